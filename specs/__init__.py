@@ -1,0 +1,43 @@
+"""What was promised: the providers' documents, and the one reader and judge of them."""
+
+from specs.errors import SpecError
+from specs.provider import (
+    EVENT_STREAM,
+    Body,
+    Dialect,
+    ErrorExample,
+    Guarantee,
+    Operation,
+    Provider,
+    Response,
+    Source,
+    load,
+    names,
+)
+from specs.schema import Basis, Evidence, Judge, State, Verdict, Violation
+from specs.upload import Upload
+from specs.vocabulary import GUARANTEES, size_of
+
+__all__ = [
+    "EVENT_STREAM",
+    "GUARANTEES",
+    "Basis",
+    "Body",
+    "Dialect",
+    "ErrorExample",
+    "Evidence",
+    "Guarantee",
+    "Judge",
+    "Operation",
+    "Provider",
+    "Response",
+    "Source",
+    "SpecError",
+    "State",
+    "Upload",
+    "Verdict",
+    "Violation",
+    "load",
+    "names",
+    "size_of",
+]

@@ -1,0 +1,350 @@
+"""
+The one judge: whether a payload keeps a schema, and if not, which claim it breaks.
+
+jsonschema-rs answers yes or no, jsonschema explains a no; both read the same schema
+and the same vocabulary.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache, cached_property
+from typing import Any
+
+import jsonschema_rs
+
+from specs import vocabulary
+
+Schema = dict[str, Any] | bool
+Path = tuple[str | int, ...]
+
+
+class Basis(StrEnum):
+    """Who says so: the provider's own documents, OpenAI's reference, or we."""
+
+    DOCUMENTED = "documented"
+    REFERENCE = "reference"
+    ASSUMED = "assumed"
+
+
+class State(StrEnum):
+    """What a document says of a request."""
+
+    VALID = "valid"
+    INVALID = "invalid"
+    UNSPECIFIED = "unspecified"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where a claim was read, how firmly it stands, which error it leads to."""
+
+    source: str = ""
+    basis: Basis = Basis.DOCUMENTED
+    error: str = "invalid_request"
+    rule: str | None = None
+
+    def within(self, node: Mapping[str, Any]) -> "Evidence":
+        """The evidence for a part of what this is the evidence for."""
+        return Evidence(
+            source=node.get("x-source", self.source),
+            basis=Basis(node.get("x-basis", self.basis)),
+            error=node.get("x-error", self.error),
+            rule=node.get("x-rule", self.rule),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One way in which a payload breaks a schema."""
+
+    path: Path
+    keyword: str
+    message: str
+    claim: str
+    evidence: Evidence
+    value: Any = field(default=None, compare=False)
+
+    @property
+    def param(self) -> str | None:
+        """The broken member as error envelopes name it: `images[0].image_url`."""
+        text = ""
+        for step in self.path:
+            text += f"[{step}]" if isinstance(step, int) else f".{step}"
+        return text.removeprefix(".") or None
+
+    def __str__(self) -> str:
+        return f"{self.param or 'the request'}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """
+    What a document says of one payload.
+
+    The violations stand in the order in which the document states its constraints:
+    the first is the one a provider would answer with.
+    """
+
+    state: State
+    violations: tuple[Violation, ...] = ()
+
+
+VALID = Verdict(State.VALID)
+
+
+class Judge:
+    """
+    A schema, compiled once, with three answers.
+
+    `strict` is everything the document says, assumptions included and unlisted members
+    refused; `documented` is the same without what the provider's documents do not
+    carry. Keeps strict: valid. Breaks documented: invalid. Between them: unspecified.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        *,
+        evidence: Evidence | None = None,
+        open: bool = False,
+    ) -> None:
+        """With `open`, members that the schema does not list are welcome."""
+        plain = lowered(schema)
+        self._schema = plain if open else closed(plain)
+        self._evidence = evidence or Evidence()
+        self._strict = compiled(self._schema)
+        self._documented = compiled(documented(plain))
+
+    def is_valid(self, payload: Any) -> bool:
+        return self._strict.is_valid(payload)
+
+    def is_invalid(self, payload: Any) -> bool:
+        return not self._documented.is_valid(payload)
+
+    def judge(self, payload: Any) -> Verdict:
+        if self._strict.is_valid(payload):
+            return VALID
+        state = State.INVALID if self.is_invalid(payload) else State.UNSPECIFIED
+        return Verdict(state, tuple(self.violations(payload)))
+
+    def violations(self, payload: Any) -> Iterator[Violation]:
+        for error in self._explainer.iter_errors(payload):
+            yield _violation(error, self._schema, self._evidence)
+
+    @cached_property
+    def _explainer(self) -> Any:
+        return _explainer_class()(self._schema)
+
+
+def lowered(schema: Any) -> Any:
+    """
+    A schema as validators want it.
+
+    A file is the object of its facts (`Upload.facts`); a member that must not be there
+    is refused by a keyword, not by `false`.
+    """
+    if isinstance(schema, list):
+        return [lowered(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    result = {key: lowered(value) for key, value in schema.items()}
+    if "properties" in result:  # `false` would not name the member in an error's path
+        result["properties"] = {
+            name: {"not": {}} if member is False else member
+            for name, member in result["properties"].items()
+        }
+    if schema.get("format") == "binary" and "type" in schema:
+        types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        result["type"] = ["object" if each == "string" else each for each in types]
+        del result["format"]
+    return result
+
+
+def documented(schema: Any) -> Any:
+    """A schema without the parts that the provider's documents do not carry."""
+    if isinstance(schema, list):
+        return [documented(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("x-basis", Basis.DOCUMENTED) != Basis.DOCUMENTED:
+        return True
+    return {key: documented(value) for key, value in schema.items()}
+
+
+def closed(schema: Any) -> Any:
+    """A schema that refuses the members which its document does not list."""
+    if not isinstance(schema, dict) or "properties" not in schema:
+        return schema
+    unlisted = {"not": {}, "x-basis": Basis.ASSUMED.value}
+    listed = {
+        name: unlisted if _is_assumed(member) else member
+        for name, member in schema["properties"].items()
+    }
+    return {"additionalProperties": unlisted, **schema, "properties": listed}
+
+
+def _is_assumed(member: Any) -> bool:
+    documented_ = Basis.DOCUMENTED.value
+    return isinstance(member, dict) and member.get("x-basis", documented_) != documented_
+
+
+@cache
+def _rust_keywords() -> dict[str, Any]:
+    def built(name: str, keyword: vocabulary.Keyword) -> type:
+        class Word:
+            def __init__(self, parent: Any, value: Any, path: Any) -> None:
+                self.value = value
+
+            def validate(self, instance: Any) -> None:
+                for _, _, sentence in keyword(self.value, instance):
+                    raise ValueError(sentence)
+
+        Word.__name__ = name
+        return Word
+
+    return {name: built(name, word) for name, word in vocabulary.KEYWORDS.items()}
+
+
+def compiled(schema: Schema) -> Any:
+    """A validator that says yes or no, in about a microsecond."""
+    return jsonschema_rs.Draft202012Validator(
+        schema, keywords=_rust_keywords(), validate_formats=False
+    )
+
+
+@cache
+def _explainer_class() -> Any:
+    """
+    A validator that says which constraints are broken, in document order.
+
+    Differs from jsonschema's own in that a missing or unlisted member is named by the
+    error's path, so that an envelope's `param` is right.
+    """
+    from jsonschema import Draft202012Validator, ValidationError
+    from jsonschema.validators import extend
+
+    def required(validator: Any, names: Any, instance: Any, schema: Any) -> Any:
+        if validator.is_type(instance, "object"):
+            for name in names:
+                if name not in instance:
+                    yield ValidationError(
+                        "is required", path=[name], schema_path=[name]
+                    )
+
+    def additional(validator: Any, member: Any, instance: Any, schema: Any) -> Any:
+        if not validator.is_type(instance, "object") or member is True:
+            return
+        for name in instance:
+            if name not in schema.get("properties", {}):
+                yield ValidationError("is not a known member", path=[name])
+
+    def word(keyword: vocabulary.Keyword) -> Any:
+        def check(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
+            for aspect, path, sentence in keyword(value, instance):
+                yield ValidationError(sentence, path=path, schema_path=[aspect])
+
+        return check
+
+    words = {name: word(each) for name, each in vocabulary.KEYWORDS.items()}
+    return extend(
+        Draft202012Validator,
+        {"required": required, "additionalProperties": additional, **words},
+    )
+
+
+def _violation(error: Any, schema: Schema, evidence: Evidence) -> Violation:
+    path: Path = tuple(error.absolute_path)
+    schema_path: Path = tuple(error.absolute_schema_path)
+    node: Any = schema
+    for step in schema_path:
+        if isinstance(node, dict):
+            evidence = evidence.within(node)
+            if step == "if" and "if" in node:
+                continue  # jsonschema writes "if, then" where the document has "then"
+        node = _step(node, step)
+    if schema_path[-1] == "additionalProperties" and isinstance(node, dict):
+        evidence = evidence.within(node)
+    return Violation(
+        path=path,
+        keyword=str(error.validator),
+        message=_sentence(error),
+        claim=claim_path(schema, schema_path),
+        evidence=evidence,
+        value=error.instance,
+    )
+
+
+def _step(node: Any, step: str | int) -> Any:
+    if isinstance(node, dict):
+        return node.get(step)
+    if isinstance(node, list) and isinstance(step, int) and step < len(node):
+        return node[step]
+    return None
+
+
+def claim_path(schema: Schema, schema_path: Sequence[str | int]) -> str:
+    """
+    The readable name of the constraint at a path inside a schema.
+
+    Members by their names, rules by theirs, then the keyword and, where it has
+    several, its aspect: `n/maximum`, `gpt-image-2-grid/size/x-image-size/maxEdge`.
+    """
+    words: list[str] = []
+    node: Any = schema
+    steps = list(schema_path)
+    at = 0
+    while at < len(steps):
+        step = steps[at]
+        if isinstance(node, dict) and "x-rule" in node and node["x-rule"] not in words:
+            words = [node["x-rule"]]
+        if step == "properties" and at + 1 < len(steps):
+            words.append(str(steps[at + 1]))
+            node = _step(_step(node, step), steps[at + 1])
+            at += 2
+            continue
+        if step == "items":
+            words[-1:] = [f"{words[-1]}[]"] if words else ["[]"]
+        elif step == "required" and at + 1 < len(steps):
+            words += [str(steps[at + 1]), "required"]
+            break
+        elif step in {"if", "then", "else"}:
+            pass
+        elif step == "allOf":
+            node = _step(_step(node, step), steps[at + 1])
+            at += 2
+            continue
+        else:
+            words.append("absent" if step == "not" else str(step))
+        if not (step == "if" and isinstance(node, dict) and "then" in node):
+            node = _step(node, step)
+        at += 1
+    return "/".join(words)
+
+
+_SENTENCES: dict[str, str] = {
+    "minimum": "must be at least {value}",
+    "maximum": "must be at most {value}",
+    "exclusiveMinimum": "must be greater than {value}",
+    "exclusiveMaximum": "must be less than {value}",
+    "minLength": "must have at least {value} characters",
+    "maxLength": "must have at most {value} characters",
+    "minItems": "must have at least {value} entries",
+    "maxItems": "must have at most {value} entries",
+    "const": "must be {value}",
+    "pattern": "must match {value}",
+    "not": "is not supported here",
+}
+_TYPES = {"object": "a file or an object"}
+
+
+def _sentence(error: Any) -> str:
+    """Our own words for what is wrong, never longer than a line."""
+    value = error.validator_value
+    if error.validator == "enum":
+        return f"must be one of {', '.join(map(str, value))}"
+    if error.validator == "type":
+        types = [value] if isinstance(value, str) else value
+        return f"must be {' or '.join(_TYPES.get(each, each) for each in types)}"
+    template = _SENTENCES.get(str(error.validator))
+    return template.format(value=value) if template else str(error.message)[:200]
