@@ -1,6 +1,8 @@
 """What was promised: the providers' documents, and the one reader and judge of them."""
 
 from specs.errors import SpecError
+from specs.intent import effective
+from specs.prices import Cost, cost
 from specs.provider import (
     EVENT_STREAM,
     Body,
@@ -23,6 +25,7 @@ __all__ = [
     "GUARANTEES",
     "Basis",
     "Body",
+    "Cost",
     "Dialect",
     "ErrorExample",
     "Evidence",
@@ -37,6 +40,8 @@ __all__ = [
     "Upload",
     "Verdict",
     "Violation",
+    "cost",
+    "effective",
     "load",
     "names",
     "size_of",

@@ -89,6 +89,17 @@ class Body:
         }
 
     @cached_property
+    def assumed_defaults(self) -> Mapping[str, Any]:
+        """Defaults that stand in a member's `allOf`, with a basis of their own."""
+        return {
+            name: part["default"]
+            for name, member in self.properties.items()
+            if isinstance(member, dict)
+            for part in member.get("allOf", [])
+            if isinstance(part, dict) and "default" in part
+        }
+
+    @cached_property
     def events(self) -> Mapping[str, "Body"]:
         """Of a stream of events: the schema of each, by the type in its data."""
         return dict(self._events())

@@ -89,6 +89,15 @@ class Verdict:
     state: State
     violations: tuple[Violation, ...] = ()
 
+    @property
+    def documented(self) -> tuple[Violation, ...]:
+        """The violations that make a request invalid."""
+        return tuple(
+            each
+            for each in self.violations
+            if each.evidence.basis is Basis.DOCUMENTED
+        )
+
 
 VALID = Verdict(State.VALID)
 

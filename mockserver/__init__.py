@@ -1,0 +1,26 @@
+"""A server that keeps the providers' promises, offline."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mockserver.app import create_app
+    from mockserver.running import Running, running
+    from mockserver.service import Settings
+
+__all__ = ["Running", "Settings", "create_app", "running"]
+
+_HOMES = {
+    "Running": "mockserver.running",
+    "Settings": "mockserver.service",
+    "create_app": "mockserver.app",
+    "running": "mockserver.running",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for only then: `serve` needs little of it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mockserver' has no attribute '{name}'")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,29 @@
+"""Who asks: any bearer token will do, and some of them ask for an error."""
+
+from mockserver.errors import Rejected
+from specs import Operation
+
+TRIGGER = "mock-"
+
+
+def authenticate(header: str | None, operation: Operation) -> str:
+    """
+    The bearer token of a request; empty where none is needed.
+
+    Raises `Rejected` without one, or with another scheme.
+    """
+    if operation.authenticated is None:
+        return ""
+    scheme, _, token = (header or "").strip().partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise Rejected("unauthenticated", "A bearer token is needed.")
+    return token
+
+
+def redacted(token: str) -> str:
+    """A key as it may be written down: its trigger, if it has one, and no more."""
+    if not token:
+        return ""
+    _, found, name = token.rpartition(TRIGGER)
+    return f"***{found}{name}" if found else "***"

@@ -1,0 +1,90 @@
+"""Refusals: raised by name, answered with the body that the document gives."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from specs import ErrorExample, Operation, Violation
+
+MAX_QUOTED = 200
+
+
+@dataclass(eq=False)
+class Rejected(Exception):
+    """
+    The provider's "no".
+
+    `name` is an entry of the operation's error catalogue. `status` overrides the
+    entry's own, for refusals of HTTP itself that no document speaks of.
+    """
+
+    name: str
+    message: str
+    param: str | None = None
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    because: tuple[Violation, ...] = ()
+
+    @classmethod
+    def for_violations(cls, violations: tuple[Violation, ...]) -> "Rejected":
+        """The refusal that the first of the violations leads to."""
+        first = violations[0]
+        return cls(
+            first.evidence.error, str(first), param=first.param, because=violations
+        )
+
+
+def response_to(rejected: Rejected, operation: Operation) -> web.Response:
+    """The documented answer to a refusal."""
+    example = error_named(rejected.name, operation)
+    body = filled(
+        example.body,
+        {
+            "message": _quoted(rejected.message),
+            "param": rejected.param,
+            "value": _quoted(rejected.message),
+        },
+    )
+    return web.json_response(
+        body,
+        status=rejected.status or example.status,
+        headers={**example.headers, **rejected.headers},
+        dumps=dumps,
+    )
+
+
+def error_named(name: str, operation: Operation) -> ErrorExample:
+    return operation.errors.get(name) or operation.errors["invalid_request"]
+
+
+def filled(template: Any, details: Mapping[str, Any]) -> Any:
+    """
+    A copy of an example with its placeholders filled.
+
+    A text that is one placeholder becomes the value itself, whatever its type.
+    """
+    if isinstance(template, dict):
+        return {key: filled(value, details) for key, value in template.items()}
+    if isinstance(template, list):
+        return [filled(value, details) for value in template]
+    if not isinstance(template, str) or "{" not in template:
+        return template
+    if template[:1] == "{" and template[-1:] == "}" and template[1:-1] in details:
+        return details[template[1:-1]]
+    for name, value in details.items():
+        template = template.replace(f"{{{name}}}", "" if value is None else str(value))
+    return template
+
+
+def dumps(value: Any) -> str:
+    """Strict JSON; lone surrogates stay escaped, so that it can always be sent."""
+    return json.dumps(value, allow_nan=False, separators=(",", ":"))
+
+
+def _quoted(text: str) -> str:
+    """Text of a client, safe to repeat: printable, and no longer than it need be."""
+    printable = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+    return printable if len(printable) <= MAX_QUOTED else f"{printable[:MAX_QUOTED]}…"

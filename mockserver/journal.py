@@ -1,0 +1,69 @@
+"""The mock's memory of what came, what was decided and why, and what was answered."""
+
+import json
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+MAX_ENTRIES = 1000
+MAX_BYTES = 16 * 1024 * 1024
+MAX_TEXT = 300
+
+
+class Journal:
+    """
+    The latest exchanges, bounded by count and by bytes.
+
+    Entries are kept as JSON text: whatever can be recorded can be shown again.
+    """
+
+    def __init__(
+        self, *, max_entries: int = MAX_ENTRIES, max_bytes: int = MAX_BYTES
+    ) -> None:
+        self._max_entries = max_entries
+        self._max_bytes = max_bytes
+        self._entries: deque[tuple[str, str]] = deque()
+        self._bytes = 0
+        self._recorded = 0
+
+    def record(self, provider: str, entry: Mapping[str, Any]) -> None:
+        self._recorded += 1
+        text = json.dumps({"id": self._recorded, "provider": provider, **entry})
+        self._entries.append((provider, text))
+        self._bytes += len(text)
+        while len(self._entries) > self._max_entries or (
+            self._bytes > self._max_bytes and len(self._entries) > 1
+        ):
+            self._bytes -= len(self._entries.popleft()[1])
+
+    def entries(
+        self, *, provider: str | None = None, limit: int | None = None
+    ) -> list[dict[str, Any]]:
+        """The latest entries, oldest first."""
+        found = [
+            text for by, text in self._entries if provider is None or by == provider
+        ]
+        return [json.loads(text) for text in (found[-limit:] if limit else found)]
+
+    def clear(self) -> None:
+        self._entries.clear()
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def summarised(value: Any, depth: int = 0) -> Any:
+    """A payload as the journal keeps it: long texts cut, structure kept."""
+    if isinstance(value, str):
+        kept = value[:MAX_TEXT]
+        more = len(value) - len(kept)
+        return f"{kept}… (+{more} characters)" if more else kept
+    if isinstance(value, Mapping) and depth < 8:
+        return {
+            str(key)[:MAX_TEXT]: summarised(each, depth + 1)
+            for key, each in list(value.items())[:64]
+        }
+    if isinstance(value, list) and depth < 8:
+        return [summarised(each, depth + 1) for each in value[:32]]
+    return value if isinstance(value, (int, float, bool, type(None))) else "…"

@@ -1,0 +1,75 @@
+"""What a call costs, by the provider's documented prices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from specs.provider import Dialect
+from specs.schema import compiled
+from specs.vocabulary import size_of
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """An amount in the provider's currency; None where no price is documented."""
+
+    amount: float | None
+    currency: str | None = None
+
+
+UNKNOWN = Cost(None)
+
+
+def cost(
+    dialect: Dialect,
+    operation: str,
+    request: Mapping[str, Any],
+    *,
+    count: int,
+    usage: Mapping[str, Any] | None = None,
+) -> Cost:
+    """
+    The price of `count` pictures for a request in canonical names.
+
+    By the picture where that is documented, else by the tokens in `usage`.
+    """
+    prices = dialect.prices
+    if not prices:
+        return UNKNOWN
+    facts = _facts(dialect, operation, request)
+    for entry in prices.get("per_image", []):
+        if _holds(entry, facts):
+            return Cost(round(entry["price"] * count, 6), prices["currency"])
+    for entry in prices.get("per_million_tokens", []):
+        if usage and _holds(entry, facts):
+            return Cost(_by_tokens(entry, usage), prices["currency"])
+    return UNKNOWN
+
+
+def _facts(
+    dialect: Dialect, operation: str, request: Mapping[str, Any]
+) -> dict[str, Any]:
+    asked = size_of(request.get("size"))
+    width, height = asked or size_of(dialect.mock.get("auto_size")) or (1024, 1024)
+    return {
+        **{key: request[key] for key in ("model", "quality") if key in request},
+        "operation": operation,
+        "size": f"{width}x{height}",
+        "width": width,
+        "height": height,
+        "longest_edge": max(width, height),
+    }
+
+
+def _holds(entry: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
+    return "when" not in entry or bool(compiled(entry["when"]).is_valid(facts))
+
+
+def _by_tokens(entry: Mapping[str, Any], usage: Mapping[str, Any]) -> float:
+    details = usage.get("input_tokens_details", {})
+    millionths = (
+        entry["text_input"] * details.get("text_tokens", 0)
+        + entry["image_input"] * details.get("image_tokens", 0)
+        + entry["image_output"] * usage.get("output_tokens", 0)
+    )
+    return round(millionths / 1_000_000, 6)
