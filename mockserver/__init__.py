@@ -4,16 +4,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mockserver.app import create_app
-    from mockserver.running import Running, running
+    from mockserver.embedding import Running, running
     from mockserver.service import Settings
 
 __all__ = ["Running", "Settings", "create_app", "running"]
 
 _HOMES = {
-    "Running": "mockserver.running",
+    "Running": "mockserver.embedding",
     "Settings": "mockserver.service",
     "create_app": "mockserver.app",
-    "running": "mockserver.running",
+    "running": "mockserver.embedding",
 }
 
 

@@ -1,5 +1,6 @@
 """What was promised: the providers' documents, and the one reader and judge of them."""
 
+from specs.claims import Claim, Subject, claims, request_name
 from specs.errors import SpecError
 from specs.intent import effective
 from specs.prices import Cost, cost
@@ -25,6 +26,7 @@ __all__ = [
     "GUARANTEES",
     "Basis",
     "Body",
+    "Claim",
     "Cost",
     "Dialect",
     "ErrorExample",
@@ -37,12 +39,15 @@ __all__ = [
     "Source",
     "SpecError",
     "State",
+    "Subject",
     "Upload",
     "Verdict",
     "Violation",
+    "claims",
     "cost",
     "effective",
     "load",
     "names",
+    "request_name",
     "size_of",
 ]

@@ -1,6 +1,6 @@
 """A provider's folder as values: what it promises, and how to speak to it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
@@ -226,6 +226,7 @@ class Provider:
     sources: Mapping[str, Source]
     file: str
     version: str = ""
+    origin: Callable[[Any], str] = field(default=lambda node: "", repr=False)
 
     @property
     def title(self) -> str:
@@ -297,6 +298,7 @@ def _loaded(name: str, root: Traversable, folder: Traversable) -> Provider:
         sources=sources,
         file=str(folder / "openapi.yaml"),
         version=str(tree.root["info"]["version"]),
+        origin=tree.origin,
     )
 
 

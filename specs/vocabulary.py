@@ -116,6 +116,8 @@ GUARANTEES: dict[str, str] = {
     "usage-adds-up": "token counts are whole, not negative, and add up",
     "created-is-now-in-seconds": "`created` is the present, in seconds since 1970",
     "echoes-agree": "size, format, quality and background agree with the request",
+    "mask-matters": "a mask changes the picture",
+    "every-image-matters": "a further input picture changes the picture",
     "pictures-differ": "different prompts give different pictures",
     "streams-when-asked": "an answer is a stream of events exactly if one was asked for",
     "partials-at-most-asked": "not more partial pictures than asked, numbered from 0",

@@ -1,0 +1,84 @@
+"""Pictures to upload: small, real, the same every time."""
+
+import base64
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+from mockserver.pictures import FORMATS, look_at
+
+GARBAGE = b"This is no picture.\n" * 8
+
+
+@dataclass(frozen=True)
+class Sample:
+    """
+    A picture by its facts; edges in pixels.
+
+    `bytes` pads the file to that many bytes; `format` None is no picture at all;
+    `variant` tells pictures of the same facts apart.
+    """
+
+    width: int = 64
+    height: int = 64
+    format: str | None = "png"
+    alpha: bool = False
+    bytes: int = 0
+    variant: int = 0
+
+    @property
+    def filename(self) -> str:
+        return f"sample{self.variant}.{self.format or 'txt'}"
+
+    @property
+    def content_type(self) -> str:
+        return FORMATS.get(self.format or "", f"image/{self.format or 'png'}")
+
+    @property
+    def data(self) -> bytes:
+        return _encoded(self)
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """As the judge sees it once it is uploaded."""
+        return look_at(
+            self.data, filename=self.filename, content_type=self.content_type
+        ).facts()
+
+    @property
+    def data_uri(self) -> str:
+        return f"data:{self.content_type};base64,{base64.b64encode(self.data).decode()}"
+
+    def __str__(self) -> str:
+        alpha = " with alpha" if self.alpha else ""
+        return f"<{self.format or 'no picture'} {self.width}x{self.height}{alpha}>"
+
+
+@cache
+def _encoded(sample: Sample) -> bytes:
+    if sample.format is None:
+        return GARBAGE.ljust(sample.bytes, b" ")
+    from PIL import Image, ImageDraw
+
+    mode = "RGBA" if sample.alpha else "RGB"
+    hue = (40 + 67 * sample.variant) % 256
+    image = Image.new(mode, (sample.width, sample.height), (hue, 120, 200, 255)[: len(mode)])
+    draw = ImageDraw.Draw(image)
+    box = (sample.width // 4, sample.height // 4, sample.width // 2, sample.height // 2)
+    draw.rectangle(box, fill=(250, 220, 40, 0)[: len(mode)])
+    out = io.BytesIO()
+    image.save(out, sample.format.upper())
+    return out.getvalue().ljust(sample.bytes, b"\0")
+
+
+def judged(value: Any) -> Any:
+    """A payload with each sample as the object of its facts."""
+    if isinstance(value, Sample):
+        return value.facts
+    if isinstance(value, Mapping):
+        return {key: judged(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [judged(each) for each in value]
+    return value
