@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.samples import Sample
-from specs import State
+from specs import Basis, State
 
 JSON, FORM = "application/json", "multipart/form-data"
 AUTHORISED = "key"
@@ -30,7 +30,8 @@ class Case:
     `payload` is what the judge saw, with samples for files; `raw` replaces its bytes
     and `content_type` its label, for bodies that no payload stands for. `auth` is
     `key` for the target's own, else the whole header, None for none. `claims` are
-    those that the answer will say something about.
+    those that the answer will say something about; `basis` is who says that a valid
+    request is valid.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Case:
     media_type: str | None = JSON
     payload: Mapping[str, Any] = field(default_factory=dict)
     claims: tuple[str, ...] = ()
+    basis: Basis = Basis.DOCUMENTED
     fault: Fault | None = None
     auth: str | None = AUTHORISED
     headers: Mapping[str, str] = field(default_factory=dict)

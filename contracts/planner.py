@@ -342,7 +342,8 @@ def _classified(
         return Case(
             id=f"{desk.name}/{label}{at}",
             expectation=State.VALID,
-            claims=_about(desk, payload, members),
+            claims=_about(desk, payload, members, label),
+            basis=standing(desk, members),
             **common,
         )
     violation = verdict.violations[0]
@@ -374,22 +375,46 @@ def _params(desk: Desk, violation: Any, members: tuple[str, ...]) -> tuple[str, 
     return tuple(dict.fromkeys([*named, *members]))
 
 
+def standing(desk: Desk, members: Iterable[str]) -> Basis:
+    """Who says that such values are welcome: not the provider, if the list is ours."""
+    lists = {"enum", "pattern", "const"}
+    for member in members:
+        for claim, basis in desk.claims.items():
+            if (
+                claim.startswith(f"{desk.name}/{member}/")
+                and claim.rpartition("/")[2] in lists
+                and basis is not Basis.DOCUMENTED
+            ):
+                return basis
+    return Basis.DOCUMENTED
+
+
+_SPEAKS_FOR = {"value": "enum"}
+
+
 def _about(
-    desk: Desk, payload: Mapping[str, Any], members: Sequence[str]
+    desk: Desk, payload: Mapping[str, Any], members: Sequence[str], label: str = ""
 ) -> tuple[str, ...]:
-    """The claims of a request that its being answered speaks for."""
+    """
+    The claims of a request that its being answered speaks for.
+
+    First among them the one that the label is about.
+    """
+    first, _, last = label.rpartition("/")[2].partition("-")
+    keyword = _SPEAKS_FOR.get(first, last)
     biting = {
         rule.name
         for rule in desk.rules
         if set(rule.members) & set(members) and rule.bites(payload)
     }
     starts = [f"{desk.name}/{each}" for each in (*members, *biting)]
-    return tuple(
+    found = [
         claim
         for claim in desk.claims
         if any(claim.startswith((f"{each}/", f"{each}[]")) for each in starts)
         and not claim.endswith("/default")
-    )
+    ]
+    return tuple(sorted(found, key=lambda claim: not claim.endswith(f"/{keyword}")))
 
 
 def _relations(desk: Desk) -> Iterator[Case]:
@@ -444,6 +469,7 @@ def _pairs(desk: Desk, seed: int) -> Iterator[Case]:
             expectation=State.VALID,
             media_type=desk.body.media_type,
             payload={**desk.base, **row},
+            basis=standing(desk, row),
         )
 
 

@@ -16,6 +16,7 @@ import random
 import re
 import time
 import uuid
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -36,61 +37,8 @@ TOKENS = {"low": 196, "medium": 1756, "high": 7024}
 DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
 PATHS = {"/v1/images/generations": "", "/v1/images/edits": "edit-"}
 
-FAULTS = """
-n-ignored: one picture whatever n says | n-above-accepted: n=11 is accepted | n-below-accepted: n=0 is accepted |
-n-string-accepted: n="3" is accepted | n-float-accepted: n=1.5 is accepted | n-bool-accepted: n=true is accepted |
-bad-quality-accepted: a quality outside the list is accepted | bad-response_format-accepted: a response_format outside
-the list is accepted | bad-output_format-accepted: an output_format outside the list is accepted |
-bad-background-accepted: a background outside the list is accepted | bad-moderation-accepted: a moderation outside the
-list is accepted | bad-style-accepted: a style outside the list is accepted | bad-size-accepted: a size that the model
-lacks is accepted | prompt-missing-accepted: a request without prompt is accepted | prompt-number-accepted: a number as
-prompt is accepted | user-number-accepted: a number as user is accepted | stream-string-accepted: stream="true" is
-accepted | partial_images-above-accepted: partial_images=4 is accepted | partial_images-below-accepted:
-partial_images=-1 is accepted | output_compression-above-accepted: output_compression=101 is accepted |
-compression-with-png-accepted: output_compression below 100 is accepted with PNG | transparent-jpeg-accepted: a
-transparent JPEG is accepted | long-prompt-dall-e-2-accepted: 1001 characters are accepted by dall-e-2 |
-long-prompt-dall-e-3-accepted: 4001 characters are accepted by dall-e-3 | long-prompt-gpt-accepted: 32001 characters
-are accepted by GPT models | dalle3-n2-accepted: n=2 is accepted by dall-e-3 | model-quality-ignored: every model
-accepts every listed quality | style-elsewhere-accepted: style is accepted by other models than dall-e-3 |
-response_format-with-gpt-accepted: response_format is accepted by GPT models | gpt-only-accepted: dall-e models accept
-the parameters of GPT models | gpt2-multiple-accepted: gpt-image-2 accepts 1000x1000 | gpt2-ratio-accepted: gpt-image-2
-accepts a ratio above 3 | gpt2-small-accepted: gpt-image-2 accepts 256x256 | gpt2-large-accepted: gpt-image-2 accepts
-4096x4096 | wrong-size: pictures are always 640x640 | size-off-by-one: pictures are one pixel too low | wrong-format:
-pictures are always PNG | truncated-base64: the last third of the base64 text is missing | opaque-although-transparent:
-transparent pictures have no alpha channel | compression-ignored: output_compression changes nothing | same-picture:
-every prompt gives the same picture | created-ms: created is in milliseconds | created-string: created is a string |
-usage-sum: total_tokens is not the sum | usage-details-sum: input_tokens_details do not add up to input_tokens |
-usage-negative: output_tokens is negative | url-for-gpt: GPT models answer with url | url-and-b64: GPT models answer
-with url and b64_json | b64-by-default: dall-e models answer with b64_json unasked | response_format-ignored: dall-e
-models ignore response_format | url-dead: picture URLs lead nowhere | empty-data: data is an empty array |
-extra-picture: one picture more than asked | echo-format-wrong: the answer's output_format is not that of the picture |
-echo-size-wrong: the answer's size is not that of the picture | crash-on-bad-input: every refusal of a request is a 500
-| crash-on-hd: quality=hd is a 500 | crash-on-webp: output_format=webp is a 500 | hd-refused: quality=hd is refused |
-null-refused: null is refused where the page allows it | natural-refused: style=natural is refused | gpt2-size-refused:
-gpt-image-2 knows only the sizes of the other GPT models | prompt-limit-refused: dall-e models refuse a prompt of just
-the longest length | auth-not-enforced: no Authorization header is needed | basic-auth-accepted: any Authorization
-scheme will do | empty-token-accepted: an empty bearer token will do | error-without-envelope: the error object stands
-at the top, without key error | error-message-missing: errors have no message | error-html: errors are HTML pages |
-error-wrong-param: errors name another parameter | error-traceback: the message of an error is a Python traceback |
-error-key-echo: errors repeat the caller's key | error-as-200: errors have status 200 | success-text-plain: answers
-with pictures are text/plain | nan-in-body: a NaN stands in the answer | trailing-data: a second JSON value follows the
-answer | default-n-wrong: without n, two pictures are sent | default-format-wrong: without output_format, GPT models
-send JPEG | stream-ignored: stream=true is answered with JSON | stream-unasked: stream=false is answered with events |
-stream-as-json-type: event streams are labelled application/json | stream-no-completed: the completed event is missing
-| stream-two-completed: the completed event comes twice | stream-partials-many: two partial pictures too many |
-stream-index-from-1: partial_image_index starts at 1 | stream-event-name: the event line differs from the type |
-stream-no-usage: the completed event has no usage | stream-trailing-data: an event with text that is no JSON follows
-the end | edit-image-missing-accepted: edits: a request without image is accepted | edit-mask-ignored: edits: the mask
-changes nothing | edit-second-image-ignored: edits: only the first image counts | edit-jpeg-upload-refused: edits: an
-uploaded JPEG is refused | edit-crash-on-bad-image: edits: a file that is no picture is a 500
-"""
-ON_EDITS_TOO = """
-n-ignored n-above-accepted bad-quality-accepted bad-output_format-accepted prompt-missing-accepted crash-on-bad-input
-size-off-by-one wrong-format same-picture truncated-base64 url-for-gpt usage-sum created-ms extra-picture
-auth-not-enforced error-without-envelope error-html
-"""
-DEFECTS: dict[str, str] = dict(fault.split(": ", 1) for fault in " ".join(FAULTS.split()).split(" | "))
-DEFECTS |= {f"edit-{name}": f"edits: {DEFECTS[name]}" for name in ON_EDITS_TOO.split()}
+FAULTS = Path(__file__).with_name("aihubmix_defects.txt").read_text("utf-8")
+DEFECTS: dict[str, str] = dict(line.split(": ", 1) for line in FAULTS.splitlines())
 
 
 class Refused(Exception):
@@ -105,8 +53,6 @@ def need(right: object, message: str, param: str | None, code: str | int = "inva
 
 
 class Call:
-    """One request, from the key to the answer."""
-
     def __init__(self, request: web.Request, prefix: str, defect: str | None, files: dict[str, tuple]) -> None:
         self.request, self.prefix, self.defect, self.files = request, prefix, defect, files
 
@@ -137,23 +83,20 @@ class Call:
 
     @staticmethod
     def form(parts: Any) -> dict[str, Any]:
-        fields: dict[str, Any] = {}
-        for name, part in parts.items():
-            value = part.file.read() if isinstance(part, web.FileField) else part
-            if name in ("image", "image[]"):
-                fields.setdefault("image", []).append(value)
-            elif name in ("n", "output_compression", "partial_images") and re.fullmatch(r"-?[0-9]{1,9}", str(value)):
-                fields[name] = int(value)
-            else:
-                fields[name] = {"true": True, "false": False}.get(value, value) if name == "stream" else value
-        return fields
+        items = [(name, part.file.read() if isinstance(part, web.FileField) else part) for name, part in parts.items()]
+        fields = dict(items)
+        for name in ("n", "output_compression", "partial_images"):
+            if re.fullmatch(r"-?[0-9]{1,9}", str(fields.get(name))):
+                fields[name] = int(fields[name])
+        if fields.get("stream") in ("true", "false"):
+            fields["stream"] = fields["stream"] == "true"
+        images = [value for name, value in items if name in ("image", "image[]")]
+        return fields | ({"image": images} if images else {})
 
     def validate(self, f: dict[str, Any]) -> dict[str, Any]:
-        if self.bug("prompt-missing-accepted"):
-            f.setdefault("prompt", "anything")
-        for name in ("prompt", "user"):
-            if self.bug(f"{name}-number-accepted") and isinstance(f.get(name), (int, float)):
-                f[name] = str(f[name])
+        f = ({"prompt": "anything"} if self.bug("prompt-missing-accepted") else {}) | f
+        if self.bug("prompt-number-accepted") and isinstance(f.get("prompt"), (int, float)):
+            f["prompt"] = str(f["prompt"])
         for name in [name for name, value in f.items() if value is None and name not in ("prompt", "user")]:
             need(not self.bug("null-refused"), f"{name} must not be null.", name)
             del f[name]
@@ -168,12 +111,12 @@ class Call:
         if self.bug("stream-string-accepted") and f.get("stream") == "true":
             f["stream"] = True
         need(isinstance(f.get("stream", False), bool), "stream must be a boolean.", "stream", "invalid_type")
-        count = self.integer(f, "n", 2 if self.bug("default-n-wrong") else 1, 1, 10)
-        q = {"prompt": f["prompt"], "n": count, "partials": self.integer(f, "partial_images", 0, 0, 3),
+        q = {"n": self.integer(f, "n", 2 if self.bug("default-n-wrong") else 1, 1, 10), "prompt": f["prompt"],
+             "partials": self.integer(f, "partial_images", 0, 0, 3),
              "compression": self.integer(f, "output_compression", 100, 0, 100), "style": f.get("style"), "mask": None}
         gpt_asked = any(name in f for name in GPT_ONLY) or f.get("quality") in TOKENS
         q["model"] = model = f.get("model", "gpt-image-1.5" if gpt_asked and not self.prefix else "dall-e-2")
-        known = ("model" in f and model != "dall-e-3") if self.prefix else True
+        known = not self.prefix or ("model" in f and model != "dall-e-3")
         need(known and model in (*GPT, *SIZES), "model is missing or not served here.", "model", "model_not_found")
         q["gpt"] = model in GPT
         (self.check_gpt if q["gpt"] else self.check_dalle)(f, q)
@@ -181,28 +124,28 @@ class Call:
         lax = self.bug(f"long-prompt-{'gpt' if q['gpt'] else model}-accepted")
         need(len(f["prompt"]) <= limit or lax, f"prompt: at most {limit} characters.", "prompt", "prompt_too_long")
         need("style" not in f or model == "dall-e-3" or self.bug("style-elsewhere-accepted"), "No style here.", "style")
-        need(q["style"] != "natural" or not self.bug("natural-refused"), "natural is not supported.", "style")
-        wanted, lax = f.get("quality", "auto"), self.bug("model-quality-ignored")
+        wanted, lax = f.get("quality", "auto"), self.bug("quality-of-other-model-accepted")
         right = lax or wanted in (GPT_QUALITIES if q["gpt"] else QUALITIES[model])
         need(right and not (wanted == "hd" and self.bug("hd-refused")), f"{model}: no quality {wanted}.", "quality")
-        if (wanted == "hd" and self.bug("crash-on-hd")) or (q["format"] == "webp" and self.bug("crash-on-webp")):
-            raise RuntimeError("planted")
+        need(wanted != "hd" or not self.bug("crash-on-hd"), "Internal error.", None, 500, 500)
         q["quality"] = wanted if wanted in TOKENS else "medium"
         q["size"] = self.size(model, f.get("size"), gpt=q["gpt"])
         if self.prefix:
-            self.check_files(f, q)
+            images = f.get("image", [base64.b64decode(DOT)] if self.bug("image-missing-accepted") else [])
+            need(1 <= len(images) <= 16, "Send 1 to 16 images.", "image")
+            images = images[:1] if self.bug("second-image-ignored") else images
+            q["images"] = [self.picture(data, "image") for data in images]
+            q["mask"] = self.picture(f["mask"], "mask") if "mask" in f and not self.bug("mask-ignored") else None
         return q
 
     def integer(self, f: dict[str, Any], name: str, default: int, low: int, high: int) -> int:
         value = f.get(name, default)
-        if isinstance(value, str) and self.bug(f"{name}-string-accepted") and value.isdecimal():
-            value = int(value)
-        if isinstance(value, bool):
-            value = 1 if self.bug(f"{name}-bool-accepted") else "bool"
-        if isinstance(value, float) and (value.is_integer() or self.bug(f"{name}-float-accepted")):
-            value = int(value)
-        need(isinstance(value, int), f"{name} must be an integer.", name, "invalid_type")
-        lax = (self.bug(f"{name}-below-accepted") and value < low) or (self.bug(f"{name}-above-accepted") and value > high)
+        kind = {str: "string", bool: "bool", float: "float"}.get(type(value), "other")
+        lax = self.bug(f"{name}-{kind}-accepted") and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?|True|False", str(value))
+        if lax or (kind == "float" and value.is_integer()):
+            value, kind = int(float(value)), "int"
+        need(isinstance(value, int) and kind != "bool", f"{name} must be an integer.", name, "invalid_type")
+        lax = self.bug(f"{name}-below-accepted") if value < low else self.bug(f"{name}-above-accepted")
         need(low <= value <= high or lax, f"{name} must lie between {low} and {high}.", name, "not_within_range")
         return max(low, min(value, high + 1))
 
@@ -210,7 +153,7 @@ class Call:
         for name in GPT_ONLY:
             right = f.get(name, False) is False or self.bug("gpt-only-accepted")
             need(right, f"{name} needs a GPT image model.", name, "unsupported_parameter")
-        one = q["model"] != "dall-e-3" or q["n"] == 1 or self.bug("dalle3-n2-accepted") or self.bug("default-n-wrong")
+        one = q["model"] != "dall-e-3" or f.get("n", 1) == 1 or self.bug("dalle3-n2-accepted")
         need(one, "dall-e-3 makes one picture at a time.", "n", "not_within_range")
         q["delivery"] = f.get("response_format", "b64_json" if self.bug("b64-by-default") else "url")
         q["delivery"] = "url" if self.bug("response_format-ignored") else q["delivery"]
@@ -221,7 +164,8 @@ class Call:
         need(right, "GPT image models have no response_format.", "response_format", "unsupported_parameter")
         q["delivery"] = "url" if self.bug("url-for-gpt") else "b64_json"
         q["format"] = f.get("output_format", "jpeg" if self.bug("default-format-wrong") else "png")
-        right = q["format"] != "png" or q["compression"] == 100 or self.bug("compression-with-png-accepted")
+        lax, full = self.bug("compression-with-png-accepted"), q["compression"] == 100
+        right = lax or full or f.get("output_format", "png") != "png"
         need(right, "Compression below 100 needs jpeg or webp.", "output_compression")
         clear = f.get("background") == "transparent"
         right = not clear or f.get("output_format") != "jpeg" or self.bug("transparent-jpeg-accepted")
@@ -235,7 +179,7 @@ class Call:
         match = re.fullmatch(r"([1-9][0-9]{0,5})x([1-9][0-9]{0,5})", text)
         width, height = map(int, match.groups()) if match else (1024, 1024)
         right = text in (GPT_SIZES if gpt else SIZES[model]) or self.bug("bad-size-accepted")
-        if model in GPT2 and match and not self.bug("gpt2-size-refused"):
+        if model in GPT2 and match:
             large = max(width, height) > 3840 or width * height > 8_294_400
             faults = {"multiple": width % 16 or height % 16, "ratio": max(width, height) > 3 * min(width, height),
                       "small": width * height < 655_360, "large": large}
@@ -243,18 +187,12 @@ class Call:
         need(right, f"{model} does not support this size.", "size", "size_not_supported")
         return min(width, 4096), min(height, 4096)
 
-    def check_files(self, f: dict[str, Any], q: dict[str, Any]) -> None:
-        images = f.get("image", [])
-        if not images and self.bug("image-missing-accepted"):
-            images = [base64.b64decode(DOT)]
-        need(1 <= len(images) <= 16, "Send 1 to 16 images.", "image")
-        q["images"] = [self.picture(data, "image") for data in images][: 1 if self.bug("second-image-ignored") else 16]
-        q["mask"] = self.picture(f["mask"], "mask") if "mask" in f and not self.bug("mask-ignored") else None
-
     def picture(self, data: Any, param: str) -> Image.Image:
         try:
-            picture = Image.open(io.BytesIO(data), formats=("PNG", "WEBP", "JPEG")[: 3 - self.bug("jpeg-upload-refused")])
-            return picture.convert("RGBA") if picture.width * picture.height < 50_000_000 else data.too_large
+            formats = ("PNG", "WEBP", "JPEG")[: 3 - self.bug("jpeg-upload-refused")]
+            picture = Image.open(io.BytesIO(data), formats=formats)
+            need(picture.width * picture.height < 50_000_000, "too large", param)
+            return picture.convert("RGBA")
         except Exception:
             if self.bug("crash-on-bad-image"):
                 raise
@@ -270,14 +208,13 @@ class Call:
         noise = random.Random(seed.digest()).randbytes(48 * 48 * 3)
         result = Image.frombytes("RGB", (48, 48), noise).resize((grain, grain)).resize(box, Image.Resampling.NEAREST)
         if q.get("images"):
-            layers = [image.convert("RGB").resize(box) for image in q["images"]]
-            mixed = layers[0].copy()
-            for place, layer in enumerate(layers[1:]):
-                mixed.paste(layer.resize((box[0] // 4, box[1] // 4)), (place % 4 * box[0] // 4, box[1] * 3 // 4))
-            result = Image.blend(mixed, result, 0.4)
+            first, *others = [image.convert("RGB").resize(box) for image in q["images"]]
+            result = Image.blend(first, result, 0.4)
+            for other in others:
+                result = Image.blend(result, other, 0.3)
             if q["mask"]:
                 keep = q["mask"].getchannel("A").resize(box, Image.Resampling.NEAREST)
-                result = Image.composite(layers[0], result, keep)
+                result = Image.composite(first, result, keep)
         if q["background"] == "transparent" and not self.bug("opaque-although-transparent"):
             alpha = Image.new("L", box, 0)
             alpha.paste(255, (box[0] // 4, box[1] // 4, box[0] * 3 // 4, box[1] * 3 // 4))
@@ -297,14 +234,11 @@ class Call:
         into, made = words + pictures, -made if self.bug("usage-negative") else made + extra
         details = {"text_tokens": words + 5 * self.bug("usage-details-sum"), "image_tokens": pictures}
         return {"input_tokens": into, "output_tokens": made, "total_tokens": into + made + 7 * self.bug("usage-sum"),
-                "input_tokens_details": details, "output_tokens_details": {"image_tokens": made, "text_tokens": 0}}
+                "input_tokens_details": details}
 
     def echo(self, q: dict[str, Any]) -> dict[str, str]:
         size, kind = "{}x{}".format(*q["size"]), q["format"]
-        if self.bug("echo-size-wrong"):
-            size = "1024x1024" if size != "1024x1024" else "1536x1024"
-        if self.bug("echo-format-wrong"):
-            kind = "png" if kind != "png" else "webp"
+        kind = {"png": "webp"}.get(kind, "png") if self.bug("echo-format-wrong") else kind
         return {"background": q["background"], "quality": q["quality"], "output_format": kind, "size": size}
 
     def answer(self, q: dict[str, Any]) -> dict[str, Any]:
@@ -316,43 +250,38 @@ class Call:
         return body | ({"score": float("nan")} if self.bug("nan-in-body") else {})
 
     def item(self, q: dict[str, Any], index: int) -> dict[str, str]:
-        raw, both = self.draw(q, index), q["gpt"] and self.bug("url-and-b64")
+        raw = self.draw(q, index)
         item = {"revised_prompt": q["prompt"] + ", in fine detail"} if q["model"] == "dall-e-3" else {}
-        item |= {"b64_json": self.text(raw)} if both or q["delivery"] == "b64_json" else {}
-        return item | ({"url": self.publish(raw, q["format"])} if both or q["delivery"] == "url" else {})
-
-    def publish(self, raw: bytes, kind: str) -> str:
-        name = f"/pictures/{uuid.uuid4().hex}.{kind}"
+        if q["delivery"] == "b64_json":
+            return item | {"b64_json": self.text(raw)}
+        name = f"/pictures/{uuid.uuid4().hex}.{q['format']}"
         if not self.bug("url-dead"):
-            self.files[name] = raw, f"image/{kind}", time.time() + 3600
-        for old in list(self.files)[:-200]:
+            self.files[name] = raw, f"image/{q['format']}", time.time() + 3600
+        for old in list(self.files)[:-2000]:
             self.files.pop(old, None)
-        return f"{self.request.scheme}://{self.request.host}{name}"
+        return item | {"url": f"{self.request.scheme}://{self.request.host}{name}"}
 
-    def events(self, q: dict[str, Any], index: int) -> list[tuple[str, dict[str, Any]]]:
-        kind, base = "image_edit" if self.prefix else "image_generation", {"created_at": int(time.time())} | self.echo(q)
+    def events(self, q: dict[str, Any], index: int) -> str:
+        now, first = int(time.time()), int(self.bug("stream-index-from-1"))
         count = max(0, q["partials"] - (q["quality"] == "low")) + 2 * self.bug("stream-partials-many")
-        events = [(f"{kind}.partial_image", {"b64_json": self.text(self.draw(q, index, 3 + step)),
-                   "partial_image_index": step + self.bug("stream-index-from-1")}) for step in range(count)]
-        done = {"b64_json": self.text(self.draw(q, index)), "usage": self.usage(q, 1, 100 * count)}
-        done["usage"].pop("output_tokens_details")
-        if self.bug("stream-no-usage"):
-            del done["usage"]
+        bodies = [("partial_image", {"b64_json": self.text(self.draw(q, index, 3 + step)),
+                                     "partial_image_index": first + step}) for step in range(count)]
+        usage = {} if self.bug("stream-no-usage") else {"usage": self.usage(q, 1, 100 * count)}
+        done = {"b64_json": self.text(self.draw(q, index)), **usage}
         times = 0 if self.bug("stream-no-completed") else 2 if self.bug("stream-two-completed") else 1
-        events += [(f"{kind}.completed", done)] * times
-        return [(name, {"type": name, **base, **body}) for name, body in events]
+        text = ""
+        for name, body in bodies + [("completed", done)] * times:
+            kind = f"{'image_edit' if self.prefix else 'image_generation'}.{name}"
+            line = "message" if self.bug("stream-event-name") else kind
+            text += f"event: {line}\ndata: {json.dumps({'type': kind, 'created_at': now, **self.echo(q), **body})}\n\n"
+        return text + ("data: goodbye\n\n" if self.bug("stream-trailing-data") else "")
 
     async def stream(self, q: dict[str, Any]) -> web.StreamResponse:
-        kind = "application/json" if self.bug("stream-as-json-type") else "text/event-stream"
-        response = web.StreamResponse(headers={"Content-Type": kind, "Cache-Control": "no-cache"})
+        response = web.StreamResponse()
+        response.content_type = "application/json" if self.bug("stream-as-json-type") else "text/event-stream"
         await response.prepare(self.request)
         for index in range(q["n"]):
-            for name, body in await asyncio.to_thread(self.events, q, index):
-                data = json.dumps(body)
-                name = "message" if self.bug("stream-event-name") else name
-                await response.write(f"event: {name}\ndata: {data}\n\n".encode())
-        if self.bug("stream-trailing-data"):
-            await response.write(b"data: goodbye\n\n")
+            await response.write((await asyncio.to_thread(self.events, q, index)).encode())
         await response.write_eof()
         return response
 
@@ -378,8 +307,8 @@ class Call:
         if self.bug("error-html"):
             return web.Response(status=status, text=f"<html><h1>{message}</h1></html>", content_type="text/html")
         body = error if self.bug("error-without-envelope") else {"error": error}
-        headers = {"X-Request-Id": uuid.uuid4().hex}
-        return web.json_response(body, status=200 if self.bug("error-as-200") else status, headers=headers)
+        status = 200 if self.bug("error-as-200") else status
+        return web.json_response(body, status=status, headers={"X-Request-Id": uuid.uuid4().hex})
 
 
 def create_app(defect: str | None = None) -> web.Application:
@@ -389,10 +318,10 @@ def create_app(defect: str | None = None) -> web.Application:
 
     async def serve(request: web.Request) -> web.StreamResponse:
         call = Call(request, PATHS.get(request.path, "?"), defect, files)
+        raw, mime, until = files.get(request.path, (b"", "", 0))
+        if until > time.time():
+            return web.Response(body=raw, content_type=mime)
         try:
-            raw, mime, until = files.get(request.path, (b"", "", 0))
-            if until > time.time():
-                return web.Response(body=raw, content_type=mime)
             if request.path not in PATHS or request.method != "POST":
                 raise Refused(404, f"{request.method} is not served at this path.", code=404)
             call.authenticate()

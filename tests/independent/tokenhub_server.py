@@ -15,6 +15,7 @@ import json
 import random
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -30,48 +31,8 @@ EDIT_ONLY = {"image", "mask", "input_fidelity", "output_format", "output_compres
 PATHS = {"/api/v1/images/generations": "", "/api/v1/images/edits": "edit-"}
 READABLE = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 
-FAULTS = """
-n-ignored: one picture whatever n says | n-above-accepted: n=11 is accepted | n-below-accepted: n=0 is accepted |
-n-string-accepted: n="3" is accepted | n-float-accepted: n=1.5 is accepted | n-bool-accepted: n=true is accepted |
-bad-size-accepted: a size outside the list is accepted | bad-quality-accepted: a quality outside the list is accepted |
-bad-format-accepted: a format outside the list is accepted | bad-model-accepted: an unknown model is accepted |
-prompt-missing-accepted: a request without prompt is accepted | prompt-number-accepted: a number as prompt is accepted
-| model-missing-accepted: a request without model is accepted | wrong-size: pictures are always 512x512 |
-size-off-by-one: pictures are one pixel too narrow | wrong-format: pictures are always PNG under the media type that
-was asked | format-ignored: format is ignored, PNG is sent and labelled so | mime-mismatch: the data URI calls every
-picture image/gif | truncated-base64: the last third of the base64 text is missing | garbage-picture: the base64 text
-is right, the bytes are no picture | created-ms: created is in milliseconds | created-string: created is a string |
-created-missing: created is missing | b64-instead-of-url: pictures come as b64_json | url-bare-base64: url holds base64
-without the data: prefix | empty-data: data is an empty array | extra-picture: one picture more than asked |
-crash-on-bad-input: every refusal of a request is a 500 | crash-on-quality-high: quality=high is a 500 |
-crash-on-unicode: a prompt outside ASCII is a 500 | short-model-refused: the short model name is refused |
-webp-refused: format webp is refused | n-10-refused: n=10 is refused | auth-not-enforced: no Authorization header is
-needed | basic-auth-accepted: any Authorization scheme will do | empty-token-accepted: an empty bearer token will do |
-error-without-envelope: the error object stands at the top, without key error | error-message-missing: errors have no
-message | error-html: errors are HTML pages | error-wrong-param: errors name another parameter | error-traceback: the
-message of an error is a Python traceback | error-key-echo: errors repeat the caller's key | error-as-200: errors have
-status 200 | success-text-plain: answers with pictures are text/plain | nan-in-body: a NaN stands in the answer |
-trailing-data: a second JSON value follows the answer | default-size-wrong: without size, pictures are 1536x1024 |
-default-n-wrong: without n, two pictures are sent | default-format-wrong: without format, JPEG is sent | same-picture:
-every prompt gives the same picture | edit-bad-input_fidelity-accepted: edits: an input_fidelity outside the list is
-accepted | edit-bad-output_format-accepted: edits: an output_format outside the list is accepted |
-edit-output_compression-above-accepted: edits: output_compression=101 is accepted |
-edit-output_compression-below-accepted: edits: output_compression=-1 is accepted | edit-compression-ignored: edits:
-output_compression changes nothing | edit-image-missing-accepted: edits: a request without image is accepted |
-edit-image-number-accepted: edits: a number as image is accepted in JSON | edit-json-refused: edits: JSON bodies are
-refused | edit-multipart-refused: edits: multipart bodies are refused | edit-url-refused: edits: an image URL is
-refused | edit-array-refused: edits: several images are refused | edit-mask-ignored: edits: the mask changes nothing |
-edit-mask-inverted: edits: the opaque part of the mask is redrawn | edit-second-image-ignored: edits: only the first
-image counts | edit-output-format-ignored: edits: output_format is ignored | edit-crash-on-bad-image: edits: a file
-that is no picture is a 500
-"""
-ON_EDITS_TOO = """
-n-ignored n-above-accepted bad-size-accepted prompt-missing-accepted same-picture size-off-by-one truncated-base64
-b64-instead-of-url created-ms extra-picture crash-on-bad-input auth-not-enforced error-without-envelope error-html
-success-text-plain
-"""
-DEFECTS: dict[str, str] = dict(fault.split(": ", 1) for fault in " ".join(FAULTS.split()).split(" | "))
-DEFECTS |= {f"edit-{name}": f"edits: {DEFECTS[name]}" for name in ON_EDITS_TOO.split()}
+FAULTS = Path(__file__).with_name("tokenhub_defects.txt").read_text("utf-8")
+DEFECTS: dict[str, str] = dict(line.split(": ", 1) for line in FAULTS.splitlines())
 
 
 class Refused(Exception):
@@ -102,15 +63,18 @@ class Call:
     async def read(self) -> dict[str, Any]:
         kind = self.request.content_type
         if kind == "application/json" and not self.bug("json-refused"):
-            return self.parse(await self.request.read())
+            return await self.parse()
         if kind == "multipart/form-data" and self.prefix and not self.bug("multipart-refused"):
             return await self.form()
         raise Refused(415, f"Content type {kind} is not supported here.", code="unsupported_media_type")
 
-    def parse(self, raw: bytes) -> dict[str, Any]:
+    async def parse(self) -> dict[str, Any]:
         try:  # NaN and Infinity become float("not JSON"), a ValueError
-            body = json.loads(raw.decode("utf-8"), parse_constant=lambda word: float(f"not JSON: {word}"))
-        except (ValueError, RecursionError):
+            raw = (await self.request.read()).decode("utf-8")
+            body = json.loads(raw, parse_constant=lambda word: float(f"not JSON: {word}"))
+        except web.HTTPException:
+            raise
+        except Exception:
             raise Refused(400, "The body is not valid JSON.", code="invalid_json") from None
         if not isinstance(body, dict):
             raise Refused(400, "The body must be a JSON object.", code="invalid_json")
@@ -170,7 +134,7 @@ class Call:
         wanted = self.choice(f, "output_format", q["format"], FORMATS)
         q["format"] = q["format"] if self.bug("output-format-ignored") else wanted
         q["compression"] = self.integer(f, "output_compression", 100, 0, 100)
-        if q["compression"] != 100 and q["format"] == "png" and not self.bug("output-format-ignored"):
+        if q["compression"] != 100 and wanted == "png":
             raise Refused(400, "Compression needs jpeg or webp.", "output_compression")
         images = f.get("image", [])
         images = images if isinstance(images, list) else [images]

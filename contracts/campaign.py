@@ -1,0 +1,308 @@
+"""One run: plan, send, judge, report. The plan is whole before anything is sent."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from contracts.cases import Case
+from contracts.checks import Observation, Subject, examine
+from contracts.findings import finding
+from contracts.guarantees import Answer, Memory
+from contracts.planner import asked, plan
+from contracts.report import (
+    ClaimRecord,
+    Finding,
+    Outcome,
+    Report,
+    RunMetadata,
+    TargetRecord,
+)
+from contracts.sender import Sender, Target
+from contracts.shrinking import smaller
+from specs import (
+    Basis,
+    Claim,
+    Provider,
+    State,
+    Subject as About,
+    claims,
+    cost,
+    effective,
+)
+
+AHEAD = 32
+COMPARED = {
+    "compression-as-asked",
+    "mask-matters",
+    "every-image-matters",
+    "pictures-differ",
+}
+MOCK_KEY = "imageparity-key"
+Progress = Callable[[Outcome], None]
+
+
+class CouldNotRun(Exception):
+    """The run could not begin, or its target refuses to be asked; says what to do."""
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """
+    A provider, the target that claims to be it, and the questions to be put.
+
+    `is_mock` adds the questions that only our mock can be asked; `fuzz` adds what
+    Hypothesis and schemathesis draw.
+    """
+
+    provider: Provider
+    target: Target
+    seed: int = 0
+    fuzz: bool = True
+    only: tuple[str, ...] = ()
+    at_once: int = 16
+
+    @cached_property
+    def cases(self) -> list[Case]:
+        """All of them, in the order in which they will be asked."""
+        found = plan(self.provider, seed=self.seed, is_mock=self.target.is_mock)
+        if self.fuzz:
+            from contracts.fuzzing import LAYERS
+
+            for layer in LAYERS.values():
+                found += layer(self.provider, seed=self.seed)
+        if self.only:
+            found = [each for each in found if any(part in each.id for part in self.only)]
+        return found
+
+    @cached_property
+    def claims(self) -> Mapping[str, Claim]:
+        return {each.id: each for each in claims(self.provider)}
+
+    def worst_cost(self, case: Case) -> float | None:
+        """What a case would cost if it were answered with pictures."""
+        request = self._request(case)
+        count = request.get("n", 1)
+        if isinstance(count, bool) or not isinstance(count, int):
+            count = 1
+        dialect = self.provider.dialect
+        return cost(dialect, case.operation, request, count=count).amount
+
+    def record(self) -> TargetRecord:
+        """The target, and every claim with how often it is asked."""
+        counts = asked(self.provider, self.cases)
+        return TargetRecord(
+            provider=self.provider.id,
+            title=self.provider.title,
+            base_url=self.target.base_url,
+            is_mock=self.target.is_mock,
+            document=self.provider.version,
+            planned=len(self.cases),
+            currency=self.provider.dialect.prices.get("currency"),
+            claims=tuple(claim_records(self.provider, counts)),
+        )
+
+    def _request(self, case: Case) -> dict[str, Any]:
+        operation = self.provider.operations[case.operation]
+        body = operation.bodies.get(case.media_type or "")
+        if body is None:
+            return {}
+        return effective(self.provider.dialect, operation, body, case.payload)
+
+    async def outcomes(self, sender: Sender) -> AsyncIterator[Outcome]:
+        """Each case's outcome, in the order of the plan."""
+        memory = Memory()
+        known: set[str] = set()
+        tasks: list[asyncio.Task[Any]] = []
+        waiting = iter(self.cases)
+        try:
+            while True:
+                while len(tasks) < AHEAD and (case := next(waiting, None)):
+                    operation = self.provider.operations[case.operation]
+                    tasks.append(asyncio.create_task(sender.send(case, operation)))
+                if not tasks:
+                    return
+                interaction = await tasks.pop(0)
+                yield await self._outcome(interaction, sender, memory, known)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def subject(self, interaction: Any, memory: Memory) -> Subject:
+        case = interaction.case
+        operation = self.provider.operations[case.operation]
+        answer = Answer(
+            interaction=interaction,
+            dialect=self.provider.dialect,
+            asked=self._request(case),
+            media_type=case.media_type or "",
+            key=self.target.key,
+            memory=memory,
+        )
+        return Subject(answer, case, operation, self.claims)
+
+    async def _outcome(
+        self, interaction: Any, sender: Sender, memory: Memory, known: set[str]
+    ) -> Outcome:
+        case = interaction.case
+        subject = self.subject(interaction, memory)
+        self._refuse_to_go_on(subject, known)
+        known.add("asked")
+        found: list[Finding] = []
+        for observation in examine(subject):
+            each = await self._finding(observation, subject, sender, known)
+            if each.fingerprint not in {other.fingerprint for other in found}:
+                found.append(each)
+        return Outcome(
+            provider=self.provider.id,
+            case=case.id,
+            operation=case.operation,
+            origin=case.origin,
+            expectation=case.expectation,
+            claims=case.claims,
+            status=interaction.status,
+            seconds=round(interaction.seconds, 4),
+            cost=self.worst_cost(case) if interaction.is_success else 0.0,
+            findings=tuple(found),
+        )
+
+    def _refuse_to_go_on(self, subject: Subject, known: set[str]) -> None:
+        """A first answer of 401 to our key says that nothing else will be answered."""
+        if not known and subject.status == 401 and subject.case.auth == "key":
+            raise CouldNotRun(
+                f"{self.target.base_url} refuses the key (401). "
+                f"Check {self.provider.dialect.key_env}, or name another variable "
+                "with --key-env"
+            )
+
+    async def _finding(
+        self,
+        observation: Observation,
+        subject: Subject,
+        sender: Sender,
+        known: set[str],
+    ) -> Finding:
+        """The finding, its request made as small as still shows it."""
+        url = self.target.url(subject.case, subject.operation)
+        found = finding(observation, subject, self.provider, url, self.target.key)
+        is_new = found.fingerprint not in known
+        known.add(found.fingerprint)
+        if is_new and observation.check not in COMPARED and subject.case.is_plain:
+            small = await smaller(subject, observation, self, sender)
+            if small is not None:
+                again = finding(
+                    observation, small, self.provider, url, self.target.key
+                )
+                found = replace(
+                    found, request=again.request, answer=again.answer
+                )
+        return found
+
+
+def claim_records(
+    provider: Provider, counts: Mapping[str, int]
+) -> Iterator[ClaimRecord]:
+    """Every claim as the report shows it."""
+    for claim in claims(provider):
+        source = provider.source(claim.evidence.source)
+        place = claim.evidence.source.partition("#")[2]
+        title = source.title if source else claim.evidence.source
+        yield ClaimRecord(
+            id=claim.id,
+            operation=claim.operation,
+            subject=claim.subject,
+            sentence=claim.sentence,
+            source=claim.evidence.source,
+            source_title=f"{title}, {place}" if place else title,
+            source_url=source.url if source else "",
+            source_date=source.date if source else "",
+            basis=claim.evidence.basis,
+            pointer=claim.pointer,
+            asked=counts.get(claim.id, 0),
+            mock=_treatment(claim),
+        )
+
+
+def _treatment(claim: Claim) -> str:
+    """How our mock treats a claim."""
+    if claim.subject in (About.REQUEST, About.TRANSPORT):
+        return "enforced" if claim.evidence.basis is Basis.DOCUMENTED else "lenient"
+    return "on demand" if claim.subject is About.ERROR else "kept"
+
+
+@dataclass(slots=True)
+class Run:
+    """
+    A run in progress: what it is, what came of it so far, and why it stopped.
+
+    `stopped` is None until and unless it stops before its end.
+    """
+
+    metadata: RunMetadata
+    outcomes: list[Outcome] = field(default_factory=list)
+    stopped: str | None = None
+
+    def report(self) -> Report:
+        return Report(self.metadata, tuple(self.outcomes), self.stopped)
+
+
+def begin(campaigns: Sequence[Campaign], *, version: str, seed: int) -> Run:
+    """A run that has asked nothing yet; all its cases are planned."""
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    records = tuple(each.record() for each in campaigns)
+    return Run(RunMetadata(version, started, seed, records))
+
+
+async def conduct(
+    run: Run,
+    campaigns: Sequence[Campaign],
+    *,
+    progress: Progress = lambda outcome: None,
+    max_cases: int | None = None,
+    budget: float | None = None,
+) -> None:
+    """
+    Ask everything, one provider after the other.
+
+    Stops at `max_cases`, or before a call that could exceed the `budget` (in the
+    provider's currency). Raises `Unreachable` and `CouldNotRun`.
+    """
+    spent = 0.0
+    for campaign in campaigns:
+        at_once = campaign.at_once if budget is None else 1
+        async with Sender(campaign.target, at_once=at_once) as sender:
+            await sender.reach()
+            async for outcome in campaign.outcomes(sender):
+                run.outcomes.append(outcome)
+                progress(outcome)
+                spent += outcome.cost or 0.0
+                over = budget is not None and spent >= budget
+                if over or (max_cases and len(run.outcomes) >= max_cases):
+                    run.stopped = "budget"
+                    return
+
+
+@contextmanager
+def mocks(providers: Sequence[Provider]) -> Iterator[dict[str, Target]]:
+    """Each provider's own mock, embedded, until the block ends."""
+    import mockserver
+
+    with ExitStack() as stack:
+        running = stack.enter_context(mockserver.running(*providers))
+        yield {
+            each.id: Target(running.base_urls[each.id], MOCK_KEY, is_mock=True)
+            for each in providers
+        }
+
+
+def elapsed(started: float) -> str:
+    return f"{time.monotonic() - started:.1f} s"
+
+
+def expects(case: Case) -> str:
+    return "pictures" if case.expectation is State.VALID else "a refusal"

@@ -1,0 +1,140 @@
+"""From an observation to a finding: all that a stranger needs to see it again."""
+
+import json
+import re
+import shlex
+from typing import Any
+
+from contracts.cases import AUTHORISED, FORM, Case, form_parts
+from contracts.checks import Observation, Subject
+from contracts.interaction import Interaction
+from contracts.report import Finding, fingerprint
+from contracts.samples import Sample
+from contracts.values import shown
+from specs import Provider
+
+EXCERPT = 800
+_LONG_BASE64 = re.compile(r"[A-Za-z0-9+/]{80,}={0,2}")
+
+
+def finding(
+    observation: Observation, subject: Subject, provider: Provider, url: str, key: str
+) -> Finding:
+    """The finding that an observation amounts to; the key is nowhere in it."""
+    source = provider.source(observation.evidence.source)
+    place = observation.evidence.source.partition("#")[2]
+    title = f"{source.title}, {place}" if source and place else ""
+    key_env = provider.dialect.key_env
+    request = {
+        "summary": summary(subject.case),
+        "curl": curl(subject.case, url, key_env, subject.operation.method),
+        "python": python(subject.case, url, key_env, subject.operation.method),
+    }
+    found = Finding(
+        kind=observation.kind,
+        check=observation.check,
+        claim=observation.claim,
+        basis=observation.evidence.basis,
+        source=title or (source.title if source else observation.evidence.source),
+        source_url=source.url if source else "",
+        message=redacted(observation.message, key),
+        expected=observation.expected,
+        case=subject.case.id,
+        fingerprint=fingerprint(
+            provider.id,
+            observation.kind,
+            observation.check,
+            observation.claim,
+            observation.cause,
+        ),
+        request=request,
+        answer=_answer(subject.interaction, key),
+    )
+    return found
+
+
+def redacted(text: str, key: str) -> str:
+    return text.replace(key, "***") if key else text
+
+
+def _answer(interaction: Interaction, key: str) -> dict[str, Any]:
+    text = interaction.body[: 64 * 1024].decode("utf-8", "replace")
+    text = _LONG_BASE64.sub(_shortened, redacted(text, key))
+    return {
+        "status": interaction.status,
+        "content_type": interaction.headers.get("content-type", ""),
+        "excerpt": text[:EXCERPT] + ("…" if len(text) > EXCERPT else ""),
+    }
+
+
+def _shortened(match: re.Match[str]) -> str:
+    text = match[0]
+    return f"{text[:24]}…({len(text)} characters)"
+
+
+def summary(case: Case) -> str:
+    """A case in a line."""
+    if case.raw is not None:
+        return f"body {case.raw[:80]!r}, Content-Type {case.content_type or case.media_type}"
+    members = ", ".join(f"{name}={shown(each)}" for name, each in case.payload.items())
+    auth = "" if case.auth == AUTHORISED else f"; Authorization: {case.auth!r}"
+    return f"{members or 'nothing'}{auth}"
+
+
+def curl(case: Case, url: str, key_env: str, method: str) -> str:
+    """A curl line for a case; the key comes from the environment."""
+    words = ["curl", "-sS", "-X", case.method or method, url]
+    line = " ".join(shlex.quote(each) for each in words)
+    for name, value in _headers(case, key_env):
+        quoted = f'"{name}: {value}"' if "$" in value else shlex.quote(f"{name}: {value}")
+        line += f" \\\n  -H {quoted}"
+    if case.media_type == FORM and case.raw is None:
+        for name, value in form_parts(case.payload):
+            text = f"@{value.filename}" if isinstance(value, Sample) else value
+            flag = "-F" if isinstance(value, Sample) else "--form-string"
+            line += f" \\\n  {flag} {shlex.quote(f'{name}={_cut(text)}')}"
+        return line
+    line += f" \\\n  --data-binary {shlex.quote(_cut(_body_text(case)))}"
+    return line
+
+
+def python(case: Case, url: str, key_env: str, method: str) -> str:
+    """A Python snippet for a case, on `requests`."""
+    headers = ", ".join(
+        f"{name!r}: " + (f"f\"Bearer {{os.environ['{key_env}']}}\"" if "$" in value else repr(value))
+        for name, value in _headers(case, key_env)
+    )
+    call = f"requests.request({(case.method or method)!r}, {url!r}, headers={{{headers}}}"
+    if case.media_type == FORM and case.raw is None:
+        texts = [(n, v) for n, v in form_parts(case.payload) if not isinstance(v, Sample)]
+        files = ", ".join(
+            f"({name!r}, open({value.filename!r}, 'rb'))"
+            for name, value in form_parts(case.payload)
+            if isinstance(value, Sample)
+        )
+        call += f", data={texts!r}, files=[{files}]"
+    else:
+        call += f", data={_cut(_body_text(case))!r}.encode()"
+    return f"import os, requests\nanswer = {call})\nprint(answer.status_code, answer.text[:500])"
+
+
+def _headers(case: Case, key_env: str) -> list[tuple[str, str]]:
+    headers = list(case.headers.items())
+    if case.auth == AUTHORISED:
+        headers.append(("Authorization", f"Bearer ${key_env}"))
+    elif case.auth is not None:
+        headers.append(("Authorization", case.auth))
+    content_type = case.content_type or case.media_type
+    if content_type and (case.media_type != FORM or case.raw is not None):
+        headers.append(("Content-Type", content_type))
+    return headers
+
+
+def _body_text(case: Case) -> str:
+    if case.raw is not None:
+        return case.raw.decode("utf-8", "replace")
+    return json.dumps(case.payload, ensure_ascii=False)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 4000 else f"{text[:400]}…({len(text)} characters)"

@@ -1,0 +1,42 @@
+"""
+What people and their tools look at, made from a report.
+
+Each format is a function of the report alone; its module is imported when it is asked
+for. The HTML page also takes differences: see `contracts.reporters.html.render`.
+"""
+
+from collections.abc import Callable
+
+from contracts.report import Report
+
+
+def _html(report: Report) -> str:
+    from contracts.reporters.html import render
+
+    return render(report)
+
+
+def _markdown(report: Report) -> str:
+    from contracts.reporters.markdown import render
+
+    return render(report)
+
+
+def _junit(report: Report) -> str:
+    from contracts.reporters.junit import render
+
+    return render(report)
+
+
+def _sarif(report: Report) -> str:
+    from contracts.reporters.sarif import render
+
+    return render(report)
+
+
+REPORTERS: dict[str, Callable[[Report], str]] = {
+    "html": _html,
+    "markdown": _markdown,
+    "junit": _junit,
+    "sarif": _sarif,
+}

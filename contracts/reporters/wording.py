@@ -1,0 +1,84 @@
+"""Words, numbers and strangers' text, as every format writes them."""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+STOPPED = {
+    "budget": "the budget was spent",
+    "interrupt": "it was interrupted",
+}
+
+_SMALL = "no one two three four five six seven eight nine ten".split()
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069"
+    "\ud800-\udfff\ufdd0-\ufdef\ufeff\ufffe\uffff]"
+)
+
+
+def printable(text: str) -> str:
+    """
+    Text with what cannot be seen written out: controls, half pairs, turns of direction.
+
+    What is left is legal in XML and HTML, and harmless to a terminal.
+    """
+    return _HIDDEN.sub(_escape, text.replace("\r\n", "\n"))
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def one_line(text: str) -> str:
+    """The same, with every run of white space as one space."""
+    return " ".join(printable(text).split())
+
+
+def clipped(text: str, limit: int) -> str:
+    """Text of bounded length, which says what it lacks."""
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]}\n… {len(text) - limit:,} more characters"
+
+
+def web_address(url: str) -> str:
+    """A URL that may be followed; nothing for `javascript:` and its like."""
+    return url if re.match(r"https?://", url, re.IGNORECASE) else ""
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def in_words(count: int) -> str:
+    return _SMALL[count] if count < len(_SMALL) else str(count)
+
+
+def listed(words: Iterable[str]) -> str:
+    """`a, b and c`."""
+    *most, last = list(words) or [""]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def amount(money: float) -> str:
+    """Money with the digits that matter."""
+    if money and money < 0.1:
+        return f"{money:.4f}"
+    return f"{money:,.2f}" if money else "0"
+
+
+def money(sum_: float | None, currency: str | None) -> str:
+    """A sum with its currency; a dash where no price is documented."""
+    return "–" if sum_ is None else f"{amount(sum_)} {currency or ''}".strip()
+
+
+def moment(started: str) -> str:
+    """`21 Nov 2026, 13:05 UTC`; what is no date stays as it is."""
+    try:
+        when = datetime.fromisoformat(started)
+    except ValueError:
+        return started
+    if when.tzinfo is not None:
+        when = when.astimezone(UTC)
+    return f"{when.day} {when:%b %Y, %H:%M} UTC"

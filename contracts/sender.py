@@ -1,0 +1,174 @@
+"""Cases onto the wire and answers back: bounded in time, size and number."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from contracts.cases import AUTHORISED, Case, body_of
+from contracts.interaction import Interaction
+from specs import Operation
+
+MAX_ANSWER = 128 * 1024 * 1024
+PATIENCE = 120.0
+RETRIES = 3
+LONGEST_PAUSE = 20.0
+
+
+class Unreachable(Exception):
+    """Nobody answers at the address."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a provider is, and the key for it; the key never shows."""
+
+    base_url: str
+    key: str = field(repr=False)
+    is_mock: bool = False
+
+    def url(self, case: Case, operation: Operation) -> str:
+        return self.base_url.rstrip("/") + (case.path or operation.path)
+
+
+class Sender:
+    """Sends cases to one target. An asynchronous context manager."""
+
+    def __init__(self, target: Target, *, at_once: int = 16) -> None:
+        self.target = target
+        self.sent = 0
+        self._at_once = at_once
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._at_once),
+            timeout=aiohttp.ClientTimeout(total=PATIENCE),
+            headers={"User-Agent": "imageparity"},
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def reach(self) -> None:
+        """Raises `Unreachable` when nobody listens at the target's address."""
+        parts = urlsplit(self.target.base_url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            _, writer = await asyncio.wait_for(
+                asyncio.open_connection(parts.hostname, port), 10
+            )
+        except (OSError, TimeoutError) as error:
+            raise Unreachable(str(error) or "no answer in 10 s") from None
+        writer.close()
+
+    async def send(self, case: Case, operation: Operation) -> Interaction:
+        """The exchange of a case; a 429 that nobody asked for is waited out."""
+        for _ in range(RETRIES):
+            found = await self._once(case, operation)
+            pause = _pause(found, case)
+            if pause is None:
+                break
+            await asyncio.sleep(pause)
+        return await self._with_pictures(found)
+
+    async def _once(self, case: Case, operation: Operation) -> Interaction:
+        body, content_type = body_of(case)
+        headers = dict(case.headers)
+        if content_type:
+            headers["Content-Type"] = content_type
+        if case.auth == AUTHORISED:
+            headers["Authorization"] = f"Bearer {self.target.key}"
+        elif case.auth is not None:
+            headers["Authorization"] = case.auth
+        method = case.method or operation.method
+        return await self._exchange(
+            case, method, self.target.url(case, operation), body, headers
+        )
+
+    async def _exchange(
+        self,
+        case: Case,
+        method: str,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+    ) -> Interaction:
+        assert self._session is not None, "use the sender as a context manager"
+        self.sent += 1
+        started = time.monotonic()
+        status: int | None = None
+        got: dict[str, str] = {}
+        answer = bytearray()
+        problem: str | None = None
+        try:
+            async with self._session.request(
+                method, url, data=body, headers=headers, allow_redirects=False
+            ) as response:
+                status = response.status
+                got = {key.lower(): value for key, value in response.headers.items()}
+                async for chunk in response.content.iter_any():
+                    answer += chunk
+                    if len(answer) > MAX_ANSWER:
+                        problem = f"the answer has more than {MAX_ANSWER} bytes"
+                        break
+        except TimeoutError:
+            problem = f"no whole answer within {PATIENCE:.0f} s"
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            problem = f"the exchange broke off: {error or type(error).__name__}"
+        seconds = time.monotonic() - started
+        return Interaction(case, status, got, bytes(answer), seconds, problem)
+
+    async def _with_pictures(self, found: Interaction) -> Interaction:
+        """The same with the pictures behind its addresses, decoded aside."""
+        if found.is_success:
+            fetched: dict[str, bytes | str] = {}
+            for url in _addresses(found):
+                if _origin(url) == _origin(self.target.base_url):
+                    fetched[url] = await self._fetch(found.case, url)
+            if fetched:
+                found = replace(found, fetched=fetched)
+            await asyncio.to_thread(lambda: found.pictures)
+        return found
+
+    async def _fetch(self, case: Case, url: str) -> bytes | str:
+        """The picture at an address, or what is wrong with it; no key is sent."""
+        answer = await self._exchange(case, "GET", url, b"", {})
+        if answer.problem or answer.status != 200:
+            return f"is not at its address: {answer.problem or answer.status}"
+        if not answer.content_type.startswith("image/"):
+            return f"is served as {answer.content_type or 'nothing'}, not as a picture"
+        return answer.body
+
+
+def _addresses(found: Interaction) -> list[str]:
+    urls = [item.get("url") for item in found.items]
+    return [each for each in urls if isinstance(each, str) and each.startswith("http")]
+
+
+def _origin(url: str) -> tuple[Any, ...]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port
+
+
+def _pause(found: Interaction, case: Case) -> float | None:
+    """How long to wait before asking again; None when the answer stands."""
+    wanted = case.fault.error if case.fault else None
+    if found.status != 429 or wanted == "rate_limited" or case.headers:
+        return None
+    text = found.headers.get("retry-after", "1")
+    seconds = float(text) if text.replace(".", "", 1).isdigit() else 1.0
+    return seconds if seconds <= LONGEST_PAUSE else None

@@ -1,0 +1,61 @@
+"""A finding's request, made as small as still shows the finding.
+
+By structure, not by chance: a member is dropped, and stays dropped if the same thing is
+still wrong. That takes about as many requests as there are members.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from contracts.cases import Case
+from contracts.checks import Observation, Subject, examine
+from contracts.guarantees import Memory
+from contracts.planner import Desk
+from contracts.sender import Sender
+from specs import State
+
+if TYPE_CHECKING:
+    from contracts.campaign import Campaign
+
+MOST = 24
+
+
+async def smaller(
+    subject: Subject, observation: Observation, campaign: "Campaign", sender: Sender
+) -> Subject | None:
+    """The exchange of a smaller request with the same finding; None if there is none."""
+    case, best = subject.case, None
+    operation = subject.operation
+    body = operation.bodies.get(case.media_type or "")
+    if body is None:
+        return None
+    desk = Desk(campaign.provider, operation, body, {})
+    extra = [name for name in case.payload if name not in desk.base]
+    if len(extra) < 2:
+        return None
+    for name in extra[:MOST]:
+        payload = {key: value for key, value in case.payload.items() if key != name}
+        candidate = _again(case, payload, desk)
+        if candidate is None:
+            continue
+        interaction = await sender.send(candidate, operation)
+        found = campaign.subject(interaction, Memory())
+        if any(_same(each, observation) for each in examine(found)):
+            case, best = candidate, found
+    return best
+
+
+def _again(case: Case, payload: dict[str, object], desk: Desk) -> Case | None:
+    """The case with a smaller payload, if the document says the same of it."""
+    verdict = desk.judge(payload)
+    if verdict.state is not case.expectation:
+        return None
+    if verdict.state is State.INVALID and case.fault is not None:
+        claims = {f"{desk.name}/{each.claim}" for each in verdict.documented}
+        if case.fault.claim not in claims:
+            return None
+    return replace(case, payload=payload)
+
+
+def _same(one: Observation, other: Observation) -> bool:
+    return (one.kind, one.check, one.claim) == (other.kind, other.check, other.claim)
