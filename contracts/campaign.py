@@ -76,7 +76,9 @@ class Campaign:
             for layer in LAYERS.values():
                 found += layer(self.provider, seed=self.seed)
         if self.only:
-            found = [each for each in found if any(part in each.id for part in self.only)]
+            found = [
+                each for each in found if any(part in each.id for part in self.only)
+            ]
         return found
 
     @cached_property
@@ -195,12 +197,8 @@ class Campaign:
         if is_new and observation.check not in COMPARED and subject.case.is_plain:
             small = await smaller(subject, observation, self, sender)
             if small is not None:
-                again = finding(
-                    observation, small, self.provider, url, self.target.key
-                )
-                found = replace(
-                    found, request=again.request, answer=again.answer
-                )
+                again = finding(observation, small, self.provider, url, self.target.key)
+                found = replace(found, request=again.request, answer=again.answer)
         return found
 
 

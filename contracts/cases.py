@@ -81,7 +81,9 @@ def _form(payload: Mapping[str, Any]) -> tuple[bytes, str]:
     for name, value in parts:
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"'
         if isinstance(value, Sample):
-            head += f'; filename="{value.filename}"\r\nContent-Type: {value.content_type}'
+            head += (
+                f'; filename="{value.filename}"\r\nContent-Type: {value.content_type}'
+            )
         content = value.data if isinstance(value, Sample) else value.encode()
         lines += [head.encode(), b"\r\n\r\n", content, b"\r\n"]
     lines.append(f"--{boundary}--\r\n".encode())

@@ -97,7 +97,11 @@ def answers_at_all(subject: Subject) -> Observations:
 
 def valid_is_accepted(subject: Subject) -> Observations:
     case, status = subject.case, subject.status
-    if case.expectation is not State.VALID or not status or subject.interaction.is_success:
+    if (
+        case.expectation is not State.VALID
+        or not status
+        or subject.interaction.is_success
+    ):
         return
     claim = _main_claim(subject)
     kind = Kind.CRASH if status >= 500 else Kind.REJECTS_VALID
@@ -121,7 +125,10 @@ def invalid_is_refused(subject: Subject) -> Observations:
     if subject.interaction.is_success:
         kind, message = Kind.ACCEPTS_INVALID, f"status {status}"
     elif status >= 500 > wanted:
-        kind, message = Kind.CRASH, f"status {status}: {_error_text(subject.interaction)}"
+        kind, message = (
+            Kind.CRASH,
+            f"status {status}: {_error_text(subject.interaction)}",
+        )
     else:
         return
     yield Observation(
@@ -231,9 +238,11 @@ def success_is_as_documented(subject: Subject) -> Observations:
             f"one of {', '.join(subject.operation.responses)}",
         )
         return
-    if subject.case.expectation is not State.VALID:
+    is_valid = subject.case.expectation is State.VALID
+    if is_valid or subject.interaction.is_stream:
+        yield from _schema(subject, response)
+    if not is_valid:
         return
-    yield from _schema(subject, response)
     for guarantee in response.guarantees:
         if guarantee.applies_to(subject.answer.asked):
             yield from _kept(subject, response, guarantee.name, guarantee.evidence)
@@ -245,7 +254,9 @@ def refusals_keep_guarantees(subject: Subject) -> Observations:
     declared = subject.operation.response_for(subject.status)
     own = [(declared, each) for each in declared.guarantees] if declared else []
     success = subject.operation.success
-    both = [(success, each) for each in success.guarantees if each.name == "keeps-secrets"]
+    both = [
+        (success, each) for each in success.guarantees if each.name == "keeps-secrets"
+    ]
     for response, guarantee in (*own, *both):
         yield from _kept(subject, response, guarantee.name, guarantee.evidence)
 
@@ -256,9 +267,7 @@ def _kept(
     claim = f"{subject.operation.id}/{response.status}/guarantees/{name}"
     kind = Kind.WRONG_RESPONSE if subject.interaction.is_success else Kind.WRONG_ERROR
     for message in guarantees.CHECKS[name](subject.answer):
-        yield Observation(
-            kind, name, claim, evidence, message, subject.sentence(claim)
-        )
+        yield Observation(kind, name, claim, evidence, message, subject.sentence(claim))
 
 
 def _schema(subject: Subject, response: Response) -> Observations:
@@ -266,7 +275,9 @@ def _schema(subject: Subject, response: Response) -> Observations:
     if subject.interaction.is_stream and EVENT_STREAM in response.bodies:
         known = response.bodies[EVENT_STREAM].events
         for event in subject.interaction.events:
-            yield from _event(event, known, begin, response.bodies[EVENT_STREAM].evidence)
+            yield from _event(
+                event, known, begin, response.bodies[EVENT_STREAM].evidence
+            )
         return
     body = response.bodies.get("application/json")
     value = subject.interaction.object

@@ -86,7 +86,9 @@ def curl(case: Case, url: str, key_env: str, method: str) -> str:
     words = ["curl", "-sS", "-X", case.method or method, url]
     line = " ".join(shlex.quote(each) for each in words)
     for name, value in _headers(case, key_env):
-        quoted = f'"{name}: {value}"' if "$" in value else shlex.quote(f"{name}: {value}")
+        quoted = (
+            f'"{name}: {value}"' if "$" in value else shlex.quote(f"{name}: {value}")
+        )
         line += f" \\\n  -H {quoted}"
     if case.media_type == FORM and case.raw is None:
         for name, value in form_parts(case.payload):
@@ -101,12 +103,17 @@ def curl(case: Case, url: str, key_env: str, method: str) -> str:
 def python(case: Case, url: str, key_env: str, method: str) -> str:
     """A Python snippet for a case, on `requests`."""
     headers = ", ".join(
-        f"{name!r}: " + (f"f\"Bearer {{os.environ['{key_env}']}}\"" if "$" in value else repr(value))
+        f"{name!r}: "
+        + (f"f\"Bearer {{os.environ['{key_env}']}}\"" if "$" in value else repr(value))
         for name, value in _headers(case, key_env)
     )
-    call = f"requests.request({(case.method or method)!r}, {url!r}, headers={{{headers}}}"
+    call = (
+        f"requests.request({(case.method or method)!r}, {url!r}, headers={{{headers}}}"
+    )
     if case.media_type == FORM and case.raw is None:
-        texts = [(n, v) for n, v in form_parts(case.payload) if not isinstance(v, Sample)]
+        texts = [
+            (n, v) for n, v in form_parts(case.payload) if not isinstance(v, Sample)
+        ]
         files = ", ".join(
             f"({name!r}, open({value.filename!r}, 'rb'))"
             for name, value in form_parts(case.payload)

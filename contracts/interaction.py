@@ -132,7 +132,11 @@ class Interaction:
     def items(self) -> list[dict[str, Any]]:
         """The entries of `data` that are objects."""
         data = (self.object or {}).get("data")
-        return [each for each in data if isinstance(each, dict)] if isinstance(data, list) else []
+        return (
+            [each for each in data if isinstance(each, dict)]
+            if isinstance(data, list)
+            else []
+        )
 
     @cached_property
     def pictures(self) -> list[Picture | None]:

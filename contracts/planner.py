@@ -7,6 +7,7 @@ negatives with exactly one fault, and positives on the other side of it.
 """
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -29,26 +30,38 @@ from specs import (
 )
 from specs.schema import compiled, lowered
 
-REFUSALS_PER_LABEL = 1
-CONTEXTS_PER_RULE = 3
+MOST_PER_CLAIM = 3
+OPEN = State.UNSPECIFIED
 OTHER_PROMPT = "A blue sphere on black sand"
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A cross-field rule of a request: the members it speaks of, and when it bites."""
+    """
+    A cross-field rule of a request: when it bites, and whom it then constrains.
+
+    `causes` are the members its condition speaks of, `targets` those it constrains.
+    """
 
     name: str
-    members: tuple[str, ...]
-    condition: Any
-    basis: Basis
+    causes: tuple[str, ...]
+    targets: tuple[str, ...]
+    part: Mapping[str, Any]
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys([*self.causes, *self.targets]))
+
+    @property
+    def is_documented(self) -> bool:
+        return self.part.get("x-basis", Basis.DOCUMENTED) == Basis.DOCUMENTED
 
     def bites(self, payload: Any) -> bool:
         return bool(self._condition.is_valid(judged(payload)))
 
     @cached_property
     def _condition(self) -> Any:
-        return compiled(lowered(self.condition))
+        return compiled(lowered(self.part.get("if", True)))
 
 
 @dataclass(frozen=True)
@@ -59,9 +72,9 @@ class Desk:
     operation: Operation
     body: Body
     claims: Mapping[str, Basis]
-    _verdicts: dict[str, Verdict] = field(default_factory=dict)
+    _values: dict[str, list[Value]] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def name(self) -> str:
         return request_name(self.operation, self.body)
 
@@ -87,13 +100,23 @@ class Desk:
         return tuple(
             Rule(
                 part["x-rule"],
-                tuple(dict.fromkeys(_mentioned(part))),
-                part.get("if", True),
-                Basis(part.get("x-basis", "documented")),
+                tuple(dict.fromkeys(_mentioned(part.get("if")))),
+                tuple(dict.fromkeys(_mentioned({**part, "if": None}))),
+                part,
             )
             for part in parts
             if "x-rule" in part
         )
+
+    @cached_property
+    def about(self) -> Mapping[str, tuple[str, ...]]:
+        """The claims of this body by the member or the rule that they begin with."""
+        found: dict[str, list[str]] = {}
+        for claim in self.claims:
+            if claim.startswith(f"{self.name}/"):
+                word = claim.removeprefix(f"{self.name}/").partition("/")[0]
+                found.setdefault(word.removesuffix("[]"), []).append(claim)
+        return {word: tuple(each) for word, each in found.items()}
 
     def schemas(self, member: str) -> list[Any]:
         """All that the body says of a member: its own schema, and each rule's."""
@@ -117,12 +140,15 @@ class Desk:
         return found or [simplest(self.body.properties[member], role)]
 
     def values(self, member: str) -> list[Value]:
-        return telling(
-            self.schemas(member),
-            self.good(member),
-            is_form=self.is_form,
-            role=self.role(member),
-        )
+        """Telling values of a member."""
+        if member not in self._values:
+            self._values[member] = telling(
+                self.schemas(member),
+                self.good(member),
+                is_form=self.is_form,
+                role=self.role(member),
+            )
+        return self._values[member]
 
     @cached_property
     def base(self) -> dict[str, Any]:
@@ -150,7 +176,9 @@ class Desk:
             return tuple(found)
         for value in self.values("model"):
             for form in self._forms({**self.base, "model": value.value}):
-                if value.value != self.base.get("model") and isinstance(value.value, str):
+                if value.value != self.base.get("model") and isinstance(
+                    value.value, str
+                ):
                     found.append((value.value, form))
                     break
         bare = {name: each for name, each in self.base.items() if name != "model"}
@@ -222,8 +250,9 @@ def plan(provider: Provider, *, seed: int = 0, is_mock: bool = False) -> list[Ca
             found = _probes(desk)
             refused += [each for each in found if each.expectation is State.INVALID]
             refused += _malformed(desk)
-            answered += list(_basics(desk))
+            answered += _basics(desk)
             answered += [each for each in found if each.expectation is State.VALID]
+            answered += [each for each in found if each.expectation is OPEN]
             answered += _relations(desk)
             answered += _pairs(desk, seed)
         refused += _transport(operation, provider)
@@ -247,123 +276,170 @@ def _basics(desk: Desk) -> Iterator[Case]:
         "media_type": desk.body.media_type,
         "expectation": State.VALID,
     }
-    yield Case(f"{desk.name}/plain", origin="probe", payload=desk.base, claims=plain, **common)
+    yield Case(
+        f"{desk.name}/plain", origin="probe", payload=desk.base, claims=plain, **common
+    )
     other = {**desk.base, "prompt": OTHER_PROMPT}
     yield Case(f"{desk.name}/other-prompt", origin="probe", payload=other, **common)
+    bare = {name: value for name, value in desk.base.items() if name != "model"}
+    modelless = f"{desk.name}/model/default"
+    if (
+        modelless in desk.claims
+        and (state := desk.judge(bare).state) is not State.INVALID
+    ):
+        case = {**common, "expectation": state, "claims": (modelless,)}
+        yield Case(f"{modelless}/missing", origin="probe", payload=bare, **case)
     for name, example in desk.body.examples.items():
         if desk.judge(example).state is State.VALID:
-            yield Case(f"{desk.name}/examples/{name}", origin="example", payload=example, **common)
+            yield Case(
+                f"{desk.name}/examples/{name}",
+                origin="example",
+                payload=example,
+                **common,
+            )
 
 
 def _probes(desk: Desk) -> list[Case]:
-    """One change, or two that a rule brings together, to each context."""
+    """
+    One change, or two that a rule brings together, to each context.
+
+    A fault that stands alone is preferred to one that breaks a second rule of the
+    same member; what no document decides is asked once for each claim of ours.
+    """
     found: dict[tuple[Any, ...], Case] = {}
-    per_claim: dict[str, int] = {}
+    doubtful: dict[tuple[Any, ...], Case] = {}
+    counts: Counter[str] = Counter()
     for suffix, context in desk.contexts:
-        for label, payload, members in _changes(desk, context):
-            case = _classified(desk, suffix, label, payload, members)
+        for change in _changes(desk, context):
+            case, is_single = _classified(desk, suffix, change)
             if case is None:
                 continue
-            key = _key(desk, case, label, payload, members)
-            if case.fault is not None:
-                is_rule = case.fault.claim.count("/") >= 3 and len(members) > 0
-                seen = per_claim.get(case.fault.claim, 0)
-                if key in found or (suffix and seen >= CONTEXTS_PER_RULE and is_rule):
+            key = _key(desk, case, change)
+            about = case.fault.claim if case.fault else f"{key[0]} {case.expectation}"
+            if len(change.members) > 1 or suffix or case.expectation is OPEN:
+                if counts[about] >= MOST_PER_CLAIM:
                     continue
-                per_claim[case.fault.claim] = seen + 1
-            found.setdefault(key, case)
-    return list(found.values())
+            if key not in found and key not in doubtful:
+                counts[about] += 1
+            (found if is_single else doubtful).setdefault(key, case)
+    asked_for = {each.fault.claim for each in found.values() if each.fault}
+    rest = [each for each in doubtful.values() if each.fault]
+    return [
+        *found.values(),
+        *(each for each in rest if each.fault and each.fault.claim not in asked_for),
+    ]
 
 
-def _key(
-    desk: Desk, case: Case, label: str, payload: Mapping[str, Any], members: Sequence[str]
-) -> tuple[Any, ...]:
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A payload, and what was changed to get it."""
+
+    label: str
+    payload: dict[str, Any]
+    members: tuple[str, ...]
+    rule: str = ""
+
+
+def _key(desk: Desk, case: Case, change: Change) -> tuple[Any, ...]:
     """What makes two cases ask the same: the label, and the rules in force."""
     if case.fault is not None:
-        return (case.fault.claim, label)
+        return (case.fault.claim, change.label)
+    if case.expectation is OPEN:
+        return (case.claims[0],)
+    if change.rule:
+        return (change.rule, change.label)
     biting = frozenset(
         rule.name
         for rule in desk.rules
-        if set(rule.members) & set(members) and rule.bites(payload)
+        if rule.is_documented
+        and set(rule.targets) & set(change.members)
+        and rule.bites(change.payload)
     )
-    return (label, biting)
-
-
-Change = tuple[str, dict[str, Any], tuple[str, ...]]
+    return (change.label, biting)
 
 
 def _changes(desk: Desk, context: Mapping[str, Any]) -> Iterator[Change]:
     for name in context:
         rest = {key: value for key, value in context.items() if key != name}
-        yield f"{name}/missing", rest, (name,)
+        yield Change(f"{name}/missing", rest, (name,))
     legal: dict[str, list[Value]] = {}
     for member in desk.body.properties:
         legal[member] = []
         for value in desk.values(member):
             payload = {**context, member: value.value}
-            yield f"{member}/{value.label}", payload, (member,)
-            if not desk.is_invalid(payload) and value.label not in {"null", "unicode"}:
+            yield Change(f"{member}/{value.label}", payload, (member,))
+            if value.label not in {"null", "unicode"} and not desk.is_invalid(payload):
                 legal[member].append(value)
-    seen: set[tuple[str, str]] = set()
     for rule in desk.rules:
-        free = [each for each in rule.members if each in legal and each != "model"]
-        for pair in combinations(free, 2):
-            if pair in seen:
-                continue
-            seen.add(pair)
-            yield from _together(context, pair, legal)
+        for cause in rule.causes or rule.targets:
+            for target in rule.targets:
+                if cause != target and "model" not in (cause, target):
+                    yield from _together(context, rule, cause, target, legal)
 
 
 def _together(
-    context: Mapping[str, Any], pair: tuple[str, str], legal: Mapping[str, list[Value]]
+    context: Mapping[str, Any],
+    rule: Rule,
+    cause: str,
+    target: str,
+    legal: Mapping[str, list[Value]],
 ) -> Iterator[Change]:
-    one, two = pair
-    for left in legal[one][:12]:
-        for right in legal[two][:12]:
-            label = f"{one}/{left.label}+{two}/{right.label}"
-            yield label, {**context, one: left.value, two: right.value}, pair
+    """A value that makes the rule bite, with each value of a member it constrains."""
+    biting = [
+        each
+        for each in legal.get(cause, [])
+        if rule.bites({**context, cause: each.value})
+        or not rule.bites(context)
+        and len(rule.causes) > 1
+    ]
+    for left in biting[:6]:
+        for right in legal.get(target, [])[:12]:
+            label = f"{cause}/{left.label}+{target}/{right.label}"
+            payload = {**context, cause: left.value, target: right.value}
+            yield Change(label, payload, (cause, target), rule.name)
 
 
-def _classified(
-    desk: Desk, suffix: str, label: str, payload: dict[str, Any], members: tuple[str, ...]
-) -> Case | None:
-    """A case, if the judge calls it valid or finds exactly one documented fault."""
-    verdict = desk.judge(payload)
-    if verdict.state is State.UNSPECIFIED:
-        return None
+def _classified(desk: Desk, suffix: str, change: Change) -> tuple[Case | None, bool]:
+    """
+    A case for a change, and whether it stands for one claim alone.
+
+    None when it has several faults, or leaves too much open to be worth asking.
+    """
+    verdict = desk.judge(change.payload)
     at = f"@{suffix}" if suffix else ""
     common: dict[str, Any] = {
         "operation": desk.operation.id,
         "origin": "probe",
         "media_type": desk.body.media_type,
-        "payload": payload,
+        "payload": change.payload,
+        "expectation": verdict.state,
     }
     if verdict.state is State.VALID:
-        return Case(
-            id=f"{desk.name}/{label}{at}",
-            expectation=State.VALID,
-            claims=_about(desk, payload, members, label),
-            basis=standing(desk, members),
+        case = Case(
+            id=f"{desk.name}/{change.label}{at}",
+            claims=_about(desk, change),
+            basis=standing(desk, change.members),
             **common,
         )
-    violation = verdict.violations[0]
-    if violation.evidence.basis is not Basis.DOCUMENTED or len(
-        {each.path for each in verdict.violations}
-    ) > 1:
-        return None  # wrong type and wrong value of one member are one fault
-    if {each.evidence.rule for each in verdict.violations} - {violation.evidence.rule}:
-        return None
-    claim = f"{desk.name}/{violation.claim}"
-    params = _params(desk, violation, members)
-    # The label says which member was changed; the claim already says it in most cases.
-    short = label.partition("/")[2] if len(members) == 1 else label
-    return Case(
-        id=f"{claim}/{short}{at}",
-        expectation=State.INVALID,
-        claims=(claim,),
-        fault=Fault(claim, violation.evidence.error, params),
-        **common,
-    )
+        return case, True
+    first = verdict.violations[0]
+    claim = f"{desk.name}/{first.claim}"
+    # The claim says already which member was changed, where it was only one.
+    is_one = len(change.members) == 1
+    label = change.label.partition("/")[2] if is_one else change.label
+    id_ = f"{claim}/{label}{at}"
+    is_single = len(verdict.violations) == 1
+    if verdict.state is OPEN:
+        if not is_single or claim not in desk.claims:
+            return None, False
+        return Case(id=id_, claims=(claim,), **common), True
+    if len({each.path for each in verdict.violations}) > 1:
+        return None, False
+    if first.evidence.basis is not Basis.DOCUMENTED:
+        return None, False
+    params = _params(desk, first, change.members)
+    fault = Fault(claim, first.evidence.error, params)
+    return Case(id=id_, claims=(claim,), fault=fault, **common), is_single
 
 
 def _params(desk: Desk, violation: Any, members: tuple[str, ...]) -> tuple[str, ...]:
@@ -375,16 +451,15 @@ def _params(desk: Desk, violation: Any, members: tuple[str, ...]) -> tuple[str, 
     return tuple(dict.fromkeys([*named, *members]))
 
 
+_LISTS = {"enum", "pattern", "const"}
+
+
 def standing(desk: Desk, members: Iterable[str]) -> Basis:
     """Who says that such values are welcome: not the provider, if the list is ours."""
-    lists = {"enum", "pattern", "const"}
     for member in members:
-        for claim, basis in desk.claims.items():
-            if (
-                claim.startswith(f"{desk.name}/{member}/")
-                and claim.rpartition("/")[2] in lists
-                and basis is not Basis.DOCUMENTED
-            ):
+        for claim in desk.about.get(member, ()):
+            basis = desk.claims[claim]
+            if claim.rpartition("/")[2] in _LISTS and basis is not Basis.DOCUMENTED:
                 return basis
     return Basis.DOCUMENTED
 
@@ -392,27 +467,24 @@ def standing(desk: Desk, members: Iterable[str]) -> Basis:
 _SPEAKS_FOR = {"value": "enum"}
 
 
-def _about(
-    desk: Desk, payload: Mapping[str, Any], members: Sequence[str], label: str = ""
-) -> tuple[str, ...]:
+def _about(desk: Desk, change: Change) -> tuple[str, ...]:
     """
     The claims of a request that its being answered speaks for.
 
     First among them the one that the label is about.
     """
-    first, _, last = label.rpartition("/")[2].partition("-")
-    keyword = _SPEAKS_FOR.get(first, last)
-    biting = {
+    first, _, last = change.label.rpartition("/")[2].partition("-")
+    keyword = _SPEAKS_FOR.get(first, last.partition("-")[0])
+    biting = [
         rule.name
         for rule in desk.rules
-        if set(rule.members) & set(members) and rule.bites(payload)
-    }
-    starts = [f"{desk.name}/{each}" for each in (*members, *biting)]
+        if set(rule.members) & set(change.members) and rule.bites(change.payload)
+    ]
     found = [
         claim
-        for claim in desk.claims
-        if any(claim.startswith((f"{each}/", f"{each}[]")) for each in starts)
-        and not claim.endswith("/default")
+        for word in (*change.members, *biting)
+        for claim in desk.about.get(word, ())
+        if not claim.endswith("/default")
     ]
     return tuple(sorted(found, key=lambda claim: not claim.endswith(f"/{keyword}")))
 
@@ -444,7 +516,7 @@ def _relation(
             expectation=State.VALID,
             media_type=desk.body.media_type,
             payload=payload,
-            claims=_about(desk, payload, (member,)),
+            claims=_about(desk, Change(label, dict(payload), (member,))),
         )
 
 
@@ -477,7 +549,11 @@ def _is_cheap(value: Any) -> bool:
     size = size_of(value)
     if size is not None:
         return max(size) <= 1536
-    return not isinstance(value, int) or isinstance(value, bool) or value not in range(4, 11)
+    return (
+        not isinstance(value, int)
+        or isinstance(value, bool)
+        or value not in range(4, 11)
+    )
 
 
 def _covering(
@@ -585,7 +661,11 @@ def _malformed(desk: Desk) -> Iterator[Case]:
         bodies: tuple[tuple[str, bytes, str | None], ...] = (
             ("empty-body", b"", f"{FORM}; boundary=none"),
             ("no-boundary", b"--x\r\n", FORM),
-            ("cut-short", b'--x\r\nContent-Disposition: form-data; name="prompt"\r\n\r\nA', f"{FORM}; boundary=x"),
+            (
+                "cut-short",
+                b'--x\r\nContent-Disposition: form-data; name="prompt"\r\n\r\nA',
+                f"{FORM}; boundary=x",
+            ),
         )
     else:
         bodies = (
@@ -656,11 +736,13 @@ def asked(provider: Provider, cases: Iterable[Case]) -> dict[str, int]:
         for claim in case.claims:
             counts[claim] = counts.get(claim, 0) + 1
         if case.fault is not None:
-            error = operation.errors.get(case.fault.error, operation.errors["invalid_request"])
+            error = operation.errors.get(
+                case.fault.error, operation.errors["invalid_request"]
+            )
             key = (operation.id, error.status)
             failures[key] = failures.get(key, 0) + 1
             counts[f"{operation.id}/errors/{error.name}"] += 1
-        elif case.expectation is State.VALID:
+        else:
             streams = case.payload.get("stream") is True and operation.streams
             both = (operation.id, streams)
             successes[both] = successes.get(both, 0) + 1
@@ -670,9 +752,14 @@ def asked(provider: Provider, cases: Iterable[Case]) -> dict[str, int]:
         if not status.isdigit():
             continue
         if status.startswith("2"):
-            plain, stream = successes.get((name, False), 0), successes.get((name, True), 0)
+            plain, stream = (
+                successes.get((name, False), 0),
+                successes.get((name, True), 0),
+            )
             is_event = part.startswith("events/")
-            counts[claim] += stream if is_event else plain + stream * part.startswith("guarantees/")
+            counts[claim] += (
+                stream if is_event else plain + stream * part.startswith("guarantees/")
+            )
         else:
             counts[claim] += failures.get((name, int(status)), 0)
     return counts

@@ -199,7 +199,9 @@ class Report:
         """A report from its lines. Raises `BadReport`."""
         rows = [_row(line, name, at) for at, line in enumerate(lines, 1)]
         if not rows or rows[0].get("type") != "run":
-            raise BadReport(f"{name} is no report of ours: it does not begin with a run")
+            raise BadReport(
+                f"{name} is no report of ours: it does not begin with a run"
+            )
         if rows[0].get("format") != FORMAT:
             raise BadReport(
                 f"{name} has format {rows[0].get('format')!r}; this version reads {FORMAT}"
@@ -209,7 +211,9 @@ class Report:
                 f"{name} has no footer: it was cut short. Run again with --report"
             )
         if rows[-1]["outcomes"] != len(rows) - 2:
-            raise BadReport(f"{name} says {rows[-1]['outcomes']} outcomes, not as it has")
+            raise BadReport(
+                f"{name} says {rows[-1]['outcomes']} outcomes, not as it has"
+            )
         try:
             return cls(
                 _metadata(rows[0]),

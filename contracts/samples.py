@@ -4,7 +4,7 @@ import base64
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 
 from mockserver.pictures import FORMATS, look_at
@@ -40,16 +40,14 @@ class Sample:
     def data(self) -> bytes:
         return _encoded(self)
 
-    @cached_property
+    @property
     def facts(self) -> dict[str, Any]:
         """As the judge sees it once it is uploaded."""
-        return look_at(
-            self.data, filename=self.filename, content_type=self.content_type
-        ).facts()
+        return _facts(self)
 
     @property
     def data_uri(self) -> str:
-        return f"data:{self.content_type};base64,{base64.b64encode(self.data).decode()}"
+        return _data_uri(self)
 
     def __str__(self) -> str:
         alpha = " with alpha" if self.alpha else ""
@@ -64,13 +62,27 @@ def _encoded(sample: Sample) -> bytes:
 
     mode = "RGBA" if sample.alpha else "RGB"
     hue = (40 + 67 * sample.variant) % 256
-    image = Image.new(mode, (sample.width, sample.height), (hue, 120, 200, 255)[: len(mode)])
+    image = Image.new(
+        mode, (sample.width, sample.height), (hue, 120, 200, 255)[: len(mode)]
+    )
     draw = ImageDraw.Draw(image)
     box = (sample.width // 4, sample.height // 4, sample.width // 2, sample.height // 2)
     draw.rectangle(box, fill=(250, 220, 40, 0)[: len(mode)])
     out = io.BytesIO()
     image.save(out, sample.format.upper())
     return out.getvalue().ljust(sample.bytes, b"\0")
+
+
+@cache
+def _data_uri(sample: Sample) -> str:
+    return f"data:{sample.content_type};base64,{base64.b64encode(sample.data).decode()}"
+
+
+@cache
+def _facts(sample: Sample) -> dict[str, Any]:
+    return look_at(
+        sample.data, filename=sample.filename, content_type=sample.content_type
+    ).facts()
 
 
 def judged(value: Any) -> Any:

@@ -42,7 +42,7 @@ def telling(
     `schemas` are all that its document says of it, in every rule; `good` are values
     known to be right; `role` is its canonical name.
     """
-    found: dict[str, Value] = {}
+    found: dict[str, Value] = {}  # by value: the first label that comes for it stays
     makers = (_enumerated, _bounded, _long, _several, _sized, _uploaded, _plain)
     for schema in schemas:
         if isinstance(schema, dict):
@@ -51,7 +51,7 @@ def telling(
                     found.setdefault(each.key, each)
     for each in (*_mistyped(schemas, is_form=is_form), *_nearly(schemas, good)):
         found.setdefault(each.key, each)
-    return list(found.values())
+    return [each for each in found.values() if each.value is not None or not is_form]
 
 
 Values = Iterator[Value]
@@ -59,29 +59,34 @@ Schema = Mapping[str, Any]
 
 
 def _enumerated(schema: Schema, good: Sequence[Any], role: str) -> Values:
-    for each in (*schema.get("enum", []), *([schema["const"]] if "const" in schema else [])):
+    for each in (
+        *schema.get("enum", []),
+        *([schema["const"]] if "const" in schema else []),
+    ):
         yield Value(each, f"value-{'null' if each is None else each}")
 
 
 def _bounded(schema: Schema, good: Sequence[Any], role: str) -> Values:
     if "minimum" in schema:
-        yield Value(schema["minimum"], "at-minimum")
-        yield Value(schema["minimum"] - 1, "below-minimum")
+        least = schema["minimum"]
+        yield Value(least, f"at-minimum-{least}")
+        yield Value(least - 1, f"below-minimum-{least}")
     if "maximum" in schema:
-        yield Value(schema["maximum"], "at-maximum")
-        yield Value(schema["maximum"] + 1, "above-maximum")
+        most = schema["maximum"]
+        yield Value(most, f"at-maximum-{most}")
+        yield Value(most + 1, f"above-maximum-{most}")
 
 
 def _long(schema: Schema, good: Sequence[Any], role: str) -> Values:
     least, most = schema.get("minLength", 0), schema.get("maxLength")
     if least:
-        yield Value(prompt_of(least), "at-minLength")
-        yield Value(prompt_of(least - 1), "below-minLength")
+        yield Value(prompt_of(least), f"at-minLength-{least}")
+        yield Value(prompt_of(least - 1), f"below-minLength-{least}")
     if most is None:
         return
     if most < LONG_TEXT:
-        yield Value(prompt_of(most), "at-maxLength")
-        yield Value(prompt_of(most + 1), "above-maxLength")
+        yield Value(prompt_of(most), f"at-maxLength-{most}")
+        yield Value(prompt_of(most + 1), f"above-maxLength-{most}")
     else:
         yield Value(Sample(bytes=most * 3 // 4).data_uri, "above-maxLength")
 
@@ -179,7 +184,9 @@ def _near_pixels(
 ) -> Iterator[tuple[int, int, str]]:
     """The size nearest to a number of pixels, and the nearest beyond it."""
     root = math.isqrt(pixels) // step * step
-    grid = range(max(step, root * 2 // 3 // step * step), min(edge, root * 3 // 2) + 1, step)
+    grid = range(
+        max(step, root * 2 // 3 // step * step), min(edge, root * 3 // 2) + 1, step
+    )
     pairs = [(w, h) for w in grid for h in grid if w >= h]
     if not pairs:
         return
@@ -209,7 +216,9 @@ def _uploaded(schema: Schema, good: Sequence[Any], role: str) -> Values:
     yield Value(Sample(width=96, alpha=alpha), "file-wide")
     if limits and "maxBytes" in limits:
         yield Value(Sample(bytes=limits["maxBytes"], alpha=alpha), "file-at-maxBytes")
-        yield Value(Sample(bytes=limits["maxBytes"] + 1, alpha=alpha), "file-above-maxBytes")
+        yield Value(
+            Sample(bytes=limits["maxBytes"] + 1, alpha=alpha), "file-above-maxBytes"
+        )
 
 
 def _plain(schema: Schema, good: Sequence[Any], role: str) -> Values:
@@ -222,7 +231,9 @@ def _plain(schema: Schema, good: Sequence[Any], role: str) -> Values:
     if "integer" in types:
         yield Value(2, "two")
     for each in good:
-        yield Value(each, "plain" if not isinstance(each, str) else f"value-{each[:40]}")
+        yield Value(
+            each, "plain" if not isinstance(each, str) else f"value-{each[:40]}"
+        )
     if role == "prompt":
         yield Value("一只猫 🐈 – ñandú\nin two lines", "unicode")
     if "properties" in schema:
@@ -237,7 +248,8 @@ def _members(schema: Schema, role: str) -> Values:
     if isinstance(whole, dict):
         yield Value({**whole, "imageparity": 1}, "unlisted-member")
         both = {
-            name: simplest(member, role) for name, member in schema["properties"].items()
+            name: simplest(member, role)
+            for name, member in schema["properties"].items()
         }
         yield Value(both, "all-members")
     yield Value({}, "empty-object")

@@ -28,11 +28,11 @@ def add_routes(
         limit = request.query.get("limit", "100")
         if not limit.isdigit() or not 1 <= len(limit) <= 6:
             return _refused(f"limit must be a whole number, not '{limit[:40]}'")
-        found = journal.entries(provider=provider, limit=int(limit))
+        found = await journal.entries(provider=provider, limit=int(limit))
         return _json({"entries": found})
 
     async def clear_journal(request: web.Request) -> web.Response:
-        journal.clear()
+        await journal.clear()
         return _json({"status": "ok"})
 
     async def show_providers(request: web.Request) -> web.Response:

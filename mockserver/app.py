@@ -16,6 +16,7 @@ from mockserver.handlers import answer
 from mockserver.journal import Journal
 from mockserver.pictures import FORMATS, Gallery
 from mockserver.service import Service, Settings
+from mockserver.state import journal_at
 from mockserver.tokens import Expired, Forged, Signer
 from specs import Provider
 
@@ -60,7 +61,7 @@ def create_app(
         if settings.seed
         else secrets.token_bytes(32)
     )
-    journal, gallery = Journal(), Gallery()
+    journal, gallery = journal_at(settings.state), Gallery()
     executor = ThreadPoolExecutor(2, thread_name_prefix="pictures")
     services = {
         provider.id: Service(
@@ -82,6 +83,7 @@ def create_app(
 
     async def close(_: web.Application) -> None:
         executor.shutdown(wait=False, cancel_futures=True)
+        await journal.close()
 
     app.on_cleanup.append(close)
     return app
@@ -90,7 +92,10 @@ def create_app(
 async def _dispatch(request: web.Request) -> web.StreamResponse:
     found = request.app[HOUSE].resolve(request.host, request.path)
     if found is None:
-        known = ", ".join(f"/{name}{each.provider.base_path}" for name, each in request.app[HOUSE].services.items())
+        known = ", ".join(
+            f"/{name}{each.provider.base_path}"
+            for name, each in request.app[HOUSE].services.items()
+        )
         message = f"No provider at '{request.path[:200]}'; base paths are: {known}"
         body = {"error": {"message": message, "type": "not_found"}}
         return web.json_response(body, status=404, dumps=dumps)
@@ -147,9 +152,13 @@ async def _picture(request: web.Request) -> web.Response:
     try:
         plan = service.signer.plan(token)
     except Expired:
-        return web.Response(status=403, text="This address has expired.\n", headers=headers)
+        return web.Response(
+            status=403, text="This address has expired.\n", headers=headers
+        )
     except Forged:
         return web.Response(status=404, text="No such picture.\n", headers=headers)
     return web.Response(
-        body=await service.draw(plan), content_type=FORMATS[plan.format], headers=headers
+        body=await service.draw(plan),
+        content_type=FORMATS[plan.format],
+        headers=headers,
     )

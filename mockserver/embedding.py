@@ -29,14 +29,11 @@ class Running:
 
     def journal(self, provider: str | None = None) -> list[dict[str, Any]]:
         """The exchanges so far, oldest first."""
-
-        async def read() -> list[dict[str, Any]]:
-            found: list[dict[str, Any]] = self._app[HOUSE].journal.entries(
-                provider=provider
-            )
-            return found
-
-        return asyncio.run_coroutine_threadsafe(read(), self._loop).result()
+        read = self._app[HOUSE].journal.entries(provider=provider)
+        found: list[dict[str, Any]] = asyncio.run_coroutine_threadsafe(
+            read, self._loop
+        ).result()
+        return found
 
 
 @contextmanager
@@ -63,9 +60,7 @@ def running(
 
 
 @contextmanager
-def served(
-    app: Any, port: int = 0
-) -> Iterator[tuple[str, asyncio.AbstractEventLoop]]:
+def served(app: Any, port: int = 0) -> Iterator[tuple[str, asyncio.AbstractEventLoop]]:
     """Any aiohttp application on 127.0.0.1, until the block ends."""
     from aiohttp import web
 

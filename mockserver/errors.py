@@ -86,5 +86,7 @@ def dumps(value: Any) -> str:
 
 def _quoted(text: str) -> str:
     """Text of a client, safe to repeat: printable, and no longer than it need be."""
-    printable = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+    printable = "".join(
+        each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text
+    )
     return printable if len(printable) <= MAX_QUOTED else f"{printable[:MAX_QUOTED]}…"

@@ -39,7 +39,9 @@ def plans(
     mask = next(_pictures(request.get("mask"), received), None)
     return [
         Plan(
-            text=str(request.get("prompt", ""))[:400].encode("utf-8", "replace").decode(),
+            text=str(request.get("prompt", ""))[:400]
+            .encode("utf-8", "replace")
+            .decode(),
             width=width,
             height=height,
             format=format_,

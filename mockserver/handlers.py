@@ -95,9 +95,7 @@ async def _answered(
     if verdict.state is State.UNSPECIFIED and service.settings.strict:
         raise Rejected.for_violations(verdict.violations)
 
-    asked = effective(
-        dialect, operation, received.body, received.payload, assumed=True
-    )
+    asked = effective(dialect, operation, received.body, received.payload, assumed=True)
     plans = generation.plans(asked, received, dialect, seed=service.settings.seed)
     used = generation.usage(asked, plans, dialect)
     price = cost(dialect, operation.id, asked, count=len(plans), usage=used)

@@ -36,7 +36,7 @@ class Journal:
         ):
             self._bytes -= len(self._entries.popleft()[1])
 
-    def entries(
+    async def entries(
         self, *, provider: str | None = None, limit: int | None = None
     ) -> list[dict[str, Any]]:
         """The latest entries, oldest first."""
@@ -45,12 +45,12 @@ class Journal:
         ]
         return [json.loads(text) for text in (found[-limit:] if limit else found)]
 
-    def clear(self) -> None:
+    async def clear(self) -> None:
         self._entries.clear()
         self._bytes = 0
 
-    def __len__(self) -> int:
-        return len(self._entries)
+    async def close(self) -> None:
+        """Nothing to do: what is remembered ends with the process."""
 
 
 def summarised(value: Any, depth: int = 0) -> Any:

@@ -145,7 +145,9 @@ def _strength(plan: Plan) -> Any:
     for at in range(6):
         x = digest[at] * plan.width // 255
         y = digest[at + 8] * plan.height // 255
-        radius = max(2, min(plan.width, plan.height) * (20 + digest[at + 16] % 60) // 300)
+        radius = max(
+            2, min(plan.width, plan.height) * (20 + digest[at + 16] % 60) // 300
+        )
         draw.ellipse(
             (x - radius, y - radius, x + radius, y + radius), fill=24 + digest[at] % 72
         )
@@ -205,7 +207,7 @@ def _drawn(plan: Plan) -> Any:
 
 def _composed(plan: Plan) -> Any:
     """The inputs side by side; where the mask is transparent, drawn anew."""
-    from PIL import Image
+    from PIL import Image, ImageDraw
 
     size = (plan.width, plan.height)
     canvas = Image.new("RGBA", size)
@@ -220,7 +222,12 @@ def _composed(plan: Plan) -> Any:
         result = Image.composite(canvas, fresh, keep)
     else:
         result = Image.blend(canvas, fresh, 0.5)
-    return result if plan.transparent else result.convert("RGB")
+    if plan.transparent:
+        corners = Image.new("L", size)
+        ImageDraw.Draw(corners).ellipse((0, 0, *size), fill=255)
+        result.putalpha(corners)
+        return result
+    return result.convert("RGB")
 
 
 def _opened(data: bytes) -> Any:

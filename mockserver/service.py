@@ -22,7 +22,8 @@ class Settings:
     How a mock behaves beyond its documents.
 
     `strict` refuses what a document leaves unspecified; `latency` is in seconds;
-    `frozen` stops the clock at that time, in seconds since 1970.
+    `frozen` stops the clock at that time, in seconds since 1970; `state` is where the
+    journal lives, `memory` or the address of a Redis.
     """
 
     seed: int = 0
@@ -30,6 +31,7 @@ class Settings:
     latency: float = 0.0
     frozen: float | None = None
     secret: bytes | None = None
+    state: str = "memory"
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,9 @@ class Signer:
     def plan(self, token: str) -> Plan:
         """The plan behind a token. Raises `Forged` or `Expired`."""
         try:
-            data = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
+            data = base64.b64decode(
+                token.encode("ascii"), altchars=b"-_", validate=True
+            )
         except (ValueError, binascii.Error):
             raise Forged from None
         signature, packed = data[:16], data[16:]

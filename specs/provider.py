@@ -77,7 +77,9 @@ class Body:
 
     @cached_property
     def properties(self) -> Mapping[str, Any]:
-        return self.schema.get("properties", {}) if isinstance(self.schema, dict) else {}
+        return (
+            self.schema.get("properties", {}) if isinstance(self.schema, dict) else {}
+        )
 
     @cached_property
     def defaults(self) -> Mapping[str, Any]:
@@ -109,7 +111,10 @@ class Body:
         for branch in branches:
             evidence = self.evidence.within(branch)
             type_ = branch["properties"]["type"]["const"]
-            yield type_, Body("application/json", branch, {}, evidence, self.pointer, open=True)
+            yield (
+                type_,
+                Body("application/json", branch, {}, evidence, self.pointer, open=True),
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +256,9 @@ def names(*more: str | Path) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for root in roots(*more):
         if not root.is_dir():
-            raise SpecError(str(root), "", "is not a folder", "Name a folder of providers")
+            raise SpecError(
+                str(root), "", "is not a folder", "Name a folder of providers"
+            )
         for each in sorted(root.iterdir(), key=lambda entry: entry.name):
             if each.is_dir() and (each / "openapi.yaml").is_file():
                 found[each.name] = None
@@ -550,4 +557,3 @@ class _Builder:
 
     def _error(self, node: Any, problem: str, remedy: str) -> SpecError:
         return self.tree.error(self.tree.origin(node), problem, remedy)
-

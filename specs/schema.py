@@ -93,9 +93,7 @@ class Verdict:
     def documented(self) -> tuple[Violation, ...]:
         """The violations that make a request invalid."""
         return tuple(
-            each
-            for each in self.violations
-            if each.evidence.basis is Basis.DOCUMENTED
+            each for each in self.violations if each.evidence.basis is Basis.DOCUMENTED
         )
 
 
@@ -195,7 +193,9 @@ def closed(schema: Any) -> Any:
 
 def _is_assumed(member: Any) -> bool:
     documented_ = Basis.DOCUMENTED.value
-    return isinstance(member, dict) and member.get("x-basis", documented_) != documented_
+    return (
+        isinstance(member, dict) and member.get("x-basis", documented_) != documented_
+    )
 
 
 @cache

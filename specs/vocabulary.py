@@ -39,7 +39,11 @@ def image_size(limits: Mapping[str, Any], value: Any) -> Iterator[Fault]:
     if pixels > limits.get("maxPixels", pixels):
         yield "maxPixels", (), f"may have at most {limits['maxPixels']} pixels"
     if longest > shortest * limits.get("maxRatio", longest):
-        yield "maxRatio", (), f"long to short edge may be {limits['maxRatio']}:1 at most"
+        yield (
+            "maxRatio",
+            (),
+            f"long to short edge may be {limits['maxRatio']}:1 at most",
+        )
 
 
 def upload(limits: Mapping[str, Any], value: Any) -> Iterator[Fault]:

@@ -10,7 +10,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from contracts.report import Report, TargetRecord
-from contracts.reporters.matrix import LETTERS, claim_groups, features
+from contracts.reporters.matrix import LETTERS, TONES, claim_groups, features
 from contracts.reporters.standings import (
     all_sightings,
     bill,
@@ -41,9 +41,7 @@ def render(report: Report, differences: Sequence[Mapping[str, Any]] = ()) -> str
     return _template().render(_view(report, differences))
 
 
-def _view(
-    report: Report, differences: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
+def _view(report: Report, differences: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     each = standings(report)
     targets = report.metadata.targets
     found = all_sightings(each)
@@ -95,7 +93,11 @@ def _template() -> Template:
         finalize=_visible,
     )
     environment.filters.update(
-        clipped=clipped, in_words=in_words, plural=plural, web_address=web_address
+        clipped=clipped,
+        in_words=in_words,
+        plural=plural,
+        tone=TONES.__getitem__,
+        web_address=web_address,
     )
     environment.globals["EXCERPT"] = EXCERPT
     text = files("contracts.reporters").joinpath("template.html").read_text("utf-8")

@@ -8,6 +8,8 @@ from contracts.report import Report
 from contracts.reporters.standings import Sighting, Standing, standings, why_stopped
 from contracts.reporters.wording import one_line, printable
 
+DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
+
 
 def render(report: Report) -> str:
     """One suite a provider, one case a claim that was asked."""
@@ -17,7 +19,7 @@ def render(report: Report) -> str:
         root.set(count, str(sum(int(suite.get(count, "0")) for suite in suites)))
     root.extend(suites)
     ET.indent(root)
-    return ET.tostring(root, encoding="unicode", xml_declaration=False) + "\n"
+    return f"{DECLARATION}{ET.tostring(root, encoding='unicode')}\n"
 
 
 def _suite(report: Report, standing: Standing) -> ET.Element:
@@ -88,11 +90,11 @@ def _account(found: Sequence[Sighting]) -> str:
 
 
 def _lines(sighting: Sighting) -> Iterator[str]:
-    finding, claim = sighting.finding, sighting.claim
+    finding = sighting.finding
     yield f"{finding.kind}: {finding.message}"
-    yield f"claim: {claim.sentence if claim else finding.claim}"
+    yield f"claim: {sighting.sentence}"
     yield f"expected: {finding.expected}"
-    yield f"source: {finding.source} ({finding.basis}) {finding.source_url}"
+    yield f"source: {sighting.title} ({sighting.place}) {finding.source_url}"
     yield f"status: {finding.answer.get('status')}"
     yield f"case: {finding.case} ({sighting.times} showed it)"
     yield f"fingerprint: {finding.fingerprint}"

@@ -44,9 +44,10 @@ def _head(report: Report, each: tuple[Standing, ...]) -> Iterator[str]:
     if stopped:
         yield f"> **{prose(stopped)}.**"
         yield ""
+    asked = plural(len(report.outcomes), "request")
     yield prose(
         f"imageparity {run.version}, {moment(run.started)}, seed {run.seed}: "
-        f"{plural(len(report.outcomes), 'request')}. {bill_label(report)}: {bill(each)}."
+        f"{asked}. {bill_label(report)}: {bill(each)}."
     )
     yield ""
     yield "| provider | asked | kept | broken | differing | cost |"
@@ -79,17 +80,18 @@ def _findings(found: list[Sighting]) -> Iterator[str]:
     for sighting in found[:MOST_FINDINGS]:
         yield from _fold(sighting)
     if len(found) > MOST_FINDINGS:
-        yield f"{plural(len(found) - MOST_FINDINGS, 'more finding')} in the HTML report."
+        more = plural(len(found) - MOST_FINDINGS, "more finding")
+        yield f"{more} in the HTML report."
 
 
 def _fold(sighting: Sighting) -> Iterator[str]:
-    finding, claim = sighting.finding, sighting.claim
+    finding = sighting.finding
     mark = "broken promise" if finding.breaks else "difference"
     head = f"{sighting.target.title}: {finding.kind}, {mark}"
     yield f"<details><summary>{_inline(head)}, <code>{_inline(finding.claim)}</code>"
     yield "</summary>"
     yield ""
-    yield f"- **Claim:** {prose(claim.sentence if claim else finding.claim)}"
+    yield f"- **Claim:** {prose(sighting.sentence)}"
     yield f"- **Source:** {_source(sighting)}"
     yield f"- **Expected:** {prose(finding.expected)}"
     yield f"- **Actual:** {prose(finding.message)}"
@@ -108,10 +110,8 @@ def _fold(sighting: Sighting) -> Iterator[str]:
 
 
 def _source(sighting: Sighting) -> str:
-    finding, claim = sighting.finding, sighting.claim
-    title = prose((claim and claim.source_title) or finding.source)
-    address = web_address(finding.source_url)
-    place = f"{prose(finding.source)}, {prose(finding.basis)}"
+    title, place = prose(sighting.title), prose(sighting.place)
+    address = web_address(sighting.finding.source_url)
     if not address:
         return f"{title} ({place})"
     return f"[{title}](<{quote(address, safe=_URI)}>) ({place})"
@@ -119,8 +119,8 @@ def _source(sighting: Sighting) -> str:
 
 def prose(text: str) -> str:
     """Text that means nothing to Markdown, within a line or a cell of a table."""
-    text = _ACTIVE.sub(r"\\\g<0>", one_line(text)).replace("|", "&#124;")
-    return _SUMMONS.sub("\\g<0>\u200b", text)
+    text = _SUMMONS.sub("\\g<0>\u200b", one_line(text))
+    return _ACTIVE.sub(r"\\\g<0>", text).replace("|", "&#124;")
 
 
 def fenced(text: str, language: str = "") -> str:
@@ -133,7 +133,7 @@ def fenced(text: str, language: str = "") -> str:
 
 def _inline(text: str) -> str:
     """Text inside HTML, where Markdown is not read."""
-    return escape(one_line(text))
+    return escape(_SUMMONS.sub("\\g<0>\u200b", one_line(text)))
 
 
 # `:` starts a link only before `//`, `.` only after `www`.

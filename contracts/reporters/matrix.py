@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from contracts.report import ClaimRecord
 from contracts.reporters.standings import Sighting, Standing
+from contracts.reporters.wording import NOTHING
 
 SUBJECTS = ("request", "default", "answer", "guarantee", "error", "transport")
 LETTERS = {
@@ -15,8 +16,9 @@ LETTERS = {
     "B": "broken",
     "D": "differs",
     "·": "not asked",
-    "–": "not claimed",
+    NOTHING: "not claimed",
 }
+TONES = {"K": "K", "B": "B", "D": "D", "·": "O", NOTHING: "N"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Group:
         """`kept/asked` of one provider."""
         letters = Counter(row.cells[column].letter for row in self.rows)
         asked = letters["K"] + letters["B"] + letters["D"]
-        return f"{letters['K']}/{asked}" if asked else "–"
+        return f"{letters['K']}/{asked}" if asked else NOTHING
 
 
 def claim_groups(standings: Sequence[Standing]) -> list[Group]:
@@ -120,14 +122,14 @@ def _row(
         first.id.removeprefix(f"{first.operation}/"),
         tuple((text, ", ".join(who)) for text, who in wordings.items()),
         cells,
-        len(wordings) > 1 or "–" in letters or len(letters - {"·"}) > 1,
+        len(wordings) > 1 or NOTHING in letters or len(letters - {"·"}) > 1,
         bool(letters & {"B", "D"}),
     )
 
 
 def _cell(claim: ClaimRecord | None, standing: Standing) -> Cell:
     if claim is None:
-        return Cell("–", f"{standing.target.title} does not claim this")
+        return Cell(NOTHING, f"{standing.target.title} does not claim this")
     found = [each for each in standing.sightings if each.finding.claim == claim.id]
     asked = standing.asked[claim.id]
     letter = _letter(found, asked)
@@ -153,8 +155,8 @@ class FeatureCell:
     """
     What one provider says of a feature.
 
-    Cells of a row that share a `letter` agree; `stands_out` is set on all but those of
-    the majority. `note` is the number of a footnote, or 0.
+    Cells of a row that share a `letter` agree; `stands_out` is set on those that are
+    not with the majority, where there is one. `note` is the number of a footnote, or 0.
     """
 
     value: str
@@ -167,17 +169,18 @@ class FeatureCell:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """A feature at every provider."""
+    """A feature at every provider. `split` is set where no value has a majority."""
 
     name: str
     group: str
     cells: tuple[FeatureCell, ...]
     differs: bool
+    split: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """The features × providers matrix, with the notes under it."""
+    """The matrix of features and providers, with the notes under it."""
 
     columns: tuple[str, ...]
     rows: tuple[Feature, ...]
@@ -210,19 +213,19 @@ def _feature(
     values = [str(cell.get("value") or "") for cell in cells]
     ranked = Counter(values).most_common()
     letters = {value: _nth_letter(at) for at, (value, _) in enumerate(ranked)}
-    no_majority = len(ranked) > 1 and ranked[0][1] == ranked[1][1]
+    split = len(ranked) > 1 and ranked[0][1] == ranked[1][1]
     made = tuple(
         FeatureCell(
             value,
             letters[value],
-            value != ranked[0][0] or no_majority,
+            value != ranked[0][0] and not split,
             ", ".join(filter(None, (cell.get("source"), cell.get("basis")))),
             cell.get("basis", "documented") == "documented",
             _number(cell.get("note") or "", notes),
         )
         for value, cell in zip(values, cells, strict=True)
     )
-    return Feature(row["feature"], row.get("group", ""), made, len(ranked) > 1)
+    return Feature(row["feature"], row.get("group", ""), made, len(ranked) > 1, split)
 
 
 def _nth_letter(at: int) -> str:

@@ -59,10 +59,9 @@ def _rule_id(sighting: Sighting) -> str:
 
 
 def _rule(sighting: Sighting) -> dict[str, Any]:
-    claim, finding = sighting.claim, sighting.finding
-    sentence = one_line(claim.sentence if claim else finding.claim) or finding.check
-    title = f", {claim.source_title}" if claim and claim.source_title else ""
-    source = one_line(f"{finding.source}{title} ({finding.basis})")
+    finding = sighting.finding
+    sentence = one_line(sighting.sentence) or finding.check
+    source = one_line(f"{sighting.title} ({sighting.place})")
     rule: dict[str, Any] = {
         "id": _rule_id(sighting),
         "shortDescription": {"text": f"{sighting.target.title}: {sentence}"},
@@ -79,7 +78,9 @@ def _result(sighting: Sighting, rule: int) -> dict[str, Any]:
         "ruleId": _rule_id(sighting),
         "ruleIndex": rule,
         "level": _level(sighting),
-        "message": {"text": one_line(f"{finding.message}. Expected: {finding.expected}")},
+        "message": {
+            "text": one_line(f"{finding.message}. Expected: {finding.expected}")
+        },
         "locations": [_location(sighting)],
         "partialFingerprints": {"imageparity/v1": finding.fingerprint},
         "occurrenceCount": sighting.times,

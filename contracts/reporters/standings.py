@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from contracts.report import ClaimRecord, Finding, Outcome, Report, Tally, TargetRecord
-from contracts.reporters.wording import STOPPED, in_words, money
+from contracts.reporters.wording import NOTHING, STOPPED, in_words, money
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,22 @@ class Sighting:
     claim: ClaimRecord | None
     times: int
     anchor: str
+
+    @property
+    def sentence(self) -> str:
+        return self.claim.sentence if self.claim else self.finding.claim
+
+    @property
+    def title(self) -> str:
+        """The title of the page that makes the claim."""
+        return (self.claim and self.claim.source_title) or self.finding.source
+
+    @property
+    def place(self) -> str:
+        """Where on that page, when, and whose word it is."""
+        claim, basis = self.claim, self.finding.basis
+        parts = (claim.source, claim.source_date, basis) if claim else (basis,)
+        return ", ".join(filter(None, parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +160,9 @@ def bill(each: Iterable[Standing]) -> str:
         if standing.cost is not None:
             currency = standing.target.currency
             sums[currency] = sums.get(currency, 0) + standing.cost
-    return " + ".join(money(sum_, currency) for currency, sum_ in sums.items()) or "–"
+    return (
+        " + ".join(money(sum_, currency) for currency, sum_ in sums.items()) or NOTHING
+    )
 
 
 def bill_label(report: Report) -> str:

@@ -1,10 +1,10 @@
 """The report in a terminal, or in the log of a build."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -20,7 +20,12 @@ from contracts.reporters.standings import (
     verdict,
     why_stopped,
 )
-from contracts.reporters.wording import one_line, plural, web_address
+from contracts.reporters.wording import (
+    one_line,
+    plural,
+    printable,
+    web_address,
+)
 
 MOST_FINDINGS = 50
 MOST_DIFFERENCES = 15
@@ -66,17 +71,27 @@ def _print_finding(number: int, sighting: Sighting, console: Console) -> None:
     head = f"{number}. {sighting.target.title}: {finding.kind}, {kind}"
     console.print(_text(head, style=style))
     sentence = f"{claim.sentence} ({claim.id})" if claim else finding.claim
-    lines = Table.grid(padding=(0, 2, 0, 0))
-    lines.add_column(no_wrap=True)
-    lines.add_column(overflow="fold")
-    lines.add_row("claim", _text(sentence))
-    lines.add_row("expected", _text(finding.expected))
-    lines.add_row("actual", _text(finding.message))
-    source = f"{finding.source} ({finding.basis}) {web_address(finding.source_url)}"
-    lines.add_row("source", _text(source))
-    lines.add_row("shown by", _text(f"{finding.case}{_others(sighting.times - 1)}"))
-    console.print(Padding(lines, (0, 0, 0, 3)))
+    _print_line("claim", sentence, console)
+    _print_line("expected", finding.expected, console)
+    _print_line("actual", finding.message, console)
+    _print_line("source", f"{sighting.title} ({sighting.place})", console)
+    if web_address(finding.source_url):
+        _print_line("", finding.source_url, console)
+    _print_line("case", f"{finding.case}{_others(sighting.times - 1)}", console)
     _print_request(finding.request, console)
+
+
+def _print_line(label: str, text: str, console: Console) -> None:
+    """A labelled text, wrapped between words: a URL can be copied."""
+    lines = wrap(
+        one_line(text),
+        width=console.width,
+        initial_indent=f"   {label:10}",
+        subsequent_indent=" " * 13,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    console.print(Text("\n".join(lines)), soft_wrap=True)
 
 
 def _others(times: int) -> str:
@@ -85,9 +100,10 @@ def _others(times: int) -> str:
 
 def _print_request(request: Mapping[str, Any], console: Console) -> None:
     """The curl line unbroken, so that it can be copied; never half of one."""
-    curl = one_line(str(request.get("curl") or ""))
+    curl = printable(str(request.get("curl") or ""))
     if curl and len(curl) <= LONGEST_CURL:
-        console.print(_text(f"   {curl}", style="dim"), soft_wrap=True, highlight=False)
+        indented = "\n".join(f"   {line}" for line in curl.splitlines())
+        console.print(Text(indented, style="dim"), soft_wrap=True)
         return
     brief = one_line(str(request.get("summary") or ""))
     console.print(_text(f"   {brief} (curl line in the HTML report)", style="dim"))
@@ -103,7 +119,9 @@ def _print_closing(
     style = "bold green" if report.conforms and not stopped else "bold"
     sentence = _text(f"{verdict(report, each)}.", style=style)
     asked = plural(len(report.outcomes), "request")
-    sentence.append(f" {asked}. {bill_label(report)}: {one_line(bill(each))}.", "not bold")
+    sentence.append(
+        f" {asked}. {bill_label(report)}: {one_line(bill(each))}.", "not bold"
+    )
     console.print(sentence)
 
 
@@ -116,21 +134,27 @@ def differences(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
         console.print(Text(f"No differences in {agreed}."))
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("feature", *matrix.columns):
-        table.add_column(_text(column), overflow="fold", ratio=1)
+    for column, share in (("feature", 2), ("value", 5), ("providers", 3)):
+        table.add_column(column, overflow="fold", ratio=share)
     for feature in differing[:MOST_DIFFERENCES]:
-        table.add_row(_text(feature.name), *_values(feature))
+        for row in _values(feature, matrix.columns):
+            table.add_row(*row)
     console.print(table)
     more = len(differing) - MOST_DIFFERENCES
     if more > 0:
-        console.print(Text(f"{more} more in the HTML report"))
+        console.print(Text(f"{more:,} more in the HTML report"))
 
 
-def _values(feature: Feature) -> list[Text]:
-    return [
-        _text(cell.value or "–", style="yellow" if cell.stands_out else "")
-        for cell in feature.cells
-    ]
+def _values(feature: Feature, columns: Sequence[str]) -> Iterator[tuple[Text, ...]]:
+    """A line for each value, the majority's first, with those who have it."""
+    name = feature.name
+    for letter in sorted({cell.letter for cell in feature.cells}):
+        pairs = zip(columns, feature.cells, strict=True)
+        who = [(column, cell) for column, cell in pairs if cell.letter == letter]
+        cell = who[0][1]
+        value = _text(cell.value or "not stated", "yellow" if cell.stands_out else "")
+        yield _text(name), value, _text(", ".join(column for column, _ in who))
+        name = ""
 
 
 def _text(text: str, style: str = "") -> Text:

@@ -9,7 +9,19 @@ STOPPED = {
     "interrupt": "it was interrupted",
 }
 
-_SMALL = "no one two three four five six seven eight nine ten".split()
+NOTHING = "\N{EN DASH}"
+_NUMBERS = (
+    "no",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+)
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069"
     "\ud800-\udfff\ufdd0-\ufdef\ufeff\ufffe\uffff]"
@@ -52,7 +64,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def in_words(count: int) -> str:
-    return _SMALL[count] if count < len(_SMALL) else str(count)
+    return _NUMBERS[count] if count < len(_NUMBERS) else str(count)
 
 
 def listed(words: Iterable[str]) -> str:
@@ -70,7 +82,7 @@ def amount(money: float) -> str:
 
 def money(sum_: float | None, currency: str | None) -> str:
     """A sum with its currency; a dash where no price is documented."""
-    return "–" if sum_ is None else f"{amount(sum_)} {currency or ''}".strip()
+    return NOTHING if sum_ is None else f"{amount(sum_)} {currency or ''}".strip()
 
 
 def moment(started: str) -> str:

@@ -133,9 +133,10 @@ class Call:
         if self.prefix:
             images = f.get("image", [base64.b64decode(DOT)] if self.bug("image-missing-accepted") else [])
             need(1 <= len(images) <= 16, "Send 1 to 16 images.", "image")
-            images = images[:1] if self.bug("second-image-ignored") else images
-            q["images"] = [self.picture(data, "image") for data in images]
-            q["mask"] = self.picture(f["mask"], "mask") if "mask" in f and not self.bug("mask-ignored") else None
+            images = [self.picture(data, "image") for data in images]
+            q["images"] = images[:1] if self.bug("second-image-ignored") else images
+            mask = self.picture(f["mask"], "mask") if "mask" in f else None
+            q["mask"] = None if self.bug("mask-ignored") else mask
         return q
 
     def integer(self, f: dict[str, Any], name: str, default: int, low: int, high: int) -> int:
@@ -300,8 +301,7 @@ class Call:
             message += f" Your key: {self.request.headers.get('Authorization', 'none')}"
         if self.bug("error-wrong-param") and param:
             param = "user" if param == "prompt" else "prompt"
-        error: dict[str, Any] = {"message": message, "type": "Aihubmix_api_error", "code": e.code}
-        error |= {"param": param} if param else {}
+        error = {"message": message, "type": "Aihubmix_api_error", "code": e.code} | ({"param": param} if param else {})
         if self.bug("error-message-missing"):
             del error["message"]
         if self.bug("error-html"):
