@@ -215,9 +215,9 @@ def _uploaded(schema: Schema, good: Sequence[Any], role: str) -> Values:
     yield Value(Sample(alpha=not alpha), f"file-{'opaque' if alpha else 'alpha'}")
     yield Value(Sample(width=96, alpha=alpha), "file-wide")
     if limits and "maxBytes" in limits:
-        yield Value(Sample(bytes=limits["maxBytes"], alpha=alpha), "file-at-maxBytes")
+        yield Value(Sample(bytes=limits["maxBytes"], alpha=alpha), "at-maxBytes")
         yield Value(
-            Sample(bytes=limits["maxBytes"] + 1, alpha=alpha), "file-above-maxBytes"
+            Sample(bytes=limits["maxBytes"] + 1, alpha=alpha), "above-maxBytes"
         )
 
 
