@@ -2,8 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -28,11 +35,12 @@ from specs import (
     Basis,
     Claim,
     Provider,
-    State,
-    Subject as About,
     claims,
     cost,
     effective,
+)
+from specs import (
+    Subject as About,
 )
 
 AHEAD = 32
@@ -94,9 +102,11 @@ class Campaign:
         dialect = self.provider.dialect
         return cost(dialect, case.operation, request, count=count).amount
 
-    def record(self) -> TargetRecord:
-        """The target, and every claim with how often it is asked."""
-        counts = asked(self.provider, self.cases)
+    def record(self, answered: Collection[str] = ()) -> TargetRecord:
+        """The target, and every claim with how many answered cases asked for it."""
+        counts = asked(
+            self.provider, [each for each in self.cases if each.id in answered]
+        )
         return TargetRecord(
             provider=self.provider.id,
             title=self.provider.title,
@@ -242,23 +252,35 @@ class Run:
     """
 
     metadata: RunMetadata
+    campaigns: Sequence[Campaign]
     outcomes: list[Outcome] = field(default_factory=list)
     stopped: str | None = None
 
     def report(self) -> Report:
-        return Report(self.metadata, tuple(self.outcomes), self.stopped)
+        """The report of what was asked so far."""
+        answered: dict[str, set[str]] = {
+            each.provider.id: set() for each in self.campaigns
+        }
+        for outcome in self.outcomes:
+            if outcome.status is not None:
+                answered[outcome.provider].add(outcome.case)
+        records = tuple(
+            each.record(answered[each.provider.id]) for each in self.campaigns
+        )
+        metadata = replace(self.metadata, targets=records)
+        return Report(metadata, tuple(self.outcomes), self.stopped)
 
 
 def begin(campaigns: Sequence[Campaign], *, version: str, seed: int) -> Run:
     """A run that has asked nothing yet; all its cases are planned."""
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    records = tuple(each.record() for each in campaigns)
-    return Run(RunMetadata(version, started, seed, records))
+    for each in campaigns:
+        _ = each.cases
+    return Run(RunMetadata(version, started, seed, ()), campaigns)
 
 
 async def conduct(
     run: Run,
-    campaigns: Sequence[Campaign],
     *,
     progress: Progress = lambda outcome: None,
     max_cases: int | None = None,
@@ -271,7 +293,7 @@ async def conduct(
     provider's currency). Raises `Unreachable` and `CouldNotRun`.
     """
     spent = 0.0
-    for campaign in campaigns:
+    for campaign in run.campaigns:
         at_once = campaign.at_once if budget is None else 1
         async with Sender(campaign.target, at_once=at_once) as sender:
             await sender.reach()
@@ -287,11 +309,13 @@ async def conduct(
 
 @contextmanager
 def mocks(providers: Sequence[Provider]) -> Iterator[dict[str, Target]]:
-    """Each provider's own mock, embedded, until the block ends."""
+    """Each provider's own mock, embedded, until the block ends; none for none."""
     import mockserver
 
-    with ExitStack() as stack:
-        running = stack.enter_context(mockserver.running(*providers))
+    if not providers:
+        yield {}
+        return
+    with mockserver.running(*providers) as running:
         yield {
             each.id: Target(running.base_urls[each.id], MOCK_KEY, is_mock=True)
             for each in providers
@@ -300,7 +324,3 @@ def mocks(providers: Sequence[Provider]) -> Iterator[dict[str, Target]]:
 
 def elapsed(started: float) -> str:
     return f"{time.monotonic() - started:.1f} s"
-
-
-def expects(case: Case) -> str:
-    return "pictures" if case.expectation is State.VALID else "a refusal"

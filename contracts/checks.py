@@ -111,7 +111,7 @@ def valid_is_accepted(subject: Subject) -> Observations:
         claim,
         _asked_on(subject, claim),
         f"status {status}: {_error_text(subject.interaction)}",
-        f"a success; the document calls this request valid ({subject.sentence(claim)})",
+        f"a success: the document calls it valid ({subject.sentence(claim)})",
         case.id if case.origin == "probe" else "",
     )
 
@@ -158,7 +158,7 @@ def open_questions_do_not_crash(subject: Subject) -> Observations:
 def refusal_is_as_documented(subject: Subject) -> Observations:
     """Status, envelope and the member blamed."""
     fault, status = subject.case.fault, subject.status
-    if fault is None or not 400 <= status:
+    if fault is None or not status >= 400:
         return
     example = _error(subject)
     if status >= 500 > example.status:
@@ -190,7 +190,7 @@ def _envelope(subject: Subject, response: Response, claim: str) -> Observations:
             "error-is-json",
             claim,
             body.evidence,
-            f"{interaction.content_type or 'no content type'}: {_error_text(interaction)}",
+            _what_came(interaction),
             "the error as a JSON object",
         )
         return
@@ -289,7 +289,7 @@ def _schema(subject: Subject, response: Response) -> Observations:
             "body",
             f"{begin}/type",
             body.evidence,
-            f"{subject.interaction.content_type}: {_error_text(subject.interaction)}",
+            _what_came(subject.interaction),
             "a JSON object",
         )
         return
@@ -394,6 +394,12 @@ def _asked_on(subject: Subject, claim: str) -> Evidence:
     if subject.case.basis is not Basis.DOCUMENTED:
         return Evidence(evidence.source, subject.case.basis)
     return evidence
+
+
+def _what_came(interaction: Interaction) -> str:
+    return (
+        f"{interaction.content_type or 'no content type'}: {_error_text(interaction)}"
+    )
 
 
 def _error_text(interaction: Interaction) -> str:

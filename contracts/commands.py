@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,8 @@ from contracts.campaign import (
     elapsed,
     mocks,
 )
-from contracts.planner import PlanError, asked
+from contracts.desk import PlanError
+from contracts.planner import asked
 from contracts.report import BadReport, Outcome, Report, replacing
 from contracts.reporters import REPORTERS, text
 from contracts.sender import Target, Unreachable
@@ -58,7 +59,9 @@ path_option = click.Path(dir_okay=False)
 )
 @click.option("--only", multiple=True, metavar="PART", help="Cases whose id has PART.")
 @click.option("--no-fuzz", is_flag=True, help="The planned cases alone.")
-@click.option("--dry-run", is_flag=True, help="List the cases and the bill; ask nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="List the cases and the bill; ask nothing."
+)
 @click.option("--live", is_flag=True, help="Allow a target beyond this machine.")
 @click.option(
     "--budget",
@@ -98,11 +101,14 @@ def run(
     outputs = {"report": report_path, **paths}
     _check_outputs(outputs)
     target = _target(providers, against, key_env, live=live, budget=budget)
-    with nullcontext({}) if target or dry_run else mocks(providers) as running:
+    asks_mocks = target is None and not dry_run
+    with mocks(providers if asks_mocks else ()) as running:
         campaigns = [
             Campaign(
                 provider=each,
-                target=target or running.get(each.id) or Target("mock", "", is_mock=True),
+                target=target
+                or running.get(each.id)
+                or Target("mock", "", is_mock=True),
                 seed=seed,
                 fuzz=not no_fuzz,
                 only=only,
@@ -215,7 +221,11 @@ def _list_cases(campaigns: Sequence[Campaign]) -> None:
             price = "?" if amount is None else f"{amount:.3f}"
             click.echo(f"{price:>8}  {case.expectation:<11}  {case.id}")
         currency = campaign.provider.dialect.prices.get("currency", "")
-        bill = "unknown: no prices documented" if total is None else f"{total:.2f} {currency}"
+        bill = (
+            "unknown: no prices documented"
+            if total is None
+            else f"{total:.2f} {currency}"
+        )
         click.echo(
             f"{campaign.provider.title}: {len(campaign.cases)} cases, "
             f"if all goes as documented: {bill}"
@@ -232,19 +242,18 @@ def _conducted(
     """The report of a run; whole, or as far as it got when it was interrupted."""
     done = begin(campaigns, version=version("imageparity"), seed=seed)
     with _progress(campaigns) as progress:
-        asyncio.run(_until_interrupted(done, campaigns, progress, max_cases, budget))
+        asyncio.run(_until_interrupted(done, progress, max_cases, budget))
     return done.report()
 
 
 async def _until_interrupted(
     done: Run,
-    campaigns: Sequence[Campaign],
     progress: Any,
     max_cases: int | None,
     budget: float | None,
 ) -> None:
     task = asyncio.ensure_future(
-        conduct(done, campaigns, progress=progress, max_cases=max_cases, budget=budget)
+        conduct(done, progress=progress, max_cases=max_cases, budget=budget)
     )
     loop = asyncio.get_running_loop()
     for each in (signal.SIGINT, signal.SIGTERM):
@@ -323,14 +332,16 @@ def _write(
             with replacing(path) as out:
                 out.write(_rendered(name, report, differences))
     except OSError as error:
-        raise Usage(f"{error.filename or 'a report'} cannot be written: {error}") from None
+        raise Usage(
+            f"{error.filename or 'a report'} cannot be written: {error}"
+        ) from None
 
 
 def _rendered(name: str, report: Report, differences: list[dict[str, Any]]) -> str:
     if name == "html":
-        from contracts.reporters.html import html
+        from contracts.reporters.html import render
 
-        return html(report, differences)
+        return render(report, differences)
     return REPORTERS[name](report)
 
 
@@ -382,7 +393,9 @@ def claims(provider: tuple[str, ...], as_json: bool, folder: str | None) -> None
         click.echo(f"{each.title} ({each.id}): {len(records)} claims\n")
         for record in records:
             click.echo(f"{record.id}\n    {record.sentence}")
-            click.echo(f"    source    {record.source} ({record.basis}) {record.source_title}")
+            click.echo(
+                f"    source    {record.source} ({record.basis}) {record.source_title}"
+            )
             click.echo(f"    document  {each.id}/openapi.yaml#{record.pointer}")
             click.echo(f"    mock      {record.mock}")
             click.echo(f"    asked     {record.asked} times\n")

@@ -6,7 +6,7 @@ from typing import Any
 
 from specs import EVENT_STREAM, Body, Operation, Provider
 
-NOTHING = "–"
+NOTHING = "\N{EN DASH}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,7 @@ def _operations(providers: Sequence[Provider]) -> Iterator[Row]:
         )
 
 
-def _cells(
-    having: Mapping[str, Operation | None], cell: Any
-) -> dict[str, Cell]:
+def _cells(having: Mapping[str, Operation | None], cell: Any) -> dict[str, Cell]:
     return {
         name: cell(operation) if operation else Cell(NOTHING)
         for name, operation in having.items()
@@ -119,7 +117,9 @@ def _described(
     fields = provider.dialect.fields.get(operation.id, {})
     for body in operation.bodies.values():
         for name, member in body.properties.items():
-            canonical = next((each for each, names in fields.items() if name in names), name)
+            canonical = next(
+                (each for each, names in fields.items() if name in names), name
+            )
             yield canonical, _member(name, canonical, member, body)
 
 
@@ -191,13 +191,20 @@ def _answer_members(body: Body) -> Iterator[tuple[str, Any]]:
 
 def _errors(operation: Operation) -> Cell:
     named = [
-        each for each in operation.errors.values() if each.evidence.basis == "documented"
+        each
+        for each in operation.errors.values()
+        if each.evidence.basis == "documented"
     ]
     if not named:
         return Cell("none")
     statuses = sorted({each.status for each in named})
     source = named[0].evidence.source
-    return Cell(", ".join(map(str, statuses)), source, "documented", ", ".join(each.name for each in named))
+    return Cell(
+        ", ".join(map(str, statuses)),
+        source,
+        "documented",
+        ", ".join(each.name for each in named),
+    )
 
 
 def _delivery(provider: Provider) -> Cell:
@@ -215,9 +222,13 @@ def _money(providers: Sequence[Provider]) -> Iterator[Row]:
             amounts = sorted({entry["price"] for entry in entries})
             low, high = amounts[0], amounts[-1]
             value = f"{low} to {high} {prices['currency']} a picture"
-            cells[each.id] = Cell(value, entries[0]["source"], note=prices.get("note", ""))
+            cells[each.id] = Cell(
+                value, entries[0]["source"], note=prices.get("note", "")
+            )
         elif prices:
-            cells[each.id] = Cell("by the token", prices["per_million_tokens"][0]["source"])
+            cells[each.id] = Cell(
+                "by the token", prices["per_million_tokens"][0]["source"]
+            )
         else:
             cells[each.id] = Cell("not documented")
     yield "money", "price", cells

@@ -30,7 +30,7 @@ def finding(
         "curl": curl(subject.case, url, key_env, subject.operation.method),
         "python": python(subject.case, url, key_env, subject.operation.method),
     }
-    found = Finding(
+    return Finding(
         kind=observation.kind,
         check=observation.check,
         claim=observation.claim,
@@ -50,7 +50,6 @@ def finding(
         request=request,
         answer=_answer(subject.interaction, key),
     )
-    return found
 
 
 def redacted(text: str, key: str) -> str:
@@ -75,7 +74,8 @@ def _shortened(match: re.Match[str]) -> str:
 def summary(case: Case) -> str:
     """A case in a line."""
     if case.raw is not None:
-        return f"body {case.raw[:80]!r}, Content-Type {case.content_type or case.media_type}"
+        label = case.content_type or case.media_type
+        return f"body {case.raw[:80]!r}, Content-Type {label}"
     members = ", ".join(f"{name}={shown(each)}" for name, each in case.payload.items())
     auth = "" if case.auth == AUTHORISED else f"; Authorization: {case.auth!r}"
     return f"{members or 'nothing'}{auth}"
@@ -91,9 +91,9 @@ def curl(case: Case, url: str, key_env: str, method: str) -> str:
         )
         line += f" \\\n  -H {quoted}"
     if case.media_type == FORM and case.raw is None:
-        for name, value in form_parts(case.payload):
-            text = f"@{value.filename}" if isinstance(value, Sample) else value
-            flag = "-F" if isinstance(value, Sample) else "--form-string"
+        for name, part in form_parts(case.payload):
+            text = f"@{part.filename}" if isinstance(part, Sample) else part
+            flag = "-F" if isinstance(part, Sample) else "--form-string"
             line += f" \\\n  {flag} {shlex.quote(f'{name}={_cut(text)}')}"
         return line
     line += f" \\\n  --data-binary {shlex.quote(_cut(_body_text(case)))}"
@@ -122,7 +122,8 @@ def python(case: Case, url: str, key_env: str, method: str) -> str:
         call += f", data={texts!r}, files=[{files}]"
     else:
         call += f", data={_cut(_body_text(case))!r}.encode()"
-    return f"import os, requests\nanswer = {call})\nprint(answer.status_code, answer.text[:500])"
+    shows = "print(answer.status_code, answer.text[:500])"
+    return f"import os, requests\nanswer = {call})\n{shows}"
 
 
 def _headers(case: Case, key_env: str) -> list[tuple[str, str]]:

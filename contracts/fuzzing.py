@@ -16,7 +16,8 @@ from hypothesis import seed as seeded
 from hypothesis import strategies as st
 
 from contracts.cases import JSON, Case, Fault
-from contracts.planner import Desk, standing
+from contracts.desk import Desk
+from contracts.probing import standing
 from contracts.samples import Sample
 from contracts.values import Value
 from specs import Basis, Provider, State, claims, size_of
@@ -119,9 +120,7 @@ def _requests(desk: Desk) -> st.SearchStrategy[dict[str, Any]]:
         if not values:
             continue
         strategy: st.SearchStrategy[Any] = st.sampled_from(values).map(_plain)
-        if desk.role(member) == "prompt":
-            strategy = _text(at_least=1)
-        elif desk.role(member) == "user":
+        if desk.role(member) in {"prompt", "user"}:
             strategy = _text(at_least=1)
         members[member] = strategy
     base = desk.base
@@ -147,7 +146,7 @@ def _is_modest(value: Value) -> bool:
     if size is not None:
         return max(size) <= MAX_EDGE
     if isinstance(value.value, Sample):
-        return value.value.bytes == 0
+        return value.value.weight == 0
     return len(repr(value.value)) < 4000
 
 

@@ -1,5 +1,7 @@
 """
-What an answer keeps beyond its schema: one function a guarantee, yielding what is wrong.
+What an answer keeps beyond its schema.
+
+One function a guarantee, yielding what is wrong.
 
 Names are those of `specs.GUARANTEES`. A function sees one answer and, for what only a
 comparison shows, the answers before it.
@@ -150,7 +152,7 @@ def compression_as_asked(answer: Answer) -> Wrong:
         yield f"output_compression {level} and {other} give the very same file"
     strong, weak = (data, before[1]) if level < other else (before[1], data)
     if len(strong) > len(weak) * LARGER:
-        yield f"the stronger compression gives {len(strong)} bytes, the weaker {len(weak)}"
+        yield f"the stronger gives {len(strong)} bytes, the weaker {len(weak)}"
 
 
 def delivery_as_documented(answer: Answer) -> Wrong:
@@ -167,7 +169,8 @@ def delivery_as_documented(answer: Answer) -> Wrong:
         }
         came = [name for name, is_there in forms.items() if is_there]
         if came != [wanted]:
-            yield f"picture {at} comes as {' and '.join(came) or 'nothing'}, not as {wanted}"
+            how = " and ".join(came) or "nothing"
+            yield f"picture {at} comes as {how}, not as {wanted}"
 
 
 def usage_adds_up(answer: Answer) -> Wrong:
@@ -198,19 +201,19 @@ def _sums(usage: Mapping[str, Any]) -> Wrong:
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
             yield f"{name} is {value!r}, not a count"
             return
-    ours = [usage.get(name) for name in counts]
-    if None not in ours and ours[0] + ours[1] != ours[2]:
-        yield f"{ours[0]} in and {ours[1]} out make {ours[2]} in total"
+    came, went, total = (usage.get(name) for name in counts)
+    if None not in (came, went, total) and int(came or 0) + int(went or 0) != total:
+        yield f"{came} in and {went} out make {total} in total"
     for side in ("input", "output"):
         details = usage.get(f"{side}_tokens_details")
         whole = usage.get(f"{side}_tokens")
         if not isinstance(details, dict) or not isinstance(whole, int):
             continue
-        parts = [details.get("text_tokens"), details.get("image_tokens")]
-        if any(not isinstance(each, int) or each < 0 for each in parts):
-            yield f"{side}_tokens_details holds {parts}, not counts"
-        elif parts[0] + parts[1] != whole:
-            yield f"{side}: {parts[0]} text and {parts[1]} image tokens make {whole}"
+        text, image = details.get("text_tokens"), details.get("image_tokens")
+        if not isinstance(text, int) or not isinstance(image, int):
+            yield f"{side}_tokens_details holds {text!r} and {image!r}, not counts"
+        elif min(text, image) < 0 or text + image != whole:
+            yield f"{side}: {text} text and {image} image tokens make {whole}"
 
 
 def created_is_now(answer: Answer) -> Wrong:
@@ -292,7 +295,8 @@ def pictures_differ(answer: Answer) -> Wrong:
     prompt = answer.asked.get("prompt")
     before = answer.memory.by_prompt.setdefault(question, (prompt, digest))
     if before[0] != prompt and before[1] == digest:
-        yield f"{str(before[0])[:60]!r} and {str(prompt)[:60]!r} give the very same picture"
+        one, two = str(before[0])[:60], str(prompt)[:60]
+        yield f"{one!r} and {two!r} give the very same picture"
 
 
 def streams_when_asked(answer: Answer) -> Wrong:

@@ -140,7 +140,7 @@ class Interaction:
 
     @cached_property
     def pictures(self) -> list[Picture | None]:
-        """One for each entry of `data`, or each completed event; None: not to be had."""
+        """One for each entry of `data`, or completed event; None: not to be had."""
         if self.is_stream:
             finished = [each.data for each in self.events if _is_completed(each)]
             return [self._picture(each) for each in finished]

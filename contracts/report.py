@@ -203,9 +203,8 @@ class Report:
                 f"{name} is no report of ours: it does not begin with a run"
             )
         if rows[0].get("format") != FORMAT:
-            raise BadReport(
-                f"{name} has format {rows[0].get('format')!r}; this version reads {FORMAT}"
-            )
+            found = rows[0].get("format")
+            raise BadReport(f"{name} has format {found!r}; this version reads {FORMAT}")
         if rows[-1].get("type") != "footer":
             raise BadReport(
                 f"{name} has no footer: it was cut short. Run again with --report"

@@ -17,7 +17,7 @@ class Sample:
     """
     A picture by its facts; edges in pixels.
 
-    `bytes` pads the file to that many bytes; `format` None is no picture at all;
+    `weight` pads the file to that many bytes; `format` None is no picture at all;
     `variant` tells pictures of the same facts apart.
     """
 
@@ -25,7 +25,7 @@ class Sample:
     height: int = 64
     format: str | None = "png"
     alpha: bool = False
-    bytes: int = 0
+    weight: int = 0
     variant: int = 0
 
     @property
@@ -57,7 +57,7 @@ class Sample:
 @cache
 def _encoded(sample: Sample) -> bytes:
     if sample.format is None:
-        return GARBAGE.ljust(sample.bytes, b" ")
+        return GARBAGE.ljust(sample.weight, b" ")
     from PIL import Image, ImageDraw
 
     mode = "RGBA" if sample.alpha else "RGB"
@@ -70,7 +70,7 @@ def _encoded(sample: Sample) -> bytes:
     draw.rectangle(box, fill=(250, 220, 40, 0)[: len(mode)])
     out = io.BytesIO()
     image.save(out, sample.format.upper())
-    return out.getvalue().ljust(sample.bytes, b"\0")
+    return out.getvalue().ljust(sample.weight, b"\0")
 
 
 @cache

@@ -107,7 +107,8 @@ class Sender:
         body: bytes,
         headers: Mapping[str, str],
     ) -> Interaction:
-        assert self._session is not None, "use the sender as a context manager"
+        if self._session is None:
+            raise RuntimeError("use the sender as an asynchronous context manager")
         self.sent += 1
         started = time.monotonic()
         status: int | None = None

@@ -1,4 +1,5 @@
-"""A finding's request, made as small as still shows the finding.
+"""
+A finding's request, made as small as still shows the finding.
 
 By structure, not by chance: a member is dropped, and stays dropped if the same thing is
 still wrong. That takes about as many requests as there are members.
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from contracts.cases import Case
 from contracts.checks import Observation, Subject, examine
+from contracts.desk import Desk
 from contracts.guarantees import Memory
-from contracts.planner import Desk
 from contracts.sender import Sender
 from specs import State
 
@@ -23,7 +24,7 @@ MOST = 24
 async def smaller(
     subject: Subject, observation: Observation, campaign: "Campaign", sender: Sender
 ) -> Subject | None:
-    """The exchange of a smaller request with the same finding; None if there is none."""
+    """The exchange of a smaller request with the same finding, if there is one."""
     case, best = subject.case, None
     operation = subject.operation
     body = operation.bodies.get(case.media_type or "")

@@ -49,8 +49,11 @@ def telling(
             for make in makers:
                 for each in make(schema, good, role):
                     found.setdefault(each.key, each)
-    for each in (*_mistyped(schemas, is_form=is_form), *_nearly(schemas, good)):
+    for each in _mistyped(schemas, is_form=is_form):
         found.setdefault(each.key, each)
+    if role not in {"image", "mask"}:
+        for each in _nearly(schemas, good):
+            found.setdefault(each.key, each)
     return [each for each in found.values() if each.value is not None or not is_form]
 
 
@@ -88,7 +91,7 @@ def _long(schema: Schema, good: Sequence[Any], role: str) -> Values:
         yield Value(prompt_of(most), f"at-maxLength-{most}")
         yield Value(prompt_of(most + 1), f"above-maxLength-{most}")
     else:
-        yield Value(Sample(bytes=most * 3 // 4).data_uri, "above-maxLength")
+        yield Value(Sample(weight=most * 3 // 4).data_uri, "above-maxLength")
 
 
 def _several(schema: Schema, good: Sequence[Any], role: str) -> Values:
@@ -215,9 +218,9 @@ def _uploaded(schema: Schema, good: Sequence[Any], role: str) -> Values:
     yield Value(Sample(alpha=not alpha), f"file-{'opaque' if alpha else 'alpha'}")
     yield Value(Sample(width=96, alpha=alpha), "file-wide")
     if limits and "maxBytes" in limits:
-        yield Value(Sample(bytes=limits["maxBytes"], alpha=alpha), "at-maxBytes")
+        yield Value(Sample(weight=limits["maxBytes"], alpha=alpha), "at-maxBytes")
         yield Value(
-            Sample(bytes=limits["maxBytes"] + 1, alpha=alpha), "above-maxBytes"
+            Sample(weight=limits["maxBytes"] + 1, alpha=alpha), "above-maxBytes"
         )
 
 
@@ -235,7 +238,7 @@ def _plain(schema: Schema, good: Sequence[Any], role: str) -> Values:
             each, "plain" if not isinstance(each, str) else f"value-{each[:40]}"
         )
     if role == "prompt":
-        yield Value("一只猫 🐈 – ñandú\nin two lines", "unicode")
+        yield Value("一只猫 🐈 ñandú\nin two lines", "unicode")
     if "properties" in schema:
         yield from _members(schema, role)
 

@@ -246,20 +246,21 @@ def _announce(
     url = f"http://{name}:{port}"
     bases = {each.id: f"{url}/{each.id}{each.base_path}" for each in providers}
     if as_json:
-        print(
-            json.dumps({"event": "ready", "url": url, "providers": bases}), flush=True
-        )  # noqa: T201
+        line = json.dumps({"event": "ready", "url": url, "providers": bases})
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
         return
     lines = [f"Serving {len(bases)} provider(s) at {url}; stop with Ctrl-C."]
     width = max(map(len, bases))
     lines += [f"  {name:<{width}}  {base}" for name, base in bases.items()]
     first = next(iter(bases.values()))
+    model = providers[0].dialect.model
     lines += [
         "",
         "Try it:",
         f"  curl {first}/images/generations -H 'Authorization: Bearer test' \\",
         "    -H 'Content-Type: application/json' \\",
-        f'    -d \'{{"model": "{providers[0].dialect.model}", "prompt": "A red cube"}}\'',
+        f"    -d '{json.dumps({'model': model, 'prompt': 'A red cube'})}'",
         f"What came and what was decided: {url}/__mock__/journal",
     ]
     if host not in {"127.0.0.1", "::1", "localhost"}:

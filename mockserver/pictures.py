@@ -210,15 +210,16 @@ def _composed(plan: Plan) -> Any:
     from PIL import Image, ImageDraw
 
     size = (plan.width, plan.height)
-    canvas = Image.new("RGBA", size)
+    canvas = Image.new("RGB", size)
     count = len(plan.inputs)
     for at, each in enumerate(plan.inputs):
         left = plan.width * at // count
         right = max(left + 1, plan.width * (at + 1) // count)
-        canvas.paste(_opened(each).resize((right - left, plan.height)), (left, 0))
-    fresh = _drawn(replace(plan, transparent=False)).convert("RGBA")
+        piece = _opened(each, "RGB")
+        canvas.paste(_resized(piece, (right - left, plan.height)), (left, 0))
+    fresh = _drawn(replace(plan, transparent=False)).convert("RGB")
     if plan.mask is not None:
-        keep = _opened(plan.mask).resize(size).getchannel("A")
+        keep = _resized(_opened(plan.mask).getchannel("A"), size)
         result = Image.composite(canvas, fresh, keep)
     else:
         result = Image.blend(canvas, fresh, 0.5)
@@ -226,21 +227,34 @@ def _composed(plan: Plan) -> Any:
         corners = Image.new("L", size)
         ImageDraw.Draw(corners).ellipse((0, 0, *size), fill=255)
         result.putalpha(corners)
-        return result
-    return result.convert("RGB")
+    elif plan.mask is None and plan.format == "png":
+        # Few colours make a small file fast; what a mask keeps is kept exactly.
+        return result.quantize(128, method=Image.Quantize.FASTOCTREE)
+    return result
 
 
-def _opened(data: bytes) -> Any:
-    """A decoded picture in RGBA; grey for one unknown. Raises `BadPicture`."""
+def _resized(image: Any, size: tuple[int, int]) -> Any:
+    """An image in another size: blocks when enlarged, averages when reduced."""
+    from PIL import Image
+
+    if image.size == size:
+        return image
+    grows = size[0] * size[1] > image.width * image.height
+    method = Image.Resampling.NEAREST if grows else Image.Resampling.BILINEAR
+    return image.resize(size, method)
+
+
+def _opened(data: bytes, mode: str = "RGBA") -> Any:
+    """A decoded picture; grey for one unknown. Raises `BadPicture`."""
     from PIL import Image
 
     if not data:
-        return Image.new("RGBA", (8, 8), (128, 128, 128, 255))
+        return Image.new(mode, (8, 8), (128, 128, 128, 255)[: len(mode)])
     try:
         with Image.open(io.BytesIO(data), formats=_READ) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise BadPicture(f"has more than {MAX_PIXELS} pixels")
-            return image.convert("RGBA")
+            return image.convert(mode)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise BadPicture(str(error)) from None
 

@@ -48,7 +48,10 @@ class Service:
 
     async def draw(self, plan: Plan) -> bytes:
         """The picture of a plan; drawn off the event loop unless it is at hand."""
-        return self.gallery.get(plan) or await self.off_loop(self.gallery.draw, plan)
+        found = self.gallery.get(plan)
+        if found is not None:
+            return found
+        return await self.off_loop(self.gallery.draw, plan)
 
     async def off_loop(
         self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs

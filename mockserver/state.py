@@ -26,7 +26,7 @@ def check_state(state: str) -> None:
         import redis
     except ImportError:
         raise StateError(
-            "--state redis://… needs the redis package: pip install 'imageparity[redis]'"
+            "--state redis://… needs a package: pip install 'imageparity[redis]'"
         ) from None
     client = redis.Redis.from_url(state, socket_connect_timeout=3)
     try:

@@ -72,4 +72,4 @@ def _by_tokens(entry: Mapping[str, Any], usage: Mapping[str, Any]) -> float:
         + entry["image_input"] * details.get("image_tokens", 0)
         + entry["image_output"] * usage.get("output_tokens", 0)
     )
-    return round(millionths / 1_000_000, 6)
+    return round(float(millionths) / 1_000_000, 6)

@@ -187,7 +187,7 @@ class Dialect:
     note: str = ""
 
     def names(self, operation: str, canonical: str) -> tuple[str, ...]:
-        """This provider's names for a canonical field, the preferred one first."""
+        """The provider's names for a canonical field, the preferred one first."""
         return self.fields.get(operation, {}).get(canonical, (canonical,))
 
     def canonical(self, operation: str, payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -240,7 +240,7 @@ class Provider:
     @cached_property
     def base_path(self) -> str:
         """The path of the documented server URL: `/v1`, `/api/v1`."""
-        return urlsplit(self.document["servers"][0]["url"]).path.rstrip("/")
+        return urlsplit(str(self.document["servers"][0]["url"])).path.rstrip("/")
 
     def source(self, reference: str) -> Source | None:
         return self.sources.get(reference.partition("#")[0])

@@ -124,7 +124,7 @@ class Judge:
         self._documented = compiled(documented(plain))
 
     def is_valid(self, payload: Any) -> bool:
-        return self._strict.is_valid(payload)
+        return bool(self._strict.is_valid(payload))
 
     def is_invalid(self, payload: Any) -> bool:
         return not self._documented.is_valid(payload)
@@ -256,7 +256,7 @@ def _explainer_class() -> Any:
         return check
 
     words = {name: word(each) for name, each in vocabulary.KEYWORDS.items()}
-    return extend(
+    return extend(  # type: ignore[no-untyped-call]
         Draft202012Validator,
         {"required": required, "additionalProperties": additional, **words},
     )

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from contracts.report import ClaimRecord, Finding, Outcome, Report, Tally, TargetRecord
+from contracts.report import ClaimRecord, Finding, Report, Tally, TargetRecord
 from contracts.reporters.wording import NOTHING, STOPPED, in_words, money
 
 
@@ -90,7 +90,9 @@ def _standing(target: TargetRecord, part: Report, anchors: set[str]) -> Standing
         )
         for finding in broken_first(part.findings)
     )
-    return Standing(target, Tally.of(part), _asked(part), sightings, part.cost())
+    return Standing(
+        target, Tally.of(part), _asked(target, part), sightings, part.cost()
+    )
 
 
 def broken_first(findings: Iterable[Finding]) -> list[Finding]:
@@ -104,12 +106,12 @@ def _anchor(fingerprint: str, provider: str, taken: set[str]) -> str:
     return anchor
 
 
-def _asked(part: Report) -> Counter[str]:
-    def about(outcome: Outcome) -> set[str]:
-        answered = outcome.claims if outcome.status is not None else ()
-        return {*answered, *(each.claim for each in outcome.findings)}
-
-    return Counter(claim for each in part.outcomes for claim in about(each))
+def _asked(target: TargetRecord, part: Report) -> Counter[str]:
+    """How many answered cases asked for each claim; a finding asks for its own."""
+    counts = Counter({each.id: each.asked for each in target.claims})
+    for finding in part.findings:
+        counts[finding.claim] = max(1, counts[finding.claim])
+    return counts
 
 
 def all_sightings(each: Iterable[Standing]) -> list[Sighting]:

@@ -1,0 +1,207 @@
+"""
+The smallest requests that tell obedience to a claim from disobedience.
+
+Found by search: one change, or two, to a plain request, sorted out by the judge.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.cases import Case, Fault
+from contracts.desk import Desk, Rule
+from contracts.values import Value
+from specs import Basis, State
+
+MOST_PER_CLAIM = 3
+OPEN = State.UNSPECIFIED
+
+
+def probes(desk: Desk) -> list[Case]:
+    """
+    One change, or two that a rule brings together, to each context.
+
+    A fault that stands alone is preferred to one that breaks a second rule of the
+    same member; what no document decides is asked once for each claim of ours.
+    """
+    found: dict[tuple[Any, ...], Case] = {}
+    doubtful: dict[tuple[Any, ...], Case] = {}
+    counts: Counter[str] = Counter()
+    for suffix, context in desk.contexts:
+        for change in _changes(desk, context):
+            case, is_single = _classified(desk, suffix, change)
+            if case is None:
+                continue
+            key = _key(desk, case, change)
+            about = case.fault.claim if case.fault else f"{key[0]} {case.expectation}"
+            is_extra = len(change.members) > 1 or suffix or case.expectation is OPEN
+            if is_extra and counts[about] >= MOST_PER_CLAIM:
+                continue
+            if key not in found and key not in doubtful:
+                counts[about] += 1
+            (found if is_single else doubtful).setdefault(key, case)
+    asked_for = {each.fault.claim for each in found.values() if each.fault}
+    rest = [each for each in doubtful.values() if each.fault]
+    return [
+        *found.values(),
+        *(each for each in rest if each.fault and each.fault.claim not in asked_for),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A payload, and what was changed to get it."""
+
+    label: str
+    payload: dict[str, Any]
+    members: tuple[str, ...]
+    rule: str = ""
+
+
+def _key(desk: Desk, case: Case, change: Change) -> tuple[Any, ...]:
+    """What makes two cases ask the same: the label, and the rules in force."""
+    if case.fault is not None:
+        return (case.fault.claim, change.label)
+    if case.expectation is OPEN:
+        return (case.claims[0],)
+    if change.rule:
+        return (change.rule, change.label)
+    biting = frozenset(
+        rule.name
+        for rule in desk.rules
+        if rule.is_documented
+        and set(rule.targets) & set(change.members)
+        and rule.bites(change.payload)
+    )
+    return (change.label, biting)
+
+
+def _changes(desk: Desk, context: Mapping[str, Any]) -> Iterator[Change]:
+    for name in context:
+        rest = {key: value for key, value in context.items() if key != name}
+        yield Change(f"{name}/missing", rest, (name,))
+    legal: dict[str, list[Value]] = {}
+    for member in desk.body.properties:
+        legal[member] = []
+        for value in desk.values(member):
+            payload = {**context, member: value.value}
+            yield Change(f"{member}/{value.label}", payload, (member,))
+            if value.label not in {"null", "unicode"} and not desk.is_invalid(payload):
+                legal[member].append(value)
+    for rule in desk.rules:
+        for cause in rule.causes or rule.targets:
+            for target in rule.targets:
+                if cause != target and "model" not in (cause, target):
+                    yield from _together(context, rule, cause, target, legal)
+
+
+def _together(
+    context: Mapping[str, Any],
+    rule: Rule,
+    cause: str,
+    target: str,
+    legal: Mapping[str, list[Value]],
+) -> Iterator[Change]:
+    """A value that makes the rule bite, with each value of a member it constrains."""
+    biting = [
+        each
+        for each in legal.get(cause, [])
+        if rule.bites({**context, cause: each.value})
+        or (not rule.bites(context) and len(rule.causes) > 1)
+    ]
+    for left in biting[:6]:
+        for right in legal.get(target, [])[:12]:
+            label = f"{cause}/{left.label}+{target}/{right.label}"
+            payload = {**context, cause: left.value, target: right.value}
+            yield Change(label, payload, (cause, target), rule.name)
+
+
+def _classified(desk: Desk, suffix: str, change: Change) -> tuple[Case | None, bool]:
+    """
+    A case for a change, and whether it stands for one claim alone.
+
+    None when it has several faults, or leaves too much open to be worth asking.
+    """
+    verdict = desk.judge(change.payload)
+    at = f"@{suffix}" if suffix else ""
+    common: dict[str, Any] = {
+        "operation": desk.operation.id,
+        "origin": "probe",
+        "media_type": desk.body.media_type,
+        "payload": change.payload,
+        "expectation": verdict.state,
+    }
+    if verdict.state is State.VALID:
+        case = Case(
+            id=f"{desk.name}/{change.label}{at}",
+            claims=about_change(desk, change),
+            basis=standing(desk, change.members),
+            **common,
+        )
+        return case, True
+    first = verdict.violations[0]
+    claim = f"{desk.name}/{first.claim}"
+    # The claim says already which member was changed, where it was only one.
+    is_one = len(change.members) == 1
+    label = change.label.partition("/")[2] if is_one else change.label
+    id_ = f"{claim}/{label}{at}"
+    is_single = len(verdict.violations) == 1
+    if verdict.state is OPEN:
+        if not is_single or claim not in desk.claims:
+            return None, False
+        return Case(id=id_, claims=(claim,), **common), True
+    if len({each.path for each in verdict.violations}) > 1:
+        return None, False
+    if first.evidence.basis is not Basis.DOCUMENTED:
+        return None, False
+    params = _params(desk, first, change.members)
+    fault = Fault(claim, first.evidence.error, params)
+    return Case(id=id_, claims=(claim,), fault=fault, **common), is_single
+
+
+def _params(desk: Desk, violation: Any, members: tuple[str, ...]) -> tuple[str, ...]:
+    """The members that an error may rightly blame."""
+    named = [str(violation.path[0])] if violation.path else []
+    for rule in desk.rules:
+        if rule.name == violation.evidence.rule:
+            named += rule.members
+    return tuple(dict.fromkeys([*named, *members]))
+
+
+_LISTS = {"enum", "pattern", "const"}
+
+
+def standing(desk: Desk, members: Iterable[str]) -> Basis:
+    """Who says that such values are welcome: not the provider, if the list is ours."""
+    for member in members:
+        for claim in desk.about.get(member, ()):
+            basis = desk.claims[claim]
+            if claim.rpartition("/")[2] in _LISTS and basis is not Basis.DOCUMENTED:
+                return basis
+    return Basis.DOCUMENTED
+
+
+_SPEAKS_FOR = {"value": "enum"}
+
+
+def about_change(desk: Desk, change: Change) -> tuple[str, ...]:
+    """
+    The claims of a request that its being answered speaks for.
+
+    First among them the one that the label is about.
+    """
+    first, _, last = change.label.rpartition("/")[2].partition("-")
+    keyword = _SPEAKS_FOR.get(first, last.partition("-")[0])
+    biting = [
+        rule.name
+        for rule in desk.rules
+        if set(rule.members) & set(change.members) and rule.bites(change.payload)
+    ]
+    found = [
+        claim
+        for word in (*change.members, *biting)
+        for claim in desk.about.get(word, ())
+        if not claim.endswith("/default")
+    ]
+    return tuple(sorted(found, key=lambda claim: not claim.endswith(f"/{keyword}")))
