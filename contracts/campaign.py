@@ -20,6 +20,7 @@ from contracts.cases import Case
 from contracts.checks import Observation, Subject, examine
 from contracts.findings import finding
 from contracts.guarantees import Answer, Memory
+from contracts.interaction import Interaction
 from contracts.planner import asked, plan
 from contracts.report import (
     ClaimRecord,
@@ -118,6 +119,22 @@ class Campaign:
             claims=tuple(claim_records(self.provider, counts)),
         )
 
+    def _cost(self, interaction: Interaction) -> float | None:
+        """What a call cost: nothing for a refusal, where any price is documented."""
+        dialect = self.provider.dialect
+        if not dialect.prices or not interaction.is_success:
+            return 0.0 if dialect.prices else None
+        bodies = [interaction.object or {}, *_event_data(interaction)]
+        usage = next((each["usage"] for each in bodies if each.get("usage")), None)
+        case = interaction.case
+        return cost(
+            dialect,
+            case.operation,
+            self._request(case),
+            count=max(1, len(interaction.pictures)),
+            usage=usage if isinstance(usage, dict) else None,
+        ).amount
+
     def _request(self, case: Case) -> dict[str, Any]:
         operation = self.provider.operations[case.operation]
         body = operation.bodies.get(case.media_type or "")
@@ -129,7 +146,7 @@ class Campaign:
         """Each case's outcome, in the order of the plan."""
         memory = Memory()
         known: set[str] = set()
-        tasks: list[asyncio.Task[Any]] = []
+        tasks: list[asyncio.Task[Interaction]] = []
         waiting = iter(self.cases)
         try:
             while True:
@@ -145,7 +162,7 @@ class Campaign:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def subject(self, interaction: Any, memory: Memory) -> Subject:
+    def subject(self, interaction: Interaction, memory: Memory) -> Subject:
         case = interaction.case
         operation = self.provider.operations[case.operation]
         answer = Answer(
@@ -159,7 +176,7 @@ class Campaign:
         return Subject(answer, case, operation, self.claims)
 
     async def _outcome(
-        self, interaction: Any, sender: Sender, memory: Memory, known: set[str]
+        self, interaction: Interaction, sender: Sender, memory: Memory, known: set[str]
     ) -> Outcome:
         case = interaction.case
         subject = self.subject(interaction, memory)
@@ -179,7 +196,7 @@ class Campaign:
             claims=case.claims,
             status=interaction.status,
             seconds=round(interaction.seconds, 4),
-            cost=self.worst_cost(case) if interaction.is_success else 0.0,
+            cost=self._cost(interaction),
             findings=tuple(found),
         )
 
@@ -210,6 +227,11 @@ class Campaign:
                 again = finding(observation, small, self.provider, url, self.target.key)
                 found = replace(found, request=again.request, answer=again.answer)
         return found
+
+
+def _event_data(interaction: Interaction) -> list[dict[str, Any]]:
+    found = interaction.events if interaction.is_stream else []
+    return [each.data for each in found if isinstance(each.data, dict)]
 
 
 def claim_records(

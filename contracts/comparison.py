@@ -126,16 +126,21 @@ def _described(
 def _member(name: str, canonical: str, member: Any, body: Body) -> Cell:
     words = [f"`{name}`"] if name != canonical else []
     required = body.schema.get("required", []) if isinstance(body.schema, dict) else []
-    if name in required:
-        words.append("required")
     if not isinstance(member, dict):
         return Cell("; ".join(words) or "yes")
-    words += _limits(member)
+    limits = list(_limits(member))
+    words += limits or [_types(member)]
+    if name in required:
+        words.append("required")
     if "default" in member:
-        words.append(f"default {member['default']}")
+        words.append(f"default {_word(member['default'])}")
     evidence = body.evidence.within(member)
-    value = "; ".join(words) or _types(member)
-    return Cell(value, evidence.source, evidence.basis, member.get("x-note", ""))
+    note = member.get("x-note", "")
+    return Cell("; ".join(words), evidence.source, evidence.basis, note)
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _types(member: Mapping[str, Any]) -> str:

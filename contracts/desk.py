@@ -31,7 +31,7 @@ class Rule:
 
     @property
     def is_documented(self) -> bool:
-        return self.part.get("x-basis", Basis.DOCUMENTED) == Basis.DOCUMENTED
+        return bool(self.part.get("x-basis", "documented") == Basis.DOCUMENTED)
 
     def bites(self, payload: Any) -> bool:
         return bool(self._condition.is_valid(judged(payload)))

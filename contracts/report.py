@@ -177,9 +177,14 @@ class Report:
         )
 
     def cost(self) -> float | None:
-        """What the run's calls cost; None when no price is documented for any."""
+        """What the calls cost that have a documented price; None when none has."""
         known = [each.cost for each in self.outcomes if each.cost is not None]
         return round(sum(known), 6) if known else None
+
+    @property
+    def cost_is_whole(self) -> bool:
+        """Whether every call has a documented price; else the cost is a floor."""
+        return all(each.cost is not None for each in self.outcomes)
 
     @classmethod
     def read(cls, path: str | Path) -> "Report":

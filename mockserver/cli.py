@@ -224,10 +224,13 @@ def _serve(
 
     async def run() -> None:
         runner = web.AppRunner(
-            create_app(providers, settings), access_log=None, handler_cancellation=True
+            create_app(providers, settings),
+            access_log=None,
+            handler_cancellation=True,
+            shutdown_timeout=5.0,
         )
         await runner.setup()
-        await web.SockSite(runner, listener, shutdown_timeout=5.0, backlog=1024).start()
+        await web.SockSite(runner, listener, backlog=1024).start()
         stop = asyncio.Event()
         for each in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(each, stop.set)

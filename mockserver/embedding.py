@@ -67,11 +67,13 @@ def served(app: Any, port: int = 0) -> Iterator[tuple[str, asyncio.AbstractEvent
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="mock", daemon=True)
     thread.start()
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
+    runner = web.AppRunner(
+        app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0
+    )
 
     async def start() -> str:
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", port, shutdown_timeout=1.0)
+        site = web.TCPSite(runner, "127.0.0.1", port)
         await site.start()
         return f"http://127.0.0.1:{runner.addresses[0][1]}"
 

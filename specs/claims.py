@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from specs.provider import EVENT_STREAM, Body, Operation, Provider, Response
-from specs.schema import Basis, Evidence
+from specs.schema import Basis, Evidence, is_second
 
 
 class Subject(StrEnum):
@@ -193,7 +193,9 @@ def _walk(
     evidence: Evidence,
     *,
     is_form: bool,
+    outer: Any = None,
 ) -> Iterator[_Part]:
+    """What a node says; `outer` is the schema whose `allOf` it is a part of."""
     if node is False:
         text = f"{_last(words)} must be absent"
         name = "/".join((*words, "absent"))
@@ -207,7 +209,8 @@ def _walk(
     place = provider.origin(node)
 
     def part(keyword: str, sentence: str, *more: str) -> _Part:
-        name = "/".join((*words, *(more or (keyword,))))
+        basis = (node["x-basis"],) if is_second(outer, node, keyword) else ()
+        name = "/".join((*words, *basis, *(more or (keyword,))))
         return _Part(name, keyword, sentence, evidence, place)
 
     for keyword, value in node.items():
@@ -241,7 +244,9 @@ def _walk(
             yield from _walk(provider, value, words, evidence, is_form=is_form)
         elif keyword == "allOf":
             for each in value:
-                yield from _walk(provider, each, words, evidence, is_form=is_form)
+                yield from _walk(
+                    provider, each, words, evidence, is_form=is_form, outer=node
+                )
 
 
 def _always_kept(keyword: str, node: Mapping[str, Any]) -> bool:

@@ -66,10 +66,16 @@ def _holds(entry: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
 
 
 def _by_tokens(entry: Mapping[str, Any], usage: Mapping[str, Any]) -> float:
-    details = usage.get("input_tokens_details", {})
-    millionths = (
-        entry["text_input"] * details.get("text_tokens", 0)
-        + entry["image_input"] * details.get("image_tokens", 0)
-        + entry["image_output"] * usage.get("output_tokens", 0)
+    details = usage.get("input_tokens_details")
+    details = details if isinstance(details, dict) else {}
+    counts = {
+        "text_input": details.get("text_tokens"),
+        "image_input": details.get("image_tokens"),
+        "image_output": usage.get("output_tokens"),
+    }
+    millionths = sum(
+        entry[name] * count
+        for name, count in counts.items()
+        if isinstance(count, int) and count > 0  # a server may answer anything
     )
     return round(float(millionths) / 1_000_000, 6)

@@ -228,7 +228,8 @@ def _explainer_class() -> Any:
     A validator that says which constraints are broken, in document order.
 
     Differs from jsonschema's own in that a missing or unlisted member is named by the
-    error's path, so that an envelope's `param` is right.
+    error's path, so that an envelope's `param` is right, and that patterns are those of
+    jsonschema-rs: to Python's, `$` also stands before a line's end.
     """
     from jsonschema import Draft202012Validator, ValidationError
     from jsonschema.validators import extend
@@ -248,6 +249,11 @@ def _explainer_class() -> Any:
             if name not in schema.get("properties", {}):
                 yield ValidationError("is not a known member", path=[name])
 
+    def pattern(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
+        is_text = validator.is_type(instance, "string")
+        if is_text and not _pattern(value).is_valid(instance):
+            yield ValidationError(f"does not match {value}")
+
     def word(keyword: vocabulary.Keyword) -> Any:
         def check(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
             for aspect, path, sentence in keyword(value, instance):
@@ -258,8 +264,18 @@ def _explainer_class() -> Any:
     words = {name: word(each) for name, each in vocabulary.KEYWORDS.items()}
     return extend(  # type: ignore[no-untyped-call]
         Draft202012Validator,
-        {"required": required, "additionalProperties": additional, **words},
+        {
+            "required": required,
+            "additionalProperties": additional,
+            "pattern": pattern,
+            **words,
+        },
     )
+
+
+@cache
+def _pattern(value: str) -> Any:
+    return compiled({"pattern": value})
 
 
 def _violation(error: Any, schema: Schema, evidence: Evidence) -> Violation:
@@ -320,7 +336,9 @@ def claim_path(schema: Schema, schema_path: Sequence[str | int]) -> str:
         elif step in {"if", "then", "else"}:
             pass
         elif step == "allOf":
-            node = _step(_step(node, step), steps[at + 1])
+            outer, node = node, _step(_step(node, step), steps[at + 1])
+            if at + 2 < len(steps) and is_second(outer, node, steps[at + 2]):
+                words.append(node["x-basis"])
             at += 2
             continue
         else:
@@ -331,6 +349,19 @@ def claim_path(schema: Schema, schema_path: Sequence[str | int]) -> str:
     return "/".join(words)
 
 
+def is_second(outer: Any, part: Any, keyword: Any) -> bool:
+    """
+    Whether a part of an `allOf` says a word that the schema around it says already.
+
+    Its claim then bears its basis: `quality/enum`, `quality/assumed/enum`.
+    """
+    if not (isinstance(outer, dict) and isinstance(part, dict)):
+        return False
+    is_reading = "x-basis" in part and "x-rule" not in part
+    return is_reading and keyword in outer and keyword not in _STRUCTURE
+
+
+_STRUCTURE = {"properties", "items", "required", "allOf", "if", "then", "else"}
 _SENTENCES: dict[str, str] = {
     "minimum": "must be at least {value}",
     "maximum": "must be at most {value}",

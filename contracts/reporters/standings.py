@@ -1,7 +1,7 @@
 """How each provider stands in a report: the numbers all formats share."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from contracts.report import ClaimRecord, Finding, Report, Tally, TargetRecord
@@ -53,6 +53,7 @@ class Standing:
     asked: Counter[str]
     sightings: tuple[Sighting, ...]
     cost: float | None
+    cost_is_whole: bool = True
 
     @property
     def broken(self) -> tuple[Sighting, ...]:
@@ -60,7 +61,8 @@ class Standing:
 
     @property
     def price(self) -> str:
-        return money(self.cost, self.target.currency)
+        floor = "" if self.cost_is_whole or self.cost is None else "at least "
+        return floor + money(self.cost, self.target.currency)
 
     @property
     def unasked(self) -> int:
@@ -91,7 +93,12 @@ def _standing(target: TargetRecord, part: Report, anchors: set[str]) -> Standing
         for finding in broken_first(part.findings)
     )
     return Standing(
-        target, Tally.of(part), _asked(target, part), sightings, part.cost()
+        target,
+        Tally.of(part),
+        _asked(target, part),
+        sightings,
+        part.cost(),
+        part.cost_is_whole,
     )
 
 
@@ -155,16 +162,16 @@ def why_stopped(report: Report) -> str | None:
     )
 
 
-def bill(each: Iterable[Standing]) -> str:
-    """What the run cost, currency by currency."""
+def bill(standings: Sequence[Standing]) -> str:
+    """What the run cost, currency by currency, as far as prices are documented."""
     sums: dict[str | None, float] = {}
-    for standing in each:
+    for standing in standings:
         if standing.cost is not None:
             currency = standing.target.currency
             sums[currency] = sums.get(currency, 0) + standing.cost
-    return (
-        " + ".join(money(sum_, currency) for currency, sum_ in sums.items()) or NOTHING
-    )
+    total = " + ".join(money(sum_, currency) for currency, sum_ in sums.items())
+    floor = all(each.cost_is_whole for each in standings) or not total
+    return (total if floor else f"at least {total}") or NOTHING
 
 
 def bill_label(report: Report) -> str:

@@ -91,7 +91,10 @@ def target(provider="one", **changes):
         document="2026",
         planned=2,
         currency="USD",
-        claims=(claim(), claim("createImage/request/n/minimum", sentence="n >= 1")),
+        claims=(
+            claim(asked=1),
+            claim("createImage/request/n/minimum", sentence="n >= 1"),
+        ),
     )
     return replace(made, **changes)
 
@@ -259,7 +262,7 @@ def test_a_page_shows_both_findings_with_all_that_is_needed_to_believe_them():
 
 
 def test_a_page_tells_kept_broken_unasked_and_unclaimed_apart():
-    both = (target("one"), target("two", claims=(claim(),)))
+    both = (target("one"), target("two", claims=(claim(asked=1),)))
     mixed = report(outcome("one", [finding()]), outcome("two"), targets=both)
 
     assert cells(page(mixed)) == [

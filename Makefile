@@ -1,0 +1,50 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check serve compare claims wheel clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+run: $(VENV)/.installed  ## ask all five mocks everything; report/index.html is the result
+	@$(BIN)/imageparity run --html report/index.html --report report/report.jsonl
+
+test: $(VENV)/.developing  ## run the tests
+	$(BIN)/pytest -n auto
+
+check: $(VENV)/.developing  ## lint and type-check
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+serve: $(VENV)/.installed  ## serve all five mocks on port 8080
+	@$(BIN)/imageparity serve
+
+compare: $(VENV)/.installed  ## show where the documents differ
+	@$(BIN)/imageparity compare
+
+claims: $(VENV)/.installed  ## list each claim, its source, and whether it is asked
+	@$(BIN)/imageparity claims
+
+wheel: $(VENV)/.developing  ## build the wheel into dist/
+	$(BIN)/python -m build
+
+clean:  ## remove the environment and what was built
+	rm -rf $(VENV) dist report .pytest_cache .mypy_cache .ruff_cache
+
+$(VENV)/bin/python:
+	@echo "Making the environment in $(VENV) (once, about a minute) …"
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "Python's venv is missing: apt-get install python3-venv" >&2; \
+	  rm -rf $(VENV); exit 2; }
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.developing: $(VENV)/.installed pyproject.toml
+	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(BIN)/pip install --quiet --editable ".[redis]" --group dev
+	@touch $@

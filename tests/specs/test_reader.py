@@ -1,0 +1,402 @@
+"""A provider's folder is understood whole, or it is not loaded."""
+
+import shutil
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import specs
+from specs import SpecError
+
+DIALECT = """\
+title: Mine
+live: {base_url: https://mine.example/v1, key_env: MINE_API_KEY}
+model: mine-1
+delivery:
+  - {give: b64_json, source: ours}
+"""
+DOCUMENT = """\
+openapi: 3.1.0
+info: {title: Mine, version: "1"}
+servers:
+  - url: https://mine.example/v1
+x-source: ours
+security:
+  - bearer: []
+paths:
+  /images/generations:
+    post:
+      operationId: createImage
+      requestBody:
+        required: true
+        content:
+          application/json:
+            schema: {$ref: "#/components/schemas/Generation"}
+      responses:
+        "200":
+          description: The pictures
+          x-guarantees:
+            - {name: decodes}
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Answer"}
+        "400":
+          description: Refused
+          content:
+            application/json:
+              schema: {type: object}
+              examples:
+                invalid_request: {value: {error: "{message}"}}
+                unauthenticated: {value: {error: no key}}
+                rate_limited: {value: {error: too many}}
+                server_error: {value: {error: ours}}
+components:
+  securitySchemes:
+    bearer: {type: http, scheme: bearer}
+  schemas:
+    Answer:
+      type: object
+      properties:
+        created: {type: integer, x-source: ours#created}
+    Size:
+      type: string
+      x-image-size: {maxEdge: 2048}
+    Generation:
+      type: object
+      required: [prompt]
+      properties:
+        prompt: {type: string}
+        size: {$ref: "#/components/schemas/Size"}
+        n: {type: integer, minimum: 1, x-basis: assumed}
+      allOf:
+        - x-rule: large-alone
+          x-error: invalid_request
+          if: {required: [size]}
+          then: {properties: {n: {maximum: 1}}}
+        - x-rule: small-together
+          then: {properties: {n: {maximum: 9}}}
+"""
+
+
+class Refusal(NamedTuple):
+    """An edit to the good folder, and the parts of the sentence that refuses it."""
+
+    old: str
+    new: str
+    pointer: str
+    problem: str
+    remedy: str
+    file: str = "openapi.yaml"
+
+
+REFUSALS = {
+    "an unknown x- word": Refusal(
+        "prompt: {type: string}",
+        "prompt: {type: string, x-lenght: 3}",
+        "/components/schemas/Generation/properties/prompt/x-lenght",
+        "unknown word 'x-lenght'",
+        "Known are: x-image-size",
+    ),
+    "a misspelt aspect": Refusal(
+        "{maxEdge: 2048}",
+        "{maxEgde: 2048}",
+        "/components/schemas/Size/x-image-size",
+        "'x-image-size' knows no 'maxEgde'",
+        "Known are: maxEdge",
+    ),
+    "an unknown basis": Refusal(
+        "x-basis: assumed",
+        "x-basis: rumoured",
+        "/components/schemas/Generation/properties/n/x-basis",
+        "unknown basis 'rumoured'",
+        "Choose from: documented, reference, assumed",
+    ),
+    "a reference that dangles": Refusal(
+        "#/components/schemas/Size",
+        "#/components/schemas/Sizes",
+        "/components/schemas/Generation/properties/size",
+        "there is no 'Sizes'",
+        "Mend the reference",
+    ),
+    "a reference that leaves the document": Refusal(
+        "#/components/schemas/Size",
+        "common.yaml#/Size",
+        "/components/schemas/Generation/properties/size",
+        "common.yaml#/Size points outside the document",
+        "use '#/…'",
+    ),
+    "a reference that runs in a ring": Refusal(
+        "prompt: {type: string}",
+        'prompt: {$ref: "#/components/schemas/Generation"}',
+        "/components/schemas/Generation/properties/prompt",
+        "refers to itself",
+        "Break the ring",
+    ),
+    "a member that stands twice": Refusal(
+        "prompt: {type: string}",
+        "prompt: {type: string, type: integer}",
+        "",
+        "the member 'type' stands twice",
+        "Mend the line",
+    ),
+    "a status without quotes": Refusal(
+        '"200":',
+        "200:",
+        "/paths/~1images~1generations/post/responses/200",
+        "the member 200 is not text",
+        "Quote it",
+    ),
+    "a missing required error": Refusal(
+        "                rate_limited: {value: {error: too many}}\n",
+        "",
+        "/paths/~1images~1generations/post",
+        "the error 'rate_limited' is missing",
+        "Add an example 'rate_limited'",
+    ),
+    "an error that is not in the catalogue": Refusal(
+        "x-error: invalid_request",
+        "x-error: too_large",
+        "/components/schemas/Generation/allOf/0",
+        "x-error 'too_large' is not in the catalogue of createImage",
+        "Known are: invalid_request, unauthenticated",
+    ),
+    "a rule that stands twice": Refusal(
+        "x-rule: small-together",
+        "x-rule: large-alone",
+        "/components/schemas/Generation/allOf/1",
+        "the rule 'large-alone' stands twice",
+        "Rename one",
+    ),
+    "an unknown source": Refusal(
+        "prompt: {type: string}",
+        "prompt: {type: string, x-source: S99#prompt}",
+        "/components/schemas/Generation/properties/prompt",
+        "unknown source 'S99#prompt'",
+        "List it in sources.yaml",
+    ),
+    "an unknown source in an answer": Refusal(
+        "ours#created",
+        "S99#created",
+        "/components/schemas/Answer/properties/created",
+        "unknown source 'S99#created'",
+        "List it in sources.yaml",
+    ),
+    "an unknown source of an answer's header": Refusal(
+        "          description: The pictures\n",
+        "          description: The pictures\n"
+        "          headers: {X-Id: {x-source: S99#id, schema: {type: string}}}\n",
+        "/paths/~1images~1generations/post/responses/200/headers/X-Id",
+        "unknown source 'S99#id'",
+        "List it in sources.yaml",
+    ),
+    "an unknown guarantee": Refusal(
+        "name: decodes",
+        "name: decode",
+        "/paths/~1images~1generations/post/responses/200/x-guarantees/0",
+        "unknown guarantee 'decode'",
+        "Known are: count-equals-n",
+    ),
+    "an operation without a name": Refusal(
+        "      operationId: createImage\n",
+        "",
+        "/paths/~1images~1generations/post",
+        "has no operationId",
+        "Name it",
+    ),
+    "an operation without a source": Refusal(
+        "x-source: ours\nsecurity",
+        "security",
+        "/paths/~1images~1generations/post",
+        "has no x-source",
+        "Say where it was read",
+    ),
+    "an operation that never succeeds": Refusal(
+        '"200":',
+        '"404":',
+        "/paths/~1images~1generations/post",
+        "declares no success",
+        "Add a '200' response",
+    ),
+    "an error without one status": Refusal(
+        '"400":',
+        '"4XX":',
+        "/paths/~1images~1generations/post/responses/4XX"
+        "/content/application~1json/examples/invalid_request",
+        "'invalid_request' hangs on '4XX'",
+        "Give it one status",
+    ),
+    "an unknown security scheme": Refusal(
+        "  - bearer: []",
+        "  - token: []",
+        "/paths/~1images~1generations/post",
+        "unknown security scheme 'token'",
+        "Define it",
+    ),
+    "a missing part of the document": Refusal(
+        "servers:\n  - url: https://mine.example/v1\n",
+        "",
+        "/servers",
+        "'servers' is missing",
+        "An OpenAPI 3.1 document has it",
+    ),
+    "another base URL than the dialect's": Refusal(
+        "url: https://mine.example/v1",
+        "url: https://mine.example/v2",
+        "/servers/0/url",
+        "'https://mine.example/v2' is not the dialect's live base URL",
+        "Write the same address in both",
+    ),
+    "a document that is not YAML": Refusal(
+        "openapi: 3.1.0", "openapi: [3.1.0", "", "is not YAML", "Mend the line"
+    ),
+    "a document that is a list": Refusal(
+        DOCUMENT, "- openapi\n", "", "is not a mapping", "Begin with `openapi: 3.1.0`"
+    ),
+    "a missing dialect member": Refusal(
+        "model: mine-1\n",
+        "",
+        "",
+        '"model" is a required property',
+        "See specs/dialect.schema.yaml",
+        "dialect.yaml",
+    ),
+    "a missing member inside the dialect": Refusal(
+        ", key_env: MINE_API_KEY",
+        "",
+        "/live",
+        '"key_env" is a required property',
+        "See specs/dialect.schema.yaml",
+        "dialect.yaml",
+    ),
+    "an unknown delivery": Refusal(
+        "give: b64_json",
+        "give: carrier-pigeon",
+        "/delivery/0/give",
+        "carrier-pigeon",
+        "See specs/dialect.schema.yaml",
+        "dialect.yaml",
+    ),
+    "an unknown source of the dialect": Refusal(
+        "source: ours",
+        "source: S99",
+        "/delivery/0",
+        "unknown source 'S99'",
+        "List it in sources.yaml",
+        "dialect.yaml",
+    ),
+    "a dialect that is not YAML": Refusal(
+        "title: Mine", "title: {Mine", "", "is not YAML", "Mend the line", "dialect.yaml"
+    ),
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder of providers with one good provider in it."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "openapi.yaml").write_text(DOCUMENT, encoding="utf-8")
+    (folder / "dialect.yaml").write_text(DIALECT, encoding="utf-8")
+    return tmp_path
+
+
+def edited(root: Path, refusal: Refusal) -> Path:
+    file = root / "mine" / refusal.file
+    text = file.read_text(encoding="utf-8")
+    assert refusal.old in text
+    file.write_text(text.replace(refusal.old, refusal.new, 1), encoding="utf-8")
+    return file
+
+
+def test_a_good_folder_loads(root):
+    provider = specs.load("mine", root)
+
+    assert provider.title == "Mine"
+    assert provider.base_path == "/v1"
+    assert list(provider.operations) == ["createImage"]
+
+
+def test_a_folder_of_ones_own_is_a_provider_like_any_other(root):
+    names = specs.names(root)
+
+    assert names == (*specs.names(), "mine")
+    assert specs.load("mine", root).file == str(root / "mine" / "openapi.yaml")
+
+
+def test_a_folder_of_ones_own_hides_ours_of_the_same_id(root):
+    ours = specs.names()[0]
+    (root / "mine").rename(root / ours)
+
+    assert specs.load(ours, root).title == "Mine"
+    assert specs.load(ours).title != "Mine"
+    assert specs.names(root) == specs.names()
+
+
+def test_a_folder_may_bring_sources_of_its_own(root):
+    edited(root, Refusal("x-source: ours\n", "x-source: M1#page\n", "", "", ""))
+    (root / "sources.yaml").write_text(
+        "M1: {title: My page, url: https://mine.example/docs, grade: DOC, date: 2026-11}",
+        encoding="utf-8",
+    )
+
+    provider = specs.load("mine", root)
+
+    evidence = provider.operations["createImage"].evidence
+    assert provider.source(evidence.source).title == "My page"
+
+
+def test_every_shipped_folder_loads_from_elsewhere_too(provider, tmp_path):
+    shutil.copytree(str(files("specs") / provider.id), tmp_path / "copy")
+
+    copy = specs.load("copy", tmp_path)
+
+    assert copy.document == provider.document
+    assert [each.id for each in specs.claims(copy)] == [
+        each.id for each in specs.claims(provider)
+    ]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS)
+def test_a_folder_is_refused_for(refusal, root):
+    """
+    The sentence names the file, the place in it, what is wrong and what would mend it.
+    """
+    file = edited(root, refusal)
+
+    with pytest.raises(SpecError) as caught:
+        specs.load("mine", root)
+
+    place = f"{file}#{refusal.pointer}" if refusal.pointer else str(file)
+    assert str(caught.value).startswith(f"{place}: ")
+    assert refusal.problem in caught.value.problem
+    assert refusal.remedy in caught.value.remedy
+    assert str(caught.value).endswith(f"{caught.value.problem}. {caught.value.remedy}.")
+
+
+def test_a_missing_dialect_is_named(root):
+    (root / "mine" / "dialect.yaml").unlink()
+
+    with pytest.raises(SpecError, match=r"mine/dialect\.yaml: cannot be read: .*rights"):
+        specs.load("mine", root)
+
+
+def test_a_folder_without_a_document_is_no_provider(root):
+    (root / "mine" / "openapi.yaml").unlink()
+
+    assert "mine" not in specs.names(root)
+    with pytest.raises(SpecError, match=r"mine: is not a provider we know\. Known are: "):
+        specs.load("mine", root)
+
+
+def test_a_file_that_is_not_utf_8_is_named(root):
+    (root / "mine" / "openapi.yaml").write_bytes(b"openapi: \xff")
+
+    with pytest.raises(SpecError, match=r"mine/openapi\.yaml: cannot be read"):
+        specs.load("mine", root)
+
+
+def test_a_folder_of_providers_that_is_none_is_named(tmp_path):
+    with pytest.raises(SpecError, match=r"nowhere: is not a folder"):
+        specs.names(tmp_path / "nowhere")
