@@ -8,6 +8,7 @@ comparison shows, the answers before it.
 """
 
 import hashlib
+import io
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,11 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.interaction import Event, Interaction, Picture
-from contracts.samples import judged
+from contracts.samples import Sample, judged
 from specs import Dialect, size_of
 
 CLOCK_TOLERANCE = 600.0
 LARGER = 1.05
+CLEARLY_CHANGED = 24.0  # of 255, on average
 FAR_APART = 50  # levels of compression that must show
 
 
@@ -262,7 +264,36 @@ def _echoes(body: Mapping[str, Any], answer: Answer) -> Wrong:
 
 
 def mask_matters(answer: Answer) -> Wrong:
+    """With a mask and without: not the same; and what it keeps is what changes less."""
     yield from _matters(answer, "mask")
+    image, mask = answer.asked.get("image"), answer.asked.get("mask")
+    if not isinstance(image, Sample) or not isinstance(mask, Sample):
+        return
+    for at, picture in enumerate(answer.pictures):
+        kept, redrawn = _changes(picture.data, image.data, mask.data)
+        if kept > CLEARLY_CHANGED and kept > 2 * redrawn:
+            yield f"picture {at} changes what the mask keeps, and keeps the rest"
+
+
+def _changes(after: bytes, before: bytes, mask: bytes) -> tuple[float, float]:
+    """How much a picture changed, 0 to 255, where a mask is opaque and where not."""
+    from PIL import Image, ImageChops, ImageStat
+
+    size = (64, 64)
+    with Image.open(io.BytesIO(mask)) as opened:
+        opaque = opened.convert("RGBA").getchannel("A").resize(size)
+    opaque = opaque.point(lambda alpha: 255 if alpha > 127 else 0)
+    pair = []
+    for data in (after, before):
+        with Image.open(io.BytesIO(data)) as opened:
+            pair.append(opened.convert("RGB").resize(size).convert("L"))
+    difference = ImageChops.difference(*pair)
+    regions = (opaque, ImageChops.invert(opaque))
+    means = [
+        ImageStat.Stat(difference, each).mean[0] if each.getbbox() else 0.0
+        for each in regions
+    ]
+    return means[0], means[1]
 
 
 def every_image_matters(answer: Answer) -> Wrong:

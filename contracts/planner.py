@@ -40,6 +40,7 @@ def plan(provider: Provider, *, seed: int = 0, is_mock: bool = False) -> list[Ca
             answered += [each for each in found if each.expectation is State.VALID]
             answered += [each for each in found if each.expectation is OPEN]
             answered += _relations(desk)
+            answered += _streams(desk)
             answered += pairs(desk, seed)
         refused += _transport(operation, provider)
         if is_mock:
@@ -87,6 +88,8 @@ def _basics(desk: Desk) -> Iterator[Case]:
 
 def _relations(desk: Desk) -> Iterator[Case]:
     """Requests that differ from another in one member, to see whether it matters."""
+    for label, payload in _compressed(desk):
+        yield from _relation(desk, label, payload, label.partition("/")[0])
     for member in desk.body.properties:
         if desk.role(member) == "mask":
             payload = {**desk.base, member: desk.good(member)[0]}
@@ -99,6 +102,48 @@ def _with_alpha(desk: Desk, payload: Mapping[str, Any]) -> Iterator[dict[str, An
     for name, value in payload.items():
         if desk.role(name) == "image" and isinstance(value, Sample):
             yield {**payload, name: replace(value, alpha=True)}
+
+
+def _compressed(desk: Desk) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The same picture at both ends of compression, in each format that has any."""
+    names = desk.body.properties
+    member = next(
+        (each for each in names if desk.role(each) == "output_compression"), None
+    )
+    format_ = next((each for each in names if desk.role(each) == "output_format"), None)
+    if member is None or format_ is None:
+        return
+    for kind in ("jpeg", "webp"):
+        for level in (100, 0):
+            label = f"{member}/{kind}-at-{level}"
+            yield label, {**desk.base, format_: kind, member: level}
+
+
+def _streams(desk: Desk) -> Iterator[Case]:
+    """A stream with each number of previews, and one of two pictures."""
+    names = desk.body.properties
+    if not desk.operation.streams or "stream" not in names:
+        return
+    wanted: list[tuple[str, dict[str, Any]]] = [("stream", {"stream": True})]
+    if "partial_images" in names:
+        wanted += [
+            (f"stream-with-{count}-partials", {"stream": True, "partial_images": count})
+            for count in range(4)
+        ]
+    wanted.append(("stream-of-two", {"stream": True, "n": 2}))
+    for label, change in wanted:
+        payload = {**desk.base, **change}
+        state = desk.judge(payload).state
+        if state is not State.INVALID:
+            yield Case(
+                id=f"{desk.name}/streams/{label}",
+                operation=desk.operation.id,
+                origin="stream",
+                expectation=state,
+                media_type=desk.body.media_type,
+                payload=payload,
+                claims=about_change(desk, Change(label, payload, tuple(change))),
+            )
 
 
 def _relation(

@@ -64,7 +64,7 @@ def _key(desk: Desk, case: Case, change: Change) -> tuple[Any, ...]:
     if case.fault is not None:
         return (case.fault.claim, change.label)
     if case.expectation is OPEN:
-        return (case.claims[0],)
+        return (case.claims[0], change.label)
     if change.rule:
         return (change.rule, change.label)
     biting = frozenset(
@@ -94,6 +94,7 @@ def _changes(desk: Desk, context: Mapping[str, Any]) -> Iterator[Change]:
             for target in rule.targets:
                 if cause != target and "model" not in (cause, target):
                     yield from _together(context, rule, cause, target, legal)
+                    yield from _repaired(desk, context, rule, cause, target, legal)
 
 
 def _together(
@@ -112,9 +113,39 @@ def _together(
     ]
     for left in biting[:6]:
         for right in legal.get(target, [])[:12]:
-            label = f"{cause}/{left.label}+{target}/{right.label}"
-            payload = {**context, cause: left.value, target: right.value}
-            yield Change(label, payload, (cause, target), rule.name)
+            yield _pair(context, rule, (cause, left), (target, right))
+
+
+def _repaired(
+    desk: Desk,
+    context: Mapping[str, Any],
+    rule: Rule,
+    cause: str,
+    target: str,
+    legal: Mapping[str, list[Value]],
+) -> Iterator[Change]:
+    """
+    A value that is wrong by itself, with what the rule wants beside it.
+
+    Alone it would break the rule as well, and so prove nothing about its own claim.
+    """
+    known = {each.key for each in legal.get(cause, [])}
+    for left in desk.values(cause):
+        if left.key not in known and rule.bites({**context, cause: left.value}):
+            for right in legal.get(target, [])[:12]:
+                yield _pair(context, rule, (cause, left), (target, right))
+
+
+def _pair(
+    context: Mapping[str, Any],
+    rule: Rule,
+    one: tuple[str, Value],
+    two: tuple[str, Value],
+) -> Change:
+    (cause, left), (target, right) = one, two
+    label = f"{cause}/{left.label}+{target}/{right.label}"
+    payload = {**context, cause: left.value, target: right.value}
+    return Change(label, payload, (cause, target), rule.name)
 
 
 def _classified(desk: Desk, suffix: str, change: Change) -> tuple[Case | None, bool]:

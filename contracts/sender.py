@@ -1,6 +1,7 @@
 """Cases onto the wire and answers back: bounded in time, size and number."""
 
 import asyncio
+import io
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -117,7 +118,11 @@ class Sender:
         problem: str | None = None
         try:
             async with self._session.request(
-                method, url, data=body, headers=headers, allow_redirects=False
+                method,
+                url,
+                data=io.BytesIO(body),  # bytes in one piece would hold the loop
+                headers=headers,
+                allow_redirects=False,
             ) as response:
                 status = response.status
                 got = {key.lower(): value for key, value in response.headers.items()}

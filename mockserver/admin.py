@@ -9,6 +9,7 @@ from aiohttp import web
 from mockserver.errors import dumps
 from mockserver.journal import Journal
 from mockserver.service import Service
+from mockserver.state import StateError
 
 PREFIX = "/__mock__"
 
@@ -26,7 +27,7 @@ def add_routes(
         if provider is not None and provider not in services:
             return _refused(f"no provider '{provider}'; known: {', '.join(services)}")
         limit = request.query.get("limit", "100")
-        if not limit.isdigit() or not 1 <= len(limit) <= 6:
+        if not (limit.isascii() and limit.isdigit() and len(limit) <= 6):
             return _refused(f"limit must be a whole number, not '{limit[:40]}'")
         found = await journal.entries(provider=provider, limit=int(limit))
         return _json({"entries": found})
@@ -79,12 +80,22 @@ def described(services: Mapping[str, Service], base: str) -> list[dict[str, Any]
 def _guarded(handler: Any) -> Any:
     async def guarded(request: web.Request) -> web.Response:
         origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != request.host:
+        if origin is not None and _host_of(origin) != request.host:
             return _refused("the control API is closed to other origins", status=403)
-        response: web.Response = await handler(request)
+        try:
+            response: web.Response = await handler(request)
+        except StateError as error:
+            return _refused(str(error), status=503)
         return response
 
     return guarded
+
+
+def _host_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def _json(value: Any) -> web.Response:

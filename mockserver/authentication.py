@@ -21,9 +21,9 @@ def authenticate(header: str | None, operation: Operation) -> str:
     return token
 
 
-def redacted(token: str) -> str:
-    """A key as it may be written down: its trigger, if it has one, and no more."""
+def redacted(token: str, operation: Operation) -> str:
+    """A key as it may be written down: the error that it asks for, and no more."""
     if not token:
         return ""
     _, found, name = token.rpartition(TRIGGER)
-    return f"***{found}{name}" if found else "***"
+    return f"***{found}{name}" if name in operation.errors else "***"

@@ -1,6 +1,7 @@
 """From the bytes of a request to the instance that its schema describes."""
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -33,18 +34,28 @@ class Received:
 
 
 async def read_bytes(request: web.Request, limit: int = MAX_BODY) -> bytes:
-    """The whole body. Raises `Rejected` (413) as soon as it is larger than allowed."""
+    """
+    The whole body. Raises `Rejected`: 413 as soon as it is larger than allowed, 400
+    when it is not coded as its headers say.
+    """
     chunks: list[bytes] = []
     size = 0
     declared = request.content_length or 0
-    if declared <= limit:
-        async for chunk in request.content.iter_any():
-            size += len(chunk)
-            if size > limit:
-                break
-            chunks.append(chunk)
-        else:
-            return b"".join(chunks)
+    try:
+        if declared <= limit:
+            async for chunk in request.content.iter_any():
+                size += len(chunk)
+                if size > limit:
+                    break
+                chunks.append(chunk)
+            else:
+                return b"".join(chunks)
+    except web.RequestPayloadError:
+        raise Rejected(
+            "invalid_request",
+            "The body is not coded as its headers say.",
+            headers={"Connection": "close"},
+        ) from None
     raise Rejected(
         "invalid_request",
         f"The body has more than {limit} bytes.",
@@ -73,7 +84,9 @@ def payload_from(data: bytes, content_type: str, operation: Operation) -> Receiv
 
 def _from_json(data: bytes, content_type: str, body: Body) -> Received:
     try:
-        payload = json.loads(data.decode("utf-8"), parse_constant=_no_constant)
+        payload = json.loads(
+            data.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite
+        )
     except RecursionError:
         raise _unreadable("it is nested too deeply") from None
     except ValueError as error:
@@ -82,11 +95,31 @@ def _from_json(data: bytes, content_type: str, body: Body) -> Received:
         raise _unreadable("it is not an object")
     if _depth(payload) > MAX_DEPTH:
         raise _unreadable(f"it is nested deeper than {MAX_DEPTH} levels")
+    if _HALF.search(data) and not _is_unicode(payload):
+        raise _unreadable("it holds half of a surrogate pair")
     return Received(body, payload)
 
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text[:20]} is out of range")
+    return number
+
+
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def _is_unicode(payload: Any) -> bool:
+    try:
+        json.dumps(payload, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _unreadable(why: str) -> Rejected:
@@ -130,7 +163,7 @@ def _from_form(data: bytes, content_type: str, body: Body) -> Received:
                 text = content.decode(segment.charset or "utf-8")
                 value = _coerced(text, body.properties.get(name))
             values.setdefault(name, []).append(value)
-    except (MultipartError, UnicodeDecodeError, LookupError) as error:
+    except (MultipartError, UnicodeError, LookupError) as error:
         message = f"The body cannot be read as multipart/form-data: {error}."
         raise Rejected("invalid_request", message) from None
     payload = {

@@ -37,15 +37,18 @@ def _config(context: click.Context, _: click.Parameter, value: str | None) -> No
         given = tomllib.loads(Path(value).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise Usage(f"--config {value} cannot be read: {error}") from None
-    given = given.get("serve", given)
-    known = {each.name for each in context.command.params} - {"config"}
-    unknown = sorted(set(given) - known)
+    section = given.get(SERVE, given)
+    given = section if isinstance(section, dict) else given
+    known = {each.opts[0].lstrip("-"): each.name for each in context.command.params}
+    del known["config"]
+    unknown = sorted(set(given) - set(known))
     if unknown:
         raise Usage(
             f"--config {value}: unknown option '{unknown[0]}'; "
-            f"known are {', '.join(sorted(filter(None, known)))}"
+            f"known are {', '.join(sorted(known))}"
         )
-    context.default_map = {**(context.default_map or {}), **given}
+    defaults = {known[name]: each for name, each in given.items()}
+    context.default_map = {**(context.default_map or {}), **defaults}
 
 
 def _frozen(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
@@ -158,13 +161,16 @@ def serve(
         secret=None if seed else secrets.token_bytes(32),
         state=state,
     )
+    parent, held = os.pipe()  # ends when the process that holds its other end does
     children = _forked(workers - 1)
+    if children is None:
+        os.close(held)
     try:
         _serve(
             providers,
             settings,
             listener,
-            announce=children is not None,
+            parent=parent if children is None else None,
             as_json=as_json,
             shared=workers > 1,
         )
@@ -185,6 +191,7 @@ def _listener(host: str, port: int, workers: int) -> socket.socket:
     try:
         listener.bind((host, port))
     except (OSError, OverflowError) as error:
+        listener.close()
         raise Usage(
             f"cannot listen on {host}:{port}: {getattr(error, 'strerror', error)}. "
             "Choose another --port (0 takes any that is free)"
@@ -208,10 +215,11 @@ def _serve(
     settings: Any,
     listener: socket.socket,
     *,
-    announce: bool,
+    parent: int | None,
     as_json: bool,
     shared: bool,
 ) -> None:
+    """Serve until a signal comes or `parent`, a pipe held by the parent, ends."""
     import asyncio
 
     from aiohttp import web
@@ -223,6 +231,7 @@ def _serve(
         listener = _listener(host, port, workers=2)
 
     async def run() -> None:
+        loop = asyncio.get_running_loop()
         runner = web.AppRunner(
             create_app(providers, settings),
             access_log=None,
@@ -233,10 +242,14 @@ def _serve(
         await web.SockSite(runner, listener, backlog=1024).start()
         stop = asyncio.Event()
         for each in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(each, stop.set)
-        if announce:
+            loop.add_signal_handler(each, stop.set)
+        if parent is None:
             _announce(providers, host, port, as_json=as_json)
+        else:
+            loop.add_reader(parent, stop.set)
         await stop.wait()
+        if parent is not None:
+            loop.remove_reader(parent)
         await runner.cleanup()
 
     asyncio.run(run())

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from specs import ErrorExample, Operation, Violation
 
-MAX_QUOTED = 200
+MAX_QUOTED = 1000
 
 
 @dataclass(eq=False)

@@ -6,14 +6,17 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from mockserver.bodies import Received
 from mockserver.errors import Rejected
-from mockserver.pictures import FORMATS, MAX_PIXELS, Plan
+from mockserver.pictures import FORMATS, MAX_EDGE, MAX_PIXELS, MAX_TEXT, Plan
 from specs import Dialect, size_of
 
 MAX_IMAGES = 64
+MAX_PARTIALS = 3
+MAX_NAME = 80
 _DATA_URI = re.compile(r"data:image/[a-z+.-]+;base64,", re.IGNORECASE)
 GREY = b""  # stands for a picture behind an address, which is never fetched
 
@@ -35,13 +38,12 @@ def plans(
     format_ = _format(request)
     count = _whole(request, "n", default=1, least=1, most=_most(dialect))
     digest = _digest(received, seed)
-    inputs = tuple(_pictures(request.get("image"), received))
-    mask = next(_pictures(request.get("mask"), received), None)
+    inputs = tuple(islice(_pictures("image", request, received), MAX_IMAGES))
+    mask = next(_pictures("mask", request, received), None)
+    model = str(request.get("model", ""))[:MAX_NAME]
     return [
         Plan(
-            text=str(request.get("prompt", ""))[:400]
-            .encode("utf-8", "replace")
-            .decode(),
+            text=str(request.get("prompt", ""))[:MAX_TEXT],
             width=width,
             height=height,
             format=format_,
@@ -51,7 +53,7 @@ def plans(
                 request, "output_compression", default=100, least=0, most=100
             ),
             seed=(digest + at) % 2**63,
-            caption=f"{request.get('model', '')} {width}x{height} {at + 1}/{count}",
+            caption=f"{model} {width}x{height} {at + 1}/{count}",
             inputs=inputs,
             mask=mask or None,
         )
@@ -67,18 +69,21 @@ def _size(request: Mapping[str, Any], dialect: Dialect) -> tuple[int, int]:
     asked = request.get("size", "auto")
     fallback = size_of(dialect.mock.get("auto_size")) or (1024, 1024)
     size = fallback if asked == "auto" else size_of(asked)
-    if size is None or size[0] * size[1] > MAX_PIXELS:
-        message = f"size: this mock draws WIDTHxHEIGHT of up to {MAX_PIXELS} pixels."
+    if size is None or size[0] * size[1] > MAX_PIXELS or max(size) > MAX_EDGE:
+        message = (
+            f"size: this mock draws WIDTHxHEIGHT of up to {MAX_PIXELS} pixels, "
+            f"no edge above {MAX_EDGE}."
+        )
         raise Rejected("invalid_request", message, param="size")
     return size
 
 
 def _format(request: Mapping[str, Any]) -> str:
     format_ = request.get("output_format", "png")
-    if format_ not in FORMATS:
+    if not isinstance(format_, str) or format_ not in FORMATS:
         message = f"output_format: this mock draws {', '.join(FORMATS)}."
         raise Rejected("invalid_request", message, param="output_format")
-    return str(format_)
+    return format_
 
 
 def _whole(
@@ -97,42 +102,47 @@ def _digest(received: Received, seed: int) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) % 2**62
 
 
-def _pictures(value: Any, received: Received) -> Iterator[bytes]:
+def _pictures(
+    name: str, request: Mapping[str, Any], received: Received
+) -> Iterator[bytes]:
     """The bytes behind a member: uploads, data URIs, addresses, or lists of them."""
-    if isinstance(value, list):
-        for each in value:
-            yield from _pictures(each, received)
-    elif isinstance(value, dict) and "sha256" in value:
-        yield received.files[value["sha256"]]
-    elif isinstance(value, dict):
-        yield from _pictures(value.get("image_url", ""), received)
-    elif isinstance(value, str):
-        yield _behind(value)
+    waiting = [request.get(name)]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += reversed(value)
+        elif isinstance(value, dict) and received.files:
+            yield received.files[value["sha256"]]
+        elif isinstance(value, dict):
+            waiting.append(value.get("image_url", ""))
+        elif isinstance(value, str):
+            yield _behind(value, name)
 
 
-def _behind(text: str) -> bytes:
+def _behind(text: str, name: str) -> bytes:
     match = _DATA_URI.match(text)
     if not match:
         return GREY
     try:
-        return base64.b64decode(text[match.end() :], validate=True)
-    except binascii.Error:
-        raise Rejected(
-            "invalid_request", "The data URI holds no base64.", param="image"
-        ) from None
+        data = base64.b64decode(text[match.end() :].encode("ascii"), validate=True)
+    except (UnicodeError, binascii.Error):
+        data = b""
+    if not data:
+        raise Rejected("invalid_request", "The data URI holds no base64.", param=name)
+    return data
 
 
 def usage(
-    request: Mapping[str, Any], received: list[Plan], dialect: Dialect
+    request: Mapping[str, Any], received: list[Plan], dialect: Dialect, previews: int
 ) -> dict[str, Any]:
     """Token counts that add up, by the documented counts where there are any."""
     words = len(str(request.get("prompt", "")))
     text = max(1, (words + 3) // 4)
     pictures = 1024 * len(received[0].inputs) if received else 0
     table = dialect.usage.get("output_tokens", {})
-    each = table.get(request.get("quality"), table.get("medium", 1056))
+    each = table.get(str(request.get("quality")), table.get("medium", 1056))
     output = sum(max(1, each * plan.pixels // (1024 * 1024)) for plan in received)
-    output += dialect.usage.get("partial_image_tokens", 0) * _partials(request)
+    output += dialect.usage.get("partial_image_tokens", 0) * previews
     return {
         "input_tokens": text + pictures,
         "output_tokens": output,
@@ -142,5 +152,6 @@ def usage(
     }
 
 
-def _partials(request: Mapping[str, Any]) -> int:
-    return int(request.get("partial_images", 0)) if request.get("stream") else 0
+def previews(request: Mapping[str, Any]) -> int:
+    """The previews of each picture in a stream. Raises `Rejected` for too many."""
+    return _whole(request, "partial_images", default=0, least=0, most=MAX_PARTIALS)

@@ -58,6 +58,7 @@ async def answer(
     try:
         response = await _answered(request, exchange, service, headers)
     except Rejected as rejected:
+        rejected.param = _own_name(rejected, exchange, service)
         exchange.rejected = rejected
         response = response_to(rejected, operation)
     except (ConnectionResetError, asyncio.CancelledError):
@@ -97,11 +98,13 @@ async def _answered(
 
     asked = effective(dialect, operation, received.body, received.payload, assumed=True)
     plans = generation.plans(asked, received, dialect, seed=service.settings.seed)
-    used = generation.usage(asked, plans, dialect)
+    streams = asked.get("stream") is True and operation.streams
+    previews = generation.previews(asked) if streams else 0
+    used = generation.usage(asked, plans, dialect, previews)
     price = cost(dialect, operation.id, asked, count=len(plans), usage=used)
-    if asked.get("stream") is True and operation.streams:
+    if streams:
         body = operation.success.bodies[EVENT_STREAM]
-        happening = streaming.events(body, asked, plans, service, used)
+        happening = streaming.events(body, asked, plans, service, used, previews)
         response = await streaming.stream(request, happening, headers)
     else:
         deliver = DELIVERIES[dialect.gives(asked)["give"]]
@@ -121,6 +124,15 @@ async def _answered(
     exchange.images = len(plans)
     exchange.cost = {"amount": price.amount, "currency": price.currency}
     return response
+
+
+def _own_name(rejected: Rejected, exchange: Exchange, service: Service) -> str | None:
+    """The provider's own name for what we refuse under a canonical one."""
+    if rejected.because or rejected.param is None or exchange.received is None:
+        return rejected.param
+    names = service.provider.dialect.names(exchange.operation.id, rejected.param)
+    given = (each for each in names if each in exchange.received.payload)
+    return next(given, rejected.param)
 
 
 def _received(request: web.Request, exchange: Exchange, data: bytes) -> Received:
@@ -150,7 +162,7 @@ def _entry(
         "operation": exchange.operation.id,
         "method": request.method,
         "path": request.path,
-        "key": redacted(exchange.key),
+        "key": redacted(exchange.key, exchange.operation),
         "client": request.headers.get("User-Agent", "")[:200],
         "media_type": received.body.media_type if received else None,
         "payload": summarised(received.payload) if received else None,

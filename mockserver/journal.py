@@ -3,10 +3,13 @@
 import json
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 MAX_ENTRIES = 1000
 MAX_BYTES = 16 * 1024 * 1024
+MAX_ENTRY = 64 * 1024
 MAX_TEXT = 300
 
 
@@ -28,7 +31,7 @@ class Journal:
 
     def record(self, provider: str, entry: Mapping[str, Any]) -> None:
         self._recorded += 1
-        text = json.dumps({"id": self._recorded, "provider": provider, **entry})
+        text = written({"id": self._recorded, "provider": provider, **entry})
         self._entries.append((provider, text))
         self._bytes += len(text)
         while len(self._entries) > self._max_entries or (
@@ -43,7 +46,7 @@ class Journal:
         found = [
             text for by, text in self._entries if provider is None or by == provider
         ]
-        return [json.loads(text) for text in (found[-limit:] if limit else found)]
+        return [json.loads(text) for text in latest(found, limit)]
 
     async def clear(self) -> None:
         self._entries.clear()
@@ -51,6 +54,21 @@ class Journal:
 
     async def close(self) -> None:
         """Nothing to do: what is remembered ends with the process."""
+
+
+def written(entry: Mapping[str, Any]) -> str:
+    """An entry as text; without its payload and violations when that is too long."""
+    text = json.dumps(entry)
+    if len(text) <= MAX_ENTRY:
+        return text
+    kept: dict[str, Any] = {"payload": f"… ({len(text)} characters)"}
+    if "decision" in entry:
+        kept["decision"] = {**entry["decision"], "violations": []}
+    return json.dumps({**entry, **kept})
+
+
+def latest(found: list[T], limit: int | None) -> list[T]:
+    return found if limit is None else found[max(0, len(found) - limit) :]
 
 
 def summarised(value: Any, depth: int = 0) -> Any:

@@ -17,6 +17,7 @@ from typing import Any
 from specs import Upload
 
 MAX_PIXELS = 4096 * 4096
+MAX_EDGE = 16383  # WebP's own
 MAX_TEXT = 400
 FORMATS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 
@@ -90,6 +91,8 @@ class Gallery:
 
     def _keep(self, plan: Plan, picture: bytes) -> None:
         with self._lock:
+            if plan in self._pictures:  # drawn twice at the same time
+                return
             self._pictures[plan] = picture
             self._bytes += len(picture)
             while self._bytes > self._max_bytes and len(self._pictures) > 1:
@@ -255,11 +258,23 @@ def _opened(data: bytes, mode: str = "RGBA") -> Any:
             if image.width * image.height > MAX_PIXELS:
                 raise BadPicture(f"has more than {MAX_PIXELS} pixels")
             return image.convert(mode)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except _faults() as error:
         raise BadPicture(str(error)) from None
 
 
 _READ = ("PNG", "JPEG", "WEBP", "GIF")
+
+
+@cache
+def _faults() -> tuple[type[Exception], ...]:
+    """What Pillow raises for bytes that are no picture, or too large a one."""
+    import struct
+
+    from PIL import Image
+
+    bombs = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+    strange = (EOFError, IndexError, TypeError, struct.error, OverflowError)
+    return (OSError, SyntaxError, ValueError, *bombs, *strange)
 
 
 def look_at(data: bytes, *, filename: str = "", content_type: str = "") -> Upload:
@@ -286,7 +301,7 @@ def look_at(data: bytes, *, filename: str = "", content_type: str = "") -> Uploa
                 height=image.height,
                 alpha=alpha,
             )
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    except _faults():
         return facts
 
 

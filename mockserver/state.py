@@ -2,14 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from mockserver.journal import MAX_ENTRIES, Journal
+from mockserver.journal import MAX_ENTRIES, Journal, latest, written
 
 MEMORY = "memory"
 BATCH_SECONDS = 0.02
 KEY = "imageparity:journal"
+
+log = logging.getLogger("mockserver")
 
 
 class StateError(ValueError):
@@ -28,13 +32,22 @@ def check_state(state: str) -> None:
         raise StateError(
             "--state redis://… needs a package: pip install 'imageparity[redis]'"
         ) from None
-    client = redis.Redis.from_url(state, socket_connect_timeout=3)
     try:
-        client.ping()
+        with redis.Redis.from_url(state, socket_connect_timeout=3) as client:
+            client.ping()
     except (redis.RedisError, ValueError) as error:
         raise StateError(f"no Redis answers at {state}: {error}") from None
-    finally:
-        client.close()
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Raises `StateError` when Redis has gone away since `check_state`."""
+    import redis
+
+    try:
+        yield
+    except (redis.RedisError, OSError) as error:
+        raise StateError(f"Redis does not answer: {error}") from None
 
 
 def journal_at(state: str) -> Journal:
@@ -66,24 +79,31 @@ class RedisJournal(Journal):
     async def entries(
         self, *, provider: str | None = None, limit: int | None = None
     ) -> list[dict[str, Any]]:
-        await self._write()
-        texts = await self._redis.lrange(KEY, 0, -1)
+        with _answering():
+            await self._write()
+            texts = await self._redis.lrange(KEY, 0, -1)
         found = [json.loads(text) for text in texts]
         if provider is not None:
             found = [each for each in found if each["provider"] == provider]
-        return found[-limit:] if limit else found
+        return latest(found, limit)
 
     async def clear(self) -> None:
         self._waiting.clear()
-        await self._redis.delete(KEY)
+        with _answering():
+            await self._redis.delete(KEY)
 
     async def close(self) -> None:
-        await self._write()
+        if self._task is not None:
+            await self._task
         await self._redis.aclose()
 
     async def _soon(self) -> None:
         await asyncio.sleep(BATCH_SECONDS)
-        await self._write()
+        try:
+            with _answering():
+                await self._write()
+        except StateError as error:
+            log.warning("entries of the journal are lost: %s", error)
 
     async def _write(self) -> None:
         batch, self._waiting = self._waiting, []
@@ -92,7 +112,7 @@ class RedisJournal(Journal):
         last = await self._redis.incrby(f"{KEY}:count", len(batch))
         first = last - len(batch) + 1
         texts = [
-            json.dumps({"id": number, "provider": provider, **entry})
+            written({"id": number, "provider": provider, **entry})
             for number, (provider, entry) in enumerate(batch, first)
         ]
         async with self._redis.pipeline() as pipe:

@@ -22,17 +22,17 @@ async def events(
     plans: Sequence[Plan],
     service: Service,
     usage: Mapping[str, Any],
+    previews: int,
 ) -> AsyncIterator[dict[str, Any]]:
     """The events of one answer: previews, coarse to fine, then the finished picture."""
-    partials = int(request.get("partial_images", 0))
     for plan in plans:
         details = {
             **echoes(request, size=f"{plan.width}x{plan.height}", format=plan.format),
             "created_at": int(service.clock()),
             "usage": usage,
         }
-        for index in range(partials):
-            picture = await service.draw(plan.preview(partials - index))
+        for index in range(previews):
+            picture = await service.draw(plan.preview(previews - index))
             yield filled(
                 body.examples[PARTIAL],
                 {**details, "b64_json": _text(picture), "partial_image_index": index},

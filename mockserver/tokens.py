@@ -16,7 +16,9 @@ from typing import Any
 
 from mockserver.pictures import Plan, thumbnail
 
-MAX_TOKEN = 16_000
+MAX_TOKEN = 8_000  # a request line holds 8190 bytes
+MAX_THUMBNAILS = 3_600
+EDGES = (96, 64, 48, 32, 16, 8)
 
 
 class Expired(Exception):
@@ -70,11 +72,23 @@ def portable(plan: Plan) -> Plan:
     """The plan with its pictures made small enough for an address. Blocks."""
     if not plan.inputs:
         return plan
+    inputs = plan.inputs[:4]
+    share = MAX_THUMBNAILS // (len(inputs) + (plan.mask is not None))
     return replace(
         plan,
-        inputs=tuple(thumbnail(each) if each else each for each in plan.inputs[:4]),
-        mask=thumbnail(plan.mask) if plan.mask else None,
+        inputs=tuple(_small(each, share) if each else each for each in inputs),
+        mask=_small(plan.mask, share) if plan.mask else None,
     )
+
+
+def _small(picture: bytes, most: int) -> bytes:
+    """The largest of some thumbnails that is small enough; the smallest always is."""
+    found = b""
+    for edge in EDGES:
+        found = thumbnail(picture, edge)
+        if len(found) <= most:
+            break
+    return found
 
 
 def _text(data: bytes) -> str:

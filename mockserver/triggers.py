@@ -10,6 +10,7 @@ from mockserver.errors import Rejected
 from specs import Operation
 
 HEADER = "X-Mock-Error"
+MAX_NAME = 80
 _MARKER = re.compile(r"\[\[mock:([A-Za-z0-9_-]+)\]\]")
 
 
@@ -41,9 +42,11 @@ def inflict(trigger: Trigger | None, operation: Operation) -> None:
         return
     if trigger.name not in operation.errors:
         known = ", ".join(operation.errors)
+        # The end of a key may be a secret: it is not repeated.
+        what = "" if trigger.by == "key" else f" '{trigger.name[:MAX_NAME]}'"
         raise Rejected(
             "invalid_request",
-            f"No error '{trigger.name}' ({trigger.by}); known are: {known}",
+            f"No such error{what} (asked for by {trigger.by}); known are: {known}",
             param=HEADER if trigger.by == "header" else None,
             status=400,
         )

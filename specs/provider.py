@@ -1,18 +1,19 @@
 """A provider's folder as values: what it promises, and how to speak to it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from specs.errors import SpecError
-from specs.reader import Tree, read_yaml
-from specs.schema import Evidence, Judge, Schema, compiled
-from specs.vocabulary import GUARANTEES
+from specs.reader import Tree, escaped, read_yaml, walk
+from specs.schema import Evidence, Judge, Schema, compiled, malformed
+from specs.vocabulary import GUARANTEES, STANDARD, inner
 
 REQUIRED_ERRORS = ("invalid_request", "unauthenticated", "rate_limited", "server_error")
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -286,9 +287,11 @@ def _loaded(name: str, root: Traversable, folder: Traversable) -> Provider:
     raw = read_yaml(folder, "dialect.yaml")
     _refuse_bad_dialect(str(folder / "dialect.yaml"), raw)
     sources = _sources(root, raw)
+    _refuse_unknown_sources(str(folder / "dialect.yaml"), raw, "source", sources)
     document = read_yaml(folder, "openapi.yaml")
     tree = Tree(str(folder / "openapi.yaml"), document)
-    operations = _Builder(tree, sources).operations()
+    _refuse_unknown_sources(tree.file, document, "x-source", sources)
+    operations = _Builder(tree).operations()
     dialect = _dialect(raw)
     server = tree.root.get("servers", [{}])[0].get("url", "")
     if server.rstrip("/") != dialect.base_url.rstrip("/"):
@@ -335,6 +338,19 @@ def _refuse_bad_dialect(file: str, raw: Any) -> None:
         )
 
 
+def _refuse_unknown_sources(
+    file: str, tree: Any, word: str, sources: Mapping[str, Source]
+) -> None:
+    for pointer, node in walk(tree):
+        source = node.get(word)
+        if pointer.startswith("/fields") or source is None or isinstance(source, dict):
+            continue  # a member or a field of that name
+        if str(source).partition("#")[0] not in sources:
+            raise SpecError(
+                file, pointer, f"unknown source '{source}'", "List it in sources.yaml"
+            )
+
+
 def _dialect(raw: Mapping[str, Any]) -> Dialect:
     renamed = {
         operation: {
@@ -358,9 +374,8 @@ def _dialect(raw: Mapping[str, Any]) -> Dialect:
 class _Builder:
     """Operations from a tree, each part with the evidence it carries or inherits."""
 
-    def __init__(self, tree: Tree, sources: Mapping[str, Source]) -> None:
+    def __init__(self, tree: Tree) -> None:
         self.tree = tree
-        self.sources = sources
 
     def operations(self) -> dict[str, Operation]:
         root = self.tree.root
@@ -369,7 +384,13 @@ class _Builder:
                 raise self.tree.error(
                     f"/{name}", f"'{name}' is missing", "An OpenAPI 3.1 document has it"
                 )
-        evidence = self._evidence(Evidence(), root)
+        shape = read_yaml(files("specs"), "document.schema.yaml")
+        for error in compiled(shape).iter_errors(root):
+            place = self._place(root, error.instance_path)
+            raise self.tree.error(
+                place, error.message[:300], "See specs/document.schema.yaml"
+            )
+        evidence = Evidence().within(root)
         found: dict[str, Operation] = {}
         for path, item in root["paths"].items():
             for method in METHODS:
@@ -378,6 +399,8 @@ class _Builder:
                     if each.id in found:
                         raise self._error(item[method], f"'{each.id}' stands twice", "")
                     found[each.id] = each
+        if not found:
+            raise self.tree.error("/paths", "no operation", "Describe one: createImage")
         return found
 
     def _operation(
@@ -385,7 +408,7 @@ class _Builder:
     ) -> Operation:
         if "operationId" not in node:
             raise self._error(node, "has no operationId", "Name it: createImage, …")
-        evidence = self._evidence(evidence, node)
+        evidence = evidence.within(node)
         if not evidence.source:
             raise self._error(node, "has no x-source", "Say where it was read")
         responses = {
@@ -395,7 +418,7 @@ class _Builder:
         if not any(each.is_success for each in responses.values()):
             raise self._error(node, "declares no success", "Add a '200' response")
         request = node.get("requestBody", {})
-        request_evidence = self._evidence(evidence, request)
+        request_evidence = evidence.within(request)
         operation = Operation(
             id=node["operationId"],
             method=method.upper(),
@@ -418,8 +441,9 @@ class _Builder:
                     f"the error '{name}' is missing",
                     f"Add an example '{name}' to one of its responses",
                 )
-        for body in operation.bodies.values():
-            self._check_words(body.schema, operation, set())
+        answers = (each.bodies.values() for each in responses.values())
+        for body in chain(operation.bodies.values(), *answers):
+            self._check_schema(body.schema, operation)
         return operation
 
     def _security(self, node: Mapping[str, Any], evidence: Evidence) -> Evidence | None:
@@ -431,13 +455,13 @@ class _Builder:
                     raise self._error(
                         node, f"unknown security scheme '{name}'", "Define it"
                     )
-                return self._evidence(evidence, schemes[name])
+                return evidence.within(schemes[name])
         return None
 
     def _response(
         self, status: str, node: Mapping[str, Any], evidence: Evidence
     ) -> Response:
-        evidence = self._evidence(evidence, node)
+        evidence = evidence.within(node)
         return Response(
             status=status,
             bodies={
@@ -461,7 +485,7 @@ class _Builder:
             )
         return Guarantee(
             name=node["name"],
-            evidence=self._evidence(evidence, node),
+            evidence=evidence.within(node),
             when=node.get("if", True),
             pointer=self.tree.origin(node),
         )
@@ -470,10 +494,11 @@ class _Builder:
         self,
         media: str,
         node: Mapping[str, Any],
-        evidence: Evidence,
+        above: Evidence,
         *,
         open: bool = False,
     ) -> Body:
+        above = above.within(node)
         schema = node.get("schema", True)
         examples = {
             name: each.get("value") for name, each in node.get("examples", {}).items()
@@ -482,7 +507,7 @@ class _Builder:
             media_type=media,
             schema=schema,
             examples=examples,
-            evidence=self._evidence(self._evidence(evidence, node), schema),
+            evidence=above if isinstance(schema, bool) else above.within(schema),
             pointer=self.tree.origin(node),
             open=open,
         )
@@ -499,7 +524,7 @@ class _Builder:
                 for name, each in response.get("headers", {}).items()
                 if "example" in each
             }
-            above = self._evidence(evidence, response)
+            above = evidence.within(response)
             content = response.get("content", {}).get("application/json", {})
             for name, example in content.get("examples", {}).items():
                 if not status.isdigit():
@@ -513,18 +538,36 @@ class _Builder:
                     status=int(status),
                     body=example["value"],
                     headers=headers,
-                    evidence=self._evidence(above, example),
+                    evidence=above.within(example),
                     pointer=self.tree.origin(example),
                 )
         return found
 
+    def _check_schema(self, schema: Schema, operation: Operation) -> None:
+        """Refuses what is no schema, and what a misspelling would hide."""
+        if fault := malformed(schema):
+            path, problem = fault
+            raise self.tree.error(self._place(schema, path), problem, "Mend the schema")
+        self._check_words(schema, operation, set())
+
+    def _place(self, node: Any, path: Sequence[str | int]) -> str:
+        """The pointer of a part of a node, as authored."""
+        place = self.tree.origin(node)
+        for step in path:
+            node = node[
+                step if isinstance(node, list) else str(step)
+            ]  # "200" comes as 200
+            place = self.tree.origin(node) or f"{place}/{escaped(step)}"
+        return place
+
     def _check_words(self, node: Any, operation: Operation, rules: set[str]) -> None:
-        if isinstance(node, list):
-            for each in node:
-                self._check_words(each, operation, rules)
         if not isinstance(node, dict):
             return
-        self._evidence(Evidence(), node)
+        for word in node:
+            if not word.startswith("x-") and word not in STANDARD:
+                raise self._error(
+                    node, f"unknown word '{word}'", "Mend its spelling, or take it out"
+                )
         error = node.get("x-error", "invalid_request")
         if error not in operation.errors:
             raise self._error(
@@ -541,19 +584,8 @@ class _Builder:
             raise self._error(
                 node, "additionalProperties is a schema", "Write true or false"
             )
-        for key, value in node.items():
-            if key not in {"enum", "const", "default", "examples"}:
-                self._check_words(value, operation, rules)
-
-    def _evidence(self, above: Evidence, node: Any) -> Evidence:
-        if not isinstance(node, dict):
-            return above
-        source = node.get("x-source")
-        if source is not None and str(source).partition("#")[0] not in self.sources:
-            raise self._error(
-                node, f"unknown source '{source}'", "List it in sources.yaml"
-            )
-        return above.within(node)
+        for each in inner(node):
+            self._check_words(each, operation, rules)
 
     def _error(self, node: Any, problem: str, remedy: str) -> SpecError:
         return self.tree.error(self.tree.origin(node), problem, remedy)

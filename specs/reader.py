@@ -8,7 +8,7 @@ import yaml
 
 from specs import vocabulary
 from specs.errors import SpecError
-from specs.schema import Basis
+from specs.schema import Basis, compiled
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -81,7 +81,7 @@ class Tree:
         if "$ref" in node and isinstance(node["$ref"], str):
             return self._resolved(node, pointer, seen)
         result = {
-            key: self._inlined(value, f"{pointer}/{_escaped(key)}", seen)
+            key: self._inlined(value, f"{pointer}/{escaped(key)}", seen)
             for key, value in node.items()
         }
         return self._placed(result, pointer)
@@ -125,25 +125,25 @@ class Tree:
         return node
 
 
-def _escaped(key: Any) -> str:
+def escaped(key: Any) -> str:
     return str(key).replace("~", "~0").replace("/", "~1")
 
 
-def _walk(node: Any, pointer: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+def walk(node: Any, pointer: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Every mapping that may carry words; examples are data and carry none."""
     if isinstance(node, dict):
         yield pointer, node
         for key, value in node.items():
             if key not in {"value", "example", "enum", "const", "default"}:
-                yield from _walk(value, f"{pointer}/{_escaped(key)}")
+                yield from walk(value, f"{pointer}/{escaped(key)}")
     elif isinstance(node, list):
         for at, value in enumerate(node):
-            yield from _walk(value, f"{pointer}/{at}")
+            yield from walk(value, f"{pointer}/{at}")
 
 
 def _refuse_unknown_words(tree: Tree, document: Any) -> None:
     known = [*vocabulary.KEYWORDS, *vocabulary.ANNOTATIONS]
-    for pointer, node in _walk(document):
+    for pointer, node in walk(document):
         for word, value in node.items():
             if not isinstance(word, str):
                 raise tree.error(
@@ -163,7 +163,7 @@ def _refuse_unknown_words(tree: Tree, document: Any) -> None:
 
 
 def _refuse_bad_value(tree: Tree, pointer: str, word: str, value: Any) -> None:
-    if word == "x-basis" and value not in set(Basis):
+    if word == "x-basis" and value not in list(Basis):
         raise tree.error(
             pointer, f"unknown basis '{value}'", f"Choose from: {', '.join(Basis)}"
         )
@@ -176,3 +176,11 @@ def _refuse_bad_value(tree: Tree, pointer: str, word: str, value: Any) -> None:
                 f"'{word}' knows no '{unknown[0]}'",
                 f"Known are: {', '.join(sorted(known))}",
             )
+    for error in compiled(vocabulary.VALUES.get(word, {})).iter_errors(value):
+        below = "".join(f"/{step}" for step in error.instance_path)
+        problem = f"'{word}' cannot be this: {error.message[:300]}"
+        raise tree.error(f"{pointer}{below}", problem, f"It is {_meant(word)}")
+
+
+def _meant(word: str) -> str:
+    return vocabulary.ANNOTATIONS.get(word, "a keyword with limits")

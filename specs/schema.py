@@ -222,6 +222,15 @@ def compiled(schema: Schema) -> Any:
     )
 
 
+def malformed(schema: Schema) -> tuple[Path, str] | None:
+    """Where and why a schema is none by the rules of JSON Schema; None if it is one."""
+    try:
+        jsonschema_rs.meta.validate(schema)
+    except jsonschema_rs.ValidationError as error:
+        return tuple(error.instance_path), error.message[:300]
+    return None
+
+
 @cache
 def _explainer_class() -> Any:
     """

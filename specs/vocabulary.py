@@ -89,6 +89,37 @@ KEYWORDS: dict[str, Keyword] = {
     "x-same-dimensions": same_dimensions,
 }
 
+# JSON Schema's own words and OpenAPI's, by what stands under them: a misspelt one
+# would constrain nothing.
+_PLAIN = """
+    $comment $schema title description default deprecated readOnly writeOnly examples
+    example type enum const multipleOf maximum exclusiveMaximum minimum exclusiveMinimum
+    maxLength minLength pattern maxItems minItems uniqueItems maxContains minContains
+    maxProperties minProperties required dependentRequired format contentEncoding
+    contentMediaType discriminator xml externalDocs"""
+_ONE_SCHEMA = """
+    items contains not if then else propertyNames additionalProperties unevaluatedItems
+    unevaluatedProperties contentSchema"""
+PLAIN = frozenset(_PLAIN.split())
+ONE_SCHEMA = frozenset(_ONE_SCHEMA.split())
+LISTED_SCHEMAS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+NAMED_SCHEMAS = frozenset(
+    {"properties", "patternProperties", "dependentSchemas", "$defs"}
+)
+STANDARD = PLAIN | ONE_SCHEMA | LISTED_SCHEMAS | NAMED_SCHEMAS
+
+
+def inner(schema: Mapping[str, Any]) -> Iterator[Any]:
+    """The schemas that stand directly inside a schema."""
+    for word, value in schema.items():
+        if word in NAMED_SCHEMAS:
+            yield from value.values()
+        elif word in LISTED_SCHEMAS:
+            yield from value
+        elif word in ONE_SCHEMA:
+            yield value
+
+
 # What each keyword's value may hold; a misspelt limit would constrain nothing.
 ASPECTS: dict[str, frozenset[str]] = {
     "x-image-size": frozenset(
@@ -106,6 +137,37 @@ ANNOTATIONS: dict[str, str] = {
     "x-guarantees": "what an answer keeps beyond its schema",
     "x-when": "the requests whose answers carry this member",
     "x-mentions": "operations that a page names without saying where they are",
+}
+
+_TEXT = {"type": "string", "minLength": 1}
+_NAMES = {"type": "array", "items": _TEXT, "minItems": 1}
+
+# What may stand behind each word, as a schema.
+VALUES: dict[str, dict[str, Any]] = {
+    "x-image-size": {"additionalProperties": {"type": "number", "minimum": 1}},
+    "x-upload": {
+        "properties": {
+            "formats": _NAMES,
+            "maxBytes": {"type": "integer", "minimum": 1},
+            "alpha": {"type": "boolean"},
+            "square": {"type": "boolean"},
+        }
+    },
+    "x-same-dimensions": {**_NAMES, "minItems": 2, "maxItems": 2},
+    "x-source": _TEXT,
+    "x-note": _TEXT,
+    "x-rule": _TEXT,
+    "x-error": _TEXT,
+    "x-when": {"type": "object"},
+    "x-mentions": _NAMES,
+    "x-guarantees": {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "required": ["name"],
+            "properties": {"name": _TEXT, "if": {"type": "object"}},
+        },
+    },
 }
 
 GUARANTEES: dict[str, str] = {

@@ -4,6 +4,8 @@ import base64
 import http.client
 import io
 import json
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -130,6 +132,16 @@ def events(body: bytes) -> list[tuple[str, Any]]:
         assert data.startswith("data: "), data
         found.append((name[7:], json.loads(data[6:])))
     return found
+
+
+def eventually(condition: Callable[[], Any]) -> Any:
+    """What a condition gives once it gives something; fails after a long while."""
+    for _ in range(1500):
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.01)
+    raise AssertionError(f"{condition} never came true")
 
 
 def url_of(

@@ -1,11 +1,15 @@
 """A provider's folder is understood whole, or it is not loaded."""
 
+import copy
+import json
 import shutil
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
+import yaml
 
 import specs
 from specs import SpecError
@@ -98,6 +102,56 @@ REFUSALS = {
         "/components/schemas/Generation/properties/prompt/x-lenght",
         "unknown word 'x-lenght'",
         "Known are: x-image-size",
+    ),
+    "a misspelt word of JSON Schema": Refusal(
+        "prompt: {type: string}",
+        "prompt: {type: string, maxlength: 3}",
+        "/components/schemas/Generation/properties/prompt",
+        "unknown word 'maxlength'",
+        "Mend its spelling",
+    ),
+    "a bound that is no number": Refusal(
+        "minimum: 1",
+        'minimum: "1"',
+        "/components/schemas/Generation/properties/n/minimum",
+        '"1" is not of type "number"',
+        "Mend the schema",
+    ),
+    "an unknown type": Refusal(
+        "created: {type: integer",
+        "created: {type: number or text",
+        "/components/schemas/Answer/properties/created/type",
+        "is not valid",
+        "Mend the schema",
+    ),
+    "an answer that is nothing": Refusal(
+        '        "400":\n',
+        '        "404":\n        "400":\n',
+        "/paths/~1images~1generations/post/responses/404",
+        'null is not of type "object"',
+        "See specs/document.schema.yaml",
+    ),
+    "an example without a value": Refusal(
+        "{value: {error: no key}}",
+        "{summary: no key}",
+        "/paths/~1images~1generations/post/responses/400"
+        "/content/application~1json/examples/unauthenticated",
+        '"value" is a required property',
+        "See specs/document.schema.yaml",
+    ),
+    "a rule without a name": Refusal(
+        "x-rule: small-together",
+        "x-rule:",
+        "/components/schemas/Generation/allOf/1/x-rule",
+        "'x-rule' cannot be this: null is not of type",
+        "It is the name of a cross-field rule",
+    ),
+    "a limit that is no number": Refusal(
+        "{maxEdge: 2048}",
+        "{maxEdge: large}",
+        "/components/schemas/Size/x-image-size/maxEdge",
+        "'x-image-size' cannot be this: \"large\" is not of type",
+        "It is a keyword with limits",
     ),
     "a misspelt aspect": Refusal(
         "{maxEdge: 2048}",
@@ -287,7 +341,12 @@ REFUSALS = {
         "dialect.yaml",
     ),
     "a dialect that is not YAML": Refusal(
-        "title: Mine", "title: {Mine", "", "is not YAML", "Mend the line", "dialect.yaml"
+        "title: Mine",
+        "title: {Mine",
+        "",
+        "is not YAML",
+        "Mend the line",
+        "dialect.yaml",
     ),
 }
 
@@ -337,7 +396,7 @@ def test_a_folder_of_ones_own_hides_ours_of_the_same_id(root):
 def test_a_folder_may_bring_sources_of_its_own(root):
     edited(root, Refusal("x-source: ours\n", "x-source: M1#page\n", "", "", ""))
     (root / "sources.yaml").write_text(
-        "M1: {title: My page, url: https://mine.example/docs, grade: DOC, date: 2026-11}",
+        "M1: {title: My page, url: https://mine.example/docs, grade: DOC}",
         encoding="utf-8",
     )
 
@@ -360,9 +419,7 @@ def test_every_shipped_folder_loads_from_elsewhere_too(provider, tmp_path):
 
 @pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS)
 def test_a_folder_is_refused_for(refusal, root):
-    """
-    The sentence names the file, the place in it, what is wrong and what would mend it.
-    """
+    """The sentence names file and place, what is wrong, and what would mend it."""
     file = edited(root, refusal)
 
     with pytest.raises(SpecError) as caught:
@@ -378,7 +435,9 @@ def test_a_folder_is_refused_for(refusal, root):
 def test_a_missing_dialect_is_named(root):
     (root / "mine" / "dialect.yaml").unlink()
 
-    with pytest.raises(SpecError, match=r"mine/dialect\.yaml: cannot be read: .*rights"):
+    with pytest.raises(
+        SpecError, match=r"mine/dialect\.yaml: cannot be read: .*rights"
+    ):
         specs.load("mine", root)
 
 
@@ -386,7 +445,9 @@ def test_a_folder_without_a_document_is_no_provider(root):
     (root / "mine" / "openapi.yaml").unlink()
 
     assert "mine" not in specs.names(root)
-    with pytest.raises(SpecError, match=r"mine: is not a provider we know\. Known are: "):
+    with pytest.raises(
+        SpecError, match=r"mine: is not a provider we know\. Known are: "
+    ):
         specs.load("mine", root)
 
 
@@ -400,3 +461,45 @@ def test_a_file_that_is_not_utf_8_is_named(root):
 def test_a_folder_of_providers_that_is_none_is_named(tmp_path):
     with pytest.raises(SpecError, match=r"nowhere: is not a folder"):
         specs.names(tmp_path / "nowhere")
+
+
+def pointers(node: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place in a document; examples are data, and may be anything."""
+    parts = enumerate(node) if isinstance(node, list) else ()
+    for step, each in node.items() if isinstance(node, dict) else parts:
+        if step != "value":
+            yield (*above, step)
+            yield from pointers(each, (*above, step))
+
+
+GOOD = {
+    "openapi.yaml": yaml.safe_load(DOCUMENT),
+    "dialect.yaml": yaml.safe_load(DIALECT),
+}
+PLACES = [(file, each) for file, tree in GOOD.items() for each in pointers(tree)]
+
+
+@pytest.mark.parametrize("wrong", [None, [], "x", 7, {}, ["x"], ...], ids=repr)
+def test_a_folder_with_anything_wrong_in_it_loads_or_is_refused(wrong, root):
+    """Whatever stands anywhere, or is missing: never another exception."""
+    refused = 0
+    for name, place in PLACES:
+        tree = copy.deepcopy(GOOD[name])
+        node: Any = tree
+        for step in place[:-1]:
+            node = node[step]
+        if wrong is ...:
+            del node[place[-1]]
+        else:
+            node[place[-1]] = wrong
+        file = root / "mine" / name
+        before = file.read_text(encoding="utf-8")
+        file.write_text(json.dumps(tree), encoding="utf-8")
+        try:
+            provider = specs.load("mine", root)
+            assert list(specs.claims(provider))
+        except SpecError:
+            refused += 1
+        file.write_text(before, encoding="utf-8")
+
+    assert refused > len(PLACES) / 3

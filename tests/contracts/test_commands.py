@@ -1,0 +1,185 @@
+"""The command line: exit statuses, files, and what is said when something is wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+
+import pytest
+from miniatures import on_refusal, relay, replace
+
+from contracts.report import Report
+from mockserver.embedding import served
+
+
+def contracts(*words: str, env: dict[str, str] | None = None, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "contracts", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+        env={**os.environ, **(env or {})},
+        **options,
+    )
+
+
+KEY = {"TOKENHUB_API_KEY": "th-very-secret"}
+
+
+def test_a_run_writes_every_report_and_conforms(tmp_path):
+    paths = {
+        name: tmp_path / "new" / f"r.{name}"
+        for name in ("report", "html", "junit", "markdown", "sarif")
+    }
+    words = [word for name, path in paths.items() for word in (f"--{name}", path)]
+
+    done = contracts("run", "tokenhub", "--no-fuzz", *words)
+
+    assert (done.returncode, "TokenHub" in done.stdout) == (0, True)
+    assert Report.read(paths["report"]).conforms
+    assert paths["html"].read_text().startswith("<!doctype html>")
+    assert ET.parse(paths["junit"]).getroot().tag == "testsuites"
+    assert json.loads(paths["sarif"].read_text())["version"] == "2.1.0"
+    assert sorted(tmp_path.rglob("*")) == sorted([tmp_path / "new", *paths.values()])
+    assert "Traceback" not in done.stderr
+
+
+def test_a_server_that_breaks_a_promise_is_told_so(mock, tmp_path):
+    path = tmp_path / "report.jsonl"
+    lie = on_refusal(lambda said: replace(said, status=500))
+    with served(relay(mock.url, answer=lie)) as (url, _):
+        done = contracts(
+            "run",
+            "tokenhub",
+            "--against",
+            f"{url}/tokenhub/api/v1",
+            "--no-fuzz",
+            "--only",
+            "createImage/request/n/",
+            "--report",
+            path,
+            env=KEY,
+        )
+
+    assert done.returncode == 1
+    assert "crash" in done.stdout
+    assert "n must be at most 10" in done.stdout
+    assert "th-very-secret" not in done.stdout + path.read_text()
+    assert contracts("show", path).returncode == 1
+    assert contracts("show", path, "--format", "markdown").stdout.startswith("#")
+
+
+def test_a_run_that_stops_early_says_so(tmp_path):
+    path = tmp_path / "report.jsonl"
+
+    done = contracts(
+        "run", "tokenhub", "--no-fuzz", "--max-cases", "5", "--report", path
+    )
+
+    assert done.returncode == 3
+    report = Report.read(path)
+    assert (len(report.outcomes), report.stopped) == (5, "budget")
+
+
+def test_an_interrupted_run_leaves_a_readable_report(tmp_path):
+    path = tmp_path / "report.jsonl"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "contracts", "run", "--no-fuzz", "--report", path],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stderr is not None
+    process.stderr.readline()  # the first provider is being asked
+
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+
+    assert process.returncode == 3
+    assert Report.read(path).stopped == "interrupt"
+    assert "Traceback" not in said
+
+
+WRONG_WORDS = {
+    "unknown provider": (["run", "nobody"], {}, "nobody"),
+    "unknown option": (["run", "--fast"], {}, "--fast"),
+    "unknown verb": (["race"], {}, "race"),
+    "no key": (
+        ["run", "tokenhub", "--against", "http://127.0.0.1:1"],
+        {},
+        "TOKENHUB_API_KEY",
+    ),
+    "other key": (
+        ["run", "tokenhub", "--against", "http://127.0.0.1:1", "--key-env", "MINE"],
+        {},
+        "MINE",
+    ),
+    "nobody there": (
+        ["run", "tokenhub", "--against", "http://127.0.0.1:1/v1"],
+        KEY,
+        "127.0.0.1:1",
+    ),
+    "no address": (["run", "tokenhub", "--against", "tokenhub"], KEY, "base URL"),
+    "no provider named": (["run", "--against", "http://127.0.0.1:1"], KEY, "name it"),
+    "far away": (
+        ["run", "tokenhub", "--against", "https://tokenhub.example/v1"],
+        KEY,
+        "--live",
+    ),
+    "budget for a mock": (["run", "--budget", "1"], {}, "--against"),
+    "unwritable": (["run", "--html", "/proc/x/report.html"], {}, "/proc/x/report.html"),
+    "folder": (["run", "--html", "/tmp"], {}, "/tmp"),
+    "no report": (["show", "/nowhere.jsonl"], {}, "/nowhere.jsonl"),
+    "bad specs": (["compare", "--specs", "/nowhere"], {}, "/nowhere"),
+}
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "named"), WRONG_WORDS.values(), ids=WRONG_WORDS.keys()
+)
+def test_what_cannot_be_done_is_said_in_a_line(words, env, named):
+    done = contracts(*words, env=env)
+
+    assert done.returncode == 2
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 4
+
+
+def test_a_truncated_report_is_refused(tmp_path):
+    path = tmp_path / "report.jsonl"
+    contracts("run", "tokenhub", "--no-fuzz", "--max-cases", "3", "--report", path)
+    path.write_text(path.read_text().rpartition('{"type": "footer"')[0])
+
+    done = contracts("show", path)
+
+    assert done.returncode == 2
+    assert "cut short" in done.stderr
+
+
+def test_a_dry_run_asks_nothing_and_knows_the_bill():
+    done = contracts("run", "tokenhub", "--dry-run", "--no-fuzz")
+
+    assert done.returncode == 0
+    assert "createImage/request/n/maximum/above-maximum-11" in done.stdout
+    assert "USD" in done.stdout.splitlines()[-1]
+
+
+def test_claims_are_listed_with_source_and_place(provider):
+    done = contracts("claims", provider.id, "--json")
+
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0
+    assert {row["provider"] for row in rows} == {provider.id}
+    assert all(row["source"] and row["mock"] for row in rows)
+    assert all(row["asked"] for row in rows if row["basis"] == "documented")
+
+
+def test_documents_are_compared_without_asking():
+    done = contracts("compare", "openai", "tokenhub")
+
+    assert done.returncode == 0
+    assert "`format`" in done.stdout

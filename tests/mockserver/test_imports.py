@@ -1,0 +1,65 @@
+"""A mock starts light: nothing of the harness, no pictures before the first."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import json, sys, urllib.request
+import mockserver, specs
+with mockserver.running() as running:
+    started = sorted(sys.modules)
+    for name, base_url in running.base_urls.items():
+        model = specs.load(name).dialect.model
+        urllib.request.urlopen(urllib.request.Request(
+            base_url + "/images/generations",
+            data=json.dumps({"model": model, "prompt": "x"}).encode(),
+            headers={"Authorization": "Bearer x", "Content-Type": "application/json"},
+        )).read()
+    served = sorted(sys.modules)
+print(json.dumps([started, served]))
+"""
+
+
+@pytest.fixture(scope="module")
+def modules():
+    """What is imported once a mock has started, and once it has answered."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=60,
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", ["hypothesis", "schemathesis", "contracts", "pytest"])
+def test_a_mock_imports_nothing_of_the_harness(modules, name):
+    for loaded in modules:
+        assert name not in {each.partition(".")[0] for each in loaded}
+
+
+@pytest.mark.parametrize("name", ["PIL", "jsonschema", "redis", "jinja2", "rich"])
+def test_what_is_needed_later_is_imported_later(modules, name):
+    assert name not in {each.partition(".")[0] for each in modules[0]}
+
+
+def test_the_picture_library_is_imported_with_the_first_picture(modules):
+    assert "PIL" in modules[1]
+
+
+def test_the_command_line_imports_no_server_to_explain_itself():
+    script = (
+        "import sys\nfrom mockserver.cli import main\n"
+        "try:\n    main(['serve', '--help'])\n"
+        "except SystemExit:\n    print('aiohttp' in sys.modules)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=True, text=True
+    )
+
+    assert done.stdout.splitlines()[-1] == "False"

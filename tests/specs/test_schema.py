@@ -1,0 +1,505 @@
+"""One judge, two engines, three answers."""
+
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import specs
+from contracts.desk import Desk
+from contracts.samples import judged
+from specs import Basis, Evidence, Judge, State, Upload
+from specs.schema import _explainer_class, closed, compiled, documented, lowered
+from specs.vocabulary import ANNOTATIONS, ASPECTS, KEYWORDS, size_of
+
+BODIES = [
+    (name, operation.id, media_type)
+    for name in specs.names()
+    for operation in specs.load(name).operations.values()
+    for media_type in operation.bodies
+]
+MANY = settings(
+    max_examples=80,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+LONGEST = 40_000  # longer values are the harness's business, and slow to explain
+
+
+@cache
+def desk_of(name: str, operation: str, media_type: str) -> Desk:
+    provider = specs.load(name)
+    known = {each.id: each.evidence.basis for each in specs.claims(provider)}
+    found = provider.operations[operation]
+    return Desk(provider, found, found.bodies[media_type], known)
+
+
+@pytest.fixture(params=BODIES, ids="-".join)
+def desk(request: pytest.FixtureRequest) -> Desk:
+    return desk_of(*request.param)
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=20)
+    | st.builds("{}x{}".format, st.integers(0, 5000), st.integers(0, 5000))
+    | st.builds("{}\n".format, st.sampled_from(["auto", "1024x1024", "gpt-image-2"])),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@cache
+def telling(desk_key: tuple[str, str, str], member: str) -> tuple[Any, ...]:
+    """The telling values of a member, files as their facts."""
+    values = (judged(each.value) for each in desk_of(*desk_key).values(member))
+    return tuple(each for each in values if len(repr(each)) <= LONGEST)
+
+
+@st.composite
+def payloads(draw: st.DrawFn, desk: Desk) -> Any:
+    """Something near a good request, or anything at all."""
+    if draw(st.integers(0, 19)) == 0:
+        return draw(json_values)
+    key = (desk.provider.id, desk.operation.id, desk.body.media_type)
+    members = list(desk.body.properties)
+    payload = dict(judged(desk.base))
+    for name in draw(st.lists(st.sampled_from(members), max_size=5)):
+        if draw(st.integers(0, 9)):
+            payload[name] = draw(st.sampled_from(telling(key, name)))
+        else:
+            payload[name] = draw(json_values)
+    for name in draw(st.lists(st.sampled_from(members), max_size=1)):
+        payload.pop(name, None)
+    if draw(st.integers(0, 9)) == 0:
+        payload[draw(st.text(max_size=8))] = draw(json_values)
+    return payload
+
+
+def explained(schema: Any) -> Any:
+    return _explainer_class()(schema)
+
+
+@MANY
+@given(data=st.data())
+def test_both_engines_give_the_same_verdict(desk, data):
+    """What is refused in a microsecond can be explained, and nothing else can."""
+    payload = data.draw(payloads(desk))
+    plain = lowered(desk.body.schema)
+
+    for schema in (closed(plain), documented(plain)):
+        assert compiled(schema).is_valid(payload) == explained(schema).is_valid(payload)
+
+
+@MANY
+@given(data=st.data())
+def test_a_state_and_its_violations_say_the_same(desk, data):
+    """Valid has no violation, invalid a documented one, unspecified others only."""
+    verdict = desk.body.judge.judge(data.draw(payloads(desk)))
+
+    assert bool(verdict.violations) == (verdict.state is not State.VALID)
+    assert bool(verdict.documented) == (verdict.state is State.INVALID)
+
+
+@MANY
+@given(data=st.data())
+def test_a_documented_violation_breaks_a_claim_of_the_document(desk, data):
+    payload = data.draw(payloads(desk))
+    known = {
+        each.id: (each.evidence.basis, each.evidence.rule)
+        for each in specs.claims(desk.provider)
+    }
+
+    for each in desk.body.judge.judge(payload).documented:
+        if not (desk.is_form and each.keyword == "type"):  # a form has texts and files
+            claim = f"{desk.name}/{each.claim}"
+            assert known[claim] == (Basis.DOCUMENTED, each.evidence.rule)
+
+
+def test_violations_stand_in_the_order_of_the_document(desk):
+    """Whatever the order of the request."""
+    order = [each.id for each in specs.claims(desk.provider)]
+    wrong = {name: {"imageparity": [1]} for name in desk.body.properties}
+    backwards = dict(reversed(wrong.items()))
+
+    found = [
+        f"{desk.name}/{each.claim}" for each in desk.body.judge.judge(wrong).documented
+    ]
+
+    places = [order.index(each) for each in found if each in order]
+    assert places
+    assert places == sorted(places)
+    assert desk.body.judge.judge(wrong) == desk.body.judge.judge(backwards)
+
+
+SMALL = {
+    "type": "object",
+    "required": ["prompt"],
+    "properties": {
+        "prompt": {"type": "string", "x-source": "S1#prompt"},
+        "n": {
+            "type": "integer",
+            "minimum": 1,
+            "allOf": [{"maximum": 10, "x-basis": "assumed", "x-source": "ours"}],
+        },
+        "style": {"type": "string", "x-basis": "reference"},
+        "images": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["image_url"],
+                "additionalProperties": False,
+                "properties": {"image_url": {"type": "string"}, "file_id": False},
+            },
+        },
+        "size": {"type": "string"},
+    },
+    "allOf": [
+        {
+            "x-rule": "small-together",
+            "x-error": "too_large",
+            "x-source": "S1#size",
+            "if": {"required": ["n"], "properties": {"n": {"minimum": 2}}},
+            "then": {
+                "properties": {
+                    "size": {
+                        "enum": ["512x512"],
+                        "x-image-size": {"maxEdge": 512, "multipleOf": 16},
+                    }
+                }
+            },
+        }
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def small() -> Judge:
+    return Judge(SMALL, evidence=Evidence(source="S1"))
+
+
+@pytest.mark.parametrize(
+    ("payload", "state"),
+    [
+        ({"prompt": "a"}, State.VALID),
+        ({"prompt": "a", "n": 10}, State.VALID),
+        ({"prompt": "a", "n": 11}, State.UNSPECIFIED),
+        ({"prompt": "a", "n": 0}, State.INVALID),
+        ({"prompt": "a", "unlisted": 1}, State.UNSPECIFIED),
+        ({"prompt": "a", "style": "vivid"}, State.UNSPECIFIED),
+        ({"prompt": "a", "style": 7}, State.UNSPECIFIED),
+        ({"prompt": "a", "n": 0, "unlisted": 1}, State.INVALID),
+        ({"prompt": "a", "images": [{"image_url": "u", "more": 1}]}, State.INVALID),
+        ({"prompt": "a", "size": "1024x1024"}, State.VALID),
+        ({"prompt": "a", "size": "1024x1024", "n": 2}, State.INVALID),
+        ({"prompt": "a", "size": "512x512", "n": 11}, State.UNSPECIFIED),
+        ({}, State.INVALID),
+        ([], State.INVALID),
+        (None, State.INVALID),
+    ],
+    ids=repr,
+)
+def test_there_are_three_answers(small, payload, state):
+    assert small.judge(payload).state is state
+
+
+def test_an_open_schema_welcomes_unlisted_members_and_no_others():
+    judge = Judge(SMALL, open=True)
+
+    assert judge.judge({"prompt": "a", "unlisted": 1}).state is State.VALID
+    assert judge.judge({"prompt": "a", "n": 11}).state is State.UNSPECIFIED
+    nested = {"prompt": "a", "images": [{"image_url": "u", "unlisted": 1}]}
+    assert judge.judge(nested).state is State.INVALID
+
+
+@pytest.mark.parametrize(
+    ("payload", "claim", "param"),
+    [
+        ({}, "prompt/required", "prompt"),
+        ({"prompt": 7}, "prompt/type", "prompt"),
+        ({"prompt": "a", "n": 0}, "n/minimum", "n"),
+        ({"prompt": "a", "n": 11}, "n/maximum", "n"),
+        ({"prompt": "a", "images": []}, "images/minItems", "images"),
+        ({"prompt": "a", "images": [7]}, "images[]/type", "images[0]"),
+        (
+            {"prompt": "a", "images": [{"image_url": "u"}, {}]},
+            "images[]/image_url/required",
+            "images[1].image_url",
+        ),
+        (
+            {"prompt": "a", "images": [{"image_url": 7}]},
+            "images[]/image_url/type",
+            "images[0].image_url",
+        ),
+        (
+            {"prompt": "a", "images": [{"image_url": "u", "file_id": "f"}]},
+            "images[]/file_id/absent",
+            "images[0].file_id",
+        ),
+        (
+            {"prompt": "a", "images": [{"image_url": "u", "more": 1}]},
+            "images[]/additionalProperties",
+            "images[0].more",
+        ),
+        (
+            {"prompt": "a", "n": 2, "size": "256x256"},
+            "small-together/size/enum",
+            "size",
+        ),
+        ({"prompt": "a", "unlisted": 1}, "additionalProperties", "unlisted"),
+        ([], "type", None),
+    ],
+    ids=repr,
+)
+def test_a_violation_names_its_claim_and_the_member_to_blame(
+    small, payload, claim, param
+):
+    (violation,) = small.judge(payload).violations
+
+    assert (violation.claim, violation.param) == (claim, param)
+
+
+def test_a_rule_with_several_faults_names_each_aspect(small):
+    verdict = small.judge({"prompt": "a", "n": 2, "size": "1000x1000"})
+
+    assert [each.claim for each in verdict.violations] == [
+        "small-together/size/enum",
+        "small-together/size/x-image-size/multipleOf",
+        "small-together/size/x-image-size/maxEdge",
+    ]
+
+
+def test_a_violation_carries_the_nearest_evidence(small):
+    verdict = small.judge({"n": 11, "size": "1024x1024"})
+
+    assert [(each.claim, each.evidence) for each in verdict.violations] == [
+        ("prompt/required", Evidence(source="S1")),
+        ("n/maximum", Evidence(source="ours", basis=Basis.ASSUMED)),
+        (
+            "small-together/size/enum",
+            Evidence(source="S1#size", error="too_large", rule="small-together"),
+        ),
+        (
+            "small-together/size/x-image-size/maxEdge",
+            Evidence(source="S1#size", error="too_large", rule="small-together"),
+        ),
+    ]
+
+
+def test_two_readings_of_one_word_are_two_claims():
+    schema = {
+        "properties": {
+            "mask": {
+                "x-upload": {"formats": ["png", "webp"]},
+                "allOf": [{"x-upload": {"formats": ["png"]}, "x-basis": "assumed"}],
+            }
+        }
+    }
+
+    violations = Judge(schema).judge({"mask": {"format": "gif"}}).violations
+
+    assert [(each.claim, each.evidence.basis) for each in violations] == [
+        ("mask/x-upload/formats", Basis.DOCUMENTED),
+        ("mask/assumed/x-upload/formats", Basis.ASSUMED),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "sentence"),
+    [
+        ({"minimum": 1}, 0, "it: must be at least 1"),
+        ({"maximum": 3}, 4, "it: must be at most 3"),
+        ({"exclusiveMinimum": 0}, 0, "it: must be greater than 0"),
+        ({"exclusiveMaximum": 3}, 3, "it: must be less than 3"),
+        ({"minLength": 1}, "", "it: must have at least 1 characters"),
+        ({"maxLength": 1}, "ab", "it: must have at most 1 characters"),
+        ({"minItems": 1}, [], "it: must have at least 1 entries"),
+        ({"maxItems": 1}, [1, 2], "it: must have at most 1 entries"),
+        ({"const": 7}, 8, "it: must be 7"),
+        ({"enum": ["a", "b"]}, "c", "it: must be one of a, b"),
+        ({"type": ["string", "null"]}, 7, "it: must be string or null"),
+        ({"type": "string", "format": "binary"}, 7, "it: must be a file or an object"),
+        ({"pattern": "^a$"}, "a\n", "it: must match ^a$"),
+        (False, 7, "it: is not supported here"),
+    ],
+    ids=repr,
+)
+def test_a_violation_is_a_sentence(schema, value, sentence):
+    (violation,) = Judge({"properties": {"it": schema}}).judge({"it": value}).violations
+
+    assert str(violation) == sentence
+
+
+@pytest.mark.parametrize(
+    "value", ["", "a", 1.0, 10.0, 1e300, 2**70, -0.0, True, "😀" * 3]
+)
+def test_both_engines_count_and_compare_alike(value):
+    """1.0 is an integer, True is none, and an emoji is one character."""
+    for schema in (
+        {"type": "integer", "minimum": 1, "maximum": 10},
+        {"maxLength": 3, "minLength": 1},
+        {"enum": [1, "a", 0]},
+        {"const": 1},
+    ):
+        assert compiled(schema).is_valid(value) == explained(schema).is_valid(value)
+
+
+def upload(**changes: Any) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "filename": "a.png",
+        "content_type": "image/png",
+        "bytes": 100,
+        "sha256": "0" * 64,
+        "format": "png",
+        "width": 64,
+        "height": 64,
+        "alpha": True,
+    }
+    return Upload(**{**facts, **changes}).facts()
+
+
+SIDES: list[tuple[str, Any, Any, list[str]]] = [
+    ("x-image-size", {"multipleOf": 16}, "32x16", []),
+    ("x-image-size", {"multipleOf": 16}, "33x16", ["multipleOf"]),
+    ("x-image-size", {"multipleOf": 16}, "16x33", ["multipleOf"]),
+    ("x-image-size", {"maxEdge": 100}, "100x100", []),
+    ("x-image-size", {"maxEdge": 100}, "101x1", ["maxEdge"]),
+    ("x-image-size", {"maxEdge": 100}, "1x101", ["maxEdge"]),
+    ("x-image-size", {"minPixels": 100}, "10x10", []),
+    ("x-image-size", {"minPixels": 100}, "11x9", ["minPixels"]),
+    ("x-image-size", {"maxPixels": 100}, "10x10", []),
+    ("x-image-size", {"maxPixels": 100}, "101x1", ["maxPixels"]),
+    ("x-image-size", {"maxRatio": 3}, "30x10", []),
+    ("x-image-size", {"maxRatio": 3}, "10x30", []),
+    ("x-image-size", {"maxRatio": 3}, "31x10", ["maxRatio"]),
+    ("x-image-size", {"maxRatio": 3}, "10x31", ["maxRatio"]),
+    ("x-image-size", {"maxEdge": 1}, "auto", []),
+    ("x-image-size", {"maxEdge": 1}, 7, []),
+    ("x-upload", {"formats": ["png"]}, upload(), []),
+    ("x-upload", {"formats": ["png"]}, upload(format="gif"), ["formats"]),
+    ("x-upload", {"formats": ["png"]}, upload(format=None), ["formats"]),
+    ("x-upload", {"maxBytes": 100}, upload(), []),
+    ("x-upload", {"maxBytes": 99}, upload(), ["maxBytes"]),
+    ("x-upload", {"alpha": True}, upload(), []),
+    ("x-upload", {"alpha": True}, upload(alpha=False), ["alpha"]),
+    ("x-upload", {"square": True}, upload(), []),
+    ("x-upload", {"square": True}, upload(height=63), ["square"]),
+    ("x-upload", {"formats": ["png"]}, "a text", []),
+    ("x-same-dimensions", ["a", "b"], {"a": upload(), "b": upload(bytes=7)}, []),
+    ("x-same-dimensions", ["a", "b"], {"a": upload(), "b": upload(width=63)}, ["b"]),
+    ("x-same-dimensions", ["a", "b"], {"a": upload(), "b": upload(height=63)}, ["b"]),
+    ("x-same-dimensions", ["a", "b"], {"a": [upload()], "b": upload(width=1)}, ["b"]),
+    (
+        "x-same-dimensions",
+        ["a", "b"],
+        {"a": [upload(), upload(width=1)], "b": upload()},
+        [],
+    ),
+    ("x-same-dimensions", ["a", "b"], {"a": upload()}, []),
+    ("x-same-dimensions", ["a", "b"], {"a": [], "b": upload()}, []),
+    ("x-same-dimensions", ["a", "b"], {"a": upload(width=None), "b": upload()}, []),
+    ("x-same-dimensions", ["a", "b"], "a text", []),
+]
+
+
+@pytest.mark.parametrize(("word", "limits", "value", "faults"), SIDES, ids=repr)
+def test_a_keyword_tells_both_sides_of_its_bound(word, limits, value, faults):
+    schema = {word: limits}
+
+    found = [aspect for aspect, _, _ in KEYWORDS[word](limits, value)]
+
+    assert found == faults
+    assert compiled(schema).is_valid(value) == (not faults)
+    assert explained(schema).is_valid(value) == (not faults)
+
+
+def test_every_keyword_and_every_aspect_is_on_trial():
+    tried = {(word, fault) for word, _, _, faults in SIDES for fault in faults}
+
+    assert {word for word, _ in tried} == set(KEYWORDS)
+    for word, aspects in ASPECTS.items():
+        assert {fault for each, fault in tried if each == word} == aspects
+    assert not set(KEYWORDS) & set(ANNOTATIONS)
+
+
+FITS = [
+    "auto",
+    "1024x1024",
+    "1536x1024",
+    "1024x1536",
+    "1536x864",
+    "1792x1024",
+    "816x816",
+    "1280x512",
+    "640x1024",
+    "2048x1152",
+    "2560x1440",
+    "2048x2048",
+    "3072x1024",
+    "3840x2160",
+    "2160x3840",
+    "2880x2880",
+]
+BREAKS = {
+    "256x256": ["minPixels"],
+    "512x512": ["minPixels"],
+    "800x800": ["minPixels"],
+    "1264x512": ["minPixels"],
+    "1500x1000": ["multipleOf"],
+    "1024x1000": ["multipleOf"],
+    "3088x1024": ["maxRatio"],
+    "3840x2176": ["maxPixels"],
+    "2896x2896": ["maxPixels"],
+    "3856x2160": ["maxEdge", "maxPixels"],
+    "4096x4096": ["maxEdge", "maxPixels"],
+}
+NO_SIZES = ["1024X1024", "1024 x 1024", " 1024x1024", "1024x1024\n", "01024x1024"]
+NO_SIZES += ["1024×1024", "1024*1024", "１０２４x1024", "-16x16", "1024x", "1024", ""]  # noqa: RUF001
+
+
+@pytest.fixture(scope="module")
+def sizes() -> Judge:
+    """The judge of the one document that has all of the arithmetic."""
+    return (
+        specs.load("openai").operations["createImage"].bodies["application/json"].judge
+    )
+
+
+def asking(size: str) -> dict[str, Any]:
+    return {"model": "gpt-image-2", "prompt": "a", "size": size}
+
+
+@pytest.mark.parametrize("size", FITS)
+def test_gpt_image_2_draws(sizes, size):
+    assert sizes.judge(asking(size)).state is State.VALID
+
+
+@pytest.mark.parametrize(("size", "aspects"), BREAKS.items())
+def test_gpt_image_2_does_not_draw(sizes, size, aspects):
+    verdict = sizes.judge(asking(size))
+
+    assert verdict.state is State.INVALID
+    assert [each.claim for each in verdict.violations] == [
+        f"size-gpt-image-2/size/x-image-size/{each}" for each in aspects
+    ]
+    assert {each.param for each in verdict.violations} == {"size"}
+
+
+@pytest.mark.parametrize("size", NO_SIZES)
+def test_what_is_no_size_is_refused(sizes, size):
+    verdict = sizes.judge(asking(size))
+
+    assert [each.claim for each in verdict.documented] == [
+        "size-gpt-image-2/size/pattern"
+    ]
+    assert size_of(size) is None

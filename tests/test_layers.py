@@ -1,0 +1,190 @@
+"""The house keeps its shape: which way imports go, and whose name stands where."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import specs
+
+ROOT = Path(__file__).parent.parent
+LAYERS = ("specs", "mockserver", "contracts")  # each may import those before it
+TOP_LEVEL = {
+    *LAYERS,
+    *("tests", "pyproject.toml", "Makefile", "README.md", "LICENSE", "CHANGELOG.md"),
+    *(".ci", ".github", ".gitignore"),
+}
+# What only the harness may load: a mock must start without it.
+HEAVY = {"hypothesis", "schemathesis", "rich", "jinja2"}
+REFERENCE = "OpenAI"  # whose names are the canonical ones, and the field's own word
+
+
+def modules(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """
+    Every module that a module may load, at its top or inside a function.
+
+    A text like `package.module:name` is how our lazy command line names one.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield str(node.module)
+        elif isinstance(node, ast.Constant) and is_module_name(node.value):
+            yield str(node.value)
+
+
+def is_module_name(value: object) -> bool:
+    pattern = r"[a-z_]+(\.[a-z_]+)+(:[a-z_]+)?"
+    return isinstance(value, str) and bool(re.fullmatch(pattern, value))
+
+
+def upwards(package: str, source: str) -> list[str]:
+    """The modules that a module of a package loads and may not."""
+    forbidden = LAYERS[LAYERS.index(package) + 1 :]
+    names = imported(ast.parse(source))
+    return [each for each in names if each.partition(".")[0] in {*forbidden, "tests"}]
+
+
+MODULES = [(package, file) for package in LAYERS for file in modules(package)]
+IDS = [str(file.relative_to(ROOT)) for _, file in MODULES]
+
+
+@pytest.mark.parametrize(("package", "file"), MODULES, ids=IDS)
+def test_imports_go_one_way(package, file):
+    assert upwards(package, file.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import contracts",
+        "import contracts.cli as cli",
+        "from contracts.cli import main",
+        "def later():\n    from contracts import cli",
+        "def later():\n    import_module('contracts.cli')",
+        "COMMANDS = {'run': 'contracts.commands:run'}",
+        "if TYPE_CHECKING:\n    import contracts",
+    ],
+)
+def test_an_import_that_goes_the_other_way_is_found(source):
+    assert upwards("mockserver", source)
+    assert upwards("specs", source.replace("contracts", "mockserver"))
+    assert not upwards("contracts", source.replace("contracts", "mockserver"))
+
+
+@pytest.mark.parametrize("package", ["specs", "mockserver"])
+def test_only_the_harness_loads_the_harness_libraries(package):
+    for file in modules(package):
+        names = imported(ast.parse(file.read_text(encoding="utf-8")))
+        assert not {each.partition(".")[0] for each in names} & HEAVY, file
+
+
+@cache
+def provider_words() -> list[str]:
+    found = {each for name in specs.names() for each in (name, specs.load(name).title)}
+    return sorted(found, key=str.lower)
+
+
+def naming(text: str, words: list[str]) -> list[str]:
+    """The words that stand in a text, whatever their case, or in a longer name."""
+    return [
+        each
+        for each in words
+        if re.search(
+            rf"(?<![a-z0-9]){re.escape(each)}(?![a-z0-9])", text, re.IGNORECASE
+        )
+    ]
+
+
+def code_of(source: str) -> str:
+    """A module without its comments and docstrings."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and isinstance(node, ast.Module | ast.ClassDef):
+            node.body = _without_docstring(body)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = _without_docstring(node.body)
+    return ast.unparse(tree)
+
+
+def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
+    first = body[0] if body else None
+    is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    return [*(body[1:] if is_text else body)] or [ast.Pass()]
+
+
+def offences(source: str) -> list[str]:
+    """
+    The provider's names that a module has and may not have.
+
+    Code has none at all. Comments and docstrings may speak of the reference, spelt as
+    its owner spells it, because the field is called after it; of no other provider.
+    """
+    words = provider_words()
+    prose = re.sub(rf"\b{REFERENCE}\b", "", source)
+    return [*naming(code_of(source), words), *naming(prose, words)]
+
+
+@pytest.mark.parametrize(("package", "file"), MODULES, ids=IDS)
+def test_no_module_names_a_provider(package, file):
+    assert offences(file.read_text(encoding="utf-8")) == []
+    assert not naming(file.stem, provider_words())
+
+
+@pytest.mark.parametrize("package", LAYERS)
+def test_no_template_and_no_schema_names_a_provider(package):
+    for file in (ROOT / package).rglob("*"):
+        is_data = file.parent.name in specs.names() or file.name == "sources.yaml"
+        if file.suffix in {".html", ".yaml", ".json", ".toml"} and not is_data:
+            text = file.read_text(encoding="utf-8")
+            words = provider_words()
+            assert not naming(re.sub(rf"\b{REFERENCE}\b", "", text), words), file
+
+
+@pytest.mark.parametrize(
+    ("source", "is_offence"),
+    [
+        ('"""OpenAI-compatible image APIs."""', False),
+        ("# under OpenAI's names\nx = 1", False),
+        ('x = "OpenAI"', True),
+        ('if name == "openai": pass', True),
+        ("def openai_only(): pass", True),
+        ('"""See openai."""', True),
+        ('"""As TokenHub does."""', True),
+        ("# AIHubMix wants this\nx = 1", True),
+        ("x = {'tikhub': 1}", True),
+        ("x = 'https://llmapi.site/v1'", True),
+        ("tokenhubs = 1", False),
+    ],
+)
+def test_a_module_that_names_a_provider_is_found(source, is_offence):
+    assert bool(offences(source)) == is_offence
+
+
+def test_the_top_level_is_a_closed_set():
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a clone: there is no list of files")
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    top = {each.partition("/")[0] for each in listed.stdout.splitlines()}
+
+    assert top - TOP_LEVEL == set()
+    assert {*LAYERS, "tests", "pyproject.toml"} <= top
+
+
+def test_a_folder_of_a_provider_holds_data_and_no_code():
+    for name in specs.names():
+        held = {each.name for each in (ROOT / "specs" / name).iterdir()}
+        assert held - {"__pycache__"} == {"openapi.yaml", "dialect.yaml"}
