@@ -64,8 +64,9 @@ class Campaign:
     """
     A provider, the target that claims to be it, and the questions to be put.
 
-    `is_mock` adds the questions that only our mock can be asked; `fuzz` adds what
-    Hypothesis and schemathesis draw.
+    Without `questions` they are planned: a target that is our mock gets those that
+    only it can be asked, `fuzz` adds what Hypothesis and schemathesis draw, and `only`
+    keeps the cases whose id has one of these parts.
     """
 
     provider: Provider
@@ -73,12 +74,15 @@ class Campaign:
     seed: int = 0
     fuzz: bool = True
     only: tuple[str, ...] = ()
+    questions: Sequence[Case] | None = None
     at_once: int = 16
 
     @cached_property
     def cases(self) -> list[Case]:
         """All of them, in the order in which they will be asked."""
-        found = plan(self.provider, seed=self.seed, is_mock=self.target.is_mock)
+        found = list(self.questions or ())
+        if self.questions is None:
+            found = plan(self.provider, seed=self.seed, is_mock=self.target.is_mock)
         if self.fuzz:
             from contracts.fuzzing import LAYERS
 

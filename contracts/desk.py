@@ -62,6 +62,9 @@ class Desk:
     def judge(self, payload: Mapping[str, Any]) -> Verdict:
         return self.body.judge.judge(judged(payload))
 
+    def state(self, payload: Mapping[str, Any]) -> State:
+        return self.body.judge.state(judged(payload))
+
     def is_invalid(self, payload: Mapping[str, Any]) -> bool:
         return self.body.judge.is_invalid(judged(payload))
 
@@ -159,19 +162,19 @@ class Desk:
                     found.append((value.value, form))
                     break
         bare = {name: each for name, each in self.base.items() if name != "model"}
-        if self.judge(bare).state is State.VALID:
+        if self.state(bare) is State.VALID:
             found.append(("default-model", bare))
         return tuple(found)
 
     def _forms(self, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """A payload, or the same with a square picture or a single one, if valid."""
         for name, value in list(payload.items()):
-            if self.judge(payload).state is State.VALID:
+            if self.state(payload) is State.VALID:
                 yield payload
                 return
             if self.role(name) == "image":
                 payload = {**payload, name: _unlisted(value)}
-        if self.judge(payload).state is State.VALID:
+        if self.state(payload) is State.VALID:
             yield payload
 
 

@@ -19,7 +19,7 @@ def pairs(desk: Desk, seed: int) -> Iterator[Case]:
             value
             for value in desk.values(member)
             if _is_cheap(value.value)
-            and desk.judge({**desk.base, member: value.value}).state is State.VALID
+            and desk.state({**desk.base, member: value.value}) is State.VALID
         ][:6]
         for member in desk.body.properties
         if desk.role(member) not in {"prompt", "model", "image", "mask", "user"}
@@ -57,8 +57,7 @@ def _covering(
         for one, two in combinations(domains, 2)
         for left in domains[one]
         for right in domains[two]
-        if desk.judge({**desk.base, one: left.value, two: right.value}).state
-        is State.VALID
+        if desk.state({**desk.base, one: left.value, two: right.value}) is State.VALID
     }
     for _ in range(60):
         if not open_pairs:
@@ -81,7 +80,7 @@ def _row(
     for member in chance.sample(list(domains), len(domains)):
         value = chance.choice(domains[member])
         payload = {**desk.base, **{key: each.value for key, each in row.items()}}
-        if desk.judge({**payload, member: value.value}).state is State.VALID:
+        if desk.state({**payload, member: value.value}) is State.VALID:
             row[member] = value
     return row
 

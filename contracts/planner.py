@@ -70,14 +70,11 @@ def _basics(desk: Desk) -> Iterator[Case]:
     yield Case(f"{desk.name}/other-prompt", origin="probe", payload=other, **common)
     bare = {name: value for name, value in desk.base.items() if name != "model"}
     modelless = f"{desk.name}/model/default"
-    if (
-        modelless in desk.claims
-        and (state := desk.judge(bare).state) is not State.INVALID
-    ):
+    if modelless in desk.claims and (state := desk.state(bare)) is not State.INVALID:
         case = {**common, "expectation": state, "claims": (modelless,)}
         yield Case(f"{modelless}/missing", origin="probe", payload=bare, **case)
     for name, example in desk.body.examples.items():
-        if desk.judge(example).state is State.VALID:
+        if desk.state(example) is State.VALID:
             yield Case(
                 f"{desk.name}/examples/{name}",
                 origin="example",
@@ -133,7 +130,7 @@ def _streams(desk: Desk) -> Iterator[Case]:
     wanted.append(("stream-of-two", {"stream": True, "n": 2}))
     for label, change in wanted:
         payload = {**desk.base, **change}
-        state = desk.judge(payload).state
+        state = desk.state(payload)
         if state is not State.INVALID:
             yield Case(
                 id=f"{desk.name}/streams/{label}",
@@ -149,7 +146,7 @@ def _streams(desk: Desk) -> Iterator[Case]:
 def _relation(
     desk: Desk, label: str, payload: Mapping[str, Any], member: str
 ) -> Iterator[Case]:
-    if desk.judge(payload).state is State.VALID:
+    if desk.state(payload) is State.VALID:
         yield Case(
             id=f"{desk.name}/{label}",
             operation=desk.operation.id,

@@ -141,7 +141,7 @@ def recoded(
         if (format or kept) == "JPEG":
             changed = changed.convert("RGB")
         out = io.BytesIO()
-        changed.save(out, format or kept)
+        changed.save(out, format or kept, compress_level=1)
         return out.getvalue()
 
 

@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+from test_miniatures import planned
 
 import mockserver
 import specs
@@ -31,9 +32,7 @@ def test_the_mock_of_a_provider_keeps_its_documents(mock, provider):
 
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_no_seed_makes_the_harness_cry_wolf(mock, provider, seed: int):
-    """
-    What a seed decides is asked with five; all else is the same for every seed.
-    """
+    """Five seeds for what a seed decides; all else is the same for every seed."""
     report = run_at(mock, provider, seed=seed, only=SEEDED)
 
     assert report.outcomes
@@ -95,15 +94,16 @@ def mutants():
 def test_a_mock_that_forgets_a_rule_is_found_out(
     name: str, operation: str, media_type: str, at: int, rule: str
 ):
-    """
-    The mock's document loses a rule; the harness still has it.
-    """
-    whole, forgetful = specs.load(name), specs.load(name)
+    """The mock's document loses a rule; the harness still has it."""
+    whole, questions = planned(name)
+    forgetful = specs.load(name)
     body = forgetful.operations[operation].bodies[media_type]
     del body.schema["allOf"][at]
 
     with mockserver.running(forgetful) as mock:
-        report = run_at(mock, whole, fuzz=False, only=(f"/{rule}/",))
+        report = run_at(
+            mock, whole, fuzz=False, questions=questions, only=(f"/{rule}/",)
+        )
 
     broken = {(each.kind, each.claim.split("/")[2]) for each in report.broken}
     assert ("accepts-invalid", rule) in broken

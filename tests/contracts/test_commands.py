@@ -40,7 +40,7 @@ def test_a_run_writes_every_report_and_conforms(tmp_path):
 
     assert (done.returncode, "TokenHub" in done.stdout) == (0, True)
     assert Report.read(paths["report"]).conforms
-    assert paths["html"].read_text().startswith("<!doctype html>")
+    assert paths["html"].read_text().startswith("<!DOCTYPE html>")
     assert ET.parse(paths["junit"]).getroot().tag == "testsuites"
     assert json.loads(paths["sarif"].read_text())["version"] == "2.1.0"
     assert sorted(tmp_path.rglob("*")) == sorted([tmp_path / "new", *paths.values()])
@@ -164,7 +164,7 @@ def test_a_dry_run_asks_nothing_and_knows_the_bill():
     done = contracts("run", "tokenhub", "--dry-run", "--no-fuzz")
 
     assert done.returncode == 0
-    assert "createImage/request/n/maximum/above-maximum-11" in done.stdout
+    assert "createImage/request/n/maximum/above-maximum-10" in done.stdout
     assert "USD" in done.stdout.splitlines()[-1]
 
 

@@ -106,7 +106,16 @@ def test_a_finding_breaks_a_promise_only_where_the_provider_makes_it():
 
 
 def _fields(basis: str) -> dict:
-    names = "check claim source source_url message expected case fingerprint".split()
+    names = [
+        "check",
+        "claim",
+        "source",
+        "source_url",
+        "message",
+        "expected",
+        "case",
+        "fingerprint",
+    ]
     return {**dict.fromkeys(names, "x"), "basis": basis, "request": {}, "answer": {}}
 
 

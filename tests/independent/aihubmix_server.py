@@ -14,6 +14,7 @@ import io
 import json
 import random
 import re
+import socket
 import time
 import uuid
 from pathlib import Path
@@ -346,5 +347,6 @@ if __name__ == "__main__":
     options.add_argument("--port", type=int, default=8092)
     options.add_argument("--defect", choices=sorted(DEFECTS))
     given = options.parse_args()
-    print(f"http://127.0.0.1:{given.port}/v1", flush=True)
-    web.run_app(create_app(given.defect), host="127.0.0.1", port=given.port, print=None)
+    listener = socket.create_server(("127.0.0.1", given.port))
+    print(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", flush=True)
+    web.run_app(create_app(given.defect), sock=listener, print=None)

@@ -77,6 +77,45 @@ def test_what_is_not_a_json_object_is_refused(mock, provider, body):
     answer = ask(url_of(mock, provider), body=body, Content_Type=JSON)
 
     assert refused(answer, provider)
+    assert "cannot be read as JSON" in answer.json["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "operation_id", "more"),
+    [
+        ("tokenhub", "createImage", {"output_format": []}),
+        ("tokenhub", "createImage", {"quality": "high", "size": []}),
+        ("tokenhub", "createImage", {"image": {"sha256": "x"}}),
+        ("tokenhub", "createImage", {"stream": True, "partial_images": []}),
+        ("llmapi", "createImageEdit", {"quality": []}),
+        ("llmapi", "createImageEdit", {"quality": {}, "output_format": {}}),
+        ("llmapi", "createImageEdit", {"output_compression": "x"}),
+        ("llmapi", "createImageEdit", {"background": [[]]}),
+    ],
+)
+def test_a_member_that_a_document_does_not_list_may_have_any_value(
+    mock, name, operation_id, more
+):
+    """Served or refused, as can be; what it cannot be is a crash."""
+    provider = specs.load(name)
+    sent = {"body": generation(provider, **more)}
+    if operation_id == "createImageEdit":
+        sent = edit(provider, JSON, picture(), **more)
+
+    answer = ask(url_of(mock, provider, operation_id), **sent)
+
+    assert answer.status in {200, 400}
+    assert is_an_answer(answer, provider, operation_id)
+
+
+def test_one_part_with_brackets_is_a_list_of_one(mock):
+    provider = specs.load("openai")
+    sent = form(*generation(provider).items(), ("image[]", picture()))
+
+    answer = ask(url_of(mock, provider, "createImageEdit"), **sent)
+
+    assert answer.status == 200
+    assert len(mock.journal("openai")[-1]["payload"]["image"]) == 1
 
 
 def test_a_pair_of_surrogates_is_a_character_like_any_other(mock, provider):
