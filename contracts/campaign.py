@@ -13,7 +13,7 @@ from collections.abc import (
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from contracts.cases import Case
@@ -66,7 +66,8 @@ class Campaign:
 
     Without `questions` they are planned: a target that is our mock gets those that
     only it can be asked, `fuzz` adds what Hypothesis and schemathesis draw, and `only`
-    keeps the cases whose id has one of these parts.
+    keeps the cases whose id has one of these parts. A `frugal` campaign asks one
+    question at a time and none that was not planned: each may cost money.
     """
 
     provider: Provider
@@ -75,7 +76,7 @@ class Campaign:
     fuzz: bool = True
     only: tuple[str, ...] = ()
     questions: Sequence[Case] | None = None
-    at_once: int = 16
+    frugal: bool = False
 
     @cached_property
     def cases(self) -> list[Case]:
@@ -146,15 +147,24 @@ class Campaign:
             return {}
         return effective(self.provider.dialect, operation, body, case.payload)
 
-    async def outcomes(self, sender: Sender) -> AsyncIterator[Outcome]:
-        """Each case's outcome, in the order of the plan."""
+    async def outcomes(
+        self, sender: Sender, may_ask: Callable[[Case], bool]
+    ) -> AsyncIterator[Outcome]:
+        """
+        Each case's outcome, in the order of the plan.
+
+        Ends before the first case that `may_ask` forbids.
+        """
         memory = Memory()
         known: set[str] = set()
         tasks: list[asyncio.Task[Interaction]] = []
         waiting = iter(self.cases)
         try:
             while True:
-                while len(tasks) < AHEAD and (case := next(waiting, None)):
+                while len(tasks) < self._ahead and (case := next(waiting, None)):
+                    if not may_ask(case):
+                        waiting = iter(())
+                        break
                     operation = self.provider.operations[case.operation]
                     tasks.append(asyncio.create_task(sender.send(case, operation)))
                 if not tasks:
@@ -165,6 +175,11 @@ class Campaign:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def _ahead(self) -> int:
+        """How many answers may be waited for at once."""
+        return 1 if self.frugal else AHEAD
 
     def subject(self, interaction: Interaction, memory: Memory) -> Subject:
         case = interaction.case
@@ -225,7 +240,8 @@ class Campaign:
         found = finding(observation, subject, self.provider, url, self.target.key)
         is_new = found.fingerprint not in known
         known.add(found.fingerprint)
-        if is_new and observation.check not in COMPARED and subject.case.is_plain:
+        can_shrink = not self.frugal and observation.check not in COMPARED
+        if is_new and can_shrink and subject.case.is_plain:
             small = await smaller(subject, observation, self, sender)
             if small is not None:
                 again = finding(observation, small, self.provider, url, self.target.key)
@@ -316,21 +332,48 @@ async def conduct(
     Ask everything, one provider after the other.
 
     Stops at `max_cases`, or before a call that could exceed the `budget` (in the
-    provider's currency). Raises `Unreachable` and `CouldNotRun`.
+    provider's currency) or whose price is unknown while there is one. Raises
+    `Unreachable` and `CouldNotRun`.
     """
-    spent = 0.0
+    ledger = _Ledger(run, max_cases=max_cases, budget=budget)
     for campaign in run.campaigns:
-        at_once = campaign.at_once if budget is None else 1
-        async with Sender(campaign.target, at_once=at_once) as sender:
+        async with Sender(
+            campaign.target, at_once=1 if campaign.frugal else 16
+        ) as sender:
             await sender.reach()
-            async for outcome in campaign.outcomes(sender):
+            may_ask = partial(ledger.may_ask, campaign)
+            async for outcome in campaign.outcomes(sender, may_ask):
                 run.outcomes.append(outcome)
+                ledger.spent += outcome.cost or 0.0
                 progress(outcome)
-                spent += outcome.cost or 0.0
-                over = budget is not None and spent >= budget
-                if over or (max_cases and len(run.outcomes) >= max_cases):
-                    run.stopped = "budget"
-                    return
+        if run.stopped:
+            return
+
+
+@dataclass(slots=True)
+class _Ledger:
+    """How much was asked and spent, against how much may be."""
+
+    run: Run
+    max_cases: int | None
+    budget: float | None
+    asked: int = 0
+    spent: float = 0.0
+
+    def may_ask(self, campaign: Campaign, case: Case) -> bool:
+        """Whether there is enough left for a case; if not, the run stops."""
+        is_one_too_many = self.max_cases is not None and self.asked >= self.max_cases
+        if is_one_too_many or self._is_too_dear(campaign, case):
+            self.run.stopped = "budget"
+            return False
+        self.asked += 1
+        return True
+
+    def _is_too_dear(self, campaign: Campaign, case: Case) -> bool:
+        if self.budget is None:
+            return False
+        price = campaign.worst_cost(case)
+        return price is None or self.spent + price > self.budget
 
 
 @contextmanager

@@ -112,6 +112,7 @@ def run(
                 seed=seed,
                 fuzz=not no_fuzz,
                 only=only,
+                frugal=budget is not None,
             )
             for each in providers
         ]

@@ -6,6 +6,8 @@ from typing import Any
 from specs import Body
 from specs.schema import compiled
 
+QUALITIES = ("low", "medium", "high")
+
 
 def images_body(
     body: Body,
@@ -29,14 +31,14 @@ def images_body(
 
 
 def echoes(request: Mapping[str, Any], *, size: str, format: str) -> dict[str, str]:
-    """What the picture is like, in the words of the answer."""
-    quality = request.get("quality", "auto")
-    background = request.get("background", "auto")
+    """What the picture is like, in the words of the answer, whatever was asked."""
+    quality = request.get("quality")
+    is_clear = request.get("background") == "transparent" and format != "jpeg"
     return {
-        "background": "opaque" if background == "auto" else background,
+        "background": "transparent" if is_clear else "opaque",
         "output_format": format,
         "size": size,
-        "quality": "medium" if quality == "auto" else quality,
+        "quality": str(quality) if quality in QUALITIES else "medium",
     }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 STOPPED = {
-    "budget": "the budget was spent",
+    "budget": "its budget, of cases or of money, allowed no more",
     "interrupt": "it was interrupted",
 }
 

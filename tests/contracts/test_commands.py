@@ -84,6 +84,32 @@ def test_a_run_that_stops_early_says_so(tmp_path):
     assert (len(report.outcomes), report.stopped) == (5, "budget")
 
 
+def test_a_budget_is_never_exceeded(mock, tmp_path):
+    path = tmp_path / "report.jsonl"
+    base_url = mock.base_urls["tokenhub"]
+    before = len(mock.journal("tokenhub"))
+
+    done = contracts(
+        "run",
+        "tokenhub",
+        "--against",
+        base_url,
+        "--no-fuzz",
+        "--only",
+        "createImage/request/n/",
+        "--budget",
+        "1.4",
+        "--report",
+        path,
+        env=KEY,
+    )
+
+    report = Report.read(path)
+    assert (done.returncode, report.stopped) == (3, "budget")
+    assert 0 < report.cost() <= 1.4
+    assert len(mock.journal("tokenhub")) - before == len(report.outcomes)
+
+
 def test_an_interrupted_run_leaves_a_readable_report(tmp_path):
     path = tmp_path / "report.jsonl"
     process = subprocess.Popen(

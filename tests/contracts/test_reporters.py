@@ -319,7 +319,7 @@ def test_the_verdict_is_the_same_everywhere(name, sentence):
 @pytest.mark.parametrize(("name", "alerts"), [("stopped", 1), ("conforming", 0)])
 def test_a_run_cut_short_says_so(name, alerts):
     subject = ALL[name]
-    reason = "the budget was spent. 1 of 4 planned requests were asked"
+    reason = "allowed no more. 1 of 4 planned requests were asked"
 
     assert Page(page(subject)).values("role").count("alert") == alerts
     for text in (

@@ -91,6 +91,7 @@ def test_what_is_not_a_json_object_is_refused(mock, provider, body):
         ("llmapi", "createImageEdit", {"quality": {}, "output_format": {}}),
         ("llmapi", "createImageEdit", {"output_compression": "x"}),
         ("llmapi", "createImageEdit", {"background": [[]]}),
+        ("aihubmix", "createImageEdit", {"background": "", "quality": "ultra"}),
     ],
 )
 def test_a_member_that_a_document_does_not_list_may_have_any_value(
@@ -100,7 +101,8 @@ def test_a_member_that_a_document_does_not_list_may_have_any_value(
     provider = specs.load(name)
     sent = {"body": generation(provider, **more)}
     if operation_id == "createImageEdit":
-        sent = edit(provider, JSON, picture(), **more)
+        media_type = list(provider.operations[operation_id].bodies)[-1]
+        sent = edit(provider, media_type, picture(), **more)
 
     answer = ask(url_of(mock, provider, operation_id), **sent)
 
