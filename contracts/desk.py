@@ -7,7 +7,7 @@ from typing import Any
 
 from contracts.cases import FORM
 from contracts.samples import judged
-from contracts.values import PROMPT, Value, simplest, telling
+from contracts.values import PROMPT, Value, flat, simplest, telling
 from specs import Basis, Body, Operation, Provider, State, Verdict, request_name
 from specs.schema import compiled, lowered
 
@@ -101,7 +101,7 @@ class Desk:
     def schemas(self, member: str) -> list[Any]:
         """All that the body says of a member: its own schema, and each rule's."""
         own = self.body.properties.get(member)
-        return [*_flat(own), *_in_rules(self.body.schema, member)]
+        return [*flat(own), *_in_rules(self.body.schema, member)]
 
     def good(self, member: str) -> list[Any]:
         """Values that are surely right: from the examples, and what clients send."""
@@ -186,21 +186,13 @@ def _unlisted(value: Any) -> Any:
     return value[0] if isinstance(value, list) and value else value
 
 
-def _flat(schema: Any) -> Iterator[Any]:
-    """A schema and the parts of its `allOf`."""
-    if isinstance(schema, dict):
-        yield schema
-        for part in schema.get("allOf", []):
-            yield from _flat(part)
-
-
 def _in_rules(schema: Any, member: str) -> Iterator[Any]:
     """What the rules of a body say of a member, conditions included."""
     for part in schema.get("allOf", []) if isinstance(schema, dict) else []:
         for branch in (part, part.get("if"), part.get("then"), part.get("else")):
-            for each in _flat(branch):
+            for each in flat(branch):
                 found = each.get("properties", {}).get(member)
-                yield from _flat(found)
+                yield from flat(found)
 
 
 def _mentioned(node: Any) -> Iterator[str]:

@@ -209,11 +209,8 @@ def _malformed(desk: Desk) -> Iterator[Case]:
         "origin": "malformed",
         "media_type": desk.body.media_type,
         "payload": {},
-        "claims": tuple(
-            each for each in (desk.name, f"{desk.name}/type") if each in desk.claims
-        ),
     }
-    fault = Fault(desk.name, "invalid_request")
+    no_object = f"{desk.name}/type"
     if desk.is_form:
         bodies: tuple[tuple[str, bytes, str | None], ...] = (
             ("empty-body", b"", f"{FORM}; boundary=none"),
@@ -234,10 +231,13 @@ def _malformed(desk: Desk) -> Iterator[Case]:
             ("not-utf8", b'{"prompt": "\xff\xfe"}', None),
         )
     for label, raw, content_type in bodies:
+        is_other = label in {"list", "text"} and no_object in desk.claims
+        claim = no_object if is_other else desk.name
         yield Case(
             id=f"{desk.name}/malformed/{label}",
             expectation=State.INVALID,
-            fault=fault,
+            claims=(claim,),
+            fault=Fault(claim, "invalid_request"),
             raw=raw,
             content_type=content_type,
             **common,
@@ -249,7 +249,7 @@ def _malformed(desk: Desk) -> Iterator[Case]:
         expectation=State.UNSPECIFIED,
         raw=b'{"prompt": "A red cube"}',
         content_type="text/plain",
-        **{**common, "claims": ()},
+        **common,
     )
 
 

@@ -222,7 +222,8 @@ def about_change(desk: Desk, change: Change) -> tuple[str, ...]:
 
     First among them the one that the label is about.
     """
-    first, _, last = change.label.rpartition("/")[2].partition("-")
+    about = change.label.rpartition("/")[2].removeprefix("entry-")
+    first, _, last = about.partition("-")
     keyword = _SPEAKS_FOR.get(first, last.partition("-")[0])
     biting = [
         rule.name

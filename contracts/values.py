@@ -49,11 +49,14 @@ def telling(
             for make in makers:
                 for each in make(schema, good, role):
                     found.setdefault(each.key, each)
-    for each in _mistyped(schemas, is_form=is_form):
+    for each in (
+        *_mistyped(schemas, is_form=is_form),
+        *_nested(schemas, good, is_form=is_form, role=role),
+    ):
         found.setdefault(each.key, each)
-    if role not in {"image", "mask"}:
-        for each in _nearly(schemas, good):
-            found.setdefault(each.key, each)
+    is_picture = role in {"image", "mask"}
+    for each in _nearly(schemas, [] if is_picture else good):
+        found.setdefault(each.key, each)
     return [each for each in found.values() if each.value is not None or not is_form]
 
 
@@ -92,6 +95,40 @@ def _long(schema: Schema, good: Sequence[Any], role: str) -> Values:
         yield Value(prompt_of(most + 1), f"above-maxLength-{most}")
     else:
         yield Value(Sample(weight=most * 3 // 4).data_uri, "above-maxLength")
+
+
+def flat(schema: Any) -> Iterator[Any]:
+    """A schema and the parts of its `allOf`."""
+    if isinstance(schema, dict):
+        yield schema
+        for part in schema.get("allOf", []):
+            yield from flat(part)
+
+
+def _nested(
+    schemas: Sequence[Any], good: Sequence[Any], *, is_form: bool, role: str
+) -> Values:
+    """Lists of one telling entry, and objects with one telling member."""
+    for schema in schemas:
+        if not isinstance(schema, dict):
+            continue
+        if isinstance(schema.get("items"), dict):
+            entry = next((each[0] for each in good if isinstance(each, list)), None)
+            entries = [*flat(schema["items"])]
+            if entry is None:
+                is_file = is_form and role in {"image", "mask"}
+                binary = {"format": "binary"}
+                entry = simplest(binary if is_file else schema["items"], role)
+            plain = [entry]
+            for each in telling(entries, plain, is_form=is_form, role=role):
+                yield Value([each.value], f"entry-{each.label}")
+        for name, member in schema.get("properties", {}).items():
+            whole = simplest(schema, role)
+            rest = whole if isinstance(whole, dict) else {}
+            plain = [simplest(member, role)]
+            for each in telling([*flat(member)], plain, is_form=False, role=role):
+                yield Value({**rest, name: each.value}, f"{name}-{each.label}")
+                yield Value({name: each.value}, f"only-{name}-{each.label}")
 
 
 def _several(schema: Schema, good: Sequence[Any], role: str) -> Values:

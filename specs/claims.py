@@ -250,9 +250,9 @@ def _walk(
 
 
 def _always_kept(keyword: str, node: Mapping[str, Any]) -> bool:
-    """In a form every text is a string, and nothing can be null."""
+    """A form is an object, every text in it a string, and nothing can be null."""
     types = node.get("type")
-    kept = {"string", "null"}
+    kept = {"string", "null", "object"}
     return (
         keyword == "type"
         and node.get("format") != "binary"

@@ -55,17 +55,17 @@ def answers(url):
 
 
 @pytest.fixture(scope="module")
-def provider():
+def lone():
     """Any; the journal does not care."""
     return specs.load(specs.names()[0])
 
 
 @pytest.fixture(scope="module")
-def replicas(redis_url, provider):
+def replicas(redis_url, lone):
     settings = mockserver.Settings(state=redis_url)
     with (
-        mockserver.running(provider, settings=settings) as one,
-        mockserver.running(provider, settings=settings) as other,
+        mockserver.running(lone, settings=settings) as one,
+        mockserver.running(lone, settings=settings) as other,
     ):
         yield one, other
 
@@ -77,10 +77,10 @@ def pair(replicas):
     return replicas
 
 
-def test_two_replicas_share_one_journal(pair, provider):
+def test_two_replicas_share_one_journal(pair, lone):
     """Each shows what came to either, in one order, with one numbering."""
     for running, n in zip(pair * 2, (1, 2, 3, 4), strict=True):
-        ask(url_of(running, provider), body=generation(provider, n=n))
+        ask(url_of(running, lone), body=generation(lone, n=n))
         running.journal()  # its own are written before it reads
 
     one, other = (running.journal() for running in pair)
@@ -91,34 +91,34 @@ def test_two_replicas_share_one_journal(pair, provider):
     assert ids == list(range(ids[0], ids[0] + 4))
 
 
-def test_a_replica_always_finds_its_own_requests(pair, provider):
+def test_a_replica_always_finds_its_own_requests(pair, lone):
     one, _ = pair
     for count in range(1, 6):
-        ask(url_of(one, provider), body=generation(provider))
+        ask(url_of(one, lone), body=generation(lone))
 
-        assert len(one.journal(provider.id)) == count
+        assert len(one.journal(lone.id)) == count
 
 
-def test_what_came_to_one_replica_reaches_the_other_by_itself(pair, provider):
+def test_what_came_to_one_replica_reaches_the_other_by_itself(pair, lone):
     one, other = pair
 
-    ask(url_of(one, provider), body=generation(provider))
+    ask(url_of(one, lone), body=generation(lone))
 
     (entry,) = eventually(other.journal)
-    assert entry["provider"] == provider.id
+    assert entry["provider"] == lone.id
 
 
-def test_a_replica_that_ends_leaves_its_entries(pair, redis_url, provider):
+def test_a_replica_that_ends_leaves_its_entries(pair, redis_url, lone):
     settings = mockserver.Settings(state=redis_url)
-    with mockserver.running(provider, settings=settings) as third:
-        ask(url_of(third, provider), body=generation(provider))
+    with mockserver.running(lone, settings=settings) as third:
+        ask(url_of(third, lone), body=generation(lone))
 
-    assert [each["provider"] for each in pair[0].journal()] == [provider.id]
+    assert [each["provider"] for each in pair[0].journal()] == [lone.id]
 
 
-def test_the_slate_is_wiped_for_all(pair, provider):
+def test_the_slate_is_wiped_for_all(pair, lone):
     one, other = pair
-    ask(url_of(one, provider), body=generation(provider))
+    ask(url_of(one, lone), body=generation(lone))
     one.journal()
 
     ask(f"{other.url}/__mock__/reset", key=None)
@@ -126,24 +126,24 @@ def test_the_slate_is_wiped_for_all(pair, provider):
     assert one.journal() == other.journal() == []
 
 
-def test_the_shared_journal_is_bounded(pair, redis_url, provider):
+def test_the_shared_journal_is_bounded(pair, redis_url, lone):
     import redis
 
     one, _ = pair
     with redis.Redis.from_url(redis_url) as client:
         client.rpush(KEY, *['{"provider": "old"}'] * (MAX_ENTRIES + 50))
-        ask(url_of(one, provider), body=generation(provider))
+        ask(url_of(one, lone), body=generation(lone))
         one.journal()
 
         assert client.llen(KEY) == MAX_ENTRIES
-    assert one.journal(provider.id)[-1]["status"] == 200
+    assert one.journal(lone.id)[-1]["status"] == 200
 
 
-def test_keys_are_not_in_the_shared_journal_either(pair, redis_url, provider):
+def test_keys_are_not_in_the_shared_journal_either(pair, redis_url, lone):
     import redis
 
     one, _ = pair
-    ask(url_of(one, provider), body=generation(provider), key="sk-5ecret")
+    ask(url_of(one, lone), body=generation(lone), key="sk-5ecret")
     one.journal()
 
     with redis.Redis.from_url(redis_url) as client:
@@ -151,19 +151,17 @@ def test_keys_are_not_in_the_shared_journal_either(pair, redis_url, provider):
     assert b"5ecret" not in text
 
 
-def test_a_redis_that_goes_away_takes_no_answer_with_it(tmp_path, provider):
+def test_a_redis_that_goes_away_takes_no_answer_with_it(tmp_path, lone):
     """Requests are answered as before; only what would have been recorded is lost."""
     with (
         redis_server(tmp_path) as (url, process),
-        mockserver.running(
-            provider, settings=mockserver.Settings(state=url)
-        ) as running,
+        mockserver.running(lone, settings=mockserver.Settings(state=url)) as running,
     ):
-        first = ask(url_of(running, provider), body=generation(provider))
+        first = ask(url_of(running, lone), body=generation(lone))
         process.terminate()
         process.wait()
 
-        second = ask(url_of(running, provider), body=generation(provider))
+        second = ask(url_of(running, lone), body=generation(lone))
         shown = ask(f"{running.url}/__mock__/journal", method="GET", key=None)
 
     assert (first.status, second.status) == (200, 200)

@@ -165,6 +165,16 @@ def test_an_odd_number_of_previews_is_refused_where_it_is_not_ruled_out(mock, va
     assert "partial_images" in answer.json["error"]["message"]
 
 
+def test_an_event_keeps_its_schema_whatever_quality_was_asked_for(mock):
+    provider = specs.load("llmapi")
+    body = generation(provider, stream=True, quality="ultra", background="odd")
+
+    ((event, data),) = events(ask(url_of(mock, provider), body=body).body)
+
+    stream = provider.operations["createImage"].success.bodies[EVENT_STREAM]
+    assert stream.events[event].judge.is_valid(data)
+
+
 def test_without_a_documented_stream_one_answer_comes(mock, provider):
     """A gateway that knows no `stream` answers as if it had not been asked."""
     if provider.operations["createImage"].streams:
