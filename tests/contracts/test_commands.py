@@ -6,8 +6,12 @@ import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 from miniatures import on_refusal, relay, replace
 
 from contracts.report import Report
@@ -40,11 +44,19 @@ def test_a_run_writes_every_report_and_conforms(tmp_path):
 
     assert (done.returncode, "TokenHub" in done.stdout) == (0, True)
     assert Report.read(paths["report"]).conforms
+    assert_follows_its_schema(paths["report"])
     assert paths["html"].read_text().startswith("<!DOCTYPE html>")
     assert ET.parse(paths["junit"]).getroot().tag == "testsuites"
     assert json.loads(paths["sarif"].read_text())["version"] == "2.1.0"
     assert sorted(tmp_path.rglob("*")) == sorted([tmp_path / "new", *paths.values()])
     assert "Traceback" not in done.stderr
+
+
+def assert_follows_its_schema(report: Path) -> None:
+    text = (files("contracts") / "report.schema.yaml").read_text()
+    schema = Draft202012Validator(yaml.safe_load(text))
+    for line in report.read_text().splitlines():
+        schema.validate(json.loads(line))
 
 
 def test_a_server_that_breaks_a_promise_is_told_so(mock, tmp_path):
@@ -65,6 +77,7 @@ def test_a_server_that_breaks_a_promise_is_told_so(mock, tmp_path):
         )
 
     assert done.returncode == 1
+    assert_follows_its_schema(path)
     assert "crash" in done.stdout
     assert "n must be at most 10" in done.stdout
     assert "th-very-secret" not in done.stdout + path.read_text()
