@@ -3,14 +3,14 @@
 import asyncio
 import time
 from collections.abc import (
-    AsyncIterator,
+    AsyncGenerator,
     Callable,
     Collection,
     Iterator,
     Mapping,
     Sequence,
 )
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -45,6 +45,7 @@ from specs import (
 )
 
 AHEAD = 32
+AT_ONCE = 16
 COMPARED = {
     "compression-as-asked",
     "mask-matters",
@@ -149,7 +150,7 @@ class Campaign:
 
     async def outcomes(
         self, sender: Sender, may_ask: Callable[[Case], bool]
-    ) -> AsyncIterator[Outcome]:
+    ) -> AsyncGenerator[Outcome, None]:
         """
         Each case's outcome, in the order of the plan.
 
@@ -337,15 +338,16 @@ async def conduct(
     """
     ledger = _Ledger(run, max_cases=max_cases, budget=budget)
     for campaign in run.campaigns:
-        async with Sender(
-            campaign.target, at_once=1 if campaign.frugal else 16
-        ) as sender:
+        at_once = 1 if campaign.frugal else AT_ONCE
+        async with Sender(campaign.target, at_once=at_once) as sender:
             await sender.reach()
             may_ask = partial(ledger.may_ask, campaign)
-            async for outcome in campaign.outcomes(sender, may_ask):
-                run.outcomes.append(outcome)
-                ledger.spent += outcome.cost or 0.0
-                progress(outcome)
+            # However it ends, what is under way ends before its connections do.
+            async with aclosing(campaign.outcomes(sender, may_ask)) as outcomes:
+                async for outcome in outcomes:
+                    run.outcomes.append(outcome)
+                    ledger.spent += outcome.cost or 0.0
+                    progress(outcome)
         if run.stopped:
             return
 

@@ -84,6 +84,22 @@ def served(app: Any, port: int = 0) -> Iterator[tuple[str, asyncio.AbstractEvent
         yield call(start()), loop
     finally:
         call(runner.cleanup())
+        call(_settled())
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+async def _settled() -> None:
+    """
+    Let connections end that were just accepted or are just closing.
+
+    A task that accepts a connection must not be cancelled: it would leave its socket
+    to the garbage collector.
+    """
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    if rest:
+        await asyncio.wait(rest, timeout=1.0)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    await asyncio.get_running_loop().shutdown_asyncgens()

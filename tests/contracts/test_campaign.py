@@ -90,7 +90,9 @@ def mutants():
                         yield name, operation.id, body.media_type, at, part["x-rule"]
 
 
-@pytest.mark.parametrize(("name", "operation", "media_type", "at", "rule"), mutants())
+@pytest.mark.parametrize(
+    ("name", "operation", "media_type", "at", "rule"), [*mutants()]
+)
 def test_a_mock_that_forgets_a_rule_is_found_out(
     name: str, operation: str, media_type: str, at: int, rule: str
 ):
