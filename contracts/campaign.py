@@ -46,6 +46,7 @@ from specs import (
 
 AHEAD = 32
 AT_ONCE = 16
+PATIENCE = 10.0  # seconds, for answers that nobody will read
 COMPARED = {
     "compression-as-asked",
     "mask-matters",
@@ -173,9 +174,7 @@ class Campaign:
                 interaction = await tasks.pop(0)
                 yield await self._outcome(interaction, sender, memory, known)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _ended(tasks)
 
     @property
     def _ahead(self) -> int:
@@ -253,6 +252,22 @@ class Campaign:
 def _event_data(interaction: Interaction) -> list[dict[str, Any]]:
     found = interaction.events if interaction.is_stream else []
     return [each.data for each in found if isinstance(each.data, dict)]
+
+
+async def _ended(tasks: Collection[asyncio.Task[Interaction]]) -> None:
+    """
+    Wait for what is under way, then end it.
+
+    A request cut off in the middle would leave its connection half open; a second
+    interrupt does not wait.
+    """
+    try:
+        if tasks:
+            await asyncio.wait(tasks, timeout=PATIENCE)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def claim_records(

@@ -14,6 +14,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from miniatures import on_refusal, relay, replace
 
+import mockserver
 from contracts.report import Report
 from mockserver.embedding import served
 
@@ -97,30 +98,18 @@ def test_a_run_that_stops_early_says_so(tmp_path):
     assert (len(report.outcomes), report.stopped) == (5, "budget")
 
 
-def test_a_budget_is_never_exceeded(mock, tmp_path):
+def test_a_budget_is_never_exceeded(tmp_path):
     path = tmp_path / "report.jsonl"
-    base_url = mock.base_urls["tokenhub"]
-    before = len(mock.journal("tokenhub"))
-
-    done = contracts(
-        "run",
-        "tokenhub",
-        "--against",
-        base_url,
-        "--no-fuzz",
-        "--only",
-        "createImage/request/n/",
-        "--budget",
-        "1.4",
-        "--report",
-        path,
-        env=KEY,
-    )
+    words = ["--no-fuzz", "--only", "createImage/request/n/", "--budget", "1.4"]
+    with mockserver.running("tokenhub") as mock:
+        target = ["--against", mock.base_url, "--report", path]
+        done = contracts("run", "tokenhub", *target, *words, env=KEY)
+        requests = len(mock.journal())
 
     report = Report.read(path)
     assert (done.returncode, report.stopped) == (3, "budget")
     assert 0 < report.cost() <= 1.4
-    assert len(mock.journal("tokenhub")) - before == len(report.outcomes)
+    assert requests == len(report.outcomes)
 
 
 def test_an_interrupted_run_leaves_a_readable_report(tmp_path):
