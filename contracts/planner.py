@@ -8,6 +8,7 @@ negatives with exactly one fault, and positives on the other side of it.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from contracts.cases import FORM, JSON, Case, Fault
@@ -27,25 +28,34 @@ def plan(provider: Provider, *, seed: int = 0, is_mock: bool = False) -> list[Ca
     The same document and seed give the same cases in the same order. With `is_mock`,
     the errors that only our mock can be asked for are among them.
     """
-    known = {each.id: each.evidence.basis for each in claims(provider)}
     refused: list[Case] = []
     answered: list[Case] = []
+    for desk, found in _surveyed(provider):
+        refused += [each for each in found if each.expectation is State.INVALID]
+        refused += _malformed(desk)
+        answered += _basics(desk)
+        answered += [each for each in found if each.expectation is State.VALID]
+        answered += [each for each in found if each.expectation is OPEN]
+        answered += _relations(desk)
+        answered += _streams(desk)
+        answered += pairs(desk, seed)
     for operation in provider.operations.values():
-        for body in operation.bodies.values():
-            desk = Desk(provider, operation, body, known)
-            found = probes(desk)
-            refused += [each for each in found if each.expectation is State.INVALID]
-            refused += _malformed(desk)
-            answered += _basics(desk)
-            answered += [each for each in found if each.expectation is State.VALID]
-            answered += [each for each in found if each.expectation is OPEN]
-            answered += _relations(desk)
-            answered += _streams(desk)
-            answered += pairs(desk, seed)
         refused += _transport(operation, provider)
         if is_mock:
             refused += _on_demand(operation, provider)
     return _named_once([*refused, *answered])
+
+
+@lru_cache(maxsize=16)
+def _surveyed(provider: Provider) -> tuple[tuple[Desk, tuple[Case, ...]], ...]:
+    """Each request body of a provider with its probes: the dear part, done once."""
+    known = {each.id: each.evidence.basis for each in claims(provider)}
+    desks = [
+        Desk(provider, operation, body, known)
+        for operation in provider.operations.values()
+        for body in operation.bodies.values()
+    ]
+    return tuple((desk, tuple(probes(desk))) for desk in desks)
 
 
 def _basics(desk: Desk) -> Iterator[Case]:

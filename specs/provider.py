@@ -221,9 +221,9 @@ class Dialect:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Provider:
-    """A gateway with a folder under `specs/`."""
+    """A gateway with a folder under `specs/`; itself and no other, once loaded."""
 
     id: str
     dialect: Dialect
