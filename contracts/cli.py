@@ -4,6 +4,8 @@ from importlib import import_module
 
 import click
 
+from mockserver.cli import OneLine
+
 VERBS = {
     "serve": "mockserver.cli:serve",
     "run": "contracts.commands:run",
@@ -13,7 +15,7 @@ VERBS = {
 }
 
 
-class Lazy(click.Group):
+class Lazy(OneLine):
     """A group that imports a command only when it is called or explained."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

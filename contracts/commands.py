@@ -392,6 +392,9 @@ def claims(provider: tuple[str, ...], as_json: bool, folder: str | None) -> None
                 click.echo(json.dumps(row, ensure_ascii=False))
             continue
         click.echo(f"{each.title} ({each.id}): {len(records)} claims\n")
+        for operation in each.operations.values():
+            for name in operation.mentions:
+                click.echo(f"Named on its pages without an address: {name}\n")
         for record in records:
             click.echo(f"{record.id}\n    {record.sentence}")
             click.echo(

@@ -23,9 +23,6 @@ class Usage(click.ClickException):
 
     exit_code = 2
 
-    def show(self, file: Any = None) -> None:
-        click.echo(f"Error: {self.message}", err=True)
-
 
 def _config(context: click.Context, _: click.Parameter, value: str | None) -> None:
     """Options from a TOML file become defaults; the command line prevails."""
@@ -73,7 +70,28 @@ def load_all(ids: Sequence[str], folder: str | None) -> list[specs.Provider]:
         raise Usage(str(error)) from None
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class OneLine(click.Group):
+    """Commands whose complaints are one line: what is wrong, and what to do."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        extra["standalone_mode"] = False
+        try:
+            status = super().main(*args, **extra)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            raise SystemExit(error.exit_code) from None
+        except click.ClickException as error:
+            message = " ".join(error.format_message().split())
+            context = getattr(error, "ctx", None)
+            hint = f"; see {context.command_path} --help" if context else ""
+            click.echo(f"Error: {message.rstrip('.')}{hint}", err=True)
+            raise SystemExit(error.exit_code) from None
+        except click.Abort:
+            raise SystemExit(1) from None
+        raise SystemExit(status if isinstance(status, int) else 0)
+
+
+@click.group(cls=OneLine, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="imageparity")
 def main() -> None:
     """An offline upstream for every provider of OpenAI-compatible image APIs."""

@@ -148,6 +148,7 @@ class Operation:
     authenticated: Evidence | None
     pointer: str
     note: str = ""
+    mentions: tuple[str, ...] = ()
 
     @cached_property
     def success(self) -> Response:
@@ -433,6 +434,7 @@ class _Builder:
             authenticated=self._security(node, evidence),
             pointer=self.tree.origin(node),
             note=node.get("x-note", ""),
+            mentions=tuple(node.get("x-mentions", ())),
         )
         for name in REQUIRED_ERRORS:
             if name not in operation.errors:
