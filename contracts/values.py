@@ -163,7 +163,7 @@ def _entry(schema: Any, role: str, variant: int) -> Any:
 def simplest(schema: Any, role: str, variant: int = 0) -> Any:
     """A plain value for a member by its schema; `role` is its canonical name."""
     if not isinstance(schema, dict):
-        return None
+        return PROMPT  # anything will do, also where nothing may stand
     picture = Sample(alpha=role == "mask", variant=variant)
     if schema.get("format") == "binary":
         return picture
@@ -305,6 +305,7 @@ _MISTYPED: tuple[tuple[str, Any, str], ...] = (
     ("string", {"a": 1}, "object"),
     ("integer", [1], "list"),
     ("array", "a", "text-as-list"),
+    ("object", "a", "text-as-object"),
     ("boolean", 1, "number-as-boolean"),
     ("null", None, "null"),
 )

@@ -6,7 +6,7 @@ and the same vocabulary.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache, cached_property
 from typing import Any
@@ -175,15 +175,46 @@ def lowered(schema: Any) -> Any:
     return result
 
 
-def documented(schema: Any) -> Any:
-    """A schema without the parts that the provider's documents do not carry."""
+def documented(schema: Any, *, null: bool = False) -> Any:
+    """
+    A schema without the parts that the provider's documents do not carry.
+
+    With `null`, and below `x-null`, no member is refused for being null.
+    """
     if isinstance(schema, list):
-        return [documented(each) for each in schema]
+        return [documented(each, null=null) for each in schema]
     if not isinstance(schema, dict):
         return schema
     if schema.get("x-basis", Basis.DOCUMENTED) != Basis.DOCUMENTED:
         return True
-    return {key: documented(value) for key, value in schema.items()}
+    null = null or "x-null" in schema
+    kept = {
+        key: documented(value, null=null and key != "if")
+        for key, value in schema.items()
+    }
+    if null and "properties" in kept:
+        members = kept["properties"].items()
+        kept["properties"] = {name: _or_null(member) for name, member in members}
+    return kept
+
+
+def _or_null(member: Any) -> Any:
+    """A member's schema that takes null as well: to be null is to be absent."""
+    if not isinstance(member, dict):
+        return member
+    if member.get("not") == {}:
+        return {"type": "null"}
+    wider = dict(member)
+    if "type" in member:
+        types = member["type"]
+        wider["type"] = [*(types if isinstance(types, list) else [types]), "null"]
+    if "const" in member:
+        wider["enum"] = [wider.pop("const")]
+    if "enum" in wider:
+        wider["enum"] = [*wider["enum"], None]
+    if "allOf" in member:
+        wider["allOf"] = [_or_null(part) for part in member["allOf"]]
+    return wider
 
 
 def closed(schema: Any) -> Any:
@@ -298,14 +329,19 @@ def _violation(error: Any, schema: Schema, evidence: Evidence) -> Violation:
     path: Path = tuple(error.absolute_path)
     schema_path: Path = tuple(error.absolute_schema_path)
     node: Any = schema
+    null_is_open = False
     for step in schema_path:
         if isinstance(node, dict):
             evidence = evidence.within(node)
+            null_is_open = null_is_open or "x-null" in node
             if step == "if" and "if" in node:
                 continue  # jsonschema writes "if, then" where the document has "then"
         node = _step(node, step)
     if schema_path[-1] == "additionalProperties" and isinstance(node, dict):
         evidence = evidence.within(node)
+    is_member = bool(path) and isinstance(path[-1], str)
+    if null_is_open and is_member and error.instance is None:
+        evidence = replace(evidence, basis=Basis.ASSUMED)
     return Violation(
         path=path,
         keyword=str(error.validator),

@@ -136,6 +136,7 @@ ANNOTATIONS: dict[str, str] = {
     "x-error": "the error example that a violation gets",
     "x-guarantees": "what an answer keeps beyond its schema",
     "x-when": "the requests whose answers carry this member",
+    "x-null": "unspecified: the page does not say what becomes of a null member",
     "x-mentions": "operations that a page names without saying where they are",
 }
 
@@ -159,6 +160,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "x-rule": _TEXT,
     "x-error": _TEXT,
     "x-when": {"type": "object"},
+    "x-null": {"const": "unspecified"},
     "x-mentions": _NAMES,
     "x-guarantees": {
         "type": "array",
