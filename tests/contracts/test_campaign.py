@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from test_miniatures import planned
+from questioning import planned
 
 import mockserver
 import specs

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from test_miniatures import asked_of
+from questioning import asked_of
 
 from contracts.report import Finding
 

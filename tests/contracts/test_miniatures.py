@@ -1,48 +1,11 @@
 """The harness is as good as the lies it sees through."""
 
-import asyncio
-import contextlib
-import functools
-
 import pytest
 from miniatures import MINIATURES, Miniature, relay
+from questioning import asked_of
 
-import specs
-from contracts.campaign import Campaign, begin, conduct
-from contracts.cases import Case
-from contracts.planner import plan
-from contracts.report import Finding, Outcome, Report
-from contracts.sender import Target
+from contracts.report import Finding
 from mockserver.embedding import served
-
-
-class Seen(Exception):
-    """What was looked for has been seen; the rest of the run can be spared."""
-
-
-@functools.cache
-def planned(name: str) -> tuple[specs.Provider, list[Case]]:
-    """A provider and the questions to it, which are the same for every server."""
-    provider = specs.load(name)
-    return provider, plan(provider)
-
-
-def asked_of(
-    name: str, base_url: str, *, until=lambda finding: False, **options
-) -> Report:
-    """The report of a server that claims to be a provider, until something is seen."""
-    provider, questions = planned(name)
-    target = Target(base_url, "a-secret-key")
-    campaign = Campaign(provider, target, questions=questions, **options)
-    run = begin([campaign], version="0", seed=0)
-
-    def watch(outcome: Outcome) -> None:
-        if any(until(finding) for finding in outcome.findings):
-            raise Seen
-
-    with contextlib.suppress(Seen):
-        asyncio.run(conduct(run, progress=watch))
-    return run.report()
 
 
 @pytest.mark.parametrize("miniature", MINIATURES, ids=lambda each: each.name)

@@ -1,0 +1,41 @@
+"""Asking a server that claims to be a provider, until something is seen."""
+
+import asyncio
+import contextlib
+import functools
+
+import specs
+from contracts.campaign import Campaign, begin, conduct
+from contracts.cases import Case
+from contracts.planner import plan
+from contracts.report import Outcome, Report
+from contracts.sender import Target
+
+
+class Seen(Exception):
+    """What was looked for has been seen; the rest of the run can be spared."""
+
+
+@functools.cache
+def planned(name: str) -> tuple[specs.Provider, list[Case]]:
+    """A provider and the questions to it, which are the same for every server."""
+    provider = specs.load(name)
+    return provider, plan(provider)
+
+
+def asked_of(
+    name: str, base_url: str, *, until=lambda finding: False, **options
+) -> Report:
+    """The report of a server that claims to be a provider, until something is seen."""
+    provider, questions = planned(name)
+    target = Target(base_url, "a-secret-key")
+    campaign = Campaign(provider, target, questions=questions, **options)
+    run = begin([campaign], version="0", seed=0)
+
+    def watch(outcome: Outcome) -> None:
+        if any(until(finding) for finding in outcome.findings):
+            raise Seen
+
+    with contextlib.suppress(Seen):
+        asyncio.run(conduct(run, progress=watch))
+    return run.report()
