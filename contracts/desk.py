@@ -73,6 +73,11 @@ class Desk:
         fields = self.provider.dialect.fields.get(self.operation.id, {})
         return next((each for each, names in fields.items() if member in names), member)
 
+    def named(self, canonical: str) -> str | None:
+        """What a canonical field is called here, by the preferred of its names."""
+        names = self.provider.dialect.names(self.operation.id, canonical)
+        return next((each for each in names if each in self.body.properties), None)
+
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
         schema = self.body.schema
@@ -144,9 +149,7 @@ class Desk:
         return payload
 
     def _is_preferred(self, member: str) -> bool:
-        names = self.provider.dialect.names(self.operation.id, self.role(member))
-        present = [each for each in names if each in self.body.properties]
-        return member == (present or [member])[0]
+        return self.named(self.role(member)) in (member, None)
 
     @cached_property
     def contexts(self) -> tuple[tuple[str, dict[str, Any]], ...]:

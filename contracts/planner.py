@@ -14,7 +14,7 @@ from typing import Any
 from contracts.cases import FORM, JSON, Case, Fault
 from contracts.desk import Desk
 from contracts.pairing import pairs
-from contracts.probing import OPEN, Change, about_change, probes
+from contracts.probing import OPEN, Change, about_change, classified, probes
 from contracts.samples import Sample
 from specs import Operation, Provider, State, claims
 
@@ -36,7 +36,9 @@ def plan(provider: Provider, *, seed: int = 0, is_mock: bool = False) -> list[Ca
         answered += _basics(desk)
         answered += [each for each in found if each.expectation is State.VALID]
         answered += [each for each in found if each.expectation is OPEN]
-        answered += _relations(desk)
+        related = list(_relations(desk))
+        refused += [each for each in related if each.fault]
+        answered += [each for each in related if not each.fault]
         answered += _streams(desk)
         answered += pairs(desk, seed)
     for operation in provider.operations.values():
@@ -95,8 +97,10 @@ def _basics(desk: Desk) -> Iterator[Case]:
 
 def _relations(desk: Desk) -> Iterator[Case]:
     """Requests that differ from another in one member, to see whether it matters."""
-    for label, payload in _compressed(desk):
-        yield from _relation(desk, label, payload, label.partition("/")[0])
+    for change in _compressed(desk):
+        case, _ = classified(desk, "", change)
+        if case is not None and case.expectation is not OPEN:
+            yield case
     for member in desk.body.properties:
         if desk.role(member) == "mask":
             payload = {**desk.base, member: desk.good(member)[0]}
@@ -111,19 +115,16 @@ def _with_alpha(desk: Desk, payload: Mapping[str, Any]) -> Iterator[dict[str, An
             yield {**payload, name: replace(value, alpha=True)}
 
 
-def _compressed(desk: Desk) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The same picture at both ends of compression, in each format that has any."""
-    names = desk.body.properties
-    member = next(
-        (each for each in names if desk.role(each) == "output_compression"), None
-    )
-    format_ = next((each for each in names if desk.role(each) == "output_format"), None)
+def _compressed(desk: Desk) -> Iterator[Change]:
+    """The same picture at and beyond both ends of compression, in each format of it."""
+    member, format_ = desk.named("output_compression"), desk.named("output_format")
     if member is None or format_ is None:
         return
     for kind in ("jpeg", "webp"):
-        for level in (100, 0):
+        for level in (100, 0, 101, -1):
             label = f"{member}/{kind}-at-{level}"
-            yield label, {**desk.base, format_: kind, member: level}
+            change = {format_: kind, member: level}
+            yield Change(label, {**desk.base, **change}, (member,))
 
 
 def _streams(desk: Desk) -> Iterator[Case]:

@@ -30,7 +30,7 @@ def probes(desk: Desk) -> list[Case]:
     counts: Counter[str] = Counter()
     for suffix, context in desk.contexts:
         for change in _changes(desk, context):
-            case, is_single = _classified(desk, suffix, change)
+            case, is_single = classified(desk, suffix, change)
             if case is None:
                 continue
             key = _key(desk, case, change)
@@ -148,7 +148,7 @@ def _pair(
     return Change(label, payload, (cause, target), rule.name)
 
 
-def _classified(desk: Desk, suffix: str, change: Change) -> tuple[Case | None, bool]:
+def classified(desk: Desk, suffix: str, change: Change) -> tuple[Case | None, bool]:
     """
     A case for a change, and whether it stands for one claim alone.
 
