@@ -36,7 +36,7 @@ from contracts.reporters import REPORTERS, text
 from contracts.sender import Target, Unreachable
 from mockserver.cli import Usage, load_all
 
-CONFORMS, BROKEN, COULD_NOT_RUN, STOPPED = 0, 1, 2, 3
+CONFORMS, BROKEN, STOPPED = 0, 1, 3  # 2, could not run, is what `Usage` exits with
 FORMATS = ("html", "junit", "markdown", "sarif")
 
 specs_option = click.option(

@@ -42,7 +42,6 @@ class Sender:
 
     def __init__(self, target: Target, *, at_once: int = 16) -> None:
         self.target = target
-        self.sent = 0
         self._at_once = at_once
         self._session: aiohttp.ClientSession | None = None
 
@@ -110,7 +109,6 @@ class Sender:
     ) -> Interaction:
         if self._session is None:
             raise RuntimeError("use the sender as an asynchronous context manager")
-        self.sent += 1
         started = time.monotonic()
         status: int | None = None
         got: dict[str, str] = {}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from specs.provider import Dialect
-from specs.schema import compiled
+from specs.schema import matches
 from specs.vocabulary import size_of
 
 
@@ -62,7 +62,7 @@ def _facts(
 
 
 def _holds(entry: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
-    return "when" not in entry or bool(compiled(entry["when"]).is_valid(facts))
+    return "when" not in entry or matches(entry["when"], facts)
 
 
 def _by_tokens(entry: Mapping[str, Any], usage: Mapping[str, Any]) -> float:

@@ -203,10 +203,6 @@ class Dialect:
                 renamed[canonical] = payload[given[0]]
         return renamed
 
-    def spoken(self, operation: str, intent: Mapping[str, Any]) -> dict[str, Any]:
-        """An intent in canonical names as this provider wants to hear it."""
-        return {self.names(operation, name)[0]: value for name, value in intent.items()}
-
     def gives(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """The delivery entry that decides for a request in canonical names."""
         for entry, when in self._deliveries:

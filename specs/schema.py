@@ -5,10 +5,11 @@ jsonschema-rs answers yes or no, jsonschema explains a no; both read the same sc
 and the same vocabulary.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 import jsonschema_rs
@@ -267,6 +268,16 @@ def malformed(schema: Schema) -> tuple[Path, str] | None:
     except jsonschema_rs.ValidationError as error:
         return tuple(error.instance_path), error.message[:300]
     return None
+
+
+def matches(schema: Schema, value: Any) -> bool:
+    """Whether a value keeps a small schema; the same schema is compiled once."""
+    return bool(_compiled_once(json.dumps(schema)).is_valid(value))
+
+
+@lru_cache(maxsize=1024)
+def _compiled_once(text: str) -> Any:
+    return compiled(json.loads(text))
 
 
 @cache
