@@ -5,7 +5,7 @@ What the document says of the request decides what is expected; the judge, the e
 catalogue and the guarantees say whether it came.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from contracts.report import Kind
 from specs import (
     EVENT_STREAM,
     Basis,
+    Body,
     Claim,
     Evidence,
     Operation,
@@ -194,14 +195,30 @@ def _envelope(subject: Subject, response: Response, claim: str) -> Observations:
             "the error as a JSON object",
         )
         return
-    for violation in body.judge.judge(interaction.object).violations:
+    begin = f"{subject.operation.id}/{response.status}"
+    yield from _violations(
+        body,
+        interaction.object,
+        Kind.WRONG_ERROR,
+        "error-envelope",
+        begin,
+        lambda claim: "an error as the document shows it",
+    )
+
+
+def _violations(
+    body: Body,
+    value: Any,
+    kind: Kind,
+    check: str,
+    begin: str,
+    expected: Callable[[str], str],
+) -> Observations:
+    """What the judge has against a part of an answer, claim by claim."""
+    for violation in body.judge.judge(value).violations:
+        claim = f"{begin}/{violation.claim}"
         yield Observation(
-            Kind.WRONG_ERROR,
-            "error-envelope",
-            f"{subject.operation.id}/{response.status}/{violation.claim}",
-            violation.evidence,
-            str(violation),
-            "an error as the document shows it",
+            kind, check, claim, violation.evidence, str(violation), expected(claim)
         )
 
 
@@ -293,15 +310,9 @@ def _schema(subject: Subject, response: Response) -> Observations:
             "a JSON object",
         )
         return
-    for violation in body.judge.judge(value).violations:
-        yield Observation(
-            Kind.WRONG_RESPONSE,
-            "schema",
-            f"{begin}/{violation.claim}",
-            violation.evidence,
-            str(violation),
-            subject.sentence(f"{begin}/{violation.claim}"),
-        )
+    yield from _violations(
+        body, value, Kind.WRONG_RESPONSE, "schema", begin, subject.sentence
+    )
     for name in _unlisted(value, body.schema):
         yield Observation(
             Kind.UNDOCUMENTED,
@@ -315,7 +326,7 @@ def _schema(subject: Subject, response: Response) -> Observations:
 
 
 def _event(
-    event: Event, known: Mapping[str, Any], begin: str, evidence: Evidence
+    event: Event, known: Mapping[str, Body], begin: str, evidence: Evidence
 ) -> Observations:
     if event.data == "[DONE]":
         yield Observation(
@@ -340,15 +351,14 @@ def _event(
             f"events of the types {', '.join(known)}",
         )
         return
-    for violation in body.judge.judge(event.data).violations:
-        yield Observation(
-            Kind.WRONG_RESPONSE,
-            "event-schema",
-            f"{begin}/events/{type_}/{violation.claim}",
-            violation.evidence,
-            str(violation),
-            f"an event {type_} as the document shows it",
-        )
+    yield from _violations(
+        body,
+        event.data,
+        Kind.WRONG_RESPONSE,
+        "event-schema",
+        f"{begin}/events/{type_}",
+        lambda claim: f"an event {type_} as the document shows it",
+    )
 
 
 def _unlisted(value: Any, schema: Any, above: str = "") -> Iterator[str]:
