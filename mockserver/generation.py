@@ -27,23 +27,25 @@ def plans(
     dialect: Dialect,
     *,
     seed: int,
+    realistic: bool = False,
 ) -> list[Plan]:
     """
     One plan per picture asked for.
 
-    `request` is the payload in canonical names with defaults. What a document leaves
-    unspecified is served as far as it can be drawn; raises `Rejected` beyond that.
+    `request` is the payload in canonical names with defaults; `realistic` pictures
+    weigh as much as real ones. What a document leaves unspecified is served as far as
+    it can be drawn; raises `Rejected` beyond that.
     """
     width, height = _size(request, dialect)
     format_ = _format(request)
     count = _whole(request, "n", default=1, least=1, most=_most(dialect))
-    digest = _digest(received, seed)
+    asked = request_hash(received)
     inputs = tuple(islice(_pictures("image", request, received), MAX_IMAGES))
     mask = next(_pictures("mask", request, received), None)
     model = str(request.get("model", ""))[:MAX_NAME]
     return [
         Plan(
-            text=str(request.get("prompt", ""))[:MAX_TEXT],
+            text=_shortened(str(request.get("prompt", ""))),
             width=width,
             height=height,
             format=format_,
@@ -52,10 +54,13 @@ def plans(
             compression=_whole(
                 request, "output_compression", default=100, least=0, most=100
             ),
-            seed=(digest + at) % 2**63,
+            seed=seed,
             caption=f"{model} {width}x{height} {at + 1}/{count}",
             inputs=inputs,
             mask=mask or None,
+            request=asked,
+            index=at,
+            realistic=realistic,
         )
         for at in range(count)
     ]
@@ -97,9 +102,18 @@ def _whole(
     return int(value)
 
 
-def _digest(received: Received, seed: int) -> int:
-    text = json.dumps([seed, received.payload], sort_keys=True)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) % 2**62
+def request_hash(received: Received) -> str:
+    """
+    16 hexadecimal digits for what was asked, by which its pictures are found again.
+
+    Names, values and the bytes of uploads count; order, spaces and headers do not.
+    """
+    text = json.dumps(received.payload, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 3]}..."
 
 
 def _pictures(

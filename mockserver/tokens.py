@@ -9,6 +9,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import math
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -40,8 +41,9 @@ class Signer:
         facts: dict[str, Any] = asdict(plan)
         facts["inputs"] = [_text(each) for each in plan.inputs]
         facts["mask"] = plan.mask and _text(plan.mask)
-        facts["until"] = int(self.clock() + lifetime)
-        packed = zlib.compress(json.dumps(facts, separators=(",", ":")).encode(), 9)
+        facts["until"] = math.ceil(self.clock() + lifetime)
+        text = json.dumps(facts, separators=(",", ":"), ensure_ascii=False)
+        packed = zlib.compress(text.encode(), 9)
         return _text(self._signature(packed) + packed)
 
     def plan(self, token: str) -> Plan:

@@ -2,7 +2,9 @@
 
 import io
 import random
+import string
 import threading
+import unicodedata
 from contextlib import suppress
 from dataclasses import replace
 
@@ -21,23 +23,29 @@ from asking import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 import mockserver
+from mockserver import pictures
+from mockserver.generation import GREY
 from mockserver.pictures import (
     FORMATS,
+    MAX_TEXT,
     BadPicture,
     Gallery,
     Plan,
+    Provenance,
     check,
     encoded,
     look_at,
+    spelt,
     thumbnail,
     whose,
 )
 from mockserver.tokens import Signer, portable
 
 PLAN = Plan(text="A paper boat", width=96, height=64, seed=7, caption="m 96x64 1/1")
+uploads = st.sampled_from([picture(40, 30), picture(16, 16, mode="RGBA", colour=0)])
 plans = st.builds(
     Plan,
     text=st.text(max_size=60),
@@ -46,14 +54,29 @@ plans = st.builds(
     format=st.sampled_from(sorted(FORMATS)),
     transparent=st.booleans(),
     compression=st.integers(0, 100),
-    seed=st.integers(0, 2**63 - 1),
+    seed=st.integers(-(2**63), 2**63),
+    caption=st.text(max_size=20),
+    inputs=st.lists(uploads | st.just(GREY), max_size=5).map(tuple),
+    mask=st.none() | uploads,
     stage=st.integers(0, 3),
+    request=st.text("0123456789abcdef", min_size=16, max_size=16),
+    index=st.integers(0, 63),
+    realistic=st.booleans(),
 )
 
 
 def noise(width, height, mode="RGB"):
     count = width * height * len(mode)
     return Image.frombytes(mode, (width, height), random.Random(1).randbytes(count))
+
+
+def drawn(plan):
+    return opened(encoded(plan)).convert("RGB")
+
+
+def difference(one, other):
+    """How far apart two pictures are, 0 to 255."""
+    return sum(ImageStat.Stat(ImageChops.difference(one, other)).mean) / 3
 
 
 @given(plans)
@@ -68,7 +91,26 @@ def test_every_plan_becomes_a_picture_of_exactly_its_size_and_format(plan):
 @given(plans)
 @settings(deadline=None, max_examples=40)
 def test_a_picture_tells_the_plan_it_was_drawn_from(plan):
-    assert whose(encoded(plan)) == plan.identity
+    assert whose(encoded(plan)) == Provenance(
+        request=plan.request,
+        seed=plan.seed,
+        index=plan.index,
+        identity=plan.identity,
+        format=plan.format,
+        width=plan.width,
+        height=plan.height,
+    )
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF"])
+def test_a_picture_of_others_is_nobodys(format):
+    assert whose(saved(noise(20, 20), format)) is None
+
+
+@given(st.binary(max_size=200))
+def test_what_is_no_picture_has_no_provenance(data):
+    with pytest.raises(BadPicture):
+        whose(data)
 
 
 @given(plans)
@@ -126,13 +168,245 @@ def test_less_compression_gives_a_larger_file(format):
     assert sizes == sorted(set(sizes))
 
 
-def test_previews_are_the_coarser_the_earlier():
-    colours = [
-        len(opened(encoded(PLAN.preview(stage))).convert("RGB").getcolors(10_000))
-        for stage in (3, 2, 1)
-    ]
+@pytest.mark.parametrize("inputs", [(), (picture(64, 64),)])
+@pytest.mark.parametrize("size", [(1024, 1024), (256, 128), (96, 64)])
+def test_previews_show_the_finished_picture_ever_more_clearly(inputs, size):
+    """Each is nearer to it than the one before, and the first nearer than to others."""
+    plan = replace(PLAN, inputs=inputs, width=size[0], height=size[1])
+    finished = drawn(plan)
 
-    assert colours == sorted(set(colours))
+    apart = [difference(drawn(plan.preview(stage)), finished) for stage in (3, 2, 1)]
+
+    assert apart == sorted(set(apart), reverse=True)
+    assert 0 < apart[-1] < 12
+    for seed in (1, 2, 3):
+        other = drawn(replace(plan, seed=seed))
+        assert apart[0] < difference(drawn(plan.preview(3)), other)
+
+
+LONG = (
+    "An extremely detailed wide-angle photograph of an old fishing village at the "
+    "coast in the early morning, with small wooden boats, nets that dry in the wind, "
+    "gulls in the air, warm golden light on red houses, fog over the water, grain, "
+    "and in the distance the snow-covered mountains mirrored in the completely still "
+    "fjord; no people, no lettering, no watermark, nothing that disturbs the quiet."
+)
+SIZES = [
+    *((16, 16), (64, 64), (256, 256), (1024, 1024), (4096, 4096)),
+    *((3840, 1280), (64, 1024), (1024, 64), (1024, 1536), (1, 1), (7, 300)),
+]
+
+
+def lettering(plan, monkeypatch):
+    """What is written on a picture: place, size and words of each line."""
+    from PIL import ImageDraw
+
+    found = []
+
+    def text(draw, xy, text, fill, font):
+        found.append((xy, font, text))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ImageDraw.ImageDraw, "text", text)
+        encoded(plan)
+    return found
+
+
+@pytest.mark.parametrize("text", ["Boat", "A red cube on a table", LONG, "x" * 400])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_words_stay_within_the_picture(size, text, monkeypatch):
+    width, height = size
+    caption = f"model {width}x{height} 1/1"
+    plan = replace(PLAN, text=text, width=width, height=height, caption=caption)
+
+    lines = lettering(plan, monkeypatch)
+
+    assert lines
+    for (x, y), font, line in lines:
+        if min(size) >= 16:
+            assert x >= 0
+            assert x + font.getlength(line) <= width + 1
+            assert y >= 0
+            assert y + font.size <= height + 1
+
+
+@pytest.mark.parametrize("size", [each for each in SIZES if each[0] * each[1] > 2**15])
+@pytest.mark.parametrize("text", ["Boat", LONG, "x" * MAX_TEXT])
+def test_a_picture_that_is_large_enough_shows_every_letter(size, text, monkeypatch):
+    plan = replace(PLAN, text=text, width=size[0], height=size[1], caption="")
+
+    found = lettering(plan, monkeypatch)
+
+    written = "".join(line for _, _, line in found)
+    assert written.replace(" ", "") == text.replace(" ", "")
+    assert min(font.size for _, font, _ in found) >= 7
+
+
+@pytest.mark.parametrize(("edge", "least"), [(256, 9), (1024, 28), (4096, 103)])
+def test_large_pictures_have_large_letters(edge, least, monkeypatch):
+    plan = replace(PLAN, text=LONG, width=edge, height=edge, caption="")
+
+    assert all(font.size >= least for _, font, _ in lettering(plan, monkeypatch))
+
+
+def test_an_end_for_which_there_is_no_room_becomes_dots(monkeypatch):
+    plan = replace(PLAN, text=LONG, width=64, height=64, caption="")
+
+    *_, (_, _, last) = lettering(plan, monkeypatch)
+
+    assert last.endswith("...")
+
+
+def test_letters_stand_out_from_what_is_below_them():
+    """By the contrast ratio of WCAG 2: 7 for the prompt, 4.5 for the small print."""
+
+    def luminance(ramp, level):
+        channels = [each / 255 for each in ramp[level * 3 : level * 3 + 3]]
+        linear = [
+            each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4
+            for each in channels
+        ]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    ramps = {
+        pictures._palette(Plan("", 1, 1, seed=seed, index=index))
+        for seed in range(600)
+        for index in range(2)
+    }
+    assert len(ramps) > 200
+    for ramp in ramps:
+        below = max(luminance(ramp, level) for level in pictures._DIMMED)
+        prompt = luminance(ramp, pictures.LETTERS)
+        small = luminance(ramp, pictures.SMALL_LETTERS)
+        assert (prompt + 0.05) / (below + 0.05) >= 7
+        assert (small + 0.05) / (below + 0.05) >= 4.5
+
+
+@given(st.text(max_size=60))
+@settings(max_examples=300)
+def test_any_text_can_be_written(text):
+    """Only in letters that the font has, and no letter or digit is lost."""
+    found = spelt(text)
+
+    assert set(found) <= set(string.printable)
+    kinds = {unicodedata.category(each)[0] for each in text}
+    assert bool(kinds & set("LN")) <= bool(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("A red cube", "A red cube"),
+        ("Ein größeres Café für 5 €", "Ein grosseres Cafe fur 5 EUR"),
+        ("«Елка» \N{EM DASH} щука", "<<Elka>> - shchuka"),
+        ("κόκκινος κύβος", "kokkinos kyvos"),
+        ("さくら", "sakura"),
+        ("빨간", "PpalGan"),
+        ("A \N{FROG FACE}\N{VARIATION SELECTOR-16}!", "A :frog:!"),
+        ("红色", "HongSe"),
+        ("\N{FULLWIDTH LATIN CAPITAL LETTER A}\N{SUPERSCRIPT TWO}", "A2"),
+        ("one\ntwo\x00\N{ZERO WIDTH SPACE}", "one two"),
+    ],
+)
+def test_other_scripts_are_spelt_in_latin(text, expected):
+    assert spelt(text) == expected
+
+
+WEIGHTS = {"png": (1_000, 3_000), "jpeg": (200, 600), "webp": (200, 1_500)}
+
+
+@pytest.mark.parametrize("inputs", [(), (picture(64, 64, colour="white"),)])
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_realistic_picture_weighs_what_real_ones_do(format, inputs):
+    """In kilobytes, at 1024x1024 and the compression of a request that names none."""
+    plan = Plan("p", 1024, 1024, format=format, inputs=inputs, realistic=True)
+
+    least, most = WEIGHTS[format]
+    assert least < len(encoded(plan)) / 1000 < most
+
+
+@pytest.mark.parametrize("transparent", [False, True])
+def test_the_weight_of_a_realistic_picture_grows_with_its_pixels(transparent):
+    small, large = (
+        len(encoded(Plan("p", e, e, realistic=True, transparent=transparent)))
+        for e in (256, 1024)
+    )
+
+    assert 12 < large / small < 20
+
+
+@pytest.mark.parametrize("format", ["jpeg", "webp"])
+def test_a_realistic_picture_can_be_compressed(format):
+    plan = Plan("p", 512, 512, format=format, realistic=True)
+    strong, middle, weak = (
+        len(encoded(replace(plan, compression=each))) for each in (10, 60, 100)
+    )
+
+    assert strong < middle / 2
+    assert middle < weak / 2
+
+
+@pytest.mark.parametrize("format", ["png", "webp"])
+def test_grain_leaves_transparency_alone(format):
+    plan = replace(PLAN, format=format, transparent=True)
+    plain, realistic = (
+        opened(encoded(replace(plan, realistic=each))) for each in (False, True)
+    )
+
+    assert plain.mode == realistic.mode == "RGBA"
+    assert plain.getchannel("A").tobytes() == realistic.getchannel("A").tobytes()
+
+
+def test_grain_hides_nothing():
+    apart = difference(drawn(PLAN), drawn(replace(PLAN, realistic=True)))
+
+    assert 0 < apart < 4
+
+
+def test_a_realistic_edit_keeps_what_its_mask_keeps_but_for_the_grain():
+    source = Image.new("RGB", (96, 64), (200, 100, 50))
+    mask = Image.new("RGBA", (96, 64), (0, 0, 0, 255))
+    mask.paste((0, 0, 0, 0), (0, 0, 48, 64))
+    plan = replace(PLAN, inputs=(saved(source),), mask=saved(mask), realistic=True)
+
+    result = drawn(plan)
+
+    kept, redrawn = (48, 0, 96, 64), (0, 0, 48, 64)
+    assert difference(result.crop(kept), source.crop(kept)) < 4
+    assert difference(result.crop(redrawn), source.crop(redrawn)) > 24
+
+
+def test_a_mask_is_for_the_first_of_several_pictures():
+    red, blue = picture(colour="red"), picture(colour="blue")
+    nothing = picture(mode="RGBA", colour=(0, 0, 0, 0))
+    plan = replace(PLAN, inputs=(red, blue), mask=nothing)
+
+    result = drawn(plan)
+
+    left, right = (result.crop((x, 0, x + 48, 64)) for x in (0, 48))
+    assert right.getcolors() == [(48 * 64, (0, 0, 255))]
+    assert (255, 0, 0) not in {colour for _, colour in left.getcolors()}
+
+
+@pytest.mark.parametrize("count", range(1, 17))
+def test_every_one_of_several_pictures_has_a_place(count):
+    """Side by side without a gap, no place twice."""
+    cells = pictures._cells(count, (960, 640))
+
+    areas = [(right - left) * (low - high) for left, high, right, low in cells]
+    assert len(set(cells)) == len(cells) == count
+    assert min(areas) > 0
+    assert sum(areas) == 960 * 640
+
+
+def test_a_transparent_edit_has_transparent_corners_only():
+    plan = replace(PLAN, inputs=(picture(),), transparent=True)
+
+    alpha = opened(encoded(plan)).getchannel("A")
+
+    assert alpha.getpixel((0, 0)) == 0
+    assert alpha.getpixel((48, 32)) == 255
+    assert ImageStat.Stat(alpha).mean[0] > 0.9 * 255
 
 
 @given(st.integers(0, 2**32), st.integers(8, 90), st.integers(8, 90))
@@ -146,7 +420,7 @@ def test_what_a_mask_keeps_is_kept_to_the_pixel(seed, width, height):
         "p", width, height, seed=seed, inputs=(saved(source),), mask=saved(mask)
     )
 
-    result = opened(encoded(plan)).convert("RGB")
+    result = drawn(plan)
 
     kept, redrawn = (width // 2, 0, width, height), (0, 0, width // 2, height)
     assert result.crop(kept).tobytes() == source.crop(kept).tobytes()
@@ -312,6 +586,15 @@ def test_the_same_request_gives_the_same_picture_and_another_seed_another(provid
 
     assert one == drawn(1)
     assert one != drawn(2)
+
+
+def test_a_realistic_server_gives_realistic_pictures(provider):
+    settings = mockserver.Settings(realistic=True)
+    with mockserver.running(provider, settings=settings) as running:
+        answer = ask(url_of(running, provider), body=generation(provider))
+        weight = len(delivered(answer.json["data"][0]))
+
+    assert 1_000_000 < weight < 3_000_000
 
 
 def test_an_edit_keeps_what_its_mask_keeps(mock, provider):

@@ -1,0 +1,127 @@
+"""Words on pictures: in which letters, how large, and in which lines."""
+
+import string
+import unicodedata
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+SIZES = [7, 8, 9, 10, 11, 12, 14, 16, 18, 21, 24, 28, 32, 37, 43, 50, 58, 67, 77, 89]
+SIZES += [103, 119, 138, 160, 185, 214]  # of letters, in pixels; each a seventh more
+ELLIPSIS = "..."
+
+
+def leading(size: int) -> int:
+    return size + size // 4
+
+
+def fitted(text: str, width: int, height: int, scale: int) -> tuple[int, list[str]]:
+    """
+    The largest letters in which a text fits, and its lines.
+
+    Rather smaller letters than more than half the height, or a word broken; rather
+    that than letters too small to read at a glance; and an end left out only when
+    there is no room even for the smallest. `scale` is the edge of a square as large
+    as the picture.
+    """
+    words = text.split()
+    largest, pleasant = max(9, scale // 20), max(9, scale // 36)
+    for share, least, most, breaks in (
+        (0.5, pleasant, largest, False),
+        (0.9, pleasant, largest, False),
+        (0.9, SIZES[0], pleasant, True),
+    ):
+        for size in reversed(SIZES):
+            if least <= size <= most:
+                lines = _wrapped(words, width, _widths(size), breaks=breaks)
+                if lines is not None and len(lines) * leading(size) <= height * share:
+                    return size, lines
+    size = SIZES[0]
+    lines = _wrapped(words, width, _widths(size), breaks=True) or []
+    room = max(1, (height + size // 4) // leading(size))
+    if len(lines) > room:
+        last = _cut(lines[room - 1] + ELLIPSIS, width, _widths(size))
+        lines = [*lines[: room - 1], last]
+    return size, lines
+
+
+def _wrapped(
+    words: list[str], width: int, widths: Mapping[str, float], *, breaks: bool
+) -> list[str] | None:
+    """Lines of no more than a width; None if a word is too long, unless it `breaks`."""
+    lines: list[str] = []
+    room = 0.0
+    for word in words:
+        needed = sum(map(widths.__getitem__, word))
+        if lines and widths[" "] + needed <= room:
+            lines[-1] += f" {word}"
+            room -= widths[" "] + needed
+        elif needed <= width:
+            lines.append(word)
+            room = width - needed
+        elif breaks:
+            lines.append("")
+            room = width
+            for letter in word:
+                if widths[letter] > room:
+                    lines.append("")
+                    room = width
+                lines[-1] += letter
+                room -= widths[letter]
+        else:
+            return None
+    return lines
+
+
+def _cut(line: str, width: int, widths: Mapping[str, float]) -> str:
+    """A line that ends in an ellipsis, shortened before it until it fits."""
+    kept = line.removesuffix(ELLIPSIS)
+    while kept and sum(map(widths.__getitem__, kept + ELLIPSIS)) > width:
+        kept = kept[:-1]
+    return kept + ELLIPSIS if len(kept) > 1 else line[:3]
+
+
+def caption(text: str, width: int, height: int, size: int) -> tuple[int, str] | None:
+    """Size and words of the line below; None where there is no room, or no word."""
+    for small in reversed(SIZES):
+        if small > max(SIZES[0], size * 2 // 3) or 2 * small > height:
+            continue
+        if text and sum(map(_widths(small).__getitem__, text)) <= width:
+            return small, text
+    return None
+
+
+@cache
+def font(size: int) -> Any:
+    from PIL import ImageFont
+
+    return ImageFont.load_default(size)
+
+
+@cache
+def _widths(size: int) -> Mapping[str, float]:
+    """How wide each letter is, in pixels."""
+    return {each: font(size).getlength(each) for each in _DRAWABLE}
+
+
+_DRAWABLE = frozenset(string.printable.strip() + " ")
+
+
+def spelt(text: str) -> str:
+    """
+    A text in the letters that Pillow's own font has, which are those of ASCII.
+
+    Other scripts are transliterated, a symbol is called by its name. Fonts of the
+    machine would show more, and other pictures on another machine.
+    """
+    if not text.isascii():
+        from anyascii import anyascii
+
+        text = "".join(anyascii(each) or _code_point(each) for each in text)
+    drawn = (each if each in _DRAWABLE else " " for each in text)
+    return " ".join("".join(drawn).split())
+
+
+def _code_point(letter: str) -> str:
+    """For what has no transliteration; nothing for marks and what is not seen."""
+    return f" U+{ord(letter):04X} " if unicodedata.category(letter)[0] in "LN" else ""
