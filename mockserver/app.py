@@ -1,47 +1,22 @@
 """Every operation of every provider, mounted where its document says."""
 
-import hashlib
-import secrets
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from aiohttp import web
 
 from mockserver import admin
+from mockserver.cassettes import REPLAYED
 from mockserver.delivery import IMAGES
 from mockserver.errors import Rejected, dumps, response_to
-from mockserver.handlers import answer
-from mockserver.journal import Journal
-from mockserver.pictures import FORMATS, Gallery
+from mockserver.handlers import answer, noted
+from mockserver.house import HOUSE, House
+from mockserver.pictures import FORMATS
 from mockserver.service import Service, Settings
-from mockserver.state import journal_at
-from mockserver.tokens import Expired, Forged, Signer
+from mockserver.tokens import Expired, Forged
 from specs import Provider
 
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """All services of one server, and how an address leads to one of them."""
-
-    services: dict[str, Service]
-    journal: Journal
-
-    def resolve(self, host: str, path: str) -> tuple[Service, str] | None:
-        """The service meant by a host and a path, and the path without the prefix."""
-        first, _, rest = path.removeprefix("/").partition("/")
-        if first in self.services:
-            return self.services[first], f"/{rest}"
-        subdomain = host.partition(":")[0].removesuffix(".localhost")
-        if subdomain in self.services:
-            return self.services[subdomain], path
-        if len(self.services) == 1:
-            return next(iter(self.services.values())), path
-        return None
-
-
-HOUSE: web.AppKey[House] = web.AppKey("house", House)
+__all__ = ["HOUSE", "House", "create_app"]
 
 
 def create_app(
@@ -53,48 +28,31 @@ def create_app(
     `settings.secret` signs picture addresses; without one it is drawn from the seed,
     or at random when there is no seed.
     """
-    settings = settings or Settings()
-    frozen = settings.frozen
-    clock = time.time if frozen is None else lambda: frozen
-    secret = settings.secret or (
-        hashlib.sha256(f"imageparity {settings.seed}".encode()).digest()
-        if settings.seed
-        else secrets.token_bytes(32)
-    )
-    journal, gallery = journal_at(settings.state), Gallery()
-    executor = ThreadPoolExecutor(2, thread_name_prefix="pictures")
-    services = {
-        provider.id: Service(
-            provider=provider,
-            settings=settings,
-            clock=clock,
-            journal=journal,
-            gallery=gallery,
-            signer=Signer(secret, clock),
-            executor=executor,
-        )
-        for provider in providers
-    }
     app = web.Application()
-    app[HOUSE] = House(services, journal)
-    admin.add_routes(app, services, journal)
+    house = app[HOUSE] = House(providers, settings or Settings())
+    admin.add_routes(app, house)
     app.router.add_get(f"{IMAGES}/{{name}}", _picture)
+    if house.cassettes is not None:
+        app.router.add_get(f"{REPLAYED}/{{name}}", house.cassettes.show)
     app.router.add_route("*", "/{path:.*}", _dispatch)
 
-    async def close(_: web.Application) -> None:
-        executor.shutdown(wait=False, cancel_futures=True)
-        await journal.close()
+    async def hush(_: web.Application) -> None:
+        await house.memory.journal.close()  # ends the streams of those who watch it
 
+    async def close(_: web.Application) -> None:
+        await house.close()
+
+    app.on_shutdown.append(hush)
     app.on_cleanup.append(close)
     return app
 
 
 async def _dispatch(request: web.Request) -> web.StreamResponse:
-    found = request.app[HOUSE].resolve(request.host, request.path)
+    house = request.app[HOUSE]
+    found = house.resolve(request.host, request.path)
     if found is None:
         known = ", ".join(
-            f"/{name}{each.provider.base_path}"
-            for name, each in request.app[HOUSE].services.items()
+            f"/{name}{each.provider.base_path}" for name, each in house.services.items()
         )
         message = f"No provider at '{request.path[:200]}'; base paths are: {known}"
         body = {"error": {"message": message, "type": "not_found"}}
@@ -106,27 +64,27 @@ async def _dispatch(request: web.Request) -> web.StreamResponse:
     for operation in here:
         if operation.method == request.method:
             return await answer(request, operation, service)
+    started = time.monotonic()
     if request.method == "GET" and rest == "/models" and path != rest:
-        return _models(service)
-    return _nowhere(request, service, [each.method for each in here])
+        response, rejected = _models(service), None
+    else:
+        rejected = _nowhere(request, [each.method for each in here])
+        response = response_to(rejected, next(iter(operations)))
+    noted(request, service, response, rejected, time.monotonic() - started)
+    return response
 
 
-def _nowhere(
-    request: web.Request, service: Service, allowed: list[str]
-) -> web.Response:
+def _nowhere(request: web.Request, allowed: list[str]) -> Rejected:
     """404 or 405 in the provider's envelope."""
-    operation = next(iter(service.provider.operations.values()))
     what = f"{request.method} {request.path[:200]}"
     if allowed:
-        rejected = Rejected(
+        return Rejected(
             "method_not_allowed",
             f"{what}: allowed is {', '.join(allowed)}",
             status=405,
             headers={"Allow": ", ".join(allowed)},
         )
-    else:
-        rejected = Rejected("not_found", f"{what}: no such address", status=404)
-    return response_to(rejected, operation)
+    return Rejected("not_found", f"{what}: no such address", status=404)
 
 
 def _models(service: Service) -> web.Response:
@@ -145,10 +103,16 @@ def _models(service: Service) -> web.Response:
 
 
 async def _picture(request: web.Request) -> web.Response:
-    """A picture by its address, for as long as the address lives."""
+    """
+    A picture by its address, for as long as the address lives.
+
+    That an expired one gives 403 and an unknown one 404, both as plain text, is
+    assumed: no page says what becomes of an address.
+    """
     token = request.match_info["name"].rpartition(".")[0]
-    service = next(iter(request.app[HOUSE].services.values()))
+    service = request.app[HOUSE].any()
     headers = {"Access-Control-Allow-Origin": "*"}
+    await service.memory.refresh()
     try:
         plan = service.signer.plan(token)
     except Expired:

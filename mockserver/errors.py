@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from specs import ErrorExample, Operation, Violation
 
@@ -48,11 +49,10 @@ def response_to(rejected: Rejected, operation: Operation) -> web.Response:
             "value": _quoted(rejected.message),
         },
     )
+    headers = CIMultiDict(example.headers)
+    headers.update(rejected.headers)
     return web.json_response(
-        body,
-        status=rejected.status or example.status,
-        headers={**example.headers, **rejected.headers},
-        dumps=dumps,
+        body, status=rejected.status or example.status, headers=headers, dumps=dumps
     )
 
 

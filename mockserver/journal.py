@@ -1,16 +1,53 @@
 """The mock's memory of what came, what was decided and why, and what was answered."""
 
+import asyncio
 import json
 from collections import deque
-from collections.abc import Mapping
-from typing import Any, TypeVar
-
-T = TypeVar("T")
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 MAX_ENTRIES = 1000
 MAX_BYTES = 16 * 1024 * 1024
 MAX_ENTRY = 64 * 1024
 MAX_TEXT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """
+    Which entries are meant; what is None does not matter.
+
+    `error` and `fault` are names, `request` the hash of a canonical request, as
+    pictures carry it; `since` the number of an entry: later ones are meant.
+    """
+
+    provider: str | None = None
+    namespace: str | None = None
+    operation: str | None = None
+    status: int | None = None
+    error: str | None = None
+    fault: str | None = None
+    request: str | None = None
+    since: int = 0
+
+    def matches(self, entry: Mapping[str, Any]) -> bool:
+        found = {
+            **entry,
+            "error": entry.get("decision", {}).get("error"),
+            "fault": entry.get("decision", {}).get("fault"),
+        }
+        wanted = (
+            (each.name, getattr(self, each.name))
+            for each in fields(self)
+            if each.name != "since"
+        )
+        return found["id"] > self.since and all(
+            value is None or found.get(name) == value for name, value in wanted
+        )
+
+
+EVERYTHING = Query()
 
 
 class Journal:
@@ -25,35 +62,83 @@ class Journal:
     ) -> None:
         self._max_entries = max_entries
         self._max_bytes = max_bytes
-        self._entries: deque[tuple[str, str]] = deque()
+        self._entries: deque[tuple[int, str]] = deque()
         self._bytes = 0
         self._recorded = 0
+        self._news = asyncio.Event()
+        self._closed = False
 
-    def record(self, provider: str, entry: Mapping[str, Any]) -> None:
+    def record(self, entry: Mapping[str, Any]) -> None:
         self._recorded += 1
-        text = written({"id": self._recorded, "provider": provider, **entry})
-        self._entries.append((provider, text))
+        text = written({"id": self._recorded, **entry})
+        self._entries.append((self._recorded, text))
         self._bytes += len(text)
         while len(self._entries) > self._max_entries or (
             self._bytes > self._max_bytes and len(self._entries) > 1
         ):
             self._bytes -= len(self._entries.popleft()[1])
+        self._tell()
 
     async def entries(
-        self, *, provider: str | None = None, limit: int | None = None
+        self, query: Query = EVERYTHING, *, limit: int | None = None
     ) -> list[dict[str, Any]]:
-        """The latest entries, oldest first."""
-        found = [
-            text for by, text in self._entries if provider is None or by == provider
-        ]
-        return [json.loads(text) for text in latest(found, limit)]
+        """The latest of the entries that are meant, oldest first."""
+        texts = [text for id, text in self._entries if id > query.since]
+        return latest(texts, query, limit)
 
-    async def clear(self) -> None:
-        self._entries.clear()
-        self._bytes = 0
+    async def clear(self, namespace: str | None = None) -> None:
+        """Forget every entry, or those of a namespace."""
+        kept = [
+            (id, text)
+            for id, text in self._entries
+            if namespace is not None and namespace_in(text) != namespace
+        ]
+        self._entries = deque(kept)
+        self._bytes = sum(len(text) for _, text in kept)
+
+    async def wait(
+        self, query: Query, *, count: int, seconds: float
+    ) -> list[dict[str, Any]]:
+        """The entries that are meant, as soon as there are so many or time is up."""
+        found = await self.entries(query)
+        try:
+            async with asyncio.timeout(seconds):
+                while len(found) < count and not self._closed:
+                    await self._next()
+                    found = await self.entries(query)
+        except TimeoutError:
+            found = await self.entries(query)
+        return found
+
+    async def watch(self, query: Query = EVERYTHING) -> AsyncIterator[dict[str, Any]]:
+        """Entries as they are recorded, until the journal is closed."""
+        while not self._closed:
+            found = await self.entries(query)
+            for each in found:
+                query = replace(query, since=each["id"])
+                yield each
+            if not found:  # else more may have come while these were passed on
+                await self._next()
 
     async def close(self) -> None:
-        """Nothing to do: what is remembered ends with the process."""
+        """End whoever waits; what is remembered ends with the process."""
+        self._closed = True
+        self._news.set()
+
+    async def _next(self) -> None:
+        """Until something may have been recorded."""
+        await self._news.wait()
+
+    def _tell(self) -> None:
+        """Wake those who wait; those who come later wait for what comes later."""
+        self._news.set()
+        self._news = asyncio.Event()
+
+
+def namespace_in(text: str) -> str:
+    """The namespace of an entry that was written."""
+    found: str = json.loads(text).get("namespace", "")
+    return found
 
 
 def written(entry: Mapping[str, Any]) -> str:
@@ -67,8 +152,16 @@ def written(entry: Mapping[str, Any]) -> str:
     return json.dumps({**entry, **kept})
 
 
-def latest(found: list[T], limit: int | None) -> list[T]:
-    return found if limit is None else found[max(0, len(found) - limit) :]
+def latest(texts: list[str], query: Query, limit: int | None) -> list[dict[str, Any]]:
+    """The latest of the entries in these texts; only as many are read as needed."""
+    found: list[dict[str, Any]] = []
+    for text in reversed(texts):
+        if limit is not None and len(found) >= limit:
+            break
+        entry = json.loads(text)
+        if query.matches(entry):
+            found.append(entry)
+    return found[::-1]
 
 
 def summarised(value: Any, depth: int = 0) -> Any:

@@ -1,23 +1,140 @@
-"""Where the journal lives: in this process, or in Redis for all replicas."""
+"""What a mock remembers between requests, in this process or in Redis."""
 
-import asyncio
-import json
-import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mockserver.journal import MAX_ENTRIES, Journal, latest, written
+from mockserver.clock import Clock
+from mockserver.journal import Journal
+from mockserver.quotas import Level, drawn
+from mockserver.totals import Totals
 
 MEMORY = "memory"
-BATCH_SECONDS = 0.02
-KEY = "imageparity:journal"
+MAX_SCRIPT = 10_000
+MAX_COUNTERS = 100_000
 
-log = logging.getLogger("mockserver")
+Item = Mapping[str, Any]
 
 
 class StateError(ValueError):
     """A state that cannot be had; the message says what to do."""
+
+
+class ScriptFull(ValueError):
+    """A script that would hold more than `MAX_SCRIPT` items."""
+
+    def __init__(self) -> None:
+        super().__init__(f"a script holds at most {MAX_SCRIPT} items")
+
+
+class Memory:
+    """
+    Journal, script, quotas, counters, sums and clock of one process.
+
+    A namespace is a name of its own slate, so that tests can share a server; the
+    empty one is that of requests which name none.
+    """
+
+    def __init__(self, clock: Clock, journal: Journal | None = None) -> None:
+        self.clock = clock
+        self.journal = journal or Journal()
+        self._totals = Totals()
+        self._scripts: dict[tuple[str, str], deque[Item]] = {}
+        self._buckets: dict[str, float] = {}
+        self._counters: dict[str, int] = {}
+        self._present: dict[str, int] = {}
+
+    async def refresh(self) -> None:
+        """Learn what other replicas have changed: the clock."""
+
+    async def set_clock(self) -> None:
+        """Let other replicas know that the clock was changed."""
+
+    def record(self, entry: Mapping[str, Any]) -> None:
+        self._totals.add(entry)
+        self.journal.record(entry)
+
+    async def totals(self) -> Totals:
+        return self._totals
+
+    async def push(self, provider: str, namespace: str, items: Sequence[Item]) -> int:
+        """Append to a script; how many items wait there now. Raises `ScriptFull`."""
+        script = self._scripts.setdefault((provider, namespace), deque())
+        if len(script) + len(items) > MAX_SCRIPT:
+            raise ScriptFull
+        script.extend(items)
+        return len(script)
+
+    async def pop(self, provider: str, namespace: str, operation: str) -> Item | None:
+        """
+        The next item of a script, if it is meant for this operation.
+
+        Items are consumed in order: one that waits for another operation holds up
+        those behind it.
+        """
+        script = self._scripts.get((provider, namespace))
+        if not script or not meant(script[0], operation):
+            return None
+        return script.popleft()
+
+    async def scripts(self, provider: str, namespace: str) -> list[Item]:
+        return list(self._scripts.get((provider, namespace), ()))
+
+    async def count(self, what: str) -> int:
+        """How often this was counted, now included."""
+        if len(self._counters) >= MAX_COUNTERS and what not in self._counters:
+            self._counters.pop(next(iter(self._counters)))
+        self._counters[what] = self._counters.get(what, 0) + 1
+        return self._counters[what]
+
+    async def take(self, bucket: str, amount: int, limit: int) -> Level:
+        """Take from a bucket that holds `limit` and fills within a minute."""
+        now = self.clock.steady()
+        if len(self._buckets) >= MAX_COUNTERS:
+            full = [name for name, at in self._buckets.items() if at <= now]
+            for name in full or [next(iter(self._buckets))]:
+                del self._buckets[name]
+        self._buckets[bucket], level = drawn(
+            self._buckets.get(bucket, 0.0), now, amount, limit
+        )
+        return level
+
+    async def enter(self, key: str) -> int:
+        """How many requests of this key are being answered, this one included."""
+        self._present[key] = self._present.get(key, 0) + 1
+        return self._present[key]
+
+    async def leave(self, key: str) -> None:
+        left = self._present.pop(key, 1) - 1
+        if left:
+            self._present[key] = left
+
+    async def reset(self, namespace: str | None = None) -> None:
+        """
+        A clean slate: of a namespace, or the whole of it with clock and sums.
+
+        Who is inside stays inside: requests under way are still counted.
+        """
+        await self.journal.clear(namespace)
+        if namespace is None:
+            self._scripts.clear()
+            self._buckets.clear()
+            self._counters.clear()
+            self._totals = Totals()
+            self.clock.reset()
+            return
+        for key in [each for each in self._scripts if each[1] == namespace]:
+            del self._scripts[key]
+        for table in (self._buckets, self._counters):
+            for name in [each for each in table if each.startswith(f"{namespace}|")]:
+                del table[name]
+
+    async def close(self) -> None:
+        await self.journal.close()
+
+
+def meant(item: Item, operation: str) -> bool:
+    return item.get("operation") in {None, operation}
 
 
 def check_state(state: str) -> None:
@@ -39,83 +156,10 @@ def check_state(state: str) -> None:
         raise StateError(f"no Redis answers at {state}: {error}") from None
 
 
-@contextmanager
-def _answering() -> Iterator[None]:
-    """Raises `StateError` when Redis has gone away since `check_state`."""
-    import redis
+def memory_at(state: str, clock: Clock) -> Memory:
+    """The memory of a state that `check_state` has found good."""
+    if state == MEMORY:
+        return Memory(clock)
+    from mockserver.replicas import RedisMemory
 
-    try:
-        yield
-    except (redis.RedisError, OSError) as error:
-        raise StateError(f"Redis does not answer: {error}") from None
-
-
-def journal_at(state: str) -> Journal:
-    """The journal of a state that `check_state` has found good."""
-    return Journal() if state == MEMORY else RedisJournal(state)
-
-
-class RedisJournal(Journal):
-    """
-    A journal that all replicas share.
-
-    Entries are written in batches, a few milliseconds late; reading writes what is
-    still waiting first, so that a caller always finds its own requests.
-    """
-
-    def __init__(self, url: str) -> None:
-        super().__init__()
-        import redis.asyncio
-
-        self._redis = redis.asyncio.from_url(url)
-        self._waiting: list[tuple[str, dict[str, Any]]] = []
-        self._task: asyncio.Task[None] | None = None
-
-    def record(self, provider: str, entry: Mapping[str, Any]) -> None:
-        self._waiting.append((provider, dict(entry)))
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._soon())
-
-    async def entries(
-        self, *, provider: str | None = None, limit: int | None = None
-    ) -> list[dict[str, Any]]:
-        with _answering():
-            await self._write()
-            texts = await self._redis.lrange(KEY, 0, -1)
-        found = [json.loads(text) for text in texts]
-        if provider is not None:
-            found = [each for each in found if each["provider"] == provider]
-        return latest(found, limit)
-
-    async def clear(self) -> None:
-        self._waiting.clear()
-        with _answering():
-            await self._redis.delete(KEY)
-
-    async def close(self) -> None:
-        if self._task is not None:
-            await self._task
-        await self._redis.aclose()
-
-    async def _soon(self) -> None:
-        await asyncio.sleep(BATCH_SECONDS)
-        try:
-            with _answering():
-                await self._write()
-        except StateError as error:
-            log.warning("entries of the journal are lost: %s", error)
-
-    async def _write(self) -> None:
-        batch, self._waiting = self._waiting, []
-        if not batch:
-            return
-        last = await self._redis.incrby(f"{KEY}:count", len(batch))
-        first = last - len(batch) + 1
-        texts = [
-            written({"id": number, "provider": provider, **entry})
-            for number, (provider, entry) in enumerate(batch, first)
-        ]
-        async with self._redis.pipeline() as pipe:
-            pipe.rpush(KEY, *texts)
-            pipe.ltrim(KEY, -MAX_ENTRIES, -1)
-            await pipe.execute()
+    return RedisMemory(state, clock)

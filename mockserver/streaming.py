@@ -5,9 +5,8 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from aiohttp import web
-
 from mockserver.errors import filled
+from mockserver.faults import Outgoing
 from mockserver.pictures import Plan
 from mockserver.responses import echoes
 from mockserver.service import Service
@@ -41,31 +40,31 @@ async def events(
         yield filled(body.examples[COMPLETED], {**details, "b64_json": _text(picture)})
 
 
-async def stream(
-    request: web.Request,
-    happening: AsyncIterator[dict[str, Any]],
-    headers: Mapping[str, str],
-) -> web.StreamResponse:
+async def streamed(
+    happening: AsyncIterator[dict[str, Any]], headers: Mapping[str, str]
+) -> Outgoing:
     """
-    Send events as they happen.
+    An answer that sends events as they happen.
 
-    Drawing stops when the client leaves: the write after that raises, and so ends
-    the generator.
+    The first is awaited here: a refusal must still find the headers unsent. Drawing
+    stops when the client leaves: the write after that raises, and ends the generator.
     """
-    first = await anext(happening)  # a refusal must still find the headers unsent
-    response = web.StreamResponse(
-        headers={
+    first = await anext(happening)
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield _event(first)
+        async for each in happening:
+            yield _event(each)
+
+    return Outgoing(
+        200,
+        {
             "Content-Type": f"{EVENT_STREAM}; charset=utf-8",
             "Cache-Control": "no-cache",
             **headers,
-        }
+        },
+        parts(),
     )
-    await response.prepare(request)
-    await response.write(_event(first))
-    async for each in happening:
-        await response.write(_event(each))
-    await response.write_eof()
-    return response
 
 
 def _event(event: Mapping[str, Any]) -> bytes:

@@ -181,6 +181,7 @@ class Dialect:
     delivery: tuple[Mapping[str, Any], ...]
     fields: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     key: Mapping[str, Any] = field(default_factory=dict)
+    clients: Mapping[str, Any] = field(default_factory=dict)
     url_lifetime: Mapping[str, Any] = field(default_factory=dict)
     prices: Mapping[str, Any] = field(default_factory=dict)
     usage: Mapping[str, Any] = field(default_factory=dict)
@@ -356,7 +357,10 @@ def _dialect(raw: Mapping[str, Any]) -> Dialect:
         }
         for operation, fields in raw.get("fields", {}).items()
     }
-    optional = ("key", "url_lifetime", "prices", "usage", "mock", "homepage", "note")
+    optional = (
+        *("key", "clients", "url_lifetime", "prices", "usage", "mock"),
+        *("homepage", "note"),
+    )
     return Dialect(
         title=raw["title"],
         base_url=raw["live"]["base_url"],

@@ -28,9 +28,14 @@ def read_yaml(folder: Traversable, name: str) -> Any:
         ) from None
     try:
         return yaml.load(text, Loader=_StrictLoader)  # noqa: S506  a SafeLoader
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none
         problem = f"is not YAML: {' '.join(str(error).split())}"
         raise SpecError(str(file), "", problem, "Mend the line it names") from None
+
+
+def yaml_text(value: Any) -> str:
+    """A value as YAML: block style, in the order given, long texts not folded."""
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=10_000)
 
 
 class _StrictLoader(_Loader):  # type: ignore[misc, valid-type]

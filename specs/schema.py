@@ -57,7 +57,11 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One way in which a payload breaks a schema."""
+    """
+    One way in which a payload breaks a schema.
+
+    `expected` is what the broken keyword says: the maximum, the values of an enum.
+    """
 
     path: Path
     keyword: str
@@ -65,6 +69,7 @@ class Violation:
     claim: str
     evidence: Evidence
     value: Any = field(default=None, compare=False)
+    expected: Any = field(default=None, compare=False)
 
     @property
     def param(self) -> str | None:
@@ -360,6 +365,7 @@ def _violation(error: Any, schema: Schema, evidence: Evidence) -> Violation:
         claim=claim_path(schema, schema_path),
         evidence=evidence,
         value=error.instance,
+        expected=error.validator_value,
     )
 
 

@@ -4,8 +4,10 @@ import base64
 import http.client
 import io
 import json
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +15,7 @@ from urllib.parse import urlsplit
 from PIL import Image
 
 import specs
+from mockserver.faults import FAULTS
 
 JSON, FORM = "application/json", "multipart/form-data"
 KEY = "sk-test-4f7a"
@@ -34,16 +37,16 @@ def ask(
     url: str,
     *,
     method: str = "POST",
-    body: bytes | str | dict[str, Any] | Any = None,
+    body: bytes | str | dict[str, Any] | list[Any] | Any = None,
     key: str | None = KEY,
     **headers: str,
 ) -> Answer:
-    """One request on a connection of its own; a dictionary goes as JSON."""
+    """One request on a connection of its own; dictionaries and lists go as JSON."""
     parts = urlsplit(url)
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     if key is not None:
         sent["Authorization"] = f"Bearer {key}"
-    if isinstance(body, dict):
+    if isinstance(body, (dict, list)):
         sent.setdefault("Content-Type", JSON)
         body = json.dumps(body)
     if isinstance(body, str):
@@ -56,6 +59,152 @@ def ask(
         return Answer(response.status, response.headers, response.read())
     finally:
         connection.close()
+
+
+@dataclass(frozen=True)
+class Wire:
+    """What came over a socket until its end, and whether that was a `reset`."""
+
+    head: str
+    body: bytes
+    end: str
+
+    @property
+    def status(self) -> int:
+        return int(self.head.split(" ", 2)[1])
+
+    def header(self, name: str) -> str | None:
+        for line in self.head.split("\r\n")[1:]:
+            found, _, value = line.partition(":")
+            if found.lower() == name.lower():
+                return value.strip()
+        return None
+
+    @property
+    def payload(self) -> bytes:
+        """The body without its framing, as far as it came."""
+        return self._unframed[0]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether as much came as was announced."""
+        return self._unframed[1]
+
+    @property
+    def _unframed(self) -> tuple[bytes, bool]:
+        if self.header("Transfer-Encoding") != "chunked":
+            announced = self.header("Content-Length")
+            return self.body, announced is None or len(self.body) == int(announced)
+        payload, rest = b"", self.body
+        while rest:
+            size, _, rest = rest.partition(b"\r\n")
+            length = int(size, 16)
+            if not length:
+                return payload, rest == b"\r\n"
+            payload, rest = payload + rest[:length], rest[length + 2 :]
+        return payload, False
+
+
+def begun(url: str, *, body: Any, key: str = KEY, **headers: str) -> socket.socket:
+    """A request that was sent and not yet answered; the last on its connection."""
+    parts = urlsplit(url)
+    if isinstance(body, dict):
+        headers.setdefault("Content_Type", JSON)
+        body = json.dumps(body).encode()
+    lines = [
+        f"POST {parts.path} HTTP/1.1",
+        f"Host: {parts.netloc}",
+        f"Authorization: Bearer {key}",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+        *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items()),
+    ]
+    connection = socket.create_connection((parts.hostname, parts.port), 30)
+    connection.sendall("\r\n".join([*lines, "\r\n"]).encode() + body)
+    return connection
+
+
+def wire(url: str, **asked: Any) -> Wire:
+    """One request by socket, as `begun` takes it, read to the end made of it."""
+    received, end = b"", "closed"
+    with begun(url, **asked) as connection:
+        try:
+            while data := connection.recv(65536):
+                received += data
+        except ConnectionResetError:
+            end = "reset"
+    head, _, rest = received.partition(b"\r\n\r\n")
+    return Wire(head.decode(), rest, end)
+
+
+def control(
+    running: Any, path: str, method: str = "GET", body: Any = None, **headers: str
+) -> Answer:
+    """What the control API says."""
+    url = f"{running.url}/__mock__{path}"
+    return ask(url, method=method, body=body, key=None, **headers)
+
+
+@contextmanager
+def watching(running: Any, query: str = "") -> Iterator[Iterator[str]]:
+    """The `data` of the control API's events, as they come; empty when they end."""
+    parts = urlsplit(running.url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=30)
+    connection.request("GET", f"/__mock__/events{query}")
+    response = connection.getresponse()
+    assert response.status == 200, response.read()
+
+    def lines() -> Iterator[str]:
+        for line in response:
+            assert line != b": still here\n", "nothing came for a long while"
+            if line.startswith(b"data: "):
+                yield line[6:].decode()
+
+    try:
+        yield lines()
+    finally:
+        response.close()
+        connection.close()
+
+
+def provoked(running: Any, provider: specs.Provider, way: str, wish: str) -> Any:
+    """
+    What `ask` has to send beside a prompt so that an error or a fault comes by a way.
+
+    `wish` is written as in a header: `rate_limited;times=1`. A script is posted here.
+    """
+    if way == "key":
+        return {"key": f"sk-mock-{wish}"}
+    name, *parameters = wish.split(";")
+    kind = "fault" if name in FAULTS else "error"
+    if way == "header":
+        return {f"X_Mock_{kind.title()}": wish}
+    if way == "prompt":
+        return {"prompt": f"A paper boat [[mock:{wish}]] at sea"}
+    members = dict(each.split("=") for each in parameters if "id=" not in each)
+    item = {name.replace("-", "_"): float(value) for name, value in members.items()}
+    if "times" in item:
+        item["times"] = int(item["times"])
+    body = [{kind: name, **item}]
+    assert control(running, f"/script/{provider.id}", "POST", body).status == 200
+    return {}
+
+
+WAYS = ("header", "prompt", "key", "script")
+
+
+def request_for(
+    provider: specs.Provider, operation_id: str = "createImage", **more: Any
+) -> dict[str, Any]:
+    """What `ask` sends for a request that breaks nothing; `stream` only if asked."""
+    if operation_id == "createImage":
+        return {"body": generation(provider, **more)}
+    media_type = next(iter(provider.operations[operation_id].bodies))
+    fields = {
+        name: str(value).lower() if isinstance(value, bool) else value
+        for name, value in more.items()
+    }
+    return edit(provider, media_type, picture(), **fields)
 
 
 def form(*parts: tuple[str, Any]) -> dict[str, Any]:
@@ -107,6 +256,7 @@ def saved(image: Image.Image, format: str = "PNG") -> bytes:
 
 def opened(data: bytes) -> Image.Image:
     """A picture, decoded to its last byte."""
+    Image.open(io.BytesIO(data)).verify()  # checksums, and that the file has its end
     image = Image.open(io.BytesIO(data))
     image.load()
     return image

@@ -1,7 +1,17 @@
 """Every documented error can be had, and each refusal is the right one."""
 
 import pytest
-from asking import JSON, ask, edit, form, generation, picture, url_of
+from asking import (
+    JSON,
+    WAYS,
+    ask,
+    form,
+    generation,
+    picture,
+    provoked,
+    request_for,
+    url_of,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,14 +27,6 @@ CATALOGUE = [
 ]
 
 
-def request_for(provider, operation_id, **more):
-    """What `ask` sends for a request that breaks nothing."""
-    if operation_id == "createImage":
-        return {"body": generation(provider, **more)}
-    media_type = next(iter(provider.operations[operation_id].bodies))
-    return edit(provider, media_type, picture(), **more)
-
-
 def expected(example, message):
     return filled(example.body, {"message": message, "param": None, "value": message})
 
@@ -37,35 +39,22 @@ def strict():
 
 
 @pytest.mark.parametrize(("name", "operation_id", "error"), CATALOGUE)
-def test_an_error_comes_by_header_by_key_and_by_prompt(mock, name, operation_id, error):
+def test_an_error_comes_in_each_way(mock, name, operation_id, error):
     """Each time with its documented body, status and headers."""
     provider = specs.load(name)
     example = provider.operations[operation_id].errors[error]
     url = url_of(mock, provider, operation_id)
-    plain = request_for(provider, operation_id)
-    marked = request_for(
-        provider, operation_id, prompt=f"A boat [[mock:{error}]] at sea"
-    )
+    for way in WAYS:
+        asked = provoked(mock, provider, way, error)
+        prompt = asked.pop("prompt", "A paper boat")
+        sent = request_for(provider, operation_id, prompt=prompt)
 
-    answers = {
-        "header": ask(url, **plain, X_Mock_Error=error),
-        "key": ask(url, **plain, key=f"th-mock-{error}"),
-        "prompt": ask(url, **marked),
-    }
+        answer = ask(url, **sent, **asked)
 
-    for by, answer in answers.items():
         assert answer.status == example.status
-        assert answer.json == expected(example, f"Asked for by {by}.")
+        assert answer.json == expected(example, f"Asked for by {way}.")
         for header, value in example.headers.items():
             assert answer.headers[header] == value
-
-
-def test_a_header_may_carry_parameters_after_its_error(mock, provider):
-    url, body = url_of(mock, provider), generation(provider)
-
-    answer = ask(url, body=body, X_Mock_Error="rate_limited;times=2;id=a")
-
-    assert answer.status == 429
 
 
 def test_an_error_asked_for_comes_before_anything_wrong_with_the_body(mock, provider):
@@ -74,24 +63,6 @@ def test_an_error_asked_for_comes_before_anything_wrong_with_the_body(mock, prov
     )
 
     assert answer.status == 429
-
-
-@pytest.mark.parametrize("by", ["header", "key", "prompt"])
-def test_an_unknown_error_is_refused_with_the_known_ones(mock, provider, by):
-    operation = provider.operations["createImage"]
-    body, key, headers = generation(provider), "sk-x", {}
-    if by == "header":
-        headers = {"X_Mock_Error": "no_such_error"}
-    elif by == "key":
-        key = "sk-mock-no_such_error"
-    else:
-        body["prompt"] = "[[mock:no_such_error]]"
-
-    answer = ask(url_of(mock, provider), body=body, key=key, **headers)
-
-    assert answer.status == 400
-    known = answer.json["error"]["message"].partition("known are: ")[2]
-    assert known.split(", ") == list(operation.errors)
 
 
 @pytest.mark.parametrize(

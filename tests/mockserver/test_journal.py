@@ -2,16 +2,27 @@
 
 import asyncio
 import hashlib
+import http.client
 import json
 
 import pytest
-from asking import FORM, JSON, ask, edit, generation, picture, url_of
+from asking import (
+    FORM,
+    JSON,
+    ask,
+    control,
+    edit,
+    generation,
+    picture,
+    url_of,
+    watching,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
 import mockserver
 import specs
-from mockserver.journal import MAX_ENTRY, Journal, summarised
+from mockserver.journal import MAX_ENTRY, Journal, Query, summarised
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -30,6 +41,12 @@ def own(running):
     """A server whose journal is empty, and which no other test writes to."""
     ask(f"{running.url}/__mock__/reset", key=None)
     return running
+
+
+@pytest.fixture(scope="module")
+def lone():
+    """Any; what must not be kept is nobody's own."""
+    return specs.load("openai")
 
 
 def entries(journal, **which):
@@ -59,7 +76,14 @@ def test_an_entry_says_why_a_request_was_refused_and_where_that_stands(own):
     assert (decision["state"], decision["error"]) == ("invalid", "invalid_request")
     assert decision["because"] == "n: must be at most 10"
     assert decision["violations"] == [
-        {"param": "n", "claim": "n/maximum", "source": "S4#n", "basis": "documented"}
+        {
+            "param": "n",
+            "claim": "n/maximum",
+            "says": "n: must be at most 10",
+            "accepts": {"maximum": 10},
+            "source": "S4#n",
+            "basis": "documented",
+        }
     ]
 
 
@@ -158,14 +182,13 @@ def test_entries_are_numbered_in_the_order_of_their_coming(own, provider):
     first = found[0]["id"]
     assert [each["id"] for each in found] == [first, first + 1, first + 2]
     assert [each["payload"]["n"] for each in found] == [1, 2, 3]
-    assert own.journal("nobody") == []
 
 
 @given(st.lists(st.integers(0, 3000), max_size=60))
 def test_a_journal_is_bounded_by_count_and_by_bytes(lengths):
     journal = Journal(max_entries=20, max_bytes=10_000)
     for length in lengths:
-        journal.record("one", {"payload": "x" * length})
+        journal.record({"payload": "x" * length})
 
     kept = entries(journal)
     assert len(kept) <= 20
@@ -180,7 +203,7 @@ def test_an_entry_of_any_length_leaves_room_for_others():
     journal = Journal()
     decision = {"state": "invalid", "violations": [{"param": "x" * 50}] * 5000}
 
-    journal.record("one", {"payload": ["x" * 90_000], "decision": decision})
+    journal.record({"payload": ["x" * 90_000], "decision": decision})
 
     (entry,) = entries(journal)
     assert len(json.dumps(entry)) < MAX_ENTRY
@@ -194,9 +217,198 @@ def test_an_entry_of_any_length_leaves_room_for_others():
 def test_a_limit_gives_the_latest(limit, numbers):
     journal = Journal()
     for _ in range(5):
-        journal.record("one", {})
+        journal.record({})
 
     assert [each["id"] for each in entries(journal, limit=limit)] == numbers
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "provider": st.sampled_from("ab"),
+                "namespace": st.sampled_from(["", "x"]),
+                "operation": st.sampled_from(["one", None]),
+                "status": st.sampled_from([200, 429, None]),
+                "request": st.sampled_from(["r", None]),
+                "decision": st.fixed_dictionaries(
+                    {
+                        "error": st.sampled_from(["e", None]),
+                        "fault": st.sampled_from(["f", None]),
+                    }
+                ),
+            }
+        ),
+        max_size=20,
+    ),
+    st.builds(
+        Query,
+        provider=st.sampled_from(["a", None]),
+        namespace=st.sampled_from(["", "x", None]),
+        operation=st.sampled_from(["one", None]),
+        status=st.sampled_from([200, None]),
+        error=st.sampled_from(["e", None]),
+        fault=st.sampled_from(["f", None]),
+        request=st.sampled_from(["r", None]),
+        since=st.integers(0, 25),
+    ),
+)
+def test_a_query_gives_what_matches_in_every_field(written, query):
+    journal = Journal()
+    for each in written:
+        journal.record(each)
+
+    found = entries(journal, query=query)
+
+    expected = [
+        number
+        for number, each in enumerate(written, 1)
+        if number > query.since
+        and query.provider in {None, each["provider"]}
+        and query.namespace in {None, each["namespace"]}
+        and query.operation in {None, each["operation"]}
+        and query.status in {None, each["status"]}
+        and query.error in {None, each["decision"]["error"]}
+        and query.fault in {None, each["decision"]["fault"]}
+        and query.request in {None, each["request"]}
+    ]
+    assert [each["id"] for each in found] == expected
+
+
+def test_a_watcher_misses_nothing_that_comes_while_it_is_busy():
+    """An entry that is written while another is passed on comes next, at once."""
+
+    async def watched():
+        journal, seen = Journal(), []
+        journal.record({"n": 1})
+        async for each in journal.watch():
+            seen.append(each["n"])
+            if each["n"] < 5:
+                journal.record({"n": each["n"] + 1})  # while we are not waiting
+                await asyncio.sleep(0)
+            else:
+                await journal.close()
+        return seen
+
+    assert asyncio.run(asyncio.wait_for(watched(), 30)) == [1, 2, 3, 4, 5]
+
+
+def test_who_waits_is_woken_by_the_last_of_what_it_waits_for():
+    async def waited():
+        journal = Journal()
+        query = Query(provider="a")
+        waiting = asyncio.create_task(journal.wait(query, count=2, seconds=600))
+        for provider in ("a", "b", "a"):
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            journal.record({"provider": provider})
+        return await waiting
+
+    assert [each["id"] for each in asyncio.run(waited())] == [1, 3]
+
+
+def test_a_journal_that_closes_ends_whoever_waits():
+    async def waited():
+        journal = Journal()
+        waiting = asyncio.create_task(journal.wait(Query(), count=1, seconds=600))
+        await asyncio.sleep(0)
+        await journal.close()
+        return await waiting
+
+    assert asyncio.run(asyncio.wait_for(waited(), 30)) == []
+
+
+SECRET = "5ecret5ecret5ecret"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"key": f"sk-{SECRET}"},
+        {"key": f"sk-mock-{SECRET}"},
+        {"key": f"{SECRET}-mock-rate_limited"},
+        {"key": f"{SECRET}-mock-reset"},
+        {"key": f"sk-mock-rate_limited;times={SECRET}"},
+        {"key": f"sk-mock-rate_limited;{SECRET}=1"},
+        {"key": f"sk-mock-latency={SECRET}"},
+        {"key": None, "Authorization": f"Basic {SECRET}"},
+        {"key": None, "Authorization": SECRET},
+        {"key": f"sk-{SECRET}", "X_Mock_Token": SECRET, "Cookie": f"a={SECRET}"},
+        {"key": f"sk-{SECRET}", "query": f"?api_key={SECRET}"},
+        {"key": f"sk-{SECRET}", "query": f"?token={SECRET}", "method": "GET"},
+    ],
+)
+def test_a_secret_is_nowhere(own, lone, asked, caplog):
+    """Not in the answer, the journal, the events, the sums or the log."""
+    asked = dict(asked)
+    caplog.set_level(0)
+    url = url_of(own, lone) + asked.pop("query", "")
+    try:
+        answer = ask(url, body=generation(lone), **asked)
+    except (ConnectionError, http.client.HTTPException):
+        answer = None  # the key asked for it
+
+    assert SECRET.encode() not in (answer.body if answer else b"")
+    own.wait_for(1)
+    for path in ("/journal", "/metrics", "/costs", f"/script/{lone.id}"):
+        assert SECRET.encode() not in control(own, path).body
+    with watching(own) as lines:
+        assert SECRET not in next(lines)
+    logged = [*caplog.messages, caplog.text, *map(repr, map(vars, caplog.records))]
+    assert SECRET not in "".join(logged)
+    assert [each for each in caplog.records if each.name == "mockserver.access"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"prompt": "\\ud800", "model": "m"}',
+        b'{"prompt": "\\u0000\\u001b[31m"}',
+        b'{"prompt": "' + b"x" * 3_000_000 + b'"}',
+        b'{"x": ' * 5000 + b"1" + b"}" * 5000,
+        b'{"x": ' * 60 + b"1" + b"}" * 60,
+        b'{"' + b"k" * 100_000 + b'": 1}',
+        json.dumps({f"k{each}": "v" * 400 for each in range(3000)}).encode(),
+        b'{"n": 1' + b"0" * 4000 + b"}",
+        b'{"n": 1e400}',
+        b"\xff\xfe",
+        b"",
+        b"null",
+        b'{"prompt": "</script><script>alert(1)</script>"}',
+    ],
+)
+def test_a_poisonous_request_leaves_an_entry_that_can_be_read(own, lone, body):
+    poison = "text/\xa0plain"
+    for content_type in (JSON, poison, f"{FORM}; boundary={'b' * 300}"):
+        ask(
+            url_of(own, lone),
+            body=body,
+            Content_Type=content_type,
+            User_Agent="\xff" * 5000,
+            X_Stainless_Retry_Count="9" * 500,
+        )
+
+    found = control(own, "/journal")
+
+    assert len(found.json["entries"]) == 3
+    assert len(found.body) < 3 * MAX_ENTRY
+    assert all(each["status"] for each in found.json["entries"])
+
+
+def test_a_way_to_nowhere_is_recorded_too(own, provider):
+    base = own.base_urls[provider.id]
+    ask(f"{base}/models", method="GET", X_Mock_Namespace="a")
+    ask(f"{base}/{'x' * 5000}", method="GET", key="sk-ns-b-5ecret")
+    ask(url_of(own, provider), method="PUT", body="{}")
+
+    models, nowhere, method = own.journal()
+    assert (models["status"], models["namespace"]) == (200, "a")
+    assert (nowhere["status"], nowhere["namespace"]) == (404, "b")
+    assert len(nowhere["path"]) == 500
+    assert (method["status"], method["decision"]["error"]) == (
+        405,
+        "method_not_allowed",
+    )
 
 
 @given(anything)

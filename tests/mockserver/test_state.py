@@ -1,18 +1,28 @@
-"""One journal for all replicas, when it lives in Redis."""
+"""One memory for all replicas, when it lives in Redis."""
 
+import asyncio
+import json
 import os
 import shutil
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
-from asking import ask, eventually, generation, url_of
+from asking import ask, control, eventually, generation, url_of, watching
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import mockserver
 import specs
+from mockserver.clock import Clock
 from mockserver.journal import MAX_ENTRIES
-from mockserver.state import KEY, StateError, check_state
+from mockserver.quotas import Quotas
+from mockserver.replicas import KEY
+from mockserver.state import MAX_SCRIPT, Memory, StateError, check_state, memory_at
+
+NOON = 1_777_896_000.0
 
 
 @contextmanager
@@ -56,8 +66,8 @@ def answers(url):
 
 @pytest.fixture(scope="module")
 def lone():
-    """Any; the journal does not care."""
-    return specs.load(specs.names()[0])
+    """Any with a price; the memory does not care."""
+    return specs.load("tokenhub")
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +83,30 @@ def replicas(redis_url, lone):
 @pytest.fixture
 def pair(replicas):
     """Two replicas, and an empty journal."""
-    ask(f"{replicas[0].url}/__mock__/reset", key=None)
+    control(replicas[0], "/reset", "POST")
     return replicas
+
+
+@contextmanager
+def limited(redis_url, *providers, **limits):
+    """Two replicas with quotas, at noon."""
+    settings = mockserver.Settings(
+        state=redis_url, quotas=Quotas(**limits), frozen=NOON
+    )
+    with (
+        mockserver.running(*providers, settings=settings) as one,
+        mockserver.running(*providers, settings=settings) as other,
+    ):
+        control(one, "/reset", "POST")
+        yield one, other
+
+
+def statuses(provider, *replicas, **asked):
+    """What one request to each of these gets, in order."""
+    return [
+        ask(url_of(each, provider), body=generation(provider), **asked).status
+        for each in replicas
+    ]
 
 
 def test_two_replicas_share_one_journal(pair, lone):
@@ -131,7 +163,7 @@ def test_the_shared_journal_is_bounded(pair, redis_url, lone):
 
     one, _ = pair
     with redis.Redis.from_url(redis_url) as client:
-        client.rpush(KEY, *['{"provider": "old"}'] * (MAX_ENTRIES + 50))
+        client.rpush(KEY, *['{"id": 0, "provider": "old"}'] * (MAX_ENTRIES + 50))
         ask(url_of(one, lone), body=generation(lone))
         one.journal()
 
@@ -151,22 +183,254 @@ def test_keys_are_not_in_the_shared_journal_either(pair, redis_url, lone):
     assert b"5ecret" not in text
 
 
-def test_a_redis_that_goes_away_takes_no_answer_with_it(tmp_path, lone):
-    """Requests are answered as before; only what would have been recorded is lost."""
+def test_a_replica_finds_its_own_while_it_writes(pair, lone):
+    """Each looks right after its answer, while others' entries are under way."""
+    one, _ = pair
+    url = url_of(one, lone)
+
+    def seen(number):
+        name = f"n{number}"
+        ask(url, body=generation(lone), X_Mock_Namespace=name)
+        path = f"/journal/count?namespace={name}"
+        return control(one, path).json["count"]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(seen, range(48))) == {1}
+
+    numbers = [each["id"] for each in one.journal()]
+    assert numbers == list(range(numbers[0], numbers[0] + 48))
+
+
+def test_who_waits_at_one_replica_is_answered_by_what_comes_to_another(pair, lone):
+    one, other = pair
+    with ThreadPoolExecutor(1) as pool:
+        path = "/journal/wait?status=429&timeout_ms=30000"
+        waiting = pool.submit(control, other, path)
+        statuses(lone, one, one, X_Mock_Error="rate_limited;times=1")
+
+        answer = waiting.result(60)
+
+    assert (answer.status, answer.json["count"]) == (200, 1)
+
+
+def test_events_are_those_of_all_replicas_each_once_and_in_order(pair, lone):
+    one, other = pair
+    with watching(other) as lines:
+        statuses(lone, one, other, one, other, one)
+        numbers = [json.loads(next(lines))["id"] for _ in range(5)]
+
+    assert numbers == list(range(numbers[0], numbers[0] + 5))
+
+
+def test_a_script_is_consumed_by_all_in_order(pair, lone):
+    one, other = pair
+    items = [{"error": "rate_limited", "times": 2}, {"fault": "html"},
+             {"error": "server_error", "operation": "createImage"}]  # fmt: skip
+    answer = control(one, f"/script/{lone.id}", "POST", items)
+    assert answer.json["waiting"] == 4
+    assert len(control(other, f"/script/{lone.id}").json["items"]) == 4
+
+    found = statuses(lone, other, one, other, one, other)
+
+    assert found == [429, 429, 502, 500, 200]
+
+
+def test_a_script_item_waits_for_its_operation(pair, lone):
+    one, other = pair
+    items = [{"error": "server_error", "operation": "createImageEdit"}]
+    control(one, f"/script/{lone.id}", "POST", items)
+
+    assert statuses(lone, one, other) == [200, 200]
+    url = url_of(other, lone, "createImageEdit")
+    assert ask(url, body="{}", Content_Type="application/json").status == 500
+
+
+def test_a_shared_script_is_bounded(pair, lone):
+    one, other = pair
+    path = f"/script/{lone.id}"
+
+    first = control(one, path, "POST", [{"times": MAX_SCRIPT}])
+    second = control(other, path, "POST", [{}])
+
+    assert (first.status, second.status) == (200, 400)
+    assert "at most 10000" in second.json["error"]["message"]
+
+
+def test_a_namespace_is_a_slate_of_its_own(pair, lone):
+    one, other = pair
+    for name in "ab":
+        control(one, f"/script/{lone.id}?namespace={name}", "POST", [{"times": 2}])
+        statuses(lone, one, X_Mock_Namespace=name)
+    one.journal()  # its own are written before it reads
+
+    control(other, "/reset?namespace=a", "POST")
+
+    left = [
+        len(control(one, f"/script/{lone.id}?namespace={name}").json["items"])
+        for name in "ab"
+    ]
+    assert left == [0, 1]
+    assert [each["namespace"] for each in one.journal()] == ["b"]
+    assert control(one, "/costs").json["total"]["requests"] == 2
+
+
+def test_times_are_counted_together(pair, lone):
+    one, other = pair
+    asked = {"X_Mock_Error": "rate_limited;times=2;id=a"}
+
+    assert statuses(lone, one, other, one, other, **asked) == [429, 429, 200, 200]
+
+
+def test_quotas_are_kept_together(redis_url, lone):
+    with limited(redis_url, lone, requests_per_minute=3) as (one, other):
+        assert statuses(lone, one, other, one, other) == [200, 200, 200, 429]
+        refused = ask(url_of(one, lone), body=generation(lone))
+        assert refused.headers["Retry-After"] == "20"
+        control(other, "/clock", "POST", {"advance_s": 19})
+        assert statuses(lone, one) == [429]
+        control(other, "/clock", "POST", {"advance_s": 1})
+        assert statuses(lone, one, other) == [200, 429]
+        control(one, "/reset", "POST")
+        assert statuses(lone, other) == [200]
+
+
+def test_who_is_inside_is_counted_together(redis_url, lone):
+    with limited(redis_url, lone, concurrency=1) as (one, other):
+        with ThreadPoolExecutor(1) as pool:
+            held = pool.submit(statuses, lone, one, X_Mock_Latency="1500")
+            eventually(lambda: statuses(lone, other) == [429])
+            assert held.result(30) == [200]
+        eventually(lambda: statuses(lone, other) == [200])
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    limit=st.integers(1, 300),
+    steps=st.lists(
+        st.tuples(st.integers(0, 40_000), st.integers(1, 12)), min_size=1, max_size=12
+    ),
+)
+def test_a_shared_bucket_is_the_bucket_of_one_process(redis_url, limit, steps):
+    """Both count alike, whoever does the sums."""
+
+    async def levels(memory):
+        await memory.reset()
+        memory.clock.freeze(NOON)
+        found = []
+        for milliseconds, amount in steps:
+            memory.clock.advance(milliseconds / 1000)
+            found.append(await memory.take("|bucket", amount, limit))
+        await memory.close()
+        return found
+
+    shared = asyncio.run(levels_of(redis_url, levels))
+    alone = asyncio.run(levels(Memory(Clock())))
+
+    for one, other in zip(shared, alone, strict=True):
+        assert (one.admitted, one.limit) == (other.admitted, other.limit)
+        assert (one.remaining, one.retry_after) == (other.remaining, other.retry_after)
+        assert one.wait == pytest.approx(other.wait, abs=1e-4)
+        assert one.reset == pytest.approx(other.reset, abs=1e-4)
+
+
+async def levels_of(redis_url, levels):
+    return await levels(memory_at(redis_url, Clock()))
+
+
+def test_the_clock_is_everybodys(pair, lone):
+    one, other = pair
+
+    def created(running):
+        answer = ask(url_of(running, lone), body=generation(lone))
+        return answer.json["created"]
+
+    control(one, "/clock", "POST", {"freeze": "2026-05-04T12:00:00Z"})
+    assert [created(each) for each in pair] == [NOON, NOON]
+
+    control(other, "/clock", "POST", {"advance_s": 60})
+    assert [created(each) for each in pair] == [NOON + 60, NOON + 60]
+    assert control(one, "/clock").json["now"] == NOON + 60
+
+    control(other, "/reset", "POST")
+    assert abs(created(one) - created(other)) < 60
+    assert created(one) != NOON + 60
+
+
+def test_an_address_expires_at_every_replica(redis_url):
+    provider = specs.load("tikhub")
+    shared = mockserver.Settings(state=redis_url, secret=b"known to both")
     with (
-        redis_server(tmp_path) as (url, process),
-        mockserver.running(lone, settings=mockserver.Settings(state=url)) as running,
+        mockserver.running(provider, settings=shared) as one,
+        mockserver.running(provider, settings=shared) as other,
     ):
-        first = ask(url_of(running, lone), body=generation(lone))
-        process.terminate()
-        process.wait()
+        control(one, "/reset", "POST")
+        control(one, "/clock", "POST", {"freeze": "2026-05-04T12:00:00Z"})
+        answer = ask(url_of(one, provider), body=generation(provider))
+        path = answer.json["data"][0]["url"].removeprefix(one.url)
 
-        second = ask(url_of(running, lone), body=generation(lone))
-        shown = ask(f"{running.url}/__mock__/journal", method="GET", key=None)
+        def status():
+            return ask(f"{other.url}{path}", method="GET", key=None).status
 
-    assert (first.status, second.status) == (200, 200)
-    assert shown.status == 503
-    assert "Redis" in shown.json["error"]["message"]
+        control(one, "/clock", "POST", {"advance_s": 3599})
+        assert status() == 200
+        control(one, "/clock", "POST", {"advance_s": 1})
+        assert status() == 403
+        control(one, "/reset", "POST")
+
+
+def test_costs_are_summed_over_all(pair, lone):
+    for running, n in zip(pair * 2, (1, 2, 3, 4), strict=True):
+        ask(url_of(running, lone), body=generation(lone, n=n, size="1024x1024"))
+    statuses(lone, *pair, X_Mock_Error="server_error")
+
+    pair[1].journal()  # its own are written before it reads
+    entries = pair[0].journal()
+
+    found = [control(each, "/costs").json for each in pair]
+
+    assert found[0] == found[1]
+    total = found[0]["total"]
+    assert (total["requests"], total["images"]) == (6, 10)
+    assert total["amounts"] == {
+        "USD": pytest.approx(sum(each["cost"].get("amount", 0) for each in entries))
+    }
+    control(pair[0], "/journal", "DELETE")
+    assert control(pair[1], "/costs").json == found[0]
+    control(pair[0], "/reset", "POST")
+    assert control(pair[1], "/costs").json["total"]["requests"] == 0
+
+
+def test_a_redis_that_goes_away_takes_no_answer_with_it(tmp_path, lone, caplog):
+    """
+    Requests are answered as before, and each replica keeps count by itself; the control
+    API says what is wrong.
+    """
+    limits = Quotas(requests_per_minute=3, concurrency=1)
+    with redis_server(tmp_path) as (url, process):
+        settings = mockserver.Settings(state=url, quotas=limits)
+        with mockserver.running(lone, settings=settings) as running:
+            first = statuses(lone, running)
+            process.terminate()
+            process.wait()
+
+            rest = statuses(lone, *[running] * 4)
+            once = statuses(
+                lone, *[running] * 2, X_Mock_Error="server_error;times=1", key="other"
+            )
+            shown = [
+                control(running, path, method)
+                for method, path in [("GET", "/journal"), ("POST", "/reset"),
+                                     ("GET", "/costs"), ("GET", "/script/tokenhub")]
+            ]  # fmt: skip
+            health = control(running, "/health")
+
+    assert first == [200]
+    assert rest == [200, 200, 200, 429]
+    assert once == [500, 200]
+    assert [each.status for each in shown] == [503] * 4
+    assert "Redis does not answer" in shown[0].json["error"]["message"]
+    assert health.status == 200
+    assert "goes on alone" in caplog.text
 
 
 @pytest.mark.parametrize("state", ["disk", "", "http://127.0.0.1:6379", "MEMORY"])

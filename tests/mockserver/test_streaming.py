@@ -22,6 +22,7 @@ from asking import (
 
 import mockserver
 import specs
+from mockserver.quotas import Quotas
 from specs import EVENT_STREAM
 
 STREAMS = [
@@ -200,7 +201,9 @@ def test_a_stream_carries_the_providers_headers(mock):
 def test_a_client_that_leaves_ends_the_drawing_and_is_in_the_journal():
     """It reads one event of many and goes; the server goes on serving."""
     provider = specs.load("openai")
-    with mockserver.running(provider) as running:
+    limits = Quotas(concurrency=1)
+    settings = mockserver.Settings(quotas=limits)
+    with mockserver.running(provider, settings=settings) as running:
         parts = urlsplit(url_of(running, provider))
         payload = generation(
             provider, stream=True, partial_images=3, n=8, size="2048x2048"
@@ -213,9 +216,18 @@ def test_a_client_that_leaves_ends_the_drawing_and_is_in_the_journal():
         response.close()
         connection.close()
 
-        eventually(running.journal)
+        (first,) = eventually(running.journal)
         after = ask(url_of(running, provider), body=generation(provider))
-
-        first = running.journal()[0]
-    assert after.status == 200
+    assert (first["status"], first["outcome"]) == (200, "aborted")
     assert first["images"] < 8
+    assert after.status == 200  # its place was free
+
+
+def test_a_whole_stream_is_counted_as_such(mock):
+    provider = specs.load("llmapi")
+    body = generation(provider, stream=True, partial_images=1, n=2)
+
+    ask(url_of(mock, provider), body=body)
+
+    entry = mock.journal("llmapi")[-1]
+    assert (entry["outcome"], entry["images"]) == ("answered", 2)

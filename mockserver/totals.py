@@ -1,0 +1,95 @@
+"""What was asked in all, and what it would have cost: sums, for costs and metrics."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Key = tuple[str, str, int]
+
+
+@dataclass(slots=True)
+class Row:
+    """
+    The sum over one provider, operation and status.
+
+    `seconds` were spent answering; `amount` is in `currency`; `unpriced` counts the
+    pictures whose price no page states.
+    """
+
+    requests: int = 0
+    images: int = 0
+    seconds: float = 0.0
+    amount: float = 0.0
+    currency: str = ""
+    unpriced: int = 0
+
+    def add(self, entry: Mapping[str, Any]) -> None:
+        cost = entry["cost"]
+        self.requests += 1
+        self.images += entry["images"]
+        self.seconds += entry["seconds"]
+        if cost.get("amount") is not None:
+            self.amount += cost["amount"]
+            self.currency = cost["currency"]
+        else:
+            self.unpriced += entry["images"]
+
+
+@dataclass(slots=True)
+class Totals:
+    """Sums by provider, operation (empty beside them) and status (0: none was sent)."""
+
+    rows: dict[Key, Row] = field(default_factory=dict)
+
+    def add(self, entry: Mapping[str, Any]) -> None:
+        key = (entry["provider"], entry["operation"] or "", entry["status"] or 0)
+        self.rows.setdefault(key, Row()).add(entry)
+
+    def costs(self) -> dict[str, Any]:
+        """By provider, and in all by currency; money is rounded to a millionth."""
+        providers: dict[str, dict[str, Any]] = {}
+        for (provider, _, _), row in self.rows.items():
+            sums = providers.setdefault(
+                provider,
+                {
+                    "requests": 0,
+                    "images": 0,
+                    "amount": 0.0,
+                    "currency": None,
+                    "unpriced_images": 0,
+                },
+            )
+            sums["requests"] += row.requests
+            sums["images"] += row.images
+            sums["amount"] = round(sums["amount"] + row.amount, 6)
+            sums["currency"] = row.currency or sums["currency"]
+            sums["unpriced_images"] += row.unpriced
+        return {"providers": providers, "total": _total(providers.values())}
+
+
+def _total(sums: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    amounts: dict[str, float] = {}
+    whole = {"requests": 0, "images": 0, "unpriced_images": 0}
+    for each in sums:
+        for name in whole:
+            whole[name] += each[name]
+        if each["currency"]:
+            before = amounts.get(each["currency"], 0.0)
+            amounts[each["currency"]] = round(before + each["amount"], 6)
+    return {**whole, "amounts": amounts}
+
+
+def sentence(costs: Mapping[str, Any]) -> str:
+    """One line: `12 requests, 10 pictures; live they would have cost 1.25 USD`."""
+    total = costs["total"]
+    said = f"{counted(total['requests'], 'request')}, "
+    said += counted(total["images"], "picture")
+    amounts = [f"{amount:.2f} {name}" for name, amount in total["amounts"].items()]
+    if amounts:
+        least = "at least " if total["unpriced_images"] else ""
+        said += f"; live they would have cost {least}{' and '.join(amounts)}"
+    return said
+
+
+def counted(number: int, name: str) -> str:
+    return f"{number:,} {name}{'' if number == 1 else 's'}"
