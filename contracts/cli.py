@@ -1,35 +1,34 @@
 """Every verb, in one place; what a verb needs is imported when it is used."""
 
-from importlib import import_module
-
 import click
 
-from mockserver.cli import OneLine
+from mockserver import cli as mock
+from mockserver.cli import PREFIX, Lazy, Verbs
 
-VERBS = {
-    "serve": "mockserver.cli:serve",
-    "run": "contracts.commands:run",
-    "compare": "contracts.commands:compare",
-    "claims": "contracts.commands:claims",
-    "show": "contracts.commands:show",
+VERBS: Verbs = {
+    "serve": mock.VERBS["serve"],
+    "run": ("contracts.commands:run", "Find where deed departs from promise."),
+    "compare": ("contracts.commands:compare", "Show where the documents differ."),
+    "claims": (
+        "contracts.commands:claims",
+        "List each claim, its source, its standing.",
+    ),
+    "gate": ("contracts.gate:gate", "Let known findings pass, and no others."),
+    "show": ("contracts.commands:show", "Make what people look at of a report."),
+    "proxy": ("contracts.proxy.command:proxy", "Pass traffic through, and judge it."),
+    "sandwich": ("contracts.sandwich:sandwich", "Tell what a gateway does to traffic."),
+    **{name: each for name, each in mock.VERBS.items() if name != "serve"},
 }
 
 
-class Lazy(OneLine):
-    """A group that imports a command only when it is called or explained."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
-            return None
-        module, _, name = VERBS[cmd_name].partition(":")
-        command: click.Command = getattr(import_module(module), name)
-        return command
-
-
-@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Lazy,
+    verbs=VERBS,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "auto_envvar_prefix": PREFIX,
+    },
+)
 @click.version_option(package_name="imageparity")
 def main() -> None:
     """

@@ -1,73 +1,39 @@
-"""`mockserver serve`: the mock from the command line."""
+"""`mockserver serve` from the command line, and what all our commands share."""
 
 import json
-import os
-import signal
-import socket
-import sys
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 import specs
 
+if TYPE_CHECKING:
+    from mockserver.service import Settings
+
 DEFAULT_PORT = 8080
 SERVE = "serve"
+PREFIX = "IMAGEPARITY"
+
+Verbs = dict[str, tuple[str, str]]
+"""Per verb: where its command lives, and its short help."""
+
+VERBS: Verbs = {
+    SERVE: ("mockserver.cli:serve", "Serve mocks of PROVIDERs until interrupted."),
+    "faults": ("mockserver.verbs:faults", "List what can go wrong on demand."),
+    "env": ("mockserver.verbs:env", "Print the variables that lead clients to a mock."),
+    "whose": ("mockserver.whose:whose", "Tell which request a picture was drawn for."),
+    "completion": ("mockserver.verbs:completion", "Print a shell's completion script."),
+}
 
 
 class Usage(click.ClickException):
     """Something the user can mend: one line, exit status 2."""
 
     exit_code = 2
-
-
-def _config(context: click.Context, _: click.Parameter, value: str | None) -> None:
-    """Options from a TOML file become defaults; the command line prevails."""
-    if value is None:
-        return
-    import tomllib
-
-    try:
-        given = tomllib.loads(Path(value).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Usage(f"--config {value} cannot be read: {error}") from None
-    section = given.get(SERVE, given)
-    given = section if isinstance(section, dict) else given
-    known = {each.opts[0].lstrip("-"): each.name for each in context.command.params}
-    del known["config"]
-    unknown = sorted(set(given) - set(known))
-    if unknown:
-        raise Usage(
-            f"--config {value}: unknown option '{unknown[0]}'; "
-            f"known are {', '.join(sorted(known))}"
-        )
-    defaults = {known[name]: each for name, each in given.items()}
-    context.default_map = {**(context.default_map or {}), **defaults}
-
-
-def _frozen(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
-    if value is None:
-        return None
-    try:
-        return datetime.fromisoformat(value).timestamp()
-    except ValueError:
-        raise Usage(
-            f"--freeze-time takes ISO 8601, such as 2026-05-04T12:00:00Z, not '{value}'"
-        ) from None
-
-
-def load_all(ids: Sequence[str], folder: str | None) -> list[specs.Provider]:
-    """The providers of these ids, or all. Raises `Usage`."""
-    more = [folder] if folder else []
-    try:
-        return [
-            specs.load(each, *more) for each in dict.fromkeys(ids) or specs.names(*more)
-        ]
-    except specs.SpecError as error:
-        raise Usage(str(error)) from None
 
 
 class OneLine(click.Group):
@@ -91,69 +57,281 @@ class OneLine(click.Group):
         raise SystemExit(status if isinstance(status, int) else 0)
 
 
-@click.group(cls=OneLine, context_settings={"help_option_names": ["-h", "--help"]})
+class Lazy(OneLine):
+    """A group that imports a command only when it is called."""
+
+    def __init__(self, *args: Any, verbs: Verbs, **extra: Any) -> None:
+        super().__init__(*args, **extra)
+        self._verbs = verbs
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._verbs)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._verbs:
+            return None
+        module, _, name = self._verbs[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(verb, help) for verb, (_, help) in self._verbs.items()]
+            )
+
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> list[CompletionItem]:
+        return [
+            *(
+                CompletionItem(verb, help=help)
+                for verb, (_, help) in self._verbs.items()
+                if verb.startswith(incomplete)
+            ),
+            *click.Command.shell_complete(self, ctx, incomplete),
+        ]
+
+
+@click.group(
+    cls=Lazy,
+    verbs=VERBS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="imageparity")
 def main() -> None:
     """An offline upstream for every provider of OpenAI-compatible image APIs."""
 
 
-@main.command(SERVE)
-@click.argument("provider", nargs=-1)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
-@click.option(
+class ProviderName(click.ParamType):  # type: ignore[type-arg]
+    """The id of a provider; a shell can complete it."""
+
+    name = "provider"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        folder = ctx.params.get("folder")
+        try:
+            known = specs.names(*([folder] if folder else []))
+        except specs.SpecError:  # there is nobody to tell: a shell is asking
+            known = specs.names()
+        return [CompletionItem(each) for each in known if each.startswith(incomplete)]
+
+
+PROVIDER = ProviderName()
+
+
+def specs_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--specs DIR`, for every command that takes providers."""
+    return click.option(
+        "--specs",
+        "folder",
+        envvar=[f"{PREFIX}_SPECS", "SPECS_PATH"],
+        type=click.Path(exists=True, file_okay=False),
+        help="A folder of further providers' folders (also: SPECS_PATH).",
+    )(command)
+
+
+def load_all(ids: Sequence[str], folder: str | None) -> list[specs.Provider]:
+    """The providers of these ids, or all. Raises `Usage`."""
+    try:
+        return loaded(ids, folder)
+    except specs.SpecError as error:
+        raise Usage(str(error)) from None
+
+
+def loaded(ids: Sequence[str], folder: str | None) -> list[specs.Provider]:
+    """The providers of these ids, or all. Raises `SpecError`."""
+    more = [folder] if folder else []
+    return [
+        specs.load(each, *more) for each in dict.fromkeys(ids) or specs.names(*more)
+    ]
+
+
+def _option(*names: str, **extra: Any) -> Callable[..., Any]:
+    """An option of `serve`, which the variable of its long name gives as well."""
+    long = names[0].removeprefix("--").partition("/")[0]
+    variable = f"{PREFIX}_{long.upper().replace('-', '_')}"
+    return click.option(*names, envvar=variable, **extra)
+
+
+def _configured(context: click.Context, _: click.Parameter, value: str | None) -> None:
+    """Options from a file become defaults; command line and environment prevail."""
+    from mockserver.configuration import ConfigurationError, read
+
+    if context.resilient_parsing:  # a shell asks for completions
+        return
+    try:
+        given = read(Path(value) if value else None)
+    except ConfigurationError as error:
+        raise Usage(str(error)) from None
+    names = {
+        (each.opts[0].removeprefix("--")): each.name for each in context.command.params
+    }
+    defaults = {str(names[name]): value for name, value in given.items()}
+    context.default_map = {**(context.default_map or {}), **defaults}
+
+
+def _print_schema(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        from mockserver.configuration import schema
+
+        click.echo(json.dumps(schema(), indent=2))
+        context.exit()
+
+
+def _frozen(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
+    if value is None:
+        return None
+    from mockserver.clock import moment
+
+    try:
+        return moment(value)
+    except ValueError:
+        raise Usage(
+            f"--freeze-time takes ISO 8601, such as 2026-05-04T12:00:00Z, not '{value}'"
+        ) from None
+
+
+def _latency(_: click.Context, __: click.Parameter, value: str) -> Any:
+    from mockserver.latency import Latency
+
+    try:
+        return Latency.parse(value)
+    except ValueError as error:
+        raise Usage(f"--latency: {error}") from None
+
+
+def _token(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is None or (value.isascii() and value.isprintable() and " " not in value):
+        return value or None
+    raise Usage("--token goes into a header: ASCII without spaces, please")
+
+
+_limit = click.IntRange(1)
+
+
+@click.command(
+    SERVE,
+    epilog=f"""
+    Each option can also come from a variable ({PREFIX}_PORT for --port and so on;
+    {PREFIX}_PROVIDER for the providers), from the TOML file of --config, or from
+    [tool.imageparity] in ./pyproject.toml. The command line prevails, then the
+    environment, then --config, then pyproject.toml.
+
+    \b
+    Exit status:
+      0  it was asked to end, and ended
+      1  a worker could not start
+      2  it could not begin: an option, a document or the address
+      130, 143  a second signal came before it had ended
+    """,
+)
+@click.argument("provider", nargs=-1, type=PROVIDER, envvar=f"{PREFIX}_PROVIDER")
+@_option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@_option(
     "--port",
     default=DEFAULT_PORT,
     show_default=True,
     type=click.IntRange(0, 65535),
     help="0 takes any that is free.",
 )
-@click.option(
-    "--json", "as_json", is_flag=True, help="First line as JSON, for programs."
+@_option(
+    "--json/--no-json", "as_json", default=False, help="First and last line as JSON."
 )
-@click.option("--seed", default=0, help="Other seeds, other pictures.")
-@click.option("--workers", default=1, type=click.IntRange(1, 64), help="Processes.")
-@click.option(
+@_option("--seed", default=0, help="Other seeds, other pictures.")
+@_option("--workers", default=1, type=click.IntRange(1, 64), help="Processes.")
+@_option(
     "--state",
     default="memory",
     show_default=True,
     help="Where the journal lives: memory, or redis://HOST:PORT/DB for all workers.",
 )
-@click.option(
+@_option(
     "--latency",
-    default=0.0,
-    type=click.FloatRange(0, 600_000),
-    help="Milliseconds before each answer.",
+    default="0",
+    callback=_latency,
+    metavar="MS",
+    help="Before each answer: 300, 200..800, or lognormal:300:0.4 (median, sigma).",
 )
-@click.option("--strict", is_flag=True, help="Refuse what a document leaves open.")
-@click.option(
-    "--freeze-time", "frozen", callback=_frozen, help="Stop the clock at this ISO time."
+@_option("--requests-per-minute", type=_limit, help="Of one key; more is answered 429.")
+@_option("--images-per-minute", type=_limit, help="Of one key; more is answered 429.")
+@_option("--concurrency", type=_limit, help="Requests of one key at a time.")
+@_option(
+    "--payload",
+    default="compact",
+    show_default=True,
+    type=click.Choice(["compact", "realistic"]),
+    help="Small files, or files of the weight that models give.",
 )
-@click.option(
-    "--specs",
-    "folder",
-    envvar="SPECS_PATH",
-    type=click.Path(exists=True, file_okay=False),
-    help="A folder of further providers' folders.",
+@_option(
+    "--strict/--no-strict", default=False, help="Refuse what a document leaves open."
 )
-@click.option(
+@_option(
+    "--freeze-time",
+    "frozen",
+    callback=_frozen,
+    metavar="ISO",
+    help="Stop the clock at this time.",
+)
+@_option(
+    "--replay",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Answer from the recordings of this folder.",
+)
+@_option(
+    "--token",
+    callback=_token,
+    metavar="TEXT",
+    help="What opens the control API; drawn when other machines can reach it.",
+)
+@_option(
+    "--reload/--no-reload",
+    default=None,
+    help="Take over documents as they change (with --specs, unless --no-reload).",
+)
+@_option(
+    "--grace",
+    default=5.0,
+    show_default=True,
+    type=click.FloatRange(0, 600),
+    metavar="SECONDS",
+    help="How long requests under way may take to end after a signal.",
+)
+@_option(
+    "--log-format",
+    default="none",
+    show_default=True,
+    type=click.Choice(["none", "text", "json"]),
+    help="A line on stderr for each exchange.",
+)
+@specs_option
+@_option(
     "--config",
-    callback=_config,
+    callback=_configured,
     is_eager=True,
     expose_value=False,
+    metavar="FILE",
     help="A TOML file with any of these options.",
+)
+@click.option(
+    "--config-schema",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_schema,
+    help="Print the JSON Schema of that file, and exit.",
 )
 def serve(
     provider: tuple[str, ...],
     host: str,
     port: int,
-    as_json: bool,
-    seed: int,
-    workers: int,
-    state: str,
-    latency: float,
-    strict: bool,
-    frozen: float | None,
     folder: str | None,
+    **options: Any,
 ) -> None:
     """
     Serve mocks of PROVIDERs (all, if none is named) until interrupted.
@@ -161,143 +339,63 @@ def serve(
     Base URL of each: http://HOST:PORT/<provider> and the path of its live base URL.
     """
     import secrets
+    from dataclasses import replace
 
+    from mockserver import logs, reloading, serving
+    from mockserver.announcements import Announcer
+
+    reloads = bool(folder) if options["reload"] is None else options["reload"]
+    watch = reloading.Watch(provider, folder) if reloads else None
+    providers = load_all(provider, folder)
+    settings = _settings(**options)
+    listeners = serving.listeners(host, port, options["workers"])
+    address = listeners[0].getsockname()
+    if settings.token is None and serving.is_reachable(address[0]):
+        settings = replace(settings, token=secrets.token_urlsafe(18))
+    logs.configure(options["log_format"])
+    announcer = Announcer(
+        providers, address, settings.token, as_json=options["as_json"]
+    )
+    totals = serving.serve(
+        serving.Orders(providers, settings, grace=options["grace"], watch=watch),
+        listeners,
+        ready=announcer.ready,
+    )
+    announcer.stopped(totals)
+
+
+def _settings(**options: Any) -> "Settings":
+    """Raises `Usage` for a state or a recording that cannot be had."""
+    import secrets
+
+    from mockserver.quotas import Quotas
     from mockserver.service import Settings
     from mockserver.state import StateError, check_state
 
-    providers = load_all(provider, folder)
     try:
-        check_state(state)
+        check_state(options["state"])
     except StateError as error:
         raise Usage(str(error)) from None
-    listener = _listener(host, port, workers)
-    settings = Settings(
-        seed=seed,
-        strict=strict,
-        latency=latency / 1000,
-        frozen=frozen,
-        secret=None if seed else secrets.token_bytes(32),
-        state=state,
+    if options["replay"]:
+        from mockserver.cassettes import CassetteError, Cassettes
+
+        try:
+            Cassettes.open(options["replay"])
+        except CassetteError as error:
+            raise Usage(str(error)) from None
+    return Settings(
+        seed=options["seed"],
+        strict=options["strict"],
+        latency=options["latency"],
+        quotas=Quotas(
+            requests_per_minute=options["requests_per_minute"],
+            images_per_minute=options["images_per_minute"],
+            concurrency=options["concurrency"],
+        ),
+        frozen=options["frozen"],
+        secret=None if options["seed"] else secrets.token_bytes(32),
+        state=options["state"],
+        realistic=options["payload"] == "realistic",
+        replay=options["replay"],
+        token=options["token"],
     )
-    parent, held = os.pipe()  # ends when the process that holds its other end does
-    children = _forked(workers - 1)
-    if children is None:
-        os.close(held)
-    try:
-        _serve(
-            providers,
-            settings,
-            listener,
-            parent=parent if children is None else None,
-            as_json=as_json,
-            shared=workers > 1,
-        )
-    finally:
-        for child in children or ():
-            os.kill(child, signal.SIGTERM)
-        for child in children or ():
-            os.waitpid(child, 0)
-
-
-def _listener(host: str, port: int, workers: int) -> socket.socket:
-    """A bound socket. Raises `Usage` when the address cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if workers > 1:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    try:
-        listener.bind((host, port))
-    except (OSError, OverflowError) as error:
-        listener.close()
-        raise Usage(
-            f"cannot listen on {host}:{port}: {getattr(error, 'strerror', error)}. "
-            "Choose another --port (0 takes any that is free)"
-        ) from None
-    return listener
-
-
-def _forked(count: int) -> list[int] | None:
-    """Child processes that go on from here; None in each of them."""
-    children: list[int] = []
-    for _ in range(count):
-        child = os.fork()
-        if child == 0:
-            return None
-        children.append(child)
-    return children
-
-
-def _serve(
-    providers: Sequence[specs.Provider],
-    settings: Any,
-    listener: socket.socket,
-    *,
-    parent: int | None,
-    as_json: bool,
-    shared: bool,
-) -> None:
-    """Serve until a signal comes or `parent`, a pipe held by the parent, ends."""
-    import asyncio
-
-    from aiohttp import web
-
-    from mockserver.app import create_app
-
-    host, port = listener.getsockname()[:2]
-    if shared:  # each worker listens on a socket of its own; the first keeps the port
-        listener = _listener(host, port, workers=2)
-
-    async def run() -> None:
-        loop = asyncio.get_running_loop()
-        runner = web.AppRunner(
-            create_app(providers, settings),
-            access_log=None,
-            handler_cancellation=True,
-            shutdown_timeout=5.0,
-        )
-        await runner.setup()
-        await web.SockSite(runner, listener, backlog=1024).start()
-        stop = asyncio.Event()
-        for each in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(each, stop.set)
-        if parent is None:
-            _announce(providers, host, port, as_json=as_json)
-        else:
-            loop.add_reader(parent, stop.set)
-        await stop.wait()
-        if parent is not None:
-            loop.remove_reader(parent)
-        await runner.cleanup()
-
-    asyncio.run(run())
-
-
-def _announce(
-    providers: Sequence[specs.Provider], host: str, port: int, *, as_json: bool
-) -> None:
-    name = f"[{host}]" if ":" in host else host
-    url = f"http://{name}:{port}"
-    bases = {each.id: f"{url}/{each.id}{each.base_path}" for each in providers}
-    if as_json:
-        line = json.dumps({"event": "ready", "url": url, "providers": bases})
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
-        return
-    lines = [f"Serving {len(bases)} provider(s) at {url}; stop with Ctrl-C."]
-    width = max(map(len, bases))
-    lines += [f"  {name:<{width}}  {base}" for name, base in bases.items()]
-    first = next(iter(bases.values()))
-    model = providers[0].dialect.model
-    lines += [
-        "",
-        "Try it:",
-        f"  curl {first}/images/generations -H 'Authorization: Bearer test' \\",
-        "    -H 'Content-Type: application/json' \\",
-        f"    -d '{json.dumps({'model': model, 'prompt': 'A red cube'})}'",
-        f"What came and what was decided: {url}/__mock__/journal",
-    ]
-    if host not in {"127.0.0.1", "::1", "localhost"}:
-        lines.append("Note: this is reachable from other machines.")
-    sys.stdout.write("\n".join(lines) + "\n")
-    sys.stdout.flush()
