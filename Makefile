@@ -1,9 +1,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CLIENTS := .clients
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check serve compare claims wheel clean
+.PHONY: help run test check clients serve compare claims wheel clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -13,6 +14,8 @@ run: $(VENV)/.installed  ## ask all five mocks everything; report/index.html is 
 
 test: $(VENV)/.developing  ## run the tests
 	$(BIN)/pytest -n auto
+
+clients: $(CLIENTS)/node/.installed  ## install other makers' clients, for the tests
 
 check: $(VENV)/.developing  ## lint and type-check
 	$(BIN)/ruff format --check .
@@ -32,7 +35,7 @@ wheel: $(VENV)/.developing  ## build the wheel into dist/
 	$(BIN)/python -m build
 
 clean:  ## remove the environment and what was built
-	rm -rf $(VENV) dist report .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(CLIENTS) dist report .pytest_cache .mypy_cache .ruff_cache
 
 $(VENV)/bin/python:
 	@echo "Making the environment in $(VENV) (once, about a minute) …"
@@ -47,4 +50,20 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
 $(VENV)/.developing: $(VENV)/.installed pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 	@$(BIN)/pip install --quiet --editable ".[redis]" --group dev
+	@touch $@
+
+# The tests of these clients are skipped where they are not installed.
+$(CLIENTS)/python/.installed: tests/clients/requirements.txt
+	@echo "Installing other makers' clients in $(CLIENTS) (once, some minutes) …"
+	@$(PYTHON) -m venv --clear $(CLIENTS)/python
+	@$(CLIENTS)/python/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# Scripts find their packages from the folder that they seem to be in: hence the link.
+$(CLIENTS)/node/.installed: tests/clients/package-lock.json $(CLIENTS)/python/.installed
+	@mkdir -p $(CLIENTS)/node
+	@cp tests/clients/package.json tests/clients/package-lock.json $(CLIENTS)/node
+	@ln -sfn ../../tests/clients/drivers $(CLIENTS)/node/drivers
+	@cd $(CLIENTS)/node && PATH="$(CURDIR)/$(CLIENTS)/python/bin:$$PATH" \
+	  npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
