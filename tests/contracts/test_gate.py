@@ -1,0 +1,266 @@
+"""Known findings pass, new ones fail, fixed ones are told."""
+
+import json
+from dataclasses import replace
+from datetime import date
+from xml.etree import ElementTree as ET
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contracts.baseline import TO_BE_GIVEN, BadBaseline, Baseline
+from contracts.cli import main
+from contracts.report import (
+    ClaimRecord,
+    Finding,
+    Kind,
+    Outcome,
+    Report,
+    RunMetadata,
+    TargetRecord,
+)
+
+TODAY = date(2026, 11, 21)
+CLAIMS = ["createImage/request/n/maximum", "createImage/200/guarantees/decodes"]
+
+
+def found(mark: str, claim: str = CLAIMS[0], basis: str = "documented") -> Finding:
+    return Finding(
+        kind=Kind.ACCEPTS_INVALID,
+        check="refuses",
+        claim=claim,
+        basis=basis,
+        source="Page, n",
+        source_url="https://pages.example/n",
+        message=f"n = 11 was accepted ({mark})",
+        expected="400",
+        case=f"{claim}/over",
+        fingerprint=mark,
+        request={"summary": "n=11", "curl": "curl …", "python": "…"},
+        answer={"status": 200, "content_type": "application/json", "excerpt": "{}"},
+    )
+
+
+def reported(*findings: Finding, asked=CLAIMS, stopped=None) -> Report:
+    claims = tuple(
+        ClaimRecord(
+            id=each,
+            operation="createImage",
+            subject="request",
+            sentence="n is at most 10",
+            source="S9#n",
+            source_title="Page, n",
+            source_url="",
+            source_date="2026-11-01",
+            basis="documented",
+            pointer="/paths",
+            asked=int(each in asked),
+        )
+        for each in CLAIMS
+    )
+    target = TargetRecord("mine", "Mine", "http://x", False, "1", 9, "USD", claims)
+    outcomes = tuple(
+        Outcome(
+            provider="mine",
+            case=each.case,
+            operation="createImage",
+            origin="probe",
+            expectation="invalid",
+            claims=(each.claim,),
+            status=200,
+            seconds=0.1,
+            cost=0.0,
+            findings=(each,),
+        )
+        for each in findings
+    )
+    run = RunMetadata("0", "2026-11-21T00:00:00+00:00", 0, (target,))
+    return Report(run, outcomes, stopped)
+
+
+@pytest.fixture
+def gate(tmp_path):
+    """Runs the gate on a report; gives its exit status and output."""
+
+    def run(report: Report, *options: str, baseline: str = "baseline.yaml"):
+        path = tmp_path / "report.jsonl"
+        report.write(path)
+        words = ["gate", str(path), "--baseline", str(tmp_path / baseline)]
+        today = [] if "--today" in options else ["--today", TODAY.isoformat()]
+        result = CliRunner().invoke(main, [*words, *today, *options])
+        return result.exit_code, result.output
+
+    run.folder = tmp_path
+    return run
+
+
+def test_a_new_finding_fails_and_says_how_it_may_pass(gate):
+    status, output = gate(reported(found("one")))
+
+    assert status == 1
+    assert "new      Mine: accepts-invalid, createImage/request/n/maximum" in output
+    assert "--update" in output
+    assert "fails: 1 new" in output
+
+
+def test_an_accepted_finding_passes_until_its_date(gate):
+    report = reported(found("one"))
+    why = ("--update", "--reason", "they know", "--until", "2026-12-01")
+    assert gate(report, *why)[0] == 0
+
+    assert gate(report)[0] == 0
+    assert gate(report, "--today", "2026-12-01")[0] == 0
+    status, output = gate(report, "--today", "2026-12-02")
+    assert status == 1
+    assert "accepted until 2026-12-01: they know" in output
+
+
+def test_a_fixed_finding_is_told_and_dropped_by_an_update(gate):
+    gate(reported(found("one"), found("two", CLAIMS[1])), "--update")
+
+    status, output = gate(reported(found("one")))
+    assert status == 0
+    assert (
+        "fixed    mine: accepts-invalid, createImage/200/guarantees/decodes" in output
+    )
+
+    gate(reported(found("one")), "--update")
+    kept = Baseline.read(gate.folder / "baseline.yaml").accepted
+    assert [each.fingerprint for each in kept] == ["one"]
+
+
+@pytest.mark.parametrize("report", [reported(stopped="budget"), reported(asked=[])])
+def test_what_was_not_asked_is_not_said_to_be_fixed(gate, report):
+    gate(reported(found("one")), "--update")
+
+    status, output = gate(report, "--update")
+
+    assert status == 0
+    assert "fixed" not in output
+    assert len(Baseline.read(gate.folder / "baseline.yaml").accepted) == 1
+
+
+def test_a_report_cut_short_fails_when_it_has_to_be_whole(gate):
+    assert gate(reported(stopped="budget"))[0] == 0
+    assert gate(reported(stopped="budget"), "--whole")[0] == 3
+
+
+def test_differences_fail_only_when_asked_for(gate):
+    report = reported(found("one", basis="assumed"))
+
+    assert gate(report)[0] == 0
+    assert gate(report, "--strict")[0] == 1
+
+
+def test_without_update_nothing_is_written(gate):
+    gate(reported(found("one")))
+
+    assert not (gate.folder / "baseline.yaml").exists()
+
+
+def test_an_update_keeps_what_people_wrote(gate):
+    gate(reported(found("one")), "--update", "--reason", "a ticket is open")
+    path = gate.folder / "baseline.yaml"
+    path.write_text(path.read_text() + "  until: 2027-01-01\n")
+
+    gate(reported(found("one"), found("two")), "--update")
+
+    one, two = Baseline.read(path).accepted
+    assert (one.reason, one.until) == ("a ticket is open", "2027-01-01")
+    assert two.reason == TO_BE_GIVEN
+
+
+@pytest.mark.parametrize("name", ["baseline.yaml", "baseline.json"])
+def test_a_baseline_is_the_same_after_writing_and_reading(gate, name):
+    gate(reported(found("b"), found("a", CLAIMS[1])), "--update", baseline=name)
+    text = (gate.folder / name).read_text()
+
+    gate(reported(found("a", CLAIMS[1]), found("b")), "--update", baseline=name)
+
+    assert (gate.folder / name).read_text() == text
+    if name.endswith("json"):
+        assert json.loads(text)["format"] == "imageparity-baseline/1"
+
+
+ENTRY = """\
+format: imageparity-baseline/1
+accepted:
+  - {fingerprint: a, provider: mine, kind: crash, claim: c, says: s, reason: r,
+     since: 2026-01-01}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("- a", "the file"),
+        (ENTRY.replace("reason: r", "why: r"), "accepted/0"),
+        (ENTRY.replace("2026-01-01", "2026-01-41"), "is not YAML: day"),
+        (ENTRY.replace("2026-01-01", '"2026-01-41"'), "since is no date"),
+        (ENTRY + "".join(ENTRY.splitlines(keepends=True)[-2:]), "a stands twice"),
+        (ENTRY.replace("baseline/1", "baseline/2"), "format"),
+        ("a: [", "is not YAML"),
+    ],
+)
+def test_a_broken_baseline_is_refused_with_its_place(gate, text, said):
+    (gate.folder / "baseline.yaml").write_text(text)
+
+    status, output = gate(reported())
+
+    assert status == 2
+    assert said in output
+    assert output.count("\n") == 1
+
+
+def test_ci_is_told_in_its_own_formats(gate, monkeypatch):
+    gate(reported(found("known")), "--update", "--reason", "they know")
+    summary = gate.folder / "summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    junit, page = gate.folder / "junit.xml", gate.folder / "gate.md"
+
+    report = reported(found("known"), found("new<b>|", CLAIMS[1]))
+    gate(report, "--junit", str(junit), "--markdown", str(page))
+
+    suite = ET.parse(junit).getroot().find("testsuite")
+    assert dict(suite.attrib).items() >= {"tests": "2", "failures": "1"}.items()
+    assert suite.find(".//failure").get("type") == "new"
+    assert suite.find(".//skipped").get("message") == "they know"
+    assert summary.read_text() == page.read_text()
+    assert "1 new, 1 known" in page.read_text()
+    assert "<b>" not in page.read_text()
+
+
+marks = st.sets(st.sampled_from("abcdef"))
+
+
+@settings(deadline=None)
+@given(seen=marks, accepted=marks, expired=marks)
+def test_every_finding_and_every_entry_is_in_one_class(seen, accepted, expired):
+    first = reported(*map(found, sorted(accepted)))
+    empty = Baseline()
+    judged = empty.judge(first, TODAY, strict=False)
+    baseline = empty.updated(judged, TODAY, reason=None, until=None)
+    old = [
+        replace(e, until="2020-01-01") if e.fingerprint in expired else e
+        for e in baseline.accepted
+    ]
+
+    found_ = Baseline(tuple(old)).judge(
+        reported(*map(found, sorted(seen))), TODAY, strict=False
+    )
+
+    assert {e.finding.fingerprint for e in found_.new} == seen - accepted
+    assert {e.fingerprint for _, e in found_.expired} == seen & accepted & expired
+    assert {e.fingerprint for _, e in found_.known} == (seen & accepted) - expired
+    assert {e.fingerprint for e in found_.fixed} == accepted - seen
+    assert found_.passes == (not seen - accepted and not seen & accepted & expired)
+
+
+def test_a_baseline_that_is_no_text_is_refused(tmp_path):
+    path = tmp_path / "b.yaml"
+    path.write_bytes(b"\xff\xfe")
+
+    with pytest.raises(BadBaseline, match="cannot be read"):
+        Baseline.read(path)
