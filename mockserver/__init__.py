@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mockserver.app import create_app
-    from mockserver.embedding import Running, running
+    from mockserver.embedding import AsyncRunning, Running, running
     from mockserver.service import Settings
 
-__all__ = ["Running", "Settings", "create_app", "running"]
+__all__ = ["AsyncRunning", "Running", "Settings", "create_app", "running"]
 
 _HOMES = {
+    "AsyncRunning": "mockserver.embedding",
     "Running": "mockserver.embedding",
     "Settings": "mockserver.service",
     "create_app": "mockserver.app",

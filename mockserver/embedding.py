@@ -1,105 +1,124 @@
-"""A mock beside a synchronous caller: own thread, own loop, any free port."""
+"""A mock beside its caller: `with` in a thread of its own, `async with` in its loop."""
 
-import asyncio
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import fields, replace
 from pathlib import Path
+from types import TracebackType
 from typing import Any
+
+from aiohttp import web
 
 import specs
 from mockserver.app import HOUSE, create_app
+from mockserver.beside import listening, served
+from mockserver.clock import moment
+from mockserver.controls import AsyncRunning, Running
+from mockserver.latency import Latency
+from mockserver.quotas import Quotas
 from mockserver.service import Settings
+from mockserver.state import check_state
+
+__all__ = ["AsyncRunning", "Running", "running", "served"]
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A mock that is being served; `url` is its root, `base_urls` the providers'."""
+class Starting:
+    """A mock to come: `with` gives a `Running`, `async with` an `AsyncRunning`."""
 
-    url: str
-    base_urls: dict[str, str]
-    _app: Any
-    _loop: asyncio.AbstractEventLoop
+    def __init__(
+        self,
+        providers: Sequence[str | specs.Provider],
+        settings: Settings,
+        specs_path: str | Path | None,
+        port: int,
+    ) -> None:
+        self._providers = providers
+        self._settings = settings
+        self._more = [specs_path] if specs_path else []
+        self._port = port
+        self._with = ExitStack()
+        self._async_with = AsyncExitStack()
 
-    @property
-    def base_url(self) -> str:
-        """The base URL of the first provider; clients want nothing else."""
-        return next(iter(self.base_urls.values()))
+    def __enter__(self) -> Running:
+        app = self._app()
+        url, portal = self._with.enter_context(served(app, self._port))
+        return Running(**self._facts(app, url), _portal=portal)
 
-    def journal(self, provider: str | None = None) -> list[dict[str, Any]]:
-        """The exchanges so far, oldest first."""
-        read = self._app[HOUSE].journal.entries(provider=provider)
-        found: list[dict[str, Any]] = asyncio.run_coroutine_threadsafe(
-            read, self._loop
-        ).result()
-        return found
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._with.__exit__(kind, error, trace)
+
+    async def __aenter__(self) -> AsyncRunning:
+        app = self._app()
+        url = await self._async_with.enter_async_context(listening(app, self._port))
+        return AsyncRunning(**self._facts(app, url))
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._async_with.__aexit__(kind, error, trace)
+
+    def _app(self) -> web.Application:
+        check_state(self._settings.state)
+        loaded = [
+            each if isinstance(each, specs.Provider) else specs.load(each, *self._more)
+            for each in self._providers or specs.names(*self._more)
+        ]
+        return create_app(loaded, self._settings)
+
+    def _facts(self, app: web.Application, url: str) -> dict[str, Any]:
+        providers = [each.provider for each in app[HOUSE].services.values()]
+        return {
+            "url": url,
+            "base_urls": {
+                each.id: f"{url}/{each.id}{each.base_path}" for each in providers
+            },
+            "provider": providers[0].id if len(providers) == 1 else None,
+            "_house": app[HOUSE],
+        }
 
 
-@contextmanager
 def running(
     *providers: str | specs.Provider,
     settings: Settings | None = None,
     specs_path: str | Path | None = None,
     port: int = 0,
-) -> Iterator[Running]:
+    **options: Any,
+) -> Starting:
     """
     A mock of the providers named (all, when none is), until the block ends.
 
-    Raises `SpecError` for an unknown provider and `OSError` for a port in use.
+    `with` serves it from a thread of its own, `async with` in the loop at hand.
+    Options are the members of `Settings` and `Quotas`, over `settings`: `seed=7`,
+    `strict=True`, `latency="200..800"`, `frozen="2026-05-04T12:00:00Z"`,
+    `requests_per_minute=2`.
+
+    Raises `TypeError` for an unknown option and, as the block begins, `SpecError` for
+    an unknown provider, `StateError` for a state that cannot be had and `OSError` for a
+    port in use.
     """
-    more = [specs_path] if specs_path else []
-    loaded = [
-        each if isinstance(each, specs.Provider) else specs.load(each, *more)
-        for each in providers or specs.names(*more)
-    ]
-    app = create_app(loaded, settings)
-    with served(app, port) as (url, loop):
-        bases = {each.id: f"{url}/{each.id}{each.base_path}" for each in loaded}
-        yield Running(url, bases, app, loop)
+    chosen = _with_options(settings or Settings(), options)
+    return Starting(providers, chosen, specs_path, port)
 
 
-@contextmanager
-def served(app: Any, port: int = 0) -> Iterator[tuple[str, asyncio.AbstractEventLoop]]:
-    """Any aiohttp application on 127.0.0.1, until the block ends."""
-    from aiohttp import web
-
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="mock", daemon=True)
-    thread.start()
-    runner = web.AppRunner(
-        app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0
-    )
-
-    async def start() -> str:
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", port)
-        await site.start()
-        return f"http://127.0.0.1:{runner.addresses[0][1]}"
-
-    def call(coroutine: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
-
-    try:
-        yield call(start()), loop
-    finally:
-        call(runner.cleanup())
-        call(_settled())
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-
-async def _settled() -> None:
-    """
-    Let connections end that were just accepted or are just closing.
-
-    A task that accepts a connection must not be cancelled: it would leave its socket
-    to the garbage collector.
-    """
-    rest = asyncio.all_tasks() - {asyncio.current_task()}
-    if rest:
-        await asyncio.wait(rest, timeout=1.0)
-    for _ in range(3):
-        await asyncio.sleep(0)
-    await asyncio.get_running_loop().shutdown_asyncgens()
+def _with_options(settings: Settings, options: Mapping[str, Any]) -> Settings:
+    limits = {each.name for each in fields(Quotas)}
+    known = {each.name for each in fields(Settings)} | limits
+    for name in options:
+        if name not in known:
+            raise TypeError(f"no option '{name}'; known: {', '.join(sorted(known))}")
+    given = {name: value for name, value in options.items() if name not in limits}
+    if isinstance(given.get("latency"), str | int | float):
+        given["latency"] = Latency.parse(str(given["latency"]))
+    if isinstance(given.get("frozen"), str):
+        given["frozen"] = moment(given["frozen"])
+    chosen = replace(settings, **given)
+    asked = {name: value for name, value in options.items() if name in limits}
+    return replace(chosen, quotas=replace(chosen.quotas, **asked))

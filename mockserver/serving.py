@@ -18,7 +18,6 @@ from mockserver.cli import Usage
 from mockserver.draining import Connection, drain
 from mockserver.reloading import Watch
 from mockserver.service import Settings
-from mockserver.state import MEMORY, StateError
 from mockserver.totals import Row, Totals
 from specs import Provider
 
@@ -89,9 +88,7 @@ def serve(
         )
         return _written(totals)
 
-    said = workers.supervise(listeners, work, ready)
-    is_shared = orders.settings.state != MEMORY  # then each of them knows it all
-    return _read(said[:1] if is_shared else said)
+    return _read(workers.supervise(listeners, work, ready))
 
 
 async def _served(
@@ -110,15 +107,6 @@ async def _served(
     """
     loop = asyncio.get_running_loop()
     app = create_app(orders.providers, orders.settings)
-    totals = Totals()
-
-    async def remember(_: web.Application) -> None:
-        try:
-            totals.rows.update((await app[HOUSE].memory.totals()).rows)
-        except StateError as error:
-            log.warning("The sums are lost: %s", error)
-
-    app.on_cleanup.insert(0, remember)  # when all is answered, and before it is closed
     runner = web.AppRunner(
         app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
     )
@@ -155,7 +143,7 @@ async def _served(
         with suppress(asyncio.CancelledError):
             await watching
     await drain(accepting, runner, orders.grace)
-    return totals
+    return app[HOUSE].memory.lifetime
 
 
 def _written(totals: Totals) -> bytes:

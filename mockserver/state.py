@@ -32,12 +32,14 @@ class Memory:
     Journal, script, quotas, counters, sums and clock of one process.
 
     A namespace is a name of its own slate, so that tests can share a server; the
-    empty one is that of requests which name none.
+    empty one is that of requests which name none. `lifetime` sums up what this
+    process has answered since it started, whatever was reset.
     """
 
     def __init__(self, clock: Clock, journal: Journal | None = None) -> None:
         self.clock = clock
         self.journal = journal or Journal()
+        self.lifetime = Totals()
         self._totals = Totals()
         self._scripts: dict[tuple[str, str], deque[Item]] = {}
         self._buckets: dict[str, float] = {}
@@ -51,6 +53,7 @@ class Memory:
         """Let other replicas know that the clock was changed."""
 
     def record(self, entry: Mapping[str, Any]) -> None:
+        self.lifetime.add(entry)
         self._totals.add(entry)
         self.journal.record(entry)
 

@@ -79,6 +79,18 @@ def _total(sums: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {**whole, "amounts": amounts}
 
 
+def summed(totals: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """One `total` of several, each as `costs` has it."""
+    whole = {"requests": 0, "images": 0, "unpriced_images": 0}
+    amounts: dict[str, float] = {}
+    for each in totals:
+        for name in whole:
+            whole[name] += each[name]
+        for currency, amount in each["amounts"].items():
+            amounts[currency] = round(amounts.get(currency, 0.0) + amount, 6)
+    return {**whole, "amounts": amounts}
+
+
 def sentence(costs: Mapping[str, Any]) -> str:
     """One line: `12 requests, 10 pictures; live they would have cost 1.25 USD`."""
     total = costs["total"]

@@ -20,6 +20,7 @@ TOP_LEVEL = {
 }
 # What only the harness may load: a mock must start without it.
 HEAVY = {"hypothesis", "schemathesis", "rich", "jinja2"}
+FIXED = {"openai_env"}  # a fixture that users were promised by this name
 REFERENCE = "OpenAI"  # whose names are the canonical ones, and the field's own word
 
 
@@ -131,6 +132,8 @@ def offences(source: str) -> list[str]:
     its owner spells it, because the field is called after it; of no other provider.
     """
     words = provider_words()
+    for name in FIXED:
+        source = source.replace(name, "fixed")
     prose = re.sub(rf"\b{REFERENCE}\b", "", source)
     return [*naming(code_of(source), words), *naming(prose, words)]
 

@@ -20,7 +20,12 @@ SHIPPED = {
     "specs/py.typed",
     "mockserver/py.typed",
     "contracts/py.typed",
+    "contracts/baseline.schema.yaml",
+    "contracts/report.schema.yaml",
     "contracts/reporters/template.html",
+    "mockserver/cassette.schema.yaml",
+    "mockserver/config.schema.yaml",
+    "mockserver/inspector.html",
     *(f"specs/{name}/openapi.yaml" for name in specs.names()),
     *(f"specs/{name}/dialect.yaml" for name in specs.names()),
 }
@@ -75,7 +80,7 @@ def test_the_wheel_holds_nothing_but_the_packages(wheel):
     assert tops == {*PACKAGES, info}
 
 
-def test_the_wheel_has_one_command(wheel):
+def test_the_wheel_has_one_command_and_one_plugin(wheel):
     (entry_points,) = (n for n in wheel.namelist() if n.endswith("entry_points.txt"))
 
     text = wheel.read(entry_points).decode()
@@ -85,6 +90,10 @@ def test_the_wheel_has_one_command(wheel):
         "imageparity",
         "=",
         "contracts.cli:main",
+        "[pytest11]",
+        "imageparity",
+        "=",
+        "mockserver.pytest_plugin",
     ]
 
 

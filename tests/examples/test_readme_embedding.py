@@ -1,0 +1,30 @@
+import asyncio
+
+from openai import AsyncOpenAI, OpenAI
+
+import mockserver
+
+BOAT = {"model": "gpt-image-2", "prompt": "A paper boat"}
+
+
+def test_from_a_thread():
+    with (
+        mockserver.running("openai", seed=7) as mock,
+        OpenAI(base_url=mock.base_url, api_key="anything") as client,
+    ):
+        client.images.generate(**BOAT)
+
+        assert mock.count(status=200) == 1
+
+
+def test_in_the_loop_at_hand():
+    async def talk():
+        async with (
+            mockserver.running("openai", strict=True) as mock,
+            AsyncOpenAI(base_url=mock.base_url, api_key="anything") as client,
+        ):
+            await mock.script([{"fault": "reset"}, {"latency_ms": 50}])
+            await client.images.generate(**BOAT)
+            return await mock.wait_for(2)
+
+    assert [each["outcome"] for each in asyncio.run(talk())] == ["reset", "answered"]
