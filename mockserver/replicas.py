@@ -157,12 +157,13 @@ class RedisJournal(Journal):
         await asyncio.sleep(POLL_SECONDS)
 
     async def _soon(self) -> None:
-        await asyncio.sleep(BATCH_SECONDS)
-        try:
-            with answering():
-                await self.flush()
-        except StateError as error:
-            log.warning("entries of the journal are lost: %s", error)
+        while self._waiting:  # also for what came while others were being written
+            await asyncio.sleep(BATCH_SECONDS)
+            try:
+                with answering():
+                    await self.flush()
+            except StateError as error:
+                log.warning("entries of the journal are lost: %s", error)
 
     async def flush(self) -> None:
         """Write what is waiting; when it returns, all that was recorded is there."""
@@ -223,6 +224,7 @@ class RedisMemory(Memory):
             await self._redis.set(CLOCK, json.dumps(self.clock.state()))
 
     def record(self, entry: Mapping[str, Any]) -> None:
+        self.lifetime.add(entry)
         self.journal.record(entry)
 
     async def totals(self) -> Totals:
