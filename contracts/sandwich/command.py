@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from contracts.commands import check_outputs, path_option, specs_option
+from contracts.commands import check_outputs, path_option
 from contracts.desk import PlanError
 from contracts.outcomes import Verdict
 from contracts.report import replacing
@@ -23,7 +23,7 @@ from contracts.sandwich.questions import Planner, Question
 from contracts.sandwich.tap import HOLD, tapped
 from contracts.sandwich.verdicts import Judge
 from contracts.targets import is_loopback
-from mockserver.cli import Usage, load_all
+from mockserver.cli import Usage, load_all, specs_option
 from specs import Provider
 
 DEFAULT_PORT = 8090
