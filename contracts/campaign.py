@@ -1,6 +1,7 @@
 """One run: plan, send, judge, report. The plan is whole before anything is sent."""
 
 import asyncio
+import math
 import time
 from collections.abc import (
     AsyncGenerator,
@@ -19,7 +20,7 @@ from typing import Any
 from contracts.cases import Case
 from contracts.checks import Observation, Subject, examine
 from contracts.findings import finding
-from contracts.guarantees import Answer, Memory
+from contracts.guarantees import COMPARED, Answer, Memory, question
 from contracts.interaction import Interaction
 from contracts.planner import asked, plan
 from contracts.report import (
@@ -30,12 +31,14 @@ from contracts.report import (
     RunMetadata,
     TargetRecord,
 )
-from contracts.sender import Sender, Target
-from contracts.shrinking import smaller
+from contracts.sender import LONGEST_PAUSE, LONGEST_PAUSE_LIVE, Sender, Target
+from contracts.shrinking import same, smaller
+from contracts.tapes import Tape
 from specs import (
     Basis,
     Claim,
     Provider,
+    State,
     claims,
     cost,
     effective,
@@ -46,13 +49,10 @@ from specs import (
 
 AHEAD = 32
 AT_ONCE = 16
+ASKED_AGAIN = 2
+ERRORS_IN_A_ROW = 20
+ERRORS_IN_A_ROW_FRUGAL = 10
 PATIENCE = 10.0  # seconds, for answers that nobody will read
-COMPARED = {
-    "compression-as-asked",
-    "mask-matters",
-    "every-image-matters",
-    "pictures-differ",
-}
 MOCK_KEY = "imageparity-key"
 Progress = Callable[[Outcome], None]
 
@@ -69,7 +69,10 @@ class Campaign:
     Without `questions` they are planned: a target that is our mock gets those that
     only it can be asked, `fuzz` adds what Hypothesis and schemathesis draw, and `only`
     keeps the cases whose id has one of these parts. A `frugal` campaign asks one
-    question at a time and none that was not planned: each may cost money.
+    question at a time, the cheapest first, and none that was not planned: each may
+    cost money. At most `rate` questions are asked a minute. `done` are the outcomes
+    of an earlier run, by case, that need not be asked again. A `tape` takes down what
+    is said, or gives it again.
     """
 
     provider: Provider
@@ -79,6 +82,9 @@ class Campaign:
     only: tuple[str, ...] = ()
     questions: Sequence[Case] | None = None
     frugal: bool = False
+    rate: float | None = None
+    done: Mapping[str, Outcome] = field(default_factory=dict)
+    tape: Tape | None = None
 
     @cached_property
     def cases(self) -> list[Case]:
@@ -95,7 +101,52 @@ class Campaign:
             found = [
                 each for each in found if any(part in each.id for part in self.only)
             ]
-        return found
+        return sorted(found, key=self._bill) if self.frugal else found
+
+    @cached_property
+    def waiting(self) -> list[Case]:
+        """The cases that no earlier run has asked."""
+        return [each for each in self.cases if each.id not in self.done]
+
+    def resumed(self, done: Mapping[str, Outcome]) -> "Campaign":
+        """
+        The same without the questions of an earlier run.
+
+        One that a question still open will be compared with is asked again.
+        """
+        planned = {each.id: each for each in self.cases}
+        answered = {
+            name: each
+            for name, each in done.items()
+            if name in planned and each.status is not None
+        }
+        names = {name: set(self._comparisons(each)) for name, each in planned.items()}
+        still_open = set().union(
+            *(names[name] for name in planned if name not in answered)
+        )
+        kept = {
+            name: each
+            for name, each in answered.items()
+            if not names[name] & still_open
+        }
+        resumed = replace(self, done=kept)
+        vars(resumed)["cases"] = self.cases  # planned already
+        return resumed
+
+    def _comparisons(self, case: Case) -> Iterator[str]:
+        """Names of the comparisons with other answers that a case takes part in."""
+        if case.expectation is not State.INVALID and case.is_plain:
+            asked = self._request(case)
+            for member in COMPARED.values():
+                media_type = case.media_type or ""
+                yield f"{member} {question(asked, media_type, without=member)}"
+
+    def _bill(self, case: Case) -> float:
+        """What a case is expected to cost: nothing for one that is to be refused."""
+        if case.fault is not None:
+            return 0.0
+        worst = self.worst_cost(case)
+        return math.inf if worst is None else worst
 
     @cached_property
     def claims(self) -> Mapping[str, Claim]:
@@ -160,7 +211,7 @@ class Campaign:
         memory = Memory()
         known: set[str] = set()
         tasks: list[asyncio.Task[Interaction]] = []
-        waiting = iter(self.cases)
+        waiting = iter(self.waiting)
         try:
             while True:
                 while len(tasks) < self._ahead and (case := next(waiting, None)):
@@ -190,6 +241,7 @@ class Campaign:
             asked=self._request(case),
             media_type=case.media_type or "",
             key=self.target.key,
+            now=interaction.at,
             memory=memory,
         )
         return Subject(answer, case, operation, self.claims)
@@ -241,12 +293,30 @@ class Campaign:
         is_new = found.fingerprint not in known
         known.add(found.fingerprint)
         can_shrink = not self.frugal and observation.check not in COMPARED
+        if (
+            is_new
+            and can_shrink
+            and not await self._again(observation, subject, sender)
+        ):
+            message = f"{found.message} (not seen again in {ASKED_AGAIN} tries)"
+            return replace(found, flaky=True, message=message)
         if is_new and can_shrink and subject.case.is_plain:
             small = await smaller(subject, observation, self, sender)
             if small is not None:
                 again = finding(observation, small, self.provider, url, self.target.key)
                 found = replace(found, request=again.request, answer=again.answer)
         return found
+
+    async def _again(
+        self, observation: Observation, subject: Subject, sender: Sender
+    ) -> bool:
+        """Whether the same question leads to the same observation once more."""
+        for _ in range(ASKED_AGAIN):
+            interaction = await sender.send(subject.case, subject.operation)
+            seen = examine(self.subject(interaction, Memory()))
+            if any(same(each, observation) for each in seen):
+                return True
+        return False
 
 
 def _event_data(interaction: Interaction) -> list[dict[str, Any]]:
@@ -351,20 +421,46 @@ async def conduct(
     provider's currency) or whose price is unknown while there is one. Raises
     `Unreachable` and `CouldNotRun`.
     """
+    if budget is not None:
+        _check_budget(run.campaigns, budget)
     ledger = _Ledger(run, max_cases=max_cases, budget=budget)
     for campaign in run.campaigns:
-        at_once = 1 if campaign.frugal else AT_ONCE
-        async with Sender(campaign.target, at_once=at_once) as sender:
+        run.outcomes += campaign.done.values()
+        ledger.spent += sum(each.cost or 0.0 for each in campaign.done.values())
+    for campaign in run.campaigns:
+        ledger.errors = 0
+        async with Sender(
+            campaign.target,
+            at_once=1 if campaign.frugal else AT_ONCE,
+            rate=campaign.rate,
+            longest_pause=LONGEST_PAUSE_LIVE if campaign.frugal else LONGEST_PAUSE,
+            tape=campaign.tape,
+        ) as sender:
             await sender.reach()
             may_ask = partial(ledger.may_ask, campaign)
             # However it ends, what is under way ends before its connections do.
             async with aclosing(campaign.outcomes(sender, may_ask)) as outcomes:
                 async for outcome in outcomes:
                     run.outcomes.append(outcome)
-                    ledger.spent += outcome.cost or 0.0
+                    ledger.enter(campaign, outcome)
                     progress(outcome)
         if run.stopped:
             return
+
+
+def _check_budget(campaigns: Sequence[Campaign], budget: float) -> None:
+    """Raises `CouldNotRun` when not one picture may be paid for."""
+    for campaign in campaigns:
+        dear = [each for each in campaign.cases if each.fault is None]
+        prices = [price for each in dear if (price := campaign.worst_cost(each))]
+        if dear and (not prices or min(prices) > budget):
+            least = f"costs {min(prices):g}" if prices else "has no known price"
+            currency = campaign.provider.dialect.prices.get("currency", "")
+            raise CouldNotRun(
+                f"{campaign.provider.title}: its cheapest picture {least} {currency}, "
+                f"more than the budget of {budget:g}: raise --budget, or ask with "
+                "--only for what is refused"
+            )
 
 
 @dataclass(slots=True)
@@ -376,9 +472,21 @@ class _Ledger:
     budget: float | None
     asked: int = 0
     spent: float = 0.0
+    errors: int = 0
+
+    def enter(self, campaign: Campaign, outcome: Outcome) -> None:
+        """Add an outcome; a target that is merely down stops the run."""
+        self.spent += outcome.cost or 0.0
+        failed = outcome.status is None or (campaign.frugal and outcome.status >= 500)
+        self.errors = self.errors + 1 if failed and outcome.origin != "error" else 0
+        most = ERRORS_IN_A_ROW_FRUGAL if campaign.frugal else ERRORS_IN_A_ROW
+        if self.errors >= most:
+            self.run.stopped = "errors"
 
     def may_ask(self, campaign: Campaign, case: Case) -> bool:
         """Whether there is enough left for a case; if not, the run stops."""
+        if self.run.stopped:
+            return False
         is_one_too_many = self.max_cases is not None and self.asked >= self.max_cases
         if is_one_too_many or self._is_too_dear(campaign, case):
             self.run.stopped = "budget"

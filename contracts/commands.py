@@ -1,7 +1,6 @@
 """The harness from the command line: what the words mean, and the exit statuses."""
 
 import asyncio
-import ipaddress
 import os
 import signal
 import sys
@@ -11,7 +10,6 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 from rich.console import Console
@@ -34,23 +32,27 @@ from contracts.planner import asked
 from contracts.report import BadReport, Outcome, Report, replacing
 from contracts.reporters import REPORTERS, text
 from contracts.sender import Target, Unreachable
-from mockserver.cli import Usage, load_all
+from contracts.tapes import BadTape, Tape
+from contracts.targets import (
+    LIVE_RATE,
+    BadTarget,
+    Labelled,
+    is_named,
+    labelled,
+    target_of,
+)
+from mockserver.cli import PROVIDER, Usage, load_all, specs_option
 
-CONFORMS, BROKEN, STOPPED = 0, 1, 3  # 2, could not run, is what `Usage` exits with
+CONFORMS, BROKEN, COULD_NOT, STOPPED = 0, 1, 2, 3
 FORMATS = ("html", "junit", "markdown", "sarif")
 
-specs_option = click.option(
-    "--specs",
-    "folder",
-    envvar="SPECS_PATH",
-    type=click.Path(exists=True, file_okay=False),
-    help="A folder of further providers' folders.",
-)
 path_option = click.Path(dir_okay=False)
 
 
 @click.command()
-@click.argument("provider", nargs=-1)
+@click.argument(
+    "provider", nargs=-1, type=PROVIDER, metavar="[PROVIDER | [LABEL:]PROVIDER=URL]..."
+)
 @click.option("--against", metavar="BASE_URL", help="A server that claims to be it.")
 @click.option("--key-env", metavar="VAR", help="The variable that holds the key.")
 @click.option("--seed", default=0, help="The same seed asks the same questions.")
@@ -62,11 +64,41 @@ path_option = click.Path(dir_okay=False)
 @click.option(
     "--dry-run", is_flag=True, help="List the cases and the bill; ask nothing."
 )
-@click.option("--live", is_flag=True, help="Allow a target beyond this machine.")
+@click.option(
+    "--live",
+    is_flag=True,
+    allow_from_autoenv=False,
+    help="Allow a target beyond this machine.",
+)
 @click.option(
     "--budget",
     type=click.FloatRange(0, min_open=True),
+    allow_from_autoenv=False,
     help="Stop before more is spent, in the provider's currency (status 3).",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    metavar="N",
+    help=f"Questions a minute; {LIVE_RATE:.0f} beyond this machine, else no limit.",
+)
+@click.option(
+    "--resume",
+    type=click.Path(dir_okay=False, exists=True),
+    metavar="REPORT",
+    help="Go on where a run that was stopped left off.",
+)
+@click.option(
+    "--record",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write every exchange down, keys left out.",
+)
+@click.option(
+    "--replay",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    metavar="DIR",
+    help="Judge what was recorded there; nothing is asked.",
 )
 @click.option("--report", "report_path", type=path_option, help="Write JSON lines.")
 @click.option("--html", type=path_option, help="Write a page.")
@@ -85,6 +117,10 @@ def run(
     dry_run: bool,
     live: bool,
     budget: float | None,
+    rate: float | None,
+    resume: str | None,
+    record: Path | None,
+    replay: Path | None,
     report_path: str | None,
     folder: str | None,
     **paths: str | None,
@@ -92,38 +128,57 @@ def run(
     """
     Find where deed departs from promise.
 
-    Without --against each PROVIDER (all, if none is named) is asked at its own mock.
-    Exit status: 0 conforms, 1 broken promises found, 2 could not run, 3 stopped
-    before the end.
+    Without --against each PROVIDER (all, if none is named) is asked at its own mock;
+    PROVIDER=URL names a server for each of several. Exit status: 0 conforms, 1 broken
+    promises found, 2 could not run, 3 stopped before the end.
     """
     started = time.monotonic()
-    providers = load_all(provider, folder)
     outputs = {"report": report_path, **paths}
-    _check_outputs(outputs)
-    target = _target(providers, against, key_env, live=live, budget=budget)
-    asks_mocks = target is None and not dry_run
+    check_outputs(outputs)
+    if record and replay:
+        raise Usage("--record asks and --replay does not: use one of them")
+    try:
+        targets = _targets(
+            provider,
+            against,
+            folder,
+            key_env=key_env,
+            live=live,
+            budget=budget,
+            is_replay=replay is not None,
+        )
+    except BadTarget as error:
+        raise Usage(str(error)) from None
+    providers = [each.provider for each in targets] or load_all(provider, folder)
+    servers = {each.provider.id: each.target for each in targets}
+    asks_mocks = not targets and not dry_run
     with mocks(providers if asks_mocks else ()) as running:
         campaigns = [
             Campaign(
                 provider=each,
-                target=target
+                target=servers.get(each.id)
                 or running.get(each.id)
                 or Target("mock", "", is_mock=True),
                 seed=seed,
                 fuzz=not no_fuzz,
                 only=only,
                 frugal=budget is not None,
+                rate=rate or (LIVE_RATE if live else None),
+                tape=_tape(each, record, replay),
             )
             for each in providers
         ]
+        if only and not any(each.cases for each in campaigns):
+            raise Usage(f"--only {' '.join(only)}: no case has it; see --dry-run")
         if dry_run:
             _list_cases(campaigns)
             return
         try:
+            if resume:
+                campaigns = _resumed(campaigns, resume, seed=seed)
             done = _conducted(campaigns, seed=seed, max_cases=max_cases, budget=budget)
-        except (Unreachable, CouldNotRun, PlanError) as error:
-            where = f"{against}: " if isinstance(error, Unreachable) else ""
-            raise Usage(f"{where}{error}") from None
+        except (Unreachable, CouldNotRun, PlanError, BadTape) as error:
+            raise Usage(str(error)) from None
     differences = comparison.differences(providers) if len(providers) > 1 else []
     _write(done, outputs, differences)
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
@@ -139,65 +194,94 @@ def run(
 
 def _status(report: Report) -> int:
     if report.stopped:
-        return STOPPED
+        return COULD_NOT if report.stopped == "errors" else STOPPED
     return CONFORMS if report.conforms else BROKEN
 
 
-def _target(
-    providers: Sequence[specs.Provider],
+def _targets(
+    named: Sequence[str],
     against: str | None,
-    key_env: str | None,
+    folder: str | None,
     *,
+    key_env: str | None,
     live: bool,
     budget: float | None,
-) -> Target | None:
-    """The server to be asked; None for the mocks. Raises `Usage`."""
+    is_replay: bool,
+) -> list[Labelled]:
+    """The servers to be asked; none for the mocks. Raises `Usage` and `BadTarget`."""
+
+    def target(provider: specs.Provider, url: str) -> Target:
+        if is_replay:
+            return Target(url, "")
+        return target_of(provider, url, key_env=key_env, live=live, budget=budget)
+
+    def load(name: str) -> specs.Provider:
+        return load_all([name], folder)[0]
+
+    if any(is_named(each) for each in named):
+        if against is not None:
+            raise Usage("--against and PROVIDER=URL say the same: use one of them")
+        found = labelled(named, load, target)
+        twice = len({each.provider.id for each in found}) < len(found)
+        if twice:
+            raise Usage("two servers of one PROVIDER: ask them one after the other")
+        return found
+    if is_replay and against is None:
+        return [
+            Labelled(each.id, each, Target(each.dialect.base_url, ""))
+            for each in load_all(named, folder)
+        ]
     if against is None:
         if live or budget or key_env:
             raise Usage("--live, --budget and --key-env go with --against BASE_URL")
-        return None
+        return []
+    providers = load_all(named, folder)
     if len(providers) != 1:
-        raise Usage("--against tests one PROVIDER: name it")
-    parts = urlsplit(against)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise Usage(f"--against takes a base URL such as http://…/v1, not '{against}'")
-    if not _is_loopback(parts.hostname):
-        _check_live(providers[0], against, live=live, budget=budget)
-    name = key_env or providers[0].dialect.key_env
-    key = os.environ.get(name, "").strip()
-    if not key:
-        raise Usage(
-            f"{name} is not set: export the key in it, or name another variable "
-            "with --key-env"
-        )
-    return Target(against, key)
+        raise Usage("--against tests one PROVIDER: name it, or give PROVIDER=URL each")
+    return [Labelled(providers[0].id, providers[0], target(providers[0], against))]
 
 
-def _check_live(
-    provider: specs.Provider, against: str, *, live: bool, budget: float | None
-) -> None:
-    if not live or budget is None:
-        raise Usage(
-            f"{against} is not on this machine, so it may cost money: "
-            "add --live and --budget AMOUNT (see --dry-run for the bill)"
-        )
-    if not provider.dialect.prices:
-        raise Usage(
-            f"no price of {provider.title} is documented, so a budget cannot be kept; "
-            "run it through a server of your own on this machine instead"
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
+def _tape(
+    provider: specs.Provider, record: Path | None, replay: Path | None
+) -> Tape | None:
+    """Where exchanges are written or read. Raises `Usage`."""
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        if record:
+            return Tape.into(provider.id, record)
+        return Tape.out_of(provider.id, replay) if replay else None
+    except BadTape as error:
+        raise Usage(str(error)) from None
 
 
-def _check_outputs(outputs: dict[str, str | None]) -> None:
+def _resumed(campaigns: Sequence[Campaign], path: str, *, seed: int) -> list[Campaign]:
+    """The campaigns without what a report has. Raises `Usage` for another run's."""
+    try:
+        earlier = Report.read(path)
+    except BadReport as error:
+        raise Usage(str(error)) from None
+    if earlier.stopped is None:
+        raise Usage(f"--resume {path}: that run came to its end")
+    before = {each.provider: each for each in earlier.metadata.targets}
+    differs = None
+    if earlier.metadata.version != version("imageparity"):
+        differs = f"version {earlier.metadata.version}"
+    elif earlier.metadata.seed != seed:
+        differs = f"--seed {earlier.metadata.seed}"
+    for each in campaigns:
+        found = before.get(each.provider.id)
+        if found is None or found.document != each.provider.version:
+            differs = differs or f"another document of {each.provider.title}"
+        elif not found.is_mock and found.base_url != each.target.base_url:
+            differs = differs or f"{found.base_url}"
+    if differs:
+        raise Usage(f"--resume {path} was a run with {differs}: it cannot go on here")
+    return [
+        each.resumed({row.case: row for row in earlier.of(each.provider.id).outcomes})
+        for each in campaigns
+    ]
+
+
+def check_outputs(outputs: dict[str, str | None]) -> None:
     """Raises `Usage` now if a file could not be written in the end."""
     for name, path in outputs.items():
         if not path:
@@ -281,7 +365,7 @@ def _progress(campaigns: Sequence[Campaign]) -> Iterator[Any]:
     with Progress(*columns, console=console) as bars:
         tasks = {
             each.provider.id: bars.add_task(
-                each.provider.title, total=len(each.cases), found=""
+                each.provider.title, total=len(each.waiting), found=""
             )
             for each in campaigns
         }
@@ -300,7 +384,7 @@ class _PlainProgress:
     """A line when a provider begins and one when it is done."""
 
     def __init__(self, campaigns: Sequence[Campaign], console: Console) -> None:
-        self._left = {each.provider.id: len(each.cases) for each in campaigns}
+        self._left = {each.provider.id: len(each.waiting) for each in campaigns}
         self._titles = {each.provider.id: each.provider.title for each in campaigns}
         self._begun: set[str] = set()
         self._console = console
@@ -365,7 +449,7 @@ def show(report: str, format_: str) -> None:
 
 
 @click.command()
-@click.argument("provider", nargs=-1)
+@click.argument("provider", nargs=-1, type=PROVIDER)
 @specs_option
 def compare(provider: tuple[str, ...], folder: str | None) -> None:
     """Where the documents of the PROVIDERs differ; nothing is asked."""
@@ -374,7 +458,7 @@ def compare(provider: tuple[str, ...], folder: str | None) -> None:
 
 
 @click.command()
-@click.argument("provider", nargs=-1)
+@click.argument("provider", nargs=-1, type=PROVIDER)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @specs_option
 def claims(provider: tuple[str, ...], as_json: bool, folder: str | None) -> None:

@@ -32,6 +32,11 @@ class Memory:
     by_question: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     by_prompt: dict[str, tuple[Any, str]] = field(default_factory=dict)
 
+    def first_variant(self, question: str, variant: str, data: bytes) -> str:
+        """In which variant of a question this very file was seen first."""
+        digest = hashlib.sha256(data).hexdigest()
+        return self.by_question.setdefault(f"{question} {digest}", (variant, b""))[0]
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -62,9 +67,23 @@ class Answer:
 
     def question(self, *, without: str) -> str:
         """A name for what was asked, one member left out."""
-        rest = {key: value for key, value in self.asked.items() if key != without}
-        text = json.dumps([self.media_type, judged(rest)], sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return question(self.asked, self.media_type, without=without)
+
+
+COMPARED = {
+    "compression-as-asked": "output_compression",
+    "mask-matters": "mask",
+    "every-image-matters": "image",
+    "pictures-differ": "prompt",
+}
+"""Guarantees that compare answers, and the member in which their requests differ."""
+
+
+def question(asked: Mapping[str, Any], media_type: str, *, without: str) -> str:
+    """A name for a request in canonical names, one member left out."""
+    rest = {key: value for key, value in asked.items() if key != without}
+    text = json.dumps([media_type, judged(rest)], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 Wrong = Iterator[str]
@@ -144,14 +163,14 @@ def compression_as_asked(answer: Answer) -> Wrong:
     if not isinstance(level, int) or not answer.pictures or answer.is_stream:
         return
     question = "compression " + answer.question(without="output_compression")
-    before = answer.memory.by_question.setdefault(
-        question, (str(level), answer.pictures[0].data)
-    )
-    other, data = int(before[0]), answer.pictures[0].data
+    data = answer.pictures[0].data
+    same = int(answer.memory.first_variant(question, str(level), data))
+    if abs(same - level) >= FAR_APART:
+        yield f"output_compression {level} and {same} give the very same file"
+    before = answer.memory.by_question.setdefault(question, (str(level), data))
+    other = int(before[0])
     if abs(other - level) < FAR_APART:
         return
-    if data == before[1]:
-        yield f"output_compression {level} and {other} give the very same file"
     strong, weak = (data, before[1]) if level < other else (before[1], data)
     if len(strong) > len(weak) * LARGER:
         yield f"the stronger gives {len(strong)} bytes, the weaker {len(weak)}"
@@ -265,14 +284,20 @@ def _echoes(body: Mapping[str, Any], answer: Answer) -> Wrong:
 
 def mask_matters(answer: Answer) -> Wrong:
     """With a mask and without: not the same; and what it keeps is what changes less."""
-    yield from _matters(answer, "mask")
     image, mask = answer.asked.get("image"), answer.asked.get("mask")
+    if isinstance(mask, Mapping) and not _is_here(mask):
+        return  # a file that nobody sent, at an address or under an id
+    yield from _matters(answer, "mask")
     if not isinstance(image, Sample) or not isinstance(mask, Sample):
         return
     for at, picture in enumerate(answer.pictures):
         kept, redrawn = _changes(picture.data, image.data, mask.data)
         if kept > CLEARLY_CHANGED and kept > 2 * redrawn:
             yield f"picture {at} changes what the mask keeps, and keeps the rest"
+
+
+def _is_here(reference: Mapping[str, Any]) -> bool:
+    return str(reference.get("image_url", "")).startswith("data:")
 
 
 def _changes(after: bytes, before: bytes, mask: bytes) -> tuple[float, float]:
@@ -312,10 +337,9 @@ def _compared(answer: Answer, member: str, variant: str) -> Wrong:
     if answer.is_stream or not answer.pictures:
         return
     question = f"{member} {answer.question(without=member)}"
-    data = answer.pictures[0].data
-    before = answer.memory.by_question.setdefault(question, (variant, data))
-    if before[0] != variant and before[1] == data:
-        yield f"{member}: {before[0]} and {variant} give the very same picture"
+    before = answer.memory.first_variant(question, variant, answer.pictures[0].data)
+    if before != variant:
+        yield f"{member}: {before} and {variant} give the very same picture"
 
 
 def pictures_differ(answer: Answer) -> Wrong:

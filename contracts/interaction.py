@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import io
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -91,7 +92,8 @@ class Interaction:
     One exchange. `body` is the whole answer, or as much as was taken of it.
 
     `problem` says why there is no whole answer; `fetched` holds what was found at the
-    addresses in it; `seconds` is from sending to the last byte.
+    addresses in it; `seconds` is from sending to the last byte; `at` is when that
+    came, in seconds since 1970.
     """
 
     case: Case
@@ -101,6 +103,7 @@ class Interaction:
     seconds: float
     problem: str | None = None
     fetched: Mapping[str, bytes | str] = field(default_factory=dict)
+    at: float = field(default_factory=time.time, compare=False)
 
     @property
     def content_type(self) -> str:

@@ -60,6 +60,8 @@ class Finding:
 
     `request` has `curl` and `python` (keys left out) and `summary`; `answer` has
     `status`, `content_type` and `excerpt`; `expected` and `message` are sentences.
+    A `flaky` one was not seen again when the same was asked again; `also_seen_by`
+    names the checks of other tools that saw the same.
     """
 
     kind: Kind
@@ -74,6 +76,8 @@ class Finding:
     fingerprint: str
     request: dict[str, Any]
     answer: dict[str, Any]
+    flaky: bool = False
+    also_seen_by: tuple[str, ...] = ()
 
     @property
     def breaks(self) -> bool:
@@ -136,7 +140,8 @@ class Report:
     """
     A run: its metadata, its outcomes, and why it stopped before its end, if it did.
 
-    `stopped` is None, `budget` or `interrupt`.
+    `stopped` is None, `budget`, `interrupt`, or `errors` when the target answered
+    with nothing else any more.
     """
 
     metadata: RunMetadata
@@ -276,7 +281,14 @@ def _outcome(row: dict[str, Any]) -> Outcome:
     fields = _without_type(row)
     fields["claims"] = tuple(fields["claims"])
     fields["findings"] = tuple(
-        Finding(**{**each, "kind": Kind(each["kind"])}) for each in fields["findings"]
+        Finding(
+            **{
+                **each,
+                "kind": Kind(each["kind"]),
+                "also_seen_by": tuple(each.get("also_seen_by", ())),
+            }
+        )
+        for each in fields["findings"]
     )
     return Outcome(**fields)
 

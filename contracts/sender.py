@@ -13,12 +13,15 @@ import aiohttp
 
 from contracts.cases import AUTHORISED, Case, body_of
 from contracts.interaction import Interaction
+from contracts.tapes import Tape
 from specs import Operation
 
 MAX_ANSWER = 128 * 1024 * 1024
 PATIENCE = 120.0
 RETRIES = 3
 LONGEST_PAUSE = 20.0
+LONGEST_PAUSE_LIVE = 120.0
+MINUTE = 60.0
 
 
 class Unreachable(Exception):
@@ -37,12 +40,44 @@ class Target:
         return self.base_url.rstrip("/") + (case.path or operation.path)
 
 
-class Sender:
-    """Sends cases to one target. An asynchronous context manager."""
+class Pace:
+    """Lets so many pass a minute, evenly."""
 
-    def __init__(self, target: Target, *, at_once: int = 16) -> None:
+    def __init__(self, per_minute: float | None) -> None:
+        self._gap = MINUTE / per_minute if per_minute else 0.0
+        self._next = 0.0
+
+    async def wait(self) -> None:
+        if not self._gap:
+            return
+        now = time.monotonic()
+        turn = max(now, self._next)
+        self._next = turn + self._gap
+        await asyncio.sleep(turn - now)
+
+
+class Sender:
+    """
+    Sends cases to one target, so many at once and `rate` a minute.
+
+    With a `tape` exchanges are written down, or taken from it without any network.
+    An asynchronous context manager.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        at_once: int = 16,
+        rate: float | None = None,
+        longest_pause: float = LONGEST_PAUSE,
+        tape: Tape | None = None,
+    ) -> None:
         self.target = target
         self._at_once = at_once
+        self._pace = Pace(rate)
+        self._longest_pause = longest_pause
+        self._tape = tape
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -65,6 +100,8 @@ class Sender:
 
     async def reach(self) -> None:
         """Raises `Unreachable` when nobody listens at the target's address."""
+        if self._tape is not None and self._tape.cassettes is not None:
+            return
         parts = urlsplit(self.target.base_url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         try:
@@ -72,21 +109,36 @@ class Sender:
                 asyncio.open_connection(parts.hostname, port), 10
             )
         except (OSError, TimeoutError) as error:
-            raise Unreachable(str(error) or "no answer in 10 s") from None
+            reason = str(error) or "no answer in 10 s"
+            raise Unreachable(f"{self.target.base_url}: {reason}") from None
         writer.close()
 
     async def send(self, case: Case, operation: Operation) -> Interaction:
         """The exchange of a case; a 429 that nobody asked for is waited out."""
+        body, content_type = body_of(case)
+        if self._tape is not None and self._tape.cassettes is not None:
+            found = await self._tape.play(case, body)
+            await asyncio.to_thread(lambda: found.pictures)
+            return found
         for _ in range(RETRIES):
-            found = await self._once(case, operation)
-            pause = _pause(found, case)
+            await self._pace.wait()
+            found = await self._once(case, operation, body, content_type)
+            pause = _pause(found, case, self._longest_pause)
             if pause is None:
                 break
             await asyncio.sleep(pause)
-        return await self._with_pictures(found)
+        found = await self._with_pictures(found)
+        if self._tape is not None:
+            await self._tape.keep(found, body, self.target.key)
+        return found
 
-    async def _once(self, case: Case, operation: Operation) -> Interaction:
-        body, content_type = body_of(case)
+    async def _once(
+        self,
+        case: Case,
+        operation: Operation,
+        body: bytes,
+        content_type: str | None,
+    ) -> Interaction:
         headers = dict(case.headers)
         if content_type:
             headers["Content-Type"] = content_type
@@ -168,11 +220,11 @@ def _origin(url: str) -> tuple[Any, ...]:
     return parts.scheme, parts.hostname, parts.port
 
 
-def _pause(found: Interaction, case: Case) -> float | None:
+def _pause(found: Interaction, case: Case, longest: float) -> float | None:
     """How long to wait before asking again; None when the answer stands."""
     wanted = case.fault.error if case.fault else None
     if found.status != 429 or wanted == "rate_limited" or case.headers:
         return None
     text = found.headers.get("retry-after", "1")
     seconds = float(text) if text.replace(".", "", 1).isdigit() else 1.0
-    return seconds if seconds <= LONGEST_PAUSE else None
+    return seconds if seconds <= longest else None

@@ -41,7 +41,7 @@ async def smaller(
             continue
         interaction = await sender.send(candidate, operation)
         found = campaign.subject(interaction, Memory())
-        if any(_same(each, observation) for each in examine(found)):
+        if any(same(each, observation) for each in examine(found)):
             case, best = candidate, found
     return best
 
@@ -58,5 +58,6 @@ def _again(case: Case, payload: dict[str, object], desk: Desk) -> Case | None:
     return replace(case, payload=payload)
 
 
-def _same(one: Observation, other: Observation) -> bool:
+def same(one: Observation, other: Observation) -> bool:
+    """Whether two observations are of the same thing, whatever their cause."""
     return (one.kind, one.check, one.claim) == (other.kind, other.check, other.claim)

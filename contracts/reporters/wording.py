@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 STOPPED = {
     "budget": "its budget, of cases or of money, allowed no more",
     "interrupt": "it was interrupted",
+    "errors": "its target answered with nothing but errors any more; see to it, and "
+    "go on with --resume",
 }
 
 NOTHING = "\N{EN DASH}"
