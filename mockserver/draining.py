@@ -61,8 +61,8 @@ async def drain(accepting: asyncio.Server, runner: web.AppRunner, grace: float) 
     """
     loop = asyncio.get_running_loop()
     await asyncio.sleep(TICK)  # take in what the kernel has accepted for us
-    for each in accepting.sockets:
-        loop.remove_reader(each.fileno())
+    for listener in accepting.sockets:
+        loop.remove_reader(listener.fileno())
     await asyncio.sleep(TICK)  # one just accepted must be a connection before the close
     accepting.close()
     await runner.shutdown()  # the application's own streams end themselves
