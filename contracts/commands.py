@@ -1,22 +1,23 @@
 """The harness from the command line: what the words mean, and the exit statuses."""
 
 import asyncio
+import functools
 import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 import specs
-from contracts import comparison
+from contracts import comparison, differential
 from contracts.campaign import (
     Campaign,
     CouldNotRun,
@@ -28,9 +29,11 @@ from contracts.campaign import (
     mocks,
 )
 from contracts.desk import PlanError
+from contracts.differences import Differences
 from contracts.planner import asked
 from contracts.report import BadReport, Outcome, Report, replacing
 from contracts.reporters import REPORTERS, text
+from contracts.reporters import differential as deeds
 from contracts.sender import Target, Unreachable
 from contracts.tapes import BadTape, Tape
 from contracts.targets import (
@@ -77,6 +80,16 @@ path_option = click.Path(dir_okay=False)
     help="Stop before more is spent, in the provider's currency (status 3).",
 )
 @click.option(
+    "--same-questions",
+    is_flag=True,
+    help="Put the same questions to all, and compare what they do.",
+)
+@click.option(
+    "--unlisted",
+    is_flag=True,
+    help="With --same-questions: send also what a document does not list.",
+)
+@click.option(
     "--rate",
     type=click.FloatRange(0, min_open=True),
     metavar="N",
@@ -117,6 +130,8 @@ def run(
     dry_run: bool,
     live: bool,
     budget: float | None,
+    same_questions: bool,
+    unlisted: bool,
     rate: float | None,
     resume: str | None,
     record: Path | None,
@@ -129,8 +144,10 @@ def run(
     Find where deed departs from promise.
 
     Without --against each PROVIDER (all, if none is named) is asked at its own mock;
-    PROVIDER=URL names a server for each of several. Exit status: 0 conforms, 1 broken
-    promises found, 2 could not run, 3 stopped before the end.
+    PROVIDER=URL names a server for each of several. With --same-questions what they do
+    is compared, each spoken to in its dialect: status 1 where deeds differ although
+    the documents promise the same. Exit status: 0 conforms, 1 broken promises found, 2
+    could not run, 3 stopped before the end.
     """
     started = time.monotonic()
     outputs = {"report": report_path, **paths}
@@ -146,9 +163,24 @@ def run(
             live=live,
             budget=budget,
             is_replay=replay is not None,
+            may_repeat=same_questions,
         )
     except BadTarget as error:
         raise Usage(str(error)) from None
+    rate = rate or (LIVE_RATE if live else None)
+    if same_questions:
+        compared = functools.partial(
+            differential.conduct,
+            seed=seed,
+            only=only,
+            unlisted=unlisted,
+            budget=budget,
+            rate=rate,
+        )
+        asked = targets or load_all(provider, folder)
+        raise SystemExit(_same_questions(asked, outputs, compared))
+    if unlisted:
+        raise Usage("--unlisted goes with --same-questions")
     providers = [each.provider for each in targets] or load_all(provider, folder)
     servers = {each.provider.id: each.target for each in targets}
     asks_mocks = not targets and not dry_run
@@ -163,7 +195,7 @@ def run(
                 fuzz=not no_fuzz,
                 only=only,
                 frugal=budget is not None,
-                rate=rate or (LIVE_RATE if live else None),
+                rate=rate,
                 tape=_tape(each, record, replay),
             )
             for each in providers
@@ -207,6 +239,7 @@ def _targets(
     live: bool,
     budget: float | None,
     is_replay: bool,
+    may_repeat: bool,
 ) -> list[Labelled]:
     """The servers to be asked; none for the mocks. Raises `Usage` and `BadTarget`."""
 
@@ -223,8 +256,11 @@ def _targets(
             raise Usage("--against and PROVIDER=URL say the same: use one of them")
         found = labelled(named, load, target)
         twice = len({each.provider.id for each in found}) < len(found)
-        if twice:
-            raise Usage("two servers of one PROVIDER: ask them one after the other")
+        if twice and not may_repeat:
+            raise Usage(
+                "two servers of one PROVIDER: ask them one after the other, or both "
+                "the --same-questions"
+            )
         return found
     if is_replay and against is None:
         return [
@@ -239,6 +275,46 @@ def _targets(
     if len(providers) != 1:
         raise Usage("--against tests one PROVIDER: name it, or give PROVIDER=URL each")
     return [Labelled(providers[0].id, providers[0], target(providers[0], against))]
+
+
+def _same_questions(
+    asked: Sequence[Labelled] | Sequence[specs.Provider],
+    outputs: Mapping[str, str | None],
+    compared: Callable[[Sequence[Labelled]], Coroutine[Any, Any, Differences]],
+) -> int:
+    """Compare servers, or mocks of providers; the exit status. Raises `Usage`."""
+    useless = [f"--{name}" for name in ("html", "junit", "sarif") if outputs[name]]
+    if useless:
+        raise Usage(f"{useless[0]} is not made of --same-questions; take --markdown")
+    providers = [each for each in asked if isinstance(each, specs.Provider)]
+    with mocks(providers) as running:
+        targets = [each for each in asked if isinstance(each, Labelled)]
+        targets += [Labelled(each.id, each, running[each.id]) for each in providers]
+        try:
+            found = asyncio.run(compared(targets))
+        except (Unreachable, CouldNotRun, PlanError) as error:
+            raise Usage(str(error)) from None
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    deeds.summary(found, console)
+    for name, path in outputs.items():
+        if path:
+            with _written(path) as out:
+                text = found.json_text() if name == "report" else deeds.markdown(found)
+                out.write(text)
+            console.print(f"{name}: {path}", markup=False)
+    if found.stopped:
+        return STOPPED
+    return BROKEN if found.alarms else CONFORMS
+
+
+@contextmanager
+def _written(path: str) -> Iterator[IO[str]]:
+    """A file to be written whole. Raises `Usage`."""
+    try:
+        with replacing(path) as out:
+            yield out
+    except OSError as error:
+        raise Usage(f"{error.filename or path} cannot be written: {error}") from None
 
 
 def _tape(

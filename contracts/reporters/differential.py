@@ -103,7 +103,7 @@ def _table(
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("", width=1)
     table.add_column("", no_wrap=True)
-    table.add_column("", max_width=34, overflow="fold")
+    table.add_column("", min_width=20, max_width=34, overflow="fold")
     for label in labels:
         table.add_column(_text(label), overflow="fold")
     if several:

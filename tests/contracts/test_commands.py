@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 from miniatures import on_refusal, relay, replace
 
 import mockserver
+from contracts.cli import main
 from contracts.report import Report
 from mockserver.embedding import served
 
@@ -211,3 +213,39 @@ def test_documents_are_compared_without_asking():
 
     assert done.returncode == 0
     assert "`format`" in done.stdout
+
+
+def test_the_same_questions_are_put_to_two_mocks(tmp_path):
+    """Two of our own mocks: their documents differ, their deeds never beyond those."""
+    report, page = tmp_path / "deeds.json", tmp_path / "deeds.md"
+    words = ["run", "tokenhub", "aihubmix", "--same-questions"]
+
+    files = ["--report", str(report), "--markdown", str(page)]
+    result = CliRunner().invoke(main, [*words, "--only", "size", *files])
+
+    assert result.exit_code == 0, result.output
+    found = json.loads(report.read_text())
+    assert {each["label"] for each in found["targets"]} == {"tokenhub", "aihubmix"}
+    assert found["differences"]
+    assert "none where the documents promise the same" in result.output
+    assert "tokenhub" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["tokenhub", "--same-questions"], "name another"),
+        (["tokenhub", "--unlisted"], "--same-questions"),
+        (["tokenhub", "openai", "--same-questions", "--html", "x.html"], "--markdown"),
+        (["a:tokenhub=http://127.0.0.1:1", "b:tokenhub=http://127.0.0.1:2"], "both"),
+        (["tokenhub", "--only", "no-such-case"], "no case has it"),
+    ],
+)
+def test_what_makes_no_sense_together_is_refused(words, said, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TOKENHUB_API_KEY", "k")
+
+    result = CliRunner().invoke(main, ["run", *words])
+
+    assert result.exit_code == 2
+    assert said in result.output
