@@ -19,11 +19,15 @@ from specs import (
     Basis,
     Body,
     Claim,
+    ErrorExample,
     Evidence,
     Operation,
     Response,
     State,
 )
+
+# Each stands for many; only those with a name of their own have words of their own.
+GENERIC = {"invalid_request", "unauthenticated", "rate_limited", "server_error"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,28 @@ def open_questions_do_not_crash(subject: Subject) -> Observations:
         )
 
 
+def nothing_else_answers(subject: Subject) -> Observations:
+    """Another method, another path, another media type than the documented ones."""
+    case = subject.case
+    is_elsewhere = case.origin == "transport" or case.content_type is not None
+    if (
+        case.expectation is State.UNSPECIFIED
+        and is_elsewhere
+        and subject.interaction.is_success
+    ):
+        claim = _main_claim(subject)
+        what = case.id.rpartition("/")[2].replace("-", " ")
+        yield Observation(
+            Kind.UNDOCUMENTED,
+            "elsewhere",
+            claim,
+            Evidence(subject.operation.evidence.source, Basis.ASSUMED),
+            f"status {subject.status} ({what})",
+            "a refusal; the document knows no such request",
+            case.id,
+        )
+
+
 def refusal_is_as_documented(subject: Subject) -> Observations:
     """Status, envelope and the member blamed."""
     fault, status = subject.case.fault, subject.status
@@ -178,6 +204,31 @@ def refusal_is_as_documented(subject: Subject) -> Observations:
     response = subject.operation.response_for(status) or declared
     yield from _envelope(subject, response, claim)
     yield from _blame(subject, claim, example.evidence)
+    yield from _named(subject, claim, example)
+
+
+def _named(subject: Subject, claim: str, example: ErrorExample) -> Observations:
+    """Whether an error that has a name of its own says so as its page shows it."""
+    if example.name in GENERIC or example.evidence.basis is not Basis.DOCUMENTED:
+        return
+    shown, came = _own_words(example.body), _own_words(subject.interaction.object)
+    for member, wanted in shown.items():
+        if isinstance(wanted, str) and "{" not in wanted and came.get(member) != wanted:
+            yield Observation(
+                Kind.WRONG_ERROR,
+                f"error-{member}",
+                claim,
+                example.evidence,
+                f"{member} is {str(came.get(member))[:80]!r}",
+                f"{member} {wanted!r}, as of every {example.name}",
+            )
+
+
+def _own_words(body: Any) -> dict[str, Any]:
+    """What tells an error from others: its `type` and `code`."""
+    error = body.get("error") if isinstance(body, dict) else None
+    held = error if isinstance(error, dict) else {}
+    return {name: held.get(name) for name in ("type", "code")}
 
 
 def _envelope(subject: Subject, response: Response, claim: str) -> Observations:
@@ -258,9 +309,11 @@ def success_is_as_documented(subject: Subject) -> Observations:
     is_valid = subject.case.expectation is State.VALID
     if is_valid or subject.interaction.is_stream:
         yield from _schema(subject, response)
-    if not is_valid:
+    if not is_valid and not subject.interaction.is_stream:
         return
     for guarantee in response.guarantees:
+        if not is_valid and guarantee.evidence.basis is Basis.DOCUMENTED:
+            continue  # promised of what the document speaks of, not of this
         if guarantee.applies_to(subject.answer.asked):
             yield from _kept(subject, response, guarantee.name, guarantee.evidence)
 
@@ -422,6 +475,7 @@ CHECKS = (
     valid_is_accepted,
     invalid_is_refused,
     open_questions_do_not_crash,
+    nothing_else_answers,
     refusal_is_as_documented,
     success_is_as_documented,
     refusals_keep_guarantees,

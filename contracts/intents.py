@@ -164,7 +164,7 @@ def speak(
         replace(case, expectation=verdict.state),
         names,
         verdict,
-        standing(desk, names.values()),
+        standing(desk, names.values(), payload),
     )
 
 

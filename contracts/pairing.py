@@ -33,7 +33,7 @@ def pairs(desk: Desk, seed: int) -> Iterator[Case]:
             expectation=State.VALID,
             media_type=desk.body.media_type,
             payload={**desk.base, **row},
-            basis=standing(desk, row),
+            basis=standing(desk, row, row),
         )
 
 

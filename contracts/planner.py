@@ -6,12 +6,13 @@ For each claim of a request the smallest requests that tell obedience from disob
 negatives with exactly one fault, and positives on the other side of it.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from contracts.cases import FORM, JSON, Case, Fault
+from contracts.cases import FORM, Case, Fault
 from contracts.desk import Desk
 from contracts.pairing import pairs
 from contracts.probing import OPEN, Change, about_change, classified, probes
@@ -150,7 +151,7 @@ def _streams(desk: Desk) -> Iterator[Case]:
                 expectation=state,
                 media_type=desk.body.media_type,
                 payload=payload,
-                claims=about_change(desk, Change(label, payload, tuple(change))),
+                claims=about_change(desk, Change(label, payload, tuple(change)[::-1])),
             )
 
 
@@ -253,12 +254,12 @@ def _malformed(desk: Desk) -> Iterator[Case]:
             content_type=content_type,
             **common,
         )
-    if JSON not in desk.operation.bodies:
+    if desk.is_form:
         return
     yield Case(
         id=f"{desk.name}/malformed/labelled-text-plain",
         expectation=State.UNSPECIFIED,
-        raw=b'{"prompt": "A red cube"}',
+        raw=json.dumps(desk.base).encode(),
         content_type="text/plain",
         **common,
     )

@@ -6,7 +6,7 @@ Found by search: one change, or two, to a plain request, sorted out by the judge
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from contracts.cases import Case, Fault
@@ -27,14 +27,15 @@ def probes(desk: Desk) -> list[Case]:
     """
     found: dict[tuple[Any, ...], Case] = {}
     doubtful: dict[tuple[Any, ...], Case] = {}
-    counts: Counter[str] = Counter()
+    counts: Counter[tuple[str, bool]] = Counter()
     for suffix, context in desk.contexts:
         for change in _changes(desk, context):
             case, is_single = classified(desk, suffix, change)
             if case is None:
                 continue
             key = _key(desk, case, change)
-            about = case.fault.claim if case.fault else f"{key[0]} {case.expectation}"
+            claim = case.fault.claim if case.fault else f"{key[0]} {case.expectation}"
+            about = (claim, is_single)
             is_extra = len(change.members) > 1 or suffix or case.expectation is OPEN
             if is_extra and counts[about] >= MOST_PER_CLAIM:
                 continue
@@ -51,7 +52,7 @@ def probes(desk: Desk) -> list[Case]:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A payload, and what was changed to get it."""
+    """A payload, what was changed to get it, and the rule it is about."""
 
     label: str
     payload: dict[str, Any]
@@ -95,6 +96,7 @@ def _changes(desk: Desk, context: Mapping[str, Any]) -> Iterator[Change]:
                 if cause != target and "model" not in (cause, target):
                     yield from _together(context, rule, cause, target, legal)
                     yield from _repaired(desk, context, rule, cause, target, legal)
+                    yield from _spared(desk, context, rule, cause, target, legal)
 
 
 def _together(
@@ -136,6 +138,31 @@ def _repaired(
                 yield _pair(context, rule, (cause, left), (target, right))
 
 
+def _spared(
+    desk: Desk,
+    context: Mapping[str, Any],
+    rule: Rule,
+    cause: str,
+    target: str,
+    legal: Mapping[str, list[Value]],
+) -> Iterator[Change]:
+    """What the rule forbids, where it does not bite: there it is welcome."""
+    biting = [
+        each.value
+        for each in legal.get(cause, [])
+        if rule.bites({**context, cause: each.value})
+    ]
+    if not biting or rule.bites(context):
+        return
+    for right in legal.get(target, [])[:12]:
+        forbidden = {**context, cause: biting[0], target: right.value}
+        if desk.is_invalid(forbidden):
+            for left in legal[cause]:
+                if left.value not in biting and left.value is not None:
+                    pair = _pair(context, rule, (target, right), (cause, left))
+                    yield replace(pair, rule=f"{rule.name} spared")
+
+
 def _pair(
     context: Mapping[str, Any],
     rule: Rule,
@@ -167,28 +194,30 @@ def classified(desk: Desk, suffix: str, change: Change) -> tuple[Case | None, bo
         case = Case(
             id=f"{desk.name}/{change.label}{at}",
             claims=about_change(desk, change),
-            basis=standing(desk, change.members),
+            basis=standing(desk, change.members, change.payload),
             **common,
         )
         return case, True
-    first = verdict.violations[0]
+    promised = [
+        each for each in verdict.violations if each.evidence.basis is Basis.DOCUMENTED
+    ]
+    first = next(iter(promised or verdict.violations))
     claim = f"{desk.name}/{first.claim}"
     # The claim says already which member was changed, where it was only one.
     is_one = len(change.members) == 1
     label = change.label.partition("/")[2] if is_one else change.label
     id_ = f"{claim}/{label}{at}"
-    is_single = len(verdict.violations) == 1
     if verdict.state is OPEN:
-        if not is_single or claim not in desk.claims:
+        if len(verdict.violations) > 1 or claim not in desk.claims:
             return None, False
         return Case(id=id_, claims=(claim,), **common), True
     if len({each.path for each in verdict.violations}) > 1:
         return None, False
-    if first.evidence.basis is not Basis.DOCUMENTED:
+    if not promised:
         return None, False
     params = _params(desk, first, change.members)
     fault = Fault(claim, first.evidence.error, params)
-    return Case(id=id_, claims=(claim,), fault=fault, **common), is_single
+    return Case(id=id_, claims=(claim,), fault=fault, **common), len(promised) == 1
 
 
 def _params(desk: Desk, violation: Any, members: tuple[str, ...]) -> tuple[str, ...]:
@@ -203,14 +232,33 @@ def _params(desk: Desk, violation: Any, members: tuple[str, ...]) -> tuple[str, 
 _LISTS = {"enum", "pattern", "const"}
 
 
-def standing(desk: Desk, members: Iterable[str]) -> Basis:
-    """Who says that such values are welcome: not the provider, if the list is ours."""
+def standing(desk: Desk, members: Iterable[str], payload: Mapping[str, Any]) -> Basis:
+    """
+    Who says that such values are welcome: not the provider, if the list is ours, or if
+    its page leaves open whether they are.
+    """
     for member in members:
+        if not _is_welcome(desk.body.properties.get(member), payload.get(member)):
+            return Basis.ASSUMED
         for claim in desk.about.get(member, ()):
             basis = desk.claims[claim]
             if claim.rpartition("/")[2] in _LISTS and basis is not Basis.DOCUMENTED:
                 return basis
     return Basis.DOCUMENTED
+
+
+def _is_welcome(schema: Any, value: Any) -> bool:
+    """Whether nothing in a value stands where the page leaves open if it is taken."""
+    if not isinstance(schema, dict) or value is None:
+        return True
+    if "x-welcome" in schema:
+        return False
+    if isinstance(value, list):
+        return all(_is_welcome(schema.get("items"), each) for each in value)
+    if isinstance(value, dict):
+        members = schema.get("properties", {})
+        return all(_is_welcome(members.get(name), each) for name, each in value.items())
+    return True
 
 
 _SPEAKS_FOR = {"value": "enum"}

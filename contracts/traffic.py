@@ -389,7 +389,7 @@ class Witness:
             for name, value in payload.items()
             if value != base.get(name) and not isinstance(base.get(name), Sample)
         ]
-        return standing(desk, changed)
+        return standing(desk, changed, payload)
 
     def _findings(
         self,

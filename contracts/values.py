@@ -292,6 +292,8 @@ def _members(schema: Schema, role: str) -> Values:
             for name, member in schema["properties"].items()
         }
         yield Value(both, "all-members")
+        if len(whole) == 1:
+            yield Value(next(iter(whole.values())), "unwrapped")
     yield Value({}, "empty-object")
 
 

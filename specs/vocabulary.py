@@ -137,6 +137,7 @@ ANNOTATIONS: dict[str, str] = {
     "x-guarantees": "what an answer keeps beyond its schema",
     "x-when": "the requests whose answers carry this member",
     "x-null": "unspecified: the page does not say what becomes of a null member",
+    "x-welcome": "unspecified: the page lists it, but not that any value is taken",
     "x-mentions": "operations that a page names without saying where they are",
 }
 
@@ -161,6 +162,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "x-error": _TEXT,
     "x-when": {"type": "object"},
     "x-null": {"const": "unspecified"},
+    "x-welcome": {"const": "unspecified"},
     "x-mentions": _NAMES,
     "x-guarantees": {
         "type": "array",
