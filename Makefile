@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 CLIENTS := .clients
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check clients serve compare claims wheel clean
+.PHONY: help run test check clients serve compare claims wheel bench clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -33,6 +33,10 @@ claims: $(VENV)/.installed  ## list each claim, its source, and whether it is as
 
 wheel: $(VENV)/.developing  ## build the wheel into dist/
 	$(BIN)/python -m build
+
+bench: $(VENV)/.developing  ## ask every planted defect; tests/benchmarks/DEFECTS.md is the result
+	LIARS=all $(BIN)/pytest -n auto tests/liars
+	$(BIN)/python tests/benchmarks/defects.py
 
 clean:  ## remove the environment and what was built
 	rm -rf $(VENV) $(CLIENTS) dist report .pytest_cache .mypy_cache .ruff_cache

@@ -15,11 +15,12 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from contracts.cases import Case
 from contracts.checks import Observation, Subject, examine
 from contracts.findings import finding
+from contracts.folding import Causes, folded
 from contracts.guarantees import COMPARED, Answer, Memory, question
 from contracts.interaction import Interaction
 from contracts.planner import asked, plan
@@ -47,6 +48,10 @@ from specs import (
     Subject as About,
 )
 
+if TYPE_CHECKING:
+    from contracts.examples import Examples
+    from contracts.second_opinion import SecondOpinion
+
 AHEAD = 32
 AT_ONCE = 16
 ASKED_AGAIN = 2
@@ -67,18 +72,21 @@ class Campaign:
     A provider, the target that claims to be it, and the questions to be put.
 
     Without `questions` they are planned: a target that is our mock gets those that
-    only it can be asked, `fuzz` adds what Hypothesis and schemathesis draw, and `only`
-    keeps the cases whose id has one of these parts. A `frugal` campaign asks one
-    question at a time, the cheapest first, and none that was not planned: each may
-    cost money. At most `rate` questions are asked a minute. `done` are the outcomes
-    of an earlier run, by case, that need not be asked again. A `tape` takes down what
-    is said, or gives it again.
+    only it can be asked, `fuzz` adds what Hypothesis draws, `second_opinion` what
+    schemathesis draws and has against the answers; `examples` of earlier runs are asked
+    first, and `only` keeps the cases whose id has one of these parts. A `frugal`
+    campaign asks one question at a time, the cheapest first, and none that was not
+    planned: each may cost money. At most `rate` questions are asked a minute. `done`
+    are the outcomes of an earlier run, by case, that need not be asked again. A `tape`
+    takes down what is said, or gives it again.
     """
 
     provider: Provider
     target: Target
     seed: int = 0
     fuzz: bool = True
+    second_opinion: bool = False
+    examples: "Examples | None" = None
     only: tuple[str, ...] = ()
     questions: Sequence[Case] | None = None
     frugal: bool = False
@@ -93,15 +101,26 @@ class Campaign:
         if self.questions is None:
             found = plan(self.provider, seed=self.seed, is_mock=self.target.is_mock)
         if self.fuzz:
-            from contracts.fuzzing import LAYERS
+            from contracts.fuzzing import fuzz
 
-            for layer in LAYERS.values():
-                found += layer(self.provider, seed=self.seed)
+            found += fuzz(self.provider, seed=self.seed)
+        if self._second is not None:
+            found += self._second.cases
+        if self.examples is not None:
+            found = [*self.examples.cases(self.provider), *found]
         if self.only:
             found = [
                 each for each in found if any(part in each.id for part in self.only)
             ]
         return sorted(found, key=self._bill) if self.frugal else found
+
+    @cached_property
+    def _second(self) -> "SecondOpinion | None":
+        if not self.second_opinion:
+            return None
+        from contracts.second_opinion import second_opinion
+
+        return second_opinion(self.provider, self.seed)
 
     @cached_property
     def waiting(self) -> list[Case]:
@@ -210,6 +229,7 @@ class Campaign:
         """
         memory = Memory()
         known: set[str] = set()
+        causes = Causes(self.provider)
         tasks: list[asyncio.Task[Interaction]] = []
         waiting = iter(self.waiting)
         try:
@@ -223,7 +243,7 @@ class Campaign:
                 if not tasks:
                     return
                 interaction = await tasks.pop(0)
-                yield await self._outcome(interaction, sender, memory, known)
+                yield await self._outcome(interaction, sender, memory, known, causes)
         finally:
             await _ended(tasks)
 
@@ -246,18 +266,31 @@ class Campaign:
         )
         return Subject(answer, case, operation, self.claims)
 
+    def examined(self, subject: Subject) -> Iterator[Observation]:
+        """Everything about an exchange that is not as promised, whoever saw it."""
+        second = self._second
+        opinions = second.of(subject.interaction) if second is not None else []
+        return folded(subject, examine(subject), opinions)
+
     async def _outcome(
-        self, interaction: Interaction, sender: Sender, memory: Memory, known: set[str]
+        self,
+        interaction: Interaction,
+        sender: Sender,
+        memory: Memory,
+        known: set[str],
+        causes: Causes,
     ) -> Outcome:
         case = interaction.case
         subject = self.subject(interaction, memory)
         self._refuse_to_go_on(subject, known)
         known.add("asked")
+        seen_before = set(known)
         found: list[Finding] = []
-        for observation in examine(subject):
-            each = await self._finding(observation, subject, sender, known)
+        for observation in self.examined(subject):
+            each = await self._finding(observation, subject, sender, known, causes)
             if each.fingerprint not in {other.fingerprint for other in found}:
                 found.append(each)
+        self._learn(interaction, found, seen_before)
         return Outcome(
             provider=self.provider.id,
             case=case.id,
@@ -270,6 +303,17 @@ class Campaign:
             cost=self._cost(interaction),
             findings=tuple(found),
         )
+
+    def _learn(
+        self, interaction: Interaction, found: Sequence[Finding], known: set[str]
+    ) -> None:
+        """Keep a drawn request that showed something new, for the next run."""
+        if self.examples is None or interaction.status is None:
+            return
+        if any(each.breaks and each.fingerprint not in known for each in found):
+            self.examples.remember(self.provider.id, interaction.case)
+        elif not found:
+            self.examples.passed(self.provider.id, interaction.case)
 
     def _refuse_to_go_on(self, subject: Subject, known: set[str]) -> None:
         """A first answer of 401 to our key says that nothing else will be answered."""
@@ -286,10 +330,12 @@ class Campaign:
         subject: Subject,
         sender: Sender,
         known: set[str],
+        causes: Causes,
     ) -> Finding:
         """The finding, its request made as small as still shows it."""
         url = self.target.url(subject.case, subject.operation)
-        found = finding(observation, subject, self.provider, url, self.target.key)
+        named = causes.named(observation, subject.case)
+        found = finding(named, subject, self.provider, url, self.target.key)
         is_new = found.fingerprint not in known
         known.add(found.fingerprint)
         can_shrink = not self.frugal and observation.check not in COMPARED
@@ -303,7 +349,7 @@ class Campaign:
         if is_new and can_shrink and subject.case.is_plain:
             small = await smaller(subject, observation, self, sender)
             if small is not None:
-                again = finding(observation, small, self.provider, url, self.target.key)
+                again = finding(named, small, self.provider, url, self.target.key)
                 found = replace(found, request=again.request, answer=again.answer)
         return found
 
@@ -313,7 +359,7 @@ class Campaign:
         """Whether the same question leads to the same observation once more."""
         for _ in range(ASKED_AGAIN):
             interaction = await sender.send(subject.case, subject.operation)
-            seen = examine(self.subject(interaction, Memory()))
+            seen = self.examined(self.subject(interaction, Memory()))
             if any(same(each, observation) for each in seen):
                 return True
         return False

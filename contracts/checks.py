@@ -36,7 +36,7 @@ class Observation:
     Something that is not as promised.
 
     `cause` tells two observations of the same check and claim apart where they have
-    causes of their own.
+    causes of their own; `also_seen_by` names the checks of other tools that saw it.
     """
 
     kind: Kind
@@ -46,6 +46,7 @@ class Observation:
     message: str
     expected: str
     cause: str = ""
+    also_seen_by: tuple[str, ...] = ()
 
 
 Observations = Iterator[Observation]
@@ -208,27 +209,26 @@ def refusal_is_as_documented(subject: Subject) -> Observations:
 
 
 def _named(subject: Subject, claim: str, example: ErrorExample) -> Observations:
-    """Whether an error that has a name of its own says so as its page shows it."""
+    """Whether an error with a name of its own bears it: its code, else its type."""
     if example.name in GENERIC or example.evidence.basis is not Basis.DOCUMENTED:
         return
-    shown, came = _own_words(example.body), _own_words(subject.interaction.object)
-    for member, wanted in shown.items():
-        if isinstance(wanted, str) and "{" not in wanted and came.get(member) != wanted:
-            yield Observation(
-                Kind.WRONG_ERROR,
-                f"error-{member}",
-                claim,
-                example.evidence,
-                f"{member} is {str(came.get(member))[:80]!r}",
-                f"{member} {wanted!r}, as of every {example.name}",
-            )
+    shown, came = _members(example.body), _members(subject.interaction.object)
+    member = "code" if isinstance(shown.get("code"), str) else "type"
+    wanted = shown.get(member)
+    if isinstance(wanted, str) and "{" not in wanted and came.get(member) != wanted:
+        yield Observation(
+            Kind.WRONG_ERROR,
+            f"error-{member}",
+            claim,
+            example.evidence,
+            f"{member} is {str(came.get(member))[:80]!r}",
+            f"{member} {wanted!r}, as of every {example.name}",
+        )
 
 
-def _own_words(body: Any) -> dict[str, Any]:
-    """What tells an error from others: its `type` and `code`."""
+def _members(body: Any) -> dict[str, Any]:
     error = body.get("error") if isinstance(body, dict) else None
-    held = error if isinstance(error, dict) else {}
-    return {name: held.get(name) for name in ("type", "code")}
+    return error if isinstance(error, dict) else {}
 
 
 def _envelope(subject: Subject, response: Response, claim: str) -> Observations:

@@ -30,6 +30,7 @@ from contracts.campaign import (
 )
 from contracts.desk import PlanError
 from contracts.differences import Differences
+from contracts.examples import Examples
 from contracts.planner import asked
 from contracts.report import BadReport, Outcome, Report, replacing
 from contracts.reporters import REPORTERS, text
@@ -64,6 +65,20 @@ path_option = click.Path(dir_okay=False)
 )
 @click.option("--only", multiple=True, metavar="PART", help="Cases whose id has PART.")
 @click.option("--no-fuzz", is_flag=True, help="The planned cases alone.")
+@click.option(
+    "--second-opinion/--no-second-opinion",
+    default=None,
+    help="Ask and judge by schemathesis, too; unless --live or --no-fuzz, it does.",
+)
+@click.option(
+    "--examples",
+    "examples_folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=".imageparity",
+    show_default=True,
+    metavar="DIR",
+    help="Where drawn questions that showed something are kept for the next run.",
+)
 @click.option(
     "--dry-run", is_flag=True, help="List the cases and the bill; ask nothing."
 )
@@ -127,6 +142,8 @@ def run(
     max_cases: int | None,
     only: tuple[str, ...],
     no_fuzz: bool,
+    second_opinion: bool | None,
+    examples_folder: Path,
     dry_run: bool,
     live: bool,
     budget: float | None,
@@ -181,6 +198,8 @@ def run(
         raise SystemExit(_same_questions(asked, outputs, compared))
     if unlisted:
         raise Usage("--unlisted goes with --same-questions")
+    keeps_examples = bool(targets) and not (no_fuzz or replay or dry_run)
+    examples = Examples(examples_folder) if keeps_examples else None
     providers = [each.provider for each in targets] or load_all(provider, folder)
     servers = {each.provider.id: each.target for each in targets}
     asks_mocks = not targets and not dry_run
@@ -193,10 +212,12 @@ def run(
                 or Target("mock", "", is_mock=True),
                 seed=seed,
                 fuzz=not no_fuzz,
+                second_opinion=_or_else(second_opinion, not (no_fuzz or live)),
                 only=only,
                 frugal=budget is not None,
                 rate=rate,
                 tape=_tape(each, record, replay),
+                examples=examples,
             )
             for each in providers
         ]
@@ -213,6 +234,8 @@ def run(
             raise Usage(str(error)) from None
     differences = comparison.differences(providers) if len(providers) > 1 else []
     _write(done, outputs, differences)
+    if examples is not None:
+        _save(examples)
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     text.summary(done, console)
     if differences:
@@ -222,6 +245,18 @@ def run(
             console.print(f"{name}: {path}", markup=False)
     console.print(f"{len(done.outcomes)} cases in {elapsed(started)}", markup=False)
     raise SystemExit(_status(done))
+
+
+def _or_else(wanted: bool | None, default: bool) -> bool:
+    return default if wanted is None else wanted
+
+
+def _save(examples: Examples) -> None:
+    """The run is done and told: what cannot be kept for the next is only said."""
+    try:
+        examples.save()
+    except OSError as error:
+        click.echo(f"Warning: --examples cannot be kept: {error}", err=True)
 
 
 def _status(report: Report) -> int:

@@ -49,6 +49,7 @@ def finding(
         ),
         request=request,
         answer=_answer(subject.interaction, key),
+        also_seen_by=observation.also_seen_by,
     )
 
 

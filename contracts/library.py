@@ -28,6 +28,7 @@ def run(
     max_cases: int | None = None,
     only: str | Sequence[str] = (),
     fuzz: bool = True,
+    second_opinion: bool | None = None,
     live: bool = False,
     budget: float | None = None,
     rate: float | None = None,
@@ -41,10 +42,12 @@ def run(
     is named at the base URL `against`. Its key is `key`, else what the variable
     `key_env` holds, else the one of its dialect; it is nowhere in the report. `only`
     keeps the cases whose id has one of these parts; without `fuzz` the planned cases
-    alone are asked. The run stops after `max_cases`, and before more than `budget` (in
-    the provider's currency) is spent: `report.stopped` says so. Beyond this machine
-    `live=True` and a budget are needed; at most `rate` questions a minute are asked
-    there, 60 unless said otherwise. `specs_path` is a folder of further providers.
+    alone are asked. What schemathesis asks and says is part of a run with `fuzz` that
+    is not `live`, unless `second_opinion` says otherwise. The run stops after
+    `max_cases`, and before more than `budget` (in the provider's currency) is spent:
+    `report.stopped` says so. Beyond this machine `live=True` and a budget are needed;
+    at most `rate` questions a minute are asked there, 60 unless said otherwise.
+    `specs_path` is a folder of further providers.
 
     The call blocks until the report is there, also within a running event loop: from a
     coroutine, use `asyncio.to_thread`, and always where that loop serves what is asked.
@@ -69,6 +72,9 @@ def run(
                 target=_target(each, against, running, key, key_env, live, budget),
                 seed=seed,
                 fuzz=fuzz,
+                second_opinion=fuzz and not live
+                if second_opinion is None
+                else second_opinion,
                 only=parts(only),
                 frugal=budget is not None,
                 rate=rate or (LIVE_RATE if live else None),

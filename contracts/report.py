@@ -11,7 +11,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any
@@ -152,10 +152,16 @@ class Report:
     def findings(self) -> tuple[Finding, ...]:
         """One finding a cause: the first that showed it, in the order of the plan."""
         first: dict[str, Finding] = {}
+        also: dict[str, dict[str, None]] = {}
         for outcome in self.outcomes:
             for finding in outcome.findings:
                 first.setdefault(finding.fingerprint, finding)
-        return tuple(first.values())
+                seen = also.setdefault(finding.fingerprint, {})
+                seen.update(dict.fromkeys(finding.also_seen_by))
+        return tuple(
+            replace(each, also_seen_by=tuple(also[name]))
+            for name, each in first.items()
+        )
 
     @property
     def broken(self) -> tuple[Finding, ...]:

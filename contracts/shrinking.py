@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from contracts.cases import Case
-from contracts.checks import Observation, Subject, examine
+from contracts.checks import Observation, Subject
 from contracts.desk import Desk
 from contracts.guarantees import Memory
 from contracts.sender import Sender
@@ -41,7 +41,7 @@ async def smaller(
             continue
         interaction = await sender.send(candidate, operation)
         found = campaign.subject(interaction, Memory())
-        if any(same(each, observation) for each in examine(found)):
+        if any(same(each, observation) for each in campaign.examined(found)):
             case, best = candidate, found
     return best
 

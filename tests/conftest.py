@@ -28,6 +28,17 @@ def mock() -> Iterator[mockserver.Running]:
         yield running
 
 
+@pytest.fixture(autouse=True)
+def own_examples(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> None:
+    """No test remembers what another one has found."""
+    folder = tmp_path_factory.getbasetemp() / f"examples-{id(request.node)}"
+    monkeypatch.setenv("IMAGEPARITY_RUN_EXAMPLES", str(folder))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     """In CI a skipped test is a failed one: what it needs was to be installed."""

@@ -6,9 +6,10 @@ from questioning import planned
 import mockserver
 import specs
 from contracts.campaign import MOCK_KEY, Campaign, CouldNotRun, begin, conduct
-from contracts.fuzzing import LAYERS
+from contracts.fuzzing import fuzz
 from contracts.planner import asked, plan
 from contracts.report import Report
+from contracts.second_opinion import SecondOpinion
 from contracts.sender import Target, Unreachable
 from mockserver.embedding import served
 from specs import State
@@ -33,7 +34,7 @@ def test_the_mock_of_a_provider_keeps_its_documents(mock, provider):
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_no_seed_makes_the_harness_cry_wolf(mock, provider, seed: int):
     """Five seeds for what a seed decides; all else is the same for every seed."""
-    report = run_at(mock, provider, seed=seed, only=SEEDED)
+    report = run_at(mock, provider, seed=seed, only=SEEDED, second_opinion=True)
 
     assert report.outcomes
     assert report.findings == ()
@@ -42,8 +43,8 @@ def test_no_seed_makes_the_harness_cry_wolf(mock, provider, seed: int):
 def test_the_same_seed_asks_the_same_in_the_same_order(provider):
     def drawn(seed: int) -> list[str]:
         cases = plan(provider, seed=seed)
-        for layer in LAYERS.values():
-            cases += layer(provider, seed=seed)
+        cases += fuzz(provider, seed=seed)
+        cases += SecondOpinion(provider, seed=seed).cases
         return [f"{each.id} {each.expectation} {each.payload}" for each in cases]
 
     first = drawn(7)

@@ -249,3 +249,31 @@ def test_what_makes_no_sense_together_is_refused(words, said, monkeypatch, tmp_p
 
     assert result.exit_code == 2
     assert said in result.output
+
+
+def test_what_was_found_by_chance_is_asked_first_the_next_time(mock, tmp_path):
+    """A prompt that only a drawn request has: the next run has it from the folder."""
+
+    def crash(said):
+        prompt = said.asked.get("prompt", "")
+        is_odd = said.is_success and not prompt.isascii() and len(prompt) > 9
+        return said.saying({"error": "sorry"}, status=500) if is_odd else said
+
+    kept, report = tmp_path / "kept", tmp_path / "report.jsonl"
+    with served(relay(mock.url, answer=crash)) as (url, _):
+        base = f"{url}/tokenhub/api/v1"
+        words = ["run", "tokenhub", "--against", base, "--no-second-opinion"]
+        words += ["--only", "createImage/request/fuzz", "--only", "remembered"]
+        runs = []
+        for seed in range(8):
+            seeded = [*words, "--seed", seed, "--examples", kept, "--report", report]
+            runs.append(contracts(*seeded, env=KEY))
+            if runs[-1].returncode == 1:
+                break
+        again = [*words, "--examples", kept, "--report", report, "--seed", 99]
+        contracts(*again, env=KEY)
+
+    assert runs[-1].returncode == 1, runs[-1].stderr
+    first = Report.read(report).outcomes[0]
+    assert first.origin == "remembered"
+    assert first.findings

@@ -1,0 +1,214 @@
+"""What a run found by chance is asked first in the next, and forgotten when mended."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import specs
+from contracts.cases import FORM, JSON, Case
+from contracts.examples import FORGOTTEN_AFTER, MOST, SHAPE, Examples
+from contracts.examples import _described as described
+from contracts.examples import _pictured as pictured
+from contracts.samples import Sample
+from specs import State
+from specs.schema import matches
+
+BASE = {"model": "gpt-image-2", "prompt": "A red cube"}
+
+
+@pytest.fixture(scope="module")
+def tokenhub() -> specs.Provider:
+    return specs.load("tokenhub")
+
+
+def drawn(number: int = 1, **payload) -> Case:
+    return Case(
+        f"createImage/request/fuzz/{number}",
+        "createImage",
+        "fuzz",
+        State.VALID,
+        JSON,
+        {**BASE, **payload},
+    )
+
+
+def kept(folder, provider, *cases: Case) -> list[Case]:
+    examples = Examples(folder)
+    for case in cases:
+        examples.remember("tokenhub", case)
+    examples.save()
+    return Examples(folder).cases(provider)
+
+
+def test_an_example_comes_back_judged_anew(tmp_path, tokenhub):
+    good, bad = kept(tmp_path, tokenhub, drawn(quality="high"), drawn(n=11))
+
+    assert good.payload == {**BASE, "quality": "high"}
+    assert good.origin == bad.origin == "remembered"
+    assert good.expectation is State.VALID
+    assert good.fault is None
+    assert bad.expectation is State.INVALID
+    assert bad.fault
+    assert bad.fault.claim == "createImage/request/n/maximum"
+
+
+def test_pictures_are_kept_by_their_facts(tmp_path, tokenhub):
+    files = [Sample(format="webp"), Sample(alpha=True, variant=2)]
+    payload = {**BASE, "image": files}
+    case = Case(
+        "createImageEdit/request-form/schemathesis/positive/1",
+        "createImageEdit",
+        "schemathesis",
+        State.VALID,
+        FORM,
+        payload,
+    )
+
+    (again,) = kept(tmp_path, tokenhub, case)
+
+    assert again.payload == payload
+
+
+def test_the_same_request_is_kept_once_and_bears_the_same_name(tmp_path, tokenhub):
+    (first,) = kept(tmp_path, tokenhub, drawn(1, n=2))
+    (second,) = kept(tmp_path, tokenhub, drawn(7, n=2))
+
+    assert first.id == second.id
+
+
+def test_planned_cases_are_not_kept(tmp_path, tokenhub):
+    planned = replace(drawn(), id="createImage/request/n/value-2", origin="probe")
+
+    assert kept(tmp_path, tokenhub, planned) == []
+
+
+def test_what_passes_often_enough_is_forgotten(tmp_path, tokenhub):
+    kept(tmp_path, tokenhub, drawn(n=2))
+    for _ in range(FORGOTTEN_AFTER):
+        examples = Examples(tmp_path)
+        (case,) = examples.cases(tokenhub)
+        examples.passed("tokenhub", case)
+        examples.save()
+
+    assert Examples(tmp_path).cases(tokenhub) == []
+
+
+def test_a_fault_that_comes_back_is_not_forgotten(tmp_path, tokenhub):
+    kept(tmp_path, tokenhub, drawn(n=2))
+    for has_passed in (True, True, False, True, True):
+        examples = Examples(tmp_path)
+        (case,) = examples.cases(tokenhub)
+        (examples.passed if has_passed else examples.remember)("tokenhub", case)
+        examples.save()
+
+    assert Examples(tmp_path).cases(tokenhub)
+
+
+def test_what_the_document_no_longer_speaks_of_is_forgotten(tmp_path, tokenhub):
+    kept(tmp_path, tokenhub, drawn(unheard_of=1))
+    for _ in range(FORGOTTEN_AFTER):
+        examples = Examples(tmp_path)
+        assert examples.cases(tokenhub) == []
+        examples.save()
+
+    assert json.loads((tmp_path / "tokenhub.json").read_text())["examples"] == []
+
+
+def test_only_so_many_are_kept_the_newest(tmp_path, tokenhub):
+    cases = [drawn(number, prompt=f"Cube {number}") for number in range(MOST + 5)]
+
+    found = kept(tmp_path, tokenhub, *cases)
+
+    assert [each.payload["prompt"] for each in found] == [
+        f"Cube {number}" for number in range(5, MOST + 5)
+    ]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"\xff",
+        b'{"format": "imageparity-examples/0", "examples": []}',
+        b'{"format": "imageparity-examples/1", "examples": [{"operation": "x"}]}',
+        (
+            b'{"format": "imageparity-examples/1", "examples": [{"operation": "x",'
+            b'"media_type": "y", "payload": {"image": {"$picture": {"width": "9"}}},'
+            b'"passed": 0}]}'
+        ),
+    ],
+)
+def test_a_damaged_file_is_set_aside(tmp_path, tokenhub, caplog, damage: bytes):
+    path = tmp_path / "tokenhub.json"
+    path.write_bytes(damage)
+
+    assert Examples(tmp_path).cases(tokenhub) == []
+    assert "tokenhub.json is damaged" in caplog.text
+    assert path.with_suffix(".damaged").read_bytes() == damage
+    assert len(kept(tmp_path, tokenhub, drawn())) == 1
+
+
+def test_runs_at_the_same_time_lose_nothing(tmp_path, tokenhub):
+    words = """
+import sys
+from contracts.cases import Case
+from contracts.examples import Examples
+from specs import State
+for turn in range(10):
+    examples = Examples(sys.argv[1])
+    payload = {"model": "gpt-image-2", "prompt": f"{sys.argv[2]} {turn}"}
+    id_ = "createImage/request/fuzz/1"
+    case = Case(id_, "createImage", "fuzz", State.VALID, payload=payload)
+    examples.remember("tokenhub", case)
+    examples.save()
+"""
+    runs = [
+        subprocess.Popen([sys.executable, "-c", words, str(tmp_path), name])
+        for name in ("one", "two", "three")
+    ]
+
+    assert [each.wait() for each in runs] == [0, 0, 0]
+    assert len(Examples(tmp_path).cases(tokenhub)) == 30
+
+
+def test_nothing_is_written_for_a_run_without_examples(tmp_path, tokenhub):
+    examples = Examples(tmp_path / "none")
+
+    assert examples.cases(tokenhub) == []
+    examples.save()
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_folder_keeps_itself_out_of_version_control(tmp_path, tokenhub):
+    kept(tmp_path, tokenhub, drawn())
+
+    assert (tmp_path / ".gitignore").read_text() == "*\n"
+
+
+SAMPLES = st.builds(
+    Sample, format=st.sampled_from(["png", None]), variant=st.integers(0, 3)
+)
+PLAIN = st.none() | st.booleans() | st.integers() | st.text() | SAMPLES
+NAMES = st.text() | st.sampled_from(["$picture", "$", "$$picture", "picture"])
+VALUES = st.recursive(
+    PLAIN, lambda each: st.lists(each) | st.dictionaries(NAMES, each), max_leaves=8
+)
+
+
+@given(st.dictionaries(NAMES, VALUES))
+def test_any_payload_survives_its_description(payload):
+    text = json.dumps(described(payload))
+
+    assert repr(pictured(json.loads(text))) == repr(payload)
+    row = {"operation": "o", "media_type": "m", "passed": 0}
+    row["payload"] = json.loads(text)
+    whole = {"format": "imageparity-examples/1", "examples": [row]}
+    assert matches(SHAPE, whole)
+    assert set(asdict(Sample())) == set(SHAPE["$defs"]["picture"]["properties"])
