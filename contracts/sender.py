@@ -161,32 +161,7 @@ class Sender:
     ) -> Interaction:
         if self._session is None:
             raise RuntimeError("use the sender as an asynchronous context manager")
-        started = time.monotonic()
-        status: int | None = None
-        got: dict[str, str] = {}
-        answer = bytearray()
-        problem: str | None = None
-        try:
-            async with self._session.request(
-                method,
-                url,
-                data=io.BytesIO(body),  # bytes in one piece would hold the loop
-                headers=headers,
-                allow_redirects=False,
-            ) as response:
-                status = response.status
-                got = {key.lower(): value for key, value in response.headers.items()}
-                async for chunk in response.content.iter_any():
-                    answer += chunk
-                    if len(answer) > MAX_ANSWER:
-                        problem = f"the answer has more than {MAX_ANSWER} bytes"
-                        break
-        except TimeoutError:
-            problem = f"no whole answer within {PATIENCE:.0f} s"
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            problem = f"the exchange broke off: {error or type(error).__name__}"
-        seconds = time.monotonic() - started
-        return Interaction(case, status, got, bytes(answer), seconds, problem)
+        return await exchange(self._session, case, method, url, body, headers)
 
     async def _with_pictures(self, found: Interaction) -> Interaction:
         """The same with the pictures behind its addresses, decoded aside."""
@@ -208,6 +183,53 @@ class Sender:
         if not answer.content_type.startswith("image/"):
             return f"is served as {answer.content_type or 'nothing'}, not as a picture"
         return answer.body
+
+
+async def exchange(
+    session: aiohttp.ClientSession,
+    case: Case,
+    method: str,
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    patience: float = PATIENCE,
+    arrived: asyncio.Event | None = None,
+) -> Interaction:
+    """
+    One request, and as much of an answer as came within `patience` seconds.
+
+    No redirect is followed. `arrived` is set with the first bytes of the body.
+    """
+    started = time.monotonic()
+    status: int | None = None
+    got: dict[str, str] = {}
+    answer = bytearray()
+    problem: str | None = None
+    try:
+        async with session.request(
+            method,
+            url,
+            data=io.BytesIO(body),  # bytes in one piece would hold the loop
+            headers=headers,
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=patience),
+        ) as response:
+            status = response.status
+            got = {key.lower(): value for key, value in response.headers.items()}
+            async for chunk in response.content.iter_any():
+                answer += chunk
+                if arrived is not None:
+                    arrived.set()
+                if len(answer) > MAX_ANSWER:
+                    problem = f"the answer has more than {MAX_ANSWER} bytes"
+                    break
+    except TimeoutError:
+        problem = f"no whole answer within {patience:.0f} s"
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        problem = f"the exchange broke off: {error or type(error).__name__}"
+    seconds = time.monotonic() - started
+    return Interaction(case, status, got, bytes(answer), seconds, problem)
 
 
 def _addresses(found: Interaction) -> list[str]:

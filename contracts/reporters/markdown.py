@@ -96,6 +96,8 @@ def _fold(sighting: Sighting) -> Iterator[str]:
     yield f"- **Expected:** {prose(finding.expected)}"
     yield f"- **Actual:** {prose(finding.message)}"
     yield f"- **Case:** {prose(finding.case)}, {plural(sighting.times, 'case')} in all"
+    if finding.also_seen_by:
+        yield f"- **Also seen by:** {prose(', '.join(finding.also_seen_by))}"
     yield ""
     yield fenced(str(finding.request.get("curl") or ""), "sh")
     yield ""

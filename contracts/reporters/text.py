@@ -78,6 +78,8 @@ def _print_finding(number: int, sighting: Sighting, console: Console) -> None:
     if web_address(finding.source_url):
         _print_line("", finding.source_url, console)
     _print_line("case", f"{finding.case}{_others(sighting.times - 1)}", console)
+    if finding.also_seen_by:
+        _print_line("also", f"seen by {', '.join(finding.also_seen_by)}", console)
     _print_request(finding.request, console)
 
 

@@ -1,7 +1,6 @@
 """Questions through a gateway, one after the other, and what its upstream saw."""
 
 import asyncio
-import io
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ from contracts.interaction import Interaction
 from contracts.outcomes import said
 from contracts.sandwich.questions import HARMFUL, UNLISTED, Kind, Question
 from contracts.sandwich.tap import Crossing, Tap
+from contracts.sender import exchange
 
-MAX_ANSWER = 64 * 1024 * 1024
 PAUSE = 0.5
 COOLING = (429, 503)
 LONGEST_COOLING = 30.0
@@ -143,32 +142,13 @@ class Asker:
         headers = {"Authorization": f"Bearer {self._key}"}
         if content_type:
             headers["Content-Type"] = content_type
-        started = time.monotonic()
-        status: int | None = None
-        got: dict[str, str] = {}
-        answer = bytearray()
-        problem: str | None = None
-        try:
-            async with self._session.request(
-                question.operation.method,
-                self._base_url + question.operation.path,
-                data=io.BytesIO(body),  # bytes in one piece would hold the loop
-                headers=headers,
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=self._patience),
-            ) as response:
-                status = response.status
-                got = {key.lower(): value for key, value in response.headers.items()}
-                async for chunk in response.content.iter_any():
-                    answer += chunk
-                    if arrived:
-                        arrived.set()
-                    if len(answer) > MAX_ANSWER:
-                        problem = f"the answer has more than {MAX_ANSWER} bytes"
-                        break
-        except TimeoutError:
-            problem = f"no whole answer within {self._patience:.0f} s"
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            problem = f"the connection was lost: {error or type(error).__name__}"
-        seconds = time.monotonic() - started
-        return Interaction(case, status, got, bytes(answer), seconds, problem)
+        return await exchange(
+            self._session,
+            case,
+            question.operation.method,
+            self._base_url + question.operation.path,
+            body,
+            headers,
+            patience=self._patience,
+            arrived=arrived,
+        )
