@@ -9,6 +9,15 @@ VERBS: Verbs = {
     "serve": mock.VERBS["serve"],
     "run": ("contracts.commands:run", "Find where deed departs from promise."),
     "compare": ("contracts.commands:compare", "Show where the documents differ."),
+    "drop-in": (
+        "contracts.dropin.command:drop_in",
+        "Tell what breaks for code that moves.",
+    ),
+    "common": (
+        "contracts.dropin.command:common",
+        "Tell what may be sent everywhere.",
+    ),
+    "explain": ("contracts.dropin.command:explain", "Explain a rule of drop-in."),
     "claims": (
         "contracts.commands:claims",
         "List each claim, its source, its standing.",

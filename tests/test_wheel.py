@@ -14,6 +14,7 @@ import specs
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("specs", "mockserver", "contracts")
 SHIPPED = {
+    "specs/clients.yaml",
     "specs/sources.yaml",
     "specs/dialect.schema.yaml",
     "specs/document.schema.yaml",

@@ -1,0 +1,106 @@
+"""What clients of the field really send and read: `clients.yaml`, as values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from specs.errors import SpecError
+from specs.reader import read_yaml
+from specs.schema import compiled, matches
+
+
+@dataclass(frozen=True)
+class Sending:
+    """
+    How a client calls one operation, in the reference's names, which clients speak.
+
+    It sends no request that keeps a schema of `refuses`; of `lists` it sends a single
+    one as a list of one; `adds` are `{when, set}`. Conditions see texts, numbers and
+    booleans, no files.
+    """
+
+    media_type: str
+    refuses: tuple[Mapping[str, Any], ...] = ()
+    lists: frozenset[str] = frozenset()
+    adds: tuple[Mapping[str, Any], ...] = ()
+
+    def can_send(self, payload: Mapping[str, Any]) -> bool:
+        plain = _plain(payload)
+        return not any(matches(dict(each), plain) for each in self.refuses)
+
+    def sent(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """A payload as it leaves the client."""
+        whole = {
+            name: [each] if name in self.lists and not isinstance(each, list) else each
+            for name, each in payload.items()
+        }
+        for each in self.adds:
+            if "when" not in each or matches(each["when"], _plain(payload)):
+                whole = {**each["set"], **whole}
+        return whole
+
+
+def _plain(payload: Mapping[str, Any]) -> dict[str, Any]:
+    kinds = str | int | float
+    return {name: each for name, each in payload.items() if isinstance(each, kinds)}
+
+
+@dataclass(frozen=True)
+class Client:
+    """
+    A client of the field.
+
+    `pictures` are the ways in which a picture may come, None where the code behind it
+    decides; with `pictures_only` it hands on little else of an answer. `error` are the
+    members of an error body that it hands on. An operation that is not among `sends`
+    it never calls.
+    """
+
+    id: str
+    title: str
+    version: str
+    source: str
+    sends: Mapping[str, Sending] = field(default_factory=dict)
+    pictures: frozenset[str] | None = None
+    pictures_only: bool = False
+    error: tuple[str, ...] = ()
+    note: str = ""
+
+
+@cache
+def clients() -> Mapping[str, Client]:
+    """All profiles by their ids. Raises `SpecError` when one is not understood."""
+    folder = files("specs")
+    raw = read_yaml(folder, "clients.yaml")
+    schema = read_yaml(folder, "clients.schema.yaml")
+    for error in compiled(schema).iter_errors(raw):
+        place = "".join(f"/{step}" for step in error.instance_path)
+        file = str(folder / "clients.yaml")
+        raise SpecError(file, place, error.message[:300], "See clients.schema.yaml")
+    return {id_: _client(id_, each) for id_, each in raw.items()}
+
+
+def _client(id_: str, raw: Mapping[str, Any]) -> Client:
+    reads = raw["reads"]
+    return Client(
+        id_,
+        title=raw["title"],
+        version=raw["version"],
+        source=raw["source"],
+        sends={name: _sending(each) for name, each in raw["sends"].items()},
+        pictures=frozenset(reads["pictures"]) if "pictures" in reads else None,
+        pictures_only=reads.get("pictures_only", False),
+        error=tuple(reads["error"]),
+        note=raw.get("note", ""),
+    )
+
+
+def _sending(raw: Mapping[str, Any]) -> Sending:
+    return Sending(
+        raw["media_type"],
+        refuses=tuple(raw.get("refuses", ())),
+        lists=frozenset(raw.get("lists", ())),
+        adds=tuple(raw.get("adds", ())),
+    )

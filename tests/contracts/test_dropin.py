@@ -1,0 +1,839 @@
+"""What breaks for code that moves: each rule planted, each finding shown to be true."""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import requests
+import yaml
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+import mockserver
+import specs
+from contracts.cases import Case, body_of
+from contracts.dropin import Examination, Move, adapter, common, examine
+from contracts.dropin.rules import Severity, rules
+from contracts.intents import Intent, speak
+from contracts.samples import judged
+from mockserver.cli import Lazy
+from specs import State
+from specs.clients import clients
+
+NAMES = ("openai", "tikhub", "aihubmix", "llmapi", "tokenhub")
+VERBS = {
+    "drop-in": ("contracts.dropin.command:drop_in", "What breaks."),
+    "common": ("contracts.dropin.command:common", "What may be sent everywhere."),
+    "explain": ("contracts.dropin.command:explain", "What a rule means."),
+}
+
+
+@cache
+def moved(old: str, new: str, client: str | None = None, **options) -> Examination:
+    profile = clients()[client] if client else None
+    return examine(Move(specs.load(old), specs.load(new), profile, **options))
+
+
+def ids(examination: Examination, severity: Severity | None = None) -> set[str]:
+    return {
+        each.id
+        for each in examination.findings
+        if severity in (None, Severity(each.severity))
+    }
+
+
+def run(*words: str):
+    return CliRunner().invoke(Lazy(name="imageparity", verbs=VERBS), list(words))
+
+
+# Each rule, planted: a provider moves to a copy of itself with one thing changed.
+
+Edit = Callable[[dict, dict], None]
+
+
+def schema(document: dict, name: str) -> dict:
+    return document["components"]["schemas"][name]
+
+
+def generation(document: dict) -> dict:
+    return schema(document, "Generation")["properties"]
+
+
+def edits_without_json(document, dialect):
+    operation = document["paths"]["/images/edits"]["post"]
+    del operation["requestBody"]["content"]["application/json"]
+
+
+def format_renamed(document, dialect):
+    members = generation(document)
+    members["picture_format"] = members.pop("format")
+    dialect["fields"]["createImage"]["output_format"] = "picture_format"
+
+
+def created_gone(document, dialect):
+    answer = schema(document, "ImagesResponse")
+    del answer["properties"]["created"]
+    answer["required"].remove("created")
+
+
+def stream_gone(document, dialect):
+    operation = document["paths"]["/images/generations"]["post"]
+    answer = document["components"]["responses"]["Images"]
+    content = {"application/json": answer["content"]["application/json"]}
+    operation["responses"]["200"] = {**answer, "content": content}
+
+
+def another_status(document, dialect):
+    operation = document["paths"]["/images/generations"]["post"]
+    body = {"error": {"message": "No.", "type": "forbidden"}}
+    operation["responses"]["403"] = {
+        "description": "Forbidden",
+        "content": {
+            "application/json": {
+                "schema": {"$ref": "#/components/schemas/Error"},
+                "examples": {"forbidden": {"value": body}},
+            }
+        },
+    }
+
+
+def other_base_url(document, dialect):
+    document["servers"][0]["url"] = "https://tokenhub.store/v2"
+    dialect["live"]["base_url"] = "https://tokenhub.store/v2"
+
+
+def changed(*path, **members) -> Edit:
+    """The mapping at a path of the document, with other members."""
+
+    def edit(document, dialect):
+        node = document
+        for step in path:
+            node = node[step]
+        node.update(members)
+
+    return edit
+
+
+def schema_changed(name: str, **members) -> Edit:
+    return changed("components", "schemas", name, **members)
+
+
+def member_changed(name: str, member: str, **members) -> Edit:
+    return changed("components", "schemas", name, "properties", member, **members)
+
+
+def both(rule: str, member: str) -> set[str]:
+    return {f"{rule} {each} {member}" for each in ("createImage", "createImageEdit")}
+
+
+SIZES = ["1024x1024", "auto"]
+PLANTED: dict[str, tuple[str, Edit, Severity, set[str]]] = {
+    "enum": (
+        "tokenhub",
+        schema_changed("Size", enum=SIZES),
+        Severity.BREAKS,
+        both("REQ-ENUM", "size"),
+    ),
+    "enum of one operation": (
+        "tokenhub",
+        lambda document, _: generation(document).update(
+            quality={"type": "string", "enum": ["auto"], "default": "auto"}
+        ),
+        Severity.BREAKS,
+        {"REQ-ENUM createImage quality"},
+    ),
+    "maximum": (
+        "tokenhub",
+        schema_changed("N", maximum=4),
+        Severity.BREAKS,
+        both("REQ-RANGE", "n"),
+    ),
+    "maximum that is assumed": (
+        "tokenhub",
+        schema_changed("N", allOf=[{"maximum": 4, "x-basis": "assumed"}]),
+        Severity.WARNS,
+        both("REQ-RANGE", "n"),
+    ),
+    "rule of two members": (
+        "tokenhub",
+        schema_changed(
+            "Generation",
+            allOf=[
+                {
+                    "x-rule": "one-jpeg",
+                    "x-source": "S4#n",
+                    "if": {
+                        "required": ["format"],
+                        "properties": {"format": {"const": "jpeg"}},
+                    },
+                    "then": {"properties": {"n": {"maximum": 1}}},
+                }
+            ],
+        ),
+        Severity.BREAKS,
+        {"REQ-RANGE createImage n"},
+    ),
+    "maximum of what needs another member": (
+        "openai",
+        schema_changed("OutputCompression", maximum=90),
+        Severity.BREAKS,
+        {"REQ-RANGE createImage output_compression"},
+    ),
+    "length": (
+        "tokenhub",
+        schema_changed("Prompt", maxLength=500),
+        Severity.BREAKS,
+        both("REQ-RANGE", "prompt"),
+    ),
+    "pattern": (
+        "tokenhub",
+        schema_changed("Prompt", pattern="^A"),
+        Severity.BREAKS,
+        both("REQ-PATTERN", "prompt"),
+    ),
+    "type": (
+        "tokenhub",
+        schema_changed("N", type="string"),
+        Severity.BREAKS,
+        both("REQ-TYPE", "n"),
+    ),
+    "default": (
+        "tokenhub",
+        schema_changed("Size", default="auto"),
+        Severity.WARNS,
+        both("REQ-DEFAULT", "size"),
+    ),
+    "default that costs": (
+        "tokenhub",
+        schema_changed("N", default=2),
+        Severity.BREAKS,
+        both("REQ-DEFAULT", "n"),
+    ),
+    "field": (
+        "tokenhub",
+        lambda document, _: generation(document).pop("quality"),
+        Severity.WARNS,
+        {"REQ-FIELD createImage quality"},
+    ),
+    "field refused": (
+        "tokenhub",
+        lambda document, _: generation(document).update(quality=False),
+        Severity.BREAKS,
+        {"REQ-FIELD createImage quality"},
+    ),
+    "renamed": (
+        "tokenhub",
+        format_renamed,
+        Severity.BREAKS,
+        {"REQ-RENAMED createImage format"},
+    ),
+    "required": (
+        "tokenhub",
+        lambda document, _: schema(document, "Generation")["required"].append("size"),
+        Severity.BREAKS,
+        {"REQ-REQUIRED createImage size"},
+    ),
+    "model": (
+        "tokenhub",
+        schema_changed("Model", enum=["gpt-image-2"]),
+        Severity.BREAKS,
+        both("REQ-MODEL", "model"),
+    ),
+    "part": (
+        "tokenhub",
+        member_changed("EditForm", "image", maxItems=1),
+        Severity.BREAKS,
+        {"REQ-PART createImageEdit image"},
+    ),
+    "media": (
+        "tokenhub",
+        edits_without_json,
+        Severity.BREAKS,
+        {"REQ-MEDIA createImageEdit application/json"},
+    ),
+    "no such path": (
+        "tokenhub",
+        lambda document, _: document["paths"].pop("/images/edits"),
+        Severity.BREAKS,
+        {"REQ-PATH createImageEdit /images/edits"},
+    ),
+    "another path": (
+        "tokenhub",
+        lambda document, _: document["paths"].update(
+            {"/edits": document["paths"].pop("/images/edits")}
+        ),
+        Severity.BREAKS,
+        {"REQ-PATH createImageEdit /images/edits"},
+    ),
+    "base URL": ("tokenhub", other_base_url, Severity.INFO, {"REQ-PATH base URL"}),
+    "no key": (
+        "tokenhub",
+        lambda document, _: document.update(security=[]),
+        Severity.BREAKS,
+        both("REQ-AUTH", "Authorization"),
+    ),
+    "key form": (
+        "tokenhub",
+        lambda _, dialect: dialect["key"].update(form="key-xxxx"),
+        Severity.INFO,
+        {"REQ-AUTH key form"},
+    ),
+    "answer lacks a member": (
+        "tokenhub",
+        created_gone,
+        Severity.BREAKS,
+        both("RES-MISSING", "created"),
+    ),
+    "answer may lack a member": (
+        "tokenhub",
+        schema_changed("ImagesResponse", required=["data"]),
+        Severity.WARNS,
+        both("RES-MISSING", "created"),
+    ),
+    "delivery": (
+        "tokenhub",
+        lambda _, dialect: dialect["delivery"][0].update(give="b64_json"),
+        Severity.BREAKS,
+        both("RES-MISSING", "data[].url"),
+    ),
+    "data URI": (
+        "aihubmix",
+        lambda _, dialect: dialect["delivery"][3].update(give="data_uri"),
+        Severity.BREAKS,
+        {"RES-FORMAT createImage data[].url"},
+    ),
+    "answer of another type": (
+        "tokenhub",
+        member_changed("ImagesResponse", "created", type=["integer", "string"]),
+        Severity.WARNS,
+        both("RES-TYPE", "created"),
+    ),
+    "answer with a new value": (
+        "openai",
+        member_changed("ImagesResponse", "quality", enum=["low", "medium", "best"]),
+        Severity.WARNS,
+        both("RES-ENUM", "quality") | both("DOC-SELF", "quality"),
+    ),
+    "answer with a new member": (
+        "tokenhub",
+        lambda document, _: schema(document, "ImagesResponse")["properties"].update(
+            seed={"type": "integer"}
+        ),
+        Severity.INFO,
+        both("RES-EXTRA", "seed"),
+    ),
+    "no stream": (
+        "openai",
+        stream_gone,
+        Severity.BREAKS,
+        {"RES-MEDIA createImage stream"},
+    ),
+    "events lack a member": (
+        "openai",
+        schema_changed("GenerationPartialEvent", required=["type", "b64_json"]),
+        Severity.WARNS,
+        {
+            f"RES-MISSING createImage image_generation.partial_image: {each}"
+            for each in (
+                *("created_at", "size", "quality", "background", "output_format"),
+                "partial_image_index",
+            )
+        },
+    ),
+    "status": (
+        "tokenhub",
+        another_status,
+        Severity.WARNS,
+        {"RES-STATUS createImage 403"},
+    ),
+    "error": (
+        "tokenhub",
+        member_changed("Error", "error", required=["message"]),
+        Severity.WARNS,
+        both("RES-ERROR", "error.type"),
+    ),
+    "a page against itself": (
+        "openai",
+        member_changed("ImagesResponse", "size", enum=["1024x1024"]),
+        Severity.WARNS,
+        both("DOC-SELF", "size"),
+    ),
+}
+
+
+def copy_of(name: str, folder: Path, edit: Edit) -> specs.Provider:
+    """A provider like another but for an edit."""
+    ours = Path(specs.load(name).file).parent
+    document = yaml.safe_load((ours / "openapi.yaml").read_text("utf-8"))
+    dialect = yaml.safe_load((ours / "dialect.yaml").read_text("utf-8"))
+    edit(document, dialect)
+    (folder / "copy").mkdir()
+    for file, value in (("openapi.yaml", document), ("dialect.yaml", dialect)):
+        # Each part for itself: an anchor would change with its likes.
+        text = yaml.safe_dump(json.loads(json.dumps(value)), sort_keys=False)
+        (folder / "copy" / file).write_text(text, "utf-8")
+    return specs.load("copy", folder)
+
+
+@pytest.mark.parametrize("plant", PLANTED)
+def test_a_planted_difference_is_found_and_nothing_else(plant, tmp_path):
+    name, edit, severity, expected = PLANTED[plant]
+
+    found = examine(Move(specs.load(name), copy_of(name, tmp_path, edit)))
+
+    assert ids(found) == expected
+    assert {each.severity for each in found.findings} == {severity}
+
+
+def test_every_rule_is_planted_but_those_that_only_runs_show():
+    planted = {
+        each.split()[0] for _, _, _, each_set in PLANTED.values() for each in each_set
+    }
+
+    assert planted == {each for each in rules() if not each.startswith("SEM-")}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_breaks_for_code_that_stays(name):
+    assert moved(name, name).findings == ()
+
+
+# What is said is true.
+
+MOVES = [
+    *(("openai", each) for each in NAMES[1:]),
+    *((each, "openai") for each in NAMES[1:]),
+    ("llmapi", "tikhub"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), MOVES)
+def test_a_witness_is_valid_at_the_one_and_not_at_the_other(old, new):
+    before, after = specs.load(old), specs.load(new)
+    found = [
+        each
+        for each in moved(old, new).findings
+        if each.rule.startswith("REQ-") and each.witness
+    ]
+
+    assert found
+    for each in found:
+        shown = each.witness
+        body = before.operations[shown.operation].bodies[shown.media_type]
+        there = after.operations[shown.operation].bodies.get(shown.media_type)
+        request = judged(shown.request)
+        assert body.judge.state(request) is State.VALID, each.id
+        if each.rule == "REQ-MEDIA":
+            assert there is None
+        elif each.rule != "REQ-DEFAULT":
+            state = there.judge.state(request)
+            assert state is not State.VALID, each.id
+            if each.severity == Severity.BREAKS and each.rule != "REQ-RENAMED":
+                assert state is State.INVALID, each.id
+
+
+@pytest.mark.parametrize(("old", "new"), MOVES)
+def test_an_error_body_that_lacks_a_member_may_come_from_the_new_one_alone(old, new):
+    before, after = specs.load(old), specs.load(new)
+    for each in moved(old, new).findings:
+        if each.rule == "RES-ERROR":
+            answer = each.witness.answer
+            assert State.INVALID in verdicts(before, each.operation, answer), each.id
+            assert State.VALID in verdicts(after, each.operation, answer), each.id
+
+
+def verdicts(provider: specs.Provider, operation: str, error) -> set[State]:
+    """What a provider's document says of an error body, under each of its statuses."""
+    responses = provider.operations[operation].responses.values()
+    bodies = [each.bodies.get("application/json") for each in responses]
+    return {
+        body.judge.state(error)
+        for body, each in zip(bodies, responses, strict=True)
+        if body and not each.is_success
+    }
+
+
+def sent(url: str, request, media_type: str) -> int:
+    case = Case(
+        id="",
+        operation="",
+        origin="",
+        expectation=State.VALID,
+        media_type=media_type,
+        payload=request,
+    )
+    body, content_type = body_of(case)
+    headers = {"Authorization": "Bearer sk-any", "Content-Type": content_type}
+    with requests.post(url, data=body, headers=headers, timeout=60) as answer:
+        return answer.status_code
+
+
+def test_servers_do_what_the_witnesses_say():
+    found = [
+        each
+        for each in moved("openai", "tokenhub").findings
+        if each.rule.startswith("REQ-")
+        and each.witness
+        and each.rule not in {"REQ-DEFAULT", "REQ-RANGE"}
+    ]
+    with (
+        mockserver.running("openai", strict=True) as old,
+        mockserver.running("tokenhub", strict=True) as new,
+    ):
+        for each in found:
+            shown = each.witness
+            path = specs.load("openai").operations[shown.operation].path
+            here = sent(f"{old.base_url}{path}", shown.request, shown.media_type)
+            there = sent(f"{new.base_url}{path}", shown.request, shown.media_type)
+            assert (here, there) == (200, 400), each.id
+    assert len(found) > 10
+
+
+# The findings that were worked out by hand.
+
+
+def test_what_breaks_between_the_reference_and_a_gateway_of_its_own_mind():
+    found = moved("openai", "tokenhub")
+
+    assert ids(found, Severity.BREAKS) >= {
+        "REQ-RENAMED createImage output_format",
+        "REQ-ENUM createImage size",
+        "REQ-REQUIRED createImage model",
+        "REQ-MODEL createImage model",
+        "REQ-RENAMED createImageEdit images",
+        "RES-MISSING createImage data[].b64_json",
+        "RES-MISSING createImage usage",
+        "RES-MEDIA createImage stream",
+    }
+    unlisted = ("background", "moderation", "stream", "partial_images", "user")
+    assert ids(found, Severity.WARNS) >= {
+        "REQ-DEFAULT createImage size",
+        "RES-FORMAT createImage data[].url",
+        *(f"REQ-FIELD createImage {each}" for each in unlisted),
+        *(
+            f"REQ-FIELD createImage {each}"
+            for each in ("output_compression", "response_format")
+        ),
+    }
+    assert "REQ-PATH base URL" in ids(found, Severity.INFO)
+
+
+def test_other_findings_that_were_worked_out_by_hand():
+    tikhub = ids(moved("openai", "tikhub"))
+    assert {
+        "REQ-FIELD createImage stream",
+        "REQ-MODEL createImage model",
+        "REQ-PART createImageEdit image",
+        "RES-MISSING createImage usage",
+    } <= tikhub
+    assert {
+        "REQ-MEDIA createImageEdit application/json",
+        "REQ-REQUIRED createImageEdit model",
+    } <= ids(moved("openai", "aihubmix"), Severity.BREAKS)
+    assert {
+        "REQ-MODEL createImage model",
+        "REQ-FIELD createImage partial_images",
+        "RES-ERROR createImage error.param",
+        "RES-ERROR createImage error.code",
+    } <= ids(moved("openai", "llmapi"))
+    back = moved("llmapi", "openai")
+    assert "REQ-FIELD createImage response_format" in ids(back, Severity.BREAKS)
+
+
+# Clients, features, models.
+
+
+def test_a_client_narrows_what_is_sent():
+    bodies = {
+        media
+        for each in moved("openai", "tokenhub", "openai-python").findings
+        if each.operation == "createImageEdit" and each.rule.startswith("REQ-")
+        for media in each.media_types
+    }
+
+    assert bodies == {"multipart/form-data"}
+
+
+def test_what_a_client_adds_is_in_every_request():
+    found = moved("openai", "tokenhub", "ai-sdk-openai")
+
+    asked = [
+        each.witness.request
+        for each in found.findings
+        if each.witness and each.witness.request
+    ]
+    asked = [each for each in asked if "image" not in each]
+    assert asked
+    assert all("n" in each for each in asked)
+    dalle = [each for each in asked if str(each.get("model")).startswith("dall-e")]
+    assert all("response_format" in each for each in dalle)
+
+
+def test_a_client_sends_a_list_where_it_always_does():
+    found = moved("openai", "tokenhub", "litellm")
+
+    edits = [
+        each.witness.request
+        for each in found.findings
+        if each.operation == "createImageEdit" and each.witness and each.witness.request
+    ]
+    assert edits
+    assert all(isinstance(each["image"], list) for each in edits)
+
+
+def test_what_a_client_refuses_to_send_breaks_nothing():
+    wanted = "REQ-FIELD createImage response_format"
+
+    assert wanted in ids(moved("llmapi", "openai", "openai-python"))
+    assert wanted not in ids(moved("llmapi", "openai", "litellm"))
+    assert wanted in ids(moved("openai", "tokenhub", "litellm"))  # with DALL-E
+
+
+@pytest.mark.parametrize(
+    ("client", "severity"),
+    [
+        (None, Severity.BREAKS),
+        ("openai-python", Severity.BREAKS),
+        ("ai-sdk-openai", Severity.BREAKS),
+        ("ai-sdk-openai-compatible", Severity.INFO),
+    ],
+)
+def test_a_picture_in_another_member_matters_to_those_who_cannot_read_it(
+    client, severity
+):
+    found = moved("openai", "tokenhub", client)
+
+    assert "RES-MISSING createImage data[].b64_json" in ids(found, severity)
+
+
+def test_members_that_a_client_does_not_hand_on_are_not_missed():
+    assert "RES-MISSING createImage usage" in ids(
+        moved("openai", "tokenhub", "ai-sdk-openai"), Severity.INFO
+    )
+    assert "RES-ERROR createImage error.code" not in ids(
+        moved("openai", "tokenhub", "ai-sdk-openai")
+    )
+
+
+def test_features_narrow_what_is_asked_about():
+    found = moved("openai", "tokenhub", features=frozenset({"generate"}))
+
+    assert {each.operation for each in found.findings} <= {"createImage", ""}
+    assert "REQ-FIELD createImage stream" not in ids(found)
+    assert "RES-MEDIA createImage stream" not in ids(found)
+    streams = moved("openai", "tokenhub", features=frozenset({"generate", "stream"}))
+    assert {
+        "REQ-FIELD createImage stream",
+        "RES-MEDIA createImage stream",
+    } <= ids(streams)
+    edits = moved("openai", "tokenhub", features=frozenset({"edit"}))
+    masks = moved("openai", "tokenhub", features=frozenset({"edit", "mask"}))
+    assert ids(masks) - ids(edits) == {"REQ-TYPE createImageEdit mask"}
+
+
+def test_code_that_asks_for_one_model_is_not_told_of_others():
+    found = ids(moved("openai", "tokenhub", model="gpt-image-2"))
+
+    assert "REQ-ENUM createImage size" in found
+    assert not {each for each in found if each.endswith(" model")}
+    assert "REQ-FIELD createImage style" not in found
+
+
+# The adapter.
+
+
+@pytest.mark.parametrize(("old", "new"), MOVES)
+def test_the_adapter_mends_what_it_says_it_mends(old, new):
+    examination = moved(old, new)
+    after = specs.load(new)
+    for each in examination.findings:
+        patch = examination.patches.get(each.operation)
+        mended = each.rule == "REQ-RENAMED" or (
+            patch is not None and each.member in patch.remove
+        )
+        if not mended or each.rule not in {"REQ-RENAMED", "REQ-FIELD"}:
+            continue
+        body = after.operations[each.operation].bodies[each.witness.media_type]
+        verdict = body.judge.judge(judged(patch.applied(each.witness.request)))
+        assert not [
+            one for one in verdict.violations if one.path[:1] == (each.member,)
+        ], each.id
+
+
+WORDS = st.sampled_from(
+    ["model", "prompt", "output_format", "format", "user", "style", "images", "n"]
+)
+
+
+@given(
+    operation=st.sampled_from(["createImage", "createImageEdit", "other"]),
+    payload=st.dictionaries(WORDS, st.integers()),
+)
+@settings(max_examples=50, deadline=None)
+def test_the_python_function_does_what_the_json_says(operation, payload):
+    examination = moved("openai", "tokenhub")
+    scope: dict = {}
+    exec(adapter.as_python(examination.move, examination.patches), scope)
+
+    adapted = scope["adapt"](operation, payload)
+
+    patch = examination.patches.get(operation, adapter.Patch())
+    assert adapted == patch.applied(payload)
+    assert scope["PATCHES"] == adapter.as_json(examination.patches)
+
+
+def test_the_adapter_makes_a_plain_request_acceptable():
+    patch = moved("openai", "tokenhub").patches["createImage"]
+
+    adapted = patch.applied(
+        {"prompt": "A boat", "output_format": "webp", "user": "me", "stream": False}
+    )
+
+    assert adapted == {"model": "gpt-image-2", "prompt": "A boat", "format": "webp"}
+    body = specs.load("tokenhub").operations["createImage"].bodies["application/json"]
+    assert body.judge.state(adapted) is State.VALID
+
+
+def test_a_title_cannot_get_out_of_the_function(tmp_path):
+    def edit(document, dialect):
+        dialect["title"] = 'Mine""" + open("/tmp/none") + """\\'
+        generation(document).pop("quality")
+
+    found = examine(Move(specs.load("tokenhub"), copy_of("tokenhub", tmp_path, edit)))
+    scope: dict = {}
+    exec(adapter.as_python(found.move, found.patches), scope)
+
+    assert scope["adapt"]("createImage", {"quality": "low"}) == {}
+
+
+# What may be sent everywhere.
+
+
+def test_what_is_common_is_taken_by_every_server():
+    providers = [specs.load(each) for each in NAMES]
+    found = {each.operation: each for each in common.subsets(providers)}
+
+    members = {each.member: each for each in found["createImage"].members}
+    assert members["n"].values == tuple(range(1, 11))
+    assert set(members["size"].values) == {
+        "auto",
+        "1024x1024",
+        "1536x1024",
+        "1024x1536",
+    }
+    assert members["output_format"].names["tokenhub"] == "format"
+    assert "stream" not in members
+    with mockserver.running(*NAMES, strict=True) as mock:
+        for name in ("size", "output_format", "quality"):
+            for value in members[name].values:
+                for provider in providers:
+                    spoken = speak(Intent("createImage", ((name, value),)), provider)
+                    url = f"{mock.base_urls[provider.id]}/images/generations"
+                    assert sent(url, spoken.case.payload, "application/json") == 200
+
+
+def test_an_operation_that_someone_lacks_has_no_common_subset(tmp_path):
+    edit = PLANTED["no such path"][1]
+    copy = copy_of("tokenhub", tmp_path, edit)
+
+    found = {
+        each.operation: each for each in common.subsets([specs.load("openai"), copy])
+    }
+
+    assert found["createImageEdit"].missing == ("copy",)
+    assert "lacks it" in "\n".join(common.lines(found["createImageEdit"]))
+
+
+# The command line.
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (("openai", "openai"), 0),
+        (("openai", "tokenhub"), 1),
+        (("openai", "tokenhub", "--fail-on", "REQ-PATH,REQ-AUTH"), 0),
+        (("openai", "tokenhub", "--fail-on", "REQ-*"), 1),
+        (("openai", "tokenhub", "--fail-on", "RES-ERROR"), 1),
+        (("openai", "nobody"), 2),
+        (("openai",), 2),
+        (("openai", "tokenhub", "--fail-on", "REQ-NOTHING"), 2),
+        (("openai", "tokenhub", "--client", "nobody"), 2),
+        (("openai", "tokenhub", "--features", "fly"), 2),
+        (("openai", "tokenhub", "--model", "gpt-imag"), 2),
+        (("openai", "tokenhub", "--json", "--adapter", "json"), 2),
+    ],
+)
+def test_the_exit_status(words, status):
+    done = run("drop-in", *words)
+
+    assert done.exit_code == status, done.output
+    if status == 2:
+        assert len(done.stderr.splitlines()) == 1
+        assert done.stderr.startswith("Error: ")
+
+
+def test_people_read_what_breaks_first_with_both_sides_and_a_curl_line():
+    text = run("drop-in", "openai", "tokenhub").stdout
+
+    assert text.startswith("Breaks\n")
+    assert (
+        text.index("Breaks\n") < text.index("May break\n") < text.index("Good to know")
+    )
+    block = text[text.index("REQ-RENAMED  createImage") :]
+    assert "fix       rename output_format to format" in block
+    assert "(R-spec#output_format)" in block
+    assert "(S4#format)" in block
+    assert "https://tokenhub.store/api/v1/images/generations" in block
+
+
+def assert_follows(name: str, record) -> None:
+    text = (files("contracts.dropin") / name).read_text("utf-8")
+    Draft202012Validator(yaml.safe_load(text)).validate(record)
+
+
+def test_programs_read_json():
+    done = run("drop-in", "openai", "tokenhub", "--client", "openai-node", "--json")
+
+    record = json.loads(done.stdout)
+    assert (record["from"], record["to"]) == ("openai", "tokenhub")
+    assert record["client"] == "openai-node"
+    assert record["counts"]["breaks"] == sum(
+        each["severity"] == "breaks" for each in record["findings"]
+    )
+    renamed = record["adapter"]["createImage"]["rename"]
+    assert renamed == {"output_format": "format"}
+    assert json.loads(run("common", "openai", "tokenhub", "--json").stdout)[
+        "operations"
+    ]
+
+
+def test_the_same_move_gives_the_same_bytes():
+    words = ("drop-in", "tikhub", "llmapi", "--json")
+
+    assert run(*words).stdout == run(*words).stdout
+
+
+def test_every_rule_can_be_explained():
+    listed = run("explain").stdout
+    for each in rules().values():
+        assert f"{each.id} " in listed
+        text = run("explain", each.id.lower()).stdout
+        assert text.startswith(f"{each.id}: {each.title}")
+        assert "fix: " in text
+
+    assert run("explain", "REQ-NOTHING").exit_code == 2
+
+
+def test_the_adapter_is_printed_as_python_and_as_json():
+    python = run("drop-in", "openai", "tokenhub", "--adapter", "python").stdout
+    table = run("drop-in", "openai", "tokenhub", "--adapter", "json").stdout
+    scope: dict = {}
+    exec(python, scope)
+
+    assert scope["PATCHES"] == json.loads(table)
