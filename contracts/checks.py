@@ -210,7 +210,9 @@ def refusal_is_as_documented(subject: Subject) -> Observations:
 
 def _named(subject: Subject, claim: str, example: ErrorExample) -> Observations:
     """Whether an error with a name of its own bears it: its code, else its type."""
-    if example.name in GENERIC or example.evidence.basis is not Basis.DOCUMENTED:
+    is_named = example.name not in GENERIC
+    is_promised = example.evidence.basis is Basis.DOCUMENTED
+    if not (is_named and is_promised and subject.case.expectation is State.INVALID):
         return
     shown, came = _members(example.body), _members(subject.interaction.object)
     member = "code" if isinstance(shown.get("code"), str) else "type"

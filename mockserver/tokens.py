@@ -41,7 +41,7 @@ class Signer:
         facts: dict[str, Any] = asdict(plan)
         facts["inputs"] = [_text(each) for each in plan.inputs]
         facts["mask"] = plan.mask and _text(plan.mask)
-        facts["until"] = math.ceil(self.clock() + lifetime)
+        facts["until"] = math.floor((self.clock() + lifetime) * 1000) / 1000
         text = json.dumps(facts, separators=(",", ":"), ensure_ascii=False)
         packed = zlib.compress(text.encode(), 9)
         return _text(self._signature(packed) + packed)

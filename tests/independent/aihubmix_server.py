@@ -148,7 +148,7 @@ class Call:
             value, kind = int(float(value)), "int"
         need(isinstance(value, int) and kind != "bool", f"{name} must be an integer.", name, "invalid_type")
         lax = self.bug(f"{name}-below-accepted") if value < low else self.bug(f"{name}-above-accepted")
-        need(low <= value <= high or lax, f"{name} must lie between {low} and {high}.", name, "not_within_range")
+        need(low <= value <= high or lax, f"{name} must lie between {low} and {high}.", name, "n_not_within_range" if name == "n" else "not_within_range")
         return max(low, min(value, high + 1))
 
     def check_dalle(self, f: dict[str, Any], q: dict[str, Any]) -> None:
@@ -156,7 +156,7 @@ class Call:
             right = f.get(name, False) is False or self.bug("gpt-only-accepted")
             need(right, f"{name} needs a GPT image model.", name, "unsupported_parameter")
         one = q["model"] != "dall-e-3" or f.get("n", 1) == 1 or self.bug("dalle3-n2-accepted")
-        need(one, "dall-e-3 makes one picture at a time.", "n", "not_within_range")
+        need(one, "dall-e-3 makes one picture at a time.", "n", "n_not_within_range")
         q["delivery"] = f.get("response_format", "b64_json" if self.bug("b64-by-default") else "url")
         q["delivery"] = "url" if self.bug("response_format-ignored") else q["delivery"]
         q |= {"format": "png", "compression": 100, "stream": False, "background": "opaque"}

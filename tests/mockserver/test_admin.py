@@ -350,7 +350,18 @@ def ask_guarded(guarded, path="/health", method="GET", **headers):
     return ask(f"{guarded.url}/__mock__{path}", method=method, key=None, **headers)
 
 
-@pytest.mark.parametrize(("method", "path"), CONTROLS)
+OPEN = [("GET", "/health"), ("GET", "/")]
+
+
+@pytest.mark.parametrize(("method", "path"), OPEN)
+def test_supervisors_and_the_page_itself_need_no_token(guarded, method, path):
+    """But a page of another origin may not ask, with or without one."""
+    assert ask_guarded(guarded, path, method).status == 200
+    foreign = ask_guarded(guarded, path, method, Origin="http://evil.example")
+    assert foreign.status == 403
+
+
+@pytest.mark.parametrize(("method", "path"), [e for e in CONTROLS if e not in OPEN])
 @pytest.mark.parametrize(
     "headers",
     [{}, {"X_Mock_Token": ""}, {"X_Mock_Token": "t0ke"}, {"X_Mock_Token": "t0kenn"},
