@@ -210,6 +210,9 @@ def refusal_is_as_documented(subject: Subject) -> Observations:
 
 def _named(subject: Subject, claim: str, example: ErrorExample) -> Observations:
     """Whether an error with a name of its own bears it: its code, else its type."""
+    fault = subject.case.fault
+    if fault is None or fault.claim.endswith("/type"):
+        return  # wrong types may be refused before any value is looked at
     is_named = example.name not in GENERIC
     is_promised = example.evidence.basis is Basis.DOCUMENTED
     if not (is_named and is_promised and subject.case.expectation is State.INVALID):
