@@ -506,10 +506,15 @@ def test_ctrl_c_ends_it_like_any_program(form):
         f"        {body}await asyncio.sleep(600)\n"
         "asyncio.run(main())",
     }
-    process = run(scripts[form])
-    assert process.stdout.readline() == "up\n"
-    process.send_signal(signal.SIGINT)
-    _, complaint = process.communicate(timeout=60)
+    # Whoever starts us in the background may have turned Ctrl-C off for us, too.
+    turned_on = "import signal\nsignal.signal(2, signal.default_int_handler)\n"
+    with run(turned_on + scripts[form]) as process:
+        try:
+            assert process.stdout.readline() == "up\n"
+            process.send_signal(signal.SIGINT)
+            _, complaint = process.communicate(timeout=60)
+        finally:
+            process.kill()
 
     assert complaint.splitlines()[-1] == "KeyboardInterrupt"
     assert "Warning" not in complaint
