@@ -518,19 +518,14 @@ def _write(
     outputs: dict[str, str | None],
     differences: list[dict[str, Any]],
 ) -> None:
-    try:
-        for name, path in outputs.items():
-            if not path:
-                continue
+    for name, path in outputs.items():
+        if not path:
+            continue
+        with _written(path) as out:
             if name == "report":
-                report.write(path)
-                continue
-            with replacing(path) as out:
+                out.writelines(report.serialized())
+            else:
                 out.write(_rendered(name, report, differences))
-    except OSError as error:
-        raise Usage(
-            f"{error.filename or 'a report'} cannot be written: {error}"
-        ) from None
 
 
 def _rendered(name: str, report: Report, differences: list[dict[str, Any]]) -> str:

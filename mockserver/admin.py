@@ -136,12 +136,7 @@ class Control:
         return _json({"status": "ok"})
 
     async def reset(self, request: web.Request) -> web.Response:
-        namespace = _namespace(request)
-        await self.memory.reset(namespace)
-        if namespace is None:
-            self.house.album.clear()
-            if self.house.cassettes is not None:
-                self.house.cassettes.rewind()
+        await self.house.reset(_namespace(request))
         return _json({"status": "ok"})
 
     async def events(self, request: web.Request) -> web.StreamResponse:
@@ -226,8 +221,8 @@ class Control:
         return _json(clock.shown())
 
     async def metrics(self, request: web.Request) -> web.Response:
-        entries = await self.memory.journal.entries()
-        text = rendered(await self.memory.totals(), journal_entries=len(entries))
+        kept = await self.memory.journal.size()
+        text = rendered(await self.memory.totals(), journal_entries=kept)
         return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
 
     async def picture(self, request: web.Request) -> web.Response:

@@ -122,9 +122,7 @@ class AsyncRunning(_Mock):
 
     async def reset(self, namespace: str | None = None) -> None:
         """A clean slate: of a namespace, or journal, scripts, sums, clock and all."""
-        if namespace is None:
-            self._house.album.clear()
-        await self._house.memory.reset(namespace)
+        await self._house.reset(namespace)
 
     async def costs(self) -> dict[str, Any]:
         """What it would have cost live since the last reset, as `GET costs` has it."""

@@ -245,7 +245,7 @@ ERROR_AS_200 = _relay(
     "The body of an error (server_error, unless another is asked for) "
     "comes with status 200.",
 )
-LEADING_WHITESPACE = _relay(
+_relay(
     "leading-whitespace",
     "Newlines come before the body, as relays send them to keep a connection open.",
     _led_by_space,

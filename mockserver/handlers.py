@@ -431,7 +431,7 @@ def _entry(exchange: Exchange) -> dict[str, Any]:
         "operation": exchange.operation.id,
         "key": redacted(exchange.key, exchange.operation),
         "media_type": received.body.media_type if received else None,
-        "request": generation.request_hash(received) if received else None,
+        "request": _hash_of(exchange),
         "payload": summarised(received.payload) if received else None,
         "decision": {
             "state": verdict.state if verdict else None,
@@ -451,6 +451,14 @@ def _entry(exchange: Exchange) -> dict[str, Any]:
         "cost": dict(exchange.cost),
         "seconds": round(time.monotonic() - exchange.started, 6),
     }
+
+
+def _hash_of(exchange: Exchange) -> str | None:
+    """The name of the canonical request; its pictures bear it already."""
+    if exchange.plans:
+        return exchange.plans[0].request
+    received = exchange.received
+    return generation.request_hash(received) if received else None
 
 
 def _explained(violation: Violation) -> dict[str, Any]:

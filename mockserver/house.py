@@ -72,6 +72,14 @@ class House:
         """One of the services, for what they all do alike."""
         return next(iter(self.services.values()))
 
+    async def reset(self, namespace: str | None = None) -> None:
+        """A clean slate: of a namespace, or of all that is remembered here."""
+        await self.memory.reset(namespace)
+        if namespace is None:
+            self.album.clear()
+            if self.cassettes is not None:
+                self.cassettes.rewind()
+
     async def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
         await self.memory.close()

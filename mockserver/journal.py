@@ -86,6 +86,10 @@ class Journal:
         texts = [text for id, text in self._entries if id > query.since]
         return latest(texts, query, limit)
 
+    async def size(self) -> int:
+        """How many entries there are; none of them is read."""
+        return len(self._entries)
+
     async def clear(self, namespace: str | None = None) -> None:
         """Forget every entry, or those of a namespace."""
         kept = [

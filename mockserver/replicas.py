@@ -137,6 +137,11 @@ class RedisJournal(Journal):
             texts = await self._redis.lrange(KEY, 0, -1)
         return latest([_text(each) for each in texts], query, limit)
 
+    async def size(self) -> int:
+        with answering():
+            await self.flush()
+            return int(await self._redis.llen(KEY))
+
     async def clear(self, namespace: str | None = None) -> None:
         with answering():
             await self.flush()

@@ -64,19 +64,13 @@ class Totals:
             sums["amount"] = round(sums["amount"] + row.amount, 6)
             sums["currency"] = row.currency or sums["currency"]
             sums["unpriced_images"] += row.unpriced
-        return {"providers": providers, "total": _total(providers.values())}
-
-
-def _total(sums: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    amounts: dict[str, float] = {}
-    whole = {"requests": 0, "images": 0, "unpriced_images": 0}
-    for each in sums:
-        for name in whole:
-            whole[name] += each[name]
-        if each["currency"]:
-            before = amounts.get(each["currency"], 0.0)
-            amounts[each["currency"]] = round(before + each["amount"], 6)
-    return {**whole, "amounts": amounts}
+        alone = (
+            {**sums, "amounts": {sums["currency"]: sums["amount"]}}
+            if sums["currency"]
+            else {**sums, "amounts": {}}
+            for sums in providers.values()
+        )
+        return {"providers": providers, "total": summed(alone)}
 
 
 def summed(totals: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

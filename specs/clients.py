@@ -6,9 +6,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from specs.errors import SpecError
-from specs.reader import read_yaml
-from specs.schema import compiled, matches
+from specs.reader import read_checked
+from specs.schema import matches
 
 
 @dataclass(frozen=True)
@@ -72,13 +71,7 @@ class Client:
 @cache
 def clients() -> Mapping[str, Client]:
     """All profiles by their ids. Raises `SpecError` when one is not understood."""
-    folder = files("specs")
-    raw = read_yaml(folder, "clients.yaml")
-    schema = read_yaml(folder, "clients.schema.yaml")
-    for error in compiled(schema).iter_errors(raw):
-        place = "".join(f"/{step}" for step in error.instance_path)
-        file = str(folder / "clients.yaml")
-        raise SpecError(file, place, error.message[:300], "See clients.schema.yaml")
+    raw = read_checked(files("specs"), "clients.yaml", "clients.schema.yaml")
     return {id_: _client(id_, each) for id_, each in raw.items()}
 
 

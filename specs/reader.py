@@ -33,6 +33,15 @@ def read_yaml(folder: Traversable, name: str) -> Any:
         raise SpecError(str(file), "", problem, "Mend the line it names") from None
 
 
+def read_checked(folder: Traversable, name: str, schema: str) -> Any:
+    """The same, held to a schema that lies beside it. Raises `SpecError`."""
+    found = read_yaml(folder, name)
+    for error in compiled(read_yaml(folder, schema)).iter_errors(found):
+        place = "".join(f"/{step}" for step in error.instance_path)
+        raise SpecError(str(folder / name), place, error.message[:300], f"See {schema}")
+    return found
+
+
 def yaml_text(value: Any) -> str:
     """A value as YAML: block style, in the order given, long texts not folded."""
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=10_000)

@@ -6,9 +6,7 @@ from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 
-from specs.errors import SpecError
-from specs.reader import read_yaml
-from specs.schema import compiled
+from specs.reader import read_checked
 
 
 class Severity(StrEnum):
@@ -44,13 +42,7 @@ class Rule:
 @cache
 def rules() -> Mapping[str, Rule]:
     """All rules by their ids. Raises `SpecError` when the file is not understood."""
-    folder = files("contracts.dropin")
-    raw = read_yaml(folder, "rules.yaml")
-    schema = read_yaml(folder, "rules.schema.yaml")
-    for error in compiled(schema).iter_errors(raw):
-        place = "".join(f"/{step}" for step in error.instance_path)
-        file = str(folder / "rules.yaml")
-        raise SpecError(file, place, error.message[:300], "See rules.schema.yaml")
+    raw = read_checked(files("contracts.dropin"), "rules.yaml", "rules.schema.yaml")
     return {
         id_: Rule(
             id_,

@@ -49,7 +49,8 @@ def statuses(running, **query):
 
 
 def threads():
-    return [each.name for each in threading.enumerate()]
+    """Those that live; which a mock before it had may still be ending."""
+    return set(threading.enumerate())
 
 
 # What can be asked
@@ -227,7 +228,7 @@ def test_it_can_be_served_in_the_loop_at_hand():
     async def talk():
         before = asyncio.all_tasks()
         async with mockserver.running(*NAMES) as running:
-            assert threads() == threads_before
+            assert threads() <= threads_before
             await running.script({"error": "rate_limited"}, NAMES[1])
             waiting = asyncio.create_task(running.wait_for(2, 60))
             for name in NAMES[:2]:
@@ -306,7 +307,7 @@ def test_what_cannot_be_served_is_refused_and_leaves_nothing(providers, options,
     with pytest.raises(kind), mockserver.running(*providers, **options):
         pytest.fail("it was served")
 
-    assert threads() == before
+    assert threads() <= before
 
 
 @pytest.mark.parametrize("in_loop", [False, True])
@@ -326,7 +327,7 @@ def test_a_port_in_use_is_an_error_and_leaves_nothing(in_loop):
         with pytest.raises(OSError, match="in use"):
             asyncio.run(inside(port)) if in_loop else beside(port)
 
-    assert eventually(lambda: threads() == before)
+    assert eventually(lambda: threads() <= before)
 
 
 def test_it_has_the_port_that_it_is_given():
@@ -402,10 +403,10 @@ def test_an_exception_passes_and_the_mock_ends(in_loop):
 def test_nothing_of_it_stays(way):
     """Neither threads nor sockets, whatever its clients are about."""
 
-    def held():
-        return len([*Path("/proc/self/fd").iterdir()]), threads()
+    def descriptors():
+        return len([*Path("/proc/self/fd").iterdir()])
 
-    before = held()
+    opened, before = descriptors(), threads()
     with ExitStack() as later:
         with mockserver.running("openai") as running:
             draw(running, "openai")  # whoever draws has threads of its own
@@ -421,7 +422,7 @@ def test_nothing_of_it_stays(way):
             while client.recv(65536):
                 pass
 
-    assert eventually(lambda: held() == before)
+    assert eventually(lambda: descriptors() <= opened and threads() <= before)
 
 
 HEAD = b"Host: x\r\nAuthorization: Bearer x\r\nContent-Type: application/json\r\n"
