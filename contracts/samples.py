@@ -2,8 +2,7 @@
 
 import base64
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -38,7 +37,9 @@ class Sample:
 
     @property
     def data(self) -> bytes:
-        return _encoded(self)
+        # Only light ones are kept: the heavy ones together would be a gigabyte.
+        padding = b"\0" if self.format else b" "
+        return _encoded(replace(self, weight=0)).ljust(self.weight, padding)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -47,7 +48,8 @@ class Sample:
 
     @property
     def data_uri(self) -> str:
-        return _data_uri(self)
+        encoded = base64.b64encode(self.data).decode()
+        return f"data:{self.content_type};base64,{encoded}"
 
     def __str__(self) -> str:
         alpha = " with alpha" if self.alpha else ""
@@ -57,7 +59,7 @@ class Sample:
 @cache
 def _encoded(sample: Sample) -> bytes:
     if sample.format is None:
-        return GARBAGE.ljust(sample.weight, b" ")
+        return GARBAGE
     from PIL import Image, ImageDraw
 
     mode = "RGBA" if sample.alpha else "RGB"
@@ -70,12 +72,7 @@ def _encoded(sample: Sample) -> bytes:
     draw.rectangle(box, fill=(250, 220, 40, 0)[: len(mode)])
     out = io.BytesIO()
     image.save(out, sample.format.upper())
-    return out.getvalue().ljust(sample.weight, b"\0")
-
-
-@cache
-def _data_uri(sample: Sample) -> str:
-    return f"data:{sample.content_type};base64,{base64.b64encode(sample.data).decode()}"
+    return out.getvalue()
 
 
 @cache
@@ -87,10 +84,15 @@ def _facts(sample: Sample) -> dict[str, Any]:
 
 def judged(value: Any) -> Any:
     """A payload with each sample as the object of its facts."""
-    if isinstance(value, Sample):
-        return value.facts
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {key: judged(each) for key, each in value.items()}
     if isinstance(value, list):
         return [judged(each) for each in value]
-    return value
+    return value.facts if isinstance(value, Sample) else value
+
+
+def weight(value: Any) -> int:
+    """How many bytes of padding there are in a value."""
+    if isinstance(value, list):
+        return sum(map(weight, value))
+    return value.weight if isinstance(value, Sample) else 0

@@ -6,7 +6,7 @@ and the same vocabulary.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache, cached_property, lru_cache
@@ -154,7 +154,7 @@ class Judge:
 
     @cached_property
     def _explainer(self) -> Any:
-        return _explainer_class()(self._schema)
+        return _explainer_class(_Parts().is_kept)(self._schema)
 
 
 def lowered(schema: Any) -> Any:
@@ -285,14 +285,27 @@ def _compiled_once(text: str) -> Any:
     return compiled(json.loads(text))
 
 
-@cache
-def _explainer_class() -> Any:
+class _Parts:
+    """The parts of one schema, for yes or no: ten times as fast as to explain each."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[int, tuple[Any, Any]] = {}
+
+    def is_kept(self, part: Any, instance: Any) -> bool:
+        known = self._compiled.get(id(part))
+        if known is None:  # the part is held as well, so that its id stays its own
+            known = self._compiled[id(part)] = part, compiled(part)
+        return bool(known[1].is_valid(instance))
+
+
+def _explainer_class(is_kept: Callable[[Any, Any], bool]) -> Any:
     """
     A validator that says which constraints are broken, in document order.
 
     Differs from jsonschema's own in that a missing or unlisted member is named by the
-    error's path, so that an envelope's `param` is right, and that patterns are those of
-    jsonschema-rs: to Python's, `$` also stands before a line's end.
+    error's path, so that an envelope's `param` is right; that patterns are those of
+    jsonschema-rs: to Python's, `$` also stands before a line's end; and that it looks
+    only into members and rules of which `is_kept` denies that an instance keeps them.
     """
     from jsonschema import Draft202012Validator, ValidationError
     from jsonschema.validators import extend
@@ -312,6 +325,23 @@ def _explainer_class() -> Any:
             if name not in schema.get("properties", {}):
                 yield ValidationError("is not a known member", path=[name])
 
+    def properties(validator: Any, members: Any, instance: Any, schema: Any) -> Any:
+        if validator.is_type(instance, "object"):
+            for name, member in members.items():
+                if name in instance and not is_kept(member, instance[name]):
+                    yield from validator.descend(
+                        instance[name], member, path=name, schema_path=name
+                    )
+
+    def all_of(validator: Any, rules: Any, instance: Any, schema: Any) -> Any:
+        for at, rule in enumerate(rules):
+            if not is_kept(rule, instance):
+                yield from validator.descend(instance, rule, schema_path=at)
+
+    def at_most(validator: Any, most: Any, instance: Any, schema: Any) -> Any:
+        if validator.is_type(instance, "string") and len(instance) > most:
+            yield ValidationError("is too long")  # jsonschema quotes it: megabytes
+
     def pattern(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
         is_text = validator.is_type(instance, "string")
         if is_text and not _pattern(value).is_valid(instance):
@@ -330,6 +360,9 @@ def _explainer_class() -> Any:
         {
             "required": required,
             "additionalProperties": additional,
+            "properties": properties,
+            "allOf": all_of,
+            "maxLength": at_most,
             "pattern": pattern,
             **words,
         },
