@@ -1,8 +1,12 @@
-"""Few requests in which every two values stand together that may."""
+"""
+Few requests in which every two values stand together that may.
+
+Of members with few values, every three: there it costs few requests more.
+"""
 
 import random
-from collections.abc import Iterator, Mapping
-from itertools import combinations
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import combinations, product
 from typing import Any
 
 from contracts.cases import Case
@@ -11,9 +15,14 @@ from contracts.probing import standing
 from contracts.values import Value
 from specs import State, size_of
 
+FEW = 3
+MOST_ROWS = 60
+Row = tuple[tuple[str, Value], ...]
+Group = tuple[tuple[str, str], ...]
+
 
 def pairs(desk: Desk, seed: int) -> Iterator[Case]:
-    """Few requests in which every two values stand together that may."""
+    """Rows of a covering array, as cases; dear values left out."""
     domains = {
         member: [
             value
@@ -51,42 +60,52 @@ def _is_cheap(value: Any) -> bool:
 def _covering(
     desk: Desk, domains: Mapping[str, list[Value]], chance: random.Random
 ) -> Iterator[dict[str, Any]]:
-    """Greedy rows until every pair that can be valid has been seen."""
-    open_pairs = {
-        (one, left.key, two, right.key)
-        for one, two in combinations(domains, 2)
-        for left in domains[one]
-        for right in domains[two]
-        if desk.state({**desk.base, one: left.value, two: right.value}) is State.VALID
+    """Greedy rows until all that can be valid together has been seen together."""
+    switches = {member for member, values in domains.items() if len(values) <= FEW}
+    named = [[(member, each) for each in values] for member, values in domains.items()]
+    unseen: dict[Group, Row] = {
+        _keys(group): group
+        for members in (*combinations(named, 3), *combinations(named, 2))
+        if len(members) == 2 or all(each[0][0] in switches for each in members)
+        for group in product(*members)
+        if desk.state({**desk.base, **_payload(group)}) is State.VALID
     }
-    for _ in range(60):
-        if not open_pairs:
+    for _ in range(MOST_ROWS):
+        if not unseen:
             return
-        best: tuple[int, dict[str, Value]] = (0, {})
-        for _ in range(12):
-            row = _row(desk, domains, chance)
-            gain = sum(pair in open_pairs for pair in _pairs_of(row))
-            best = max(best, (gain, row), key=lambda each: each[0])
-        if best[0] == 0:
-            return
-        open_pairs -= set(_pairs_of(best[1]))
-        yield {member: value.value for member, value in best[1].items()}
+        first = next(iter(unseen.values()))
+        rows = [_row(desk, domains, chance, first) for _ in range(12)]
+        row = max(
+            rows, key=lambda row: sum(g in unseen for g in _groups(row, switches))
+        )
+        for group in _groups(row, switches):
+            unseen.pop(group, None)
+        yield _payload(row)
 
 
 def _row(
-    desk: Desk, domains: Mapping[str, list[Value]], chance: random.Random
-) -> dict[str, Value]:
-    row: dict[str, Value] = {}
-    for member in chance.sample(list(domains), len(domains)):
+    desk: Desk, domains: Mapping[str, list[Value]], chance: random.Random, first: Row
+) -> Row:
+    """What goes together with the first, in the order of the document."""
+    row = dict(first)
+    others = [member for member in domains if member not in row]
+    for member in chance.sample(others, len(others)):
         value = chance.choice(domains[member])
-        payload = {**desk.base, **{key: each.value for key, each in row.items()}}
+        payload = {**desk.base, **_payload(row.items())}
         if desk.state({**payload, member: value.value}) is State.VALID:
             row[member] = value
-    return row
+    return tuple((member, row[member]) for member in domains if member in row)
 
 
-def _pairs_of(row: Mapping[str, Value]) -> Iterator[tuple[str, str, str, str]]:
-    ordered = sorted(row)
-    for one, two in combinations(ordered, 2):
-        yield one, row[one].key, two, row[two].key
-        yield two, row[two].key, one, row[one].key
+def _payload(row: Iterable[tuple[str, Value]]) -> dict[str, Any]:
+    return {member: each.value for member, each in row}
+
+
+def _keys(row: Iterable[tuple[str, Value]]) -> Group:
+    return tuple((member, each.key) for member, each in row)
+
+
+def _groups(row: Row, switches: Collection[str]) -> Iterator[Group]:
+    """The pairs of a row, and the threes of its switches."""
+    yield from combinations(_keys(row), 2)
+    yield from combinations(_keys(each for each in row if each[0] in switches), 3)

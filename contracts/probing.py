@@ -11,10 +11,12 @@ from typing import Any
 
 from contracts.cases import Case, Fault
 from contracts.desk import Desk, Rule
+from contracts.samples import weight
 from contracts.values import Value
 from specs import Basis, State
 
 MOST_PER_CLAIM = 3
+HEAVY = 8_000_000  # bytes
 OPEN = State.UNSPECIFIED
 
 
@@ -113,8 +115,8 @@ def _together(
         if rule.bites({**context, cause: each.value})
         or (not rule.bites(context) and len(rule.causes) > 1)
     ]
-    for left in biting[:6]:
-        for right in legal.get(target, [])[:12]:
+    for left in _light(biting)[:6]:
+        for right in _light(legal.get(target, []))[:12]:
             yield _pair(context, rule, (cause, left), (target, right))
 
 
@@ -132,9 +134,9 @@ def _repaired(
     Alone it would break the rule as well, and so prove nothing about its own claim.
     """
     known = {each.key for each in legal.get(cause, [])}
-    for left in desk.values(cause):
+    for left in _light(desk.values(cause)):
         if left.key not in known and rule.bites({**context, cause: left.value}):
-            for right in legal.get(target, [])[:12]:
+            for right in _light(legal.get(target, []))[:12]:
                 yield _pair(context, rule, (cause, left), (target, right))
 
 
@@ -154,13 +156,18 @@ def _spared(
     ]
     if not biting or rule.bites(context):
         return
-    for right in legal.get(target, [])[:12]:
+    for right in _light(legal.get(target, []))[:12]:
         forbidden = {**context, cause: biting[0], target: right.value}
         if desk.is_invalid(forbidden):
             for left in legal[cause]:
                 if left.value not in biting and left.value is not None:
                     pair = _pair(context, rule, (target, right), (cause, left))
                     yield replace(pair, rule=f"{rule.name} spared")
+
+
+def _light(values: Iterable[Value]) -> list[Value]:
+    """Some values to stand beside another; what weighs megabytes is asked alone."""
+    return [each for each in values if weight(each.value) <= HEAVY]
 
 
 def _pair(
