@@ -309,13 +309,11 @@ def _answer(media_type: str, schema: Any) -> dict[str, Any]:
     """
     The schema of a body, in what schemathesis makes of it.
 
-    It takes that of a stream for the event around the data; and without assumptions
-    more than one of the events may fit.
+    It takes that of a stream for the event around the data.
     """
     found = schema if isinstance(schema, dict) else {}
     if media_type != EVENT_STREAM:
         return found
-    found = {"anyOf" if key == "oneOf" else key: each for key, each in found.items()}
     data = {"contentMediaType": JSON, "contentSchema": found}
     return {"type": "object", "properties": {"data": {"type": "string", **data}}}
 

@@ -198,6 +198,9 @@ def documented(schema: Any, *, null: bool = False) -> Any:
         key: documented(value, null=null and key != "if")
         for key, value in schema.items()
     }
+    if kept.get("oneOf") != schema.get("oneOf"):  # weaker, more than one may fit
+        parts = kept.get("allOf", [])
+        kept["allOf"] = [*parts, {"anyOf": kept.pop("oneOf")}]
     if null and "properties" in kept:
         members = kept["properties"].items()
         kept["properties"] = {name: _or_null(member) for name, member in members}

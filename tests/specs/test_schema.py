@@ -335,6 +335,25 @@ def test_a_violation_carries_the_nearest_evidence(small):
     ]
 
 
+def test_a_choice_stays_open_where_a_branch_is_ours():
+    """What an assumed branch may take cannot be refused, nor may both not fit."""
+    judge = Judge(
+        {
+            "properties": {
+                "kind": {
+                    "oneOf": [
+                        {"type": "string", "maxLength": 3},
+                        {"type": "integer", "x-basis": "assumed"},
+                    ]
+                }
+            }
+        }
+    )
+
+    states = [judge.state({"kind": each}) for each in ("abc", 1, None)]
+    assert states == [State.VALID, State.VALID, State.UNSPECIFIED]
+
+
 def test_two_readings_of_one_word_are_two_claims():
     schema = {
         "properties": {
