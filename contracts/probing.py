@@ -16,7 +16,7 @@ from contracts.values import Value
 from specs import Basis, State
 
 MOST_PER_CLAIM = 3
-HEAVY = 8_000_000  # bytes
+HEAVY = 1_000_000  # bytes
 OPEN = State.UNSPECIFIED
 
 
@@ -39,7 +39,7 @@ def probes(desk: Desk) -> list[Case]:
             claim = case.fault.claim if case.fault else f"{key[0]} {case.expectation}"
             about = (claim, is_single)
             is_extra = len(change.members) > 1 or suffix or case.expectation is OPEN
-            if is_extra and counts[about] >= MOST_PER_CLAIM:
+            if is_extra and counts[about] >= _most(change):
                 continue
             if key not in found and key not in doubtful:
                 counts[about] += 1
@@ -60,6 +60,12 @@ class Change:
     payload: dict[str, Any]
     members: tuple[str, ...]
     rule: str = ""
+
+
+def _most(change: Change) -> int:
+    """How many cases a claim may have: one where each takes megabytes."""
+    heaviest = max(map(weight, change.payload.values()), default=0)
+    return 1 if heaviest > HEAVY else MOST_PER_CLAIM
 
 
 def _key(desk: Desk, case: Case, change: Change) -> tuple[Any, ...]:

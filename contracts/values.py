@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from contracts.samples import Sample
@@ -16,15 +17,16 @@ PROMPT = "A red cube on a white table"
 LONG_TEXT = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Value:
     """A value and its name among the values of a member."""
 
     value: Any
     label: str
 
-    @property
+    @cached_property
     def key(self) -> str:
+        """What tells it from others; made once, as there are values of megabytes."""
         return repr(self.value)
 
 
@@ -255,10 +257,9 @@ def _uploaded(schema: Schema, good: Sequence[Any], role: str) -> Values:
     yield Value(Sample(alpha=not alpha), f"file-{'opaque' if alpha else 'alpha'}")
     yield Value(Sample(width=96, alpha=alpha), "file-wide")
     if limits and "maxBytes" in limits:
-        yield Value(Sample(weight=limits["maxBytes"], alpha=alpha), "at-maxBytes")
-        yield Value(
-            Sample(weight=limits["maxBytes"] + 1, alpha=alpha), "above-maxBytes"
-        )
+        most = limits["maxBytes"]
+        yield Value(Sample(weight=most, alpha=alpha), f"at-maxBytes-{most}")
+        yield Value(Sample(weight=most + 1, alpha=alpha), f"above-maxBytes-{most}")
 
 
 def _plain(schema: Schema, good: Sequence[Any], role: str) -> Values:
