@@ -4,6 +4,7 @@ Telling values: those on either side of what a schema says of a member.
 Nothing here decides which side a value is on; the judge does.
 """
 
+import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from contracts.samples import Sample
 
 PROMPT = "A red cube on a white table"
 LONG_TEXT = 1_000_000
+LONG_KEY = 1_000
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,11 @@ class Value:
 
     @cached_property
     def key(self) -> str:
-        """What tells it from others; made once, as there are values of megabytes."""
-        return repr(self.value)
+        """What tells it from others; short, though there are values of megabytes."""
+        text = repr(self.value)
+        if len(text) <= LONG_KEY:
+            return text
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def prompt_of(length: int) -> str:
