@@ -194,12 +194,16 @@ def _walk(
     *,
     is_form: bool,
     outer: Any = None,
+    place: str = "",
 ) -> Iterator[_Part]:
-    """What a node says; `outer` is the schema whose `allOf` it is a part of."""
+    """
+    What a node says; `outer` is the schema whose `allOf` it is a part of, `place` the
+    pointer of the mapping that holds it.
+    """
     if node is False:
         text = f"{_last(words)} must be absent"
         name = "/".join((*words, "absent"))
-        yield _Part(name, "not", text, evidence, "")
+        yield _Part(name, "not", text, evidence, place)
         return
     if not isinstance(node, dict):
         return
@@ -232,9 +236,13 @@ def _walk(
             yield part(keyword, f"{_last(words)} has no other members")
         elif keyword == "properties":
             for name, member in value.items():
-                below = evidence
                 yield from _walk(
-                    provider, member, (*words, name), below, is_form=is_form
+                    provider,
+                    member,
+                    (*words, name),
+                    evidence,
+                    is_form=is_form,
+                    place=place,
                 )
         elif keyword == "items":
             last = f"{words[-1]}[]" if words else "[]"

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from specs.provider import Dialect
-from specs.schema import matches
 from specs.vocabulary import size_of
 
 
@@ -37,11 +36,12 @@ def cost(
     if not prices:
         return UNKNOWN
     facts = _facts(dialect, operation, request)
-    for entry in prices.get("per_image", []):
-        if _holds(entry, facts):
+    for kind, entry, when in dialect.price_list:
+        if when is not None and not when.is_valid(facts):
+            continue
+        if kind == "per_image":
             return Cost(round(entry["price"] * count, 6), prices["currency"])
-    for entry in prices.get("per_million_tokens", []):
-        if usage and _holds(entry, facts):
+        if usage:
             return Cost(_by_tokens(entry, usage), prices["currency"])
     return UNKNOWN
 
@@ -59,10 +59,6 @@ def _facts(
         "height": height,
         "longest_edge": max(width, height),
     }
-
-
-def _holds(entry: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
-    return "when" not in entry or matches(entry["when"], facts)
 
 
 def _by_tokens(entry: Mapping[str, Any], usage: Mapping[str, Any]) -> float:

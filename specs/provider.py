@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from itertools import chain
@@ -212,6 +212,15 @@ class Dialect:
         return self.delivery[-1]
 
     @cached_property
+    def price_list(self) -> tuple[tuple[str, Mapping[str, Any], Any], ...]:
+        """Every price: by what it is, the entry, and what judges whether it holds."""
+        return tuple(
+            (kind, entry, compiled(entry["when"]) if "when" in entry else None)
+            for kind in ("per_image", "per_million_tokens")
+            for entry in self.prices.get(kind, ())
+        )
+
+    @cached_property
     def _deliveries(self) -> tuple[tuple[Mapping[str, Any], Any], ...]:
         return tuple(
             (entry, compiled(entry["when"]) if "when" in entry else None)
@@ -289,6 +298,10 @@ def _loaded(name: str, root: Traversable, folder: Traversable) -> Provider:
     document = read_yaml(folder, "openapi.yaml")
     tree = Tree(str(folder / "openapi.yaml"), document)
     _refuse_unknown_sources(tree.file, document, "x-source", sources)
+    for pointer, node in walk(document):
+        if "x-contradicts" in node:
+            said, place = node["x-contradicts"], f"{pointer}/x-contradicts"
+            _refuse_unknown_sources(tree.file, said, "source", sources, place)
     operations = _Builder(tree).operations()
     dialect = _dialect(raw)
     server = tree.root.get("servers", [{}])[0].get("url", "")
@@ -327,9 +340,14 @@ def _sources(root: Traversable, dialect: Mapping[str, Any]) -> dict[str, Source]
     }
 
 
+@cache
+def _shape(name: str) -> Any:
+    """One of our own schemas, of which every folder needs the same."""
+    return compiled(read_yaml(files("specs"), name))
+
+
 def _refuse_bad_dialect(file: str, raw: Any) -> None:
-    schema = read_yaml(files("specs"), "dialect.schema.yaml")
-    for error in compiled(schema).iter_errors(raw):
+    for error in _shape("dialect.schema.yaml").iter_errors(raw):
         pointer = "".join(f"/{step}" for step in error.instance_path)
         raise SpecError(
             file, pointer, error.message[:300], "See specs/dialect.schema.yaml"
@@ -337,9 +355,13 @@ def _refuse_bad_dialect(file: str, raw: Any) -> None:
 
 
 def _refuse_unknown_sources(
-    file: str, tree: Any, word: str, sources: Mapping[str, Source]
+    file: str,
+    tree: Any,
+    word: str,
+    sources: Mapping[str, Source],
+    above: str = "",
 ) -> None:
-    for pointer, node in walk(tree):
+    for pointer, node in walk(tree, above):
         source = node.get(word)
         if pointer.startswith("/fields") or source is None or isinstance(source, dict):
             continue  # a member or a field of that name
@@ -385,8 +407,7 @@ class _Builder:
                 raise self.tree.error(
                     f"/{name}", f"'{name}' is missing", "An OpenAPI 3.1 document has it"
                 )
-        shape = read_yaml(files("specs"), "document.schema.yaml")
-        for error in compiled(shape).iter_errors(root):
+        for error in _shape("document.schema.yaml").iter_errors(root):
             place = self._place(root, error.instance_path)
             raise self.tree.error(
                 place, error.message[:300], "See specs/document.schema.yaml"

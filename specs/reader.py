@@ -51,12 +51,12 @@ class _StrictLoader(_Loader):  # type: ignore[misc, valid-type]
     """A safe loader that refuses a member named twice: one of the two would be lost."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        names = [each.value for each, _ in node.value]
-        for name in names:
-            if names.count(name) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the member '{name}' stands twice", node.start_mark
-                )
+        names = [each.value for each, _ in node.value if isinstance(each.value, str)]
+        if len(set(names)) < len(names):
+            name = next(each for each in names if names.count(each) > 1)
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the member '{name}' stands twice", node.start_mark
+            )
         return super().construct_mapping(node, deep)  # type: ignore[no-any-return]
 
 

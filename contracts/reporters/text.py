@@ -1,6 +1,6 @@
 """The report in a terminal, or in the log of a build."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from contracts.comparison import Comparison, Fate
+from contracts.outcomes import Verdict
 from contracts.report import Report
-from contracts.reporters.matrix import Feature, features
 from contracts.reporters.standings import (
     Sighting,
     Standing,
@@ -28,17 +29,24 @@ from contracts.reporters.wording import (
 )
 
 MOST_FINDINGS = 50
-MOST_DIFFERENCES = 15
 LONGEST_CURL = 1_000
+WELL = (Verdict.HONOURED, Verdict.RENAMED, Verdict.UNTESTED)
+LOST = (Verdict.IGNORED, Verdict.ALTERED)
 
 
-def summary(report: Report, console: Console) -> None:
-    """How each provider stands, each finding in brief, the verdict last."""
+def summary(report: Report, console: Console, fates: Sequence[Fate] = ()) -> None:
+    """
+    How each provider stands, each finding in brief, the verdict last.
+
+    `fates` are what became of the parameters.
+    """
     each = standings(report)
     console.print(_standings(each))
+    _print_parameters(fates, console)
     found = all_sightings(each)
+    lost = {each.fingerprint: each for each in fates if each.verdict in LOST}
     for number, sighting in enumerate(found[:MOST_FINDINGS], 1):
-        _print_finding(number, sighting, console)
+        _print_finding(number, sighting, console, lost)
     if len(found) > MOST_FINDINGS:
         more = plural(len(found) - MOST_FINDINGS, "more finding")
         console.print(Text(f"\n{more} in the HTML report"))
@@ -63,12 +71,16 @@ def _standings(each: Sequence[Standing]) -> Table:
     return table
 
 
-def _print_finding(number: int, sighting: Sighting, console: Console) -> None:
+def _print_finding(
+    number: int, sighting: Sighting, console: Console, lost: Mapping[str, Fate]
+) -> None:
     finding, claim = sighting.finding, sighting.claim
     kind = "broken promise" if finding.breaks else "difference"
     style = "bold red" if finding.breaks else "bold yellow"
     console.print()
     head = f"{number}. {sighting.target.title}: {finding.kind}, {kind}"
+    fate = lost.get(finding.fingerprint)
+    head += f", {fate.member} is {fate.verdict}" if fate else ""
     console.print(_text(head, style=style))
     sentence = f"{claim.sentence} ({claim.id})" if claim else finding.claim
     _print_line("claim", sentence, console)
@@ -127,36 +139,27 @@ def _print_closing(
     console.print(sentence)
 
 
-def differences(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
-    """Where providers differ, as a table; the whole of it is in the HTML report."""
-    matrix = features(rows)
-    differing = matrix.differing
-    if not differing:
-        agreed = plural(len(matrix.rows), "feature")
-        console.print(Text(f"No differences in {agreed}."))
-        return
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column, share in (("feature", 2), ("value", 5), ("providers", 3)):
-        table.add_column(column, overflow="fold", ratio=share)
-    for feature in differing[:MOST_DIFFERENCES]:
-        for row in _values(feature, matrix.columns):
-            table.add_row(*row)
-    console.print(table)
-    more = len(differing) - MOST_DIFFERENCES
-    if more > 0:
-        console.print(Text(f"{more:,} more in the HTML report"))
+def _print_parameters(fates: Sequence[Fate], console: Console) -> None:
+    """Counts, and the names of those with which all is not well."""
+    for title in dict.fromkeys(each.title for each in fates):
+        words = []
+        for became in Verdict:
+            found = [e for e in fates if (e.title, e.verdict) == (title, became)]
+            names = ", ".join(f"{each.member} of {each.operation}" for each in found)
+            if found:
+                named = "" if became in WELL else f" ({names})"
+                words.append(f"{len(found)} {became}{named}")
+        line = f"{title}, parameters: {', '.join(words)}"
+        console.print(_text(line), soft_wrap=True)
 
 
-def _values(feature: Feature, columns: Sequence[str]) -> Iterator[tuple[Text, ...]]:
-    """A line for each value, the majority's first, with those who have it."""
-    name = feature.name
-    for letter in sorted({cell.letter for cell in feature.cells}):
-        pairs = zip(columns, feature.cells, strict=True)
-        who = [(column, cell) for column, cell in pairs if cell.letter == letter]
-        cell = who[0][1]
-        value = _text(cell.value or "not stated", "yellow" if cell.stands_out else "")
-        yield _text(name), value, _text(", ".join(column for column, _ in who))
-        name = ""
+def pointer(found: Comparison, console: Console) -> None:
+    """In how many features the documents differ, and where to read which."""
+    apart = sum(row.documents_differ for row in found.rows)
+    features = plural(len(found.rows), "feature")
+    command = f"imageparity compare {' '.join(each.id for each in found.providers)}"
+    line = f"The documents differ in {apart} of {features}: {command}"
+    console.print(_text(line), soft_wrap=True)
 
 
 def _text(text: str, style: str = "") -> Text:

@@ -1,0 +1,153 @@
+"""`imageparity compare` from the command line."""
+
+import json
+from importlib.resources import files
+
+import pytest
+from click.testing import CliRunner
+
+import specs
+from contracts.cli import main
+from contracts.comparison import Comparison, compare
+from contracts.outcomes import Verdict
+from contracts.report import Report, RunMetadata, TargetRecord
+from specs.reader import read_yaml
+from specs.schema import compiled
+
+
+@pytest.fixture
+def run(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(*words):
+        return CliRunner().invoke(main, ["compare", *map(str, words)])
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def found() -> Comparison:
+    return compare([specs.load(name) for name in specs.names()])
+
+
+def test_all_that_differs_is_shown_and_can_be_read_in_80_columns(run, found):
+    result = run()
+
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert max(len(line) for line in lines if "://" not in line) <= 80
+    for row in found.differing:
+        assert row.feature.split()[0] in result.stdout, row.id
+    assert f"differ in {len(found.differing)} of {len(found.rows)}" in result.stdout
+
+
+def test_what_all_agree_on_is_shown_when_asked_for(run, found):
+    short = run("--only", "transport/*")
+    whole = run("--only", "transport/*", "--all")
+
+    assert "  authorization  " not in short.stdout
+    assert "  authorization  " in whole.stdout
+    assert "--all" in short.stdout
+
+
+def test_each_source_is_named_and_explained(run, found):
+    text = run("openai", "tokenhub").stdout
+
+    assert "openai (R-spec)" in text
+    assert "tokenhub (S4)" in text
+    assert "https://tokenhub.store/zh-CN/guide/gpt-image-2" in text
+    assert "S0 " not in text
+
+
+def test_what_the_provider_itself_does_not_say_is_marked(run):
+    text = run("openai", "llmapi", "--only", "*/events/*").stdout
+
+    assert "llmapi (R-spec)*" in text
+    assert "* not said by the provider's own pages" in text
+
+
+def test_what_looks_the_same_and_is_not_tells_in_what(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "240")
+
+    text = run("openai", "aihubmix", "--only", "createImage/request/size").stdout
+
+    assert text.count("(differing: size-gpt-image-2, size-of-any-model)") == 2
+
+
+def test_pages_that_contradict_themselves_have_both_sides(run):
+    text = " ".join(
+        run("tokenhub", "--only", "createImage/request/size").stdout.split()
+    )
+
+    assert "Pages that contradict themselves: 1" in text
+    assert "4096x4096 is an example of the dearest size (S4#pricing)" in text
+    assert "the list is the contract" in text
+    explained = CliRunner().invoke(main, ["explain", "DOC-SELF"])
+    assert "imageparity compare" in " ".join(explained.stdout.split())
+
+
+def test_json_goes_to_stdout_alone(run, found):
+    value = json.loads(run("--json", "-").stdout)
+
+    schema = compiled(read_yaml(files("contracts"), "comparison.schema.yaml"))
+    assert list(schema.iter_errors(value)) == []
+    assert [each["id"] for each in value["rows"]] == [each.id for each in found.rows]
+
+
+def test_json_is_written_to_a_file_beside_the_table(run, tmp_path):
+    file = tmp_path / "new" / "comparison.json"
+
+    result = run("openai", "tikhub", "--only", "money", "--json", file)
+
+    assert f"json: {file}" in result.stdout
+    assert [row["id"] for row in json.loads(file.read_text())["rows"]] == [
+        "money/price"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["nobody"], "nobody"),
+        (["--only", "nothing/of/it"], "--only nothing/of/it"),
+        (["--report", "no-such-file"], "cannot be read"),
+        (["--json", "/proc/nowhere/file"], "cannot be written"),
+    ],
+)
+def test_a_mistake_is_told_in_a_line(run, words, problem):
+    result = run(*words)
+
+    assert result.exit_code == 2
+    assert problem in result.stderr.replace("\n", " ")
+
+
+@pytest.fixture
+def report(tmp_path):
+    """The report of a run of OpenAI that asked nothing."""
+    target = TargetRecord("openai", "OpenAI", "http://x/v1", False, "1", 0, None)
+    made = Report(RunMetadata("1", "2026-11-21T00:00:00+00:00", 0, (target,)), ())
+    made.write(tmp_path / "report.jsonl")
+    return tmp_path / "report.jsonl"
+
+
+def test_reports_add_how_many_deeds_differ(run, report):
+    result = run("openai", "tokenhub", "--report", report)
+
+    assert result.exit_code == 0
+    assert "! 0 features in which a deed breaks its own document" in result.stdout
+
+
+def test_a_report_about_somebody_else_is_refused(run, report):
+    result = run("tokenhub", "--report", report)
+
+    assert result.exit_code == 2
+    assert "no report is about tokenhub" in result.stderr
+
+
+def test_a_run_tells_what_became_of_parameters(monkeypatch):
+    words = ["run", "tokenhub", "--no-fuzz", "--only", "createImage/request/n/"]
+
+    result = CliRunner().invoke(main, words)
+
+    assert result.exit_code == 0
+    assert f"TokenHub, parameters: 1 {Verdict.HONOURED}" in result.stdout
