@@ -1,8 +1,9 @@
 """
 What people and their tools look at, made from a report.
 
-Each format is a function of the report alone; its module is imported when it is asked
-for. The HTML page also takes differences: see `contracts.reporters.html.render`.
+Each format is a function of the report; its module is imported when it is asked for.
+The HTML page also takes differences, and SARIF the folders of further documents: see
+`render` in their modules.
 """
 
 from collections.abc import Callable
@@ -34,9 +35,23 @@ def _sarif(report: Report) -> str:
     return render(report)
 
 
+def _ctrf(report: Report) -> str:
+    from contracts.reporters.ctrf import render
+
+    return render(report)
+
+
+def _badge(report: Report) -> str:
+    from contracts.reporters.badge import render
+
+    return render(report)
+
+
 REPORTERS: dict[str, Callable[[Report], str]] = {
     "html": _html,
     "markdown": _markdown,
     "junit": _junit,
     "sarif": _sarif,
+    "ctrf": _ctrf,
+    "badge": _badge,
 }

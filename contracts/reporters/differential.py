@@ -292,7 +292,7 @@ def _fold(found: Difference) -> Iterator[str]:
 
 def rows(found: Differences) -> list[dict[str, Any]]:
     """
-    The verdicts as `contracts.comparison.differences` has what documents say.
+    The verdicts as the rows of a `contracts.comparison.Comparison`, as JSON.
 
     Labels stand where the providers do.
     """

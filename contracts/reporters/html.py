@@ -1,24 +1,33 @@
-"""The report as one HTML file that needs no network: for people."""
+"""What is known of providers, as one HTML file that needs no network: for people."""
 
-import shlex
+import re
 from collections.abc import Mapping, Sequence
-from functools import cache
+from dataclasses import asdict, dataclass
+from functools import cache, partial
+from importlib.metadata import version
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from contracts.report import Report, TargetRecord
-from contracts.reporters.matrix import LETTERS, TONES, claim_groups, features
+from contracts.comparison import Comparison, compare, documents
+from contracts.report import Report
+from contracts.reporters import heat
+from contracts.reporters.details import Details, as_script, command
+from contracts.reporters.features import DEEDS, Feature, Features, features
+from contracts.reporters.matrix import LETTERS, TONES, claim_groups
 from contracts.reporters.standings import (
+    Standing,
     all_sightings,
     bill,
     bill_label,
     standings,
-    verdict,
     why_stopped,
 )
+from contracts.reporters.standings import verdict as verdict_of
+from contracts.reporters.trend import trends
 from contracts.reporters.wording import (
     clipped,
     in_words,
@@ -27,60 +36,167 @@ from contracts.reporters.wording import (
     printable,
     web_address,
 )
+from specs.clients import clients
 
 EXCERPT = 4_000
+_MODES = {  # whether all that was asked are mocks, and whether any is
+    (True, True): "mocks",
+    (False, True): "mocks and servers",
+    (False, False): "servers",
+    (True, False): "nobody",
+}
 
 
-def render(report: Report, differences: Sequence[Mapping[str, Any]] = ()) -> str:
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A provider, and how it stands where it was asked."""
+
+    id: str
+    title: str
+    document: str
+    standing: Standing | None
+    differing: int = 0
+
+    @property
+    def broken(self) -> int:
+        return len(self.standing.broken) if self.standing else 0
+
+
+def render(report: Report, *folders: str | Path, history: Sequence[Report] = ()) -> str:
     """
-    The page of a report.
+    The page of a report, beside what the documents say that it was made with.
 
-    `differences` are rows `{"feature", "group", "cells"}`, where `cells` maps a
-    provider's id to `{"value", "source", "basis", "note"}`.
+    `folders` are those of further providers, as `specs.load` takes them.
     """
-    return _template().render(_view(report, differences))
+    found = list(documents(report, *folders))
+    comparison = compare(found, [report]) if found else None
+    return page(comparison, report, history)
 
 
-def _view(report: Report, differences: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    each = standings(report)
-    targets = report.metadata.targets
-    found = all_sightings(each)
+def page(
+    comparison: Comparison | None,
+    report: Report | None = None,
+    history: Sequence[Report] = (),
+) -> str:
+    """
+    The page of a comparison, of a report, or of both.
+
+    `history` are older reports of the same providers.
+    """
+    return _template().render(_view(_compared(comparison), report, history))
+
+
+def _compared(comparison: Comparison | None) -> Mapping[str, Any]:
+    """A comparison as its published JSON, which is all that the page knows of it."""
+    if comparison is None:
+        return {"providers": [], "rows": [], "contradictions": []}
+    return comparison.as_json()
+
+
+def _view(
+    compared: Mapping[str, Any], report: Report | None, history: Sequence[Report]
+) -> dict[str, Any]:
+    rows = compared["rows"]
+    columns = _columns(compared, report)
+    ids = [each.id for each in columns]
+    matrix = features(rows, ids)
+    asked = [each.standing for each in columns if each.standing]
+    groups = claim_groups(asked)
+    found = all_sightings(asked)
+    data = Details(ids, [each.target.provider for each in asked])
     return {
         "report": report,
-        "standings": each,
-        "titles": {target.provider: target.title for target in targets},
-        "verdict": verdict(report, each),
-        "stopped": why_stopped(report),
-        "planned": sum(target.planned for target in targets),
-        "bill": bill(each),
-        "bill_label": bill_label(report),
-        "when": moment(report.metadata.started),
-        "all_mocks": all(target.is_mock for target in targets),
-        "features": features(differences, [target.provider for target in targets]),
-        "groups": claim_groups(each),
-        "letters": LETTERS,
+        "columns": columns,
+        "standings": asked,
+        "titles": {each.id: each.title for each in columns},
+        "features": matrix,
+        "groups": groups,
+        "parts": _parts(matrix, groups),
+        "contradictions": compared["contradictions"],
+        "documents_heat": heat.documented(matrix, ids) if len(ids) > 2 else [],
+        "deeds_heat": heat.measured(groups, [each.target.provider for each in asked]),
+        "trends": trends(report, history) if report else [],
+        "clients": clients(),
         "sightings": found,
+        "ignored": _ignored(matrix),
+        "letters": LETTERS,
+        "deeds": DEEDS,
         "open": len(found) <= 12,
-        "commands": list(_commands(report)),
+        "data": as_script(data.of(rows, groups, report)),
+        **(_of_run(report, asked) if report else _of_documents(matrix, columns)),
     }
 
 
-def _commands(report: Report) -> list[str]:
-    """What to type to ask the same again."""
-    seed = report.metadata.seed
-    mocks = [each.provider for each in report.metadata.targets if each.is_mock]
-    live = [each for each in report.metadata.targets if not each.is_mock]
-    commands = [_command([*mocks, "--seed", str(seed)])] if mocks else []
-    return commands + [_live_command(each, seed) for each in live]
+def _of_run(report: Report, asked: Sequence[Standing]) -> dict[str, Any]:
+    targets = report.metadata.targets
+    mocks = [each.is_mock for each in targets]
+    return {
+        "verdict": verdict_of(report, tuple(asked)),
+        "mode": _MODES[all(mocks), any(mocks)],
+        "version": report.metadata.version,
+        "stopped": why_stopped(report),
+        "planned": sum(each.planned for each in targets),
+        "bill": bill(asked),
+        "bill_label": bill_label(report),
+        "when": moment(report.metadata.started),
+        "command": partial(command, seed=report.metadata.seed),
+    }
 
 
-def _live_command(target: TargetRecord, seed: int) -> str:
-    words = [target.provider, "--against", target.base_url, "--seed", str(seed)]
-    return f"{_command(words)} --live --budget AMOUNT"
+def _of_documents(matrix: Features, columns: Sequence[Column]) -> dict[str, Any]:
+    count, all_ = len(matrix.differing), len(matrix.rows)
+    who = f"{in_words(len(columns))} providers"
+    verdict = f"{count} of {all_} features differ between {who}"
+    if len(columns) == 1:
+        verdict = f"{plural(all_, 'feature')} of {columns[0].title}"
+    return {
+        "verdict": verdict,
+        "mode": "documents and reports" if matrix.measured else "documents alone",
+        "version": version("imageparity"),
+        "stopped": None,
+    }
 
 
-def _command(words: Sequence[str]) -> str:
-    return shlex.join(["python", "-m", "contracts", "run", *words])
+def _columns(compared: Mapping[str, Any], report: Report | None) -> list[Column]:
+    """Fewest broken promises first, then fewest differences from the majority."""
+    asked = {each.target.provider: each for each in standings(report)} if report else {}
+    told = {each["id"]: each for each in compared["providers"]}
+    ids = list(dict.fromkeys([*told, *asked]))
+    matrix = features(compared["rows"], ids)
+    columns = []
+    for at, id_ in enumerate(ids):
+        standing = asked.get(id_)
+        known = told[id_] if id_ in told else asdict(asked[id_].target)
+        columns.append(
+            Column(
+                id_,
+                known["title"],
+                known["document"],
+                standing,
+                sum(row.cells[at].stands_out for row in matrix.rows),
+            )
+        )
+    return sorted(columns, key=lambda each: (each.broken, each.differing, each.id))
+
+
+def _parts(matrix: Features, groups: Sequence[Any]) -> list[tuple[str, str]]:
+    """The parts of the traffic that a filter may name, with their names."""
+    found = {f"{group}/{section}": (group, section) for group, section in matrix.parts}
+    for each in groups:
+        found[f"{each.operation}/{each.subject}"] = (each.operation, each.subject)
+    return [
+        (part, heat.name_of(group, section)) for part, (group, section) in found.items()
+    ]
+
+
+def _ignored(matrix: Features) -> frozenset[str]:
+    """The findings about what was taken and not heeded."""
+    return frozenset(
+        deed.fingerprint
+        for row in matrix.rows
+        for deed in row.deeds
+        if deed.word == "ignored" and deed.fingerprint
+    )
 
 
 @cache
@@ -94,14 +210,46 @@ def _template() -> Template:
     )
     environment.filters.update(
         clipped=clipped,
+        coded=_coded,
         in_words=in_words,
+        picture=_is_picture,
         plural=plural,
         tone=TONES.__getitem__,
         web_address=web_address,
     )
-    environment.globals["EXCERPT"] = EXCERPT
-    text = files("contracts.reporters").joinpath("template.html").read_text("utf-8")
-    return environment.from_string(text)
+    environment.globals.update(
+        EXCERPT=EXCERPT,
+        parted=_parted,
+        style=_text("page.css"),
+        script=_text("page.js"),
+    )
+    return environment.from_string(_text("template.html"))
+
+
+def _parted(rows: Sequence[Feature]) -> list[list[Feature]]:
+    """The rows of each part together, in the order in which parts come."""
+    found: dict[str, list[Feature]] = {}
+    for row in rows:
+        found.setdefault(row.part, []).append(row)
+    return list(found.values())
+
+
+def _coded(text: str) -> Markup:
+    """Text in which `names` between backticks are set as code."""
+    code = Markup("<code>{}</code>")
+    parts = escape(printable(text)).split("`")
+    return Markup("").join(
+        code.format(part) if at % 2 else part for at, part in enumerate(parts)
+    )
+
+
+def _is_picture(uri: str) -> bool:
+    """Whether a text is a picture and nothing else that an address may do."""
+    return re.fullmatch(r"data:image/[a-z]+;base64,[A-Za-z0-9+/=]+", uri) is not None
+
+
+def _text(name: str) -> str:
+    return files("contracts.reporters").joinpath(name).read_text("utf-8")
 
 
 def _visible(value: Any) -> Any:

@@ -1,11 +1,16 @@
 """The report as JUnit XML: for the test tab of a build."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
 from contracts.report import Report
-from contracts.reporters.standings import Sighting, Standing, standings, why_stopped
+from contracts.reporters.standings import (
+    Sighting,
+    Standing,
+    Tested,
+    standings,
+    why_stopped,
+)
 from contracts.reporters.wording import one_line, printable
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -23,8 +28,7 @@ def render(report: Report) -> str:
 
 
 def _suite(report: Report, standing: Standing) -> ET.Element:
-    found = _by_claim(standing)
-    cases = [_case(standing, claim, found[claim]) for claim in _claims(standing)]
+    cases = [_case(tested) for tested in standing.tests]
     seconds = sum(each.seconds for each in report.of(standing.target.provider).outcomes)
     suite = ET.Element(
         "testsuite",
@@ -54,37 +58,21 @@ def _properties(report: Report, standing: Standing) -> Iterator[tuple[str, str]]
         yield "stopped", stopped
 
 
-def _by_claim(standing: Standing) -> dict[str, list[Sighting]]:
-    found: dict[str, list[Sighting]] = defaultdict(list)
-    for sighting in standing.sightings:
-        found[sighting.finding.claim].append(sighting)
-    return found
-
-
-def _claims(standing: Standing) -> list[str]:
-    """Claims that were asked, and whatever else a finding is about."""
-    own = [each.id for each in standing.target.claims if standing.asked[each.id]]
-    return list(dict.fromkeys([*own, *_by_claim(standing)]))
-
-
-def _case(standing: Standing, claim: str, found: Sequence[Sighting]) -> ET.Element:
-    operations = {each.id: each.operation for each in standing.target.claims}
-    operation = operations.get(claim) or claim.partition("/")[0]
-    name = printable(claim) or "no claim"
-    case = ET.Element("testcase", classname=printable(operation), name=name, time="0")
-    broken = [each for each in found if each.finding.breaks]
-    differing = [each for each in found if not each.finding.breaks]
-    if broken:
-        first = broken[0].finding
+def _case(tested: Tested) -> ET.Element:
+    name = printable(tested.claim) or "no claim"
+    case = ET.Element("testcase", classname=printable(tested.operation), name=name)
+    case.set("time", "0")
+    if tested.broken:
+        first = tested.broken[0].finding
         failure = ET.SubElement(case, "failure", type=first.kind.value)
         failure.set("message", one_line(first.message))
-        failure.text = _account(broken)
-    if differing:
-        ET.SubElement(case, "system-out").text = _account(differing)
+        failure.text = account(tested.broken)
+    if tested.differing:
+        ET.SubElement(case, "system-out").text = account(tested.differing)
     return case
 
 
-def _account(found: Sequence[Sighting]) -> str:
+def account(found: Sequence[Sighting]) -> str:
     """Some findings in full: a test tab shows the text of one failure only."""
     return printable("\n\n".join("\n".join(_lines(each)) for each in found))
 

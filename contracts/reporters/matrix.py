@@ -1,4 +1,4 @@
-"""Claims and features against providers: the two tables of the HTML page."""
+"""Claims against providers: every claim once, the documents laid over each other."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from contracts.report import ClaimRecord
+from contracts.reporters.hearing import heard_by
 from contracts.reporters.standings import Sighting, Standing
 from contracts.reporters.wording import NOTHING
 
@@ -23,27 +24,54 @@ TONES = {"K": "K", "B": "B", "D": "D", "·": "O", NOTHING: "N"}
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One claim at one provider. `firm` is whether the provider's own words say it."""
+    """
+    One claim at one provider, and the claim itself where the provider makes it.
+
+    `firm` is whether the provider's own words say it; `found` are the findings.
+    """
 
     letter: str
-    title: str
-    firm: bool = True
-    anchor: str = ""
+    claim: ClaimRecord | None = None
+    asked: int = 0
+    found: tuple[Sighting, ...] = ()
 
     @property
     def word(self) -> str:
         return LETTERS[self.letter]
 
+    @property
+    def firm(self) -> bool:
+        return self.claim is None or self.claim.basis == "documented"
+
+    @property
+    def anchor(self) -> str:
+        """Where on the page its first finding is."""
+        return quote(self.found[0].anchor) if self.found else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One claim at every provider; `sentences` pairs each wording with who uses it."""
+    """
+    One claim at every provider; `sentences` pairs each wording with who uses it.
 
+    `agreement` has a letter for each cell: those that say and do the same share one.
+    """
+
+    id: str
     name: str
     sentences: tuple[tuple[str, str], ...]
     cells: tuple[Cell, ...]
-    differs: bool
-    found: bool
+    agreement: str
+    clients: tuple[str, ...]
+
+    @property
+    def found(self) -> bool:
+        return any(cell.found for cell in self.cells)
+
+    @property
+    def fingerprints(self) -> frozenset[str]:
+        found = (each.finding for cell in self.cells for each in cell.found)
+        return frozenset(each.fingerprint for each in found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +88,8 @@ class Group:
         return {letter: counts[letter] for letter in LETTERS if counts[letter]}
 
     @property
-    def found(self) -> bool:
-        return any(row.found for row in self.rows)
+    def name(self) -> str:
+        return f"{self.operation} \N{MIDDLE DOT} {self.subject}"
 
     def kept(self, column: int) -> str:
         """`kept/asked` of one provider."""
@@ -117,29 +145,37 @@ def _row(
     for claim, standing in zip(claims, standings, strict=True):
         if claim is not None:
             wordings[claim.sentence].append(standing.target.title)
-    letters = {cell.letter for cell in cells}
+    keys = [
+        (cell.claim.sentence if cell.claim else "", cell.letter.replace("·", "K"))
+        for cell in cells
+    ]
     return Row(
+        first.id,
         first.id.removeprefix(f"{first.operation}/"),
         tuple((text, ", ".join(who)) for text, who in wordings.items()),
         cells,
-        len(wordings) > 1 or NOTHING in letters or len(letters - {"·"}) > 1,
-        bool(letters & {"B", "D"}),
+        lettered(keys),
+        heard_by(first.operation, first.subject, _member(first)),
     )
+
+
+def lettered(keys: Sequence[Any]) -> str:
+    """A letter for each key, the same for the same; `a` is the commonest."""
+    ranked = {key: at for at, (key, _) in enumerate(Counter(keys).most_common())}
+    return "".join(chr(ord("a") + min(ranked[key], 25)) for key in keys)
+
+
+def _member(claim: ClaimRecord) -> str:
+    """`createImage/request/size/enum` is about `size`."""
+    return "/".join(claim.id.split("/")[2:3])
 
 
 def _cell(claim: ClaimRecord | None, standing: Standing) -> Cell:
     if claim is None:
-        return Cell(NOTHING, f"{standing.target.title} does not claim this")
-    found = [each for each in standing.sightings if each.finding.claim == claim.id]
+        return Cell(NOTHING)
+    found = tuple(e for e in standing.sightings if e.finding.claim == claim.id)
     asked = standing.asked[claim.id]
-    letter = _letter(found, asked)
-    lines = [
-        f"{standing.target.title}: {claim.sentence}",
-        f"{claim.source}, {claim.basis}" + (f"; mock: {claim.mock}" * bool(claim.mock)),
-        f"{LETTERS[letter]}, {asked} asked" if asked else LETTERS[letter],
-    ]
-    anchor = quote(found[0].anchor) if found else ""
-    return Cell(letter, "\n".join(lines), claim.basis == "documented", anchor)
+    return Cell(_letter(found, asked), claim, asked, found)
 
 
 def _letter(found: Sequence[Sighting], asked: int) -> str:
@@ -148,89 +184,3 @@ def _letter(found: Sequence[Sighting], asked: int) -> str:
     if found:
         return "D"
     return "K" if asked else "·"
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureCell:
-    """
-    What one provider says of a feature.
-
-    Cells of a row that share a `letter` agree; `stands_out` is set on those that are
-    not with the majority, where there is one. `note` is the number of a footnote, or 0.
-    """
-
-    value: str
-    letter: str
-    stands_out: bool
-    title: str
-    firm: bool
-    note: int
-
-
-@dataclass(frozen=True, slots=True)
-class Feature:
-    """A feature at every provider. `split` is set where no value has a majority."""
-
-    name: str
-    group: str
-    cells: tuple[FeatureCell, ...]
-    differs: bool
-    split: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Features:
-    """The matrix of features and providers, with the notes under it."""
-
-    columns: tuple[str, ...]
-    rows: tuple[Feature, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def differing(self) -> list[Feature]:
-        return [each for each in self.rows if each.differs]
-
-    @property
-    def agreed(self) -> list[Feature]:
-        return [each for each in self.rows if not each.differs]
-
-
-def features(
-    rows: Sequence[Mapping[str, Any]], providers: Sequence[str] = ()
-) -> Features:
-    """The matrix of some rows; the providers named come first."""
-    columns = tuple(dict.fromkeys([*providers, *(p for r in rows for p in r["cells"])]))
-    columns = tuple(p for p in columns if any(p in row["cells"] for row in rows))
-    notes: dict[str, int] = {}
-    made = tuple(_feature(row, columns, notes) for row in rows)
-    return Features(columns, made, tuple(notes))
-
-
-def _feature(
-    row: Mapping[str, Any], columns: Sequence[str], notes: dict[str, int]
-) -> Feature:
-    cells = [row["cells"].get(column, {}) for column in columns]
-    values = [str(cell.get("value") or "") for cell in cells]
-    ranked = Counter(values).most_common()
-    letters = {value: _nth_letter(at) for at, (value, _) in enumerate(ranked)}
-    split = len(ranked) > 1 and ranked[0][1] == ranked[1][1]
-    made = tuple(
-        FeatureCell(
-            value,
-            letters[value],
-            value != ranked[0][0] and not split,
-            ", ".join(filter(None, (cell.get("source"), cell.get("basis")))),
-            cell.get("basis", "documented") == "documented",
-            _number(cell.get("note") or "", notes),
-        )
-        for value, cell in zip(values, cells, strict=True)
-    )
-    return Feature(row["feature"], row.get("group", ""), made, len(ranked) > 1, split)
-
-
-def _nth_letter(at: int) -> str:
-    return chr(ord("A") + at) if at < 26 else f"+{at}"
-
-
-def _number(note: str, notes: dict[str, int]) -> int:
-    return notes.setdefault(note, len(notes) + 1) if note else 0

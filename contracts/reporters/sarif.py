@@ -1,10 +1,14 @@
-"""The report as SARIF 2.1.0: for code scanning, on the documents we wrote."""
+"""The report as SARIF 2.1.0: for code scanning, on the lines of the documents."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from contracts.report import Report
+from contracts.lines import Lines
+from contracts.report import Report, TargetRecord
 from contracts.reporters.standings import (
     Sighting,
     all_sightings,
@@ -12,13 +16,22 @@ from contracts.reporters.standings import (
     why_stopped,
 )
 from contracts.reporters.wording import one_line, web_address
+from specs.provider import roots
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
-def render(report: Report) -> str:
-    """One rule a claim that was not kept, one result a finding."""
+def render(report: Report, *folders: str | Path) -> str:
+    """
+    One rule a claim that was not kept, one result a finding.
+
+    `folders` are those of further providers, as `specs.load` takes them: a result is
+    on the line of the document that it contradicts.
+    """
     found = all_sightings(standings(report))
+    documents = {
+        each.provider: _document(each, folders) for each in report.metadata.targets
+    }
     rules = {_rule_id(each): _rule(each) for each in reversed(found)}
     places = {id_: at for at, id_ in enumerate(rules)}
     driver = {
@@ -30,10 +43,42 @@ def render(report: Report) -> str:
         "tool": {"driver": driver},
         "invocations": [_invocation(report)],
         "columnKind": "utf16CodeUnits",
-        "results": [_result(each, places[_rule_id(each)]) for each in found],
+        "results": [_result(each, places[_rule_id(each)], documents) for each in found],
     }
     sarif = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(sarif, indent=1) + "\n"
+
+
+@dataclass(frozen=True)
+class _Document:
+    """A provider's document: its address, and its lines as far as they are known."""
+
+    uri: str
+    lines: Lines
+
+
+def _document(target: TargetRecord, folders: tuple[str | Path, ...]) -> _Document:
+    """The document as it is here; without lines if it is not the one that was asked."""
+    name = Path(target.provider, "openapi.yaml")
+    shipped, *more = roots(*folders)
+    uri = f"specs/{quote(name.as_posix())}"
+    place = Path(str(shipped)) / name
+    for each in reversed(more):
+        if (Path(str(each)) / name).is_file():
+            place = Path(str(each)) / name
+            uri = _uri(place)
+            break
+    lines = Lines.of(place)
+    is_same = lines.text("/info/version") == target.document
+    return _Document(uri, lines if is_same else Lines(""))
+
+
+def _uri(path: Path) -> str:
+    """A path from the folder we are in, or the whole of one elsewhere."""
+    path, here = path.resolve(), Path.cwd()
+    if path.is_relative_to(here):
+        return quote(path.relative_to(here).as_posix())
+    return path.as_uri()
 
 
 def _invocation(report: Report) -> dict[str, Any]:
@@ -72,8 +117,11 @@ def _rule(sighting: Sighting) -> dict[str, Any]:
     return rule | ({"helpUri": quote(address, safe=_URI)} if address else {})
 
 
-def _result(sighting: Sighting, rule: int) -> dict[str, Any]:
+def _result(
+    sighting: Sighting, rule: int, documents: Mapping[str, _Document]
+) -> dict[str, Any]:
     finding = sighting.finding
+    document = documents[sighting.target.provider]
     return {
         "ruleId": _rule_id(sighting),
         "ruleIndex": rule,
@@ -81,8 +129,11 @@ def _result(sighting: Sighting, rule: int) -> dict[str, Any]:
         "message": {
             "text": one_line(f"{finding.message}. Expected: {finding.expected}")
         },
-        "locations": [_location(sighting)],
-        "partialFingerprints": {"imageparity/v1": finding.fingerprint},
+        "locations": [_location(sighting, document)],
+        "partialFingerprints": {
+            "imageparity/v1": finding.fingerprint,
+            "primaryLocationLineHash": f"{finding.fingerprint}:1",
+        },
         "occurrenceCount": sighting.times,
         "properties": {
             "kind": finding.kind.value,
@@ -96,17 +147,16 @@ def _result(sighting: Sighting, rule: int) -> dict[str, Any]:
     }
 
 
-def _location(sighting: Sighting) -> dict[str, Any]:
-    """The document; its line is unknown here, and code scanning insists on one."""
-    document = f"specs/{quote(sighting.target.provider, safe='')}/openapi.yaml"
+def _location(sighting: Sighting, document: _Document) -> dict[str, Any]:
+    """The line that states the claim; the first, when it is not known."""
+    pointer = sighting.claim.pointer if sighting.claim else ""
     location: dict[str, Any] = {
         "physicalLocation": {
-            "artifactLocation": {"uri": document},
-            "region": {"startLine": 1},
+            "artifactLocation": {"uri": document.uri},
+            "region": {"startLine": document.lines.at(pointer)},
         }
     }
-    if sighting.claim and sighting.claim.pointer:
-        pointer = sighting.claim.pointer
+    if pointer:
         location["logicalLocations"] = [
             {"fullyQualifiedName": pointer, "kind": "object"}
         ]

@@ -40,6 +40,23 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
+class Tested:
+    """A claim that was asked, as test tabs and dashboards show it."""
+
+    claim: str
+    operation: str
+    sightings: tuple[Sighting, ...]
+
+    @property
+    def broken(self) -> tuple[Sighting, ...]:
+        return tuple(each for each in self.sightings if each.finding.breaks)
+
+    @property
+    def differing(self) -> tuple[Sighting, ...]:
+        return tuple(each for each in self.sightings if not each.finding.breaks)
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """
     What a report says about one provider.
@@ -68,6 +85,24 @@ class Standing:
     def unasked(self) -> int:
         """Cases that were planned and not asked."""
         return max(0, self.target.planned - self.tally.asked)
+
+    @property
+    def tests(self) -> tuple[Tested, ...]:
+        """What was put to the test: the claims that were asked, and stray findings."""
+        listed = {each.id: each for each in self.target.claims}
+        found: dict[str, list[Sighting]] = {
+            id_: [] for id_ in listed if self.asked[id_]
+        }
+        for sighting in self.sightings:
+            found.setdefault(sighting.finding.claim, []).append(sighting)
+        return tuple(
+            Tested(
+                claim,
+                listed[claim].operation if claim in listed else claim.partition("/")[0],
+                tuple(each),
+            )
+            for claim, each in found.items()
+        )
 
 
 def standings(report: Report) -> tuple[Standing, ...]:

