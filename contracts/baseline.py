@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from contracts.failing import Failing
 from contracts.report import Report, replacing
 from contracts.reporters.standings import Sighting, all_sightings, standings
 from contracts.reporters.wording import one_line
@@ -79,11 +80,13 @@ class Baseline:
         if not path.exists():
             return cls()
         try:
-            content = read_yaml(path.parent, path.name)
+            content = _dates_as_text(read_yaml(path.parent, path.name))
+            wrong = next(iter(_schema().iter_errors(content)), None)
         except SpecError as error:
             raise BadBaseline(f"{path} {error.problem}. {error.remedy}") from None
-        content = _dates_as_text(content)
-        for wrong in _schema().iter_errors(content):
+        except (RecursionError, ValueError):  # the reader's limit, or the judge's
+            raise BadBaseline(f"{path} is nested too deeply: that is none") from None
+        if wrong is not None:
             place = "/".join(map(str, wrong.instance_path))
             raise BadBaseline(f"{path}: {place or 'the file'}: {wrong.message[:200]}")
         found = [Accepted(**each) for each in content["accepted"]]
@@ -103,14 +106,14 @@ class Baseline:
             else:
                 out.write(HEAD + yaml_text(content))
 
-    def judge(self, report: Report, today: date, *, strict: bool) -> Judgement:
-        """What of a report is new, known, expired, fixed. `strict`: differences too."""
+    def judge(self, report: Report, today: date, fail_on: Failing) -> Judgement:
+        """What of a report's findings that fail is new, known, expired, fixed."""
         entries = {each.fingerprint: each for each in self.accepted}
         seen = {each.finding.fingerprint for each in all_sightings(standings(report))}
         counted = [
             each
             for each in all_sightings(standings(report))
-            if each.finding.breaks or strict
+            if fail_on.fails(each.finding)
         ]
         known = [
             (each, entries[each.finding.fingerprint])

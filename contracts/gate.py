@@ -16,6 +16,7 @@ from contracts.baseline import (
     Baseline,
     Judgement,
 )
+from contracts.failing import DIFFERENCE, Failing, fail_on_option
 from contracts.report import BadReport, Report, replacing
 from contracts.reporters.junit import DECLARATION
 from contracts.reporters.markdown import prose
@@ -24,6 +25,7 @@ from contracts.reporters.wording import one_line, plural, printable
 from mockserver.cli import Usage
 
 PASSES, FAILS, INCOMPLETE = 0, 1, 3
+MOST_ROWS = 30  # in Markdown, before the folds
 path_option = click.Path(dir_okay=False)
 
 
@@ -56,7 +58,8 @@ def _date(_: click.Context, option: click.Parameter, value: str | None) -> date 
     metavar="DATE",
     help="With --update: the last day on which they are.",
 )
-@click.option("--strict", is_flag=True, help="Differences fail as broken promises do.")
+@click.option("--strict", is_flag=True, help="The same as --fail-on difference.")
+@fail_on_option
 @click.option(
     "--whole", is_flag=True, help="A report that was stopped fails (status 3)."
 )
@@ -70,6 +73,7 @@ def gate(
     reason: str | None,
     until: date | None,
     strict: bool,
+    fail_on: Failing,
     whole: bool,
     today: date | None,
     junit: str | None,
@@ -88,8 +92,11 @@ def gate(
         found, baseline = Report.read(report), Baseline.read(path)
     except (BadReport, BadBaseline) as error:
         raise Usage(str(error)) from None
+    if strict:
+        fail_on = Failing((*fail_on.patterns, DIFFERENCE))
+    fail_on.check(lambda: found.claims)
     today = today or datetime.now(UTC).date()
-    judgement = baseline.judge(found, today, strict=strict)
+    judgement = baseline.judge(found, today, fail_on)
     console = Console(highlight=False, soft_wrap=True)
     for line in _lines(judgement, stopped=found.stopped is not None):
         console.print(line)
@@ -180,7 +187,7 @@ def _entry(entry: Accepted) -> str:
 
 
 def as_markdown(judgement: Judgement) -> str:
-    """The verdict, then a table of what fails; the rest folded."""
+    """The verdict, then a table of what fails, in 40 lines; the rest folded."""
     mark = "\N{WHITE HEAVY CHECK MARK}" if judgement.passes else "\N{CROSS MARK}"
     lines = [f"## {mark} The gate {prose(verdict(judgement))}", ""]
     failing = [("new", each) for each in judgement.new]
@@ -190,10 +197,16 @@ def as_markdown(judgement: Judgement) -> str:
             "| | provider | kind | claim | what |",
             "| --- | --- | --- | --- | --- |",
         ]
-    for name, each in failing:
+    for name, each in failing[:MOST_ROWS]:
         finding = each.finding
         cells = (each.target.title, finding.kind, finding.claim, finding.message)
         lines.append(f"| {name} | {' | '.join(map(prose, cells))} |")
+    more = failing[MOST_ROWS:]
+    if more:
+        title = plural(len(more), "more finding")
+        lines += ["", f"<details><summary>{title}</summary>", ""]
+        lines += [f"- {name}: {prose(_told(each))}" for name, each in more]
+        lines += ["", "</details>"]
     folded = [("known", _told(each), entry) for each, entry in judgement.known]
     folded += [("fixed", _entry(entry), entry) for entry in judgement.fixed]
     folded += [("not asked", _entry(entry), entry) for entry in judgement.unasked]

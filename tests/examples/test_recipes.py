@@ -1,0 +1,95 @@
+"""The recipes of the README are workflows, and their steps do what they say."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from miniatures import on_refusal, relay, replace
+from workflows import Machine
+
+from contracts.report import Report
+from mockserver.embedding import served
+
+HERE = Path(__file__).parent / "recipes"
+RECIPES = sorted(HERE.glob("*.yml"))
+README = (HERE.parents[2] / "README.md").read_text(encoding="utf-8")
+BRIEF = {
+    "IMAGEPARITY_RUN_ONLY": "createImage/request/n/",
+    "IMAGEPARITY_RUN_NO_FUZZ": "1",
+}
+CODE = """\
+import pytest
+from openai import OpenAI
+
+
+@pytest.mark.parametrize("member", ["url", "b64_json"])
+def test_a_poster_is_read(openai_env, member):
+    with OpenAI() as client:
+        answer = client.images.generate(model="gpt-image-2", prompt="A paper boat")
+    assert getattr(answer.data[0], member)
+"""
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("bash") and shutil.which("curl")),
+    reason="bash and curl run the steps, and are not here",
+)
+
+
+def uploaded(steps):
+    """What the step that uploads was given, and what lies there."""
+    (step,) = (each for each in steps if each.name.startswith("actions/upload"))
+    return {each.name for each in Path(step.given["path"]).iterdir()}
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda each: each.stem)
+def test_a_recipe_is_in_the_readme_as_it_is_and_gives_no_rights(recipe):
+    text = recipe.read_text(encoding="utf-8")
+    found = yaml.safe_load(text)
+
+    assert found["permissions"] == {"contents": "read"}
+    assert f"```yaml\n{text}```\n" in README
+
+
+def test_a_gateway_is_checked_once_it_is_started(tmp_path, mock):
+    lie = on_refusal(lambda said: replace(said, status=500))
+    with served(relay(mock.url, answer=lie)) as (url, _):
+        machine = Machine(tmp_path, GATEWAY=f"{url}/tokenhub/api/v1", **BRIEF)
+        machine.program("start-gateway", "echo started", machine.folder)
+
+        steps = machine.job(HERE / "gateway.yml", GATEWAY_KEY="th-very-secret")
+
+    (parity,) = (each for each in steps if each.name == "imageparity")
+    assert (parity.status, parity.outputs["status"]) == (1, "1"), parity.said
+    assert (machine.folder / "gateway.log").read_text() == "started\n"
+    assert "report.sarif" in uploaded(steps)
+    assert "th-very-secret" not in "".join(each.said for each in steps)
+
+
+def test_the_drift_of_a_night_costs_no_more_than_it_may(tmp_path, mock):
+    machine = Machine(
+        tmp_path, LIVE=f"{mock.url}/tokenhub/api/v1", IMAGEPARITY_RUN_RATE="6000"
+    )
+
+    steps = machine.job(HERE / "drift.yml", TOKENHUB_API_KEY="th-very-secret")
+
+    (parity,) = (each for each in steps if each.name == "imageparity")
+    report = Report.read(parity.outputs["report"])
+    assert parity.status == 0, parity.said
+    assert report.stopped == "budget"
+    assert report.outcomes
+    assert report.cost() <= 1
+    assert "report.jsonl" in uploaded(steps)
+
+
+def test_code_is_told_whether_it_is_ready(tmp_path):
+    machine = Machine(tmp_path)
+    (machine.folder / "test_code.py").write_text(CODE)
+
+    steps = machine.job(HERE / "ready.yml")
+
+    (tests,) = (each for each in steps if each.name.startswith("pytest"))
+    assert tests.status == 1
+    assert "FAILED test_code.py::test_a_poster_is_read[b64_json]" in tests.said
+    assert "1 failed, 1 passed" in tests.said
+    told = " ".join(machine.summary.read_text().split())
+    assert "REQ-RENAMED createImage output_format is called format" in told
