@@ -1,6 +1,7 @@
 """One run: plan, send, judge, report. The plan is whole before anything is sent."""
 
 import asyncio
+import logging
 import math
 import time
 from collections.abc import (
@@ -15,6 +16,7 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from contracts.cases import Case
@@ -27,17 +29,26 @@ from contracts.planner import asked, plan
 from contracts.report import (
     ClaimRecord,
     Finding,
+    Kind,
     Outcome,
     Report,
     RunMetadata,
     TargetRecord,
 )
-from contracts.sender import LONGEST_PAUSE, LONGEST_PAUSE_LIVE, Sender, Target
+from contracts.sender import (
+    LONGEST_PAUSE,
+    LONGEST_PAUSE_LIVE,
+    PATIENCE,
+    Sender,
+    Target,
+)
 from contracts.shrinking import same, smaller
 from contracts.tapes import Tape
+from contracts.thumbnails import illustrated
 from specs import (
     Basis,
     Claim,
+    Evidence,
     Provider,
     State,
     claims,
@@ -57,9 +68,15 @@ AT_ONCE = 16
 ASKED_AGAIN = 2
 ERRORS_IN_A_ROW = 20
 ERRORS_IN_A_ROW_FRUGAL = 10
-PATIENCE = 10.0  # seconds, for answers that nobody will read
+MOST_SHRUNK = 10  # findings of one exchange
+LATE_IN_ALL = 20  # answers for which the whole patience was spent
+MOST_OBSERVED = 100  # of one exchange
+LONGEST_MESSAGE = 1000  # characters
+LAST_PATIENCE = 10.0  # seconds, for answers that nobody will read
 MOCK_KEY = "imageparity-key"
 Progress = Callable[[Outcome], None]
+
+log = logging.getLogger(__name__)
 
 
 class CouldNotRun(Exception):
@@ -78,7 +95,7 @@ class Campaign:
     campaign asks one question at a time, the cheapest first, and none that was not
     planned: each may cost money. At most `rate` questions are asked a minute. `done`
     are the outcomes of an earlier run, by case, that need not be asked again. A `tape`
-    takes down what is said, or gives it again.
+    takes down what is said, or gives it again. An answer has `patience` seconds.
     """
 
     provider: Provider
@@ -93,6 +110,7 @@ class Campaign:
     rate: float | None = None
     done: Mapping[str, Outcome] = field(default_factory=dict)
     tape: Tape | None = None
+    patience: float = PATIENCE
 
     @cached_property
     def cases(self) -> list[Case]:
@@ -225,27 +243,30 @@ class Campaign:
         """
         Each case's outcome, in the order of the plan.
 
-        Ends before the first case that `may_ask` forbids.
+        A case that `may_ask` forbids is passed over.
         """
         memory = Memory()
         known: set[str] = set()
         causes = Causes(self.provider)
-        tasks: list[asyncio.Task[Interaction]] = []
+        tasks: list[tuple[asyncio.Task[Interaction], asyncio.Event]] = []
         waiting = iter(self.waiting)
         try:
             while True:
                 while len(tasks) < self._ahead and (case := next(waiting, None)):
                     if not may_ask(case):
-                        waiting = iter(())
-                        break
+                        continue
                     operation = self.provider.operations[case.operation]
-                    tasks.append(asyncio.create_task(sender.send(case, operation)))
+                    turn = asyncio.Event()
+                    sending = sender.send(case, operation, turn)
+                    tasks.append((asyncio.create_task(sending), turn))
                 if not tasks:
                     return
-                interaction = await tasks.pop(0)
+                task, turn = tasks.pop(0)
+                turn.set()
+                interaction = await task
                 yield await self._outcome(interaction, sender, memory, known, causes)
         finally:
-            await _ended(tasks)
+            await _ended([task for task, _ in tasks])
 
     @property
     def _ahead(self) -> int:
@@ -267,10 +288,21 @@ class Campaign:
         return Subject(answer, case, operation, self.claims)
 
     def examined(self, subject: Subject) -> Iterator[Observation]:
-        """Everything about an exchange that is not as promised, whoever saw it."""
-        second = self._second
-        opinions = second.of(subject.interaction) if second is not None else []
-        return folded(subject, examine(subject), opinions)
+        """
+        What about an exchange is not as promised, whoever saw it; each thing once.
+
+        Of very much, the first is enough. What schemathesis says of an answer that is
+        not whole, or too much to be read, is not heard.
+        """
+        second, interaction = self._second, subject.interaction
+        is_read = interaction.problem is None and interaction.excess is None
+        opinions = second.of(interaction) if second is not None and is_read else []
+        seen: set[tuple[str, ...]] = set()
+        for each in folded(subject, _observed(subject), opinions):
+            key = (each.kind, each.check, each.claim, each.cause)
+            if key not in seen:
+                seen.add(key)
+                yield replace(each, message=each.message[:LONGEST_MESSAGE])
 
     async def _outcome(
         self,
@@ -286,8 +318,9 @@ class Campaign:
         known.add("asked")
         seen_before = set(known)
         found: list[Finding] = []
+        again = _Again(self, subject, sender)
         for observation in self.examined(subject):
-            each = await self._finding(observation, subject, sender, known, causes)
+            each = await self._finding(observation, subject, again, known, causes)
             if each.fingerprint not in {other.fingerprint for other in found}:
                 found.append(each)
         self._learn(interaction, found, seen_before)
@@ -328,7 +361,7 @@ class Campaign:
         self,
         observation: Observation,
         subject: Subject,
-        sender: Sender,
+        again: "_Again",
         known: set[str],
         causes: Causes,
     ) -> Finding:
@@ -338,36 +371,82 @@ class Campaign:
         found = finding(named, subject, self.provider, url, self.target.key)
         is_new = found.fingerprint not in known
         known.add(found.fingerprint)
-        can_shrink = not self.frugal and observation.check not in COMPARED
-        if (
-            is_new
-            and can_shrink
-            and not await self._again(observation, subject, sender)
-        ):
+        if is_new:
+            found = illustrated(found, subject.interaction)
+        can_shrink = (
+            not self.frugal
+            and observation.check not in COMPARED
+            and not self._was_waited_for(subject.interaction)
+        )
+        if is_new and can_shrink and not await again.shows(observation):
             message = f"{found.message} (not seen again in {ASKED_AGAIN} tries)"
             return replace(found, flaky=True, message=message)
         if is_new and can_shrink and subject.case.is_plain:
-            small = await smaller(subject, observation, self, sender)
+            small = await again.smaller(observation)
             if small is not None:
-                again = finding(named, small, self.provider, url, self.target.key)
-                found = replace(found, request=again.request, answer=again.answer)
+                shown = finding(named, small, self.provider, url, self.target.key)
+                shown = illustrated(shown, small.interaction)
+                found = replace(found, request=shown.request, answer=shown.answer)
         return found
 
-    async def _again(
-        self, observation: Observation, subject: Subject, sender: Sender
-    ) -> bool:
+    def _was_waited_for(self, interaction: Interaction) -> bool:
+        """Whether the same question would take as long again."""
+        return interaction.status == 429 or self._is_late(interaction)
+
+    def _is_late(self, interaction: Interaction) -> bool:
+        return interaction.problem is not None and interaction.seconds >= self.patience
+
+
+@dataclass(slots=True)
+class _Again:
+    """The question of an exchange asked again, however much is wrong with it."""
+
+    campaign: Campaign
+    subject: Subject
+    sender: Sender
+    seen: list[list[Observation]] = field(default_factory=list)
+    shrunk: int = 0
+
+    async def shows(self, observation: Observation) -> bool:
         """Whether the same question leads to the same observation once more."""
-        for _ in range(ASKED_AGAIN):
-            interaction = await sender.send(subject.case, subject.operation)
-            seen = self.examined(self.subject(interaction, Memory()))
-            if any(same(each, observation) for each in seen):
+        for at in range(ASKED_AGAIN):
+            if at == len(self.seen):
+                case, operation = self.subject.case, self.subject.operation
+                interaction = await self.sender.send(case, operation)
+                subject = self.campaign.subject(interaction, Memory())
+                self.seen.append(list(self.campaign.examined(subject)))
+            if any(same(each, observation) for each in self.seen[at]):
                 return True
         return False
+
+    async def smaller(self, observation: Observation) -> Subject | None:
+        """A smaller request with the same finding, for the first that are found."""
+        self.shrunk += 1
+        if self.shrunk > MOST_SHRUNK:
+            return None
+        return await smaller(self.subject, observation, self.campaign, self.sender)
 
 
 def _event_data(interaction: Interaction) -> list[dict[str, Any]]:
     found = interaction.events if interaction.is_stream else []
     return [each.data for each in found if isinstance(each.data, dict)]
+
+
+def _observed(subject: Subject) -> Iterator[Observation]:
+    """What our checks see; should an answer be more than they can take, that, too."""
+    try:
+        yield from islice(examine(subject), MOST_OBSERVED)
+    except Exception as error:
+        log.exception("the answer to %s could not be judged", subject.case.id)
+        yield Observation(
+            Kind.UNDOCUMENTED,
+            "not-judged",
+            f"{subject.operation.id}/path",
+            Evidence(subject.operation.evidence.source, Basis.ASSUMED),
+            f"the answer could not be judged: {type(error).__name__}, a fault of ours",
+            "an answer that we can judge",
+            type(error).__name__,
+        )
 
 
 async def _ended(tasks: Collection[asyncio.Task[Interaction]]) -> None:
@@ -379,7 +458,7 @@ async def _ended(tasks: Collection[asyncio.Task[Interaction]]) -> None:
     """
     try:
         if tasks:
-            await asyncio.wait(tasks, timeout=PATIENCE)
+            await asyncio.wait(tasks, timeout=LAST_PATIENCE)
     finally:
         for task in tasks:
             task.cancel()
@@ -463,9 +542,9 @@ async def conduct(
     """
     Ask everything, one provider after the other.
 
-    Stops at `max_cases`, or before a call that could exceed the `budget` (in the
-    provider's currency) or whose price is unknown while there is one. Raises
-    `Unreachable` and `CouldNotRun`.
+    Stops at `max_cases`. A call that could exceed the `budget` (in the provider's
+    currency), or whose price is unknown while there is one, is passed over, and the
+    run counts as stopped. Raises `Unreachable` and `CouldNotRun`.
     """
     if budget is not None:
         _check_budget(run.campaigns, budget)
@@ -474,12 +553,13 @@ async def conduct(
         run.outcomes += campaign.done.values()
         ledger.spent += sum(each.cost or 0.0 for each in campaign.done.values())
     for campaign in run.campaigns:
-        ledger.errors = 0
+        ledger.errors = ledger.late = 0
         async with Sender(
             campaign.target,
             at_once=1 if campaign.frugal else AT_ONCE,
             rate=campaign.rate,
             longest_pause=LONGEST_PAUSE_LIVE if campaign.frugal else LONGEST_PAUSE,
+            patience=campaign.patience,
             tape=campaign.tape,
         ) as sender:
             await sender.reach()
@@ -490,6 +570,8 @@ async def conduct(
                     run.outcomes.append(outcome)
                     ledger.enter(campaign, outcome)
                     progress(outcome)
+        if ledger.is_short:
+            run.stopped = run.stopped or "budget"
         if run.stopped:
             return
 
@@ -519,23 +601,34 @@ class _Ledger:
     asked: int = 0
     spent: float = 0.0
     errors: int = 0
+    late: int = 0
+    is_short: bool = False
 
     def enter(self, campaign: Campaign, outcome: Outcome) -> None:
-        """Add an outcome; a target that is merely down stops the run."""
+        """Add an outcome; a target that is down, or hardly moves, stops the run."""
         self.spent += outcome.cost or 0.0
-        failed = outcome.status is None or (campaign.frugal and outcome.status >= 500)
+        status = outcome.status
+        is_whole = all(each.check != "answers" for each in outcome.findings)
+        failed = (
+            status in {None, 429}
+            or not is_whole
+            or (campaign.frugal and (status or 0) >= 500)
+        )
         self.errors = self.errors + 1 if failed and outcome.origin != "error" else 0
+        self.late += outcome.seconds >= campaign.patience
         most = ERRORS_IN_A_ROW_FRUGAL if campaign.frugal else ERRORS_IN_A_ROW
-        if self.errors >= most:
+        if self.errors >= most or self.late >= LATE_IN_ALL:
             self.run.stopped = "errors"
 
     def may_ask(self, campaign: Campaign, case: Case) -> bool:
-        """Whether there is enough left for a case; if not, the run stops."""
+        """Whether there is enough left for a case; cheaper ones may yet be asked."""
         if self.run.stopped:
             return False
-        is_one_too_many = self.max_cases is not None and self.asked >= self.max_cases
-        if is_one_too_many or self._is_too_dear(campaign, case):
+        if self.max_cases is not None and self.asked >= self.max_cases:
             self.run.stopped = "budget"
+            return False
+        if self._is_too_dear(campaign, case):
+            self.is_short = True
             return False
         self.asked += 1
         return True
@@ -545,6 +638,21 @@ class _Ledger:
             return False
         price = campaign.worst_cost(case)
         return price is None or self.spent + price > self.budget
+
+
+@contextmanager
+def mocks_apart(
+    providers: Sequence[Provider], folder: str | None
+) -> Iterator[dict[str, Target]]:
+    """As `mocks`, by the documents of a folder, in a process of their own."""
+    from mockserver.apart import running_apart
+
+    if not providers:
+        yield {}
+        return
+    names = [each.id for each in providers]
+    with running_apart(names, folder) as urls:
+        yield {name: Target(urls[name], MOCK_KEY, is_mock=True) for name in names}
 
 
 @contextmanager

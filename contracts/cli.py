@@ -8,7 +8,7 @@ from mockserver.cli import PREFIX, Lazy, Verbs
 VERBS: Verbs = {
     "serve": mock.VERBS["serve"],
     "run": ("contracts.commands:run", "Find where deed departs from promise."),
-    "compare": ("contracts.commands:compare", "Show where the documents differ."),
+    "compare": ("contracts.comparison.command:command", "Show where providers differ."),
     "drop-in": (
         "contracts.dropin.command:drop_in",
         "Tell what breaks for code that moves.",
@@ -24,6 +24,8 @@ VERBS: Verbs = {
     ),
     "gate": ("contracts.gate:gate", "Let known findings pass, and no others."),
     "show": ("contracts.commands:show", "Make what people look at of a report."),
+    "schema": ("contracts.schemas:command", "Print the JSON Schema of a file of ours."),
+    "lint": ("contracts.linting:lint", "Tell what is wrong in providers' folders."),
     "proxy": ("contracts.proxy.command:proxy", "Pass traffic through, and judge it."),
     "sandwich": ("contracts.sandwich:sandwich", "Tell what a gateway does to traffic."),
     **{name: each for name, each in mock.VERBS.items() if name != "serve"},

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import IO, Any
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 import specs
 from contracts import comparison, differential
@@ -26,16 +27,18 @@ from contracts.campaign import (
     claim_records,
     conduct,
     elapsed,
-    mocks,
+    mocks_apart,
 )
 from contracts.desk import PlanError
 from contracts.differences import Differences
 from contracts.examples import Examples
+from contracts.failing import Failing, fail_on_option
 from contracts.planner import asked
 from contracts.report import BadReport, Outcome, Report, replacing
 from contracts.reporters import REPORTERS, text
 from contracts.reporters import differential as deeds
 from contracts.sender import Target, Unreachable
+from contracts.stopping import STOPPED, stoppable
 from contracts.tapes import BadTape, Tape
 from contracts.targets import (
     LIVE_RATE,
@@ -47,10 +50,17 @@ from contracts.targets import (
 )
 from mockserver.cli import PROVIDER, Usage, load_all, specs_option
 
-CONFORMS, BROKEN, COULD_NOT, STOPPED = 0, 1, 2, 3
-FORMATS = ("html", "junit", "markdown", "sarif")
+CONFORMS, BROKEN, COULD_NOT = 0, 1, 2
+FORMATS = tuple(REPORTERS)
 
 path_option = click.Path(dir_okay=False)
+history_option = click.option(
+    "--history",
+    multiple=True,
+    type=path_option,
+    metavar="REPORT",
+    help="An older report, for the page to tell what is new and what is fixed.",
+)
 
 
 @click.command()
@@ -130,10 +140,15 @@ path_option = click.Path(dir_okay=False)
 )
 @click.option("--report", "report_path", type=path_option, help="Write JSON lines.")
 @click.option("--html", type=path_option, help="Write a page.")
+@history_option
 @click.option("--junit", type=path_option, help="Write JUnit XML.")
 @click.option("--markdown", type=path_option, help="Write Markdown.")
 @click.option("--sarif", type=path_option, help="Write SARIF.")
+@click.option("--ctrf", type=path_option, help="Write CTRF.")
+@click.option("--badge", type=path_option, help="Write a badge's JSON.")
+@fail_on_option
 @specs_option
+@stoppable
 def run(
     provider: tuple[str, ...],
     against: str | None,
@@ -154,6 +169,8 @@ def run(
     record: Path | None,
     replay: Path | None,
     report_path: str | None,
+    history: tuple[str, ...],
+    fail_on: Failing,
     folder: str | None,
     **paths: str | None,
 ) -> None:
@@ -163,12 +180,13 @@ def run(
     Without --against each PROVIDER (all, if none is named) is asked at its own mock;
     PROVIDER=URL names a server for each of several. With --same-questions what they do
     is compared, each spoken to in its dialect: status 1 where deeds differ although
-    the documents promise the same. Exit status: 0 conforms, 1 broken promises found, 2
-    could not run, 3 stopped before the end.
+    the documents promise the same. Exit status: 0 conforms, 1 broken promises found,
+    or what --fail-on names, 2 could not run, 3 stopped before the end.
     """
     started = time.monotonic()
     outputs = {"report": report_path, **paths}
     check_outputs(outputs)
+    older = _history(history, is_page=bool(outputs["html"]))
     if record and replay:
         raise Usage("--record asks and --replay does not: use one of them")
     try:
@@ -186,6 +204,7 @@ def run(
         raise Usage(str(error)) from None
     rate = rate or (LIVE_RATE if live else None)
     if same_questions:
+        _refuse_with_same_questions(fail_on)
         compared = functools.partial(
             differential.conduct,
             seed=seed,
@@ -193,17 +212,23 @@ def run(
             unlisted=unlisted,
             budget=budget,
             rate=rate,
+            tapes=lambda each: _tape(
+                each.label,
+                record and record / each.label,
+                replay and replay / each.label,
+            ),
         )
         asked = targets or load_all(provider, folder)
-        raise SystemExit(_same_questions(asked, outputs, compared))
+        raise SystemExit(_same_questions(asked, folder, outputs, compared))
     if unlisted:
         raise Usage("--unlisted goes with --same-questions")
     keeps_examples = bool(targets) and not (no_fuzz or replay or dry_run)
     examples = Examples(examples_folder) if keeps_examples else None
     providers = [each.provider for each in targets] or load_all(provider, folder)
+    fail_on.check(lambda: _claim_ids(providers))
     servers = {each.provider.id: each.target for each in targets}
     asks_mocks = not targets and not dry_run
-    with mocks(providers if asks_mocks else ()) as running:
+    with mocks_apart(providers if asks_mocks else (), folder) as running:
         campaigns = [
             Campaign(
                 provider=each,
@@ -216,7 +241,7 @@ def run(
                 only=only,
                 frugal=budget is not None,
                 rate=rate,
-                tape=_tape(each, record, replay),
+                tape=_tape(each.id, record, replay),
                 examples=examples,
             )
             for each in providers
@@ -232,19 +257,22 @@ def run(
             done = _conducted(campaigns, seed=seed, max_cases=max_cases, budget=budget)
         except (Unreachable, CouldNotRun, PlanError, BadTape) as error:
             raise Usage(str(error)) from None
-    differences = comparison.differences(providers) if len(providers) > 1 else []
-    _write(done, outputs, differences)
+    _write(done, outputs, folder, older)
     if examples is not None:
         _save(examples)
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-    text.summary(done, console)
-    if differences:
-        text.differences(differences, console)
+    text.summary(done, console, list(comparison.fates(done, providers)))
+    if len(providers) > 1:
+        text.pointer(comparison.compare(providers), console)
     for name, path in outputs.items():
         if path:
             console.print(f"{name}: {path}", markup=False)
     console.print(f"{len(done.outcomes)} cases in {elapsed(started)}", markup=False)
-    raise SystemExit(_status(done))
+    raise SystemExit(_status(done, fail_on))
+
+
+def _claim_ids(providers: Sequence[specs.Provider]) -> Iterator[str]:
+    return (claim.id for each in providers for claim in specs.claims(each))
 
 
 def _or_else(wanted: bool | None, default: bool) -> bool:
@@ -259,10 +287,10 @@ def _save(examples: Examples) -> None:
         click.echo(f"Warning: --examples cannot be kept: {error}", err=True)
 
 
-def _status(report: Report) -> int:
+def _status(report: Report, fail_on: Failing) -> int:
     if report.stopped:
         return COULD_NOT if report.stopped == "errors" else STOPPED
-    return CONFORMS if report.conforms else BROKEN
+    return BROKEN if any(map(fail_on.fails, report.findings)) else CONFORMS
 
 
 def _targets(
@@ -312,22 +340,38 @@ def _targets(
     return [Labelled(providers[0].id, providers[0], target(providers[0], against))]
 
 
+def _refuse_with_same_questions(fail_on: Failing) -> None:
+    """Raises `Usage` for an option of a run that would be of no effect."""
+    context = click.get_current_context()
+    for name in ("max_cases", "no_fuzz", "second_opinion", "dry_run", "resume"):
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise Usage(f"--{name.replace('_', '-')} does not go with --same-questions")
+    if fail_on != Failing():
+        raise Usage("--fail-on does not go with --same-questions")
+
+
 def _same_questions(
     asked: Sequence[Labelled] | Sequence[specs.Provider],
+    folder: str | None,
     outputs: Mapping[str, str | None],
-    compared: Callable[[Sequence[Labelled]], Coroutine[Any, Any, Differences]],
+    compared: Callable[..., Coroutine[Any, Any, Differences]],
 ) -> int:
     """Compare servers, or mocks of providers; the exit status. Raises `Usage`."""
-    useless = [f"--{name}" for name in ("html", "junit", "sarif") if outputs[name]]
+    useless = [
+        f"--{name}"
+        for name, path in outputs.items()
+        if path and name not in ("report", "markdown")
+    ]
     if useless:
         raise Usage(f"{useless[0]} is not made of --same-questions; take --markdown")
     providers = [each for each in asked if isinstance(each, specs.Provider)]
-    with mocks(providers) as running:
+    with mocks_apart(providers, folder) as running:
         targets = [each for each in asked if isinstance(each, Labelled)]
         targets += [Labelled(each.id, each, running[each.id]) for each in providers]
         try:
-            found = asyncio.run(compared(targets))
-        except (Unreachable, CouldNotRun, PlanError) as error:
+            with _bars() as progress:
+                found = asyncio.run(_comparing(compared, targets, progress))
+        except (Unreachable, CouldNotRun, PlanError, BadTape) as error:
             raise Usage(str(error)) from None
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     deeds.summary(found, console)
@@ -342,6 +386,47 @@ def _same_questions(
     return BROKEN if found.alarms else CONFORMS
 
 
+async def _comparing(
+    compared: Callable[..., Coroutine[Any, Any, Differences]],
+    targets: Sequence[Labelled],
+    progress: Callable[[str, int, int], None],
+) -> Differences:
+    """What `compared` gives; at an interrupt what it has, at a second one nothing."""
+    interrupt = asyncio.Event()
+    task = asyncio.ensure_future(
+        compared(targets, progress=progress, interrupt=interrupt)
+    )
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if interrupt.is_set():
+            task.cancel()
+        interrupt.set()
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, stop)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        raise CouldNotRun("interrupted twice: nothing was compared") from None
+
+
+@contextmanager
+def _bars() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each label on a terminal, nothing elsewhere; on stderr."""
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def advance(label: str, done: int, total: int) -> None:
+            if label not in tasks:
+                tasks[label] = bars.add_task(label, total=total)
+            bars.update(tasks[label], completed=done)
+
+        yield advance
+
+
 @contextmanager
 def _written(path: str) -> Iterator[IO[str]]:
     """A file to be written whole. Raises `Usage`."""
@@ -352,14 +437,12 @@ def _written(path: str) -> Iterator[IO[str]]:
         raise Usage(f"{error.filename or path} cannot be written: {error}") from None
 
 
-def _tape(
-    provider: specs.Provider, record: Path | None, replay: Path | None
-) -> Tape | None:
-    """Where exchanges are written or read. Raises `Usage`."""
+def _tape(name: str, record: Path | None, replay: Path | None) -> Tape | None:
+    """Where exchanges with one target are written or read. Raises `Usage`."""
     try:
         if record:
-            return Tape.into(provider.id, record)
-        return Tape.out_of(provider.id, replay) if replay else None
+            return Tape.into(name, record)
+        return Tape.out_of(name, replay) if replay else None
     except BadTape as error:
         raise Usage(str(error)) from None
 
@@ -513,10 +596,26 @@ class _PlainProgress:
         self._console.print(line, markup=False)
 
 
+def _read(paths: Sequence[str]) -> list[Report]:
+    """The reports in some files. Raises `Usage`."""
+    try:
+        return [Report.read(each) for each in paths]
+    except BadReport as error:
+        raise Usage(str(error)) from None
+
+
+def _history(paths: Sequence[str], *, is_page: bool) -> list[Report]:
+    """The older reports for the page. Raises `Usage`."""
+    if paths and not is_page:
+        raise Usage("--history is told on the page: ask for HTML as well")
+    return _read(paths)
+
+
 def _write(
     report: Report,
     outputs: dict[str, str | None],
-    differences: list[dict[str, Any]],
+    folder: str | None,
+    history: Sequence[Report],
 ) -> None:
     for name, path in outputs.items():
         if not path:
@@ -525,14 +624,23 @@ def _write(
             if name == "report":
                 out.writelines(report.serialized())
             else:
-                out.write(_rendered(name, report, differences))
+                out.write(_rendered(name, report, folder, history))
 
 
-def _rendered(name: str, report: Report, differences: list[dict[str, Any]]) -> str:
+def _rendered(
+    name: str,
+    report: Report,
+    folder: str | None,
+    history: Sequence[Report] = (),
+) -> str:
     if name == "html":
         from contracts.reporters.html import render
 
-        return render(report, differences)
+        return render(report, *([folder] if folder else []), history=history)
+    if name == "sarif":
+        from contracts.reporters import sarif
+
+        return sarif.render(report, *([folder] if folder else []))
     return REPORTERS[name](report)
 
 
@@ -541,26 +649,27 @@ def _rendered(name: str, report: Report, differences: list[dict[str, Any]]) -> s
 @click.option(
     "--format", "format_", type=click.Choice(["text", *FORMATS]), default="text"
 )
-def show(report: str, format_: str) -> None:
-    """Show a REPORT again, in any format. Exit status as `run` had."""
-    try:
-        found = Report.read(report)
-    except BadReport as error:
-        raise Usage(str(error)) from None
-    if format_ == "text":
-        text.summary(found, Console(highlight=False))
-    else:
-        click.echo(_rendered(format_, found, []))
-    raise SystemExit(_status(found))
-
-
-@click.command()
-@click.argument("provider", nargs=-1, type=PROVIDER)
+@fail_on_option
+@history_option
 @specs_option
-def compare(provider: tuple[str, ...], folder: str | None) -> None:
-    """Where the documents of the PROVIDERs differ; nothing is asked."""
-    rows = comparison.differences(load_all(provider, folder))
-    text.differences(rows, Console(highlight=False))
+def show(
+    report: str,
+    format_: str,
+    fail_on: Failing,
+    history: tuple[str, ...],
+    folder: str | None,
+) -> None:
+    """Show a REPORT again, in any format. Exit status as `run` had."""
+    (found,) = _read([report])
+    older = _history(history, is_page=format_ == "html")
+    fail_on.check(lambda: found.claims)
+    if format_ == "text":
+        known = list(comparison.documents(found, *([folder] if folder else [])))
+        fates = list(comparison.fates(found, known))
+        text.summary(found, Console(highlight=False), fates)
+    else:
+        click.echo(_rendered(format_, found, folder, older), nl=False)
+    raise SystemExit(_status(found, fail_on))
 
 
 @click.command()

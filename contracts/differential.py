@@ -6,8 +6,8 @@ documents say: only where they promise the same.
 """
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from importlib.metadata import version
 
@@ -17,6 +17,7 @@ from contracts.differences import Difference, Differences, Kind
 from contracts.intents import Intent, combined, intents
 from contracts.panel import Panel
 from contracts.sender import LONGEST_PAUSE, LONGEST_PAUSE_LIVE, Sender
+from contracts.tapes import Tape
 from contracts.targets import Labelled
 
 
@@ -29,6 +30,8 @@ async def conduct(
     unlisted: bool = False,
     budget: float | None = None,
     rate: float | None = None,
+    tapes: Callable[[Labelled], Tape | None] = lambda target: None,
+    interrupt: asyncio.Event | None = None,
 ) -> Differences:
     """
     Ask each target the same questions, and compare what comes of them.
@@ -39,7 +42,9 @@ async def conduct(
     currency, is what each target may cost; then it is asked one question at a time,
     the cheapest first, nothing twice and no combinations. At most `rate` questions a
     minute go to each. `progress` is told a label, how many of its questions are done,
-    and of how many. Raises `Unreachable`, `CouldNotRun` and `PlanError`.
+    and of how many. `tapes` gives each target its own, to write down what is said or to
+    give it again. Once `interrupt` is set nothing more is asked, and what was answered
+    is compared. Raises `Unreachable`, `CouldNotRun`, `PlanError` and `BadTape`.
     """
     providers = [each.provider for each in targets]
     if len(targets) < 2:
@@ -56,16 +61,18 @@ async def conduct(
                 at_once=1 if budget is not None else AT_ONCE,
                 rate=rate,
                 longest_pause=LONGEST_PAUSE if budget is None else LONGEST_PAUSE_LIVE,
+                tape=tapes(each),
             )
             await stack.enter_async_context(sender)
             askers.append(Asker(each, sender, unlisted, budget))
         for asker in askers:
             await asker.begin(known[0])
-        await asyncio.gather(
-            *(asker.ask_all([*known, *more], progress) for asker in askers)
-        )
         panel = Panel(askers, known)
-        await panel.compare([*known, *more])
+        async with _heeding(interrupt, askers):
+            await asyncio.gather(
+                *(asker.ask_all([*known, *more], progress) for asker in askers)
+            )
+            await panel.compare([*known, *more])
         return Differences(
             version=version("imageparity"),
             seed=seed,
@@ -74,6 +81,28 @@ async def conduct(
             rows=tuple(panel.rows()),
             differences=tuple(sorted(panel.differences(), key=_rank)),
         )
+
+
+@asynccontextmanager
+async def _heeding(
+    interrupt: asyncio.Event | None, askers: Sequence[Asker]
+) -> AsyncIterator[None]:
+    """Until the block ends, an interrupt stops all askers."""
+    if interrupt is None:
+        yield
+        return
+    event = interrupt
+
+    async def heed() -> None:
+        await event.wait()
+        for each in askers:
+            each.stopped = each.stopped or "interrupted"
+
+    task = asyncio.create_task(heed())
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 def _wanted(questions: Sequence[Intent], only: Sequence[str]) -> list[Intent]:

@@ -16,8 +16,9 @@ from typing import Any
 
 from contracts.cases import Case
 from contracts.desk import Desk
+from contracts.drawing import classified
 from contracts.folding import is_drawn
-from contracts.fuzzing import classified
+from contracts.reading import strict_json
 from contracts.report import replacing
 from contracts.samples import Sample
 from mockserver.pictures import FORMATS
@@ -179,7 +180,7 @@ class Examples:
         except UnicodeDecodeError as error:
             return self._set_aside(path, str(error))
         try:
-            whole = json.loads(text)
+            whole = strict_json(text.encode())
         except ValueError as error:
             return self._set_aside(path, str(error))
         if not matches(SHAPE, whole):

@@ -29,6 +29,7 @@ def finding(
         "summary": summary(subject.case),
         "curl": curl(subject.case, url, key_env, subject.operation.method),
         "python": python(subject.case, url, key_env, subject.operation.method),
+        "node": node(subject.case, url, key_env, subject.operation.method),
     }
     return Finding(
         kind=observation.kind,
@@ -93,12 +94,18 @@ def curl(case: Case, url: str, key_env: str, method: str) -> str:
         line += f" \\\n  -H {quoted}"
     if case.media_type == FORM and case.raw is None:
         for name, part in form_parts(case.payload):
-            text = f"@{part.filename}" if isinstance(part, Sample) else part
+            text = f"@{_typed(part)}" if isinstance(part, Sample) else part
             flag = "-F" if isinstance(part, Sample) else "--form-string"
             line += f" \\\n  {flag} {shlex.quote(f'{name}={_cut(text)}')}"
         return line
     line += f" \\\n  --data-binary {shlex.quote(_cut(_body_text(case)))}"
     return line
+
+
+def _typed(part: Sample) -> str:
+    """A file as curl has it, with its type where the name does not tell curl."""
+    is_told = part.format in {"png", "jpeg", "gif"}
+    return part.filename + ("" if is_told else f";type={part.content_type}")
 
 
 def python(case: Case, url: str, key_env: str, method: str) -> str:
@@ -116,7 +123,8 @@ def python(case: Case, url: str, key_env: str, method: str) -> str:
             (n, v) for n, v in form_parts(case.payload) if not isinstance(v, Sample)
         ]
         files = ", ".join(
-            f"({name!r}, open({value.filename!r}, 'rb'))"
+            f"({name!r}, ({value.filename!r}, open({value.filename!r}, 'rb'), "
+            f"{value.content_type!r}))"
             for name, value in form_parts(case.payload)
             if isinstance(value, Sample)
         )
@@ -125,6 +133,42 @@ def python(case: Case, url: str, key_env: str, method: str) -> str:
         call += f", data={_cut(_body_text(case))!r}.encode()"
     shows = "print(answer.status_code, answer.text[:500])"
     return f"import os, requests\nanswer = {call})\n{shows}"
+
+
+def node(case: Case, url: str, key_env: str, method: str) -> str:
+    """A module for Node that asks a case, on what Node has built in."""
+    method = case.method or method
+    headers = ", ".join(
+        f"{_script(name)}: "
+        + (f"`Bearer ${{process.env.{key_env}}}`" if "$" in value else _script(value))
+        for name, value in _headers(case, key_env)
+    )
+    options = [f"method: {_script(method)}", f"headers: {{{headers}}}"]
+    lines = []
+    if case.media_type == FORM and case.raw is None:
+        lines.append('import { openAsBlob } from "node:fs";')
+        lines.append("const body = new FormData();")
+        lines += [_appended(name, part) for name, part in form_parts(case.payload)]
+        options.append("body")
+    elif method not in {"GET", "HEAD"}:
+        options.append(f"body: {_script(_cut(_body_text(case)))}")
+    lines.append(f"const answer = await fetch({_script(url)}, {{")
+    lines += [f"  {each}," for each in options]
+    lines += ["});", "console.log(answer.status, (await answer.text()).slice(0, 500));"]
+    return "\n".join(lines)
+
+
+def _appended(name: str, part: Sample | str) -> str:
+    if not isinstance(part, Sample):
+        return f"body.append({_script(name)}, {_script(_cut(part))});"
+    file, type_ = _script(part.filename), _script(part.content_type)
+    blob = f"await openAsBlob({file}, {{type: {type_}}})"
+    return f"body.append({_script(name)}, {blob}, {file});"
+
+
+def _script(text: str) -> str:
+    """A text as JavaScript has it."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _headers(case: Case, key_env: str) -> list[tuple[str, str]]:

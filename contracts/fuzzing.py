@@ -6,7 +6,6 @@ classified by the judge, and all are drawn before any is sent.
 """
 
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
@@ -17,15 +16,13 @@ from hypothesis.internal.conjecture.providers import (
     HypothesisProvider,
 )
 
-from contracts.cases import Case, Fault
+from contracts.cases import Case
 from contracts.desk import Desk
-from contracts.probing import standing
-from contracts.samples import Sample
+from contracts.drawing import classified, is_modest
 from contracts.values import Value
-from specs import Basis, Provider, State, claims, size_of
+from specs import Provider, claims
 
 EXAMPLES = 12
-MAX_EDGE = 1536
 BACKEND = "imageparity"
 
 
@@ -80,46 +77,6 @@ def drawn(strategy: Any, seed: int, examples: int) -> list[Any]:
     return list(found.values())
 
 
-def classified(
-    desk: Desk, origin: str, name: str, payload: Mapping[str, Any]
-) -> Case | None:
-    """The case of a drawn request; None when it cannot be sent or is left open."""
-    if not _is_sendable(payload):
-        return None
-    verdict = desk.judge(payload)
-    if verdict.state is State.UNSPECIFIED:
-        return None
-    fault = None
-    if verdict.documented:
-        first = verdict.documented[0]
-        errors = {each.evidence.error for each in verdict.violations}
-        # Of several faults a server may name whichever it sees first.
-        error = first.evidence.error if len(errors) == 1 else "invalid_request"
-        fault = Fault(f"{desk.name}/{first.claim}", error)
-    is_single = len(verdict.violations) == 1
-    return Case(
-        id=f"{desk.name}/{origin}/{name}",
-        operation=desk.operation.id,
-        origin=origin,
-        expectation=verdict.state,
-        media_type=desk.body.media_type,
-        payload=payload,
-        claims=(fault.claim,) if fault and is_single else (),
-        basis=Basis.DOCUMENTED if fault else _standing_of(desk, payload),
-        fault=fault,
-    )
-
-
-def is_modest(value: Any) -> bool:
-    """Whether a value asks for, or is, nothing large."""
-    size = size_of(value)
-    if size is not None:
-        return max(size) <= MAX_EDGE
-    if isinstance(value, Sample):
-        return value.weight == 0
-    return len(repr(value)) < 4000
-
-
 def _requests(desk: Desk) -> st.SearchStrategy[dict[str, Any]]:
     """Requests with many members: telling values, and text where text may be."""
     members: dict[str, st.SearchStrategy[Any]] = {}
@@ -147,17 +104,3 @@ def _text(*, at_least: int) -> st.SearchStrategy[str]:
 
 def _plain(value: Value) -> Any:
     return value.value
-
-
-def _standing_of(desk: Desk, payload: Mapping[str, Any]) -> Basis:
-    changed = [name for name, value in payload.items() if desk.base.get(name) != value]
-    return standing(desk, changed, payload)
-
-
-def _is_sendable(payload: Mapping[str, Any]) -> bool:
-    """Whether it can be written as UTF-8 at all."""
-    try:
-        repr(payload).encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True

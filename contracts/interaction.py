@@ -4,17 +4,29 @@ import base64
 import binascii
 import hashlib
 import io
-import json
+import ipaddress
+import re
 import time
+from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from threading import Lock
 from typing import Any
 
+from yarl import URL
+
 from contracts.cases import Case
+from contracts.reading import excess, strict_json
 
 MAX_PIXELS = 64_000_000
+LARGE = 16_000_000  # pixels: of such pictures one is decoded at a time
+MAX_PICTURES = 32  # of one answer, that are looked at
+MAX_LINES = 40_000  # of one stream
+REMEMBERED = 256
 _READ = ("PNG", "JPEG", "WEBP", "GIF")
+_LINE_END = re.compile("\r\n?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,42 +51,60 @@ class Picture:
         return f"{self.width}x{self.height}"
 
 
-@lru_cache(maxsize=256)
-def decoded(digest: str, data: "Bytes") -> Picture:
+_known: OrderedDict[str, Picture] = OrderedDict()
+_knowing = Lock()
+_large = Lock()
+
+
+def picture_of(data: bytes) -> Picture:
     """The picture in some bytes, decoded to the last; once for the same bytes."""
-    from PIL import Image
+    digest = hashlib.sha256(data).hexdigest()
+    with _knowing:
+        found = _known.get(digest)
+    if found is None:
+        found = _decoded(data)
+        with _knowing:
+            _known[digest] = found
+            while len(_known) > REMEMBERED:
+                _known.popitem(last=False)
+    return replace(found, data=data)
+
+
+def _decoded(data: bytes) -> Picture:
+    """What is known of a picture, without its bytes."""
+    from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(io.BytesIO(data.value), formats=_READ) as image:
-            if image.width * image.height > MAX_PIXELS:
-                return Picture(data.value, problem=f"has over {MAX_PIXELS} pixels")
-            image.load()
-            alpha = "A" in image.getbands() or "transparency" in image.info
-            opaque = True
-            if alpha:
-                low, _ = image.convert("RGBA").getchannel("A").getextrema()
-                opaque = low == 255
+        with Image.open(io.BytesIO(data), formats=_READ) as image:
+            pixels = image.width * image.height
+            if pixels > MAX_PIXELS:
+                return Picture(b"", problem=f"has over {MAX_PIXELS} pixels")
+            if getattr(image, "is_animated", False):
+                return Picture(b"", problem="is a film, not a picture")
+            with _large if pixels > LARGE else nullcontext():
+                image.load()
+                alpha = "A" in image.getbands() or "transparency" in image.info
+                opaque = not alpha or _is_opaque(image)
             return Picture(
-                data.value,
+                b"",
                 format=str(image.format).lower(),
                 width=image.width,
                 height=image.height,
                 alpha=alpha,
                 opaque=opaque,
             )
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        return Picture(data.value, problem=f"does not decode: {error}")
+    except UnidentifiedImageError:
+        return Picture(b"", problem=f"does not decode: it is no {', '.join(_READ)}")
+    # A decoder that is fed by strangers raises what it likes, warnings among it.
+    except Exception as error:
+        why = " ".join(str(error).split())[:200] or type(error).__name__
+        return Picture(b"", problem=f"does not decode: {why}")
 
 
-@dataclass(frozen=True, slots=True)
-class Bytes:
-    """Bytes that a cache tells apart by their digest, without keeping them hashed."""
-
-    value: bytes = field(compare=False)
-
-
-def picture_of(data: bytes) -> Picture:
-    return decoded(hashlib.sha256(data).hexdigest(), Bytes(data))
+def _is_opaque(image: Any) -> bool:
+    seen = image if "A" in image.getbands() else image.convert("RGBA")
+    low, _ = seen.getchannel("A").getextrema()
+    return bool(low == 255)
 
 
 @dataclass(frozen=True)
@@ -121,14 +151,22 @@ class Interaction:
     @cached_property
     def json(self) -> Any:
         """The body as strict JSON. Raises `ValueError`."""
-        return json.loads(self.body.decode("utf-8"), parse_constant=_no_constant)
+        return strict_json(self.body)
+
+    @cached_property
+    def excess(self) -> str | None:
+        """Why the body holds more than is read of any; None if it does not."""
+        ends = self.body.count(b"\n") + self.body.count(b"\r")
+        if self.is_stream and ends > MAX_LINES:
+            return f"it has more than {MAX_LINES:,} lines"
+        return excess(self.body)
 
     @cached_property
     def object(self) -> dict[str, Any] | None:
         """The body if it is a JSON object."""
         try:
             return self.json if isinstance(self.json, dict) else None
-        except (ValueError, RecursionError):
+        except ValueError:
             return None
 
     @cached_property
@@ -146,8 +184,12 @@ class Interaction:
         """One for each entry of `data`, or completed event; None: not to be had."""
         if self.is_stream:
             finished = [each.data for each in self.events if _is_completed(each)]
-            return [self._picture(each) for each in finished]
-        return [self._picture(each) for each in self.items]
+            return self._looked_at(finished)
+        return self._looked_at(self.items)
+
+    def _looked_at(self, items: list[dict[str, Any]]) -> list[Picture | None]:
+        rest: list[Picture | None] = [None] * (len(items) - MAX_PICTURES)
+        return [*map(self._picture, items[:MAX_PICTURES]), *rest]
 
     def _picture(self, item: Mapping[str, Any]) -> Picture | None:
         text = item.get("b64_json")
@@ -159,6 +201,8 @@ class Interaction:
             if not head.endswith(";base64"):
                 return Picture(b"", problem="the data URI is not base64")
             return _from_base64(text)
+        if isinstance(url, str) and url and (why := nowhere(url)):
+            return Picture(b"", problem=why)
         found = self.fetched.get(url) if isinstance(url, str) else None
         if isinstance(found, str):
             return Picture(b"", problem=found)
@@ -166,10 +210,31 @@ class Interaction:
 
     @cached_property
     def events(self) -> list[Event]:
-        """The server-sent events of the body."""
-        text = self.body.decode("utf-8", "replace").replace("\r\n", "\n")
-        blocks = [each for each in text.split("\n\n") if each.strip()]
-        return [_event(each) for each in blocks if not _is_comment(each)]
+        """The server-sent events of the body; one says so if there are too many."""
+        if self.excess:
+            return [Event(None, None, f"is not read: {self.excess}")]
+        text = self.body.decode("utf-8", "replace").removeprefix("\ufeff")
+        blocks = _LINE_END.sub("\n", text).split("\n\n")
+        return [
+            _event(each) for each in blocks if each.strip() and not _is_comment(each)
+        ]
+
+
+def nowhere(url: str) -> str | None:
+    """What is wrong with the address of a picture that no caller can reach."""
+    try:
+        address = URL(url)
+        if address.scheme not in {"http", "https"} or not address.host:
+            return f"is at {url[:60]!r}, which is no web address"
+    except ValueError:
+        return f"is at {url[:60]!r}, which is no address"
+    try:
+        host = ipaddress.ip_address(address.host)
+    except ValueError:
+        return None  # a name
+    if host.is_link_local or host.is_multicast or host.is_unspecified:
+        return f"is at {url[:60]!r}, which no caller reaches"
+    return None
 
 
 def _is_completed(event: Event) -> bool:
@@ -179,23 +244,23 @@ def _is_completed(event: Event) -> bool:
 
 
 def _is_comment(block: str) -> bool:
-    return all(line.startswith(":") for line in block.splitlines())
+    return all(line.startswith(":") for line in block.split("\n") if line)
 
 
 def _event(block: str) -> Event:
     name, lines = None, []
-    for line in block.splitlines():
+    for line in block.split("\n"):
         field_, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if field_ == "event":
             name = value
         elif field_ == "data":
             lines.append(value)
+    text = "\n".join(lines)
     try:
-        data = json.loads("\n".join(lines), parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        return Event(name, "\n".join(lines), f"is not JSON: {error}")
-    return Event(name, data)
+        return Event(name, strict_json(text.encode()))
+    except ValueError as error:
+        return Event(name, text, f"is not JSON: {error}")
 
 
 def _from_base64(text: str) -> Picture:
@@ -203,7 +268,3 @@ def _from_base64(text: str) -> Picture:
         return picture_of(base64.b64decode(text, validate=True))
     except (binascii.Error, ValueError) as error:
         return Picture(b"", problem=f"is not base64: {error}")
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")

@@ -200,19 +200,22 @@ class Panel:
 
     async def _believed(self, apart: _Apart) -> _Known:
         """A difference asked for again, and made small."""
-        if self._is_frugal or apart.aspect == _responds(apart.intent):
+        if self._is_final or apart.aspect == _responds(apart.intent):
             return _Known(apart)
         seen = 1
         for _ in range(ASKED_AGAIN):
             again = await self._asked(apart, apart.intent, fresh=True)
             seen += again is not None
+        if self._is_final:  # by now
+            return _Known(apart)
         if seen <= ASKED_AGAIN:
             return _Known(apart, seen, 1 + ASKED_AGAIN)
         return _Known(await self._smallest(apart), seen, 1 + ASKED_AGAIN)
 
     @property
-    def _is_frugal(self) -> bool:
-        return any(each.budget is not None for each in self.askers)
+    def _is_final(self) -> bool:
+        """Whether one of them is to be asked nothing twice, or nothing any more."""
+        return any(each.budget is not None or each.stopped for each in self.askers)
 
     async def _smallest(self, apart: _Apart) -> _Apart:
         """The same difference by a question from which nothing can be taken."""

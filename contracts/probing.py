@@ -11,12 +11,11 @@ from typing import Any
 
 from contracts.cases import Case, Fault
 from contracts.desk import Desk, Rule
-from contracts.samples import weight
+from contracts.samples import HEAVY, weight
 from contracts.values import Value
 from specs import Basis, State
 
 MOST_PER_CLAIM = 3
-HEAVY = 1_000_000  # bytes
 OPEN = State.UNSPECIFIED
 
 
@@ -64,8 +63,7 @@ class Change:
 
 def _most(change: Change) -> int:
     """How many cases a claim may have: one where each takes megabytes."""
-    heaviest = max(map(weight, change.payload.values()), default=0)
-    return 1 if heaviest > HEAVY else MOST_PER_CLAIM
+    return 1 if weight(change.payload) > HEAVY else MOST_PER_CLAIM
 
 
 def _key(desk: Desk, case: Case, change: Change) -> tuple[Any, ...]:

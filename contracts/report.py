@@ -13,10 +13,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import IO, Any
 
+from contracts.reading import strict_json
+from specs.reader import read_yaml
+from specs.schema import compiled
+
 FORMAT = "imageparity-report/1"
+MOST_VALUES = 5_000_000  # in a line
 
 
 class Kind(StrEnum):
@@ -58,10 +65,11 @@ class Finding:
     """
     One departure of deed from promise, with all that is needed to believe it.
 
-    `request` has `curl` and `python` (keys left out) and `summary`; `answer` has
-    `status`, `content_type` and `excerpt`; `expected` and `message` are sentences.
-    A `flaky` one was not seen again when the same was asked again; `also_seen_by`
-    names the checks of other tools that saw the same.
+    `request` has `curl`, `python` and `node` (keys left out) and `summary`; `answer`
+    has `status`, `content_type`, `excerpt` and, where pictures came, `pictures`;
+    `expected` and `message` are sentences. A `flaky` one was not seen again when the
+    same was asked again; `also_seen_by` names the checks of other tools that saw the
+    same.
     """
 
     kind: Kind
@@ -168,6 +176,13 @@ class Report:
         return tuple(each for each in self.findings if each.breaks)
 
     @property
+    def claims(self) -> tuple[str, ...]:
+        """The ids of what the documents claim, provider by provider."""
+        return tuple(
+            each.id for target in self.metadata.targets for each in target.claims
+        )
+
+    @property
     def conforms(self) -> bool:
         return not self.broken
 
@@ -213,7 +228,7 @@ class Report:
     @classmethod
     def from_serialized(cls, lines: Iterable[str], name: str = "report") -> "Report":
         """A report from its lines. Raises `BadReport`."""
-        rows = [_row(line, name, at) for at, line in enumerate(lines, 1)]
+        rows = [_row(line, f"{name}:{at}") for at, line in enumerate(lines, 1)]
         if not rows or rows[0].get("type") != "run":
             raise BadReport(
                 f"{name} is no report of ours: it does not begin with a run"
@@ -225,18 +240,18 @@ class Report:
             raise BadReport(
                 f"{name} has no footer: it was cut short. Run again with --report"
             )
+        expected = ["run", *["outcome"] * (len(rows) - 2), "footer"]
+        for at, (row, type_) in enumerate(zip(rows, expected, strict=True), 1):
+            _check(row, type_, f"{name}:{at}")
         if rows[-1]["outcomes"] != len(rows) - 2:
             raise BadReport(
                 f"{name} says {rows[-1]['outcomes']} outcomes, not as it has"
             )
-        try:
-            return cls(
-                _metadata(rows[0]),
-                tuple(_outcome(row) for row in rows[1:-1]),
-                rows[-1]["stopped"],
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise BadReport(f"{name} is damaged: {error!r}") from None
+        return cls(
+            _metadata(rows[0]),
+            tuple(_outcome(row) for row in rows[1:-1]),
+            rows[-1]["stopped"],
+        )
 
     def serialized(self) -> Iterator[str]:
         """Its lines, each ended."""
@@ -255,14 +270,29 @@ def _line(type_: str, row: dict[str, Any]) -> str:
     return json.dumps({"type": type_, **row}, ensure_ascii=False) + "\n"
 
 
-def _row(line: str, name: str, number: int) -> dict[str, Any]:
+def _row(line: str, place: str) -> dict[str, Any]:
     try:
-        row = json.loads(line)
+        row = strict_json(line.encode(), MOST_VALUES)
     except ValueError:
-        raise BadReport(f"{name}:{number} is not JSON: it was cut short") from None
+        raise BadReport(f"{place} is not JSON: it was cut short") from None
     if not isinstance(row, dict):
-        raise BadReport(f"{name}:{number} is not an object")
+        raise BadReport(f"{place} is not an object")
     return row
+
+
+@cache
+def _schema(type_: str) -> Any:
+    """What a line of a type may be."""
+    whole = read_yaml(files("contracts"), "report.schema.yaml")
+    return compiled({"$ref": f"#/$defs/{type_}", "$defs": whole["$defs"]})
+
+
+def _check(row: dict[str, Any], type_: str, place: str) -> None:
+    if _schema(type_).is_valid(row):
+        return
+    for wrong in _schema(type_).iter_errors(row):
+        at = "/".join(map(str, wrong.instance_path)) or type_
+        raise BadReport(f"{place} is damaged: {at}: {wrong.message[:200]}")
 
 
 def _without_type(row: dict[str, Any]) -> dict[str, Any]:
@@ -304,9 +334,15 @@ def replacing(path: str | Path) -> Iterator[IO[str]]:
     """
     A file that takes its name only once it is whole.
 
-    Raises `OSError` before anything else is done when it could not be written.
+    What is no file, such as a pipe or a device, is written to as it is. Raises
+    `OSError` before anything else is done when it could not be written.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        with path.open("w", encoding="utf-8") as out:
+            yield out
+        return
+    path = path.resolve()  # a link stays one
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

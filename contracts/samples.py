@@ -8,6 +8,7 @@ from typing import Any
 
 from mockserver.pictures import FORMATS, look_at
 
+HEAVY = 1_100_000  # bytes
 GARBAGE = b"This is no picture.\n" * 8
 
 
@@ -92,7 +93,9 @@ def judged(value: Any) -> Any:
 
 
 def weight(value: Any) -> int:
-    """How many bytes of padding there are in a value."""
+    """About how many bytes a value takes."""
+    if isinstance(value, dict):
+        return sum(map(weight, value.values()))
     if isinstance(value, list):
         return sum(map(weight, value))
-    return value.weight if isinstance(value, Sample) else 0
+    return value.weight if isinstance(value, Sample) else len(str(value))

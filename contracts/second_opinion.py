@@ -22,8 +22,9 @@ from typing import Any
 
 from contracts.cases import FORM, JSON, Case, Fault, body_of, form_text
 from contracts.desk import Desk
+from contracts.drawing import classified, is_modest
 from contracts.folding import Opinion
-from contracts.fuzzing import classified, drawn, is_modest
+from contracts.fuzzing import drawn
 from contracts.interaction import Interaction
 from contracts.probing import MOST_PER_CLAIM
 from contracts.samples import Sample

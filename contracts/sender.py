@@ -2,26 +2,35 @@
 
 import asyncio
 import io
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 import aiohttp
+from yarl import URL
 
 from contracts.cases import AUTHORISED, Case, body_of
-from contracts.interaction import Interaction
+from contracts.interaction import MAX_PICTURES, Interaction, nowhere
+from contracts.samples import HEAVY, weight
 from contracts.tapes import Tape
 from specs import Operation
 
-MAX_ANSWER = 128 * 1024 * 1024
+MAX_ANSWER = 128 * 1024 * 1024  # bytes for one question, its pictures included
+FREELY = 8 * 1024 * 1024  # bytes of an answer that come before it is its turn
+KEPT = 64 * 1024  # bytes of an answer that is not whole
+LATE_LINKS = 3  # times that they took all patience, after which none is looked at
+MAX_HEADER = 1000  # characters of a header's value, of which no more is looked at
+MAX_PROBLEM = 300  # characters
 PATIENCE = 120.0
 RETRIES = 3
 LONGEST_PAUSE = 20.0
 LONGEST_PAUSE_LIVE = 120.0
 MINUTE = 60.0
+_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 class Unreachable(Exception):
@@ -56,12 +65,43 @@ class Pace:
         await asyncio.sleep(turn - now)
 
 
+@dataclass(slots=True)
+class Allowance:
+    """
+    What one question may bring: more than `FREELY` only when it is its `turn`.
+
+    So one large answer at a time is held, however many are under way.
+    """
+
+    turn: asyncio.Event | None = None
+    taken: int = 0
+    waited: float = 0.0
+
+    @property
+    def is_spent(self) -> bool:
+        return self.taken > MAX_ANSWER
+
+    async def take(self, count: int, limit: asyncio.Timeout) -> None:
+        """Count so many bytes; waiting for a turn is not the other side's delay."""
+        self.taken += count
+        if self.taken <= FREELY or self.turn is None or self.turn.is_set():
+            return
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        left = (limit.when() or began) - began
+        limit.reschedule(None)
+        await self.turn.wait()
+        limit.reschedule(loop.time() + left)
+        self.waited += loop.time() - began
+
+
 class Sender:
     """
     Sends cases to one target, so many at once and `rate` a minute.
 
-    With a `tape` exchanges are written down, or taken from it without any network.
-    An asynchronous context manager.
+    An answer has `patience` seconds to come, the pictures at its addresses as many
+    again. With a `tape` exchanges are written down, or taken from it without any
+    network. An asynchronous context manager.
     """
 
     def __init__(
@@ -71,19 +111,23 @@ class Sender:
         at_once: int = 16,
         rate: float | None = None,
         longest_pause: float = LONGEST_PAUSE,
+        patience: float = PATIENCE,
         tape: Tape | None = None,
     ) -> None:
         self.target = target
         self._at_once = at_once
         self._pace = Pace(rate)
         self._longest_pause = longest_pause
+        self._patience = patience
         self._tape = tape
+        self._late_links = 0
+        self._heavy = asyncio.Lock()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._at_once),
-            timeout=aiohttp.ClientTimeout(total=PATIENCE),
+            timeout=aiohttp.ClientTimeout(total=None),
             headers={"User-Agent": "imageparity"},
             cookie_jar=aiohttp.DummyCookieJar(),
         )
@@ -113,21 +157,37 @@ class Sender:
             raise Unreachable(f"{self.target.base_url}: {reason}") from None
         writer.close()
 
-    async def send(self, case: Case, operation: Operation) -> Interaction:
-        """The exchange of a case; a 429 that nobody asked for is waited out."""
+    async def send(
+        self, case: Case, operation: Operation, turn: asyncio.Event | None = None
+    ) -> Interaction:
+        """
+        The exchange of a case; a 429 that nobody asked for is waited out.
+
+        A large answer waits for its `turn`, if there is one. Of heavy requests that do
+        one is under way at a time, so that not all of them are held at once.
+        """
+        if turn is None or weight(case.payload) <= HEAVY:
+            return await self._send(case, operation, turn)
+        async with self._heavy:
+            return await self._send(case, operation, turn)
+
+    async def _send(
+        self, case: Case, operation: Operation, turn: asyncio.Event | None
+    ) -> Interaction:
         body, content_type = body_of(case)
         if self._tape is not None and self._tape.cassettes is not None:
             found = await self._tape.play(case, body)
             await asyncio.to_thread(lambda: found.pictures)
             return found
-        for _ in range(RETRIES):
+        for tries in range(1, RETRIES + 1):
             await self._pace.wait()
-            found = await self._once(case, operation, body, content_type)
+            allowance = Allowance(turn)
+            found = await self._once(case, operation, body, content_type, allowance)
             pause = _pause(found, case, self._longest_pause)
-            if pause is None:
+            if pause is None or tries == RETRIES:
                 break
             await asyncio.sleep(pause)
-        found = await self._with_pictures(found)
+        found = await self._with_pictures(found, allowance)
         if self._tape is not None:
             await self._tape.keep(found, body, self.target.key)
         return found
@@ -138,6 +198,7 @@ class Sender:
         operation: Operation,
         body: bytes,
         content_type: str | None,
+        allowance: Allowance,
     ) -> Interaction:
         headers = dict(case.headers)
         if content_type:
@@ -147,37 +208,71 @@ class Sender:
         elif case.auth is not None:
             headers["Authorization"] = case.auth
         method = case.method or operation.method
-        return await self._exchange(
-            case, method, self.target.url(case, operation), body, headers
+        url = self.target.url(case, operation)
+        found = await exchange(
+            self._open,
+            case,
+            method,
+            url,
+            body,
+            headers,
+            patience=self._patience,
+            allowance=allowance,
         )
+        return self._without_key(found)
 
-    async def _exchange(
-        self,
-        case: Case,
-        method: str,
-        url: str,
-        body: bytes,
-        headers: Mapping[str, str],
-    ) -> Interaction:
+    @property
+    def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             raise RuntimeError("use the sender as an asynchronous context manager")
-        return await exchange(self._session, case, method, url, body, headers)
+        return self._session
 
-    async def _with_pictures(self, found: Interaction) -> Interaction:
+    def _without_key(self, found: Interaction) -> Interaction:
+        """The same, should the key be repeated where nobody looks for it."""
+        key = self.target.key
+        if not key or key not in f"{found.problem} {found.headers}":
+            return found
+        hidden = {
+            name: text.replace(key, "***") for name, text in found.headers.items()
+        }
+        problem = found.problem and found.problem.replace(key, "***")
+        return replace(found, headers=hidden, problem=problem)
+
+    async def _with_pictures(
+        self, found: Interaction, allowance: Allowance
+    ) -> Interaction:
         """The same with the pictures behind its addresses, decoded aside."""
-        if found.is_success:
+        if found.is_success and found.problem is None:
+            here = _origin(self.target.base_url)
+            urls = [each for each in _addresses(found) if _origin(each) == here]
+            until = time.monotonic() + self._patience
             fetched: dict[str, bytes | str] = {}
-            for url in _addresses(found):
-                if _origin(url) == _origin(self.target.base_url):
-                    fetched[url] = await self._fetch(found.case, url)
+            for url in urls:
+                left = until - time.monotonic()
+                if left <= 0 or self._late_links == LATE_LINKS:
+                    fetched[url] = "is not looked at: others took too long"
+                else:
+                    fetched[url] = await self._fetch(found.case, url, left, allowance)
+            self._late_links += time.monotonic() >= until
             if fetched:
                 found = replace(found, fetched=fetched)
             await asyncio.to_thread(lambda: found.pictures)
         return found
 
-    async def _fetch(self, case: Case, url: str) -> bytes | str:
+    async def _fetch(
+        self, case: Case, url: str, patience: float, allowance: Allowance
+    ) -> bytes | str:
         """The picture at an address, or what is wrong with it; no key is sent."""
-        answer = await self._exchange(case, "GET", url, b"", {})
+        answer = await exchange(
+            self._open,
+            case,
+            "GET",
+            url,
+            b"",
+            {},
+            patience=patience,
+            allowance=allowance,
+        )
         if answer.problem or answer.status != 200:
             return f"is not at its address: {answer.problem or answer.status}"
         if not answer.content_type.startswith("image/"):
@@ -195,51 +290,77 @@ async def exchange(
     *,
     patience: float = PATIENCE,
     arrived: asyncio.Event | None = None,
+    allowance: Allowance | None = None,
 ) -> Interaction:
     """
     One request, and as much of an answer as came within `patience` seconds.
 
-    No redirect is followed. `arrived` is set with the first bytes of the body.
+    No redirect is followed. `arrived` is set with the first bytes of the body. Of an
+    answer that is not whole, or beyond its `allowance`, the beginning is kept.
     """
     started = time.monotonic()
     status: int | None = None
     got: dict[str, str] = {}
     answer = bytearray()
     problem: str | None = None
+    allowance = allowance or Allowance()
     try:
-        async with session.request(
-            method,
-            url,
-            data=io.BytesIO(body),  # bytes in one piece would hold the loop
-            headers=headers,
-            allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(total=patience),
-        ) as response:
+        async with (
+            asyncio.timeout(patience) as limit,
+            session.request(
+                method,
+                url,
+                data=io.BytesIO(body),  # bytes in one piece would hold the loop
+                headers=headers,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=None),
+            ) as response,
+        ):
             status = response.status
-            got = {key.lower(): value for key, value in response.headers.items()}
+            got = {
+                name.lower(): _text(value)[:MAX_HEADER]
+                for name, value in response.headers.items()
+            }
+            if status < 100:
+                problem = f"{status} is no status"
             async for chunk in response.content.iter_any():
-                answer += chunk
                 if arrived is not None:
                     arrived.set()
-                if len(answer) > MAX_ANSWER:
+                await allowance.take(len(chunk), limit)
+                if allowance.is_spent:
                     problem = f"the answer has more than {MAX_ANSWER} bytes"
+                    response.close()
                     break
+                answer += chunk
     except TimeoutError:
-        problem = f"no whole answer within {patience:.0f} s"
+        problem = f"no whole answer within {patience:.3g} s"
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        problem = f"the exchange broke off: {error or type(error).__name__}"
-    seconds = time.monotonic() - started
+        why = " ".join(_text(str(error)).split()) or type(error).__name__
+        problem = f"the exchange broke off: {why[:MAX_PROBLEM]}"
+    if problem is not None:
+        del answer[KEPT:]
+    seconds = time.monotonic() - started - allowance.waited
     return Interaction(case, status, got, bytes(answer), seconds, problem)
 
 
+def _text(text: str) -> str:
+    """A text that can be written: bytes that are no UTF-8 are replaced."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def _addresses(found: Interaction) -> list[str]:
-    urls = [item.get("url") for item in found.items]
-    return [each for each in urls if isinstance(each, str) and each.startswith("http")]
+    """The addresses of its pictures on the web, each once."""
+    urls = [item.get("url") for item in found.items[:MAX_PICTURES]]
+    known = dict.fromkeys(each for each in urls if isinstance(each, str))
+    return [each for each in known if each.startswith("http") and not nowhere(each)]
 
 
-def _origin(url: str) -> tuple[Any, ...]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port
+def _origin(url: str) -> URL | None:
+    """Scheme, host and port; None for what is no address."""
+    try:
+        return URL(url).origin()
+    except ValueError:
+        return None
 
 
 def _pause(found: Interaction, case: Case, longest: float) -> float | None:
@@ -248,5 +369,5 @@ def _pause(found: Interaction, case: Case, longest: float) -> float | None:
     if found.status != 429 or wanted == "rate_limited" or case.headers:
         return None
     text = found.headers.get("retry-after", "1")
-    seconds = float(text) if text.replace(".", "", 1).isdigit() else 1.0
+    seconds = float(text) if _SECONDS.fullmatch(text) else 1.0
     return seconds if seconds <= longest else None

@@ -71,6 +71,8 @@ class Tape:
             return cls(provider, cassettes=Cassettes.open(folder))
         except CassetteError as error:
             raise BadTape(str(error)) from None
+        except (ArithmeticError, RecursionError, ValueError) as error:
+            raise BadTape(f"{folder} holds what is no recording: {error}") from None
 
     async def keep(self, found: Interaction, body: bytes, key: str) -> None:
         """Write an exchange down. Raises `BadTape` when the folder takes no more."""
@@ -122,6 +124,8 @@ class Tape:
             return await asyncio.to_thread(_again, case, recorded)
         except CassetteError as error:
             raise BadTape(str(error)) from None
+        except (TypeError, ValueError) as error:
+            raise BadTape(f"{recorded.path} is no recording: {error}") from None
 
 
 def _again(case: Case, recorded: Recorded) -> Interaction:

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from contracts.checks import Subject, examine
 from contracts.desk import Desk, PlanError
 from contracts.findings import finding
 from contracts.guarantees import Answer, Memory
-from contracts.interaction import Interaction, decoded
+from contracts.interaction import Interaction
 from contracts.probing import standing
 from contracts.report import Finding
 from contracts.samples import Sample
@@ -43,6 +44,8 @@ from specs import (
 )
 
 MAX_KEPT = 64 * 1024 * 1024
+MAX_HEADER = 1000  # characters of a value, of which no more is looked at
+MOST_OBSERVED = 100  # of one exchange
 MAX_COMPARED = 64 * 1024 * 1024
 MAX_PROMPTS = 10_000
 CIRCUMSTANCES = {401, 402, 403, 429}  # refusals for what no request says
@@ -414,7 +417,7 @@ class Witness:
         )
         url = self.upstream + passed.path
         found: dict[str, Finding] = {}
-        for each in examine(subject):
+        for each in islice(examine(subject), MOST_OBSERVED):
             one = finding(each, subject, self.provider, url, passed.key)
             found.setdefault(one.fingerprint, one)
         self._forget()
@@ -422,7 +425,6 @@ class Witness:
 
     def _forget(self) -> None:
         """Keep memory bounded: a proxy may run for weeks, a run does not."""
-        decoded.cache_clear()
         answers = self._memory.by_question.values()
         size = sum(len(data) for _, data in answers)
         if size > MAX_COMPARED or len(self._memory.by_prompt) > MAX_PROMPTS:
@@ -471,7 +473,7 @@ def _auth(passed: Passed, operation: Operation) -> str | None:
 
 
 def _lower(headers: Headers) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers}
+    return {name.lower(): value[:MAX_HEADER] for name, value in headers}
 
 
 def _is_web(url: str) -> bool:

@@ -16,7 +16,8 @@ LAYERS = ("specs", "mockserver", "contracts")  # each may import those before it
 TOP_LEVEL = {
     *LAYERS,
     *("tests", "pyproject.toml", "Makefile", "README.md", "LICENSE", "CHANGELOG.md"),
-    *(".ci", ".github", ".gitignore"),
+    "site",
+    *(".ci", ".github", ".gitignore", ".pre-commit-hooks.yaml"),
 }
 # What only the harness may load: a mock must start without it.
 HEAVY = {"hypothesis", "schemathesis", "rich", "jinja2"}

@@ -23,6 +23,8 @@ SHIPPED = {
     "contracts/py.typed",
     "contracts/baseline.schema.yaml",
     "contracts/report.schema.yaml",
+    "contracts/reporters/page.css",
+    "contracts/reporters/page.js",
     "contracts/reporters/template.html",
     "mockserver/cassette.schema.yaml",
     "mockserver/config.schema.yaml",

@@ -15,6 +15,7 @@ import click
 from aiohttp import web
 from yarl import URL
 
+from contracts.interaction import MAX_PICTURES
 from contracts.report import Finding
 from contracts.reporters.wording import one_line
 from contracts.traffic import MAX_KEPT, Judged, Passed, Unreadable, Witness, plain
@@ -26,7 +27,7 @@ from specs import EVENT_STREAM, Operation, Provider
 
 PREFIX = "/__mock__"
 CONNECTING = 30.0  # seconds
-FETCHING = 60.0
+FETCHING = 60.0  # for all pictures of an answer
 GRACE = 5.0
 MAX_HEADER = 64 * 1024
 MAX_WAITING = 32  # exchanges that are passed on, but not judged yet
@@ -264,6 +265,10 @@ class Relay:
             self._see_the_rest(request, passage)
             return self._no_answer(passage, error)
         async with answer:
+            if answer.status < 100:
+                passage.problem = f"{answer.status} is no status"
+                message = f"{self.upstream} gave no answer: {passage.problem}"
+                return refused(502, "upstream_gave_no_answer", message)
             return await self._passed_back(request, answer, passage, settled)
 
     def _no_answer(self, passage: Passage, error: Exception) -> web.Response:
@@ -371,13 +376,16 @@ class Relay:
         """What is behind the addresses in an answer, where they are the upstream's."""
         addresses = await self._aside(self._witness.addresses, passed)
         here = _origin(self.upstream)
-        return {
-            url: await self._fetched(url)
-            for url in dict.fromkeys(addresses)
-            if _origin(url) == here
-        }
+        urls = [url for url in dict.fromkeys(addresses) if _origin(url) == here]
+        until = time.monotonic() + FETCHING
+        found: dict[str, bytes | str] = {}
+        for url in urls[:MAX_PICTURES]:
+            left = until - time.monotonic()
+            if left > 0:
+                found[url] = await self._fetched(url, left)
+        return found
 
-    async def _fetched(self, url: str) -> bytes | str:
+    async def _fetched(self, url: str, patience: float) -> bytes | str:
         """A picture, or what is wrong at its address; no key is sent."""
         if self._session is None:
             raise RuntimeError("use the relay as an asynchronous context manager")
@@ -387,7 +395,7 @@ class Relay:
                 URL(url, encoded=True),
                 headers={"Accept-Encoding": "identity", "User-Agent": "imageparity"},
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=FETCHING),
+                timeout=aiohttp.ClientTimeout(total=patience),
             ) as answer:
                 if answer.status != 200:
                     return f"is not at its address: {answer.status}"

@@ -133,6 +133,27 @@ def test_an_interrupted_run_leaves_a_readable_report(tmp_path):
     assert "Traceback" not in said
 
 
+def test_an_interrupted_comparison_tells_what_it_has(tmp_path):
+    path = tmp_path / "deeds.json"
+    with mockserver.running("tokenhub", "aihubmix", latency="40..60") as mock:
+        urls = [f"{name}={url}" for name, url in mock.base_urls.items()]
+        words = ["run", *urls, "--same-questions", "--report", str(path)]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "contracts", *words],
+            env={**os.environ, **KEY, "AIHUBMIX_API_KEY": "k"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        mock.wait_for(20)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+
+    assert (process.returncode, said) == (3, "")
+    stopped = [each["stopped"] for each in json.loads(path.read_text())["targets"]]
+    assert stopped == ["interrupted", "interrupted"]
+
+
 WRONG_WORDS = {
     "unknown provider": (["run", "nobody"], {}, "nobody"),
     "unknown option": (["run", "--fast"], {}, "--fast"),
@@ -237,6 +258,8 @@ def test_the_same_questions_are_put_to_two_mocks(tmp_path):
         (["tokenhub", "--same-questions"], "name another"),
         (["tokenhub", "--unlisted"], "--same-questions"),
         (["tokenhub", "openai", "--same-questions", "--html", "x.html"], "--markdown"),
+        (["tokenhub", "openai", "--same-questions", "--dry-run"], "--dry-run"),
+        (["tokenhub", "openai", "--same-questions", "--max-cases", "9"], "--max-cases"),
         (["a:tokenhub=http://127.0.0.1:1", "b:tokenhub=http://127.0.0.1:2"], "both"),
         (["tokenhub", "--only", "no-such-case"], "no case has it"),
     ],

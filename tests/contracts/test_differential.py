@@ -22,8 +22,10 @@ from contracts import differential
 from contracts.campaign import CouldNotRun
 from contracts.differences import Differences, Kind
 from contracts.intents import Intent, Spoken, combined, intents, smaller, speak
+from contracts.outcomes import Verdict
 from contracts.reporters import differential as reporting
 from contracts.sender import Target, Unreachable
+from contracts.tapes import Tape
 from contracts.targets import Labelled
 from mockserver.embedding import served
 
@@ -469,6 +471,55 @@ def test_the_rows_are_such_as_the_page_shows(dialects):
 
     assert matrix.columns == ("openai", "tokenhub")
     assert any(each.name.startswith("output_format png") for each in matrix.rows)
+
+
+# Stopped, and told again.
+
+
+def test_what_was_answered_before_an_interrupt_is_compared(mock):
+    """Nothing more is asked, and nothing that differs is called unsteady for it."""
+    interrupt = asyncio.Event()
+    names = "openai", "tokenhub"
+    targets = [target(each, each, mock.base_urls[each]) for each in names]
+
+    def progress(label: str, done: int, total: int) -> None:
+        if done >= total // 2:
+            interrupt.set()
+
+    found = compared(*targets, progress=progress, interrupt=interrupt)
+
+    assert set(found.stopped) == set(names)
+    assert all("interrupted" in each for each in found.stopped.values())
+    assert found.differences
+    assert all(each.seen == each.tries for each in found.differences)
+    assert any(
+        cell.verdict is Verdict.UNTESTED and cell.value == "" and cell.note
+        for row in found.rows
+        for cell in row.cells.values()
+    )
+
+
+def test_a_recording_is_compared_again_without_network(mock, tmp_path):
+    only = {"only": ["createImage/size"]}
+    names = "openai", "tokenhub"
+    there = [target(each, each, mock.base_urls[each]) for each in names]
+    nowhere = [target(each, each, "http://127.0.0.1:1/v1") for each in names]
+
+    first = compared(
+        *there, tapes=lambda each: Tape.into(each.label, tmp_path / each.label), **only
+    )
+    again = compared(
+        *nowhere,
+        tapes=lambda each: Tape.out_of(each.label, tmp_path / each.label),
+        **only,
+    )
+
+    assert first.differences
+    assert again.rows == first.rows
+    assert [each.fingerprint for each in again.differences] == [
+        each.fingerprint for each in first.differences
+    ]
+    assert KEY not in "".join(each.read_text() for each in tmp_path.rglob("*.json"))
 
 
 # The questions.

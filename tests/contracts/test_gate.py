@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from contracts.baseline import TO_BE_GIVEN, BadBaseline, Baseline
 from contracts.cli import main
+from contracts.failing import Failing
 from contracts.report import (
     ClaimRecord,
     Finding,
@@ -57,6 +58,7 @@ def reported(*findings: Finding, asked=CLAIMS, stopped=None) -> Report:
             basis="documented",
             pointer="/paths",
             asked=int(each in asked),
+            mock="kept",
         )
         for each in CLAIMS
     )
@@ -232,6 +234,18 @@ def test_ci_is_told_in_its_own_formats(gate, monkeypatch):
     assert "<b>" not in page.read_text()
 
 
+def test_a_summary_is_short_before_its_folds_and_lacks_nothing(gate):
+    page = gate.folder / "gate.md"
+    marks = [f"mark-{n:02}" for n in range(60)]
+
+    gate(reported(*map(found, marks)), "--markdown", str(page))
+
+    head, fold, rest = page.read_text().partition("<details>")
+    assert fold
+    assert len(head.splitlines()) <= 40
+    assert [mark for mark in marks if mark not in head + rest] == []
+
+
 marks = st.sets(st.sampled_from("abcdef"))
 
 
@@ -240,7 +254,7 @@ marks = st.sets(st.sampled_from("abcdef"))
 def test_every_finding_and_every_entry_is_in_one_class(seen, accepted, expired):
     first = reported(*map(found, sorted(accepted)))
     empty = Baseline()
-    judged = empty.judge(first, TODAY, strict=False)
+    judged = empty.judge(first, TODAY, Failing())
     baseline = empty.updated(judged, TODAY, reason=None, until=None)
     old = [
         replace(e, until="2020-01-01") if e.fingerprint in expired else e
@@ -248,7 +262,7 @@ def test_every_finding_and_every_entry_is_in_one_class(seen, accepted, expired):
     ]
 
     found_ = Baseline(tuple(old)).judge(
-        reported(*map(found, sorted(seen))), TODAY, strict=False
+        reported(*map(found, sorted(seen))), TODAY, Failing()
     )
 
     assert {e.finding.fingerprint for e in found_.new} == seen - accepted

@@ -29,23 +29,38 @@ findings = st.builds(
     expected=texts,
     case=texts,
     fingerprint=texts,
-    request=st.fixed_dictionaries({"curl": texts}),
-    answer=st.fixed_dictionaries({"status": st.none() | st.integers(100, 599)}),
+    request=st.fixed_dictionaries({"summary": texts, "curl": texts, "python": texts}),
+    answer=st.fixed_dictionaries(
+        {
+            "status": st.none() | st.integers(100, 599),
+            "content_type": texts,
+            "excerpt": texts,
+        }
+    ),
 )
 outcomes = st.builds(
     Outcome,
     provider=st.sampled_from(["a", "b"]),
     case=texts,
     operation=texts,
-    origin=texts,
-    expectation=texts,
+    origin=st.sampled_from(["probe", "fuzz"]),
+    expectation=st.sampled_from(["valid", "invalid", "unspecified"]),
     claims=st.lists(texts, max_size=3).map(tuple),
     status=st.none() | st.integers(100, 599),
     seconds=st.floats(0, 100),
     cost=st.none() | st.floats(0, 10),
     findings=st.lists(findings, max_size=2).map(tuple),
 )
-claim_records = st.builds(ClaimRecord, *[texts] * 10)
+claim_records = st.builds(
+    ClaimRecord,
+    *[texts] * 2,
+    st.sampled_from(["request", "answer"]),
+    *[texts] * 5,
+    st.sampled_from(["documented", "assumed"]),
+    texts,
+    asked=st.integers(0, 9),
+    mock=st.sampled_from(["kept", "enforced"]),
+)
 targets = st.builds(
     TargetRecord,
     texts,
