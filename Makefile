@@ -4,10 +4,10 @@ BIN := $(VENV)/bin
 CLIENTS := .clients
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check clients serve compare claims wheel bench clean
+.PHONY: help run test test-min check audit clients serve compare claims site wheel bench soak defects clean
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 run: $(VENV)/.installed  ## ask all five mocks everything; report/index.html is the result
 	@$(BIN)/imageparity run --html report/index.html --report report/report.jsonl
@@ -15,12 +15,25 @@ run: $(VENV)/.installed  ## ask all five mocks everything; report/index.html is 
 test: $(VENV)/.developing  ## run the tests
 	$(BIN)/pytest -n auto
 
+test-min: $(VENV)/bin/python  ## run the tests with the oldest dependencies that are allowed
+	@$(PYTHON) -m venv --clear $(VENV)/min
+	@sed -n -e '/^dependencies/,/^]/s/^ *"\([a-z0-9-]*\)>=\([0-9.]*\).*/\1==\2/p' \
+	  -e 's/^redis = \["\(redis\)>=\([0-9.]*\)".*/\1==\2/p' \
+	  pyproject.toml > $(VENV)/min/oldest.txt
+	@$(VENV)/min/bin/pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(VENV)/min/bin/pip install --quiet --editable ".[redis]" --group dev \
+	  --constraint $(VENV)/min/oldest.txt
+	$(VENV)/min/bin/pytest -n auto tests/specs tests/mockserver tests/contracts
+
 clients: $(CLIENTS)/node/.installed  ## install other makers' clients, for the tests
 
 check: $(VENV)/.developing  ## lint and type-check
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+audit: $(VENV)/.developing  ## report what is known against the dependencies
+	$(BIN)/pip-audit --skip-editable --progress-spinner off --timeout 15
 
 serve: $(VENV)/.installed  ## serve all five mocks on port 8080
 	@$(BIN)/imageparity serve
@@ -31,10 +44,19 @@ compare: $(VENV)/.installed  ## show where the documents differ
 claims: $(VENV)/.installed  ## list each claim, its source, and whether it is asked
 	@$(BIN)/imageparity claims
 
+site: $(VENV)/.installed  ## publish the differences: site/, and the README's table
+	@$(BIN)/python -m contracts.site site README.md
+
 wheel: $(VENV)/.developing  ## build the wheel into dist/
 	$(BIN)/python -m build
 
-bench: $(VENV)/.developing  ## ask every planted defect; tests/benchmarks/DEFECTS.md is the result
+bench: $(VENV)/.developing  ## measure speed and size; tests/benchmarks/RESULTS.md is the result
+	$(BIN)/python tests/benchmarks/run.py
+
+soak: $(VENV)/.developing  ## 200,000 requests of every kind; memory has to stay flat
+	$(BIN)/python tests/benchmarks/soak.py
+
+defects: $(VENV)/.developing  ## ask every planted defect; tests/benchmarks/DEFECTS.md is the result
 	LIARS=all $(BIN)/pytest -n auto tests/liars
 	$(BIN)/python tests/benchmarks/defects.py
 

@@ -135,6 +135,8 @@ def invalid_is_refused(subject: Subject) -> Observations:
             Kind.CRASH,
             f"status {status}: {_error_text(subject.interaction)}",
         )
+    elif status < 400:
+        kind, message = Kind.WRONG_ERROR, f"status {status}, which refuses nothing"
     else:
         return
     yield Observation(

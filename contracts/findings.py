@@ -63,7 +63,7 @@ def _answer(interaction: Interaction, key: str) -> dict[str, Any]:
     text = _LONG_BASE64.sub(_shortened, redacted(text, key))
     return {
         "status": interaction.status,
-        "content_type": interaction.headers.get("content-type", ""),
+        "content_type": redacted(interaction.headers.get("content-type", ""), key),
         "excerpt": text[:EXCERPT] + ("…" if len(text) > EXCERPT else ""),
     }
 

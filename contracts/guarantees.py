@@ -10,6 +10,7 @@ comparison shows, the answers before it.
 import hashlib
 import io
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,13 +30,13 @@ FAR_APART = 50  # levels of compression that must show
 class Memory:
     """The answers so far, as far as a later one is compared with them."""
 
-    by_question: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    by_question: dict[str, tuple[str, int]] = field(default_factory=dict)
     by_prompt: dict[str, tuple[Any, str]] = field(default_factory=dict)
 
     def first_variant(self, question: str, variant: str, data: bytes) -> str:
         """In which variant of a question this very file was seen first."""
         digest = hashlib.sha256(data).hexdigest()
-        return self.by_question.setdefault(f"{question} {digest}", (variant, b""))[0]
+        return self.by_question.setdefault(f"{question} {digest}", (variant, 0))[0]
 
 
 @dataclass(frozen=True)
@@ -167,13 +168,14 @@ def compression_as_asked(answer: Answer) -> Wrong:
     same = int(answer.memory.first_variant(question, str(level), data))
     if abs(same - level) >= FAR_APART:
         yield f"output_compression {level} and {same} give the very same file"
-    before = answer.memory.by_question.setdefault(question, (str(level), data))
-    other = int(before[0])
+    size = len(data)
+    first, before = answer.memory.by_question.setdefault(question, (str(level), size))
+    other = int(first)
     if abs(other - level) < FAR_APART:
         return
-    strong, weak = (data, before[1]) if level < other else (before[1], data)
-    if len(strong) > len(weak) * LARGER:
-        yield f"the stronger gives {len(strong)} bytes, the weaker {len(weak)}"
+    strong, weak = (size, before) if level < other else (before, size)
+    if strong > weak * LARGER:
+        yield f"the stronger gives {strong} bytes, the weaker {weak}"
 
 
 def delivery_as_documented(answer: Answer) -> Wrong:
@@ -417,7 +419,7 @@ def retry_after_on_429(answer: Answer) -> Wrong:
     if answer.interaction.status != 429:
         return
     value = answer.interaction.headers.get("retry-after", "")
-    if not value.isdigit() or int(value) < 1:
+    if not re.fullmatch("[0-9]{1,9}", value) or int(value) < 1:
         yield f"Retry-After is {value!r}, not a number of seconds"
 
 

@@ -46,8 +46,7 @@ from specs import (
 MAX_KEPT = 64 * 1024 * 1024
 MAX_HEADER = 1000  # characters of a value, of which no more is looked at
 MOST_OBSERVED = 100  # of one exchange
-MAX_COMPARED = 64 * 1024 * 1024
-MAX_PROMPTS = 10_000
+MAX_COMPARED = 10_000  # questions, and prompts
 CIRCUMSTANCES = {401, 402, 403, 429}  # refusals for what no request says
 _UPLOAD = set(Upload.__dataclass_fields__)
 
@@ -425,9 +424,8 @@ class Witness:
 
     def _forget(self) -> None:
         """Keep memory bounded: a proxy may run for weeks, a run does not."""
-        answers = self._memory.by_question.values()
-        size = sum(len(data) for _, data in answers)
-        if size > MAX_COMPARED or len(self._memory.by_prompt) > MAX_PROMPTS:
+        memory = self._memory
+        if max(len(memory.by_question), len(memory.by_prompt)) > MAX_COMPARED:
             self._memory = Memory()
 
     def _meant(self, case: Case, operation: Operation) -> dict[str, Any]:
