@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from mockserver.bodies import read_bytes
 from mockserver.clock import moment
 from mockserver.errors import Rejected, dumps
 from mockserver.faults import FAULTS
@@ -23,6 +22,7 @@ from mockserver.house import House
 from mockserver.journal import MAX_ENTRIES, Query
 from mockserver.metrics import CONTENT_TYPE, rendered
 from mockserver.pictures import BadPicture, thumbnail
+from mockserver.receiving import read_bytes
 from mockserver.service import Service
 from mockserver.state import ScriptFull, StateError
 from mockserver.triggers import BadScript, checked, is_namespace
@@ -222,7 +222,11 @@ class Control:
 
     async def metrics(self, request: web.Request) -> web.Response:
         kept = await self.memory.journal.size()
-        text = rendered(await self.memory.totals(), journal_entries=kept)
+        text = rendered(
+            await self.memory.totals(),
+            journal_entries=kept,
+            tasks=len(asyncio.all_tasks()),
+        )
         return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
 
     async def picture(self, request: web.Request) -> web.Response:

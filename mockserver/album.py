@@ -30,7 +30,7 @@ class Album:
         self, request_id: str, plans: Sequence[Plan], uploads: Mapping[str, bytes]
     ) -> None:
         if plans:
-            self._plans[request_id] = tuple(plans)
+            self._plans[request_id] = plans
             self._bytes += _weight(plans)
         for sha256, data in uploads.items():
             if sha256 not in self._uploads:
@@ -63,6 +63,8 @@ class Album:
 
 def _weight(plans: Sequence[Plan]) -> int:
     """Bytes that plans hold on to; several of one answer share their pictures."""
+    if not plans[0].inputs:
+        return PLAN_BYTES * len(plans)
     pictures = {each for plan in plans for each in (*plan.inputs, plan.mask) if each}
     held = sum(map(len, pictures))
     return PLAN_BYTES * len(plans) + held

@@ -1,22 +1,24 @@
 """Every operation of every provider, mounted where its document says."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from mockserver import admin
-from mockserver.cassettes import REPLAYED
 from mockserver.delivery import IMAGES
 from mockserver.errors import Rejected, dumps, response_to
 from mockserver.handlers import answer, noted
-from mockserver.house import HOUSE, House
+from mockserver.house import HOUSE, House, refusal
 from mockserver.pictures import FORMATS
 from mockserver.service import Service, Settings
 from mockserver.tokens import Expired, Forged
 from specs import Provider
 
 __all__ = ["HOUSE", "House", "create_app"]
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 def create_app(
@@ -28,13 +30,16 @@ def create_app(
     `settings.secret` signs picture addresses; without one it is drawn from the seed,
     or at random when there is no seed.
     """
-    app = web.Application()
+    app = web.Application(middlewares=[_in_envelope])
     house = app[HOUSE] = House(providers, settings or Settings())
     admin.add_routes(app, house)
     app.router.add_get(f"{IMAGES}/{{name}}", _picture)
     if house.cassettes is not None:
+        from mockserver.cassettes import REPLAYED
+
         app.router.add_get(f"{REPLAYED}/{{name}}", house.cassettes.show)
-    app.router.add_route("*", "/{path:.*}", _dispatch)
+    anything = r"/{path:[\s\S]*}"
+    app.router.add_route("*", anything, _dispatch, expect_handler=_expected)
 
     async def hush(_: web.Application) -> None:
         await house.memory.journal.close()  # ends the streams of those who watch it
@@ -47,6 +52,35 @@ def create_app(
     return app
 
 
+@web.middleware
+async def _in_envelope(
+    request: web.Request,
+    handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+) -> web.StreamResponse:
+    """What the router has to say is said in an envelope as well."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        rejected = Rejected("invalid_request", error.reason, status=error.status)
+        return _refusal(request, rejected)
+
+
+def _refusal(request: web.Request, rejected: Rejected) -> web.Response:
+    return refusal(rejected, request.app[HOUSE], path=request.path, host=request.host)
+
+
+async def _expected(request: web.Request) -> web.Response | None:
+    """What is expected before a body is sent: nothing but that we go on."""
+    if request.version < HttpVersion11:
+        return None
+    if request.headers["Expect"].lower() == "100-continue":
+        await request.writer.write(CONTINUE)
+        request.writer.output_size = 0  # it is no part of an answer
+        return None
+    status = HTTPStatus.EXPECTATION_FAILED
+    return _refusal(request, Rejected("invalid_request", status.phrase, status=status))
+
+
 async def _dispatch(request: web.Request) -> web.StreamResponse:
     house = request.app[HOUSE]
     found = house.resolve(request.host, request.path)
@@ -55,8 +89,7 @@ async def _dispatch(request: web.Request) -> web.StreamResponse:
             f"/{name}{each.provider.base_path}" for name, each in house.services.items()
         )
         message = f"No provider at '{request.path[:200]}'; base paths are: {known}"
-        body = {"error": {"message": message, "type": "not_found"}}
-        return web.json_response(body, status=404, dumps=dumps)
+        return _refusal(request, Rejected("not_found", message, status=404))
     service, path = found
     operations = service.provider.operations.values()
     rest = path.removeprefix(service.provider.base_path)

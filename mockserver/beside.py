@@ -11,6 +11,8 @@ from typing import Any, TypeVar, cast
 
 from aiohttp import web
 
+from mockserver.connections import Front
+
 T = TypeVar("T")
 
 PATIENCE = 1.0
@@ -28,7 +30,7 @@ async def listening(app: web.Application, port: int = 0) -> AsyncIterator[str]:
         await runner.setup()
         server = cast("web.Server", runner.server)
         with socket.create_server(("127.0.0.1", port)) as listener:
-            accepting = await loop.create_server(server, sock=listener)
+            accepting = await loop.create_server(Front(app, server), sock=listener)
             try:
                 yield f"http://127.0.0.1:{listener.getsockname()[1]}"
             finally:

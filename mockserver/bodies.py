@@ -3,20 +3,30 @@
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from aiohttp import web
 from multipart import MultipartError, PushMultipartParser, parse_options_header
 
 from mockserver.errors import Rejected
+from mockserver.limits import MAX_WORDS
 from mockserver.pictures import look_at
 from specs import Body, Operation
 
-MAX_BODY = 64 * 1024 * 1024
+FORM = "multipart/form-data"
+PICTURES = ("image", "images", "mask")
 MAX_PARTS = 64
+MAX_PART_HEAD = 2048
+MAX_PART_HEADERS = 8
+MAX_PART_NAME = 128
+MAX_PREAMBLE = 1024
 MAX_DEPTH = 64
+MAX_VALUES = 2000
+MAX_MARKS = 100 * MAX_VALUES
+MAX_DIGITS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,43 +35,25 @@ class Received:
     A request's payload, as the judge sees it, and the files beside it.
 
     In the payload a file is the object of its facts; `files` holds its bytes by their
-    sha256. `payload` is None when there was no JSON object and no form.
+    sha256. `doubled` are the names of members that were given more than once, of
+    which the last counts; `values` is how many values there are in all.
     """
 
     body: Body
     payload: dict[str, Any]
     files: Mapping[str, bytes] = field(default_factory=dict)
+    doubled: Sequence[str] = ()
+    values: int = 0
 
 
-async def read_bytes(request: web.Request, limit: int = MAX_BODY) -> bytes:
-    """
-    The whole body. Raises `Rejected`: 413 as soon as it is larger than allowed, 400
-    when it is not coded as its headers say.
-    """
-    chunks: list[bytes] = []
-    size = 0
-    declared = request.content_length or 0
-    try:
-        if declared <= limit:
-            async for chunk in request.content.iter_any():
-                size += len(chunk)
-                if size > limit:
-                    break
-                chunks.append(chunk)
-            else:
-                return b"".join(chunks)
-    except web.RequestPayloadError:
-        raise Rejected(
-            "invalid_request",
-            "The body is not coded as its headers say.",
-            headers={"Connection": "close"},
-        ) from None
-    raise Rejected(
-        "invalid_request",
-        f"The body has more than {limit} bytes.",
-        status=413,
-        headers={"Connection": "close"},
-    )
+def most_bytes(operation: Operation, most: int) -> int:
+    """How large a body may be: less where none of its members can hold a picture."""
+    bodies = operation.bodies
+    if FORM in bodies or any(
+        name in body.properties for body in bodies.values() for name in PICTURES
+    ):
+        return most
+    return min(most, MAX_WORDS)
 
 
 def payload_from(data: bytes, content_type: str, operation: Operation) -> Received:
@@ -83,34 +75,81 @@ def payload_from(data: bytes, content_type: str, operation: Operation) -> Receiv
 
 
 def _from_json(data: bytes, content_type: str, body: Body) -> Received:
+    # Of `[],[],[]` a megabyte is thirty of lists: it is counted before it is read.
+    marks = sum(map(data.count, (b",", b"[", b"{"))) if len(data) > MAX_MARKS else 0
+    if marks > MAX_MARKS:
+        raise _unreadable(f"it holds more than {MAX_VALUES} values")
+    doubled: list[str] = []
     try:
-        payload = json.loads(
-            data.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite
-        )
+        text = str(data, "utf-8")
+        try:
+            payload = _DECODER.decode(text)
+        except _Doubled:
+            payload = _decoder(partial(_last, doubled)).decode(text)
     except RecursionError:
         raise _unreadable("it is nested too deeply") from None
+    except UnicodeDecodeError:
+        raise _unreadable("it is not UTF-8") from None
     except ValueError as error:
         raise _unreadable(str(error)) from None
     if not isinstance(payload, dict):
         raise _unreadable("it is not an object")
-    if _depth(payload) > MAX_DEPTH:
-        raise _unreadable(f"it is nested deeper than {MAX_DEPTH} levels")
+    values = _count(payload)
     if _HALF.search(data) and not _is_unicode(payload):
         raise _unreadable("it holds half of a surrogate pair")
-    return Received(body, payload)
+    return Received(body, payload, doubled=doubled, values=values)
+
+
+Pairs = list[tuple[str, Any]]
+
+
+class _Doubled(Exception):
+    """A name stands in an object more than once."""
+
+
+def _once(pairs: Pairs) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _Doubled
+    return found
+
+
+def _last(doubled: list[str], pairs: Pairs) -> dict[str, Any]:
+    """The last of each name counts, as with most providers; the others are noted."""
+    names = Counter(name for name, _ in pairs)
+    doubled += [name[:MAX_PART_NAME] for name, times in names.items() if times > 1]
+    return dict(pairs)
 
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
+def _bounded(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"a number has more than {MAX_DIGITS} digits")
+    return int(text)
+
+
 def _finite(text: str) -> float:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"a number has more than {MAX_DIGITS} digits")
     number = float(text)
     if math.isinf(number):
         raise ValueError(f"{text[:20]} is out of range")
     return number
 
 
+def _decoder(paired: Callable[[Pairs], dict[str, Any]]) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=paired,
+        parse_constant=_no_constant,
+        parse_float=_finite,
+        parse_int=_bounded,
+    )
+
+
+_DECODER = _decoder(_once)
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -126,29 +165,39 @@ def _unreadable(why: str) -> Rejected:
     return Rejected("invalid_request", f"The body cannot be read as JSON: {why}.")
 
 
-def _depth(value: Any) -> int:
-    """How deeply a value is nested, counted without recursion."""
-    depth, level = 0, [value]
-    while level and depth <= MAX_DEPTH:
+def _count(value: Any) -> int:
+    """
+    How many values there are, counted without recursion.
+
+    Raises `Rejected` when they are too many, or nested too deeply.
+    """
+    count, depth, level = 0, 0, [value]
+    while level:
+        count += len(level)
         depth += 1
+        if depth > MAX_DEPTH:
+            raise _unreadable(f"it is nested deeper than {MAX_DEPTH} levels")
+        if count > MAX_VALUES:
+            raise _unreadable(f"it holds more than {MAX_VALUES} values")
         level = [
             part
             for each in level
             if isinstance(each, (dict, list))
             for part in (each.values() if isinstance(each, dict) else each)
         ]
-    return depth
+    return count
 
 
 def _from_form(data: bytes, content_type: str, body: Body) -> Received:
-    _, options = parse_options_header(content_type)
-    boundary = options.get("boundary", "")
     values: dict[str, list[Any]] = {}
     several: set[str] = set()
     files: dict[str, bytes] = {}
     try:
-        for segment, content in _segments(data, boundary):
+        _, options = parse_options_header(content_type)
+        for segment, content in _segments(data, options.get("boundary", "")):
             name = segment.name.removesuffix("[]")
+            if len(name) > MAX_PART_NAME:
+                raise _no_form(f"a name has more than {MAX_PART_NAME} characters")
             if segment.name.endswith("[]"):
                 several.add(name)
             if segment.filename is not None:
@@ -160,24 +209,42 @@ def _from_form(data: bytes, content_type: str, body: Body) -> Received:
                 files[facts.sha256] = content
                 value: Any = facts.facts()
             else:
-                text = content.decode(segment.charset or "utf-8")
-                value = _coerced(text, body.properties.get(name))
+                charset = (segment.charset or "utf-8").lower()
+                if charset not in CHARSETS:
+                    raise _no_form(f"a text is not coded as {' or '.join(CHARSETS)}")
+                value = _coerced(content.decode(charset), body.properties.get(name))
             values.setdefault(name, []).append(value)
-    except (MultipartError, UnicodeError, LookupError) as error:
-        message = f"The body cannot be read as multipart/form-data: {error}."
-        raise Rejected("invalid_request", message) from None
+    except UnicodeDecodeError:
+        raise _no_form("a text is not coded as it says") from None
+    except (MultipartError, UnicodeError) as error:
+        raise _no_form(str(error)) from None
     payload = {
         name: each if name in several or len(each) > 1 else each[0]
         for name, each in values.items()
     }
-    return Received(body, payload, files)
+    return Received(body, payload, files, values=len(values))
+
+
+CHARSETS = ("utf-8", "utf8", "us-ascii")
+
+
+def _no_form(why: str) -> Rejected:
+    return Rejected("invalid_request", f"The body cannot be read as {FORM}: {why}.")
 
 
 def _segments(data: bytes, boundary: str) -> Any:
-    """The parts of a form and their contents. Raises `MultipartError`."""
+    """The parts of a form and their contents. Raises `MultipartError`, `Rejected`."""
     content = bytearray()
     current: Any = None
-    with PushMultipartParser(boundary, max_segment_count=MAX_PARTS) as parser:
+    with PushMultipartParser(
+        boundary,
+        max_segment_count=MAX_PARTS,
+        max_header_count=MAX_PART_HEADERS,
+        max_header_size=MAX_PART_HEAD,
+    ) as parser:
+        delimiter = b"--" + parser.boundary
+        if data.find(delimiter, 0, MAX_PREAMBLE + len(delimiter)) < 0:
+            raise _no_form("it does not begin with its boundary")
         for event in (*parser.parse(data), *parser.parse(b"")):
             if event is None:
                 yield current, bytes(content)
@@ -205,5 +272,5 @@ def _coerced(text: str, member: Any) -> Any:
 Reader = Callable[[bytes, str, Body], Received]
 READERS: dict[str, Reader] = {
     "application/json": _from_json,
-    "multipart/form-data": _from_form,
+    FORM: _from_form,
 }

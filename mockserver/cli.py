@@ -1,7 +1,11 @@
 """`mockserver serve` from the command line, and what all our commands share."""
 
+import errno
 import json
-from collections.abc import Callable, Sequence
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 8080
 SERVE = "serve"
 PREFIX = "IMAGEPARITY"
+FULL = (errno.ENOSPC, errno.EDQUOT)  # no fault of ours
 
 Verbs = dict[str, tuple[str, str]]
 """Per verb: where its command lives, and its short help."""
@@ -36,13 +41,24 @@ class Usage(click.ClickException):
     exit_code = 2
 
 
+@contextmanager
+def _flushed() -> Iterator[None]:
+    """Nothing is left to be written when the interpreter ends: nobody would hear."""
+    try:
+        yield
+    finally:
+        with suppress(BrokenPipeError):
+            sys.stdout.flush()
+
+
 class OneLine(click.Group):
     """Commands whose complaints are one line: what is wrong, and what to do."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
         extra["standalone_mode"] = False
         try:
-            status = super().main(*args, **extra)
+            with _flushed():
+                status = super().main(*args, **extra)
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             raise SystemExit(error.exit_code) from None
@@ -54,6 +70,14 @@ class OneLine(click.Group):
             raise SystemExit(error.exit_code) from None
         except click.Abort:
             raise SystemExit(1) from None
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            with Path(os.devnull).open("w") as nowhere:  # what is left to be written
+                os.dup2(nowhere.fileno(), 1)
+            what = error.filename or "the output"
+            click.echo(f"Error: {what} cannot be written: {error.strerror}", err=True)
+            raise SystemExit(2) from None
         raise SystemExit(status if isinstance(status, int) else 0)
 
 
@@ -214,6 +238,17 @@ def _token(_: click.Context, __: click.Parameter, value: str | None) -> str | No
 _limit = click.IntRange(1)
 
 
+def _timeout(of: str, default: float, help: str) -> Callable[..., Any]:
+    return _option(
+        f"--{of}-timeout",
+        default=default,
+        show_default=True,
+        type=click.FloatRange(0.1, 86_400),
+        metavar="SECONDS",
+        help=help,
+    )
+
+
 @click.command(
     SERVE,
     epilog=f"""
@@ -260,6 +295,25 @@ _limit = click.IntRange(1)
 @_option("--requests-per-minute", type=_limit, help="Of one key; more is answered 429.")
 @_option("--images-per-minute", type=_limit, help="Of one key; more is answered 429.")
 @_option("--concurrency", type=_limit, help="Requests of one key at a time.")
+@_option(
+    "--max-body",
+    default=64,
+    show_default=True,
+    type=click.IntRange(1, 1024),
+    metavar="MB",
+    help="Of a body that holds pictures; more is answered 413.",
+)
+@_option(
+    "--max-connections",
+    default=1000,
+    show_default=True,
+    type=_limit,
+    help="Of one process; beyond it, idle ones are closed.",
+)
+@_timeout("head", 10.0, "For a request's head, from its first byte.")
+@_timeout("body", 30.0, "For its body; large ones have longer.")
+@_timeout("send", 30.0, "For a client that does not read its answer.")
+@_timeout("idle", 75.0, "For a connection on which nothing is asked.")
 @_option(
     "--payload",
     default="compact",
@@ -338,6 +392,22 @@ def serve(
 
     Base URL of each: http://HOST:PORT/<provider> and the path of its live base URL.
     """
+    import gc
+
+    gc.disable()  # until it serves: all that is made before stays
+    try:
+        _serve(provider, host, port, folder, options)
+    finally:
+        gc.enable()
+
+
+def _serve(
+    provider: tuple[str, ...],
+    host: str,
+    port: int,
+    folder: str | None,
+    options: Mapping[str, Any],
+) -> None:
     import secrets
     from dataclasses import replace
 
@@ -368,6 +438,7 @@ def _settings(**options: Any) -> "Settings":
     """Raises `Usage` for a state or a recording that cannot be had."""
     import secrets
 
+    from mockserver.limits import MEGABYTE, Limits
     from mockserver.quotas import Quotas
     from mockserver.service import Settings
     from mockserver.state import StateError, check_state
@@ -391,6 +462,14 @@ def _settings(**options: Any) -> "Settings":
             requests_per_minute=options["requests_per_minute"],
             images_per_minute=options["images_per_minute"],
             concurrency=options["concurrency"],
+        ),
+        limits=Limits(
+            head_timeout=options["head_timeout"],
+            body_timeout=options["body_timeout"],
+            send_timeout=options["send_timeout"],
+            idle_timeout=options["idle_timeout"],
+            max_body=options["max_body"] * MEGABYTE,
+            max_connections=options["max_connections"],
         ),
         frozen=options["frozen"],
         secret=None if options["seed"] else secrets.token_bytes(32),

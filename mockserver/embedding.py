@@ -15,6 +15,7 @@ from mockserver.beside import listening, served
 from mockserver.clock import moment
 from mockserver.controls import AsyncRunning, Running
 from mockserver.latency import Latency
+from mockserver.limits import Limits
 from mockserver.quotas import Quotas
 from mockserver.service import Settings
 from mockserver.state import check_state
@@ -96,9 +97,9 @@ def running(
     A mock of the providers named (all, when none is), until the block ends.
 
     `with` serves it from a thread of its own, `async with` in the loop at hand.
-    Options are the members of `Settings` and `Quotas`, over `settings`: `seed=7`,
-    `strict=True`, `latency="200..800"`, `frozen="2026-05-04T12:00:00Z"`,
-    `requests_per_minute=2`.
+    Options are the members of `Settings`, `Quotas` and `Limits`, over `settings`:
+    `seed=7`, `strict=True`, `latency="200..800"`, `frozen="2026-05-04T12:00:00Z"`,
+    `requests_per_minute=2`, `body_timeout=5`.
 
     Raises `TypeError` for an unknown option and, as the block begins, `SpecError` for
     an unknown provider, `StateError` for a state that cannot be had and `OSError` for a
@@ -109,16 +110,23 @@ def running(
 
 
 def _with_options(settings: Settings, options: Mapping[str, Any]) -> Settings:
-    limits = {each.name for each in fields(Quotas)}
-    known = {each.name for each in fields(Settings)} | limits
+    inner = {
+        each.name: part
+        for part, kind in (("quotas", Quotas), ("limits", Limits))
+        for each in fields(kind)
+    }
+    known = {each.name for each in fields(Settings)} | set(inner)
     for name in options:
         if name not in known:
             raise TypeError(f"no option '{name}'; known: {', '.join(sorted(known))}")
-    given = {name: value for name, value in options.items() if name not in limits}
+    given = {name: value for name, value in options.items() if name not in inner}
     if isinstance(given.get("latency"), str | int | float):
         given["latency"] = Latency.parse(str(given["latency"]))
     if isinstance(given.get("frozen"), str):
         given["frozen"] = moment(given["frozen"])
     chosen = replace(settings, **given)
-    asked = {name: value for name, value in options.items() if name in limits}
-    return replace(chosen, quotas=replace(chosen.quotas, **asked))
+    for name, part in inner.items():
+        if name in options:
+            changed = replace(getattr(chosen, part), **{name: options[name]})
+            chosen = replace(chosen, **{part: changed})
+    return chosen

@@ -11,6 +11,7 @@ from multidict import CIMultiDict
 from specs import ErrorExample, Operation, Violation
 
 MAX_QUOTED = 1000
+INCIDENT = "X-Mock-Incident"
 
 
 @dataclass(eq=False)
@@ -44,9 +45,9 @@ def response_to(rejected: Rejected, operation: Operation) -> web.Response:
     body = filled(
         example.body,
         {
-            "message": _quoted(rejected.message),
-            "param": rejected.param,
-            "value": _quoted(rejected.message),
+            "message": printable(rejected.message),
+            "param": rejected.param and printable(rejected.param),
+            "value": printable(rejected.message),
         },
     )
     headers = CIMultiDict(example.headers)
@@ -81,12 +82,16 @@ def filled(template: Any, details: Mapping[str, Any]) -> Any:
 
 def dumps(value: Any) -> str:
     """Strict JSON; lone surrogates stay escaped, so that it can always be sent."""
-    return json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
-def _quoted(text: str) -> str:
+_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+
+
+def printable(text: str) -> str:
     """Text of a client, safe to repeat: printable, and no longer than it need be."""
-    printable = "".join(
-        each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text
+    kept = "".join(
+        each if each.isprintable() else "\N{REPLACEMENT CHARACTER}"
+        for each in text[:MAX_QUOTED]
     )
-    return printable if len(printable) <= MAX_QUOTED else f"{printable[:MAX_QUOTED]}…"
+    return kept if len(text) <= MAX_QUOTED else f"{kept}…"

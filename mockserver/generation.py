@@ -5,16 +5,19 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from mockserver.bodies import Received
 from mockserver.errors import Rejected
+from mockserver.inspection import header
 from mockserver.pictures import FORMATS, MAX_EDGE, MAX_PIXELS, MAX_TEXT, Plan
 from specs import Dialect, size_of
 
 MAX_IMAGES = 64
+MAX_PIXELS_READ = 8 * MAX_PIXELS
+MAX_PIXELS_DRAWN = 10 * MAX_PIXELS
 MAX_PARTIALS = 3
 MAX_NAME = 80
 _DATA_URI = re.compile(r"data:image/[a-z+.-]+;base64,", re.IGNORECASE)
@@ -42,6 +45,7 @@ def plans(
     asked = request_hash(received)
     inputs = tuple(islice(_pictures("image", request, received), MAX_IMAGES))
     mask = next(_pictures("mask", request, received), None)
+    _check_work((*inputs, mask or GREY), count * width * height)
     model = str(request.get("model", ""))[:MAX_NAME]
     return [
         Plan(
@@ -64,6 +68,19 @@ def plans(
         )
         for at in range(count)
     ]
+
+
+def _check_work(inputs: Sequence[bytes], drawn: int) -> None:
+    """Raises `Rejected` where more is to be read or drawn than does others no harm."""
+    headers = filter(None, map(header, inputs))
+    read = sum(each.width * each.height for each in headers)
+    for name, pixels, most in (
+        ("image", read, MAX_PIXELS_READ),
+        ("n", drawn, MAX_PIXELS_DRAWN),
+    ):
+        if pixels > most:
+            message = f"{name}: this mock takes up to {most} pixels in all."
+            raise Rejected("invalid_request", message, param=name)
 
 
 def _most(dialect: Dialect) -> int:

@@ -3,44 +3,54 @@
 import asyncio
 import hashlib
 import logging
-import secrets
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from multidict import CIMultiDict
 
 from mockserver import faults, generation
 from mockserver.authentication import authenticate, redacted
-from mockserver.bodies import MAX_BODY, Received, payload_from, read_bytes
-from mockserver.cassettes import Cassettes
+from mockserver.bodies import FORM, Received, payload_from
 from mockserver.delivery import DELIVERIES
-from mockserver.errors import Rejected, dumps, response_to
+from mockserver.enclosing import MAX_JOINED, Form, Parts, body_of
+from mockserver.enclosing import response as response_of
+from mockserver.errors import INCIDENT, Rejected, printable, response_to
 from mockserver.faults import Outgoing
-from mockserver.journal import summarised
+from mockserver.journal import Deferred, summarised
+from mockserver.judging import explained, is_long, judged
 from mockserver.pictures import Plan
 from mockserver.quotas import Level, duration
+from mockserver.receiving import read_bytes
 from mockserver.responses import images_body
 from mockserver.service import Service
-from mockserver.streaming import COMPLETED, events, streamed
-from mockserver.triggers import Trigger, namespace_of, trigger_of
+from mockserver.streaming import COMPLETED, Event, events, streamed
+from mockserver.triggers import NOTHING, Trigger, namespace_of, trigger_of
+from mockserver.understanding import MAX_KEPT, Meaning, Written, meaning_of
 from specs import (
     EVENT_STREAM,
     Operation,
     State,
     Verdict,
     Violation,
-    cost,
-    effective,
 )
+
+if TYPE_CHECKING:
+    from mockserver.cassettes import Cassettes
 
 log = logging.getLogger("mockserver")
 access = logging.getLogger("mockserver.access")
 
 ABORTED, ANSWERED = "aborted", "answered"
+BOTH = ("b64_json", "url")
 MAX_PATH = 500
+LONG_KEY = 16  # what is shorter is a placeholder, and stands in every other word
+LIGHT = 8 * 1024  # bytes of a request that the journal may put off looking at
+BESIDE = 2 * 1024  # about what is held of a request besides its body
 REPLAY = "X-Mock-Replay"
 
 
@@ -54,11 +64,14 @@ class Exchange:
     request_id: str
     started: float
     key: str = ""
-    namespace: str = ""
+    namespace: str | None = None
+    size: int = 0
     received: Received | None = None
-    trigger: Trigger = field(default_factory=Trigger)
+    meaning: Meaning | None = None
+    trigger: Trigger = NOTHING
     verdict: Verdict | None = None
-    rejected: Rejected | None = None
+    error: str | None = None
+    because: str | None = None
     level: Level | None = None
     plans: Sequence[Plan] = ()
     given: int = 0
@@ -78,16 +91,19 @@ class Exchange:
     def headers(self) -> dict[str, str]:
         """Those of every answer, as the dialect gives them."""
         given = self.service.provider.dialect.mock
-        found = dict(given.get("headers", {}))
+        found = given.get("headers", {})
         details = {"request_id": self.request_id}
         if self.level is not None:
-            found.update(given.get("quota_headers", {}))
+            found = {**found, **given.get("quota_headers", {})}
             details |= {
                 "limit": str(self.level.limit),
                 "remaining": str(self.level.remaining),
                 "reset": duration(self.level.reset),
             }
-        return {name: value.format(**details) for name, value in found.items()}
+        return {
+            name: value.format(**details) if "{" in value else value
+            for name, value in found.items()
+        }
 
 
 async def answer(
@@ -99,9 +115,9 @@ async def answer(
     What is valid, what an error looks like and how a picture is handed over are the
     document's to say. A bug of ours becomes the provider's `server_error`.
     """
-    name, started = f"req_{secrets.token_hex(12)}", time.monotonic()
-    namespace = _claimed(request)
-    exchange = Exchange(request, operation, service, name, started, namespace=namespace)
+    started = time.monotonic()
+    name = f"req_{service.names.getrandbits(96):024x}"
+    exchange = Exchange(request, operation, service, name, started)
     try:
         try:
             response = await _answered(exchange)
@@ -110,72 +126,112 @@ async def answer(
         except (ConnectionResetError, asyncio.CancelledError):
             raise
         except Exception:
-            log.exception("incident %s at %s", name, request.path)
-            response = _refused(exchange, Rejected("server_error", name))
+            log.exception("incident %s at %s", name, printable(request.path))
+            failed = Rejected("server_error", name, headers={INCIDENT: name})
+            response = _refused(exchange, failed)
         return await _delivered(exchange, response)
     finally:
         if exchange.is_inside:
             await service.memory.leave(exchange.who)
         _write_down(exchange)
+        # What is left waits in the journal, to be read or not.
+        exchange.meaning = None
+        del exchange.request
 
 
 async def _answered(exchange: Exchange) -> web.Response | Outgoing:
     service, request = exchange.service, exchange.request
-    operation, dialect = exchange.operation, service.provider.dialect
+    operation = exchange.operation
     await service.memory.refresh()
-    data = await read_bytes(request, dialect.mock.get("max_body_bytes", MAX_BODY))
+    patience = service.settings.limits.body_timeout
+    data = await read_bytes(request, service.most_bytes(operation), patience=patience)
+    exchange.size = len(data)
     exchange.key = authenticate(request.headers.get("Authorization"), operation)
     exchange.namespace = namespace_of(request.headers, exchange.key)
+    key = operation.id, request.headers.get("Content-Type", ""), data
+    exchange.meaning = service.known.get(key)
     received = await _received(exchange, data)
     if service.cassettes is not None:
         return await _replayed(exchange, service.cassettes, received)
-    verdict = exchange.verdict = received.body.judge.judge(received.payload)
+    meaning = exchange.meaning
+    if meaning is None:
+        meaning = await _understood(exchange, received)
+        if exchange.trigger.fault is None:
+            service.known.keep(key, meaning)
+    exchange.verdict, plans = meaning.verdict, meaning.plans
+    if service.quotas.images_per_minute is not None:
+        await _within(exchange, "images", service.quotas.images_per_minute, len(plans))
+    response: web.Response | Outgoing
+    if meaning.streams:
+        body = operation.success.bodies[EVENT_STREAM]
+        happening = events(
+            body, meaning.asked, plans, service, meaning.usage, meaning.previews
+        )
+        happening = _counted(happening, body.examples[COMPLETED]["type"], exchange)
+        response = await streamed(happening, exchange.headers())
+    else:
+        response = await _at_once(exchange, meaning)
+        exchange.given = len(plans)
+    exchange.plans, exchange.cost = plans, meaning.cost
+    service.album.keep(exchange.request_id, plans, received.files)
+    return response
+
+
+async def _understood(exchange: Exchange, received: Received) -> Meaning:
+    """Raises `Rejected` for what the document does not let pass, or cannot be drawn."""
+    service, fault = exchange.service, exchange.trigger.fault
+    verdict = exchange.verdict = await judged(service, received)
     if verdict.state is State.INVALID:
         raise Rejected.for_violations(verdict.documented)
     if verdict.state is State.UNSPECIFIED and service.settings.strict:
         raise Rejected.for_violations(verdict.violations)
-
-    asked = effective(dialect, operation, received.body, received.payload, assumed=True)
-    plans = generation.plans(
-        asked,
+    return meaning_of(
         received,
-        dialect,
+        verdict,
+        service.provider.dialect,
+        exchange.operation,
         seed=service.settings.seed,
         realistic=service.settings.realistic,
+        partials=fault is None or fault.name != faults.NO_PARTIALS,
     )
-    await _within(exchange, "images", service.quotas.images_per_minute, len(plans))
-    streams = asked.get("stream") is True and operation.streams
-    fault = exchange.trigger.fault
-    previews = generation.previews(asked) if streams else 0
-    if fault is not None and fault.name == faults.NO_PARTIALS:
-        previews = 0
-    used = generation.usage(asked, plans, dialect, previews)
-    price = cost(dialect, operation.id, asked, count=len(plans), usage=used)
-    response: web.Response | Outgoing
-    if streams:
-        body = operation.success.bodies[EVENT_STREAM]
-        happening = events(body, asked, plans, service, used, previews)
-        happening = _counted(happening, body.examples[COMPLETED]["type"], exchange)
-        response = await streamed(happening, exchange.headers())
+
+
+async def _at_once(exchange: Exchange, meaning: Meaning) -> web.Response:
+    """All pictures in one answer."""
+    service, request, plans = exchange.service, exchange.request, meaning.plans
+    fault, created = exchange.trigger.fault, int(service.clock())
+    is_twice = fault is not None and fault.name == faults.BOTH_DELIVERIES
+    before = meaning.written
+    if before is not None and (before.created != created or is_twice):
+        before = None
+    if before is not None and before.body is not None:
+        return response_of(before.body)
+    ways = [DELIVERIES[each] for each in (BOTH if is_twice else [meaning.give])]
+    texts = [await way.text(plan, service, request) for plan in plans for way in ways]
+    if before is not None:
+        form = before.form
     else:
-        deliver = DELIVERIES[dialect.gives(asked)["give"]]
+        numbers = count()
+        pictures = [[way.entry(plan, next(numbers)) for way in ways] for plan in plans]
         answered = images_body(
-            operation.success.bodies["application/json"],
-            asked,
-            [await deliver(plan, service, request) for plan in plans],
-            created=int(service.clock()),
+            service.fit(exchange.operation),
+            meaning.asked,
+            [each[0] for each in pictures],
+            created=created,
             size=f"{plans[0].width}x{plans[0].height}",
             format=plans[0].format,
-            usage=used,
+            usage=meaning.usage,
         )
-        if fault is not None and fault.name == faults.BOTH_DELIVERIES:
-            answered = await _twice(exchange, answered, plans)
-        response = web.json_response(answered, dumps=dumps)
-        exchange.given = len(plans)
-    exchange.plans = plans
-    exchange.cost = {"amount": price.amount, "currency": price.currency}
-    service.album.keep(exchange.request_id, plans, received.files)
-    return response
+        if is_twice:
+            answered = faults.with_both(answered, [{**a, **b} for a, b in pictures])
+        form = Form(answered)
+    parts = form.filled(texts)
+    size = sum(map(len, parts))
+    body = b"".join(parts) if size <= MAX_JOINED else Parts(parts)
+    is_kept = size <= MAX_KEPT and all(way.is_lasting for way in ways)
+    kept = body if is_kept and isinstance(body, bytes) else None
+    meaning.written = Written(created, form, kept)
+    return response_of(body)
 
 
 async def _received(exchange: Exchange, data: bytes) -> Received:
@@ -184,9 +240,8 @@ async def _received(exchange: Exchange, data: bytes) -> Received:
     the quotas, then what is wrong with the body.
     """
     received, unreadable = None, None
-    content_type = exchange.request.headers.get("Content-Type", "")
     try:
-        received = payload_from(data, content_type, exchange.operation)
+        received = await _read(exchange, data)
     except Rejected as rejected:
         unreadable = rejected
     exchange.received = received
@@ -197,13 +252,14 @@ async def _received(exchange: Exchange, data: bytes) -> Received:
         exchange.operation,
         exchange.service.memory,
         exchange.service.provider.id,
-        exchange.namespace,
+        exchange.namespace or "",
     )
     fault = trigger.fault.name if trigger.fault else None
     is_error = trigger.error is not None or fault == faults.ERROR_AS_200
-    if not is_error:
+    if exchange.service.quotas.any and not is_error:
         await _admitted(exchange)  # before the delay: who waits is inside
-    await _delayed(exchange)
+    if trigger.latency is not None or exchange.service.settings.latency:
+        await _delayed(exchange)
     if is_error:
         name = trigger.error or "server_error"
         raise Rejected(name, f"Asked for by {trigger.by}.", headers=_pause(trigger))
@@ -211,16 +267,29 @@ async def _received(exchange: Exchange, data: bytes) -> Received:
         raise unreadable or Rejected("invalid_request", "There is no body.")
     if fault == faults.ONE_IMAGE:
         received = exchange.received = faults.first_picture_only(received)
+    if fault is not None:
+        exchange.meaning = None  # it may be another
     return received
 
 
+async def _read(exchange: Exchange, data: bytes) -> Received:
+    """Raises `Rejected` for a body that cannot be read."""
+    if exchange.meaning is not None:  # the same was read before
+        return exchange.meaning.received
+    content_type = exchange.request.headers.get("Content-Type", "")
+    read = partial(payload_from, data, content_type, exchange.operation)
+    if FORM in content_type.lower():  # files are hashed and looked at
+        return await exchange.service.off_loop(read)
+    return read()
+
+
 async def _counted(
-    happening: AsyncIterator[dict[str, Any]], last: str, exchange: Exchange
-) -> AsyncIterator[dict[str, Any]]:
+    happening: AsyncIterator[Event], last: str, exchange: Exchange
+) -> AsyncIterator[Event]:
     """Events as they happen; those of the type `last` bring a finished picture."""
     async for each in happening:
         yield each
-        exchange.given += each["type"] == last
+        exchange.given += each.type == last
 
 
 def _pause(trigger: Trigger) -> dict[str, str]:
@@ -247,17 +316,14 @@ async def _admitted(exchange: Exchange) -> None:
         if number > service.quotas.concurrency:
             limit = f"{service.quotas.concurrency} requests at once"
             raise _too_much(limit, {"Retry-After": "1"})
-    exchange.level = await _within(
-        exchange, "requests", service.quotas.requests_per_minute, 1
-    )
+    if service.quotas.requests_per_minute is not None:
+        exchange.level = await _within(
+            exchange, "requests", service.quotas.requests_per_minute, 1
+        )
 
 
-async def _within(
-    exchange: Exchange, what: str, limit: int | None, amount: int
-) -> Level | None:
-    """How the quota stands afterwards, if there is one. Raises `Rejected`."""
-    if limit is None:
-        return None
+async def _within(exchange: Exchange, what: str, limit: int, amount: int) -> Level:
+    """How the quota stands afterwards. Raises `Rejected`."""
     level = await exchange.service.memory.take(f"{exchange.who}|{what}", amount, limit)
     if not level.admitted:
         if what == "requests":
@@ -273,7 +339,7 @@ def _too_much(limit: str, headers: Mapping[str, str]) -> Rejected:
 
 
 async def _replayed(
-    exchange: Exchange, cassettes: Cassettes, received: Received
+    exchange: Exchange, cassettes: "Cassettes", received: Received
 ) -> web.Response | Outgoing:
     """The recorded answer. Raises `Rejected` when this request was not recorded."""
     operation, provider = exchange.operation.id, exchange.service.provider.id
@@ -303,21 +369,9 @@ async def _paced(pieces: Sequence[tuple[float, bytes]]) -> AsyncIterator[bytes]:
         yield piece
 
 
-async def _twice(
-    exchange: Exchange, answered: dict[str, Any], plans: Sequence[Plan]
-) -> dict[str, Any]:
-    """The answer of a relay that gives each picture inside and at an address."""
-    pictures = []
-    for plan in plans:
-        ways = [DELIVERIES[each] for each in ("b64_json", "url")]
-        given = [await way(plan, exchange.service, exchange.request) for way in ways]
-        pictures.append({**given[0], **given[1]})
-    return faults.with_both(answered, pictures)
-
-
 def _refused(exchange: Exchange, rejected: Rejected) -> web.Response:
     rejected.param = _own_name(rejected, exchange)
-    exchange.rejected = rejected
+    exchange.error, exchange.because = rejected.name, rejected.message[:300]
     response = response_to(rejected, exchange.operation)
     fault = exchange.trigger.fault
     if fault is not None and fault.name == faults.ERROR_AS_200:
@@ -346,7 +400,7 @@ async def _delivered(
         if trigger.fault is None or trigger.fault.send is None:
             exchange.outcome = ANSWERED
             return response
-        body = bytes(response.body) if isinstance(response.body, bytes) else b""
+        body = body_of(response)
         headers = dict(response.headers)
         response = Outgoing(response.status, headers, faults.once(body), len(body))
     response.seconds = trigger.seconds
@@ -366,7 +420,27 @@ def _write_down(exchange: Exchange) -> None:
     if exchange.is_written:
         return
     exchange.is_written = True
-    _record(exchange.service, _entry(exchange))
+    if exchange.namespace is None:
+        exchange.namespace = _claimed(exchange.request)
+    seconds = round(time.monotonic() - exchange.started, 6)
+    came = _came(exchange.request, exchange.service)
+    make = partial(_entry, exchange, came, seconds)
+    received = exchange.received
+    is_heavy = exchange.size > LIGHT or (
+        received is not None and (received.files or is_long(received))
+    )
+    if is_heavy or exchange.trigger.fault is not None:  # which goes on after this
+        _record(exchange.service, make())
+        return
+    summed = {
+        "provider": came["provider"],
+        "operation": exchange.operation.id,
+        "status": exchange.status,
+        "images": exchange.given,
+        "cost": exchange.cost,
+        "seconds": seconds,
+    }
+    _record(exchange.service, Deferred(summed, make, BESIDE + 4 * exchange.size))
 
 
 def noted(
@@ -390,22 +464,25 @@ def noted(
         "cost": {},
         "seconds": round(seconds, 6),
     }
-    _record(service, entry)
+    _record(service, _discreet(entry, _key_of(request)))
 
 
 def _claimed(request: web.Request) -> str:
     """The namespace of a request that may yet be refused; a bad name is none."""
-    key = request.headers.get("Authorization", "").partition(" ")[2].strip()
     try:
-        return namespace_of(request.headers, key)
+        return namespace_of(request.headers, _key_of(request))
     except Rejected:
         return ""
 
 
-def _record(service: Service, entry: dict[str, Any]) -> None:
+def _key_of(request: web.Request) -> str:
+    return request.headers.get("Authorization", "").partition(" ")[2].strip()
+
+
+def _record(service: Service, entry: Mapping[str, Any]) -> None:
     service.memory.record(entry)
     if access.isEnabledFor(logging.INFO):
-        facts = (entry["method"], entry["path"], entry["status"])
+        facts = (entry["method"], printable(entry["path"]), entry["status"])
         access.info("%s %s %s", *facts, extra={"entry": entry})
 
 
@@ -421,11 +498,13 @@ def _came(request: web.Request, service: Service) -> dict[str, Any]:
     }
 
 
-def _entry(exchange: Exchange) -> dict[str, Any]:
-    received, verdict = exchange.received, exchange.verdict
-    trigger, rejected = exchange.trigger, exchange.rejected
-    return {
-        **_came(exchange.request, exchange.service),
+def _entry(
+    exchange: Exchange, came: Mapping[str, Any], seconds: float
+) -> dict[str, Any]:
+    received, verdict = exchange.received, _explained(exchange)
+    trigger = exchange.trigger
+    entry = {
+        **came,
         "request_id": exchange.request_id,
         "namespace": exchange.namespace,
         "operation": exchange.operation.id,
@@ -436,21 +515,41 @@ def _entry(exchange: Exchange) -> dict[str, Any]:
         "decision": {
             "state": verdict.state if verdict else None,
             "trigger": trigger.by or None,
-            "error": rejected.name if rejected else None,
+            "error": exchange.error,
             "fault": trigger.fault.name if trigger.fault else None,
             "latency_ms": round(trigger.latency * 1000) if trigger.latency else None,
             "replayed": exchange.replayed,
-            "because": rejected.message[:300] if rejected else None,
+            "because": exchange.because,
+            "doubled": list(received.doubled) if received else [],
             "violations": [
-                _explained(each) for each in (verdict.violations if verdict else ())
+                _told(each) for each in (verdict.violations if verdict else ())
             ],
         },
         "status": exchange.status,
         "outcome": exchange.outcome,
         "images": exchange.given,
         "cost": dict(exchange.cost),
-        "seconds": round(time.monotonic() - exchange.started, 6),
+        "seconds": seconds,
     }
+    return _discreet(entry, exchange.key)
+
+
+def _discreet(entry: dict[str, Any], key: str) -> dict[str, Any]:
+    """An entry without the key, should a client have written it elsewhere too."""
+    if len(key) < LONG_KEY:
+        return entry
+    from mockserver.recording import without
+
+    found: dict[str, Any] = without(entry, [key])
+    return found
+
+
+def _explained(exchange: Exchange) -> Verdict | None:
+    """The verdict with its reasons, which are looked for when somebody asks."""
+    verdict, received = exchange.verdict, exchange.received
+    if verdict is None or received is None or verdict.state is State.VALID:
+        return verdict
+    return verdict if verdict.violations else explained(received, verdict.state)
 
 
 def _hash_of(exchange: Exchange) -> str | None:
@@ -461,7 +560,7 @@ def _hash_of(exchange: Exchange) -> str | None:
     return generation.request_hash(received) if received else None
 
 
-def _explained(violation: Violation) -> dict[str, Any]:
+def _told(violation: Violation) -> dict[str, Any]:
     """Which rule was broken, what would have kept it, and where that stands."""
     return {
         "param": violation.param,

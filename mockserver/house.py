@@ -5,17 +5,21 @@ import random
 import secrets
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from mockserver.album import Album
-from mockserver.cassettes import Cassettes
 from mockserver.clock import Clock
+from mockserver.errors import Rejected, dumps, printable, response_to
 from mockserver.pictures import Gallery
 from mockserver.service import Service, Settings
 from mockserver.state import memory_at
 from mockserver.tokens import Signer
 from specs import Provider
+
+if TYPE_CHECKING:
+    from mockserver.cassettes import Cassettes
 
 
 class House:
@@ -33,7 +37,7 @@ class House:
         self._gallery = Gallery()
         self._signer = Signer(_secret(settings), self.memory.clock)
         self._executor = ThreadPoolExecutor(2, thread_name_prefix="pictures")
-        self.cassettes = Cassettes.open(settings.replay) if settings.replay else None
+        self.cassettes = _cassettes(settings)
         self._chance = random.Random(settings.seed or None)
         self.adopt(providers)
 
@@ -53,6 +57,15 @@ class House:
                 cassettes=self.cassettes,
             )
             for provider in providers
+        }
+        self.doors = {
+            (operation.method, f"/{name}{each.provider.base_path}{operation.path}"): (
+                operation,
+                each,
+            )
+            for name, each in self.services.items()
+            if each.provider.base_path
+            for operation in each.provider.operations.values()
         }
         self.trouble = None
 
@@ -86,6 +99,31 @@ class House:
 
 
 HOUSE: web.AppKey[House] = web.AppKey("house", House)
+
+
+def refusal(
+    rejected: Rejected, house: House | None, *, path: str, host: str = ""
+) -> web.Response:
+    """
+    The answer to what is no request for an operation.
+
+    In the envelope of the provider that the address leads to, where it leads to one.
+    """
+    found = house.resolve(host, path) if house else None
+    if found is not None:
+        return response_to(rejected, next(iter(found[0].provider.operations.values())))
+    body = {"error": {"message": printable(rejected.message), "type": rejected.name}}
+    return web.json_response(
+        body, status=rejected.status or 500, headers=rejected.headers, dumps=dumps
+    )
+
+
+def _cassettes(settings: Settings) -> "Cassettes | None":
+    if settings.replay is None:
+        return None
+    from mockserver.cassettes import Cassettes
+
+    return Cassettes.open(settings.replay)
 
 
 def _secret(settings: Settings) -> bytes:

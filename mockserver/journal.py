@@ -3,9 +3,9 @@
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, cast
 
 MAX_ENTRIES = 1000
 MAX_BYTES = 16 * 1024 * 1024
@@ -50,11 +50,47 @@ class Query:
 EVERYTHING = Query()
 
 
+class Deferred(Mapping[str, Any]):
+    """
+    An entry that is made when it is first read: few of them ever are.
+
+    `facts` are the members that are at hand, `make` gives all of them, and `weight` is
+    about how many bytes it holds on to until then.
+    """
+
+    __slots__ = ("_make", "facts", "weight")
+
+    def __init__(
+        self,
+        facts: Mapping[str, Any],
+        make: Callable[[], Mapping[str, Any]],
+        weight: int,
+    ) -> None:
+        self.facts = facts
+        self._make: Callable[[], Mapping[str, Any]] | None = make
+        self.weight = weight
+
+    def __getitem__(self, name: str) -> Any:
+        return self.facts[name] if name in self.facts else self._whole()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._whole())
+
+    def __len__(self) -> int:
+        return len(self._whole())
+
+    def _whole(self) -> Mapping[str, Any]:
+        if self._make is not None:
+            self.facts, self._make = self._make(), None
+        return self.facts
+
+
 class Journal:
     """
     The latest exchanges, bounded by count and by bytes.
 
-    Entries are kept as JSON text: whatever can be recorded can be shown again.
+    Entries are kept as JSON text: whatever can be recorded can be shown again. What
+    is deferred becomes text when somebody reads.
     """
 
     def __init__(
@@ -62,29 +98,43 @@ class Journal:
     ) -> None:
         self._max_entries = max_entries
         self._max_bytes = max_bytes
-        self._entries: deque[tuple[int, str]] = deque()
+        self._entries: deque[tuple[int, str | Deferred]] = deque()
         self._bytes = 0
         self._recorded = 0
-        self._news = asyncio.Event()
+        self._news: asyncio.Event | None = None
         self._closed = False
 
     def record(self, entry: Mapping[str, Any]) -> None:
         self._recorded += 1
-        text = written({"id": self._recorded, **entry})
-        self._entries.append((self._recorded, text))
-        self._bytes += len(text)
+        kept: str | Deferred
+        if isinstance(entry, Deferred):
+            kept = entry
+        else:
+            kept = written({"id": self._recorded, **entry})
+        self._entries.append((self._recorded, kept))
+        self._bytes += _weight(kept)
         while len(self._entries) > self._max_entries or (
             self._bytes > self._max_bytes and len(self._entries) > 1
         ):
-            self._bytes -= len(self._entries.popleft()[1])
-        self._tell()
+            self._bytes -= _weight(self._entries.popleft()[1])
+        if self._news is not None:
+            self._tell()
 
     async def entries(
         self, query: Query = EVERYTHING, *, limit: int | None = None
     ) -> list[dict[str, Any]]:
         """The latest of the entries that are meant, oldest first."""
-        texts = [text for id, text in self._entries if id > query.since]
+        texts = [text for id, text in self._texts() if id > query.since]
         return latest(texts, query, limit)
+
+    def _texts(self) -> Iterable[tuple[int, str]]:
+        """Every entry with its number; what was deferred is written now."""
+        for at, (id, kept) in enumerate(self._entries):
+            if isinstance(kept, Deferred):
+                text = written({"id": id, **kept})
+                self._bytes += len(text) - kept.weight
+                self._entries[at] = id, text
+        return cast("deque[tuple[int, str]]", self._entries)
 
     async def size(self) -> int:
         """How many entries there are; none of them is read."""
@@ -94,8 +144,8 @@ class Journal:
         """Forget every entry, or those of a namespace."""
         kept = [
             (id, text)
-            for id, text in self._entries
-            if namespace is not None and namespace_in(text) != namespace
+            for id, text in (self._texts() if namespace is not None else ())
+            if namespace_in(text) != namespace
         ]
         self._entries = deque(kept)
         self._bytes = sum(len(text) for _, text in kept)
@@ -127,16 +177,23 @@ class Journal:
     async def close(self) -> None:
         """End whoever waits; what is remembered ends with the process."""
         self._closed = True
-        self._news.set()
+        self._tell()
 
     async def _next(self) -> None:
         """Until something may have been recorded."""
+        if self._news is None:
+            self._news = asyncio.Event()
         await self._news.wait()
 
     def _tell(self) -> None:
         """Wake those who wait; those who come later wait for what comes later."""
-        self._news.set()
-        self._news = asyncio.Event()
+        if self._news is not None:
+            self._news.set()
+            self._news = None
+
+
+def _weight(kept: str | Deferred) -> int:
+    return kept.weight if isinstance(kept, Deferred) else len(kept)
 
 
 def namespace_in(text: str) -> str:

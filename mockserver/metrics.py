@@ -11,7 +11,9 @@ STARTED = time.time()
 Sample = tuple[Mapping[str, str], float]
 
 
-def rendered(totals: Totals, *, journal_entries: int | None = None) -> str:
+def rendered(
+    totals: Totals, *, journal_entries: int | None = None, tasks: int | None = None
+) -> str:
     """The text exposition format, version 0.0.4."""
     from importlib.metadata import version
 
@@ -67,6 +69,12 @@ def rendered(totals: Totals, *, journal_entries: int | None = None) -> str:
             "gauge",
             "Exchanges that the journal holds.",
             [] if journal_entries is None else [({}, journal_entries)],
+        ),
+        _family(
+            "imageparity_tasks",
+            "gauge",
+            "Tasks of this process's event loop: connections, requests and our own.",
+            [] if tasks is None else [({}, tasks)],
         ),
         _family(
             "imageparity_build_info",

@@ -4,22 +4,24 @@ Real pictures: drawn from a plan, the same bytes for the same plan; and looked a
 Pillow is imported when the first picture is drawn or received, never at start.
 """
 
+import base64
 import colorsys
 import hashlib
 import io
 import json
 import math
 import re
-import struct
-import threading
 import zlib
-from collections import OrderedDict
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from itertools import pairwise
 from typing import Any
 
-from mockserver.lettering import caption, fitted, font, leading, spelt
+from mockserver import splicing
+from mockserver.inspection import header
+from mockserver.keeping import Kept
+from mockserver.lettering import caption, fitted, leading, spelt, write
 from specs import Upload
 
 MAX_PIXELS = 4096 * 4096
@@ -73,7 +75,7 @@ class Plan:
     @property
     def identity(self) -> str:
         """A name for this plan, readable back from the picture."""
-        facts = asdict(self)
+        facts = {name: getattr(self, name) for name in _MEMBERS}
         facts["inputs"] = [hashlib.sha256(each).hexdigest() for each in self.inputs]
         facts["mask"] = self.mask and hashlib.sha256(self.mask).hexdigest()
         text = json.dumps(facts, sort_keys=True)
@@ -83,6 +85,9 @@ class Plan:
         """So many bytes at random, always the same for the same picture."""
         text = f"{purpose} {self.seed} {self.request} {self.index}"
         return hashlib.shake_128(text.encode()).digest(count)
+
+
+_MEMBERS = tuple(each.name for each in fields(Plan))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,39 +109,35 @@ class Provenance:
     height: int
 
 
+Wanted = tuple[Plan, bool]  # and whether as base64, the text of an answer
+
+
 class Gallery:
-    """Encoded pictures by plan, the latest used, bounded by bytes. Thread-safe."""
+    """
+    Encoded pictures by plan, the latest used, bounded by bytes. Thread-safe.
 
-    def __init__(self, max_bytes: int = 64 * 1024 * 1024) -> None:
-        self._max_bytes = max_bytes
-        self._bytes = 0
-        self._pictures: OrderedDict[Plan, bytes] = OrderedDict()
-        self._lock = threading.Lock()
+    Each is kept as it is wanted: as the bytes of a file, or as their base64.
+    """
 
-    def get(self, plan: Plan) -> bytes | None:
-        with self._lock:
-            found = self._pictures.get(plan)
-            if found is not None:
-                self._pictures.move_to_end(plan)
-            return found
+    def __init__(self, max_bytes: int = 32 * 1024 * 1024) -> None:
+        self._pictures: Kept[Wanted, bytes] = Kept(max_bytes)
 
-    def draw(self, plan: Plan) -> bytes:
-        """The picture of a plan, encoded. Blocks: call it off the event loop."""
-        found = self.get(plan)
-        if found is None:
-            found = encoded(plan)
-            self._keep(plan, found)
+    def get(self, plan: Plan, *, as_text: bool = False) -> bytes | None:
+        """The picture of a plan, if it is at hand or can be made in milliseconds."""
+        found = self._pictures.get((plan, as_text))
+        if found is None and (quick := _quickly(plan)):
+            found = self._kept(plan, quick, as_text=as_text)
         return found
 
-    def _keep(self, plan: Plan, picture: bytes) -> None:
-        with self._lock:
-            if plan in self._pictures:  # drawn twice at the same time
-                return
-            self._pictures[plan] = picture
-            self._bytes += len(picture)
-            while self._bytes > self._max_bytes and len(self._pictures) > 1:
-                _, oldest = self._pictures.popitem(last=False)
-                self._bytes -= len(oldest)
+    def draw(self, plan: Plan, *, as_text: bool = False) -> bytes:
+        """The picture of a plan, encoded. Blocks: call it off the event loop."""
+        found = self._pictures.get((plan, as_text))
+        return found or self._kept(plan, encoded(plan), as_text=as_text)
+
+    def _kept(self, plan: Plan, picture: bytes, *, as_text: bool) -> bytes:
+        found = base64.b64encode(picture) if as_text else picture
+        self._pictures.keep((plan, as_text), found, len(found))
+        return found
 
 
 # --- Encoding ---------------------------------------------------------------------
@@ -146,6 +147,9 @@ def encoded(plan: Plan) -> bytes:
     """The bytes of the picture, in the plan's format and of exactly its size."""
     from PIL import PngImagePlugin
 
+    if _is_spliced(plan):
+        layout = _layout(plan, (plan.width, plan.height))
+        return _spliced(plan, layout, _card(plan, layout))
     image = _composed(plan) if plan.inputs else _drawn(plan)
     note = _note(plan)
     if plan.realistic:
@@ -159,14 +163,74 @@ def encoded(plan: Plan) -> bytes:
         image.save(out, "PNG", compress_level=1, pnginfo=info)
     elif plan.format == "jpeg":
         quality = max(1, min(95, plan.compression))
-        image.convert("RGB").save(out, "JPEG", quality=quality, comment=note.encode())
+        image = _converted(image, "RGB")
+        image.save(out, "JPEG", quality=quality, comment=note.encode())
     else:
         mode = "RGBA" if plan.transparent else "RGB"
         xmp = _XMP.format(note).encode()
-        image.convert(mode).save(
-            out, "WEBP", quality=max(1, plan.compression), method=0, xmp=xmp
-        )
+        image = _converted(image, mode)
+        quality = max(1, plan.compression)
+        image.save(out, "WEBP", quality=quality, method=0, xmp=xmp)
     return out.getvalue()
+
+
+# What a picture is but for its words, by all that this depends on.
+_cards: Kept[tuple[Any, ...], splicing.Card] = Kept(32 * 1024 * 1024)
+
+
+QUICK = 1024 * 1024  # pixels that are packed in two milliseconds
+
+
+def _is_spliced(plan: Plan) -> bool:
+    is_plain = not (plan.inputs or plan.stage or plan.realistic or plan.transparent)
+    has_room = min(plan.width, plan.height) >= 16
+    return is_plain and has_room and plan.format == "png"
+
+
+def _quickly(plan: Plan) -> bytes | None:
+    """The picture, if so much of it is at hand that the event loop can wait for it."""
+    if not _is_spliced(plan):
+        return None
+    layout = _layout(plan, (plan.width, plan.height))
+    top, bottom = layout.rows
+    if (bottom - top) * plan.width > QUICK:
+        return None
+    card = _cards.get(_card_key(plan, layout))
+    return _spliced(plan, layout, card) if card else None
+
+
+def _card_key(plan: Plan, layout: "Layout") -> tuple[Any, ...]:
+    return (plan.width, plan.height, _scenery(plan), layout.frame)
+
+
+def _card(plan: Plan, layout: "Layout") -> splicing.Card:
+    """All but the words."""
+    key = _card_key(plan, layout)
+    found = _cards.get(key)
+    if found is None:
+        image = _scene(plan, (plan.width, plan.height))
+        _lay(image, layout)
+        top, bottom = layout.rows
+        found = splicing.card(image, top, min(bottom, plan.height))
+        _cards.keep(key, found, found.weight)
+    return found
+
+
+def _spliced(plan: Plan, layout: "Layout", card: splicing.Card) -> bytes:
+    band = card.band.copy()
+    x, y = layout.place
+    _write(band, layout, (x + 1, y - card.top))
+    rows = splicing.packed(band.tobytes())
+    return splicing.picture(
+        plan.width,
+        plan.height,
+        splicing.COLOURS["P"],
+        {
+            b"tEXt": b"Comment\0" + _note(plan).encode("latin-1"),
+            b"PLTE": _palette(plan),
+            b"IDAT": splicing.stream(card.above, rows, card.below),
+        },
+    )
 
 
 def _note(plan: Plan) -> str:
@@ -219,23 +283,15 @@ def _packed(image: Any, note: str) -> bytes:
     Pillow takes four times as long: it tries filters, and looks for repeats, and
     grain has neither.
     """
-    rows, width = image.tobytes(), image.width * len(image.mode)
+    rows, step = image.tobytes(), image.width * len(image.mode)
     deflate = zlib.compressobj(1, strategy=zlib.Z_HUFFMAN_ONLY)
-    unfiltered = (b"\0" + rows[at : at + width] for at in range(0, len(rows), width))
-    colours = {"RGB": 2, "RGBA": 6}[image.mode]
+    unfiltered = (b"\0" + rows[at : at + step] for at in range(0, len(rows), step))
     chunks = {
-        b"IHDR": struct.pack(">IIBBBBB", *image.size, 8, colours, 0, 0, 0),
         b"tEXt": b"Comment\0" + note.encode("latin-1"),
         b"IDAT": deflate.compress(b"".join(unfiltered)) + deflate.flush(),
-        b"IEND": b"",
     }
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data))
-        + name
-        + data
-        + struct.pack(">I", zlib.crc32(data, zlib.crc32(name)))
-        for name, data in chunks.items()
-    )
+    width, height = image.size
+    return splicing.picture(width, height, splicing.COLOURS[image.mode], chunks)
 
 
 # --- Drawing ----------------------------------------------------------------------
@@ -244,12 +300,15 @@ def _packed(image: Any, note: str) -> bytes:
 
 SKY, SUN, LETTERS, SMALL_LETTERS = (100, 176), 226, 255, 206
 RANGES = (88, 62, 36)  # of mountains, far to near
+SCENES = 8
+STRIP = 512 * 1024  # pixels
 _DIMMED = [14 + level // 10 for level in range(256)]  # below letters; never 0
 _OPAQUE = [0] + [255] * 255
+_LARGE = 512 * 512  # pixels
 
 
 def _drawn(plan: Plan) -> Any:
-    scene, _ = _scene(plan, (plan.width, plan.height))
+    scene, _ = _worded(plan, (plan.width, plan.height))
     if plan.stage:
         scene = _coarse(scene, plan.stage)
     return _coloured(scene, plan)
@@ -260,7 +319,7 @@ def _coloured(scene: Any, plan: Plan) -> Any:
     if plan.transparent:
         alpha = scene.point(_OPAQUE)
         scene.putpalette(_palette(plan))
-        image = scene.convert("RGB")
+        image = _converted(scene, "RGB")
         image.putalpha(alpha)
         return image
     scene.putpalette(_palette(plan))
@@ -308,15 +367,60 @@ def _coarse(image: Any, stage: int) -> Any:
     from PIL import Image
 
     small = image.reduce(min(2 ** (stage + 1), *image.size))
-    return small.resize(image.size, Image.Resampling.BILINEAR)
+    result = Image.new(image.mode, image.size)
+    high = small.height / image.height
+    for left, top, right, bottom in _strips(image.size):
+        part = (0, top * high, small.width, bottom * high)
+        whole = (right - left, bottom - top)
+        piece = small.resize(whole, Image.Resampling.BILINEAR, part)
+        result.paste(piece, (left, top))
+    return result
 
 
-def _scene(plan: Plan, size: Size, *, inset: float = 0) -> tuple[Any, Box]:
+def _strips(size: Size) -> Iterator[Box]:
+    """
+    Parts of a picture, from top to bottom, each of a millisecond or two.
+
+    While Pillow works on one it lets no other thread do anything.
+    """
+    width, height = size
+    step = max(1, STRIP // width)
+    for top in range(0, height, step):
+        yield 0, top, width, min(top + step, height)
+
+
+def _converted(image: Any, mode: str) -> Any:
+    """The same picture in another mode."""
+    from PIL import Image
+
+    if image.mode == mode:
+        return image
+    result = Image.new(mode, image.size)
+    for box in _strips(image.size):
+        result.paste(image.crop(box).convert(mode), box)
+    return result
+
+
+def _worded(plan: Plan, size: Size, *, inset: float = 0) -> tuple[Any, Box]:
     """
     Mountains under a sun, and the words on a panel; and where the panel is.
 
     `inset` is the part of each edge that the panel leaves free at either end.
     """
+    image = _scene(plan, size)
+    layout = _layout(plan, size, inset)
+    _lay(image, layout)
+    _write(image, layout, layout.place)
+    return image, layout.panel
+
+
+def _scenery(plan: Plan) -> int:
+    """Which of the scenes is behind the words."""
+    return plan.chance("scene", 1)[0] % SCENES
+
+
+def _scene(plan: Plan, size: Size) -> Any:
+    """Mountains under a sun."""
     from PIL import Image, ImageDraw
 
     width, height = size
@@ -327,7 +431,7 @@ def _scene(plan: Plan, size: Size, *, inset: float = 0) -> tuple[Any, Box]:
         edges = [height * at // (horizon - top) for at in range(horizon - top + 1)]
         for level, (above, below) in enumerate(pairwise(edges), top):
             draw.rectangle((0, above, width, below), fill=level)
-    chance = plan.chance("scene", 64)
+    chance = hashlib.shake_128(f"scene {_scenery(plan)}".encode()).digest(64)
     radius = min(width, height) * (70 + chance[0] // 4) / 1000
     x = width * (150 + chance[1] * 700 // 255) / 1000
     y = height * (160 + chance[2] * 180 // 255) / 1000
@@ -341,36 +445,70 @@ def _scene(plan: Plan, size: Size, *, inset: float = 0) -> tuple[Any, Box]:
             for number, each in enumerate(heights)
         ]
         draw.polygon([(0, height), *ridge, (width, height)], fill=level)
-    return image, _write(image, plan, inset)
+    return image
 
 
-def _write(image: Any, plan: Plan, inset: float) -> Box:
-    """The words on a panel at the foot of a scene; gives the place of the panel."""
-    from PIL import ImageDraw
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """
+    Where the words stand: `lines` in letters of a size from `place` on, on a `panel`,
+    and `below` them a line of its own size at its own place. All in pixels.
+    """
 
-    least, gap = min(image.size) // 24, min(image.size) // 32
-    left, above = (max(least, int(edge * inset)) for edge in image.size)
-    width = image.width - 2 * left - 2 * gap
-    height = image.height - 2 * above - 2 * gap
-    size, lines = fitted(spelt(plan.text), width, height, math.isqrt(plan.pixels))
-    step = leading(size)
-    used = step * len(lines)
-    below = caption(spelt(plan.caption), width, height - used, size)
-    foot = leading(below[0]) if below else 0
-    bottom = image.height - above
+    panel: Box
+    place: Size
+    letters: int
+    lines: tuple[str, ...]
+    below: tuple[int, str, Size] | None
+
+    @property
+    def rows(self) -> tuple[int, int]:
+        """The rows of the lines, from and to before."""
+        top = self.place[1]
+        return top, top + leading(self.letters) * len(self.lines)
+
+    @property
+    def frame(self) -> tuple[Any, ...]:
+        """All of it but the words of the lines."""
+        return (self.panel, self.rows, self.below)
+
+
+def _layout(plan: Plan, size: Size, inset: float = 0) -> Layout:
+    """The words on a panel at the foot of a scene."""
+    least, gap = min(size) // 24, min(size) // 32
+    left, above = (max(least, int(edge * inset)) for edge in size)
+    width = size[0] - 2 * left - 2 * gap
+    height = size[1] - 2 * above - 2 * gap
+    letters, lines = fitted(spelt(plan.text), width, height, math.isqrt(plan.pixels))
+    used = leading(letters) * len(lines)
+    small = caption(spelt(plan.caption), width, height - used, letters)
+    foot = leading(small[0]) if small else 0
+    bottom = size[1] - above
     top = max(above, bottom - used - foot - 2 * gap)
-    panel = (left, top, image.width - left, bottom)
-    image.paste(image.crop(panel).point(_DIMMED), panel)
-    draw = ImageDraw.Draw(image)
-    x, y = left + gap, top + gap
-    for line in lines:
-        draw.text((x, y), line, fill=LETTERS, font=font(size))
-        y += step
-    if below:
-        small, line = below
-        y = bottom - gap - small - small // 8
-        draw.text((x, y), line, fill=SMALL_LETTERS, font=font(small))
-    return panel
+    x = left + gap
+    return Layout(
+        panel=(left, top, size[0] - left, bottom),
+        place=(x, top + gap),
+        letters=letters,
+        lines=tuple(lines),
+        below=small and (*small, (x, bottom - gap - small[0] - small[0] // 8)),
+    )
+
+
+def _lay(image: Any, layout: Layout) -> None:
+    """The panel, and the line below the words, which is the same for many."""
+    image.paste(image.crop(layout.panel).point(_DIMMED), layout.panel)
+    if layout.below:
+        small, line, place = layout.below
+        write(image, place, line, SMALL_LETTERS, small)
+
+
+def _write(image: Any, layout: Layout, place: Size) -> None:
+    """The words, from a place on."""
+    x, y = place
+    for line in layout.lines:
+        write(image, (x, y), line, LETTERS, layout.letters)
+        y += leading(layout.letters)
 
 
 # --- Editing ----------------------------------------------------------------------
@@ -386,29 +524,38 @@ def _composed(plan: Plan) -> Any:
     from PIL import Image, ImageDraw
 
     size = (plan.width, plan.height)
-    cells = _cells(len(plan.inputs), size)
-    canvas = Image.new("RGB", size)
-    for each, cell in zip(plan.inputs, cells, strict=True):
-        piece = _opened(each, "RGB")
-        canvas.paste(_placed(piece, cell, whole=len(cells) == 1), cell[:2])
     if plan.mask is not None:
+        canvas = _arranged(plan, size)
+        cell = _cells(len(plan.inputs), size)[0]
         mask = _opened(plan.mask).getchannel("A")
-        keep = _placed(mask, cells[0], whole=len(cells) == 1)
-        _redraw(canvas, plan, keep)
-    else:
+        _redraw(canvas, plan, _placed(mask, cell, whole=len(plan.inputs) == 1))
+    elif plan.realistic:
+        canvas = _arranged(plan, size)
         _overdraw(canvas, plan)
+    else:
+        canvas = _glazed(plan, size)
     if plan.stage:
-        canvas = _coarse(canvas, plan.stage)
+        canvas = _coarse(canvas.convert("RGB"), plan.stage)
     if plan.transparent:
+        canvas = canvas.convert("RGB")
         corners = Image.new("L", size)
         corner = max(2, min(size) // 8)  # round, and clear of the words
         ImageDraw.Draw(corners).rounded_rectangle(
             (0, 0, plan.width - 1, plan.height - 1), corner, fill=255
         )
         canvas.putalpha(corners)
-    elif plan.mask is None and plan.format == "png" and not plan.realistic:
-        # Few colours make a small file fast; what a mask keeps is kept exactly.
-        return canvas.quantize(256, method=Image.Quantize.FASTOCTREE)
+    return canvas
+
+
+def _arranged(plan: Plan, size: Size) -> Any:
+    """The inputs side by side, in colours."""
+    from PIL import Image
+
+    cells = _cells(len(plan.inputs), size)
+    canvas = Image.new("RGB", size)
+    for each, cell in zip(plan.inputs, cells, strict=True):
+        piece = _opened(each, "RGB")
+        canvas.paste(_placed(piece, cell, whole=len(cells) == 1), cell[:2])
     return canvas
 
 
@@ -420,7 +567,7 @@ def _redraw(canvas: Any, plan: Plan, keep: Any) -> None:
     box = redrawn.getbbox()
     if box is None:
         return
-    scene, _ = _scene(replace(plan, transparent=False), _size(box), inset=0.15)
+    scene, _ = _worded(replace(plan, transparent=False), _size(box), inset=0.15)
     scene.putpalette(_palette(plan))
     canvas.paste(scene.convert("RGB"), box[:2], redrawn.crop(box))
 
@@ -429,11 +576,47 @@ def _overdraw(canvas: Any, plan: Plan) -> None:
     """The scene over everything, the inputs shining through; the words in full."""
     from PIL import Image
 
-    scene, panel = _scene(replace(plan, transparent=False), canvas.size)
+    scene, panel = _worded(replace(plan, transparent=False), canvas.size)
     scene.putpalette(_palette(plan))
-    fresh = scene.convert("RGB")
+    fresh = _converted(scene, "RGB")
     canvas.paste(Image.blend(canvas, fresh, 0.4))
     canvas.paste(fresh.crop(panel), panel)
+
+
+_WORDS = 16  # colours that are kept for the panel
+_LEVELS = [256 - _WORDS + level * _WORDS // 256 for level in range(256)]
+
+
+def _glazed(plan: Plan, size: Size) -> Any:
+    """
+    As `_overdraw`, in a third of the time: a picture with a palette.
+
+    All but the words is drawn at half the size where there is enough of it. Few colours
+    make a small file fast.
+    """
+    from PIL import Image
+
+    width, height = size
+    large = width * height >= _LARGE
+    half = ((width + 1) // 2, (height + 1) // 2) if large else size
+    scene = _scene(replace(plan, transparent=False), half)
+    panel = scene.resize(size, Image.Resampling.NEAREST)
+    layout = _layout(plan, size)
+    _lay(panel, layout)
+    _write(panel, layout, layout.place)
+    ramp = _palette(plan)
+    scene.putpalette(ramp)
+    mixed = Image.blend(_arranged(plan, half), scene.convert("RGB"), 0.4)
+    found = mixed.quantize(256 - _WORDS, method=Image.Quantize.FASTOCTREE)
+    colours = bytes(found.getpalette("RGB") or ()).ljust(3 * (256 - _WORDS), b"\0")
+    step = 255 // (_WORDS - 1)
+    shades = b"".join(ramp[3 * at : 3 * at + 3] for at in range(0, 256, step))
+    found = found.resize(size, Image.Resampling.NEAREST)
+    found.putpalette(colours[: 3 * (256 - _WORDS)] + shades)
+    words = panel.crop(layout.panel).point(_LEVELS)
+    words.putpalette(found.getpalette())
+    found.paste(words, layout.panel)
+    return found
 
 
 def _cells(count: int, size: Size) -> list[Box]:
@@ -473,7 +656,7 @@ def _placed(image: Any, cell: Box, *, whole: bool) -> Any:
     if image.size == size:
         return image
     if whole:
-        return image.resize(size, Image.Resampling.BILINEAR)
+        return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=1)
     return ImageOps.fit(image, size, Image.Resampling.BILINEAR)
 
 
@@ -486,6 +669,9 @@ def _opened(data: bytes, mode: str = "RGBA") -> Any:
 
     if not data:
         return Image.new(mode, (8, 8), (128, 128, 128, 255)[: len(mode)])
+    found = header(data)
+    if found is not None and found.width * found.height > MAX_PIXELS:
+        raise BadPicture(f"has more than {MAX_PIXELS} pixels")
     try:
         with Image.open(io.BytesIO(data), formats=_READ) as image:
             if image.width * image.height > MAX_PIXELS:
@@ -503,8 +689,8 @@ def _faults() -> tuple[type[Exception], ...]:
     """What Pillow raises for bytes that are no picture, or too large a one."""
     from PIL import Image
 
-    bombs = (Image.DecompressionBombError, Image.DecompressionBombWarning)
-    return (OSError, SyntaxError, ValueError, *bombs)
+    # Warnings are raised where the program that embeds us wants them to be.
+    return (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Warning)
 
 
 def look_at(data: bytes, *, filename: str = "", content_type: str = "") -> Upload:
@@ -519,20 +705,8 @@ def look_at(data: bytes, *, filename: str = "", content_type: str = "") -> Uploa
         bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
     )
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(data), formats=_READ) as image:
-            alpha = "A" in image.getbands() or "transparency" in image.info
-            return replace(
-                facts,
-                format=str(image.format).lower(),
-                width=image.width,
-                height=image.height,
-                alpha=alpha,
-            )
-    except _faults():
-        return facts
+    found = header(data)
+    return replace(facts, **asdict(found)) if found else facts
 
 
 def check(data: bytes) -> None:

@@ -17,6 +17,11 @@ class Quotas:
     images_per_minute: int | None = None
     concurrency: int | None = None
 
+    @property
+    def any(self) -> bool:
+        """Whether a request has to be counted before it is looked at."""
+        return self.requests_per_minute is not None or self.concurrency is not None
+
     def over(self, documented: Mapping[str, Any]) -> "Quotas":
         """These limits, and where there is none the dialect's own."""
         return Quotas(

@@ -17,6 +17,7 @@ from redis.backoff import NoBackoff
 from mockserver.clock import Clock
 from mockserver.journal import (
     EVERYTHING,
+    MAX_BYTES,
     MAX_ENTRIES,
     Journal,
     Query,
@@ -36,6 +37,7 @@ STALE_SECONDS = 700  # longer than the longest answer
 PREFIX = "imageparity"
 KEY = f"{PREFIX}:journal"
 NUMBER = f"{KEY}:count"
+BYTES = f"{KEY}:bytes"
 CLOCK = f"{PREFIX}:clock"
 TOTALS = f"{PREFIX}:totals"
 
@@ -58,11 +60,32 @@ for _, item in ipairs(ARGV) do redis.call('RPUSH', KEYS[1], item) end
 return redis.call('LLEN', KEYS[1])
 """
 RECORD = f"""
+local bytes = tonumber(redis.call('GET', KEYS[3]) or '')
+if not bytes then
+  bytes = 0
+  for _, text in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+    bytes = bytes + #text
+  end
+end
 for _, text in ipairs(ARGV) do
   local number = redis.call('INCR', KEYS[2])
-  redis.call('RPUSH', KEYS[1], '{{"id": ' .. number .. ', ' .. string.sub(text, 2))
+  text = '{{"id": ' .. number .. ', ' .. string.sub(text, 2)
+  redis.call('RPUSH', KEYS[1], text)
+  bytes = bytes + #text
 end
-redis.call('LTRIM', KEYS[1], -{MAX_ENTRIES}, -1)
+local count = redis.call('LLEN', KEYS[1])
+while count > {MAX_ENTRIES} or (bytes > {MAX_BYTES} and count > 1) do
+  bytes = bytes - #redis.call('LPOP', KEYS[1])
+  count = count - 1
+end
+redis.call('SET', KEYS[3], string.format('%d', bytes))
+"""
+FORGET = """
+for _, text in ipairs(ARGV) do
+  if redis.call('LREM', KEYS[1], 1, text) > 0 then
+    redis.call('DECRBY', KEYS[2], #text)
+  end
+end
 """
 LEAVE = """
 if redis.call('DECR', KEYS[1]) <= 0 then redis.call('DEL', KEYS[1]) end
@@ -120,6 +143,7 @@ class RedisJournal(Journal):
         super().__init__()
         self._redis = client
         self._record = client.register_script(RECORD)
+        self._forget = client.register_script(FORGET)
         self._waiting: list[Mapping[str, Any]] = []
         self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -146,12 +170,12 @@ class RedisJournal(Journal):
         with answering():
             await self.flush()
             if namespace is None:
-                await self._redis.delete(KEY)
+                await self._redis.delete(KEY, BYTES)
                 return
-            for each in await self._redis.lrange(KEY, 0, -1):
-                text = _text(each)
-                if namespace_in(text) == namespace:
-                    await self._redis.lrem(KEY, 1, text)
+            texts = map(_text, await self._redis.lrange(KEY, 0, -1))
+            gone = [each for each in texts if namespace_in(each) == namespace]
+            if gone:
+                await self._forget(keys=[KEY, BYTES], args=gone)
 
     async def close(self) -> None:
         await super().close()
@@ -180,7 +204,7 @@ class RedisJournal(Journal):
             for entry in batch:
                 sums.add(entry)
             texts = [written(each) for each in batch]
-            await self._record(keys=[KEY, NUMBER], args=texts)
+            await self._record(keys=[KEY, NUMBER, BYTES], args=texts)
             async with self._redis.pipeline() as pipe:
                 for field, amount in _summed(sums):
                     pipe.hincrbyfloat(TOTALS, field, amount)
@@ -229,7 +253,7 @@ class RedisMemory(Memory):
             await self._redis.set(CLOCK, json.dumps(self.clock.state()))
 
     def record(self, entry: Mapping[str, Any]) -> None:
-        self.lifetime.add(entry)
+        self._totals.add(entry)
         self.journal.record(entry)
 
     async def totals(self) -> Totals:

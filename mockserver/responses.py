@@ -1,17 +1,19 @@
 """The 200 body: everything we know, of which the document's members are kept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from specs import Body
-from specs.schema import matches
+from specs.schema import compiled
 
 QUALITIES = ("low", "medium", "high")
 
+Request = Mapping[str, Any]
+Fit = Callable[[Any, Request], Any]
+
 
 def images_body(
-    body: Body,
-    request: Mapping[str, Any],
+    fit: Fit,
+    request: Request,
     items: Sequence[Mapping[str, str]],
     *,
     created: int,
@@ -26,11 +28,11 @@ def images_body(
         **echoes(request, size=size, format=format),
         "usage": usage,
     }
-    fitted: dict[str, Any] = fit(known, body.schema, request)
+    fitted: dict[str, Any] = fit(known, request)
     return fitted
 
 
-def echoes(request: Mapping[str, Any], *, size: str, format: str) -> dict[str, str]:
+def echoes(request: Request, *, size: str, format: str) -> dict[str, str]:
     """What the picture is like, in the words of the answer, whatever was asked."""
     quality = request.get("quality")
     is_clear = request.get("background") == "transparent" and format != "jpeg"
@@ -42,31 +44,57 @@ def echoes(request: Mapping[str, Any], *, size: str, format: str) -> dict[str, s
     }
 
 
-def _revised(request: Mapping[str, Any]) -> str:
+def _revised(request: Request) -> str:
     return f"{request.get('prompt', '')}, in natural light and fine detail"
 
 
-def fit(value: Any, schema: Any, request: Mapping[str, Any]) -> Any:
+def fitting(schema: Any) -> Fit:
     """
-    A value without the members that its schema does not declare.
+    A function that leaves out of a value the members which a schema does not declare.
 
     A member with `x-when` is kept only for the requests that it names.
     """
-    if isinstance(value, list):
-        items = schema.get("items", {}) if isinstance(schema, dict) else {}
-        return [fit(each, items, request) for each in value]
-    if not isinstance(value, dict) or not isinstance(schema, dict):
-        return value
-    if "properties" not in schema:
-        return value
-    return {
-        name: fit(value[name], member, request)
-        for name, member in schema["properties"].items()
-        if name in value and _wanted(member, request)
-    }
+    if not isinstance(schema, dict):
+        return _whole
+    if "properties" in schema:
+        return _of_object(schema["properties"])
+    if "items" in schema:
+        return _of_list(fitting(schema["items"]))
+    return _whole
 
 
-def _wanted(member: Any, request: Mapping[str, Any]) -> bool:
-    if not isinstance(member, dict) or "x-when" not in member:
-        return True
-    return matches(member["x-when"], request)
+def _whole(value: Any, request: Request) -> Any:
+    return value
+
+
+def _of_list(fit: Fit) -> Fit:
+    def fitted(value: Any, request: Request) -> Any:
+        if not isinstance(value, list):
+            return value
+        return [fit(each, request) for each in value]
+
+    return fitted
+
+
+def _of_object(properties: Mapping[str, Any]) -> Fit:
+    members = [
+        (
+            name,
+            fitting(member),
+            compiled(member["x-when"])
+            if isinstance(member, dict) and "x-when" in member
+            else None,
+        )
+        for name, member in properties.items()
+    ]
+
+    def fitted(value: Any, request: Request) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {
+            name: value[name] if fit is _whole else fit(value[name], request)
+            for name, fit, when in members
+            if name in value and (when is None or when.is_valid(request))
+        }
+
+    return fitted

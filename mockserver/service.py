@@ -6,17 +6,23 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from mockserver.album import Album
-from mockserver.cassettes import Cassettes
+from mockserver.bodies import most_bytes
 from mockserver.errors import Rejected
 from mockserver.latency import Latency
-from mockserver.pictures import BadPicture, Gallery, Plan
+from mockserver.limits import Limits
+from mockserver.pictures import BadPicture, Gallery, Plan, Wanted
 from mockserver.quotas import Quotas
+from mockserver.responses import Fit, fitting
 from mockserver.state import Memory
 from mockserver.tokens import Signer
-from specs import Provider
+from mockserver.understanding import Known
+from specs import Operation, Provider
+
+if TYPE_CHECKING:
+    from mockserver.cassettes import Cassettes
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,6 +44,7 @@ class Settings:
     strict: bool = False
     latency: Latency = field(default_factory=Latency)
     quotas: Quotas = field(default_factory=Quotas)
+    limits: Limits = field(default_factory=Limits)
     frozen: float | None = None
     secret: bytes | None = None
     state: str = "memory"
@@ -59,19 +66,55 @@ class Service:
     executor: Executor
     chance: random.Random
     quotas: Quotas
-    cassettes: Cassettes | None = None
+    cassettes: "Cassettes | None" = None
+    drawing: dict[Wanted, "asyncio.Task[bytes]"] = field(default_factory=dict)
+    names: random.Random = field(default_factory=random.Random)
+    fits: dict[str, Fit] = field(default_factory=dict)
+    known: Known = field(default_factory=Known)
+    sizes: dict[str, int] = field(default_factory=dict)
 
     @property
     def clock(self) -> Callable[[], float]:
         """Seconds since 1970, by the server's clock."""
         return self.memory.clock
 
-    async def draw(self, plan: Plan) -> bytes:
-        """The picture of a plan; drawn off the event loop unless it is at hand."""
-        found = self.gallery.get(plan)
+    def fit(self, operation: Operation) -> Fit:
+        """What makes an answer of this operation hold what its document declares."""
+        found = self.fits.get(operation.id)
+        if found is None:
+            schema = operation.success.bodies["application/json"].schema
+            found = self.fits[operation.id] = fitting(schema)
+        return found
+
+    def most_bytes(self, operation: Operation) -> int:
+        """How large the body of a request for this operation may be."""
+        found = self.sizes.get(operation.id)
+        if found is None:
+            default = self.settings.limits.max_body
+            own = self.provider.dialect.mock.get("max_body_bytes", default)
+            found = self.sizes[operation.id] = most_bytes(operation, own)
+        return found
+
+    async def draw(self, plan: Plan, *, as_text: bool = False) -> bytes:
+        """
+        The picture of a plan, or its base64; drawn off the event loop unless it is at
+        hand, and once for all who want it at the same time.
+        """
+        found = self.gallery.get(plan, as_text=as_text)
         if found is not None:
             return found
-        return await self.off_loop(self.gallery.draw, plan)
+        wanted = plan, as_text
+        task = self.drawing.get(wanted)
+        if task is None:
+            work = self.off_loop(self.gallery.draw, plan, as_text=as_text)
+            task = self.drawing[wanted] = asyncio.create_task(work)
+            task.add_done_callback(lambda _: self._drawn(wanted))
+        return await asyncio.shield(task)  # others may wait when one leaves
+
+    def _drawn(self, wanted: Wanted) -> None:
+        task = self.drawing.pop(wanted)
+        if not task.cancelled():
+            task.exception()  # whoever waits gets it; perhaps nobody does any more
 
     async def off_loop(
         self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs

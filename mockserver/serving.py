@@ -1,27 +1,31 @@
 """Serving until a signal comes: in this process, or in several that share a port."""
 
 import asyncio
+import gc
 import ipaddress
 import json
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from aiohttp import web
 
-from mockserver import workers
+from mockserver import descriptors, workers
 from mockserver.app import HOUSE, create_app
 from mockserver.cli import Usage
-from mockserver.draining import Connection, drain
+from mockserver.connections import Front
+from mockserver.draining import drain
 from mockserver.reloading import Watch
 from mockserver.service import Settings
 from mockserver.totals import Row, Totals
 from specs import Provider
 
 BACKLOG = 1024
+TURN = 0.001
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 log = logging.getLogger("mockserver")
@@ -106,6 +110,8 @@ async def _served(
     With nobody above it, being `lonely`, a second signal ends the process at once.
     """
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(descriptors.Complaints())
+    descriptors.make_room(orders.settings.limits.max_connections + BACKLOG)
     app = create_app(orders.providers, orders.settings)
     runner = web.AppRunner(
         app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
@@ -115,7 +121,7 @@ async def _served(
     if server is None:
         raise RuntimeError("an application that was set up has a server")
     accepting = await loop.create_server(
-        lambda: Connection(server, loop=loop), sock=listener, backlog=BACKLOG
+        Front(app, server), sock=listener, backlog=BACKLOG
     )
     watching = (
         asyncio.create_task(orders.watch.follow(app[HOUSE], speaks=speaks))
@@ -134,6 +140,9 @@ async def _served(
         loop.add_signal_handler(each, leave, each)
     if parent is not None:
         loop.add_reader(parent, stop.set)
+    gc.freeze()  # documents stay: to look through them for rubbish takes milliseconds
+    gc.enable()
+    sys.setswitchinterval(TURN)  # threads that draw give way to the loop
     ready()
     await stop.wait()
     if parent is not None:
@@ -157,8 +166,5 @@ def _read(said: Sequence[bytes]) -> Totals:
     totals = Totals()
     for text in filter(None, said):
         for *key, given in json.loads(text):
-            row = totals.rows.setdefault(tuple(key), Row())
-            for name, value in given.items():
-                is_sum = name != "currency"
-                setattr(row, name, getattr(row, name) + value if is_sum else value)
+            totals.rows.setdefault(tuple(key), Row()).merge(Row(**given))
     return totals

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mockserver.clock import Clock
-from mockserver.journal import Journal
+from mockserver.journal import Deferred, Journal
 from mockserver.quotas import Level, drawn
 from mockserver.totals import Totals
 
@@ -39,8 +39,8 @@ class Memory:
     def __init__(self, clock: Clock, journal: Journal | None = None) -> None:
         self.clock = clock
         self.journal = journal or Journal()
-        self.lifetime = Totals()
         self._totals = Totals()
+        self._before = Totals()
         self._scripts: dict[tuple[str, str], deque[Item]] = {}
         self._buckets: dict[str, float] = {}
         self._counters: dict[str, int] = {}
@@ -53,9 +53,12 @@ class Memory:
         """Let other replicas know that the clock was changed."""
 
     def record(self, entry: Mapping[str, Any]) -> None:
-        self.lifetime.add(entry)
-        self._totals.add(entry)
+        self._totals.add(entry.facts if isinstance(entry, Deferred) else entry)
         self.journal.record(entry)
+
+    @property
+    def lifetime(self) -> Totals:
+        return self._before + self._totals
 
     async def totals(self) -> Totals:
         return self._totals
@@ -123,7 +126,7 @@ class Memory:
             self._scripts.clear()
             self._buckets.clear()
             self._counters.clear()
-            self._totals = Totals()
+            self._before, self._totals = self.lifetime, Totals()
             self.clock.reset()
             return
         for key in [each for each in self._scripts if each[1] == namespace]:

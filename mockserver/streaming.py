@@ -1,10 +1,10 @@
 """Server-sent events, from the document's own event examples."""
 
-import base64
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from mockserver.enclosing import Form, place
 from mockserver.errors import filled
 from mockserver.faults import Outgoing
 from mockserver.pictures import Plan
@@ -15,6 +15,19 @@ from specs import EVENT_STREAM, Body
 PARTIAL, COMPLETED = "partial_image", "completed"
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event: its type, and its data as JSON in parts."""
+
+    type: str
+    data: list[bytes]
+
+    def written(self) -> bytes:
+        return b"".join(
+            (b"event: ", self.type.encode(), b"\ndata: ", *self.data, b"\n\n")
+        )
+
+
 async def events(
     body: Body,
     request: Mapping[str, Any],
@@ -22,7 +35,7 @@ async def events(
     service: Service,
     usage: Mapping[str, Any],
     previews: int,
-) -> AsyncIterator[dict[str, Any]]:
+) -> AsyncIterator[Event]:
     """The events of one answer: previews, coarse to fine, then the finished picture."""
     for plan in plans:
         details = {
@@ -31,17 +44,22 @@ async def events(
             "usage": usage,
         }
         for index in range(previews):
-            picture = await service.draw(plan.preview(previews - index))
-            yield filled(
-                body.examples[PARTIAL],
-                {**details, "b64_json": _text(picture), "partial_image_index": index},
-            )
-        picture = await service.draw(plan)
-        yield filled(body.examples[COMPLETED], {**details, "b64_json": _text(picture)})
+            preview = plan.preview(previews - index)
+            picture = await service.draw(preview, as_text=True)
+            more = {**details, "partial_image_index": index}
+            yield _event(body.examples[PARTIAL], more, picture)
+        picture = await service.draw(plan, as_text=True)
+        yield _event(body.examples[COMPLETED], details, picture)
+
+
+def _event(example: Any, details: Mapping[str, Any], picture: bytes) -> Event:
+    """An event like the example, with a picture that is base64 already."""
+    found = filled(example, {**details, "b64_json": place(0)})
+    return Event(found["type"], Form(found).filled([picture]))
 
 
 async def streamed(
-    happening: AsyncIterator[dict[str, Any]], headers: Mapping[str, str]
+    happening: AsyncIterator[Event], headers: Mapping[str, str]
 ) -> Outgoing:
     """
     An answer that sends events as they happen.
@@ -52,9 +70,9 @@ async def streamed(
     first = await anext(happening)
 
     async def parts() -> AsyncIterator[bytes]:
-        yield _event(first)
+        yield first.written()
         async for each in happening:
-            yield _event(each)
+            yield each.written()
 
     return Outgoing(
         200,
@@ -65,12 +83,3 @@ async def streamed(
         },
         parts(),
     )
-
-
-def _event(event: Mapping[str, Any]) -> bytes:
-    data = json.dumps(event, separators=(",", ":"))
-    return f"event: {event['type']}\ndata: {data}\n\n".encode()
-
-
-def _text(picture: bytes) -> str:
-    return base64.b64encode(picture).decode()

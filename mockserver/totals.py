@@ -34,6 +34,14 @@ class Row:
         else:
             self.unpriced += entry["images"]
 
+    def merge(self, other: "Row") -> None:
+        self.requests += other.requests
+        self.images += other.images
+        self.seconds += other.seconds
+        self.amount += other.amount
+        self.currency = other.currency or self.currency
+        self.unpriced += other.unpriced
+
 
 @dataclass(slots=True)
 class Totals:
@@ -41,9 +49,19 @@ class Totals:
 
     rows: dict[Key, Row] = field(default_factory=dict)
 
+    def __add__(self, other: "Totals") -> "Totals":
+        found = Totals()
+        for rows in (self.rows, other.rows):
+            for key, row in rows.items():
+                found.rows.setdefault(key, Row()).merge(row)
+        return found
+
     def add(self, entry: Mapping[str, Any]) -> None:
         key = (entry["provider"], entry["operation"] or "", entry["status"] or 0)
-        self.rows.setdefault(key, Row()).add(entry)
+        row = self.rows.get(key)
+        if row is None:
+            row = self.rows[key] = Row()
+        row.add(entry)
 
     def costs(self) -> dict[str, Any]:
         """By provider, and in all by currency; money is rounded to a millionth."""

@@ -10,8 +10,10 @@ script write it alike: `NAME;times=2;id=A;retry-after=1;seconds=5`.
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+from multidict import istr
 
 from mockserver.authentication import TRIGGER
 from mockserver.errors import Rejected
@@ -19,10 +21,11 @@ from mockserver.faults import FAULTS, LONGEST, Fault
 from mockserver.state import MAX_SCRIPT, Memory
 from specs import Operation
 
-ERROR, FAULT, LATENCY = "X-Mock-Error", "X-Mock-Fault", "X-Mock-Latency"
-NAMESPACE = "X-Mock-Namespace"
+ERROR, FAULT = istr("X-Mock-Error"), istr("X-Mock-Fault")
+LATENCY, NAMESPACE = istr("X-Mock-Latency"), istr("X-Mock-Namespace")
 MAX_NAME = 80
 PARAMETERS = ("times", "id", "retry-after", "seconds")
+MARK = "[[mock:"
 _MARKER = re.compile(r"\[\[mock:([^\[\]]{1,200})\]\]")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _IN_KEY = re.compile(r"(?:^|-)ns-([A-Za-z0-9._]{1,64})(?=-|$)")
@@ -47,7 +50,7 @@ class Wish:
     id: str = ""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Trigger:
     """What one answer has to suffer, and what asked for it."""
 
@@ -57,7 +60,9 @@ class Trigger:
     latency: float | None = None
     retry_after: float | None = None
     seconds: float | None = None
-    wishes: list[Wish] = field(default_factory=list)
+
+
+NOTHING = Trigger()
 
 
 def is_namespace(name: str) -> bool:
@@ -96,11 +101,15 @@ async def trigger_of(
     """
     item = await memory.pop(provider, namespace, operation.id)
     wishes = [] if item is None else [scripted(item)]
-    wishes += _in_headers(headers, operation)
-    wishes += _in_prompt(payload, operation)
-    wishes += _in_key_end(key, operation)
+    if ERROR in headers or FAULT in headers or LATENCY in headers:
+        wishes += _in_headers(headers, operation)
+    prompt = payload.get("prompt") if payload else None
+    if isinstance(prompt, str) and MARK in prompt:
+        wishes += _in_prompt(prompt, operation)
+    if TRIGGER in key:
+        wishes += _in_key_end(key, operation)
     if not wishes:
-        return Trigger()
+        return NOTHING
     return await _granted(wishes, memory, key, namespace)
 
 
@@ -121,7 +130,6 @@ async def _granted(
             )
             if await memory.count(who) > wish.times:
                 continue
-        trigger.wishes.append(wish)
         if wish.latency is not None:
             trigger.latency = wish.latency
         if names_outcome:
@@ -171,13 +179,9 @@ def _in_headers(headers: Mapping[str, str], operation: Operation) -> Iterator[Wi
         yield Wish("header", latency=min(latency, LONGEST), **parameters)
 
 
-def _in_prompt(
-    payload: Mapping[str, Any] | None, operation: Operation
-) -> Iterator[Wish]:
-    prompt = (payload or {}).get("prompt")
-    if isinstance(prompt, str) and "[[mock:" in prompt:
-        for text in _MARKER.findall(prompt):
-            yield _named(text, operation, "prompt")
+def _in_prompt(prompt: str, operation: Operation) -> Iterator[Wish]:
+    for text in _MARKER.findall(prompt):
+        yield _named(text, operation, "prompt")
 
 
 def _in_key_end(key: str, operation: Operation) -> Iterator[Wish]:

@@ -295,7 +295,8 @@ def test_who_watches_and_who_waits_does_not_hold_up_the_end(lone):
 
 def watched(running):
     """Who waits for news of the journal."""
-    return running._house.memory.journal._news._waiters
+    news = running._house.memory.journal._news
+    return news._waiters if news else ()
 
 
 # Who may control.

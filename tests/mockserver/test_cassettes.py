@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from asking import FORM, ask, data_uri, form, saved
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -233,6 +233,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(payload=st.dictionaries(st.text(), JSON, max_size=4))
 def test_whatever_was_asked_is_found_again(tmp_path_factory, payload):
     cassettes = recorded(tmp_path_factory.mktemp("any"), taken(payload=payload))

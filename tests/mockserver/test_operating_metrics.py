@@ -37,7 +37,7 @@ def test_sums_are_read_as_they_are():
         ("two", "createImage", 200): Row(1, 2, 0.125, 0.0, "", 2),
     }
 
-    found = read(rendered(Totals(rows), journal_entries=7))
+    found = read(rendered(Totals(rows), journal_entries=7, tasks=3))
 
     one = {"provider": "one", "operation": "createImage", "status": "200"}
     assert found[sample("requests_total", **one)] == 3
@@ -47,6 +47,7 @@ def test_sums_are_read_as_they_are():
     assert found[sample("cost_total", provider="one", currency="USD")] == 0.75
     assert found[sample("unpriced_images_total", provider="two")] == 2
     assert found[sample("journal_entries")] == 7
+    assert found[sample("tasks")] == 3
     assert not [each for each in found if ("currency", "") in each]
     start = found[sample("start_time_seconds")]
     assert 0 < start <= time.time()
@@ -64,6 +65,7 @@ def test_every_metric_has_a_type_and_a_help():
         "cost": "counter",
         "unpriced_images": "counter",
         "journal_entries": "gauge",
+        "tasks": "gauge",
         "build_info": "gauge",
         "start_time_seconds": "gauge",
     }

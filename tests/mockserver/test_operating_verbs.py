@@ -166,7 +166,7 @@ def complete(tmp_path, monkeypatch):
 def test_verbs_options_and_providers_are_completed(complete, tmp_path):
     gateway_in(tmp_path / "more")
 
-    assert complete("s") == ["serve", "show", "sandwich"]
+    assert complete("s") == ["serve", "show", "schema", "sandwich"]
     assert complete("serve", "t") == ["tikhub", "tokenhub"]
     assert complete("env", "to") == ["tokenhub"]
     assert complete("serve", "--freeze") == ["--freeze-time"]

@@ -1,10 +1,12 @@
 """Pictures are real, exact, repeatable, and can be told apart."""
 
+import base64
 import io
 import random
 import string
 import threading
 import unicodedata
+import zlib
 from contextlib import suppress
 from dataclasses import replace
 
@@ -26,8 +28,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageStat
 
 import mockserver
-from mockserver import pictures
+from mockserver import pictures, splicing
 from mockserver.generation import GREY
+from mockserver.lettering import font as letters_of
 from mockserver.pictures import (
     FORMATS,
     MAX_TEXT,
@@ -199,16 +202,14 @@ SIZES = [
 
 def lettering(plan, monkeypatch):
     """What is written on a picture: place, size and words of each line."""
-    from PIL import ImageDraw
-
     found = []
 
-    def text(draw, xy, text, fill, font):
-        found.append((xy, font, text))
+    def write(image, place, line, level, size):
+        found.append((place, letters_of(size), line))
 
     with monkeypatch.context() as patch:
-        patch.setattr(ImageDraw.ImageDraw, "text", text)
-        encoded(plan)
+        patch.setattr(pictures, "write", write)
+        encoded(replace(plan, format="jpeg"))  # which is drawn whole
     return found
 
 
@@ -511,10 +512,11 @@ def test_a_gallery_is_bounded_by_bytes():
     for seed in range(40):
         gallery.draw(replace(PLAN, seed=seed))
 
-    assert gallery._bytes <= 20_000
-    assert gallery._bytes == sum(map(len, gallery._pictures.values()))
-    assert gallery.get(replace(PLAN, seed=39)) is not None
-    assert gallery.get(replace(PLAN, seed=0)) is None
+    kept = gallery._pictures
+    assert kept._bytes <= 20_000
+    assert kept._bytes == sum(len(each) for each, _ in kept._values.values())
+    assert kept.get((replace(PLAN, seed=39), False)) is not None
+    assert kept.get((replace(PLAN, seed=0), False)) is None
 
 
 def test_a_gallery_counts_a_picture_once_however_many_draw_it():
@@ -529,9 +531,38 @@ def test_a_gallery_counts_a_picture_once_however_many_draw_it():
         each.start()
     for each in threads:
         each.join()
-    gallery._keep(PLAN, encoded(PLAN))
 
-    assert gallery._bytes == len(encoded(PLAN))
+    assert gallery._pictures._bytes == len(encoded(PLAN))
+
+
+def test_a_gallery_gives_a_file_or_its_base64():
+    gallery = Gallery()
+
+    assert base64.b64decode(gallery.draw(PLAN, as_text=True)) == gallery.draw(PLAN)
+
+
+@given(plans, st.integers(16, 160), st.integers(16, 160))
+@settings(deadline=None, max_examples=40)
+def test_a_spliced_picture_is_the_one_that_was_drawn_whole(plan, width, height):
+    plain = {"format": "png", "transparent": False, "inputs": (), "stage": 0}
+    plan = replace(plan, width=width, height=height, realistic=False, **plain)
+    whole = pictures._drawn(plan)
+
+    for each in (encoded(plan), Gallery().get(plan)):  # the second from what is kept
+        with Image.open(io.BytesIO(each)) as image:
+            assert image.mode == "P"
+            assert image.tobytes() == whole.tobytes()
+            assert image.getpalette() == whole.getpalette()
+
+
+@given(st.lists(st.binary(max_size=3000), min_size=1, max_size=4))
+def test_rows_packed_apart_are_one_stream(parts):
+    *before, end = parts
+    packed = [splicing.packed(each) for each in before]
+
+    stream = splicing.stream(*packed, splicing.packed(end, last=True))
+
+    assert zlib.decompress(stream) == b"".join(parts)  # and its checksum is right
 
 
 @given(
@@ -626,5 +657,5 @@ def test_an_edit_shows_what_it_was_given(mock, provider):
     for media_type in provider.operations["createImageEdit"].bodies:
         red, blue = shade(media_type, "red"), shade(media_type, "blue")
 
-        assert red[0] - blue[0] > 100
+        assert red[0] - blue[0] > 60  # each has a palette of its own
         assert blue[2] - red[2] > 100

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 import mockserver
 import specs
 from mockserver.clock import Clock
-from mockserver.journal import MAX_ENTRIES
+from mockserver.journal import MAX_BYTES, MAX_ENTRIES, MAX_ENTRY
 from mockserver.quotas import Quotas
-from mockserver.replicas import KEY
+from mockserver.replicas import BYTES, KEY
 from mockserver.state import MAX_SCRIPT, Memory, StateError, check_state, memory_at
 
 NOON = 1_777_896_000.0
@@ -169,6 +169,47 @@ def test_the_shared_journal_is_bounded(pair, redis_url, lone):
 
         assert client.llen(KEY) == MAX_ENTRIES
     assert one.journal(lone.id)[-1]["status"] == 200
+
+
+def test_the_shared_journal_is_bounded_by_bytes_as_well(redis_url):
+    """Also while namespaces are wiped from it, and once it was wiped as a whole."""
+    import redis.asyncio
+
+    async def lengths():
+        journal = memory_at(redis_url, Clock()).journal
+        entry = {"provider": "a", "operation": "b", "status": 200, "images": 0,
+                 "cost": {}, "seconds": 0.0, "namespace": ""}  # fmt: skip
+        large = {**entry, "payload": "x" * (MAX_ENTRY - 500)}
+        found = []
+        await journal.clear()
+        for namespace in ("a", "b", "a"):
+            for _ in range(150):
+                journal.record({**large, "namespace": namespace})
+            await journal.entries(limit=0)
+            found.append((await journal.size(), await kept()))
+        await journal.clear("a")
+        found.append((await journal.size(), await kept()))
+        await journal.clear()
+        journal.record(entry)
+        found.append((await journal.size(), await kept()))
+        await journal.close()
+        await journal._redis.aclose()
+        return found
+
+    async def kept():
+        async with redis.asyncio.from_url(redis_url) as client:
+            texts = await client.lrange(KEY, 0, -1)
+            assert int(await client.get(BYTES)) == sum(map(len, texts))
+            return sum(map(len, texts))
+
+    *full, without_a, few = asyncio.run(lengths())
+
+    assert full[0][0] == 150
+    for count, size in full[1:]:
+        assert MAX_BYTES - MAX_ENTRY < size <= MAX_BYTES
+        assert count == MAX_BYTES // (size // count)
+    assert 100 < without_a[0] < 150
+    assert few == (1, pytest.approx(150, abs=80))
 
 
 def test_keys_are_not_in_the_shared_journal_either(pair, redis_url, lone):

@@ -1,0 +1,76 @@
+"""
+JSON around pictures that are base64 already: joined as late as can be.
+
+To write megabytes of base64 as a member of JSON costs more than all the rest of an
+answer: the text is escaped, encoded and copied. So the JSON is written with a mark in
+each picture's place, and cut there.
+"""
+
+import re
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.payload import Payload
+
+from mockserver.errors import dumps
+
+JSON = "application/json; charset=utf-8"
+MAX_JOINED = 256 * 1024  # to send it in parts takes longer than to copy it
+_MARK = secrets.token_hex(16)  # nobody outside knows it, so no text can hold it
+_PLACE = re.compile(rb"%b(\d+)\." % _MARK.encode())
+
+
+def place(number: int) -> str:
+    """What stands in a value where the picture of that number belongs."""
+    return f"{_MARK}{number}."
+
+
+class Form:
+    """A value as JSON, cut where its pictures belong."""
+
+    __slots__ = ("_numbers", "_texts")
+
+    def __init__(self, value: Any) -> None:
+        parts = _PLACE.split(dumps(value).encode())
+        self._texts, self._numbers = parts[::2], [int(each) for each in parts[1::2]]
+
+    def filled(self, pictures: Sequence[bytes]) -> list[bytes]:
+        """The JSON in parts that only need to follow each other."""
+        parts = [self._texts[0]]
+        for number, text in zip(self._numbers, self._texts[1:], strict=True):
+            parts += (pictures[number], text)
+        return parts
+
+
+class Parts(Payload):
+    """A body that is sent part by part: large ones are not copied together first."""
+
+    def __init__(self, parts: Sequence[bytes]) -> None:
+        super().__init__(parts, content_type=JSON)
+        self._size = sum(map(len, parts))
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        for part in self._value:
+            await writer.write(part)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return self.joined().decode(encoding, errors)
+
+    def joined(self) -> bytes:
+        return b"".join(self._value)
+
+
+def response(body: bytes | Parts) -> web.Response:
+    """An answer of JSON."""
+    return web.Response(body=body, headers={"Content-Type": JSON})
+
+
+def body_of(response: web.Response) -> bytes:
+    """The whole body of an answer."""
+    body = response.body
+    if isinstance(body, Parts):
+        return body.joined()
+    return bytes(body) if isinstance(body, (bytes, bytearray)) else b""

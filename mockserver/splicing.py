@@ -1,0 +1,102 @@
+"""
+PNG files put together from rows that were packed before, and rows that are new.
+
+To pack a picture takes a hundred times as long as to write the words on it. So all of
+it that does not depend on the words is packed once; where that part ends the packing
+begins anew, without looking back, so that any rows may follow.
+"""
+
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+COLOURS = {"P": 3, "RGB": 2, "RGBA": 6}  # a mode's colour type
+_ZLIB = b"\x78\x01"
+_BASE = 65521  # of Adler-32
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Rows, deflated up to the boundary of a byte; `sum` is their Adler-32."""
+
+    data: bytes
+    sum: int
+    length: int
+
+
+def packed(rows: bytes, *, last: bool = False) -> Packed:
+    """Rows with their filter bytes, so packed that others may follow, or none."""
+    deflate = zlib.compressobj(1, wbits=-zlib.MAX_WBITS)
+    data = deflate.compress(rows)
+    data += deflate.flush(zlib.Z_FINISH if last else zlib.Z_FULL_FLUSH)
+    return Packed(data, zlib.adler32(rows), len(rows))
+
+
+def stream(*parts: Packed) -> bytes:
+    """The zlib stream of rows packed apart; those at the end must be the `last`."""
+    total = 1
+    for each in parts:
+        total = _combined(total, each.sum, each.length)
+    return b"".join((_ZLIB, *(each.data for each in parts), struct.pack(">I", total)))
+
+
+def _combined(first: int, second: int, length: int) -> int:
+    """The Adler-32 of two texts one after the other; `length` is the second's."""
+    low, second_low = first & 0xFFFF, second & 0xFFFF
+    high = (first >> 16) + (second >> 16) + (low - 1) * length
+    return (high % _BASE) << 16 | (low + second_low - 1) % _BASE
+
+
+def picture(
+    width: int, height: int, colours: int, chunks: Mapping[bytes, bytes]
+) -> bytes:
+    """A PNG of 8 bits a channel; `colours` is its colour type, as the format has it."""
+    head = struct.pack(">IIBBBBB", width, height, 8, colours, 0, 0, 0)
+    parts = [SIGNATURE, chunk(b"IHDR", head)]
+    parts += [chunk(name, data) for name, data in chunks.items()]
+    return b"".join([*parts, chunk(b"IEND", b"")])
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    check = zlib.crc32(data, zlib.crc32(name))
+    return b"".join(
+        (struct.pack(">I", len(data)), name, data, struct.pack(">I", check))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """
+    A picture without words: `band` are the rows in which they are to stand, those
+    `above` and `below` are packed. Its first column are the filter bytes, all 0.
+    """
+
+    band: Any
+    top: int
+    above: Packed
+    below: Packed
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes it holds."""
+        band: int = self.band.width * self.band.height
+        return band + len(self.above.data) + len(self.below.data)
+
+
+def card(image: Any, top: int, bottom: int) -> Card:
+    """A picture of one channel, open for words from row `top` to before `bottom`."""
+    from PIL import Image
+
+    width, height = image.size[0] + 1, image.size[1]
+    wider = Image.new("L", (width, height))
+    wider.paste(image, (1, 0))
+    rows = wider.tobytes()
+    return Card(
+        wider.crop((0, top, width, bottom)),
+        top,
+        packed(rows[: width * top]),
+        packed(rows[width * bottom :], last=True),
+    )

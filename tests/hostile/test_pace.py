@@ -1,0 +1,211 @@
+"""Clients that dawdle, do not listen, or are too many: the patience with them ends."""
+
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import time
+from urllib.parse import urlsplit
+
+import pytest
+from asking import JSON, ask, eventually, generation, url_of
+from raw import answers, connected, everything, exchange, good, head, is_refusal, one
+
+import mockserver
+import specs
+
+PATIENCE = 0.6
+CROWD = 12
+
+
+pytestmark = pytest.mark.usefixtures("impatient")
+
+
+@pytest.fixture(scope="module")
+def server():
+    """Little patience, so that its end can be seen."""
+    with mockserver.running(
+        head_timeout=PATIENCE,
+        body_timeout=PATIENCE,
+        send_timeout=PATIENCE,
+        idle_timeout=3 * PATIENCE,
+        max_connections=CROWD,
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def url(server, lone):
+    return url_of(server, lone)
+
+
+def dripping(data, seconds=0.05):
+    """A byte now and then, for ever."""
+    for at in range(len(data)):
+        yield data[at : at + 1]
+        time.sleep(seconds)
+
+
+@pytest.mark.parametrize("how", ["at once", "dripping"])
+def test_a_head_that_does_not_end_is_refused(url, lone, how):
+    begun = head(url, "X-Long: " + "a" * 5000)
+
+    found = exchange(url, begun if how == "at once" else dripping(begun))
+
+    assert is_refusal(found[0], lone, 408)
+
+
+def test_a_second_head_that_does_not_end_is_refused(url, lone):
+    with connected(url) as connection:
+        connection.sendall(good(url, lone, close=False))
+        assert one(connection).status == 200
+        connection.sendall(head(url))
+        (second,) = answers(*everything(connection))
+
+    assert is_refusal(second, lone, 408)
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 1000000",
+                                     "Transfer-Encoding: chunked"])  # fmt: skip
+@pytest.mark.parametrize("how", ["silent", "dripping"])
+def test_a_body_that_does_not_come_is_refused(url, lone, framing, how):
+    begun = head(url, framing, f"Content-Type: {JSON}") + b"\r\n"
+    rest = b"" if how == "silent" else dripping(b"1\r\n \r\n" * 1000)
+
+    found = exchange(url, begun, rest)
+
+    assert is_refusal(found[0], lone, 408)
+    assert found[0].header("Connection") == "close"
+
+
+def test_a_body_that_nobody_reads_is_not_waited_for_either(server, lone):
+    """It is a way to nowhere, and the rest of it does not come."""
+    nowhere = f"{server.base_urls[lone.id]}/nowhere"
+
+    (answer,) = exchange(nowhere, head(nowhere, "Content-Length: 10") + b"\r\n")
+
+    assert is_refusal(answer, lone, 404)
+
+
+def test_a_large_body_has_the_time_that_it_takes(server, lone):
+    """It comes for longer than a small one may, but it does come."""
+    body = json.dumps({"image": "x" * 400_000}).encode()
+    url = url_of(server, lone, "createImageEdit")
+    lines = f"Content-Length: {len(body)}", f"Content-Type: {JSON}", "Connection: close"
+
+    def pieces():
+        for at in range(0, len(body), 40_000):
+            yield body[at : at + 40_000]
+            time.sleep(PATIENCE / 5)
+
+    (answer,) = exchange(url, head(url, *lines) + b"\r\n", pieces())
+
+    assert is_refusal(answer, lone, 400), "408 would be too early"
+
+
+@pytest.mark.parametrize("already", [0, 1])
+def test_who_asks_nothing_is_let_go(url, lone, already):
+    with connected(url) as connection:
+        for _ in range(already):
+            connection.sendall(good(url, lone, close=False))
+            assert one(connection).status == 200
+
+        assert everything(connection) == (b"", "closed")
+
+
+def test_who_does_not_read_is_hung_up_on(server, lone):
+    """And the exchange is over: nothing more is drawn, and the journal says so."""
+    provider = specs.load("openai")
+    url = url_of(server, provider)
+    asked = generation(provider, stream=True, partial_images=3, n=10, size="3840x2160",
+                       quality="high", output_format="png")  # fmt: skip
+    body = json.dumps(asked).encode()
+    lines = (
+        f"Content-Length: {len(body)}",
+        f"Content-Type: {JSON}",
+        "X-Mock-Namespace: a",
+    )
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        parts = urlsplit(url)
+        connection.connect((parts.hostname, parts.port))
+        connection.sendall(head(url, *lines) + b"\r\n" + body)
+
+        (entry,) = server.wait_for(1, 60, namespace="a")
+
+    assert entry["outcome"] == "aborted"
+
+
+def test_there_is_room_for_one_more_when_others_are_idle(url, lone):
+    with contextlib.ExitStack() as stack:
+        idle = [stack.enter_context(connected(url)) for _ in range(4 * CROWD)]
+
+        eventually(lambda: refused_for_room(url, lone) is None)
+        assert everything(idle[0])[1] in {"closed", "reset"}
+
+
+def test_when_nobody_is_idle_there_is_no_room(server, url, lone):
+    """Those who are being answered are; nobody is left without a word."""
+    slow = head(url, "Content-Length: 10", f"Content-Type: {JSON}") + b"\r\n{"
+    with contextlib.ExitStack() as stack:
+        busy = [stack.enter_context(connected(url)) for _ in range(CROWD)]
+        for each in busy:
+            each.sendall(slow)
+        first = eventually(lambda: refused_for_room(url, lone))
+        served = [answers(*everything(each))[0].status for each in busy]
+
+    assert is_refusal(first, None, 503)
+    assert first.header("Retry-After") == "1"
+    assert set(served) == {408}
+
+
+def refused_for_room(url, lone):
+    """The answer to one who comes now, if there is no room for it."""
+    (answer,) = exchange(url, good(url, lone)) or [None]
+    return answer if answer is None or answer.status == 503 else None
+
+
+def test_clients_that_leave_in_the_middle_leave_nothing(server, url, lone):
+    """Some with half a head, some with half a body, some reset, some not."""
+    data = good(url, lone)
+    for number in range(300):
+        with connected(url) as connection:
+            connection.sendall(data[: number % len(data)])
+            if number % 3 == 0:
+                linger = b"\1\0\0\0\0\0\0\0"
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    eventually(lambda: refused_for_room(url, lone) is None)
+
+
+LIMITED = """
+import resource, runpy, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+sys.argv[:] = ["mockserver", "serve", "--json", "--port", "0", "llmapi"]
+runpy.run_module("mockserver", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_without_descriptors_it_waits_and_goes_on(lone):
+    """More connections than it may open; when they leave, it answers as before."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", LIMITED],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        ready = json.loads(process.stdout.readline())
+        url = f"{ready['providers'][lone.id]}/images/generations"
+        with contextlib.ExitStack() as stack:
+            for _ in range(100):
+                stack.enter_context(connected(url))
+            warned = process.stderr.readline()
+        answer = ask(url, body=generation(lone))
+    finally:
+        process.terminate()
+        _, rest = process.communicate()
+
+    assert answer.status == 200
+    assert "Connections have to wait: Too many open files" in warned
+    assert "Traceback" not in rest

@@ -1,0 +1,310 @@
+"""Files that are no pictures, or too much of one; and addresses that nobody visits."""
+
+import base64
+import io
+import socket
+import struct
+import threading
+import zlib
+from itertools import cycle, product
+
+import pytest
+from asking import (
+    FORM,
+    ask,
+    control,
+    data_uri,
+    edit,
+    eventually,
+    form,
+    generation,
+    picture,
+    saved,
+    url_of,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, UnidentifiedImageError
+
+import specs
+from mockserver.inspection import header
+from mockserver.pictures import BadPicture, check
+
+
+def chunk(kind: bytes, data: bytes = b"") -> bytes:
+    checksum = zlib.crc32(data, zlib.crc32(kind))
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
+
+
+def png(width: int, height: int, *more: bytes, rows: bytes = b"") -> bytes:
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    data = zlib.compress(rows, 9)
+    parts = (chunk(b"IHDR", head), *more, chunk(b"IDAT", data), chunk(b"IEND"))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+PLAIN = bytes(65) * 64
+BOMB = png(20_000, 20_000, rows=bytes(20_001) * 500)
+TEXTS = png(
+    64, 64, *[chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(10**6)))] * 80, rows=PLAIN
+)
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+NO_PICTURES = [
+    pytest.param(SVG, id="svg"),
+    pytest.param(b'<?xml version="1.0"?>' + SVG, id="svg-in-xml"),
+    pytest.param(b"%PDF-1.7\n" + picture(), id="pdf-with-a-picture-in-it"),
+    pytest.param(b"<html>" + picture(), id="page-with-a-picture-in-it"),
+    pytest.param(b"PK\3\4" + picture(), id="archive"),
+    pytest.param(b"MZ" + b"\0" * 500, id="program"),
+    pytest.param(b"BM" + b"\0" * 500, id="bmp"),
+    pytest.param(b"II*\0" + b"\0" * 500, id="tiff"),
+    pytest.param(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", id="eps"),
+    pytest.param(b"\x89PNG\r\n\x1a\n", id="nothing-but-its-mark"),
+    pytest.param(picture()[:30], id="cut-in-the-header"),
+    pytest.param(b"\n" + picture(), id="a-byte-before"),
+    pytest.param(b"", id="empty"),
+]
+TOO_MUCH = [
+    pytest.param(BOMB, id="bomb"),
+    pytest.param(png(2**31 - 1, 2**31 - 1), id="largest"),
+    pytest.param(png(4097, 4097), id="a-pixel-too-many"),
+    pytest.param(png(100_000, 100), id="wide"),
+    pytest.param(picture()[:-40], id="cut-in-the-middle"),
+]
+
+
+@pytest.fixture
+def edits(server):
+    return url_of(server, specs.load("openai"), "createImageEdit")
+
+
+def upload(data, **more):
+    return edit(specs.load("openai"), FORM, data, **more)
+
+
+@pytest.mark.parametrize("data", [*NO_PICTURES, *TOO_MUCH])
+def test_what_is_no_picture_or_too_much_of_one_is_refused(edits, data):
+    """As a file, as a mask, and as a data URI; it is never decoded to find out."""
+    openai = specs.load("openai")
+    uri = {"images": [{"image_url": data_uri(data)}]}
+
+    for asked in (upload(data), {"body": {**generation(openai), **uri}}):
+        answer = ask(edits, **asked)
+
+        assert answer.status == 400
+        assert len(answer.body) < 2000
+
+
+@pytest.mark.parametrize("data", NO_PICTURES)
+def test_a_mask_that_is_no_picture_is_refused(edits, data):
+    sent = form(*generation(specs.load("openai")).items(), ("image", picture()))
+    more = form(("mask", data))["body"]
+
+    answer = ask(edits, body=sent["body"].rpartition(b"--a-line")[0] + more,
+                 Content_Type=sent["Content_Type"])  # fmt: skip
+
+    assert answer.status == 400
+
+
+def test_texts_packed_into_a_picture_are_left_packed(edits):
+    """Sixty files, each with eighty megabytes in it, unless somebody unpacked them."""
+    assert header(TEXTS) is not None
+    files = [("image[]", TEXTS + bytes([each])) for each in range(60)]
+
+    answer = ask(edits, **form(*generation(specs.load("openai")).items(), *files))
+
+    assert answer.status == 400
+
+
+def test_many_large_pictures_are_too_much_together(edits):
+    """Each is small enough, and all of them would take seconds to decode."""
+    openai = specs.load("openai")
+    large = png(4096, 4096, rows=bytes(4097) * 4096)
+    uris = [{"image_url": data_uri(large + bytes([each]))} for each in range(9)]
+
+    answer = ask(edits, body={**generation(openai), "images": uris})
+
+    assert answer.status == 400
+    assert "pixels in all" in answer.json["error"]["message"]
+
+
+@pytest.mark.parametrize("format", ["PNG", "GIF", "WEBP"])
+def test_of_a_moving_picture_the_first_is_taken(server, edits, format):
+    """However many there are: nobody looks at the rest."""
+    frames = [Image.new("RGB", (40, 30), (0, 0, each)) for each in range(200)]
+    out = io.BytesIO()
+    frames[0].save(out, format, save_all=True, append_images=frames[1:], loop=0)
+    data = out.getvalue()
+
+    answer = ask(edits, **upload(data))
+
+    facts = server.journal()[-1]["payload"]["image"]
+    assert (facts["format"], facts["width"], facts["height"]) == (
+        format.lower(),
+        40,
+        30,
+    )
+    assert answer.status in {200, 400}
+
+
+def test_a_polyglot_is_what_its_first_bytes_say_and_never_given_back(server, edits):
+    """A picture with a page behind it: who looks at it gets another picture."""
+    evil = b"<script>alert(1)</script>"
+    data = picture() + evil
+
+    answer = ask(edits, **upload(data))
+
+    assert answer.status == 200
+    assert evil not in answer.body
+    facts = server.journal()[-1]["payload"]["image"]
+    shown = control(server, f"/uploads/{facts['sha256']}")
+    assert shown.headers["Content-Type"] == "image/webp"
+    assert evil not in shown.body
+    assert evil not in base64.b64decode(answer.json["data"][0]["b64_json"])
+
+
+def test_where_a_picture_was_taken_is_not_passed_on(server, edits):
+    image = Image.new("RGB", (64, 64))
+    exif = Image.Exif()
+    exif[0x010E] = "a secret place"
+    out = io.BytesIO()
+    image.save(out, "JPEG", exif=exif)
+
+    answer = ask(edits, **upload(out.getvalue()))
+
+    assert answer.status == 200
+    given = base64.b64decode(answer.json["data"][0]["b64_json"])
+    assert b"a secret place" not in given
+    sha256 = server.journal()[-1]["payload"]["image"]["sha256"]
+    assert b"a secret place" not in control(server, f"/uploads/{sha256}").body
+
+
+MODES = ("RGB", "RGBA", "L", "LA", "P", "1", "I;16", "CMYK")
+
+
+@given(
+    st.sampled_from(["PNG", "JPEG", "WEBP", "GIF"]),
+    st.sampled_from(MODES),
+    st.integers(1, 70),
+    st.integers(1, 70),
+    st.sampled_from([{}, {"progressive": True}, {"lossless": True}, {"interlace": 1},
+                     {"transparency": 0}, {"comment": b"x" * 3000}, {"exif": b"x"}]),
+    st.lists(st.tuples(st.integers(0, 60), st.integers(0, 255)), max_size=3),
+    st.integers(0, 40),
+)  # fmt: skip
+@settings(deadline=None, max_examples=300)
+def test_headers_are_read_as_others_read_them(
+    server, format, mode, width, height, options, damage, cut
+):
+    """Where both find a picture, whole or damaged, they find the same."""
+    image = Image.new(mode, (width, height))
+    try:
+        data = bytearray(saved_with(image, format, options))
+    except (OSError, ValueError, TypeError):  # this format does not do that
+        return
+    for at, value in damage:
+        data[at % len(data)] = value
+    data = bytes(data[: len(data) - cut]) if damage else bytes(data)
+
+    found, expected = header(data), read_by_pillow(data)
+
+    if expected is not None and not damage:
+        assert found is not None
+    if expected is not None and found is not None:
+        shown = (found.format, found.width, found.height, found.alpha)
+        assert shown == expected
+    try:
+        check(data or b"\0")
+    except BadPicture:
+        assert damage
+
+
+def saved_with(image, format, options):
+    out = io.BytesIO()
+    image.save(out, format, **options)
+    return out.getvalue()
+
+
+def read_by_pillow(data):
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG", "JPEG", "WEBP", "GIF"]) as it:
+            alpha = "A" in it.getbands() or "transparency" in it.info
+            return it.format.lower(), it.width, it.height, alpha
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Warning,
+            Image.DecompressionBombError):  # fmt: skip
+        return None
+
+
+@pytest.fixture(scope="module")
+def bait():
+    """A server that counts who comes; nobody may."""
+    came = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.05)
+        ending = threading.Event()
+
+        def listen():
+            while not ending.is_set():
+                try:
+                    connection, _ = listener.accept()
+                except TimeoutError:
+                    continue
+                came.append(connection.recv(1000))
+                connection.close()
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        yield listener.getsockname()[1], came
+        socket.create_connection(listener.getsockname()).close()
+        eventually(lambda: came)  # it would have seen anybody else as well
+        ending.set()
+        thread.join()
+
+
+SCHEMES = ["http://127.0.0.1:{}/a.png", "http://localhost:{}/a.png",
+           "https://127.0.0.1:{}/a.png", "http://[::ffff:127.0.0.1]:{}/a.png",
+           "http://0x7f000001:{}/", "ftp://127.0.0.1:{}/", "file:///etc/passwd",
+           "//127.0.0.1:{}/", "gopher://127.0.0.1:{}/", "data:text/html,<a href=x>",
+           "http://169.254.169.254/latest/meta-data/"]  # fmt: skip
+
+
+MEMBERS = ("image", "images", "mask", "image_url", "url", "prompt", "user")
+SHAPES = (
+    lambda address: address,
+    lambda address: {"image_url": address},
+    lambda address: [address],
+    lambda address: [{"image_url": address}, {"url": address}],
+)
+
+
+def test_no_address_is_ever_fetched(server, provider, bait):
+    """Wherever it stands: in members that take one, in others, in files, in headers."""
+    port, came = bait
+    operations = cycle(provider.operations)
+    shapes = cycle(SHAPES)
+    for scheme, member in product(SCHEMES, MEMBERS):
+        address = scheme.format(port)
+        url = url_of(server, provider, next(operations))
+        asked = {**generation(provider), member: next(shapes)(address)}
+
+        answer = ask(url, body=asked, Referer=address, X_Forwarded_Host=address)
+
+        assert b"root:" not in answer.body
+        ask(url, **form(*generation(provider).items(), (member, address)))
+
+    assert came == []
+
+
+def test_a_link_inside_an_upload_is_not_followed(edits, bait):
+    port, came = bait
+    linked = f'<image href="http://127.0.0.1:{port}/"/>'.encode()
+    for data in (SVG.replace(b"<script>", linked), picture() + linked):
+        ask(edits, **upload(data))
+
+    assert came == []
+
+
+def test_there_are_facts_of_pictures_of_each_kind():
+    for format in ("PNG", "JPEG", "WEBP", "GIF"):
+        found = header(saved(Image.new("RGB", (30, 20)), format))
+        assert (found.format, found.width, found.height) == (format.lower(), 30, 20)
