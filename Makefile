@@ -53,8 +53,9 @@ wheel: $(VENV)/.developing  ## build the wheel into dist/
 bench: $(VENV)/.developing  ## measure speed and size; tests/benchmarks/RESULTS.md is the result
 	$(BIN)/python tests/benchmarks/run.py
 
-soak: $(VENV)/.developing  ## 200,000 requests of every kind; memory has to stay flat
+soak: $(VENV)/.developing  ## 200,000 requests, memory has to stay flat; then all hostile ones
 	$(BIN)/python tests/benchmarks/soak.py
+	SOAK=1 $(BIN)/pytest -n auto tests/hostile
 
 defects: $(VENV)/.developing  ## ask every planted defect; tests/benchmarks/DEFECTS.md is the result
 	LIARS=all $(BIN)/pytest -n auto tests/liars

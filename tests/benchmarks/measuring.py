@@ -1,0 +1,258 @@
+"""Servers in processes of their own, the load on them, and what it costs them."""
+
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+TICKS = os.sysconf("SC_CLK_TCK")
+PATIENCE = 60.0
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long a benchmark may take: rounds, and seconds of load in each."""
+
+    rounds: int = 5
+    seconds: float = 1.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """A process that serves, and where. `took` is exec to first answer, in seconds."""
+
+    name: str
+    url: str
+    pid: int
+    took: float
+
+    @property
+    def address(self) -> tuple[str, int]:
+        parts = urlsplit(self.url)
+        return parts.hostname, parts.port
+
+    def cpu(self) -> float:
+        """Seconds of processor that it and its children have had."""
+        return sum(_cpu(each) for each in family(self.pid))
+
+    def memory(self) -> float:
+        """Megabytes of its own (proportional set size), its children's included."""
+        return sum(_pss(each) for each in family(self.pid))
+
+    def descriptors(self) -> int:
+        """How many files and sockets it has open."""
+        folders = (Path(f"/proc/{each}/fd") for each in family(self.pid))
+        return sum(len(list(each.iterdir())) for each in folders)
+
+
+def say(text: str) -> None:
+    """A line for whoever waits."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def family(pid: int) -> list[int]:
+    """A process and those below it."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(each for child in children for each in family(int(child)))]
+
+
+def _cpu(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def _pss(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    raise ValueError(f"process {pid} tells no Pss")
+
+
+def free_port() -> int:
+    """A port that is free now, for servers that cannot choose one themselves."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+@contextmanager
+def running(
+    name: str,
+    command: Sequence[str | Path],
+    *,
+    url: str | None = None,
+    env: Mapping[str, str] | None = None,
+    path: str = "/",
+) -> Iterator[Server]:
+    """
+    A server, until the block ends.
+
+    Without `url` its first line of output is JSON that tells it. It is up when
+    anything at all is answered at `path`.
+    """
+    begun = time.perf_counter()
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [*map(str, command)],
+            stdout=subprocess.PIPE if url is None else subprocess.DEVNULL,
+            stderr=errors,
+            env={**os.environ, **(env or {})},
+            cwd=ROOT,
+            start_new_session=True,
+        )
+        try:
+            if url is None:
+                said = process.stdout.readline()
+                if not said:
+                    errors.seek(0)
+                    raise RuntimeError(f"{name}: {errors.read().decode()[-2000:]}")
+                url = json.loads(said)["url"]
+            _await(url, path, process, name)
+            yield Server(name, url, process.pid, time.perf_counter() - begun)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+                try:
+                    process.wait(15)
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+
+
+def _await(url: str, path: str, process: subprocess.Popen, name: str) -> None:
+    """Until there is an answer. Raises `RuntimeError` when the process has ended."""
+    parts = urlsplit(url)
+    asked = f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
+    end = time.perf_counter() + PATIENCE
+    while time.perf_counter() < end:
+        if process.poll() is not None:
+            raise RuntimeError(f"{name} ended with status {process.returncode}")
+        try:
+            with socket.create_connection((parts.hostname, parts.port), 5) as there:
+                there.sendall(asked)
+                if there.recv(12).startswith(b"HTTP/1.1"):
+                    return
+        except OSError:
+            time.sleep(0.002)
+    raise RuntimeError(f"{name} did not answer within {PATIENCE:.0f} s")
+
+
+def bare(folder: Path):
+    """Bare aiohttp over a folder of bodies."""
+    return running("bare aiohttp", [sys.executable, HERE / "bare.py", folder])
+
+
+def mock(*options: str, providers: Sequence[str] = ()):
+    """`mockserver serve` as a user would start it."""
+    command = [sys.executable, "-m", "mockserver", "serve", *providers, "--port", "0"]
+    return running(
+        "imageparity", [*command, "--json", *options], path="/__mock__/health"
+    )
+
+
+def request_to(
+    server: Server,
+    path: str,
+    body: bytes,
+    *,
+    content_type: str = "application/json",
+    method: str = "POST",
+) -> bytes:
+    """A whole request, head and body."""
+    parts = urlsplit(server.url)
+    head = (
+        f"{method} {path} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+        f"Authorization: Bearer sk-test\r\nContent-Type: {content_type}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+@dataclass(frozen=True)
+class Load:
+    """What came of one round. Latencies in milliseconds, `cpu` in µs per request."""
+
+    rate: float
+    cpu: float
+    p50: float
+    p99: float
+    bytes: float
+    client_cpu: float
+
+
+def press(
+    server: Server,
+    request: Path,
+    *,
+    connections: int,
+    seconds: float,
+    status: int = 200,
+    first: int = 0,
+) -> Load:
+    """One round of load. Raises `RuntimeError` for any other status."""
+    orders = {
+        "address": server.address,
+        "request": str(request),
+        "connections": connections,
+        "seconds": seconds,
+        "first": first,
+    }
+    before = server.cpu()
+    done = subprocess.run(
+        [sys.executable, HERE / "load.py"],
+        input=json.dumps(orders).encode(),
+        capture_output=True,
+        check=False,
+        timeout=seconds + PATIENCE,
+    )
+    after = server.cpu()
+    if done.returncode:
+        raise RuntimeError(f"{server.name}: {done.stderr.decode()[-2000:]}")
+    found = json.loads(done.stdout)
+    if set(found["statuses"]) != {str(status)}:
+        raise RuntimeError(f"{server.name}: {found['statuses']} instead of {status}")
+    return Load(
+        rate=found["rate"],
+        cpu=(after - before) / found["requests"] * 1e6,
+        p50=found["p50"] * 1e3,
+        p99=found["p99"] * 1e3,
+        bytes=found["bytes"] / found["requests"],
+        client_cpu=found["cpu"] / found["requests"] * 1e6,
+    )
+
+
+def median(loads: Sequence[Load]) -> Load:
+    """Of each figure the middle one."""
+    return Load(
+        **{
+            name: statistics.median(getattr(each, name) for each in loads)
+            for name in Load.__dataclass_fields__
+        }
+    )
+
+
+def interleaved(
+    rounds: int, work: Mapping[str, Callable[[int], Load]]
+) -> dict[str, Load]:
+    """The medians of rounds in which each has its turn; the first only warms up."""
+    found: dict[str, list[Load]] = {name: [] for name in work}
+    for turn in range(rounds + 1):
+        for name, each in work.items():
+            load = each(turn)
+            if turn:
+                found[name].append(load)
+    return {name: median(loads) for name, loads in found.items()}
