@@ -290,31 +290,6 @@ def _fold(found: Difference) -> Iterator[str]:
     yield "</details>"
 
 
-def rows(found: Differences) -> list[dict[str, Any]]:
-    """
-    The verdicts as the rows of a `contracts.comparison.Comparison`, as JSON.
-
-    Labels stand where the providers do.
-    """
-    return [
-        {
-            "feature": f"{line.feature} {line.asked}".strip(),
-            "group": heading,
-            "cells": {
-                label: {
-                    "value": _shown(cell, line.row)[0],
-                    "source": "",
-                    "basis": "measured",
-                    "note": cell.note,
-                }
-                for label, cell in line.row.cells.items()
-            },
-        }
-        for heading, lines in _sections(found.rows)
-        for line in lines
-    ]
-
-
 def _clip(text: str) -> str:
     line = one_line(text)
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"

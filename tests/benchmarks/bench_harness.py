@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -12,8 +13,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import permutations
+from pathlib import Path
+from typing import Any
 
-from measuring import Effort, Server, mock
+import yaml
+from measuring import ROOT, Effort, Server, mock
 from tables import Table, figure
 
 import specs
@@ -44,6 +49,7 @@ class Run:
 def measure(effort: Effort) -> Iterator[Table]:
     yield _runs(effort)
     yield _steps(effort)
+    yield _growth(effort)
 
 
 def _runs(effort: Effort) -> Table:
@@ -172,3 +178,61 @@ def _judged(campaign: Campaign, answers: list[Interaction]) -> int:
     for each in answers:
         list(campaign.examined(campaign.subject(each, memory)))
     return len(answers)
+
+
+def _growth(effort: Effort) -> Table:
+    table = Table(
+        "Planning as rules grow",
+        ("rules", "cases", "seconds", "of the first", "ms a case"),
+        note=(
+            f"The document of {PROVIDER} with so many more rules, each about two "
+            "members: when one has this value, the other may not have that."
+        ),
+    )
+    first = 0.0
+    for count in (10, 50, 200):
+        with tempfile.TemporaryDirectory() as folder:
+            provider = _with_rules(count, Path(folder))
+            times = []
+            for _ in range(max(1, effort.rounds // 2)):
+                _surveyed.cache_clear()
+                began = time.perf_counter()
+                cases = len(plan(provider))
+                times.append(time.perf_counter() - began)
+        seconds = statistics.median(times)
+        first = first or seconds
+        figures = (f"{cases:,}", figure(seconds), figure(seconds / first))
+        table.rows.append((str(count), *figures, figure(seconds / cases * 1e3)))
+    return table
+
+
+def _with_rules(count: int, folder: Path) -> specs.Provider:
+    """A copy of the provider whose first request has so many rules more."""
+    there = folder / "grown"
+    shutil.copytree(ROOT / "specs" / PROVIDER, there)
+    file = there / "openapi.yaml"
+    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    schemas = document["components"]["schemas"]
+    schema = schemas["Generation"]
+    members: dict[str, list[Any]] = {
+        name: schemas[name.title()]["enum"] for name in ("size", "quality", "format")
+    }
+    members["n"] = list(range(1, 11))
+    pairs = [
+        (one, left, two, right)
+        for one, two in permutations(members, 2)
+        for left in members[one]
+        for right in members[two]
+    ]
+    rules = [
+        {
+            "x-rule": f"grown-{number}",
+            "x-source": "S4#size",
+            "if": {"properties": {one: {"const": left}}, "required": [one]},
+            "then": {"properties": {two: {"not": {"const": right}}}},
+        }
+        for number, (one, left, two, right) in enumerate(pairs[::2][:count])
+    ]
+    schema.setdefault("allOf", []).extend(rules)
+    file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    return specs.load("grown", folder)

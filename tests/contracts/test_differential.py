@@ -464,15 +464,6 @@ def test_the_markdown_has_the_table_and_folds_the_rest(alarming):
     assert "| ! | n | 2, 10 | honoured | ignored" in made
 
 
-def test_the_rows_are_such_as_the_page_shows(dialects):
-    from contracts.reporters.matrix import features
-
-    matrix = features(reporting.rows(dialects))
-
-    assert matrix.columns == ("openai", "tokenhub")
-    assert any(each.name.startswith("output_format png") for each in matrix.rows)
-
-
 # Stopped, and told again.
 
 

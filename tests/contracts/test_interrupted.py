@@ -19,6 +19,7 @@ from contracts import commands
 from contracts.cli import main
 
 name, seconds = sys.argv.pop(1), float(sys.argv.pop(1))
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also in the background
 real = getattr(commands, name)
 
 def press():

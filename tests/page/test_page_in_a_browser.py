@@ -295,6 +295,7 @@ def test_a_table_is_one_stop_and_arrows_move_in_it(opened):
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Space")
     expect(page.get_by_role("dialog")).to_be_visible()
