@@ -1,7 +1,5 @@
 """From the bytes of a request to the instance that its schema describes."""
 
-import json
-import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +13,7 @@ from mockserver.errors import Rejected
 from mockserver.limits import MAX_WORDS
 from mockserver.pictures import look_at
 from specs import Body, Operation
+from specs.strictness import Pairs, check_characters, counted, decoder, marks
 
 FORM = "multipart/form-data"
 PICTURES = ("image", "images", "mask")
@@ -76,16 +75,15 @@ def payload_from(data: bytes, content_type: str, operation: Operation) -> Receiv
 
 def _from_json(data: bytes, content_type: str, body: Body) -> Received:
     # Of `[],[],[]` a megabyte is thirty of lists: it is counted before it is read.
-    marks = sum(map(data.count, (b",", b"[", b"{"))) if len(data) > MAX_MARKS else 0
-    if marks > MAX_MARKS:
-        raise _unreadable(f"it holds more than {MAX_VALUES} values")
+    if len(data) > MAX_MARKS and marks(data) > MAX_MARKS:
+        raise _unreadable(f"it holds more than {MAX_VALUES:,} values")
     doubled: list[str] = []
     try:
         text = str(data, "utf-8")
         try:
             payload = _DECODER.decode(text)
         except _Doubled:
-            payload = _decoder(partial(_last, doubled)).decode(text)
+            payload = decoder(MAX_DIGITS, partial(_last, doubled)).decode(text)
     except RecursionError:
         raise _unreadable("it is nested too deeply") from None
     except UnicodeDecodeError:
@@ -94,13 +92,12 @@ def _from_json(data: bytes, content_type: str, body: Body) -> Received:
         raise _unreadable(str(error)) from None
     if not isinstance(payload, dict):
         raise _unreadable("it is not an object")
-    values = _count(payload)
-    if _HALF.search(data) and not _is_unicode(payload):
-        raise _unreadable("it holds half of a surrogate pair")
+    try:
+        values = counted(payload, depth=MAX_DEPTH, most=MAX_VALUES)
+        check_characters(data, payload)
+    except ValueError as error:
+        raise _unreadable(str(error)) from None
     return Received(body, payload, doubled=doubled, values=values)
-
-
-Pairs = list[tuple[str, Any]]
 
 
 class _Doubled(Exception):
@@ -121,71 +118,11 @@ def _last(doubled: list[str], pairs: Pairs) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _bounded(text: str) -> int:
-    if len(text) > MAX_DIGITS:
-        raise ValueError(f"a number has more than {MAX_DIGITS} digits")
-    return int(text)
-
-
-def _finite(text: str) -> float:
-    if len(text) > MAX_DIGITS:
-        raise ValueError(f"a number has more than {MAX_DIGITS} digits")
-    number = float(text)
-    if math.isinf(number):
-        raise ValueError(f"{text[:20]} is out of range")
-    return number
-
-
-def _decoder(paired: Callable[[Pairs], dict[str, Any]]) -> json.JSONDecoder:
-    return json.JSONDecoder(
-        object_pairs_hook=paired,
-        parse_constant=_no_constant,
-        parse_float=_finite,
-        parse_int=_bounded,
-    )
-
-
-_DECODER = _decoder(_once)
-_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
-
-
-def _is_unicode(payload: Any) -> bool:
-    try:
-        json.dumps(payload, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+_DECODER = decoder(MAX_DIGITS, _once)
 
 
 def _unreadable(why: str) -> Rejected:
     return Rejected("invalid_request", f"The body cannot be read as JSON: {why}.")
-
-
-def _count(value: Any) -> int:
-    """
-    How many values there are, counted without recursion.
-
-    Raises `Rejected` when they are too many, or nested too deeply.
-    """
-    count, depth, level = 0, 0, [value]
-    while level:
-        count += len(level)
-        depth += 1
-        if depth > MAX_DEPTH:
-            raise _unreadable(f"it is nested deeper than {MAX_DEPTH} levels")
-        if count > MAX_VALUES:
-            raise _unreadable(f"it holds more than {MAX_VALUES} values")
-        level = [
-            part
-            for each in level
-            if isinstance(each, (dict, list))
-            for part in (each.values() if isinstance(each, dict) else each)
-        ]
-    return count
 
 
 def _from_form(data: bytes, content_type: str, body: Body) -> Received:

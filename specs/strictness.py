@@ -1,0 +1,82 @@
+"""JSON that every reader takes for the same: what all strict readers of it share."""
+
+import json
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+Pairs = list[tuple[str, Any]]
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def decoder(
+    digits: int, paired: Callable[[Pairs], dict[str, Any]] = dict
+) -> json.JSONDecoder:
+    """
+    A decoder that raises `ValueError` for NaN and for numbers out of range, or longer.
+
+    `paired` makes an object of its members.
+    """
+
+    def integer(text: str) -> int:
+        return int(_no_longer(text))
+
+    def number(text: str) -> float:
+        found = float(_no_longer(text))
+        if math.isinf(found):
+            raise ValueError(f"{text[:20]} is out of range")
+        return found
+
+    def _no_longer(text: str) -> str:
+        if len(text) > digits:
+            raise ValueError(f"a number has more than {digits} digits")
+        return text
+
+    return json.JSONDecoder(
+        object_pairs_hook=paired,
+        parse_constant=_no_constant,
+        parse_float=number,
+        parse_int=integer,
+    )
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def marks(data: bytes) -> int:
+    """How many values there may be in a text: no fewer than there are."""
+    return 1 + sum(map(data.count, (b",", b"[", b"{")))
+
+
+def counted(value: Any, *, depth: int, most: int) -> int:
+    """
+    How many values there are in a value, found without recursion.
+
+    Raises `ValueError` for more than `most`, or nested deeper than `depth` levels.
+    """
+    count, deep, level = 0, 0, [value]
+    while level:
+        count += len(level)
+        deep += 1
+        if deep > depth:
+            raise ValueError(f"it is nested deeper than {depth} levels")
+        if count > most:
+            raise ValueError(f"it holds more than {most:,} values")
+        level = [
+            part
+            for each in level
+            if isinstance(each, (dict, list))
+            for part in (each.values() if isinstance(each, dict) else each)
+        ]
+    return count
+
+
+def check_characters(data: bytes, value: Any) -> None:
+    """Raises `ValueError` where a text holds half of a surrogate pair."""
+    if _HALF.search(data):
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("it holds half of a surrogate pair") from None
