@@ -286,7 +286,7 @@ def main() -> None:
         "right server. A run of schemathesis that the limit cuts short is judged by "
         "what it reported until then, so that a difference may be the clock's.\n\n"
         f"{table(rows)}\n\n## Not told rightly\n\n{missed or 'None.'}\n\n"
-        f"Known to be missed, asked here or not: {known}.\n\n"
+        f"Known to be missed, asked here or not: {known or 'none'}.\n\n"
         "Made by `python tests/benchmarks/defects.py`.\n"
     )
 
