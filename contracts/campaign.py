@@ -650,9 +650,8 @@ def mocks_apart(
     if not providers:
         yield {}
         return
-    names = [each.id for each in providers]
-    with running_apart(names, folder) as urls:
-        yield {name: Target(urls[name], MOCK_KEY, is_mock=True) for name in names}
+    with running_apart([each.id for each in providers], folder) as urls:
+        yield _targets(urls)
 
 
 @contextmanager
@@ -664,10 +663,11 @@ def mocks(providers: Sequence[Provider]) -> Iterator[dict[str, Target]]:
         yield {}
         return
     with mockserver.running(*providers) as running:
-        yield {
-            each.id: Target(running.base_urls[each.id], MOCK_KEY, is_mock=True)
-            for each in providers
-        }
+        yield _targets(running.base_urls)
+
+
+def _targets(urls: Mapping[str, str]) -> dict[str, Target]:
+    return {name: Target(url, MOCK_KEY, is_mock=True) for name, url in urls.items()}
 
 
 def elapsed(started: float) -> str:

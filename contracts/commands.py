@@ -377,7 +377,7 @@ def _same_questions(
     deeds.summary(found, console)
     for name, path in outputs.items():
         if path:
-            with _written(path) as out:
+            with written(path) as out:
                 text = found.json_text() if name == "report" else deeds.markdown(found)
                 out.write(text)
             console.print(f"{name}: {path}", markup=False)
@@ -428,7 +428,7 @@ def _bars() -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
-def _written(path: str) -> Iterator[IO[str]]:
+def written(path: str) -> Iterator[IO[str]]:
     """A file to be written whole. Raises `Usage`."""
     try:
         with replacing(path) as out:
@@ -620,7 +620,7 @@ def _write(
     for name, path in outputs.items():
         if not path:
             continue
-        with _written(path) as out:
+        with written(path) as out:
             if name == "report":
                 out.writelines(report.serialized())
             else:

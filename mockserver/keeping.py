@@ -10,13 +10,16 @@ V = TypeVar("V")
 
 
 class Kept(Generic[K, V]):
-    """The latest used of some values, bounded by their bytes in all. Thread-safe."""
+    """The latest used of some values, bounded by their weight in all. Thread-safe."""
 
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._bytes = 0
+    def __init__(self, max_weight: int) -> None:
+        self._max_weight = max_weight
+        self._weight = 0
         self._values: OrderedDict[K, tuple[V, int]] = OrderedDict()
         self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._values)
 
     def get(self, key: K) -> V | None:
         with self._lock:
@@ -27,12 +30,12 @@ class Kept(Generic[K, V]):
             return found[0]
 
     def keep(self, key: K, value: V, weight: int) -> None:
-        """Keep a value of so many bytes; the latest always stays."""
+        """Keep a value of this weight, such as its bytes; the latest always stays."""
         with self._lock:
             if key in self._values:  # made twice at the same time
                 return
             self._values[key] = value, weight
-            self._bytes += weight
-            while self._bytes > self._max_bytes and len(self._values) > 1:
+            self._weight += weight
+            while self._weight > self._max_weight and len(self._values) > 1:
                 _, (_, oldest) = self._values.popitem(last=False)
-                self._bytes -= oldest
+                self._weight -= oldest

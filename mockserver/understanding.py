@@ -1,6 +1,5 @@
 """What a request means: all that follows from its body, the document and the seed."""
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -8,6 +7,7 @@ from typing import Any, NamedTuple
 from mockserver import generation
 from mockserver.bodies import Received
 from mockserver.enclosing import Form
+from mockserver.keeping import Kept
 from mockserver.pictures import Plan
 from specs import Dialect, Operation, Verdict, cost, effective
 
@@ -95,17 +95,11 @@ class Known:
     """
 
     def __init__(self) -> None:
-        self._meanings: OrderedDict[Key, Meaning] = OrderedDict()
+        self._meanings: Kept[Key, Meaning] = Kept(MAX_KNOWN)
 
     def get(self, key: Key) -> Meaning | None:
-        found = self._meanings.get(key)
-        if found is not None:
-            self._meanings.move_to_end(key)
-        return found
+        return self._meanings.get(key)
 
     def keep(self, key: Key, meaning: Meaning) -> None:
-        if len(key[2]) > MAX_SIZE or meaning.received.files:
-            return
-        self._meanings[key] = meaning
-        if len(self._meanings) > MAX_KNOWN:
-            self._meanings.popitem(last=False)
+        if len(key[2]) <= MAX_SIZE and not meaning.received.files:
+            self._meanings.keep(key, meaning, 1)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import click
 from rich.console import Console
 
-from contracts.commands import check_outputs
+from contracts.commands import check_outputs, written
 from contracts.comparison import Comparison, compare, read
 from contracts.differences import Differences
-from contracts.report import BadReport, Report, replacing
+from contracts.report import BadReport, Report
 from contracts.reporters import comparison as text
 from contracts.reporters import compat, csv
 from mockserver.cli import PROVIDER, Usage, load_all, specs_option
@@ -95,7 +95,8 @@ def command(
         if path == "-":
             click.echo(_rendered(name, found, report), nl=False)
         elif path:
-            _write(path, _rendered(name, found, report))
+            with written(path) as out:
+                out.write(_rendered(name, found, report))
             click.echo(f"{name}: {path}", err="-" in outputs.values())
 
 
@@ -112,12 +113,3 @@ def _warn_of_other_documents(
                 f"its document, not to {provider.version}: ask it again",
                 err=True,
             )
-
-
-def _write(path: str, text: str) -> None:
-    """A file written whole. Raises `Usage`."""
-    try:
-        with replacing(path) as out:
-            out.write(text)
-    except OSError as error:
-        raise Usage(f"{error.filename or path} cannot be written: {error}") from None

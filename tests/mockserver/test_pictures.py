@@ -513,8 +513,8 @@ def test_a_gallery_is_bounded_by_bytes():
         gallery.draw(replace(PLAN, seed=seed))
 
     kept = gallery._pictures
-    assert kept._bytes <= 20_000
-    assert kept._bytes == sum(len(each) for each, _ in kept._values.values())
+    assert kept._weight <= 20_000
+    assert kept._weight == sum(len(each) for each, _ in kept._values.values())
     assert kept.get((replace(PLAN, seed=39), False)) is not None
     assert kept.get((replace(PLAN, seed=0), False)) is None
 
@@ -532,7 +532,7 @@ def test_a_gallery_counts_a_picture_once_however_many_draw_it():
     for each in threads:
         each.join()
 
-    assert gallery._pictures._bytes == len(encoded(PLAN))
+    assert gallery._pictures._weight == len(encoded(PLAN))
 
 
 def test_a_gallery_gives_a_file_or_its_base64():
