@@ -2,13 +2,22 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from contracts.cases import FORM
 from contracts.samples import judged
 from contracts.values import PROMPT, Value, flat, simplest, telling
-from specs import Basis, Body, Operation, Provider, State, Verdict, request_name
+from specs import (
+    Basis,
+    Body,
+    Operation,
+    Provider,
+    State,
+    Verdict,
+    claims,
+    request_name,
+)
 from specs.schema import compiled, lowered
 
 
@@ -25,7 +34,7 @@ class Rule:
     targets: tuple[str, ...]
     part: Mapping[str, Any]
 
-    @property
+    @cached_property
     def members(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys([*self.causes, *self.targets]))
 
@@ -183,6 +192,17 @@ class Desk:
 
 class PlanError(Exception):
     """A document that leaves nothing to ask."""
+
+
+@lru_cache(maxsize=16)
+def desks_of(provider: Provider) -> Mapping[tuple[str, str], Desk]:
+    """Each request body of a provider, by operation and media type; spread out once."""
+    known = {each.id: each.evidence.basis for each in claims(provider)}
+    return {
+        (operation.id, body.media_type): Desk(provider, operation, body, known)
+        for operation in provider.operations.values()
+        for body in operation.bodies.values()
+    }
 
 
 def _unlisted(value: Any) -> Any:

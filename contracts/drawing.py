@@ -6,7 +6,7 @@ from typing import Any
 from contracts.cases import Case, Fault
 from contracts.desk import Desk
 from contracts.probing import standing
-from contracts.samples import Sample
+from contracts.samples import Sample, weight
 from specs import Basis, State, size_of
 
 MAX_EDGE = 1536
@@ -49,7 +49,7 @@ def is_modest(value: Any) -> bool:
         return max(size) <= MAX_EDGE
     if isinstance(value, Sample):
         return value.weight == 0
-    return len(repr(value)) < 4000
+    return weight(value) < 4000
 
 
 def _standing_of(desk: Desk, payload: Mapping[str, Any]) -> Basis:

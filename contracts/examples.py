@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from contracts.cases import Case
-from contracts.desk import Desk
+from contracts.desk import desks_of
 from contracts.drawing import classified
 from contracts.folding import is_drawn
 from contracts.reading import strict_json
 from contracts.report import replacing
 from contracts.samples import Sample
 from mockserver.pictures import FORMATS
-from specs import Provider, claims
+from specs import Provider
 from specs.schema import matches
 
 FORMAT = "imageparity-examples/1"
@@ -113,14 +113,11 @@ class Examples:
 
     def cases(self, provider: Provider) -> list[Case]:
         """The examples of a provider as cases; what its document leaves open is not."""
-        known = {each.id: each.evidence.basis for each in claims(provider)}
         found: list[Case] = []
         for example in self._read(provider.id):
-            operation = provider.operations.get(example.operation)
-            body = operation.bodies.get(example.media_type) if operation else None
+            desk = desks_of(provider).get((example.operation, example.media_type))
             case = None
-            if operation is not None and body is not None:
-                desk = Desk(provider, operation, body, known)
+            if desk is not None:
                 payload = _pictured(example.payload)
                 case = classified(desk, ORIGIN, example.name, payload)
             if case is None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from contracts.cases import Case
 from contracts.checks import Observation, Subject
-from contracts.desk import Desk
+from contracts.desk import desks_of
 from contracts.report import Kind
 from specs import Basis, Evidence, Provider, State
 
@@ -184,7 +184,7 @@ class Causes:
         """The members in which a request differs from the plain one."""
         operation = self._provider.operations[case.operation]
         body = operation.bodies[case.media_type or ""]
-        base = Desk(self._provider, operation, body, {}).base
+        base = desks_of(self._provider)[operation.id, body.media_type].base
         return {
             name: value
             for name, value in case.payload.items()

@@ -17,10 +17,10 @@ from hypothesis.internal.conjecture.providers import (
 )
 
 from contracts.cases import Case
-from contracts.desk import Desk
+from contracts.desk import Desk, desks_of
 from contracts.drawing import classified, is_modest
 from contracts.values import Value
-from specs import Provider, claims
+from specs import Provider
 
 EXAMPLES = 12
 BACKEND = "imageparity"
@@ -42,15 +42,12 @@ AVAILABLE_PROVIDERS[BACKEND] = f"{__name__}.{Unswayed.__name__}"
 
 def fuzz(provider: Provider, *, seed: int = 0, examples: int = EXAMPLES) -> list[Case]:
     """Cases drawn by Hypothesis: the same for the same seed."""
-    known = {each.id: each.evidence.basis for each in claims(provider)}
     found: list[Case] = []
-    for operation in provider.operations.values():
-        for body in operation.bodies.values():
-            desk = Desk(provider, operation, body, known)
-            payloads = drawn(_requests(desk), seed, examples)
-            for number, payload in enumerate(payloads, 1):
-                case = classified(desk, "fuzz", str(number), payload)
-                found += [case] if case is not None else []
+    for desk in desks_of(provider).values():
+        payloads = drawn(_requests(desk), seed, examples)
+        for number, payload in enumerate(payloads, 1):
+            case = classified(desk, "fuzz", str(number), payload)
+            found += [case] if case is not None else []
     return found
 
 

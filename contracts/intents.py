@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 from contracts.cases import AUTHORISED, FORM, JSON, Case
-from contracts.desk import Desk
+from contracts.desk import Desk, desks_of
 from contracts.pairing import pairs
 from contracts.probing import standing
 from contracts.values import PROMPT, prompt_of, shown, simplest
@@ -17,7 +17,6 @@ from specs import (
     Provider,
     State,
     Verdict,
-    claims,
     effective,
     size_of,
 )
@@ -131,7 +130,7 @@ def speak(
     body = _body(operation, intent.media_type)
     if body is None:
         return Unspoken("its document takes no such body")
-    desk = _desk(provider, operation.id, body.media_type)
+    desk = desks_of(provider)[operation.id, body.media_type]
     payload, names = dict(desk.base), {}
     for name, value in intent.asked:
         own = desk.named(name)
@@ -186,13 +185,6 @@ def _body(operation: Operation, media_type: str | None) -> Body | None:
     return next(iter(bodies), None)
 
 
-@lru_cache(maxsize=64)
-def _desk(provider: Provider, operation: str, media_type: str) -> Desk:
-    known = {each.id: each.evidence.basis for each in claims(provider)}
-    described = provider.operations[operation]
-    return Desk(provider, described, described.bodies[media_type], known)
-
-
 def _in_words(desk: Desk, own: str, name: str, value: Any) -> Any:
     """A canonical value as this body takes it; None where it cannot say it."""
     if name not in PICTURES:
@@ -244,7 +236,7 @@ def _desks(operation: str, providers: Iterable[Provider]) -> Iterator[Desk]:
         described = provider.operations.get(operation)
         body = _body(described, None) if described else None
         if body is not None:
-            yield _desk(provider, operation, body.media_type)
+            yield desks_of(provider)[operation, body.media_type]
 
 
 def _farthest(intent: Intent, usual: Sequence[Intent]) -> Intent | None:
@@ -323,7 +315,7 @@ def combined(providers: Sequence[Provider], seed: int) -> list[Intent]:
             body = _body(operation, None)
             if body is None:
                 continue
-            desk = _desk(provider, operation.id, body.media_type)
+            desk = desks_of(provider)[operation.id, body.media_type]
             for case in pairs(desk, seed):
                 asked = provider.dialect.canonical(operation.id, case.payload)
                 base = provider.dialect.canonical(operation.id, desk.base)

@@ -11,10 +11,10 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from threading import Lock
 from typing import Any
 
+from propcache.api import cached_property
 from yarl import URL
 
 from contracts.cases import Case

@@ -5,7 +5,7 @@ Of members with few values, every three: there it costs few requests more.
 """
 
 import random
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from itertools import combinations, product
 from typing import Any
 
@@ -18,7 +18,7 @@ from specs import State, size_of
 FEW = 3
 MOST_ROWS = 60
 Row = tuple[tuple[str, Value], ...]
-Group = tuple[tuple[str, str], ...]
+Group = tuple[tuple[str, Hashable], ...]
 
 
 def pairs(desk: Desk, seed: int) -> Iterator[Case]:

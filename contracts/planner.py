@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from contracts.cases import FORM, Case, Fault
-from contracts.desk import Desk
+from contracts.desk import Desk, desks_of
 from contracts.pairing import pairs
 from contracts.probing import OPEN, Change, about_change, classified, probes
 from contracts.samples import Sample
@@ -52,13 +52,7 @@ def plan(provider: Provider, *, seed: int = 0, is_mock: bool = False) -> list[Ca
 @lru_cache(maxsize=16)
 def _surveyed(provider: Provider) -> tuple[tuple[Desk, tuple[Case, ...]], ...]:
     """Each request body of a provider with its probes: the dear part, done once."""
-    known = {each.id: each.evidence.basis for each in claims(provider)}
-    desks = [
-        Desk(provider, operation, body, known)
-        for operation in provider.operations.values()
-        for body in operation.bodies.values()
-    ]
-    return tuple((desk, tuple(probes(desk))) for desk in desks)
+    return tuple((desk, tuple(probes(desk))) for desk in desks_of(provider).values())
 
 
 def _basics(desk: Desk) -> Iterator[Case]:
@@ -182,7 +176,7 @@ _AUTH: tuple[tuple[str, str | None], ...] = (
 def _transport(operation: Operation, provider: Provider) -> Iterator[Case]:
     """Keys that are none, and addresses that are none."""
     body = next(iter(operation.bodies.values()))
-    desk = Desk(provider, operation, body, {})
+    desk = desks_of(provider)[operation.id, body.media_type]
     claim = f"{operation.id}/auth"
     common: dict[str, Any] = {
         "operation": operation.id,
@@ -268,7 +262,7 @@ def _malformed(desk: Desk) -> Iterator[Case]:
 def _on_demand(operation: Operation, provider: Provider) -> Iterator[Case]:
     """Every error of the catalogue, by name: only our mock can be so asked."""
     body = next(iter(operation.bodies.values()))
-    desk = Desk(provider, operation, body, {})
+    desk = desks_of(provider)[operation.id, body.media_type]
     for name in operation.errors:
         claim = f"{operation.id}/errors/{name}"
         yield Case(

@@ -5,14 +5,14 @@ Found by search: one change, or two, to a plain request, sorted out by the judge
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from contracts.cases import Case, Fault
 from contracts.desk import Desk, Rule
 from contracts.samples import HEAVY, weight
-from contracts.values import Value
+from contracts.values import Value, key_of
 from specs import Basis, State
 
 MOST_PER_CLAIM = 3
@@ -30,8 +30,12 @@ def probes(desk: Desk) -> list[Case]:
     doubtful: dict[tuple[Any, ...], Case] = {}
     counts: Counter[tuple[str, bool]] = Counter()
     for suffix, context in desk.contexts:
+        known: dict[Hashable, tuple[Case | None, bool]] = {}
         for change in _changes(desk, context):
-            case, is_single = classified(desk, suffix, change)
+            # Several rules bring the same pair of values.
+            if change.key not in known:
+                known[change.key] = classified(desk, suffix, change)
+            case, is_single = known[change.key]
             if case is None:
                 continue
             key = _key(desk, case, change)
@@ -59,6 +63,11 @@ class Change:
     payload: dict[str, Any]
     members: tuple[str, ...]
     rule: str = ""
+
+    @property
+    def key(self) -> Hashable:
+        """What it comes to in a context, whatever rule it is about."""
+        return self.label, *(key_of(self.payload.get(each)) for each in self.members)
 
 
 def _most(change: Change) -> int:

@@ -98,4 +98,6 @@ def weight(value: Any) -> int:
         return sum(map(weight, value.values()))
     if isinstance(value, list):
         return sum(map(weight, value))
-    return value.weight if isinstance(value, Sample) else len(str(value))
+    if isinstance(value, Sample):
+        return value.weight
+    return len(value if isinstance(value, str) else str(value))

@@ -21,7 +21,7 @@ from importlib import import_module
 from typing import Any
 
 from contracts.cases import FORM, JSON, Case, Fault, body_of, form_text
-from contracts.desk import Desk
+from contracts.desk import Desk, desks_of
 from contracts.drawing import classified, is_modest
 from contracts.folding import Opinion
 from contracts.fuzzing import drawn
@@ -37,7 +37,6 @@ from specs import (
     Provider,
     Response,
     State,
-    claims,
 )
 from specs.schema import compiled, documented, lowered
 
@@ -69,12 +68,6 @@ class SecondOpinion:
         self._provider = provider
         self._seed = seed
         self._examples = examples
-        known = {each.id: each.evidence.basis for each in claims(provider)}
-        self._desks = {
-            (operation.id, body.media_type): Desk(provider, operation, body, known)
-            for operation in provider.operations.values()
-            for body in operation.bodies.values()
-        }
 
     @property
     def cases(self) -> list[Case]:
@@ -207,7 +200,7 @@ class SecondOpinion:
         from schemathesis.core import NOT_SET
 
         media_type = theirs.media_type or next(iter(operation.bodies))
-        desk = self._desks[operation.id, media_type]
+        desk = desks_of(self._provider)[operation.id, media_type]
         name = f"{desk.name}/{ORIGIN}/{label}"
         if theirs.method != operation.method:
             name = f"{desk.name}/{ORIGIN}/method-{theirs.method.lower()}"
@@ -271,7 +264,7 @@ def stated(provider: Provider, *, with_rules: bool = True) -> dict[str, Any]:
 def _asked(
     provider: Provider, operation: Operation, body: Body, with_rules: bool
 ) -> dict[str, Any]:
-    desk = Desk(provider, operation, body, {})
+    desk = desks_of(provider)[operation.id, body.media_type]
     schema = documented(_in_names(_modest(body.schema)))
     parts = [each for each in schema.get("allOf", []) if each is not True]
     if not with_rules:

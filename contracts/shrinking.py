@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from contracts.cases import Case
 from contracts.checks import Observation, Subject
-from contracts.desk import Desk
+from contracts.desk import Desk, desks_of
 from contracts.guarantees import Memory
 from contracts.sender import Sender
 from specs import State
@@ -30,7 +30,7 @@ async def smaller(
     body = operation.bodies.get(case.media_type or "")
     if body is None:
         return None
-    desk = Desk(campaign.provider, operation, body, {})
+    desk = desks_of(campaign.provider)[operation.id, body.media_type]
     extra = [name for name in case.payload if name not in desk.base]
     if len(extra) < 2:
         return None

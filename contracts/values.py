@@ -4,10 +4,9 @@ Telling values: those on either side of what a schema says of a member.
 Nothing here decides which side a value is on; the judge does.
 """
 
-import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,7 +15,6 @@ from contracts.samples import Sample
 
 PROMPT = "A red cube on a white table"
 LONG_TEXT = 1_000_000
-LONG_KEY = 1_000
 
 
 @dataclass(frozen=True)
@@ -27,12 +25,18 @@ class Value:
     label: str
 
     @cached_property
-    def key(self) -> str:
-        """What tells it from others; short, though there are values of megabytes."""
-        text = repr(self.value)
-        if len(text) <= LONG_KEY:
-            return text
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    def key(self) -> Hashable:
+        return key_of(self.value)
+
+
+def key_of(value: Any) -> Hashable:
+    """What tells a value from others: of 1, 1.0 and true each is another."""
+    # Texts stand for themselves: there are some of megabytes, whose hash is kept.
+    if isinstance(value, list):
+        return ("list", *map(key_of, value))
+    if isinstance(value, dict):
+        return ("dict", *((name, key_of(each)) for name, each in value.items()))
+    return value if isinstance(value, str) else (repr(value),)
 
 
 def prompt_of(length: int) -> str:
@@ -49,7 +53,8 @@ def telling(
     `schemas` are all that its document says of it, in every rule; `good` are values
     known to be right; `role` is its canonical name.
     """
-    found: dict[str, Value] = {}  # by value: the first label that comes for it stays
+    # By value: the first label that comes for it stays.
+    found: dict[Hashable, Value] = {}
     makers = (_enumerated, _bounded, _long, _several, _sized, _uploaded, _plain)
     for schema in schemas:
         if isinstance(schema, dict):

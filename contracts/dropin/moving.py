@@ -1,15 +1,15 @@
 """Code that moves from one provider to another: what it may send, and where."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from contracts.cases import JSON
-from contracts.desk import Desk
-from contracts.samples import Sample
+from contracts.desk import Desk, desks_of
+from contracts.samples import Sample, weight
 from contracts.values import Value, shown
-from specs import Basis, Body, Evidence, Operation, Provider, State, Verdict, claims
+from specs import Basis, Body, Evidence, Operation, Provider, State, Verdict
 from specs.clients import Client, Sending
 
 Payload = dict[str, Any]
@@ -124,11 +124,10 @@ class Lane:
         if member not in self._values:
             there = self.new.named(self.old.role(member))
             more = self.new.values(there) if there else []
-            found: dict[str, Value] = {}
+            found: dict[Hashable, Value] = {}
             for each in (*self.old.values(member), *more):
-                key = each.key
-                if each.value is not None and len(key) < HEAVY:
-                    found.setdefault(key, each)
+                if each.value is not None and weight(each.value) < HEAVY:
+                    found.setdefault(each.key, each)
             self._values[member] = list(found.values())
         return self._values[member]
 
@@ -147,7 +146,7 @@ def desks(move: Move) -> Iterator[Desk]:
     """The bodies in which the code calls the old provider."""
     for operation in move.operations:
         for body in move.bodies(operation):
-            yield _desk(move.old, operation, body)
+            yield desks_of(move.old)[operation.id, body.media_type]
 
 
 def lane(move: Move, old: Desk) -> Lane | None:
@@ -156,7 +155,7 @@ def lane(move: Move, old: Desk) -> Lane | None:
     body = operation.bodies.get(old.body.media_type) if operation else None
     if operation is None or body is None:
         return None
-    return Lane(move, old, _desk(move.new, operation, body))
+    return Lane(move, old, desks_of(move.new)[operation.id, body.media_type])
 
 
 def plain_requests(move: Move, old: Desk) -> list[Payload]:
@@ -177,11 +176,6 @@ def may_send(move: Move, old: Desk, payload: Payload) -> bool:
         return False
     sending = move.sending(old.operation)
     return sending is None or sending.can_send(payload)
-
-
-def _desk(provider: Provider, operation: Operation, body: Body) -> Desk:
-    known = {each.id: each.evidence.basis for each in claims(provider)}
-    return Desk(provider, operation, body, known)
 
 
 def state(desk: Desk, payload: Mapping[str, Any]) -> State:

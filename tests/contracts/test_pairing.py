@@ -3,18 +3,9 @@
 from itertools import combinations, product
 
 from contracts.cases import Case
-from contracts.desk import Desk
+from contracts.desk import Desk, desks_of
 from contracts.pairing import FEW, MOST_ROWS, pairs
-from specs import State, claims
-
-
-def desks(provider):
-    known = {each.id: each.evidence.basis for each in claims(provider)}
-    return [
-        Desk(provider, operation, body, known)
-        for operation in provider.operations.values()
-        for body in operation.bodies.values()
-    ]
+from specs import State
 
 
 def rows_of(desk: Desk) -> list[Case]:
@@ -25,7 +16,7 @@ def rows_of(desk: Desk) -> list[Case]:
 
 def test_all_that_may_stand_together_does(provider):
     """Every two values, and every three of members that have few."""
-    for desk in desks(provider):
+    for desk in desks_of(provider).values():
         rows = [
             {key: repr(value) for key, value in row.payload.items()}
             for row in rows_of(desk)
@@ -45,7 +36,7 @@ def test_all_that_may_stand_together_does(provider):
 
 
 def test_no_row_is_idle_and_each_is_valid(provider):
-    for desk in desks(provider):
+    for desk in desks_of(provider).values():
         rows = rows_of(desk)
         assert len({repr(row.payload) for row in rows}) == len(rows)
         assert all(desk.state(row.payload) is State.VALID for row in rows)

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import specs
-from contracts.desk import Desk
+from contracts.desk import Desk, desks_of
 from contracts.samples import judged
 from specs import Basis, Evidence, Judge, State, Upload
 from specs.schema import _explainer_class, _Parts, closed, compiled, documented, lowered
@@ -31,10 +31,7 @@ LONGEST = 40_000  # longer values are the harness's business, and slow to explai
 
 @cache
 def desk_of(name: str, operation: str, media_type: str) -> Desk:
-    provider = specs.load(name)
-    known = {each.id: each.evidence.basis for each in specs.claims(provider)}
-    found = provider.operations[operation]
-    return Desk(provider, found, found.bodies[media_type], known)
+    return desks_of(specs.load(name))[operation, media_type]
 
 
 @pytest.fixture(params=BODIES, ids="-".join)
