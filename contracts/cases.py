@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,15 +64,21 @@ class Case:
 
 def body_of(case: Case) -> tuple[bytes, str | None]:
     """The bytes and the Content-Type of a case: the same every time."""
+    pieces, content_type = pieces_of(case)
+    return b"".join(pieces), content_type
+
+
+def pieces_of(case: Case) -> tuple[Sequence[bytes], str | None]:
+    """As `body_of`, in parts: put together, those of megabytes would be copied."""
     if case.raw is not None or case.media_type is None:
-        return case.raw or b"", case.content_type or case.media_type
+        return [case.raw or b""], case.content_type or case.media_type
     if case.media_type == FORM:
         return _form(case.payload)
     text = json.dumps(case.payload, ensure_ascii=False)
-    return text.encode("utf-8", "surrogatepass"), case.content_type or JSON
+    return [text.encode("utf-8", "surrogatepass")], case.content_type or JSON
 
 
-def _form(payload: Mapping[str, Any]) -> tuple[bytes, str]:
+def _form(payload: Mapping[str, Any]) -> tuple[Sequence[bytes], str]:
     """A form as clients send it: texts first, one part a file, `name[]` for several."""
     parts = list(form_parts(payload))
     names = repr([(name, str(value)) for name, value in parts])
@@ -84,10 +90,10 @@ def _form(payload: Mapping[str, Any]) -> tuple[bytes, str]:
             head += (
                 f'; filename="{value.filename}"\r\nContent-Type: {value.content_type}'
             )
-        content = value.data if isinstance(value, Sample) else value.encode()
-        lines += [head.encode(), b"\r\n\r\n", content, b"\r\n"]
+        content = value.pieces if isinstance(value, Sample) else [value.encode()]
+        lines += [head.encode(), b"\r\n\r\n", *content, b"\r\n"]
     lines.append(f"--{boundary}--\r\n".encode())
-    return b"".join(lines), f"{FORM}; boundary={boundary}"
+    return lines, f"{FORM}; boundary={boundary}"
 
 
 def form_parts(payload: Mapping[str, Any]) -> Iterator[tuple[str, "Sample | str"]]:

@@ -2,14 +2,18 @@
 
 import base64
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import repeat
 from typing import Any
 
 from mockserver.pictures import FORMATS, look_at
 
 HEAVY = 1_100_000  # bytes
 GARBAGE = b"This is no picture.\n" * 8
+BLOCK = 256 * 1024  # bytes
+_ZEROS, _BLANKS = bytes(BLOCK), b" " * BLOCK
 
 
 @dataclass(frozen=True)
@@ -38,9 +42,18 @@ class Sample:
 
     @property
     def data(self) -> bytes:
+        return b"".join(self.pieces)
+
+    @property
+    def pieces(self) -> Iterator[bytes]:
+        """Its bytes in parts; what pads it is the same part again and again."""
         # Only light ones are kept: the heavy ones together would be a gigabyte.
-        padding = b"\0" if self.format else b" "
-        return _encoded(replace(self, weight=0)).ljust(self.weight, padding)
+        picture = _encoded(replace(self, weight=0))
+        times, rest = divmod(max(0, self.weight - len(picture)), BLOCK)
+        padding = _ZEROS if self.format else _BLANKS
+        yield picture
+        yield from repeat(padding, times)
+        yield padding[:rest]
 
     @property
     def facts(self) -> dict[str, Any]:

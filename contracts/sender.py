@@ -1,21 +1,21 @@
 """Cases onto the wire and answers back: bounded in time, size and number."""
 
 import asyncio
-import io
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
-from contracts.cases import AUTHORISED, Case, body_of
+from contracts.cases import AUTHORISED, Case, pieces_of
 from contracts.interaction import MAX_PICTURES, Interaction, nowhere
-from contracts.samples import HEAVY, weight
+from contracts.samples import BLOCK, HEAVY, weight
 from contracts.tapes import Tape
 from specs import Operation
 
@@ -174,9 +174,9 @@ class Sender:
     async def _send(
         self, case: Case, operation: Operation, turn: asyncio.Event | None
     ) -> Interaction:
-        body, content_type = body_of(case)
+        body, content_type = pieces_of(case)
         if self._tape is not None and self._tape.cassettes is not None:
-            found = await self._tape.play(case, body)
+            found = await self._tape.play(case, b"".join(body))
             await asyncio.to_thread(lambda: found.pictures)
             return found
         for tries in range(1, RETRIES + 1):
@@ -189,14 +189,14 @@ class Sender:
             await asyncio.sleep(pause)
         found = await self._with_pictures(found, allowance)
         if self._tape is not None:
-            await self._tape.keep(found, body, self.target.key)
+            await self._tape.keep(found, b"".join(body), self.target.key)
         return found
 
     async def _once(
         self,
         case: Case,
         operation: Operation,
-        body: bytes,
+        body: Sequence[bytes],
         content_type: str | None,
         allowance: Allowance,
     ) -> Interaction:
@@ -268,7 +268,7 @@ class Sender:
             case,
             "GET",
             url,
-            b"",
+            (),
             {},
             patience=patience,
             allowance=allowance,
@@ -280,12 +280,30 @@ class Sender:
         return answer.body
 
 
+class Pieces(aiohttp.Payload):
+    """A body that is written bit by bit: it neither is copied nor holds the loop."""
+
+    _autoclose = True
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        super().__init__(pieces)
+        self._size = sum(map(len, pieces))
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return b"".join(self._value).decode(encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        for piece in self._value:
+            for at in range(0, len(piece), BLOCK):
+                await writer.write(memoryview(piece)[at : at + BLOCK])
+
+
 async def exchange(
     session: aiohttp.ClientSession,
     case: Case,
     method: str,
     url: str,
-    body: bytes,
+    body: Sequence[bytes],
     headers: Mapping[str, str],
     *,
     patience: float = PATIENCE,
@@ -295,8 +313,9 @@ async def exchange(
     """
     One request, and as much of an answer as came within `patience` seconds.
 
-    No redirect is followed. `arrived` is set with the first bytes of the body. Of an
-    answer that is not whole, or beyond its `allowance`, the beginning is kept.
+    The pieces of `body` follow one another. No redirect is followed. `arrived` is set
+    with the first bytes of the answer. Of one that is not whole, or beyond its
+    `allowance`, the beginning is kept.
     """
     started = time.monotonic()
     status: int | None = None
@@ -310,7 +329,7 @@ async def exchange(
             session.request(
                 method,
                 url,
-                data=io.BytesIO(body),  # bytes in one piece would hold the loop
+                data=Pieces(body),
                 headers=headers,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=None),

@@ -171,7 +171,7 @@ def _no_form(why: str) -> Rejected:
 
 def _segments(data: bytes, boundary: str) -> Any:
     """The parts of a form and their contents. Raises `MultipartError`, `Rejected`."""
-    content = bytearray()
+    pieces: list[bytes | bytearray] = []
     current: Any = None
     with PushMultipartParser(
         boundary,
@@ -184,10 +184,10 @@ def _segments(data: bytes, boundary: str) -> Any:
             raise _no_form("it does not begin with its boundary")
         for event in (*parser.parse(data), *parser.parse(b"")):
             if event is None:
-                yield current, bytes(content)
-                content.clear()
+                yield current, b"".join(pieces)
+                pieces.clear()
             elif isinstance(event, (bytes, bytearray)):
-                content += event
+                pieces.append(event)
             else:
                 current = event
 

@@ -78,17 +78,19 @@ async def _gathered(
 
     Raises `TimeoutError`, and `Rejected` when too much is `held` of all bodies.
     """
-    data = bytearray()
+    chunks: list[bytes] = []
+    size = 0
     loop = asyncio.get_running_loop()
     last = loop.time() + patience
     async with asyncio.timeout_at(last) as timer:
         async for chunk in content.iter_any():
             held(len(chunk))
-            data += chunk
-            if len(data) > limit:
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > limit:
                 break
-            timer.reschedule(last + len(data) / RATE)
-    return bytes(data)
+            timer.reschedule(last + size / RATE)
+    return b"".join(chunks)
 
 
 def _broken_off(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from contracts.cases import body_of
+from contracts.cases import pieces_of
 from contracts.interaction import Interaction
 from contracts.outcomes import said
 from contracts.sandwich.questions import HARMFUL, UNLISTED, Kind, Question
@@ -138,7 +138,7 @@ class Asker:
         self, question: Question, arrived: asyncio.Event | None
     ) -> Interaction:
         case = question.case
-        body, content_type = body_of(case)
+        pieces, content_type = pieces_of(case)
         headers = {"Authorization": f"Bearer {self._key}"}
         if content_type:
             headers["Content-Type"] = content_type
@@ -147,7 +147,7 @@ class Asker:
             case,
             question.operation.method,
             self._base_url + question.operation.path,
-            body,
+            pieces,
             headers,
             patience=self._patience,
             arrived=arrived,

@@ -427,7 +427,7 @@ def test_the_time_of_an_exchange_is_bounded_while_a_request_is_sent():
     """A server that does not even read."""
 
     async def send() -> Interaction:
-        body = bytes(64 * MEGABYTE)
+        body = [bytes(64 * MEGABYTE)]
         with socket.create_server(("127.0.0.1", 0)) as deaf:
             url = f"http://127.0.0.1:{deaf.getsockname()[1]}/"
             async with aiohttp.ClientSession() as session:
