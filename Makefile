@@ -18,10 +18,10 @@ test: $(VENV)/.developing  ## run the tests
 test-min: $(VENV)/bin/python  ## run the tests with the oldest dependencies that are allowed
 	@$(PYTHON) -m venv --clear $(VENV)/min
 	@sed -n -e '/^dependencies/,/^]/s/^ *"\([a-z0-9-]*\)>=\([0-9.]*\).*/\1==\2/p' \
-	  -e 's/^redis = \["\(redis\)>=\([0-9.]*\)".*/\1==\2/p' \
+	  -e 's/^[a-z]* = \["\([a-z]*\)>=\([0-9.]*\)"\]$$/\1==\2/p' \
 	  pyproject.toml > $(VENV)/min/oldest.txt
 	@$(VENV)/min/bin/pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	@$(VENV)/min/bin/pip install --quiet --editable ".[redis]" --group dev \
+	@$(VENV)/min/bin/pip install --quiet --editable ".[redis,speedups]" --group dev \
 	  --constraint $(VENV)/min/oldest.txt
 	$(VENV)/min/bin/pytest -n auto tests/specs tests/mockserver tests/contracts
 
@@ -76,7 +76,7 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
 
 $(VENV)/.developing: $(VENV)/.installed pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	@$(BIN)/pip install --quiet --editable ".[redis]" --group dev
+	@$(BIN)/pip install --quiet --editable ".[redis,speedups]" --group dev
 	@touch $@
 
 # The tests of these clients are skipped where they are not installed.

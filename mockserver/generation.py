@@ -21,6 +21,7 @@ MAX_PIXELS_DRAWN = 10 * MAX_PIXELS
 MAX_PARTIALS = 3
 MAX_NAME = 80
 _DATA_URI = re.compile(r"data:image/[a-z+.-]+;base64,", re.IGNORECASE)
+_SORTED = json.JSONEncoder(sort_keys=True)
 GREY = b""  # stands for a picture behind an address, which is never fetched
 
 
@@ -125,7 +126,7 @@ def request_hash(received: Received) -> str:
 
     Names, values and the bytes of uploads count; order, spaces and headers do not.
     """
-    text = json.dumps(received.payload, sort_keys=True)
+    text = _SORTED.encode(received.payload)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -4,7 +4,7 @@ import math
 import string
 import unicodedata
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 SIZES = [7, 8, 9, 10, 11, 12, 14, 16, 18, 21, 24, 28, 32, 37, 43, 50, 58, 67, 77, 89]
@@ -82,6 +82,7 @@ def _cut(line: str, width: int, widths: Mapping[str, int]) -> str:
     return kept + ELLIPSIS if len(kept) > 1 else line[:3]
 
 
+@lru_cache(maxsize=256)
 def caption(text: str, width: int, height: int, size: int) -> tuple[int, str] | None:
     """Size and words of the line below; None where there is no room, or no word."""
     for small in reversed(SIZES):
@@ -157,6 +158,7 @@ def write(image: Any, place: tuple[int, int], line: str, level: int, size: int) 
 
 
 _DRAWABLE = frozenset(string.printable.strip() + " ")
+_BLANKS = {code: " " for code in range(128) if chr(code) not in _DRAWABLE}
 
 
 def spelt(text: str) -> str:
@@ -170,8 +172,7 @@ def spelt(text: str) -> str:
         from anyascii import anyascii
 
         text = "".join(anyascii(each) or _code_point(each) for each in text)
-    drawn = (each if each in _DRAWABLE else " " for each in text)
-    return " ".join("".join(drawn).split())
+    return " ".join(text.translate(_BLANKS).split())
 
 
 def _code_point(letter: str) -> str:

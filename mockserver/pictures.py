@@ -8,7 +8,6 @@ import base64
 import colorsys
 import hashlib
 import io
-import json
 import math
 import re
 import zlib
@@ -75,11 +74,12 @@ class Plan:
     @property
     def identity(self) -> str:
         """A name for this plan, readable back from the picture."""
-        facts = {name: getattr(self, name) for name in _MEMBERS}
-        facts["inputs"] = [hashlib.sha256(each).hexdigest() for each in self.inputs]
-        facts["mask"] = self.mask and hashlib.sha256(self.mask).hexdigest()
-        text = json.dumps(facts, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        facts = {
+            **{name: getattr(self, name) for name in _MEMBERS},
+            "inputs": [hashlib.sha256(each).hexdigest() for each in self.inputs],
+            "mask": self.mask and hashlib.sha256(self.mask).hexdigest(),
+        }
+        return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
 
     def chance(self, purpose: str, count: int) -> bytes:
         """So many bytes at random, always the same for the same picture."""

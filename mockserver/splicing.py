@@ -10,12 +10,23 @@ import struct
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOURS = {"P": 3, "RGB": 2, "RGBA": 6}  # a mode's colour type
 _ZLIB = b"\x78\x01"
 _BASE = 65521  # of Adler-32
+
+
+@cache
+def _fastest() -> Any:
+    """ISA-L where it is installed: two to seven times as fast; its bytes are others."""
+    try:
+        return import_module("isal.isal_zlib")
+    except ImportError:
+        return zlib
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +38,17 @@ class Packed:
     length: int
 
 
-def packed(rows: bytes, *, last: bool = False) -> Packed:
-    """Rows with their filter bytes, so packed that others may follow, or none."""
-    deflate = zlib.compressobj(1, wbits=-zlib.MAX_WBITS)
+def packed(rows: bytes, *, last: bool = False, library: Any = None) -> Packed:
+    """
+    Rows with their filter bytes, so packed that others may follow, or none.
+
+    `library` is a module that does what zlib does, the fastest at hand by default.
+    """
+    packing = library or _fastest()
+    deflate = packing.compressobj(1, wbits=-packing.MAX_WBITS)
     data = deflate.compress(rows)
-    data += deflate.flush(zlib.Z_FINISH if last else zlib.Z_FULL_FLUSH)
-    return Packed(data, zlib.adler32(rows), len(rows))
+    data += deflate.flush(packing.Z_FINISH if last else packing.Z_FULL_FLUSH)
+    return Packed(data, packing.adler32(rows), len(rows))
 
 
 def stream(*parts: Packed) -> bytes:
