@@ -5,7 +5,9 @@ import logging
 import secrets
 from http import HTTPStatus
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
+from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.http import SERVER_SOFTWARE
 from aiohttp.http_exceptions import (
     BadHttpMessage,
     ContentEncodingError,
@@ -249,6 +251,10 @@ class Connection(web.RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         if self.leaving or resp.headers.get("Connection") == "close":
             resp.force_close()  # tells the client, and ends the connection
+        elif self._is_usual(request) and isinstance(resp, web.Response):
+            body = resp.body
+            if isinstance(body, bytes) and body:
+                return await self._written(request, resp, body)
         finished = await super().finish_response(request, resp, start_time)
         if self._is_broken and self.transport is not None:
             # Closed while more is coming, it would be reset, and the answer lost.
@@ -257,6 +263,38 @@ class Connection(web.RequestHandler):
             self.close()
             await asyncio.sleep(LINGER)
         return finished
+
+    def _is_usual(self, request: web.BaseRequest) -> bool:
+        """Whether the connection stays open, and nothing that was sent is in doubt."""
+        return (
+            request.version == HttpVersion11
+            and request.keep_alive
+            and request.method != "HEAD"
+            and not self._is_broken
+            and not self._upgraded
+        )
+
+    async def _written(
+        self, request: web.BaseRequest, resp: web.Response, body: bytes
+    ) -> tuple[web.StreamResponse, bool]:
+        """
+        Write a small whole answer as it stands.
+
+        aiohttp prepares any answer for what it might be: compressed, chunked, empty.
+        """
+        headers = resp.headers
+        headers["Content-Length"] = str(len(body))
+        if "Date" not in headers:
+            headers["Date"] = rfc822_formatted_time()
+        headers.setdefault("Server", SERVER_SOFTWARE)
+        resp._keep_alive = True  # noqa: SLF001 -- as `prepare` does
+        writer = request.writer
+        try:
+            await writer.write_headers(f"HTTP/1.1 {resp.status} {resp.reason}", headers)
+            await writer.write_eof(body)
+        except ConnectionError:
+            return resp, True
+        return resp, False
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -20,11 +20,11 @@ def entrance(house: House, otherwise: Handler) -> Handler:
     address there is nothing to look for.
     """
 
-    async def enter(request: web.BaseRequest) -> web.StreamResponse:
+    def enter(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         found = house.doors.get((request.method, request.path))
         if found is None or "Expect" in request.headers:
-            return await otherwise(request)
+            return otherwise(request)
         operation, service = found
-        return await answer(cast("web.Request", request), operation, service)
+        return answer(cast("web.Request", request), operation, service)
 
     return enter

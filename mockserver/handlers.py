@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from aiohttp import web
 from multidict import CIMultiDict
@@ -91,19 +91,19 @@ class Exchange:
     def headers(self) -> dict[str, str]:
         """Those of every answer, as the dialect gives them."""
         given = self.service.provider.dialect.mock
-        found = given.get("headers", {})
+        found = dict(given.get("headers", {}))
         details = {"request_id": self.request_id}
         if self.level is not None:
-            found = {**found, **given.get("quota_headers", {})}
+            found |= given.get("quota_headers", {})
             details |= {
                 "limit": str(self.level.limit),
                 "remaining": str(self.level.remaining),
                 "reset": duration(self.level.reset),
             }
-        return {
-            name: value.format(**details) if "{" in value else value
-            for name, value in found.items()
-        }
+        for name, value in found.items():
+            if "{" in value:
+                found[name] = value.format(**details)
+        return found
 
 
 async def answer(
@@ -423,24 +423,25 @@ def _write_down(exchange: Exchange) -> None:
     if exchange.namespace is None:
         exchange.namespace = _claimed(exchange.request)
     seconds = round(time.monotonic() - exchange.started, 6)
-    came = _came(exchange.request, exchange.service)
+    service = exchange.service
+    came = Came.of(exchange.request, service)
     make = partial(_entry, exchange, came, seconds)
     received = exchange.received
     is_heavy = exchange.size > LIGHT or (
         received is not None and (received.files or is_long(received))
     )
     if is_heavy or exchange.trigger.fault is not None:  # which goes on after this
-        _record(exchange.service, make())
+        _record(service, make())
         return
     summed = {
-        "provider": came["provider"],
+        "provider": service.provider.id,
         "operation": exchange.operation.id,
         "status": exchange.status,
         "images": exchange.given,
         "cost": exchange.cost,
         "seconds": seconds,
     }
-    _record(exchange.service, Deferred(summed, make, BESIDE + 4 * exchange.size))
+    _record(service, Deferred(summed, make, BESIDE + 4 * exchange.size))
 
 
 def noted(
@@ -452,7 +453,8 @@ def noted(
 ) -> None:
     """Write down a request for what is no operation of the document."""
     entry = {
-        **_came(request, service),
+        **Came.of(request, service)._asdict(),
+        "operation": None,
         "namespace": _claimed(request),
         "decision": {
             "error": rejected.name if rejected else None,
@@ -486,25 +488,34 @@ def _record(service: Service, entry: Mapping[str, Any]) -> None:
         access.info("%s %s %s", *facts, extra={"entry": entry})
 
 
-def _came(request: web.Request, service: Service) -> dict[str, Any]:
-    return {
-        "at": service.clock(),
-        "provider": service.provider.id,
-        "operation": None,
-        "method": request.method,
-        "path": request.path[:MAX_PATH],
-        "client": request.headers.get("User-Agent", "")[:200],
-        "retry": request.headers.get("X-Stainless-Retry-Count", "")[:8] or None,
-    }
+class Came(NamedTuple):
+    """Who asked for what, and when: the beginning of an entry."""
+
+    at: float
+    provider: str
+    method: str
+    path: str
+    client: str
+    retry: str | None
+
+    @classmethod
+    def of(cls, request: web.Request, service: Service) -> Self:
+        headers = request.headers
+        return cls(
+            service.clock(),
+            service.provider.id,
+            request.method,
+            request.path[:MAX_PATH],
+            headers.get("User-Agent", "")[:200],
+            headers.get("X-Stainless-Retry-Count", "")[:8] or None,
+        )
 
 
-def _entry(
-    exchange: Exchange, came: Mapping[str, Any], seconds: float
-) -> dict[str, Any]:
+def _entry(exchange: Exchange, came: Came, seconds: float) -> dict[str, Any]:
     received, verdict = exchange.received, _explained(exchange)
     trigger = exchange.trigger
     entry = {
-        **came,
+        **came._asdict(),
         "request_id": exchange.request_id,
         "namespace": exchange.namespace,
         "operation": exchange.operation.id,

@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -22,12 +23,12 @@ class Kept(Generic[K, V]):
         return len(self._values)
 
     def get(self, key: K) -> V | None:
-        with self._lock:
-            found = self._values.get(key)
-            if found is None:
-                return None
+        found = self._values.get(key)
+        if found is None:
+            return None
+        with suppress(KeyError):  # another thread may have made room since
             self._values.move_to_end(key)
-            return found[0]
+        return found[0]
 
     def keep(self, key: K, value: V, weight: int) -> None:
         """Keep a value of this weight, such as its bytes; the latest always stays."""

@@ -27,19 +27,20 @@ async def read_bytes(
     try:
         if request.headers.get("Content-Encoding", "").lower() not in CODINGS:
             raise _broken_off("The body may be coded as gzip or deflate.", 415)
-        if (request.content_length or 0) <= limit:
-            if content.is_eof():
-                data = content.read_nowait()
-            else:
-                with _arriving.one() as held:
-                    data = await _gathered(content, limit, patience, held)
-            if len(data) <= limit:
-                return data
+        if content.is_eof():
+            data = content.read_nowait()
+        elif (request.content_length or 0) > limit:
+            raise _too_large(limit)
+        else:
+            with _arriving.one() as held:
+                data = await _gathered(content, limit, patience, held)
     except web.RequestPayloadError:
         raise _broken_off("The body is not coded as its headers say.", 400) from None
     except TimeoutError:
         raise _broken_off("The body did not come in time.", 408) from None
-    raise _broken_off(f"The body has more than {limit} bytes.", 413)
+    if len(data) > limit:
+        raise _too_large(limit)
+    return data
 
 
 class Arriving:
@@ -91,6 +92,10 @@ async def _gathered(
                 break
             timer.reschedule(last + size / RATE)
     return b"".join(chunks)
+
+
+def _too_large(limit: int) -> Rejected:
+    return _broken_off(f"The body has more than {limit} bytes.", 413)
 
 
 def _broken_off(
