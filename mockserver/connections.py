@@ -251,7 +251,7 @@ class Connection(web.RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         if self.leaving or resp.headers.get("Connection") == "close":
             resp.force_close()  # tells the client, and ends the connection
-        elif self._is_usual(request) and isinstance(resp, web.Response):
+        elif isinstance(resp, web.Response) and self._is_usual(request, resp):
             body = resp.body
             if isinstance(body, bytes) and body:
                 return await self._written(request, resp, body)
@@ -264,11 +264,12 @@ class Connection(web.RequestHandler):
             await asyncio.sleep(LINGER)
         return finished
 
-    def _is_usual(self, request: web.BaseRequest) -> bool:
+    def _is_usual(self, request: web.BaseRequest, resp: web.Response) -> bool:
         """Whether the connection stays open, and nothing that was sent is in doubt."""
         return (
             request.version == HttpVersion11
             and request.keep_alive
+            and resp.keep_alive is not False
             and request.method != "HEAD"
             and not self._is_broken
             and not self._upgraded

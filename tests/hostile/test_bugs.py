@@ -5,6 +5,7 @@ import logging
 
 import pytest
 from asking import JSON, ask, events, generation, request_for, url_of, wire
+from raw import good, only
 
 import mockserver
 import specs
@@ -80,6 +81,15 @@ def test_beside_the_operations(server, path, monkeypatch, caplog):
 
     assert answer.status == 500
     incident_in(answer, caplog)
+
+
+def test_the_connection_is_closed_after_a_bug(server, monkeypatch):
+    """Nobody knows in what state it is."""
+    monkeypatch.setattr("mockserver.entrance.answer", broken)
+    openai = specs.load("openai")
+    url = url_of(server, openai)
+
+    assert only(url, good(url, openai, close=False)).status == 500
 
 
 def test_in_the_middle_of_an_answer(server, monkeypatch, caplog):

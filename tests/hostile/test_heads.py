@@ -155,6 +155,19 @@ def test_a_method_of_another_trade_is_refused(server, method, target):
     assert method == "HEAD" or is_refusal(answer, None)
 
 
+def test_a_head_alone_is_answered_with_a_head_alone(server):
+    url = f"{server.url}/__mock__/health"
+    with connected(url) as connection:
+        connection.sendall(head(url, method="HEAD") + b"\r\n")
+        connection.sendall(head(url, "Connection: close", method="GET") + b"\r\n")
+        received, _ = everything(connection)
+
+    first, _, second = received.partition(b"\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 404")  # there is none
+    (answer,) = answers(second)
+    assert json.loads(answer.body)
+
+
 def test_nothing_is_expected_but_that_we_go_on(url, lone):
     body = json.dumps(generation(lone)).encode()
 
