@@ -324,8 +324,8 @@ def _loaded(name: str, root: Traversable, folder: Traversable) -> Provider:
 
 
 def _sources(root: Traversable, dialect: Mapping[str, Any]) -> dict[str, Source]:
-    raw = dict(read_yaml(files("specs"), "sources.yaml"))
-    if (root / "sources.yaml").is_file():
+    raw = dict(_our("sources.yaml"))
+    if root != files("specs") and (root / "sources.yaml").is_file():
         raw.update(read_yaml(root, "sources.yaml"))
     raw.update(dialect.get("sources", {}))
     return {
@@ -341,9 +341,15 @@ def _sources(root: Traversable, dialect: Mapping[str, Any]) -> dict[str, Source]
 
 
 @cache
+def _our(name: str) -> Any:
+    """One of our own files, of which every folder needs the same."""
+    return read_yaml(files("specs"), name)
+
+
+@cache
 def _shape(name: str) -> Any:
-    """One of our own schemas, of which every folder needs the same."""
-    return compiled(read_yaml(files("specs"), name))
+    """One of our own schemas, ready to be asked."""
+    return compiled(_our(name))
 
 
 def _refuse_bad_dialect(file: str, raw: Any) -> None:
