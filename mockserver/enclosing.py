@@ -19,6 +19,7 @@ from mockserver.errors import dumps
 
 JSON = "application/json; charset=utf-8"
 MAX_JOINED = 256 * 1024  # to send it in parts takes longer than to copy it
+BLOCK = 4 * 1024 * 1024  # smaller ones take longer
 _MARK = secrets.token_hex(16)  # nobody outside knows it, so no text can hold it
 _PLACE = re.compile(rb"%b(\d+)\." % _MARK.encode())
 
@@ -46,15 +47,21 @@ class Form:
 
 
 class Parts(Payload):
-    """A body that is sent part by part: large ones are not copied together first."""
+    """
+    A body that is sent part by part.
+
+    Put together it would be copied, and of what its socket does not take at once
+    asyncio makes a copy too.
+    """
 
     def __init__(self, parts: Sequence[bytes]) -> None:
         super().__init__(parts, content_type=JSON)
         self._size = sum(map(len, parts))
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        for part in self._value:
-            await writer.write(part)
+        for part in map(memoryview, self._value):
+            for at in range(0, len(part), BLOCK):
+                await writer.write(part[at : at + BLOCK])
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         return self.joined().decode(encoding, errors)

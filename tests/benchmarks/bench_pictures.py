@@ -1,6 +1,7 @@
 """Pictures by size and format: the first of their kind, and those that follow."""
 
 import asyncio
+import gc
 import json
 import statistics
 import subprocess
@@ -138,7 +139,8 @@ async def _beside(
     more: dict | None, request: Path, seconds: float
 ) -> tuple[int, list[float]]:
     """How many requests were answered, and how late a timer came meanwhile."""
-    sys.setswitchinterval(TURN)  # as `serve` does
+    sys.setswitchinterval(TURN)  # this and the next as `serve` does
+    gc.freeze()
     async with mockserver.running("openai") as mock:
         if more is None:
             return 0, await _lateness(seconds)
@@ -174,8 +176,14 @@ async def _lateness(seconds: float) -> list[float]:
 
 
 def _copies() -> Iterator[tuple]:
-    """Of answers of 2 MB, taken from their sockets as fast as a thread can."""
-    payload = {"model": "gpt-image-2", "prompt": "A red cube", "size": "1024x1024"}
+    """Of large answers, taken from their sockets as fast as a thread can."""
+    for edges in ("1024x1024", "2048x2048", "3840x2160"):
+        for name, *rest in _copied(edges):
+            yield f"{name}, {edges}", *rest
+
+
+def _copied(edges: str) -> Iterator[tuple]:
+    payload = {"model": "gpt-image-2", "prompt": "A red cube", "size": edges}
     body = json.dumps(payload).encode()
     with mockserver.running("openai", realistic=True) as mock:
         answer = _answer(mock.base_url + "/images/generations", body)

@@ -7,9 +7,9 @@ import random
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +22,7 @@ JSON = "application/json"
 FORM = "multipart/form-data; boundary=here"
 NEW = {**BODY, "prompt": "A red cube number %%%%%%%%%%%%"}
 HEADS = ("answer", "size", "clients", "req/s", "of bare", "CPU µs", "of bare")
-HEADS = (*HEADS, "p50 ms", "p99 ms", "bare p50", "bare p99")
+HEADS = (*HEADS, "p50 ms", "p99 ms", "bare p50", "bare p99", "MB")
 
 
 @dataclass(frozen=True)
@@ -69,41 +69,37 @@ def _megabyte() -> bytes:
 
 def cases() -> list[Case]:
     inside = {"response_format": "b64_json"}
-    small = _json(size="16x16", **inside)
+    square = _json(size="1024x1024")
+    edit = Case(
+        "edit, 1 MB upload",
+        "openai",
+        _form(_megabyte()),
+        content_type=FORM,
+        path="images/edits",
+        kind=".form",
+    )
+    previews = _json(stream=True, partial_images=3)
+    new = json.dumps(NEW).encode()
+    largest = json.dumps({**NEW, "size": "3840x2160"}).encode()
     return [
-        *(
-            Case("base64, 16x16, seen before", "tikhub", small, clients=each)
-            for each in (1, 32, 256)
+        *_by_clients(
+            Case("base64, 16x16", "tikhub", _json(size="16x16", **inside)),
+            Case("base64, 256x256", "tikhub", _json(size="256x256", **inside)),
+            Case("base64, 1024x1024", "openai", square),
+            Case("base64, 3840x2160", "openai", _json(size="3840x2160")),
+            Case("base64, realistic", "openai", square, realistic=True),
+            Case("address", "tikhub", _json(response_format="url")),
+            Case("refusal", "openai", _json(n=99), status=400),
+            Case("stream, 3 previews", "openai", previews, kind=".stream"),
         ),
-        Case("base64, 256x256", "tikhub", _json(size="256x256", **inside)),
-        Case("base64, 1024x1024", "openai", _json(size="1024x1024")),
-        Case("base64, 3840x2160", "openai", _json(size="3840x2160")),
-        Case("base64, realistic", "openai", _json(size="1024x1024"), realistic=True),
-        Case("address", "tikhub", _json(response_format="url")),
-        Case("refusal", "openai", _json(n=99), status=400),
-        Case(
-            "edit, 1 MB upload",
-            "openai",
-            _form(_megabyte()),
-            content_type=FORM,
-            path="images/edits",
-            kind=".form",
-            clients=8,
-        ),
-        Case(
-            "stream, 3 previews",
-            "openai",
-            _json(stream=True, partial_images=3),
-            kind=".stream",
-        ),
-        Case("new prompt, 1024x1024", "openai", json.dumps(NEW).encode()),
-        Case(
-            "new prompt, 3840x2160",
-            "openai",
-            json.dumps({**NEW, "size": "3840x2160"}).encode(),
-            clients=8,
-        ),
+        *_by_clients(edit, counts=(1, 8, 32)),
+        Case("new prompt, 1024x1024", "openai", new),
+        Case("new prompt, 3840x2160", "openai", largest, clients=8),
     ]
+
+
+def _by_clients(*cases: Case, counts: Sequence[int] = (1, 32, 256)) -> list[Case]:
+    return [replace(case, clients=each) for case in cases for each in counts]
 
 
 def measure(effort: Effort) -> Iterator[Table]:
@@ -123,9 +119,10 @@ def _answers(effort: Effort, folder: Path, plain: Server, heavy: Server) -> Tabl
         note=(
             "Bare aiohttp reads the same request as JSON or as a form and writes the "
             "same bytes from memory. The mock has everything on: validation, journal, "
-            "request ids, costs. A request is *seen before* when its body was: its "
+            "request ids, costs. All but the last two rows ask the same again: the "
             "picture is then kept, and so is what the body means. `new prompt`: every "
-            "request has words of its own, and a picture with them is drawn."
+            "request has words of its own, and a picture with them is drawn. MB: of "
+            "the mock, after this row and those above."
         ),
     )
     bodies = folder / "bodies"
@@ -158,7 +155,8 @@ def _answers(effort: Effort, folder: Path, plain: Server, heavy: Server) -> Tabl
             )
             weight = (bodies / f"{number}{case.kind}").stat().st_size
             name = (case.name, size(weight), str(case.clients))
-            table.rows.append((*name, *_beside_bare(found["mock"], found["bare"])))
+            compared = _beside_bare(found["mock"], found["bare"])
+            table.rows.append((*name, *compared, figure(server.memory())))
     return table
 
 
