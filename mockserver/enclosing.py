@@ -59,9 +59,9 @@ class Parts(Payload):
         self._size = sum(map(len, parts))
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        for part in map(memoryview, self._value):
+        for part in self._value:
             for at in range(0, len(part), BLOCK):
-                await writer.write(part[at : at + BLOCK])
+                await writer.write(memoryview(part)[at : at + BLOCK])
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         return self.joined().decode(encoding, errors)

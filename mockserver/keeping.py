@@ -3,7 +3,6 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
-from contextlib import suppress
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -23,12 +22,11 @@ class Kept(Generic[K, V]):
         return len(self._values)
 
     def get(self, key: K) -> V | None:
-        found = self._values.get(key)
-        if found is None:
-            return None
-        with suppress(KeyError):  # another thread may have made room since
+        try:  # without the lock: another thread may make room in between
             self._values.move_to_end(key)
-        return found[0]
+            return self._values[key][0]
+        except KeyError:
+            return None
 
     def keep(self, key: K, value: V, weight: int) -> None:
         """Keep a value of this weight, such as its bytes; the latest always stays."""
