@@ -1,0 +1,44 @@
+"""Samples say of themselves what the judge would see of their bytes."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contracts.cases import FORM, Case, body_of, pieces_of
+from contracts.samples import BLOCK, Sample
+from mockserver.pictures import look_at
+from specs import State
+
+samples = st.builds(
+    Sample,
+    width=st.integers(1, 80),
+    height=st.integers(1, 80),
+    format=st.sampled_from(["png", "jpeg", "webp", "gif", None]),
+    alpha=st.booleans(),
+    weight=st.one_of(st.integers(0, 3 * BLOCK), st.integers(BLOCK - 200, BLOCK + 2000)),
+    variant=st.integers(0, 3),
+).filter(lambda each: not (each.alpha and each.format == "jpeg"))
+
+
+@given(samples)
+@settings(deadline=None, max_examples=60)
+def test_the_facts_of_a_sample_are_those_of_its_bytes(sample):
+    labels = {"filename": sample.filename, "content_type": sample.content_type}
+
+    assert sample.facts == look_at(sample.data, **labels).facts()
+    assert len(sample.data) >= sample.weight
+
+
+@given(st.lists(samples, min_size=1, max_size=3), st.text(max_size=20))
+@settings(deadline=None, max_examples=30)
+def test_a_form_holds_its_files_whole_and_in_order(files, prompt):
+    payload = {"prompt": prompt, "image": files}
+    case = Case("x", "edit", "probe", State.VALID, media_type=FORM, payload=payload)
+
+    body, content_type = body_of(case)
+    boundary = content_type.partition("boundary=")[2].encode()
+    parts = body.split(b"--" + boundary)
+
+    assert b"".join(pieces_of(case)[0]) == body
+    assert parts[-1] == b"--\r\n"
+    contents = [each.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n") for each in parts]
+    assert contents[1:-1] == [prompt.encode(), *(each.data for each in files)]
