@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 import specs
-from contracts.desk import Desk, PlanError
+from contracts.desk import PlanError, desks_of
 from contracts.lines import Lines
 from contracts.reporters.wording import one_line, plural
 from mockserver.cli import Usage, specs_option
@@ -81,13 +81,12 @@ def _problems(folder: Path) -> Iterator[str]:
         at = f"{_shown(Path(error.file))}:{_line(error)}"
         yield f"{at}: {one_line(told)}{place}"
         return
-    for operation in provider.operations.values():
-        for body in operation.bodies.values():
-            try:
-                _ = Desk(provider, operation, body, {}).base
-            except PlanError as error:
-                line = Lines.of(provider.file).at(body.pointer)
-                yield f"{_shown(folder / DOCUMENT)}:{line}: {one_line(str(error))}"
+    for desk in desks_of(provider).values():
+        try:
+            _ = desk.base
+        except PlanError as error:
+            line = Lines.of(provider.file).at(desk.body.pointer)
+            yield f"{_shown(folder / DOCUMENT)}:{line}: {one_line(str(error))}"
 
 
 def _line(error: specs.SpecError) -> int:

@@ -10,16 +10,17 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import aiohttp
-from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 from contracts.cases import AUTHORISED, Case, pieces_of
 from contracts.interaction import MAX_PICTURES, Interaction, nowhere
-from contracts.samples import BLOCK, HEAVY, weight
+from contracts.samples import HEAVY, weight
 from contracts.tapes import Tape
+from mockserver.enclosing import Parts
 from specs import Operation
 
 MAX_ANSWER = 128 * 1024 * 1024  # bytes for one question, its pictures included
+BYTES = "application/octet-stream"
 FREELY = 8 * 1024 * 1024  # bytes of an answer that come before it is its turn
 KEPT = 64 * 1024  # bytes of an answer that is not whole
 LATE_LINKS = 3  # times that they took all patience, after which none is looked at
@@ -280,24 +281,6 @@ class Sender:
         return answer.body
 
 
-class Pieces(aiohttp.Payload):
-    """A body that is written bit by bit: it neither is copied nor holds the loop."""
-
-    _autoclose = True
-
-    def __init__(self, pieces: Sequence[bytes]) -> None:
-        super().__init__(pieces)
-        self._size = sum(map(len, pieces))
-
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return b"".join(self._value).decode(encoding, errors)
-
-    async def write(self, writer: AbstractStreamWriter) -> None:
-        for piece in self._value:
-            for at in range(0, len(piece), BLOCK):
-                await writer.write(memoryview(piece)[at : at + BLOCK])
-
-
 async def exchange(
     session: aiohttp.ClientSession,
     case: Case,
@@ -329,7 +312,7 @@ async def exchange(
             session.request(
                 method,
                 url,
-                data=Pieces(body),
+                data=Parts(body, BYTES),
                 headers=headers,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=None),

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from contracts.cases import AUTHORISED, JSON, Case, Fault
 from contracts.checks import Subject, examine
-from contracts.desk import Desk, PlanError
+from contracts.desk import PlanError, desks_of
 from contracts.findings import finding
 from contracts.guarantees import Answer, Memory
 from contracts.interaction import Interaction
@@ -207,7 +207,6 @@ class Witness:
         self.provider = provider
         self.upstream = upstream.rstrip("/")
         self._claims: dict[str, Claim] = {each.id: each for each in claims(provider)}
-        self._bases = {each.id: each.evidence.basis for each in self._claims.values()}
         self._memory = Memory()
 
     def operation(self, method: str, path: str) -> Operation | None:
@@ -381,7 +380,7 @@ class Witness:
         self, operation: Operation, body: Body, payload: Mapping[str, Any]
     ) -> Basis:
         """Who says that the values in a request are welcome."""
-        desk = Desk(self.provider, operation, body, self._bases)
+        desk = desks_of(self.provider)[operation.id, body.media_type]
         try:
             base = desk.base
         except PlanError:

@@ -48,14 +48,16 @@ class Form:
 
 class Parts(Payload):
     """
-    A body that is sent part by part.
+    A body that is sent part by part, of an answer or of a request.
 
     Put together it would be copied, and of what its socket does not take at once
     asyncio makes a copy too.
     """
 
-    def __init__(self, parts: Sequence[bytes]) -> None:
-        super().__init__(parts, content_type=JSON)
+    _autoclose = True
+
+    def __init__(self, parts: Sequence[bytes], content_type: str = JSON) -> None:
+        super().__init__(parts, content_type=content_type)
         self._size = sum(map(len, parts))
 
     async def write(self, writer: AbstractStreamWriter) -> None:

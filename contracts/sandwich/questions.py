@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from contracts.cases import FORM, JSON, Case
-from contracts.desk import Desk
+from contracts.desk import Desk, desks_of
 from contracts.values import flat, prompt_of, types_of
 from mockserver.faults import FAULTS
 from specs import Operation, Provider, State
@@ -96,9 +96,8 @@ class Planner:
         return sorted(found, key=lambda each: HARMFUL.get(each.kind, 0))
 
     def _about(self, operation: Operation) -> Iterator[Question]:
-        bodies = [
-            Desk(self.provider, operation, each, {}) for each in _bodies(operation)
-        ]
+        known = desks_of(self.provider)
+        bodies = [known[operation.id, each.media_type] for each in _bodies(operation)]
         desk = bodies[0]
         if desk.named("image"):
             yield from self._edits(desk)
