@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
@@ -29,6 +30,7 @@ PREFIX = "/__mock__"
 CONNECTING = 30.0  # seconds
 FETCHING = 60.0  # for all pictures of an answer
 GRACE = 5.0
+HEARING = 1.0  # for the rest of a request that goes nowhere
 MAX_HEADER = 64 * 1024
 MAX_WAITING = 32  # exchanges that are passed on, but not judged yet
 MAX_FINDINGS = 20  # of one exchange, in the journal
@@ -262,6 +264,8 @@ class Relay:
                 allow_redirects=False,
             )
         except (aiohttp.ClientError, OSError, ValueError) as error:
+            if isinstance(error, _UNREACHED):
+                await self._hear_out(request, passage)
             self._see_the_rest(request, passage)
             return self._no_answer(passage, error)
         async with answer:
@@ -327,6 +331,14 @@ class Relay:
         self._settling.add(settled)
         await response.write_eof()
         return response
+
+    @staticmethod
+    async def _hear_out(request: web.Request, passage: Passage) -> None:
+        """A request that went nowhere: its body may come a moment after its head."""
+        with suppress(TimeoutError, web.RequestPayloadError, OSError):
+            async with asyncio.timeout(HEARING):
+                async for _ in _read(request, passage):
+                    pass
 
     @staticmethod
     def _see_the_rest(request: web.Request, passage: Passage) -> None:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import pytest
+import raw
 from aiohttp import web
 from asking import (
     FORM,
@@ -438,6 +440,25 @@ def test_an_upstream_that_is_not_there_gives_one_clear_error():
     (note,) = entry["notes"]
     assert "cannot be reached" in note
     assert entry["decision"]["state"] == "valid"
+
+
+def test_a_body_that_comes_after_its_head_is_judged_though_it_goes_nowhere():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with proxied("openai", f"http://127.0.0.1:{port}/v1") as proxy:
+        url = f"{proxy.base_url}/images/generations"
+        head, _, body = raw.good(url, proxy.provider).partition(b"\r\n\r\n")
+        with raw.connected(url) as connection:
+            connection.sendall(head + b"\r\n\r\n")
+            time.sleep(0.2)  # it is refused long before
+            connection.sendall(body)
+            received, _ = raw.everything(connection)
+        (entry,) = proxy.journal
+
+    (answer,) = raw.answers(received)
+    assert answer.status == 502
+    assert entry["decision"]["state"] == "valid"
+    assert len(entry["notes"]) == 1
 
 
 # Nobody else is asked.
