@@ -182,9 +182,7 @@ class Causes:
 
     def _changed(self, case: Case) -> dict[str, Any]:
         """The members in which a request differs from the plain one."""
-        operation = self._provider.operations[case.operation]
-        body = operation.bodies[case.media_type or ""]
-        base = desks_of(self._provider)[operation.id, body.media_type].base
+        base = desks_of(self._provider)[case.operation, case.media_type or ""].base
         return {
             name: value
             for name, value in case.payload.items()

@@ -27,10 +27,9 @@ async def smaller(
     """The exchange of a smaller request with the same finding, if there is one."""
     case, best = subject.case, None
     operation = subject.operation
-    body = operation.bodies.get(case.media_type or "")
-    if body is None:
+    desk = desks_of(campaign.provider).get((operation.id, case.media_type or ""))
+    if desk is None:
         return None
-    desk = desks_of(campaign.provider)[operation.id, body.media_type]
     extra = [name for name in case.payload if name not in desk.base]
     if len(extra) < 2:
         return None
