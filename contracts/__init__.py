@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from contracts.campaign import CouldNotRun
-    from contracts.library import run
-    from contracts.report import BadReport, Finding, Kind, Outcome, Report
-    from contracts.sender import Unreachable
-    from contracts.targets import BadTarget
+    from contracts.api import run
+    from contracts.execution.campaign import CouldNotRun
+    from contracts.execution.client import Unreachable
+    from contracts.execution.targets import BadTarget
+    from contracts.report.model import BadReport, Finding, Kind, Outcome, Report
     from specs import SpecError
 
 __all__ = [
@@ -24,16 +24,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "BadReport": "contracts.report",
-    "BadTarget": "contracts.targets",
-    "CouldNotRun": "contracts.campaign",
-    "Finding": "contracts.report",
-    "Kind": "contracts.report",
-    "Outcome": "contracts.report",
-    "Report": "contracts.report",
+    "BadReport": "contracts.report.model",
+    "BadTarget": "contracts.execution.targets",
+    "CouldNotRun": "contracts.execution.campaign",
+    "Finding": "contracts.report.model",
+    "Kind": "contracts.report.model",
+    "Outcome": "contracts.report.model",
+    "Report": "contracts.report.model",
     "SpecError": "specs",
-    "Unreachable": "contracts.sender",
-    "run": "contracts.library",
+    "Unreachable": "contracts.execution.client",
+    "run": "contracts.api",
 }
 
 

@@ -1,3 +1,3 @@
-from contracts.cli import main
+from contracts.cli.main import main
 
 main(prog_name="contracts")

@@ -15,11 +15,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import specs
-from contracts.comparison import Comparison, Row, compare
-from contracts.library import run
-from contracts.report import Report, replacing
-from contracts.reporters.html import page
-from contracts.reporters.markdown import prose
+from contracts.api import run
+from contracts.compare import Comparison, Row, compare
+from contracts.report.model import Report, replacing
+from contracts.reporters.page.render import page
+from contracts.reporters.run.markdown import prose
 from specs import Provider
 
 HOST = "127.0.0.1:8080"  # where `serve` serves, for the port that was free just now

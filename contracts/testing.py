@@ -18,16 +18,16 @@ from typing import Any
 
 import pytest
 
-from contracts.baseline import Accepted, BadBaseline, Baseline
-from contracts.campaign import Campaign, CouldNotRun, begin, conduct
-from contracts.cases import Case
-from contracts.findings import summary
-from contracts.library import awaited, load, parts
-from contracts.relations import MEMBERS, relations
-from contracts.report import Finding, Outcome
-from contracts.reporters.wording import one_line, printable
-from contracts.sender import Target, Unreachable
-from contracts.targets import BadTarget, host_of, is_loopback, target_of
+from contracts.api import awaited, load, parts
+from contracts.execution.campaign import Campaign, CouldNotRun, begin, conduct
+from contracts.execution.client import Target, Unreachable
+from contracts.execution.targets import BadTarget, host_of, is_loopback, target_of
+from contracts.judging.findings import summary
+from contracts.judging.relations import MEMBERS, relations
+from contracts.planning.case import Case
+from contracts.report.baseline import Accepted, BadBaseline, Baseline
+from contracts.report.model import Finding, Outcome
+from contracts.text import one_line, printable
 from specs import Claim, Provider, claims
 
 __all__ = ["imageparity_conformance"]

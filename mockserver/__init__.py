@@ -4,17 +4,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mockserver.app import create_app
-    from mockserver.embedding import AsyncRunning, Running, running
-    from mockserver.service import Settings
+    from mockserver.embedded.starter import AsyncRunning, Running, running
+    from mockserver.pipeline.context import Settings
 
 __all__ = ["AsyncRunning", "Running", "Settings", "create_app", "running"]
 
 _HOMES = {
-    "AsyncRunning": "mockserver.embedding",
-    "Running": "mockserver.embedding",
-    "Settings": "mockserver.service",
+    "AsyncRunning": "mockserver.embedded.starter",
+    "Running": "mockserver.embedded.starter",
+    "Settings": "mockserver.pipeline.context",
     "create_app": "mockserver.app",
-    "running": "mockserver.embedding",
+    "running": "mockserver.embedded.starter",
 }
 
 

@@ -6,14 +6,14 @@ from http import HTTPStatus
 
 from aiohttp import HttpVersion11, web
 
-from mockserver import admin
-from mockserver.delivery import IMAGES
+from mockserver.control import api as admin
 from mockserver.errors import Rejected, dumps, response_to
-from mockserver.handlers import answer, noted
-from mockserver.house import HOUSE, House, refusal
-from mockserver.pictures import FORMATS
-from mockserver.service import Service, Settings
-from mockserver.tokens import Expired, Forged
+from mockserver.media.image.delivery import IMAGES
+from mockserver.media.image.drawing.encode import FORMATS
+from mockserver.media.links import Expired, Forged
+from mockserver.pipeline.context import Service, Settings
+from mockserver.pipeline.handler import answer, noted
+from mockserver.pipeline.house import HOUSE, House, refusal
 from specs import Provider
 
 __all__ = ["HOUSE", "House", "create_app"]
@@ -35,7 +35,7 @@ def create_app(
     admin.add_routes(app, house)
     app.router.add_get(f"{IMAGES}/{{name}}", _picture)
     if house.cassettes is not None:
-        from mockserver.cassettes import REPLAYED
+        from mockserver.recordings.cassettes import REPLAYED
 
         app.router.add_get(f"{REPLAYED}/{{name}}", house.cassettes.show)
     anything = r"/{path:[\s\S]*}"

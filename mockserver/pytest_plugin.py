@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from mockserver.controls import Running
+    from mockserver.embedded.handle import Running
     from specs import Provider
 
 NAME = "imageparity"
@@ -166,7 +166,7 @@ def pytest_terminal_summary(
 ) -> None:
     bills = config.stash[BILLS]
     if bills:
-        from mockserver.totals import sentence, summed
+        from mockserver.state.statistics import sentence, summed
 
         total = summed(bills)
         if total["requests"]:
@@ -179,7 +179,7 @@ def _served(
 ) -> "Iterator[Running]":
     import mockserver
     import specs
-    from mockserver.state import StateError
+    from mockserver.state.memory import StateError
 
     folder = next(iter(_folder(config)), None)
     with ExitStack() as stack:
@@ -234,7 +234,7 @@ def _show(request: pytest.FixtureRequest, base_url: str, server: "Running") -> N
 
 
 def _told(base_url: str, server: "Running") -> str:
-    from mockserver.telling import transcript
+    from mockserver.state.transcript import transcript
 
     came = server.journal()
     return transcript(came) if came else f"No request came. The mock is at {base_url}"

@@ -1,10 +1,8 @@
 """What was promised: the providers' documents, and the one reader and judge of them."""
 
-from specs.claims import Claim, Subject, claims, request_name
-from specs.errors import SpecError
-from specs.intent import effective
-from specs.prices import Cost, cost
-from specs.provider import (
+from specs.documents.claims import Claim, Subject, claims, request_name
+from specs.documents.intent import effective
+from specs.documents.loader import (
     EVENT_STREAM,
     Body,
     Dialect,
@@ -17,9 +15,11 @@ from specs.provider import (
     load,
     names,
 )
-from specs.schema import Basis, Evidence, Judge, State, Verdict, Violation
-from specs.upload import Upload
-from specs.vocabulary import GUARANTEES, size_of
+from specs.errors import SpecError
+from specs.media.upload import Upload
+from specs.pricing import Cost, cost
+from specs.validation.judge import Basis, Evidence, Judge, State, Verdict, Violation
+from specs.validation.vocabulary import GUARANTEES, size_of
 
 __all__ = [
     "EVENT_STREAM",

@@ -6,8 +6,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from specs.reader import read_checked
-from specs.schema import matches
+from specs.documents.references import read_checked
+from specs.validation.judge import matches
 
 
 @dataclass(frozen=True)

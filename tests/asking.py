@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from PIL import Image
 
 import specs
-from mockserver.faults import FAULTS
+from mockserver.simulation.faults import FAULTS
 
 JSON, FORM = "application/json", "multipart/form-data"
 KEY = "sk-test-4f7a"

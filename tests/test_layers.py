@@ -70,11 +70,11 @@ def test_imports_go_one_way(package, file):
     "source",
     [
         "import contracts",
-        "import contracts.cli as cli",
-        "from contracts.cli import main",
+        "import contracts.cli.main as cli",
+        "from contracts.cli.main import main",
         "def later():\n    from contracts import cli",
-        "def later():\n    import_module('contracts.cli')",
-        "COMMANDS = {'run': 'contracts.commands:run'}",
+        "def later():\n    import_module('contracts.cli.main')",
+        "COMMANDS = {'run': 'contracts.cli.run:run'}",
         "if TYPE_CHECKING:\n    import contracts",
     ],
 )

@@ -8,41 +8,41 @@ The HTML page also takes differences, and SARIF the folders of further documents
 
 from collections.abc import Callable
 
-from contracts.report import Report
+from contracts.report.model import Report
 
 
 def _html(report: Report) -> str:
-    from contracts.reporters.html import render
+    from contracts.reporters.page.render import render
 
     return render(report)
 
 
 def _markdown(report: Report) -> str:
-    from contracts.reporters.markdown import render
+    from contracts.reporters.run.markdown import render
 
     return render(report)
 
 
 def _junit(report: Report) -> str:
-    from contracts.reporters.junit import render
+    from contracts.reporters.run.junit import render
 
     return render(report)
 
 
 def _sarif(report: Report) -> str:
-    from contracts.reporters.sarif import render
+    from contracts.reporters.run.sarif import render
 
     return render(report)
 
 
 def _ctrf(report: Report) -> str:
-    from contracts.reporters.ctrf import render
+    from contracts.reporters.run.ctrf import render
 
     return render(report)
 
 
 def _badge(report: Report) -> str:
-    from contracts.reporters.badge import render
+    from contracts.reporters.run.badge import render
 
     return render(report)
 

@@ -9,8 +9,8 @@ import pytest
 from miniatures import on_refusal, relay, replace
 from workflows import ROOT, Machine
 
-from contracts.report import Report
-from mockserver.embedding import served
+from contracts.report.model import Report
+from mockserver.embedded.starter import served
 
 KEY = {"TOKENHUB_API_KEY": "th-very-secret"}
 BRIEF = {

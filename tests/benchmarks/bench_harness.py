@@ -21,15 +21,15 @@ from measuring import ENVIRONMENT, ROOT, Effort, Server, mock
 from tables import Table, figure
 
 import specs
-from contracts.campaign import Campaign
-from contracts.cases import Case
-from contracts.desk import desks_of
-from contracts.fuzzing import fuzz
-from contracts.guarantees import Memory
-from contracts.interaction import Interaction
-from contracts.planner import _surveyed, plan
-from contracts.second_opinion import SecondOpinion
-from contracts.sender import Sender, Target
+from contracts.execution.campaign import Campaign
+from contracts.execution.client import Sender, Target
+from contracts.judging.guarantees import Memory
+from contracts.judging.interaction import Interaction
+from contracts.judging.second_opinion.requests import SecondOpinion
+from contracts.planning.case import Case
+from contracts.planning.fuzz import fuzz
+from contracts.planning.plan import _surveyed, plan
+from contracts.planning.request_model import desks_of
 
 ORDER = 5
 PROVIDER = "tokenhub"

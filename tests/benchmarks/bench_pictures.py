@@ -23,9 +23,9 @@ from peers import BODY
 from tables import Table, figure, size
 
 import mockserver
-from mockserver.beside import served
-from mockserver.pictures import Gallery, Plan, encoded
-from mockserver.serving import TURN
+from mockserver.embedded.thread import served
+from mockserver.media.image.drawing.encode import Gallery, Plan, encoded
+from mockserver.server.process import TURN
 
 ORDER = 3
 HOLE = "%" * 12

@@ -13,7 +13,7 @@ from peers import peers
 from tables import Table, figure
 
 ORDER = 2
-MODULES = ("aiohttp.web", "specs", "mockserver.cli", "mockserver.serving")
+MODULES = ("aiohttp.web", "specs", "mockserver.cli.main", "mockserver.server.process")
 
 
 def measure(effort: Effort) -> Iterator[Table]:

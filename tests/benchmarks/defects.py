@@ -34,7 +34,7 @@ import yaml  # noqa: E402
 from liars import cast  # noqa: E402
 from questioning import asked_of  # noqa: E402
 
-from contracts.sender import Sender  # noqa: E402
+from contracts.execution.client import Sender  # noqa: E402
 
 COLUMNS = (
     "servers",

@@ -8,10 +8,10 @@ import pytest
 
 import mockserver
 import specs
-from contracts.cases import FORM
-from contracts.findings import curl, node, python
-from contracts.planner import plan
-from contracts.samples import Sample
+from contracts.judging.findings import curl, node, python
+from contracts.media.image.samples import Sample
+from contracts.planning.case import FORM
+from contracts.planning.plan import plan
 from specs import State
 
 PROVIDER = specs.load("tokenhub")

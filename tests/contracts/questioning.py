@@ -5,11 +5,11 @@ import contextlib
 import functools
 
 import specs
-from contracts.campaign import Campaign, begin, conduct
-from contracts.cases import Case
-from contracts.planner import plan
-from contracts.report import Outcome, Report
-from contracts.sender import Target
+from contracts.execution.campaign import Campaign, begin, conduct
+from contracts.execution.client import Target
+from contracts.planning.case import Case
+from contracts.planning.plan import plan
+from contracts.report.model import Outcome, Report
 
 
 class Seen(Exception):

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from contracts.report import (
+from contracts.report.model import (
     ClaimRecord,
     Finding,
     Kind,

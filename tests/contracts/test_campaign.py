@@ -5,13 +5,13 @@ from questioning import planned
 
 import mockserver
 import specs
-from contracts.campaign import MOCK_KEY, Campaign, CouldNotRun, begin, conduct
-from contracts.fuzzing import fuzz
-from contracts.planner import asked, plan
-from contracts.report import Report
-from contracts.second_opinion import SecondOpinion
-from contracts.sender import Target, Unreachable
-from mockserver.embedding import served
+from contracts.execution.campaign import MOCK_KEY, Campaign, CouldNotRun, begin, conduct
+from contracts.execution.client import Target, Unreachable
+from contracts.judging.second_opinion.requests import SecondOpinion
+from contracts.planning.fuzz import fuzz
+from contracts.planning.plan import asked, plan
+from contracts.report.model import Report
+from mockserver.embedded.starter import served
 from specs import State
 
 SEEDED = ("/pairs/", "/fuzz/", "/schemathesis/")
@@ -61,7 +61,7 @@ def test_every_negative_has_faults_in_one_member_only(provider):
         if case.origin != "probe" or case.expectation is not State.INVALID:
             continue
         body = provider.operations[case.operation].bodies[case.media_type]
-        from contracts.samples import judged
+        from contracts.media.image.samples import judged
 
         verdict = body.judge.judge(judged(case.payload))
         assert verdict.state is State.INVALID

@@ -16,9 +16,9 @@ from jsonschema import Draft202012Validator
 from miniatures import on_refusal, relay, replace
 
 import mockserver
-from contracts.cli import main
-from contracts.report import Report
-from mockserver.embedding import served
+from contracts.cli.main import main
+from contracts.report.model import Report
+from mockserver.embedded.starter import served
 
 
 def contracts(*words: str, env: dict[str, str] | None = None, **options):
@@ -56,7 +56,7 @@ def test_a_run_writes_every_report_and_conforms(tmp_path):
 
 
 def assert_follows_its_schema(report: Path) -> None:
-    text = (files("contracts") / "report.schema.yaml").read_text()
+    text = (files("contracts.report") / "report.schema.yaml").read_text()
     schema = Draft202012Validator(yaml.safe_load(text))
     for line in report.read_text().splitlines():
         schema.validate(json.loads(line))

@@ -9,14 +9,14 @@ import pytest
 import yaml
 
 import specs
-from contracts import comparison
-from contracts.comparison import Cell, Comparison, Kind, Row
-from contracts.comparison.citing import plain_note, row
-from contracts.comparison.values import Section
-from contracts.planner import plan
+from contracts import compare as comparison
+from contracts.compare import Cell, Comparison, Kind, Row
+from contracts.compare.documents.cells import plain_note, row
+from contracts.compare.documents.model import Section
+from contracts.planning.plan import plan
 from specs import SpecError
-from specs.reader import read_yaml, walk
-from specs.schema import compiled
+from specs.documents.references import read_yaml, walk
+from specs.validation.judge import compiled
 
 EVERY = [specs.load(name) for name in specs.names()]
 OURS = Path(specs.__file__).parent
@@ -48,7 +48,9 @@ def at(provider: specs.Provider, pointer: str):
 
 
 def test_as_json_it_keeps_its_schema(found):
-    schema = compiled(read_yaml(files("contracts"), "comparison.schema.yaml"))
+    schema = compiled(
+        read_yaml(files("contracts.reporters.comparison"), "comparison.schema.yaml")
+    )
 
     value = json.loads(json.dumps(found.as_json()))
 

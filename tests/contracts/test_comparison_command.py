@@ -7,12 +7,12 @@ import pytest
 from click.testing import CliRunner
 
 import specs
-from contracts.cli import main
-from contracts.comparison import Comparison, compare
-from contracts.outcomes import Verdict
-from contracts.report import Report, RunMetadata, TargetRecord
-from specs.reader import read_yaml
-from specs.schema import compiled
+from contracts.cli.main import main
+from contracts.compare import Comparison, compare
+from contracts.judging.outcome import Verdict
+from contracts.report.model import Report, RunMetadata, TargetRecord
+from specs.documents.references import read_yaml
+from specs.validation.judge import compiled
 
 
 @pytest.fixture
@@ -89,7 +89,9 @@ def test_pages_that_contradict_themselves_have_both_sides(run):
 def test_json_goes_to_stdout_alone(run, found):
     value = json.loads(run("--json", "-").stdout)
 
-    schema = compiled(read_yaml(files("contracts"), "comparison.schema.yaml"))
+    schema = compiled(
+        read_yaml(files("contracts.reporters.comparison"), "comparison.schema.yaml")
+    )
     assert list(schema.iter_errors(value)) == []
     assert [each["id"] for each in value["rows"]] == [each.id for each in found.rows]
 

@@ -16,15 +16,16 @@ from questioning import asked_of
 from rich.console import Console
 
 import specs
-from contracts import comparison, differential
-from contracts.comparison import Comparison, Kind, Measured, Standing
-from contracts.comparison.placing import row_of
-from contracts.differences import Differences
-from contracts.outcomes import Verdict
-from contracts.report import BadReport, Report
-from contracts.reporters.text import summary
-from contracts.sender import Target
-from contracts.targets import Labelled
+from contracts import compare as comparison
+from contracts.compare import Comparison, Kind, Measured, Standing
+from contracts.compare.measured.claim_rows import row_of
+from contracts.compare.servers import run as differential
+from contracts.compare.servers.model import Differences
+from contracts.execution.client import Target
+from contracts.execution.targets import Labelled
+from contracts.judging.outcome import Verdict
+from contracts.report.model import BadReport, Report
+from contracts.reporters.run.text import summary
 
 EVERY = [specs.load(name) for name in specs.names()]
 # A lie about one parameter, and what is then said of it.

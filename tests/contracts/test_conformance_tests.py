@@ -13,15 +13,15 @@ from miniatures import on_refusal, on_success, relay, replace
 import contracts
 import mockserver
 import specs
-from contracts.baseline import BadBaseline, Baseline
-from contracts.campaign import Campaign
-from contracts.failing import Failing
-from contracts.guarantees import COMPARED
-from contracts.relations import MEMBERS, relations
-from contracts.report import Report
-from contracts.sender import Target
+from contracts.execution.campaign import Campaign
+from contracts.execution.client import Target
+from contracts.judging.guarantees import COMPARED
+from contracts.judging.relations import MEMBERS, relations
+from contracts.report.baseline import BadBaseline, Baseline
+from contracts.report.failure_policy import Failing
+from contracts.report.model import Report
 from contracts.testing import imageparity_conformance
-from mockserver.embedding import served
+from mockserver.embedded.starter import served
 
 pytest_plugins = ["pytester"]
 

@@ -18,16 +18,23 @@ from test_independent import serving
 
 import mockserver
 import specs
-from contracts import differential
-from contracts.campaign import CouldNotRun
-from contracts.differences import Differences, Kind
-from contracts.intents import Intent, Spoken, combined, intents, smaller, speak
-from contracts.outcomes import Verdict
-from contracts.reporters import differential as reporting
-from contracts.sender import Target, Unreachable
-from contracts.tapes import Tape
-from contracts.targets import Labelled
-from mockserver.embedding import served
+from contracts.compare.servers import run as differential
+from contracts.compare.servers.intents import (
+    Intent,
+    Spoken,
+    combined,
+    intents,
+    smaller,
+    speak,
+)
+from contracts.compare.servers.model import Differences, Kind
+from contracts.execution.campaign import CouldNotRun
+from contracts.execution.client import Target, Unreachable
+from contracts.execution.recording import Tape
+from contracts.execution.targets import Labelled
+from contracts.judging.outcome import Verdict
+from contracts.reporters import servers as reporting
+from mockserver.embedded.starter import served
 
 KEY = "sk-secret-of-the-caller"
 PROVIDERS = [specs.load(each) for each in specs.names()]
@@ -433,7 +440,7 @@ def alarming(mock: mockserver.Running) -> Differences:
 
 def test_the_json_follows_its_schema(alarming, dialects):
     schema = yaml.safe_load(
-        (files("contracts") / "differential.schema.yaml").read_text()
+        (files("contracts.compare.servers") / "differential.schema.yaml").read_text()
     )
     Draft202012Validator.check_schema(schema)
 

@@ -16,20 +16,22 @@ from jsonschema import Draft202012Validator
 
 import mockserver
 import specs
-from contracts.cases import Case, body_of
-from contracts.dropin import Examination, Move, adapter, common, examine
-from contracts.dropin.rules import Severity, rules
-from contracts.intents import Intent, speak
-from contracts.samples import judged
-from mockserver.cli import Lazy
+from contracts.compare.migration import Examination, Move, examine
+from contracts.compare.migration import common_subset as common
+from contracts.compare.migration import patch as adapter
+from contracts.compare.migration.rules import Severity, rules
+from contracts.compare.servers.intents import Intent, speak
+from contracts.media.image.samples import judged
+from contracts.planning.case import Case, body_of
+from mockserver.cli.main import Lazy
 from specs import State
 from specs.clients import clients
 
 NAMES = ("openai", "tikhub", "aihubmix", "llmapi", "tokenhub")
 VERBS = {
-    "drop-in": ("contracts.dropin.command:drop_in", "What breaks."),
-    "common": ("contracts.dropin.command:common", "What may be sent everywhere."),
-    "explain": ("contracts.dropin.command:explain", "What a rule means."),
+    "drop-in": ("contracts.cli.migration:drop_in", "What breaks."),
+    "common": ("contracts.cli.migration:common", "What may be sent everywhere."),
+    "explain": ("contracts.cli.migration:explain", "What a rule means."),
 }
 
 
@@ -793,7 +795,7 @@ def test_people_read_what_breaks_first_with_both_sides_and_a_curl_line():
 
 
 def assert_follows(name: str, record) -> None:
-    text = (files("contracts.dropin") / name).read_text("utf-8")
+    text = (files("contracts.compare.migration") / name).read_text("utf-8")
     Draft202012Validator(yaml.safe_load(text)).validate(record)
 
 

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import specs
-from contracts.cases import FORM, JSON, Case
-from contracts.examples import FORGOTTEN_AFTER, MOST, SHAPE, Examples
-from contracts.examples import _described as described
-from contracts.examples import _pictured as pictured
-from contracts.samples import Sample
+from contracts.media.image.samples import Sample
+from contracts.planning.case import FORM, JSON, Case
+from contracts.planning.example_database import FORGOTTEN_AFTER, MOST, SHAPE, Examples
+from contracts.planning.example_database import _described as described
+from contracts.planning.example_database import _pictured as pictured
 from specs import State
-from specs.schema import matches
+from specs.validation.judge import matches
 
 BASE = {"model": "gpt-image-2", "prompt": "A red cube"}
 
@@ -158,8 +158,8 @@ def test_a_damaged_file_is_set_aside(tmp_path, tokenhub, caplog, damage: bytes):
 def test_runs_at_the_same_time_lose_nothing(tmp_path, tokenhub):
     words = """
 import sys
-from contracts.cases import Case
-from contracts.examples import Examples
+from contracts.planning.case import Case
+from contracts.planning.example_database import Examples
 from specs import State
 for turn in range(10):
     examples = Examples(sys.argv[1])

@@ -11,11 +11,11 @@ from miniatures import MINIATURES, on_refusal, relay, replace
 from reports import finding, outcome, report, target
 
 import contracts
-from contracts.cli import main
-from contracts.failing import CHECKS, KINDS, Failing
-from contracts.report import Kind
-from mockserver.cli import Usage
-from mockserver.embedding import served
+from contracts.cli.main import main
+from contracts.report.failure_policy import CHECKS, KINDS, Failing
+from contracts.report.model import Kind
+from mockserver.cli.main import Usage
+from mockserver.embedded.starter import served
 
 SIZE = finding(
     kind=Kind.WRONG_RESPONSE,

@@ -23,13 +23,15 @@ from reports import (
 )
 
 import specs
-from contracts.cli import main
-from contracts.comparison import Cell, Column, Comparison, Measured, Row, compare
-from contracts.comparison.values import Section, Standing
-from contracts.outcomes import Verdict
-from contracts.reporters import REPORTERS, compat, sarif
-from contracts.reporters import csv as table
-from contracts.schemas import schema
+from contracts.cli.main import main
+from contracts.cli.schema import schema
+from contracts.compare import Cell, Column, Comparison, Measured, Row, compare
+from contracts.compare.documents.model import Section, Standing
+from contracts.judging.outcome import Verdict
+from contracts.reporters import REPORTERS
+from contracts.reporters.comparison import compat
+from contracts.reporters.comparison import csv as table
+from contracts.reporters.run import sarif
 
 DOCUMENT = """\
 openapi: 3.1.0

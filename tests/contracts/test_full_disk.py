@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from contracts.report import replacing
-from mockserver.cli import FULL
+from contracts.report.model import replacing
+from mockserver.cli.main import FULL
 
 FULL_DEVICE = Path("/dev/full")
 RUN = ("contracts", "run", "tokenhub", "--no-fuzz", "--only", "createImage/request/n/")

@@ -10,10 +10,10 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.baseline import TO_BE_GIVEN, BadBaseline, Baseline
-from contracts.cli import main
-from contracts.failing import Failing
-from contracts.report import (
+from contracts.cli.main import main
+from contracts.report.baseline import TO_BE_GIVEN, BadBaseline, Baseline
+from contracts.report.failure_policy import Failing
+from contracts.report.model import (
     ClaimRecord,
     Finding,
     Kind,

@@ -37,7 +37,7 @@ from hostile import (
 from rich.console import Console
 
 import specs
-from contracts.campaign import (
+from contracts.execution.campaign import (
     AHEAD,
     ERRORS_IN_A_ROW,
     LATE_IN_ALL,
@@ -45,13 +45,15 @@ from contracts.campaign import (
     begin,
     conduct,
 )
-from contracts.cases import JSON, Case, Fault
-from contracts.interaction import Event, Interaction
-from contracts.proxy.app import serving
-from contracts.proxy.relay import Relay
-from contracts.report import Kind, Report
-from contracts.reporters import REPORTERS, html, text
-from contracts.sender import FREELY, Sender, Target, exchange
+from contracts.execution.client import FREELY, Sender, Target, exchange
+from contracts.judging.interaction import Event, Interaction
+from contracts.planning.case import JSON, Case, Fault
+from contracts.report.model import Kind, Report
+from contracts.reporters import REPORTERS
+from contracts.reporters.page import render as html
+from contracts.reporters.run import text
+from contracts.traffic.proxy.app import serving
+from contracts.traffic.proxy.proxy import Relay
 from specs import State
 
 PROVIDER = specs.load("openai")

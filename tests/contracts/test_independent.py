@@ -14,7 +14,7 @@ import pytest
 import yaml
 from questioning import asked_of
 
-from contracts.report import Finding
+from contracts.report.model import Finding
 
 FOLDER = Path(__file__).parents[1] / "independent"
 EXPECTED = yaml.safe_load((FOLDER / "expected.yaml").read_text())

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from miniatures import on_refusal, relay, replace
 
-from contracts.baseline import Baseline
-from contracts.report import Report
-from mockserver.embedding import served
+from contracts.report.baseline import Baseline
+from contracts.report.model import Report
+from mockserver.embedded.starter import served
 
 # Presses Ctrl-C so many seconds after the command has come to a function of its own.
 PRESSING = """
 import os, signal, sys, threading
 from contracts import commands
-from contracts.cli import main
+from contracts.cli.main import main
 
 name, seconds = sys.argv.pop(1), float(sys.argv.pop(1))
 signal.signal(signal.SIGINT, signal.default_int_handler)  # also in the background

@@ -15,8 +15,8 @@ from miniatures import on_refusal, relay, replace
 import contracts
 import mockserver
 import specs
-from contracts.library import awaited
-from mockserver.embedding import served
+from contracts.api import awaited
+from mockserver.embedded.starter import served
 
 ROOT = Path(__file__).parents[2]
 FEW = "createImage/request/n/"

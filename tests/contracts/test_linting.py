@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import specs
-from contracts.cli import main
-from contracts.lines import Lines
+from contracts.cli.main import main
+from contracts.report.source_lines import Lines
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "specs" / "tokenhub"

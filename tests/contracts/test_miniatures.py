@@ -4,8 +4,8 @@ import pytest
 from miniatures import MINIATURES, Miniature, relay
 from questioning import asked_of
 
-from contracts.report import Finding
-from mockserver.embedding import served
+from contracts.report.model import Finding
+from mockserver.embedded.starter import served
 
 
 @pytest.mark.parametrize("miniature", MINIATURES, ids=lambda each: each.name)

@@ -21,9 +21,9 @@ from reports import (
 )
 
 import specs
-from contracts import comparison
-from contracts.cli import main
-from contracts.comparison import (
+from contracts import compare as comparison
+from contracts.cli.main import main
+from contracts.compare import (
     Cell,
     Column,
     Comparison,
@@ -35,8 +35,8 @@ from contracts.comparison import (
     Standing,
     Statement,
 )
-from contracts.outcomes import Verdict
-from contracts.reporters.html import page
+from contracts.judging.outcome import Verdict
+from contracts.reporters.page.render import page
 
 VOID = {"meta", "input", "br", "rect", "link", "img", "polyline", "circle"}
 PICTURE = "data:image/webp;base64,UklGRg=="

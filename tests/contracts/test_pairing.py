@@ -2,9 +2,9 @@
 
 from itertools import combinations, product
 
-from contracts.cases import Case
-from contracts.desk import Desk, desks_of
-from contracts.pairing import FEW, MOST_ROWS, pairs
+from contracts.planning.case import Case
+from contracts.planning.pairwise import FEW, MOST_ROWS, pairs
+from contracts.planning.request_model import Desk, desks_of
 from specs import State
 
 

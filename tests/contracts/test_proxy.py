@@ -37,17 +37,17 @@ from click.testing import CliRunner
 from PIL import Image
 from test_independent import serving as independent
 
-import contracts.proxy
-import contracts.proxy.relay
-import contracts.traffic
+import contracts.traffic.observed
+import contracts.traffic.proxy
+import contracts.traffic.proxy.proxy
 import mockserver
 import specs
-from contracts.proxy import MAX_HEADER, Relay, serving
-from mockserver.bodies import payload_from
-from mockserver.cassettes import Cassettes
-from mockserver.embedding import served
-from mockserver.recording import Recorder
-from mockserver.service import Settings
+from contracts.traffic.proxy import MAX_HEADER, Relay, serving
+from mockserver.embedded.starter import served
+from mockserver.pipeline.body_parsing import payload_from
+from mockserver.pipeline.context import Settings
+from mockserver.recordings.cassettes import Cassettes
+from mockserver.recordings.recorder import Recorder
 
 SECRET = "sk-live-0123456789abcdef"
 PICTURE = saved(Image.radial_gradient("L").convert("RGB"))
@@ -677,7 +677,7 @@ def test_a_request_is_explained_by_rule_and_source():
 
 
 def test_what_is_too_large_passes_unjudged(monkeypatch):
-    for module in (contracts.proxy.relay, contracts.traffic):
+    for module in (contracts.traffic.proxy.proxy, contracts.traffic.observed):
         monkeypatch.setattr(module, "MAX_KEPT", 2000)
 
     async def answer(request: web.Request) -> web.Response:
@@ -733,13 +733,15 @@ PACKED = [
 
 @pytest.mark.parametrize(("coding", "data"), PACKED)
 def test_a_content_coding_is_undone(coding, data, monkeypatch):
-    assert contracts.traffic.plain(data, coding) == PLAIN
+    assert contracts.traffic.observed.plain(data, coding) == PLAIN
     if coding not in {"", "identity"}:
-        with pytest.raises(contracts.traffic.Unreadable, match="is not whole"):
-            contracts.traffic.plain(data[:-9], coding)
-        monkeypatch.setattr(contracts.traffic, "MAX_KEPT", 100)
-        with pytest.raises(contracts.traffic.Unreadable, match="more than 100 bytes"):
-            contracts.traffic.plain(data, coding)
+        with pytest.raises(contracts.traffic.observed.Unreadable, match="is not whole"):
+            contracts.traffic.observed.plain(data[:-9], coding)
+        monkeypatch.setattr(contracts.traffic.observed, "MAX_KEPT", 100)
+        with pytest.raises(
+            contracts.traffic.observed.Unreadable, match="more than 100 bytes"
+        ):
+            contracts.traffic.observed.plain(data, coding)
 
 
 def test_the_journal_is_for_this_machine_and_no_page():
@@ -920,7 +922,7 @@ def test_a_client_library_works_through_it():
 
 @contextmanager
 def command(*words: str) -> Iterator[subprocess.Popen[str]]:
-    code = "from contracts.proxy import proxy; proxy()"
+    code = "from contracts.cli.proxy import proxy; proxy()"
     with subprocess.Popen(
         [sys.executable, "-c", code, *words],
         stdout=subprocess.PIPE,
@@ -996,7 +998,7 @@ def test_the_command_speaks_to_people():
     ],
 )
 def test_a_mistake_is_one_line_with_status_2(words, said):
-    result = CliRunner().invoke(contracts.proxy.proxy, [*words, "--port", "0"])
+    result = CliRunner().invoke(contracts.traffic.proxy.proxy, [*words, "--port", "0"])
 
     assert result.exit_code == 2
     assert said in result.output

@@ -18,17 +18,18 @@ from rich.console import Console
 
 import mockserver
 import specs
-from contracts.baseline import BadBaseline, Baseline
-from contracts.campaign import MOCK_KEY, Campaign, begin, conduct
-from contracts.cases import Case, body_of
-from contracts.examples import FORMAT as EXAMPLES
-from contracts.examples import Examples
-from contracts.interaction import Interaction, picture_of
-from contracts.reading import MAX_DEPTH, MAX_VALUES, strict_json
-from contracts.report import BadReport, Report
-from contracts.reporters import REPORTERS, text
-from contracts.sender import Target
-from contracts.tapes import BadTape, Tape
+from contracts.execution.campaign import MOCK_KEY, Campaign, begin, conduct
+from contracts.execution.client import Target
+from contracts.execution.recording import BadTape, Tape
+from contracts.judging.interaction import Interaction, picture_of
+from contracts.planning.case import Case, body_of
+from contracts.planning.example_database import FORMAT as EXAMPLES
+from contracts.planning.example_database import Examples
+from contracts.report.baseline import BadBaseline, Baseline
+from contracts.report.model import BadReport, Report
+from contracts.reporters import REPORTERS
+from contracts.reporters.run import text
+from contracts.strict_json import MAX_DEPTH, MAX_VALUES, strict_json
 from specs import State
 
 NAME = "tokenhub"

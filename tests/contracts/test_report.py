@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.report import (
+from contracts.report.model import (
     BadReport,
     ClaimRecord,
     Finding,

@@ -11,8 +11,8 @@ from reports import ALL, BROKEN, CONFORMING, finding, outcome, report, target
 from rich.console import Console
 
 from contracts.reporters import REPORTERS
-from contracts.reporters.html import render as page
-from contracts.reporters.text import summary
+from contracts.reporters.page.render import render as page
+from contracts.reporters.run.text import summary
 
 
 def printed(show, subject, width=80):

@@ -10,11 +10,11 @@ from miniatures import relay
 
 import mockserver
 import specs
-from contracts.campaign import MOCK_KEY, Campaign, CouldNotRun, begin, conduct
-from contracts.report import Report
-from contracts.sender import Pace, Target
-from contracts.targets import BadTarget, labelled, target_of
-from mockserver.embedding import served
+from contracts.execution.campaign import MOCK_KEY, Campaign, CouldNotRun, begin, conduct
+from contracts.execution.client import Pace, Target
+from contracts.execution.targets import BadTarget, labelled, target_of
+from contracts.report.model import Report
+from mockserver.embedded.starter import served
 
 ONLY = ("createImage/request/n/", "createImage/request/plain", "/auth/")
 
@@ -152,7 +152,7 @@ def test_what_is_to_be_compared_is_asked_again(own, tokenhub):
 
 
 def report_outcome(case):
-    from contracts.report import Outcome
+    from contracts.report.model import Outcome
 
     return Outcome(
         provider="openai",

@@ -5,9 +5,9 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.cases import FORM, Case, body_of, pieces_of
-from contracts.samples import BLOCK, Sample
-from mockserver.pictures import look_at
+from contracts.media.image.samples import BLOCK, Sample
+from contracts.planning.case import FORM, Case, body_of, pieces_of
+from mockserver.media.image.drawing.encode import look_at
 from specs import State
 
 samples = st.builds(

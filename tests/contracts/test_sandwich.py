@@ -21,13 +21,13 @@ from aiohttp import web
 from PIL import Image
 
 import specs
-from contracts.outcomes import Verdict
-from contracts.sandwich.asking import Asker, Unusable
-from contracts.sandwich.questions import Planner
-from contracts.sandwich.reporting import Examined, json_text, markdown
-from contracts.sandwich.tap import tapped
-from contracts.sandwich.verdicts import Judge, Row
-from mockserver.embedding import served
+from contracts.judging.outcome import Verdict
+from contracts.reporters.gateway import Examined, json_text, markdown
+from contracts.traffic.gateway.questions import Planner
+from contracts.traffic.gateway.session import Asker, Unusable
+from contracts.traffic.gateway.upstream import tapped
+from contracts.traffic.gateway.verdicts import Judge, Row
+from mockserver.embedded.starter import served
 
 CALLERS, OWN = "sk-of-the-caller-4f7a", "sk-of-the-gateway"
 PASSED = ("Content-Type", "Retry-After")
@@ -527,7 +527,7 @@ def free_port() -> int:
 
 
 def sandwich(*words: object, **env: str) -> subprocess.CompletedProcess[str]:
-    code = "from contracts.cli import main; main()"
+    code = "from contracts.cli.main import main; main()"
     return subprocess.run(
         [sys.executable, "-c", code, "sandwich", *map(str, words)],
         capture_output=True,

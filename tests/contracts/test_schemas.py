@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from asking import ask, generation
@@ -15,10 +16,10 @@ from jsonschema import Draft202012Validator
 from miniatures import on_refusal, relay, replace
 
 import specs
-from contracts.cli import main
-from contracts.schemas import SCHEMAS, schema
-from mockserver.embedding import served
-from specs.reader import read_yaml
+from contracts.cli.main import main
+from contracts.cli.schema import SCHEMAS, schema
+from mockserver.embedded.starter import served
+from specs.documents.references import read_yaml
 
 KEY = {"TOKENHUB_API_KEY": "th-very-secret"}
 N = ("--only", "createImage/request/n/")
@@ -60,12 +61,12 @@ def test_what_is_printed_is_a_schema(name):
 
 
 def test_every_schema_that_ships_has_a_name():
-    packages = ("specs", "mockserver", "contracts", "contracts.dropin")
     shipped = {
-        (package, file.name.removesuffix(".schema.yaml"))
-        for package in (*packages, "contracts.sandwich")
-        for file in files(package).iterdir()
-        if file.name.endswith(".schema.yaml")
+        (".".join((package, *file.parent.relative_to(root).parts)), stem)
+        for package in ("specs", "mockserver", "contracts")
+        for root in [Path(str(files(package)))]
+        for file in root.rglob("*.schema.yaml")
+        for stem in [file.name.removesuffix(".schema.yaml")]
     }
 
     assert shipped == {(package, stem) for package, stem, _ in SCHEMAS.values()}
@@ -145,7 +146,7 @@ def test_what_servers_say_as_they_run(mock):
     passing = ("proxy", "tokenhub", "--upstream", upstream, "--json", "--port", "0")
     body = generation(specs.load("tokenhub"), n=11)
     for words in (serving, passing):
-        code = "from contracts.cli import main; main()"
+        code = "from contracts.cli.main import main; main()"
         with subprocess.Popen(
             [sys.executable, "-c", code, *words], stdout=subprocess.PIPE, text=True
         ) as process:
@@ -180,4 +181,6 @@ def test_files_that_people_write_follow_theirs(provider):
     assert follows("dialect", read_yaml(folder / provider.id, "dialect.yaml"))
     assert follows("document", provider.document)
     assert follows("clients", read_yaml(folder, "clients.yaml"))
-    assert follows("rules", read_yaml(files("contracts.dropin"), "rules.yaml"))
+    assert follows(
+        "rules", read_yaml(files("contracts.compare.migration"), "rules.yaml")
+    )

@@ -19,15 +19,19 @@ from test_independent import EXPECTED, serving
 
 import mockserver
 import specs
-from contracts.campaign import MOCK_KEY, Campaign, begin, conduct
-from contracts.cases import FORM, Case
-from contracts.examples import Examples
-from contracts.interaction import Interaction
-from contracts.report import Report
-from contracts.samples import Sample, judged
-from contracts.second_opinion import SecondOpinion, second_opinion, stated
-from contracts.sender import Sender, Target
-from mockserver.embedding import served
+from contracts.execution.campaign import MOCK_KEY, Campaign, begin, conduct
+from contracts.execution.client import Sender, Target
+from contracts.judging.interaction import Interaction
+from contracts.judging.second_opinion.requests import (
+    SecondOpinion,
+    second_opinion,
+    stated,
+)
+from contracts.media.image.samples import Sample, judged
+from contracts.planning.case import FORM, Case
+from contracts.planning.example_database import Examples
+from contracts.report.model import Report
+from mockserver.embedded.starter import served
 from specs import State
 
 OWN = ("/schemathesis/",)
@@ -126,7 +130,7 @@ def test_the_same_seed_draws_the_same_in_every_process(tmp_path):
     (tmp_path / "loud.py").write_text(loud)
     words = """
 import hashlib, loud, specs
-from contracts.second_opinion import SecondOpinion
+from contracts.judging.second_opinion.requests import SecondOpinion
 cases = SecondOpinion(specs.load("tokenhub"), seed=3).cases
 print(hashlib.sha256(repr(cases).encode()).hexdigest())
 """

@@ -7,7 +7,7 @@ import pytest
 
 import specs
 from contracts import site
-from contracts.comparison import compare
+from contracts.compare import compare
 
 ROOT = Path(__file__).parents[2]
 PROVIDERS = [specs.load(name) for name in specs.names()]

@@ -10,12 +10,12 @@ from click.testing import CliRunner
 from miniatures import relay
 
 import specs
-from contracts.campaign import Campaign, begin, conduct
-from contracts.cli import main
-from contracts.report import Report
-from contracts.sender import Target
-from contracts.tapes import BadTape, Tape
-from mockserver.embedding import served
+from contracts.cli.main import main
+from contracts.execution.campaign import Campaign, begin, conduct
+from contracts.execution.client import Target
+from contracts.execution.recording import BadTape, Tape
+from contracts.report.model import Report
+from mockserver.embedded.starter import served
 
 KEY = "th-a-secret-of-mine"
 ONLY = ("createImage/request/n/", "createImage/request/plain", "/auth/", "/streams/")

@@ -13,12 +13,12 @@ from PIL import Image
 from reports import finding
 
 import contracts
-from contracts.cases import Case
-from contracts.interaction import Interaction
-from contracts.thumbnails import EDGE, MOST, illustrated, pictures
+from contracts.judging.interaction import Interaction
+from contracts.media.image.thumbnails import EDGE, MOST, illustrated, pictures
+from contracts.planning.case import Case
 from specs import State
 
-SCHEMA = Path(contracts.__file__).with_name("report.schema.yaml")
+SCHEMA = Path(contracts.__file__).with_name("report") / "report.schema.yaml"
 
 
 def drawn(mode="RGB", size=(640, 640), format_="PNG"):

@@ -8,7 +8,7 @@ import click
 import pytest
 
 import mockserver
-from contracts.cli import main
+from contracts.cli.main import main
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)

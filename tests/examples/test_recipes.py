@@ -8,8 +8,8 @@ import yaml
 from miniatures import on_refusal, relay, replace
 from workflows import Machine
 
-from contracts.report import Report
-from mockserver.embedding import served
+from contracts.report.model import Report
+from mockserver.embedded.starter import served
 
 HERE = Path(__file__).parent / "recipes"
 RECIPES = sorted(HERE.glob("*.yml"))

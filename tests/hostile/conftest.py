@@ -8,7 +8,7 @@ from asking import ask, generation, url_of
 
 import mockserver
 import specs
-from mockserver import connections
+from mockserver.server import connections
 
 
 @pytest.fixture(scope="module")

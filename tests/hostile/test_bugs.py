@@ -9,9 +9,9 @@ from raw import good, only
 
 import mockserver
 import specs
-from mockserver.generation import plans
-from mockserver.house import House
-from mockserver.service import Service
+from mockserver.media.image.planning import plans
+from mockserver.pipeline.context import Service
+from mockserver.pipeline.house import House
 
 WORDS = "the words of a bug"
 
@@ -44,7 +44,7 @@ def incident_in(answer, caplog):
 
 @pytest.mark.parametrize("operation", ["createImage", "createImageEdit"])
 def test_in_an_operation(server, provider, operation, monkeypatch, caplog):
-    monkeypatch.setattr("mockserver.generation.plans", broken)
+    monkeypatch.setattr("mockserver.media.image.planning.plans", broken)
     url = url_of(server, provider, operation)
 
     answer = ask(url, **request_for(provider, operation))
@@ -55,14 +55,14 @@ def test_in_an_operation(server, provider, operation, monkeypatch, caplog):
     assert not response.bodies[JSON].judge.is_invalid(answer.json)
     named = incident_in(answer, caplog)
     assert named in json.dumps(server.journal()[-1])
-    monkeypatch.setattr("mockserver.generation.plans", plans)
+    monkeypatch.setattr("mockserver.media.image.planning.plans", plans)
     assert ask(url, **request_for(provider, operation)).status == 200
 
 
 @pytest.mark.parametrize("path", ["/models", "/nowhere", "/images/generations"])
 def test_on_the_way_to_an_operation(server, provider, path, monkeypatch, caplog):
     monkeypatch.setattr("mockserver.app.noted", broken)
-    monkeypatch.setattr("mockserver.entrance.answer", broken)
+    monkeypatch.setattr("mockserver.server.fast_path.answer", broken)
 
     answer = ask(f"{server.base_urls[provider.id]}{path}", body=generation(provider))
 
@@ -74,7 +74,7 @@ def test_on_the_way_to_an_operation(server, provider, path, monkeypatch, caplog)
 @pytest.mark.parametrize("path", ["/__mock__/journal", "/__mock__/nothing",
                                   "/_images/x.png"])  # fmt: skip
 def test_beside_the_operations(server, path, monkeypatch, caplog):
-    monkeypatch.setattr("mockserver.admin._barred", broken)
+    monkeypatch.setattr("mockserver.control.api._barred", broken)
     monkeypatch.setattr(House, "any", broken)
 
     answer = ask(f"{server.url}{path}", method="GET", key=None)
@@ -85,7 +85,7 @@ def test_beside_the_operations(server, path, monkeypatch, caplog):
 
 def test_the_connection_is_closed_after_a_bug(server, monkeypatch):
     """Nobody knows in what state it is."""
-    monkeypatch.setattr("mockserver.entrance.answer", broken)
+    monkeypatch.setattr("mockserver.server.fast_path.answer", broken)
     openai = specs.load("openai")
     url = url_of(server, openai)
 
@@ -114,7 +114,7 @@ def test_in_the_middle_of_an_answer(server, monkeypatch, caplog):
 
 
 def test_in_the_reading_of_a_body(server, monkeypatch, caplog):
-    monkeypatch.setattr("mockserver.bodies.look_at", broken)
+    monkeypatch.setattr("mockserver.pipeline.body_parsing.look_at", broken)
     openai = specs.load("openai")
 
     answer = ask(

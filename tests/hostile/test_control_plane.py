@@ -24,8 +24,8 @@ from raw import exchange
 
 import mockserver
 import specs
-from mockserver.pictures import Plan
-from mockserver.tokens import Expired, Forged, Signer
+from mockserver.media.image.drawing.encode import Plan
+from mockserver.media.links import Expired, Forged, Signer
 
 SECRET = "sk-5ecret-5ecret-5ecret"
 FORMATS = ["text", "json"]

@@ -26,16 +26,16 @@ from raw import connected, head, is_refusal, only, post
 
 import mockserver
 import specs
-from mockserver import receiving
-from mockserver.bodies import (
+from mockserver.errors import Rejected
+from mockserver.pipeline import body_reading as receiving
+from mockserver.pipeline.body_parsing import (
     MAX_DIGITS,
     MAX_PARTS,
     MAX_VALUES,
     payload_from,
 )
-from mockserver.errors import Rejected
-from mockserver.judging import MOST_VIOLATIONS
-from mockserver.limits import MAX_BODY, MAX_WORDS
+from mockserver.pipeline.validation import MOST_VIOLATIONS
+from mockserver.settings import MAX_BODY, MAX_WORDS
 
 MULTIPART = f"Content-Type: {FORM}; boundary={BOUNDARY}"
 MEGABYTE = 1024 * 1024

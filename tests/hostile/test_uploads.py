@@ -27,8 +27,8 @@ from hypothesis import strategies as st
 from PIL import Image, UnidentifiedImageError
 
 import specs
-from mockserver.inspection import header
-from mockserver.pictures import BadPicture, check
+from mockserver.media.image.drawing.encode import BadPicture, check
+from mockserver.media.image.headers import header
 
 
 def chunk(kind: bytes, data: bytes = b"") -> bytes:

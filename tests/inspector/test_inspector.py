@@ -17,7 +17,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 import mockserver
 import specs
-from mockserver.service import Settings
+from mockserver.pipeline.context import Settings
 
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -25,7 +25,7 @@ FLAGS = [
     "--disable-sync",
 ]
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
-PAGE = Path(mockserver.__file__).with_name("inspector.html")
+PAGE = Path(mockserver.__file__).with_name("control") / "inspector.html"
 X = "\N{MULTIPLICATION SIGN}"
 ROW = "#list [role=option]"
 

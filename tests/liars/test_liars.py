@@ -15,8 +15,8 @@ from liars.relays import RELAYS
 from miniatures import relay
 from questioning import asked_of
 
-from contracts.report import Finding
-from mockserver.embedding import served
+from contracts.report.model import Finding
+from mockserver.embedded.starter import served
 
 
 def chosen() -> list[Any]:

@@ -11,9 +11,9 @@ from asking import ask, eventually, generation, url_of, watching
 
 import mockserver
 import specs
-from mockserver import admin
-from mockserver.journal import Query
-from mockserver.quotas import Quotas
+from mockserver.control import api as admin
+from mockserver.state.journal import Query
+from mockserver.state.rate_limit import Quotas
 
 
 @pytest.fixture(scope="module")

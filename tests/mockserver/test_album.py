@@ -23,9 +23,9 @@ from PIL import Image
 
 import mockserver
 import specs
-from mockserver.admin import THUMBNAIL
-from mockserver.album import PLAN_BYTES, Album
-from mockserver.pictures import Plan
+from mockserver.control.api import THUMBNAIL
+from mockserver.media.image.drawing.encode import Plan
+from mockserver.media.recent import PLAN_BYTES, Album
 
 
 @pytest.fixture(scope="module")

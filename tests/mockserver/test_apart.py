@@ -8,11 +8,11 @@ import pytest
 from asking import ask, eventually, generation
 
 import specs
-from mockserver.apart import running_apart
+from mockserver.embedded.subprocess import running_apart
 
 DYING = """
 import os, signal
-from mockserver.apart import running_apart
+from mockserver.embedded.subprocess import running_apart
 with running_apart(["tokenhub"]) as urls:
     print(urls["tokenhub"], flush=True)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import specs
-from mockserver.bodies import payload_from
-from mockserver.cassettes import (
+from mockserver.embedded.starter import served
+from mockserver.media.image.drawing.encode import look_at
+from mockserver.pipeline.body_parsing import payload_from
+from mockserver.recordings.cassettes import (
     REPLAYED,
     CassetteError,
     Cassettes,
     canonical,
     key_of,
 )
-from mockserver.embedding import served
-from mockserver.pictures import look_at
-from mockserver.recording import Recorder, Taken, secrets_in, without
+from mockserver.recordings.recorder import Recorder, Taken, secrets_in, without
 
 KEY = "sk-live-0123456789abcdef"
 ASKED = {"model": "gpt-image-2", "prompt": "A paper boat", "size": "1024x1024"}

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from operating import SERVE, ended, gateway_in, post, refusal, serving
 
 import specs
-from mockserver.cli import main
+from mockserver.cli.main import main
 
 
 def test_the_first_line_is_for_programs():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import mockserver
 import specs
-from mockserver.clock import Clock, moment
+from mockserver.state.clock import Clock, moment
 
 NOON = "2026-05-04T12:00:00Z"
 AT_NOON = 1_777_896_000

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 import mockserver
 import specs
-from mockserver.clock import Clock
-from mockserver.journal import Journal
-from mockserver.state import Memory
-from mockserver.totals import Totals, sentence
+from mockserver.state.clock import Clock
+from mockserver.state.journal import Journal
+from mockserver.state.memory import Memory
+from mockserver.state.statistics import Totals, sentence
 
 
 @pytest.fixture

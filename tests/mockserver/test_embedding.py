@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 import mockserver
 import specs
-from mockserver.state import StateError
-from mockserver.telling import MAX_LINE, MAX_LINES, transcript
+from mockserver.state.memory import StateError
+from mockserver.state.transcript import MAX_LINE, MAX_LINES, transcript
 
 NAMES = specs.names()
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")

@@ -25,7 +25,7 @@ from asking import (
 import mockserver
 import specs
 from mockserver.errors import filled
-from mockserver.faults import FAULTS
+from mockserver.simulation.faults import FAULTS
 
 NOON = 1_777_896_000.0
 OPERATIONS = [

@@ -53,7 +53,7 @@ def test_the_picture_library_is_imported_with_the_first_picture(modules):
 
 def test_the_command_line_imports_no_server_to_explain_itself():
     script = (
-        "import sys\nfrom mockserver.cli import main\n"
+        "import sys\nfrom mockserver.cli.main import main\n"
         "try:\n    main(['serve', '--help'])\n"
         "except SystemExit:\n    print('aiohttp' in sys.modules)"
     )

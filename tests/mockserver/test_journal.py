@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 import mockserver
 import specs
-from mockserver.journal import MAX_ENTRY, Journal, Query, summarised
+from mockserver.state.journal import MAX_ENTRY, Journal, Query, summarised
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

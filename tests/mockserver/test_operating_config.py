@@ -10,9 +10,9 @@ from asking import ask
 from jsonschema import Draft202012Validator
 from operating import SERVE, control, ended, gateway_in, post, refusal, serving
 
-from mockserver import configuration
-from mockserver import serving as server
-from mockserver.cli import PREFIX, main, serve
+from mockserver.cli import config_file as configuration
+from mockserver.cli.main import PREFIX, main, serve
+from mockserver.server import process as server
 
 # An option, a TOML value of it, and the same as text.
 VALUES = [

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from operating import control, post, serving
 from prometheus_client.parser import text_string_to_metric_families
 
-from mockserver.metrics import CONTENT_TYPE, rendered
-from mockserver.totals import Row, Totals
+from mockserver.control.metrics import CONTENT_TYPE, rendered
+from mockserver.state.statistics import Row, Totals
 
 
 def read(text):

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from operating import gateway_in
 
 import specs
-from contracts.cli import VERBS, main
-from mockserver import cli as mock
-from mockserver.faults import FAULTS
+from contracts.cli.main import VERBS, main
+from mockserver.cli import main as mock
+from mockserver.simulation.faults import FAULTS
 
 
 def said(*arguments):
@@ -137,7 +137,7 @@ def complete(tmp_path, monkeypatch):
     """Ask as the script does: the program is called by its name."""
     program = tmp_path / "imageparity"
     program.write_text(
-        f"#!{sys.executable}\nfrom contracts.cli import main\nmain()\n",
+        f"#!{sys.executable}\nfrom contracts.cli.main import main\nmain()\n",
         encoding="utf-8",
     )
     program.chmod(0o755)

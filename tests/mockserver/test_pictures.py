@@ -28,10 +28,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageStat
 
 import mockserver
-from mockserver import pictures, splicing
-from mockserver.generation import GREY
-from mockserver.lettering import font as letters_of
-from mockserver.pictures import (
+from mockserver.media.image.drawing import encode as pictures
+from mockserver.media.image.drawing import png as splicing
+from mockserver.media.image.drawing.encode import (
     FORMATS,
     MAX_TEXT,
     BadPicture,
@@ -45,7 +44,9 @@ from mockserver.pictures import (
     thumbnail,
     whose,
 )
-from mockserver.tokens import Signer, portable
+from mockserver.media.image.drawing.text import font as letters_of
+from mockserver.media.image.planning import GREY
+from mockserver.media.links import Signer, portable
 
 PLAN = Plan(text="A paper boat", width=96, height=64, seed=7, caption="m 96x64 1/1")
 uploads = st.sampled_from([picture(40, 30), picture(16, 16, mode="RGBA", colour=0)])

@@ -370,7 +370,7 @@ def test_a_run_that_uses_no_mock_hears_nothing_of_it(run):
 import sys
 
 def test_it():
-    heavy = {"aiohttp", "specs", "PIL", "yaml", "mockserver.embedding"}
+    heavy = {"aiohttp", "specs", "PIL", "yaml", "mockserver.embedded.starter"}
     assert not heavy & set(sys.modules)
 
 @pytest.mark.dialect("tokenhub")

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import mockserver
 import specs
-from mockserver.latency import LONGEST, Latency
-from mockserver.quotas import MINUTE, Quotas, drawn, duration
+from mockserver.simulation.latency import LONGEST, Latency
+from mockserver.state.rate_limit import MINUTE, Quotas, drawn, duration
 
 NOON = 1_777_896_000.0
 limits = st.integers(1, 1000)

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 import mockserver
 import specs
-from mockserver import pictures
-from mockserver.enclosing import Form, place
-from mockserver.journal import Deferred, Journal
-from mockserver.pictures import Plan
-from mockserver.understanding import MAX_KNOWN
+from mockserver.media.image.drawing import encode as pictures
+from mockserver.media.image.drawing.encode import Plan
+from mockserver.media.payloads import Form, place
+from mockserver.pipeline.interpretation import MAX_KNOWN
+from mockserver.state.journal import Deferred, Journal
 
 OWN = ("id", "at", "request_id", "seconds")  # what two alike entries differ in
 NOON = 1_777_896_000.0
@@ -118,8 +118,8 @@ def test_a_server_forgets_what_it_saw_long_ago(own, provider):
 
 
 def meaning(provider):
-    from mockserver.bodies import payload_from
-    from mockserver.understanding import meaning_of
+    from mockserver.pipeline.body_parsing import payload_from
+    from mockserver.pipeline.interpretation import meaning_of
 
     operation = provider.operations["createImage"]
     data = json.dumps(generation(provider)).encode()

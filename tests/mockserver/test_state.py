@@ -16,11 +16,17 @@ from hypothesis import strategies as st
 
 import mockserver
 import specs
-from mockserver.clock import Clock
-from mockserver.journal import MAX_BYTES, MAX_ENTRIES, MAX_ENTRY
-from mockserver.quotas import Quotas
-from mockserver.replicas import BYTES, KEY
-from mockserver.state import MAX_SCRIPT, Memory, StateError, check_state, memory_at
+from mockserver.state.clock import Clock
+from mockserver.state.journal import MAX_BYTES, MAX_ENTRIES, MAX_ENTRY
+from mockserver.state.memory import (
+    MAX_SCRIPT,
+    Memory,
+    StateError,
+    check_state,
+    memory_at,
+)
+from mockserver.state.rate_limit import Quotas
+from mockserver.state.redis import BYTES, KEY
 
 NOON = 1_777_896_000.0
 

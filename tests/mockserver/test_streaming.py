@@ -22,7 +22,7 @@ from asking import (
 
 import mockserver
 import specs
-from mockserver.quotas import Quotas
+from mockserver.state.rate_limit import Quotas
 from specs import EVENT_STREAM
 
 STREAMS = [

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 import mockserver
 import specs
 from mockserver.errors import Rejected
-from mockserver.faults import FAULTS, LONGEST
-from mockserver.state import MAX_SCRIPT
-from mockserver.triggers import BadScript, checked, namespace_of
+from mockserver.simulation.faults import FAULTS, LONGEST
+from mockserver.simulation.triggers import BadScript, checked, namespace_of
+from mockserver.state.memory import MAX_SCRIPT
 
 NAMES = ("invalid_request", "unauthenticated", "rate_limited", "server_error")
 number = count()
@@ -228,7 +228,7 @@ def test_an_unknown_parameter_or_value_is_refused_with_what_is_known(
 
 
 def test_a_latency_is_never_longer_than_the_longest():
-    from mockserver.triggers import _in_headers, _named
+    from mockserver.simulation.triggers import _in_headers, _named
 
     operation = specs.load("tokenhub").operations["createImage"]
     (header,) = _in_headers({"X-Mock-Latency": "999999999"}, operation)

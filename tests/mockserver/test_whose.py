@@ -7,8 +7,8 @@ from asking import JSON, ask, delivered, generation, picture, url_of
 from click.testing import CliRunner
 
 import mockserver
-from mockserver.pictures import FORMATS, Plan, encoded
-from mockserver.whose import whose
+from mockserver.cli.provenance import whose
+from mockserver.media.image.drawing.encode import FORMATS, Plan, encoded
 
 PLAN = Plan("A boat", 64, 48, seed=7, request="0123456789abcdef", index=2)
 

@@ -10,9 +10,9 @@ from playwright.sync_api import expect
 
 import contracts
 import specs
-from contracts.comparison import compare
-from contracts.report import Report
-from contracts.reporters.html import page as made
+from contracts.compare import compare
+from contracts.report.model import Report
+from contracts.reporters.page.render import page as made
 
 ONLY = ("createImage/request/size", "createImage/request/n/")
 SIZE = "createImage/request/size"

@@ -14,10 +14,10 @@ import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import specs
-from contracts.planner import asked, plan
+from contracts.planning.plan import asked, plan
 from mockserver.errors import filled
 from specs import EVENT_STREAM, Provider, State, Subject, Upload
-from specs.vocabulary import ANNOTATIONS, KEYWORDS
+from specs.validation.vocabulary import ANNOTATIONS, KEYWORDS
 
 BOTH = {"createImage", "createImageEdit"}
 REQUIRED = {"invalid_request", "unauthenticated", "rate_limited", "server_error"}

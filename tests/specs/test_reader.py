@@ -129,7 +129,7 @@ REFUSALS = {
         '        "404":\n        "400":\n',
         "/paths/~1images~1generations/post/responses/404",
         'null is not of type "object"',
-        "See specs/document.schema.yaml",
+        "See specs/documents/document.schema.yaml",
     ),
     "an example without a value": Refusal(
         "{value: {error: no key}}",
@@ -137,7 +137,7 @@ REFUSALS = {
         "/paths/~1images~1generations/post/responses/400"
         "/content/application~1json/examples/unauthenticated",
         '"value" is a required property',
-        "See specs/document.schema.yaml",
+        "See specs/documents/document.schema.yaml",
     ),
     "a rule without a name": Refusal(
         "x-rule: small-together",
@@ -313,7 +313,7 @@ REFUSALS = {
         "",
         "",
         '"model" is a required property',
-        "See specs/dialect.schema.yaml",
+        "See specs/documents/dialect.schema.yaml",
         "dialect.yaml",
     ),
     "a missing member inside the dialect": Refusal(
@@ -321,7 +321,7 @@ REFUSALS = {
         "",
         "/live",
         '"key_env" is a required property',
-        "See specs/dialect.schema.yaml",
+        "See specs/documents/dialect.schema.yaml",
         "dialect.yaml",
     ),
     "an unknown delivery": Refusal(
@@ -329,7 +329,7 @@ REFUSALS = {
         "give: carrier-pigeon",
         "/delivery/0/give",
         "carrier-pigeon",
-        "See specs/dialect.schema.yaml",
+        "See specs/documents/dialect.schema.yaml",
         "dialect.yaml",
     ),
     "an unknown source of the dialect": Refusal(

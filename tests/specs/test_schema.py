@@ -8,11 +8,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import specs
-from contracts.desk import Desk, desks_of
-from contracts.samples import judged
+from contracts.media.image.samples import judged
+from contracts.planning.request_model import Desk, desks_of
 from specs import Basis, Evidence, Judge, State, Upload
-from specs.schema import _explainer_class, _Parts, closed, compiled, documented, lowered
-from specs.vocabulary import ANNOTATIONS, ASPECTS, KEYWORDS, size_of
+from specs.validation.judge import (
+    _explainer_class,
+    _Parts,
+    closed,
+    compiled,
+    documented,
+    lowered,
+)
+from specs.validation.vocabulary import ANNOTATIONS, ASPECTS, KEYWORDS, size_of
 
 BODIES = [
     (name, operation.id, media_type)

@@ -1,0 +1,48 @@
+"""An interrupt before there is anything to tell: told all the same."""
+
+import functools
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from contracts.report.model import Report, RunMetadata
+
+STOPPED = 3
+
+
+def stoppable(command: Callable[..., None]) -> Callable[..., None]:
+    """
+    A command that ends with `STOPPED` when it is interrupted, whenever that is.
+
+    Its options are `seed`, and `report_path`: a report is left there, without outcomes
+    if it has not come to any. Of the `same_questions` there is none but a whole one.
+    """
+
+    @functools.wraps(command)
+    def run(**options: Any) -> None:
+        path = options["report_path"]
+        before = _stamp(path)
+        try:
+            command(**options)
+        except KeyboardInterrupt:
+            if path and _stamp(path) == before and not options["same_questions"]:
+                _nothing(options["seed"]).write(path)
+            raise SystemExit(STOPPED) from None
+
+    return run
+
+
+def _nothing(seed: int) -> Report:
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    metadata = RunMetadata(version("imageparity"), started, seed, ())
+    return Report(metadata, (), "interrupt")
+
+
+def _stamp(path: str | None) -> tuple[int, int] | None:
+    """What tells a file from the one that takes its place; None without one."""
+    if path is None or not Path(path).exists():
+        return None
+    found = Path(path).stat()
+    return found.st_ino, found.st_mtime_ns

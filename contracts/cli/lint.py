@@ -1,0 +1,102 @@
+"""`imageparity lint`: whether providers' folders are understood, and where not."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+import specs
+from contracts.planning.request_model import PlanError, desks_of
+from contracts.report.source_lines import Lines
+from contracts.text import one_line, plural
+from mockserver.cli.main import Usage, specs_option
+
+FINE, WRONG = 0, 1
+OWN, DOCUMENT, SOURCES = "dialect.yaml", "openapi.yaml", "sources.yaml"
+
+
+@click.command()
+@click.argument(
+    "paths", nargs=-1, metavar="[PATH]...", type=click.Path(exists=True, path_type=Path)
+)
+@specs_option
+def lint(paths: tuple[Path, ...], folder: str | None) -> int:
+    """
+    Tell what is wrong in folders of providers, a line each: file, line, what to do.
+
+    A PATH is a provider's folder, one that holds some, or a file in one; files of
+    these names that are about something else (an openapi.yaml without a dialect.yaml
+    beside it) are passed over. Without any, what ships is looked at. Exit status: 0
+    nothing is wrong, 1 something is, 2 a PATH is about no provider.
+    """
+    given = [*paths, *([Path(folder)] if folder else [])]
+    found = dict.fromkeys(each for path in given for each in _folders(path))
+    if not given:
+        found = dict.fromkeys(
+            Path(specs.load(each).file).parent for each in specs.names()
+        )
+    problems = [problem for each in found for problem in _problems(each)]
+    for problem in problems:
+        click.echo(problem, err=True)
+    if not problems:
+        click.echo(f"{plural(len(found), 'provider')}: nothing is wrong")
+    return WRONG if problems else FINE
+
+
+def _folders(path: Path) -> Iterator[Path]:
+    """The providers' folders that a path is about. Raises `Usage` for none."""
+    folder = path if path.is_dir() else path.parent
+    if path.is_dir() or path.name == SOURCES:
+        found = [folder] if _is_provider(folder) else []
+        found = found or sorted(each for each in folder.iterdir() if _is_provider(each))
+    else:
+        found = [folder] if (folder / OWN).is_file() else []
+    if not found and path.name not in (DOCUMENT, SOURCES):
+        raise Usage(
+            f"{path} is about no provider: a provider is a folder with {DOCUMENT} and "
+            f"{OWN}"
+        )
+    yield from found
+
+
+def _is_provider(folder: Path) -> bool:
+    return folder.is_dir() and (
+        (folder / OWN).is_file() or (folder / DOCUMENT).is_file()
+    )
+
+
+def _problems(folder: Path) -> Iterator[str]:
+    """The first thing that keeps a folder from being understood, or from use."""
+    for name in (DOCUMENT, OWN):
+        if not (folder / name).is_file():
+            yield f"{_shown(folder / name)}:1: is missing"
+            return
+    resolved = folder.resolve()
+    try:
+        provider = specs.load(resolved.name, resolved.parent)
+    except specs.SpecError as error:
+        place = f" (#{error.pointer})" if error.pointer else ""
+        told = f"{error.problem}. {error.remedy}"
+        at = f"{_shown(Path(error.file))}:{_line(error)}"
+        yield f"{at}: {one_line(told)}{place}"
+        return
+    for desk in desks_of(provider).values():
+        try:
+            _ = desk.base
+        except PlanError as error:
+            line = Lines.of(provider.file).at(desk.body.pointer)
+            yield f"{_shown(folder / DOCUMENT)}:{line}: {one_line(str(error))}"
+
+
+def _line(error: specs.SpecError) -> int:
+    """Where it is: by its pointer or, what is no YAML, as the parser says."""
+    said = re.findall(r"line (\d+), column", error.problem)
+    if not error.pointer and said:
+        return int(said[-1])
+    return Lines.of(error.file).at(error.pointer)
+
+
+def _shown(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

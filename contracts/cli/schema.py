@@ -1,0 +1,67 @@
+"""`imageparity schema`: the shape of every file that we write or read, and of lines."""
+
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+import click
+
+from mockserver.cli.main import Usage
+from specs.documents.references import read_yaml
+
+SCHEMAS: Mapping[str, tuple[str, str, str]] = {
+    "report": ("contracts.report", "report", "a line of `run --report`"),
+    "differences": (
+        "contracts.compare.servers",
+        "differential",
+        "`run --same-questions --report`",
+    ),
+    "ctrf": ("contracts.reporters.run", "ctrf", "`run --ctrf`"),
+    "badge": ("contracts.reporters.run", "badge", "`run --badge`"),
+    "baseline": ("contracts.report", "baseline", "the file of `gate --baseline`"),
+    "comparison": ("contracts.reporters.comparison", "comparison", "`compare --json`"),
+    "compat": ("contracts.reporters.comparison", "compat", "`compare --compat`"),
+    "drop-in": ("contracts.compare.migration", "dropin", "`drop-in --json`"),
+    "adapter": ("contracts.compare.migration", "adapter", "`drop-in --adapter json`"),
+    "common": ("contracts.compare.migration", "common", "`common --json`"),
+    "rules": (
+        "contracts.compare.migration",
+        "rules",
+        "the rules that `explain` explains",
+    ),
+    "claims": ("contracts.cli", "claims", "a line of `claims --json`"),
+    "sandwich": ("contracts.traffic.gateway", "sandwich", "`sandwich --report`"),
+    "events": (
+        "contracts.cli",
+        "events",
+        "a line of `serve --json` and `proxy --json`",
+    ),
+    "whose": ("mockserver.cli", "whose", "a line of `whose --json`"),
+    "cassette": ("mockserver.recordings", "cassette", "a recording of `--record`"),
+    "config": ("mockserver.cli", "config", "the file of `serve --config`"),
+    "dialect": ("specs.documents", "dialect", "the dialect.yaml of a provider"),
+    "document": ("specs.documents", "document", "the openapi.yaml of a provider"),
+    "clients": ("specs", "clients", "the profiles of `drop-in --client`"),
+}
+"""By name: the package and the stem of its file, and what follows it."""
+
+
+def schema(name: str) -> Any:
+    """A schema by its name. Raises `KeyError`."""
+    package, stem, _ = SCHEMAS[name]
+    return read_yaml(files(package), f"{stem}.schema.yaml")
+
+
+@click.command("schema")
+@click.argument("name", required=False)
+def command(name: str | None) -> None:
+    """Print the JSON Schema of what NAME is; without a name, the names."""
+    if name is None:
+        width = max(map(len, SCHEMAS))
+        for known, (_, _, about) in SCHEMAS.items():
+            click.echo(f"{known:<{width}}  {about}")
+        return
+    if name not in SCHEMAS:
+        raise Usage(f"there is no schema '{name}'; known are {', '.join(SCHEMAS)}")
+    click.echo(json.dumps(schema(name), indent=2, ensure_ascii=False))

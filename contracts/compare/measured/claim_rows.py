@@ -1,0 +1,106 @@
+"""Which row of a comparison a claim belongs to, and a case that asks for it."""
+
+from collections.abc import Mapping
+
+from contracts.compare.documents.responses import USUAL, answer_members
+from specs import Operation, Provider
+
+# The member in which a guarantee shows, or the part of the answer that it is about.
+GUARANTEED: Mapping[str, str] = {
+    "count-equals-n": "request/n",
+    "size-as-asked": "request/size",
+    "format-as-asked": "request/output_format",
+    "alpha-as-asked": "request/background",
+    "opaque-as-asked": "request/background",
+    "compression-as-asked": "request/output_compression",
+    "mask-matters": "request/mask",
+    "every-image-matters": "request/image",
+    "pictures-differ": "request/prompt",
+    "streams-when-asked": "request/stream",
+    "partials-at-most-asked": "request/partial_images",
+    "one-completed-event": "events/order",
+    "event-name-is-type": "events/order",
+    "delivery-as-documented": "delivery",
+    "usage-adds-up": "answer/usage",
+    "created-is-now-in-seconds": "answer/created",
+    "retry-after-on-429": "errors/retry-after",
+}
+WHOLE = "answer/whole"
+REQUESTS = ("request", "request-form", "request-json")
+
+
+def row_of(provider: Provider, claim: str) -> str:
+    """The id of the row that a claim, or a case named like one, is about."""
+    name, _, rest = claim.partition("/")
+    operation = provider.operations.get(name)
+    if operation is None:
+        return ""
+    head, *steps = rest.split("/")
+    if head == "auth":
+        return "transport/auth"
+    if head in REQUESTS:
+        member = _member(provider, operation, steps)
+        return f"{name}/request/{member}" if member else f"{name}/media"
+    if head == "errors":
+        return f"{name}/errors/{'names' if _is_named(steps) else 'statuses'}"
+    if head[:1].isdigit():
+        if steps == ["headers", "Retry-After"]:
+            return f"{name}/errors/retry-after"
+        if steps[:1] == ["headers"]:
+            return "transport/limits"
+        return f"{name}/{_answered(provider, operation, head, steps)}"
+    return f"{name}/path"
+
+
+def _is_named(steps: list[str]) -> bool:
+    return bool(steps) and steps[0] not in USUAL
+
+
+def _member(provider: Provider, operation: Operation, steps: list[str]) -> str:
+    """The canonical name of the first member that the steps of a name speak of."""
+    listed = {name for body in operation.bodies.values() for name in body.properties}
+    for step in steps:
+        name = step.removesuffix("[]")
+        if name in listed:
+            return canonical(provider, operation.id, name)
+    return ""
+
+
+def canonical(provider: Provider, operation: str, name: str) -> str:
+    fields = provider.dialect.fields.get(operation, {})
+    return next((each for each, own in fields.items() if name in own), name)
+
+
+def _answered(
+    provider: Provider, operation: Operation, status: str, steps: list[str]
+) -> str:
+    """The part of an answer that steps below a status speak of."""
+    if steps[:1] == ["guarantees"]:
+        return _guaranteed(provider, operation, steps[1])
+    if not status.startswith("2"):
+        return "errors/envelope"
+    if steps[:1] == ["events"]:
+        return "events/types"
+    listed = answer_names(operation)
+    for name in (".".join(steps[:2]), *steps[:1]):
+        if name in listed:
+            return f"answer/{name}"
+    return WHOLE
+
+
+def _guaranteed(provider: Provider, operation: Operation, name: str) -> str:
+    found = GUARANTEED.get(name, WHOLE)
+    part, _, member = found.partition("/")
+    if part == "request" and not _member(provider, operation, [member]):
+        own = provider.dialect.names(operation.id, member)
+        if not _member(provider, operation, list(own)):
+            return "events/stream" if member in {"stream", "partial_images"} else WHOLE
+    if part == "answer" and member not in answer_names(operation):
+        return WHOLE
+    return found
+
+
+def answer_names(operation: Operation) -> set[str]:
+    """The members of an answer that have rows of their own."""
+    body = operation.success.bodies.get("application/json")
+    return {name for name, *_ in answer_members(body)} if body else set()

@@ -1,0 +1,193 @@
+"""From an observation to a finding: all that a stranger needs to see it again."""
+
+import json
+import re
+import shlex
+from typing import Any
+
+from contracts.judging.checks import Observation, Subject
+from contracts.judging.interaction import Interaction
+from contracts.media.image.samples import Sample
+from contracts.planning.case import AUTHORISED, FORM, Case, form_parts
+from contracts.planning.values import shown
+from contracts.report.model import Finding, fingerprint
+from specs import Provider
+
+EXCERPT = 800
+_LONG_BASE64 = re.compile(r"[A-Za-z0-9+/]{80,}={0,2}")
+
+
+def finding(
+    observation: Observation, subject: Subject, provider: Provider, url: str, key: str
+) -> Finding:
+    """The finding that an observation amounts to; the key is nowhere in it."""
+    source = provider.source(observation.evidence.source)
+    place = observation.evidence.source.partition("#")[2]
+    title = f"{source.title}, {place}" if source and place else ""
+    key_env = provider.dialect.key_env
+    request = {
+        "summary": summary(subject.case),
+        "curl": curl(subject.case, url, key_env, subject.operation.method),
+        "python": python(subject.case, url, key_env, subject.operation.method),
+        "node": node(subject.case, url, key_env, subject.operation.method),
+    }
+    return Finding(
+        kind=observation.kind,
+        check=observation.check,
+        claim=observation.claim,
+        basis=observation.evidence.basis,
+        source=title or (source.title if source else observation.evidence.source),
+        source_url=source.url if source else "",
+        message=redacted(observation.message, key),
+        expected=observation.expected,
+        case=subject.case.id,
+        fingerprint=fingerprint(
+            provider.id,
+            observation.kind,
+            observation.check,
+            observation.claim,
+            observation.cause,
+        ),
+        request=request,
+        answer=_answer(subject.interaction, key),
+        also_seen_by=observation.also_seen_by,
+    )
+
+
+def redacted(text: str, key: str) -> str:
+    return text.replace(key, "***") if key else text
+
+
+def _answer(interaction: Interaction, key: str) -> dict[str, Any]:
+    text = interaction.body[: 64 * 1024].decode("utf-8", "replace")
+    text = _LONG_BASE64.sub(_shortened, redacted(text, key))
+    return {
+        "status": interaction.status,
+        "content_type": redacted(interaction.headers.get("content-type", ""), key),
+        "excerpt": text[:EXCERPT] + ("…" if len(text) > EXCERPT else ""),
+    }
+
+
+def _shortened(match: re.Match[str]) -> str:
+    text = match[0]
+    return f"{text[:24]}…({len(text)} characters)"
+
+
+def summary(case: Case) -> str:
+    """A case in a line."""
+    if case.raw is not None:
+        label = case.content_type or case.media_type
+        return f"body {case.raw[:80]!r}, Content-Type {label}"
+    members = ", ".join(f"{name}={shown(each)}" for name, each in case.payload.items())
+    auth = "" if case.auth == AUTHORISED else f"; Authorization: {case.auth!r}"
+    return f"{members or 'nothing'}{auth}"
+
+
+def curl(case: Case, url: str, key_env: str, method: str) -> str:
+    """A curl line for a case; the key comes from the environment."""
+    words = ["curl", "-sS", "-X", case.method or method, url]
+    line = " ".join(shlex.quote(each) for each in words)
+    for name, value in _headers(case, key_env):
+        quoted = (
+            f'"{name}: {value}"' if "$" in value else shlex.quote(f"{name}: {value}")
+        )
+        line += f" \\\n  -H {quoted}"
+    if case.media_type == FORM and case.raw is None:
+        for name, part in form_parts(case.payload):
+            text = f"@{_typed(part)}" if isinstance(part, Sample) else part
+            flag = "-F" if isinstance(part, Sample) else "--form-string"
+            line += f" \\\n  {flag} {shlex.quote(f'{name}={_cut(text)}')}"
+        return line
+    line += f" \\\n  --data-binary {shlex.quote(_cut(_body_text(case)))}"
+    return line
+
+
+def _typed(part: Sample) -> str:
+    """A file as curl has it, with its type where the name does not tell curl."""
+    is_told = part.format in {"png", "jpeg", "gif"}
+    return part.filename + ("" if is_told else f";type={part.content_type}")
+
+
+def python(case: Case, url: str, key_env: str, method: str) -> str:
+    """A Python snippet for a case, on `requests`."""
+    headers = ", ".join(
+        f"{name!r}: "
+        + (f"f\"Bearer {{os.environ['{key_env}']}}\"" if "$" in value else repr(value))
+        for name, value in _headers(case, key_env)
+    )
+    call = (
+        f"requests.request({(case.method or method)!r}, {url!r}, headers={{{headers}}}"
+    )
+    if case.media_type == FORM and case.raw is None:
+        texts = [
+            (n, v) for n, v in form_parts(case.payload) if not isinstance(v, Sample)
+        ]
+        files = ", ".join(
+            f"({name!r}, ({value.filename!r}, open({value.filename!r}, 'rb'), "
+            f"{value.content_type!r}))"
+            for name, value in form_parts(case.payload)
+            if isinstance(value, Sample)
+        )
+        call += f", data={texts!r}, files=[{files}]"
+    else:
+        call += f", data={_cut(_body_text(case))!r}.encode()"
+    shows = "print(answer.status_code, answer.text[:500])"
+    return f"import os, requests\nanswer = {call})\n{shows}"
+
+
+def node(case: Case, url: str, key_env: str, method: str) -> str:
+    """A module for Node that asks a case, on what Node has built in."""
+    method = case.method or method
+    headers = ", ".join(
+        f"{_script(name)}: "
+        + (f"`Bearer ${{process.env.{key_env}}}`" if "$" in value else _script(value))
+        for name, value in _headers(case, key_env)
+    )
+    options = [f"method: {_script(method)}", f"headers: {{{headers}}}"]
+    lines = []
+    if case.media_type == FORM and case.raw is None:
+        lines.append('import { openAsBlob } from "node:fs";')
+        lines.append("const body = new FormData();")
+        lines += [_appended(name, part) for name, part in form_parts(case.payload)]
+        options.append("body")
+    elif method not in {"GET", "HEAD"}:
+        options.append(f"body: {_script(_cut(_body_text(case)))}")
+    lines.append(f"const answer = await fetch({_script(url)}, {{")
+    lines += [f"  {each}," for each in options]
+    lines += ["});", "console.log(answer.status, (await answer.text()).slice(0, 500));"]
+    return "\n".join(lines)
+
+
+def _appended(name: str, part: Sample | str) -> str:
+    if not isinstance(part, Sample):
+        return f"body.append({_script(name)}, {_script(_cut(part))});"
+    file, type_ = _script(part.filename), _script(part.content_type)
+    blob = f"await openAsBlob({file}, {{type: {type_}}})"
+    return f"body.append({_script(name)}, {blob}, {file});"
+
+
+def _script(text: str) -> str:
+    """A text as JavaScript has it."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _headers(case: Case, key_env: str) -> list[tuple[str, str]]:
+    headers = list(case.headers.items())
+    if case.auth == AUTHORISED:
+        headers.append(("Authorization", f"Bearer ${key_env}"))
+    elif case.auth is not None:
+        headers.append(("Authorization", case.auth))
+    content_type = case.content_type or case.media_type
+    if content_type and (case.media_type != FORM or case.raw is not None):
+        headers.append(("Content-Type", content_type))
+    return headers
+
+
+def _body_text(case: Case) -> str:
+    if case.raw is not None:
+        return case.raw.decode("utf-8", "replace")
+    return json.dumps(case.payload, ensure_ascii=False)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 4000 else f"{text[:400]}…({len(text)} characters)"

@@ -1,0 +1,270 @@
+"""What was asked and what came back, parsed as far as it can be."""
+
+import base64
+import binascii
+import hashlib
+import io
+import ipaddress
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import Any
+
+from propcache.api import cached_property
+from yarl import URL
+
+from contracts.planning.case import Case
+from contracts.strict_json import excess, strict_json
+
+MAX_PIXELS = 64_000_000
+LARGE = 16_000_000  # pixels: of such pictures one is decoded at a time
+MAX_PICTURES = 32  # of one answer, that are looked at
+MAX_LINES = 40_000  # of one stream
+REMEMBERED = 256
+_READ = ("PNG", "JPEG", "WEBP", "GIF")
+_LINE_END = re.compile("\r\n?")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """
+    A decoded picture: what it is, and what it is not.
+
+    `problem` says why it could not be decoded; `opaque` is whether nothing in it is
+    transparent.
+    """
+
+    data: bytes
+    format: str | None = None
+    width: int = 0
+    height: int = 0
+    alpha: bool = False
+    opaque: bool = True
+    problem: str | None = None
+
+    @property
+    def size(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+_known: OrderedDict[str, Picture] = OrderedDict()
+_knowing = Lock()
+_large = Lock()
+
+
+def picture_of(data: bytes) -> Picture:
+    """The picture in some bytes, decoded to the last; once for the same bytes."""
+    digest = hashlib.sha256(data).hexdigest()
+    with _knowing:
+        found = _known.get(digest)
+    if found is None:
+        found = _decoded(data)
+        with _knowing:
+            _known[digest] = found
+            while len(_known) > REMEMBERED:
+                _known.popitem(last=False)
+    return replace(found, data=data)
+
+
+def _decoded(data: bytes) -> Picture:
+    """What is known of a picture, without its bytes."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(data), formats=_READ) as image:
+            pixels = image.width * image.height
+            if pixels > MAX_PIXELS:
+                return Picture(b"", problem=f"has over {MAX_PIXELS} pixels")
+            if getattr(image, "is_animated", False):
+                return Picture(b"", problem="is a film, not a picture")
+            with _large if pixels > LARGE else nullcontext():
+                image.load()
+                alpha = "A" in image.getbands() or "transparency" in image.info
+                opaque = not alpha or _is_opaque(image)
+            return Picture(
+                b"",
+                format=str(image.format).lower(),
+                width=image.width,
+                height=image.height,
+                alpha=alpha,
+                opaque=opaque,
+            )
+    except UnidentifiedImageError:
+        return Picture(b"", problem=f"does not decode: it is no {', '.join(_READ)}")
+    # A decoder that is fed by strangers raises what it likes, warnings among it.
+    except Exception as error:
+        why = " ".join(str(error).split())[:200] or type(error).__name__
+        return Picture(b"", problem=f"does not decode: {why}")
+
+
+def _is_opaque(image: Any) -> bool:
+    seen = image if "A" in image.getbands() else image.convert("RGBA")
+    low, _ = seen.getchannel("A").getextrema()
+    return bool(low == 255)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One server-sent event: its name, and its data as JSON where it is some."""
+
+    name: str | None
+    data: Any
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """
+    One exchange. `body` is the whole answer, or as much as was taken of it.
+
+    `problem` says why there is no whole answer; `fetched` holds what was found at the
+    addresses in it; `seconds` is from sending to the last byte; `at` is when that
+    came, in seconds since 1970.
+    """
+
+    case: Case
+    status: int | None
+    headers: Mapping[str, str]
+    body: bytes
+    seconds: float
+    problem: str | None = None
+    fetched: Mapping[str, bytes | str] = field(default_factory=dict)
+    at: float = field(default_factory=time.time, compare=False)
+
+    @property
+    def content_type(self) -> str:
+        value = self.headers.get("content-type", "")
+        return value.partition(";")[0].strip().lower()
+
+    @property
+    def is_success(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def is_stream(self) -> bool:
+        return self.content_type == "text/event-stream"
+
+    @cached_property
+    def json(self) -> Any:
+        """The body as strict JSON. Raises `ValueError`."""
+        return strict_json(self.body)
+
+    @cached_property
+    def excess(self) -> str | None:
+        """Why the body holds more than is read of any; None if it does not."""
+        ends = self.body.count(b"\n") + self.body.count(b"\r")
+        if self.is_stream and ends > MAX_LINES:
+            return f"it has more than {MAX_LINES:,} lines"
+        return excess(self.body)
+
+    @cached_property
+    def object(self) -> dict[str, Any] | None:
+        """The body if it is a JSON object."""
+        try:
+            return self.json if isinstance(self.json, dict) else None
+        except ValueError:
+            return None
+
+    @cached_property
+    def items(self) -> list[dict[str, Any]]:
+        """The entries of `data` that are objects."""
+        data = (self.object or {}).get("data")
+        return (
+            [each for each in data if isinstance(each, dict)]
+            if isinstance(data, list)
+            else []
+        )
+
+    @cached_property
+    def pictures(self) -> list[Picture | None]:
+        """One for each entry of `data`, or completed event; None: not to be had."""
+        if self.is_stream:
+            finished = [each.data for each in self.events if _is_completed(each)]
+            return self._looked_at(finished)
+        return self._looked_at(self.items)
+
+    def _looked_at(self, items: list[dict[str, Any]]) -> list[Picture | None]:
+        rest: list[Picture | None] = [None] * (len(items) - MAX_PICTURES)
+        return [*map(self._picture, items[:MAX_PICTURES]), *rest]
+
+    def _picture(self, item: Mapping[str, Any]) -> Picture | None:
+        text = item.get("b64_json")
+        if isinstance(text, str) and text:
+            return _from_base64(text)
+        url = item.get("url")
+        if isinstance(url, str) and url.startswith("data:"):
+            head, _, text = url.partition(",")
+            if not head.endswith(";base64"):
+                return Picture(b"", problem="the data URI is not base64")
+            return _from_base64(text)
+        if isinstance(url, str) and url and (why := nowhere(url)):
+            return Picture(b"", problem=why)
+        found = self.fetched.get(url) if isinstance(url, str) else None
+        if isinstance(found, str):
+            return Picture(b"", problem=found)
+        return picture_of(found) if found is not None else None
+
+    @cached_property
+    def events(self) -> list[Event]:
+        """The server-sent events of the body; one says so if there are too many."""
+        if self.excess:
+            return [Event(None, None, f"is not read: {self.excess}")]
+        text = self.body.decode("utf-8", "replace").removeprefix("\ufeff")
+        blocks = _LINE_END.sub("\n", text).split("\n\n")
+        return [
+            _event(each) for each in blocks if each.strip() and not _is_comment(each)
+        ]
+
+
+def nowhere(url: str) -> str | None:
+    """What is wrong with the address of a picture that no caller can reach."""
+    try:
+        address = URL(url)
+        if address.scheme not in {"http", "https"} or not address.host:
+            return f"is at {url[:60]!r}, which is no web address"
+    except ValueError:
+        return f"is at {url[:60]!r}, which is no address"
+    try:
+        host = ipaddress.ip_address(address.host)
+    except ValueError:
+        return None  # a name
+    if host.is_link_local or host.is_multicast or host.is_unspecified:
+        return f"is at {url[:60]!r}, which no caller reaches"
+    return None
+
+
+def _is_completed(event: Event) -> bool:
+    return isinstance(event.data, dict) and str(event.data.get("type", "")).endswith(
+        ".completed"
+    )
+
+
+def _is_comment(block: str) -> bool:
+    return all(line.startswith(":") for line in block.split("\n") if line)
+
+
+def _event(block: str) -> Event:
+    name, lines = None, []
+    for line in block.split("\n"):
+        field_, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if field_ == "event":
+            name = value
+        elif field_ == "data":
+            lines.append(value)
+    text = "\n".join(lines)
+    try:
+        return Event(name, strict_json(text.encode()))
+    except ValueError as error:
+        return Event(name, text, f"is not JSON: {error}")
+
+
+def _from_base64(text: str) -> Picture:
+    try:
+        return picture_of(base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError) as error:
+        return Picture(b"", problem=f"is not base64: {error}")

@@ -1,0 +1,121 @@
+"""Pictures to upload: small, real, the same every time."""
+
+import base64
+import hashlib
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import repeat
+from typing import Any
+
+from mockserver.media.image.drawing.encode import FORMATS, look_at
+
+HEAVY = 1_100_000  # bytes
+GARBAGE = b"This is no picture.\n" * 8
+BLOCK = 256 * 1024  # bytes
+_ZEROS, _BLANKS = bytes(BLOCK), b" " * BLOCK
+
+
+@dataclass(frozen=True)
+class Sample:
+    """
+    A picture by its facts; edges in pixels.
+
+    `weight` pads the file to that many bytes; `format` None is no picture at all;
+    `variant` tells pictures of the same facts apart.
+    """
+
+    width: int = 64
+    height: int = 64
+    format: str | None = "png"
+    alpha: bool = False
+    weight: int = 0
+    variant: int = 0
+
+    @property
+    def filename(self) -> str:
+        return f"sample{self.variant}.{self.format or 'txt'}"
+
+    @property
+    def content_type(self) -> str:
+        return FORMATS.get(self.format or "", f"image/{self.format or 'png'}")
+
+    @property
+    def data(self) -> bytes:
+        return b"".join(self.pieces)
+
+    @property
+    def pieces(self) -> Iterator[bytes]:
+        """Its bytes in parts; what pads it is the same part again and again."""
+        # Only light ones are kept: the heavy ones together would be a gigabyte.
+        picture = _encoded(replace(self, weight=0))
+        times, rest = divmod(max(0, self.weight - len(picture)), BLOCK)
+        padding = _ZEROS if self.format else _BLANKS
+        yield picture
+        yield from repeat(padding, times)
+        yield padding[:rest]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """As the judge sees it once it is uploaded."""
+        return _facts(self)
+
+    @property
+    def data_uri(self) -> str:
+        encoded = base64.b64encode(self.data).decode()
+        return f"data:{self.content_type};base64,{encoded}"
+
+    def __str__(self) -> str:
+        alpha = " with alpha" if self.alpha else ""
+        return f"<{self.format or 'no picture'} {self.width}x{self.height}{alpha}>"
+
+
+@cache
+def _encoded(sample: Sample) -> bytes:
+    if sample.format is None:
+        return GARBAGE
+    from PIL import Image, ImageDraw
+
+    mode = "RGBA" if sample.alpha else "RGB"
+    hue = (40 + 67 * sample.variant) % 256
+    image = Image.new(
+        mode, (sample.width, sample.height), (hue, 120, 200, 255)[: len(mode)]
+    )
+    draw = ImageDraw.Draw(image)
+    box = (sample.width // 4, sample.height // 4, sample.width // 2, sample.height // 2)
+    draw.rectangle(box, fill=(250, 220, 40, 0)[: len(mode)])
+    out = io.BytesIO()
+    image.save(out, sample.format.upper())
+    return out.getvalue()
+
+
+@cache
+def _facts(sample: Sample) -> dict[str, Any]:
+    digest, size = hashlib.sha256(), 0
+    for piece in sample.pieces:
+        digest.update(piece)
+        size += len(piece)
+    light = _encoded(replace(sample, weight=0))
+    seen = look_at(light, filename=sample.filename, content_type=sample.content_type)
+    return replace(seen, bytes=size, sha256=digest.hexdigest()).facts()
+
+
+def judged(value: Any) -> Any:
+    """A payload with each sample as the object of its facts."""
+    if isinstance(value, dict):
+        return {key: judged(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [judged(each) for each in value]
+    return value.facts if isinstance(value, Sample) else value
+
+
+def weight(value: Any) -> int:
+    """About how many bytes a value takes."""
+    if isinstance(value, dict):
+        return sum(map(weight, value.values()))
+    if isinstance(value, list):
+        return sum(map(weight, value))
+    if isinstance(value, Sample):
+        return value.weight
+    return len(value if isinstance(value, str) else str(value))

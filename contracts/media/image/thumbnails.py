@@ -1,0 +1,58 @@
+"""Small likenesses of the pictures in an answer, for those who look at a finding."""
+
+import base64
+import io
+from dataclasses import replace
+from typing import Any
+
+from contracts.judging.interaction import Interaction, Picture
+from contracts.report.model import Finding
+
+EDGE = 96  # pixels
+MOST = 4  # pictures of one answer
+HEAVIEST = 3_000  # bytes, before base64 makes 4,000 of them
+_QUALITIES = (60, 30, 5)
+
+
+def illustrated(finding: Finding, interaction: Interaction) -> Finding:
+    """The finding with the pictures of its answer, where there are any."""
+    found = pictures(interaction)
+    if not found:
+        return finding
+    return replace(finding, answer={**finding.answer, "pictures": found})
+
+
+def pictures(interaction: Interaction) -> list[dict[str, Any]]:
+    """
+    The first pictures of an answer: `format`, `width`, `height`, `thumbnail`.
+
+    A thumbnail is a data URI of at most 4 KB. What does not decode is left out: the
+    finding says so.
+    """
+    if not interaction.is_success:
+        return []
+    whole = [each for each in interaction.pictures if each and each.problem is None]
+    return [
+        {
+            "format": each.format,
+            "width": each.width,
+            "height": each.height,
+            "thumbnail": _thumbnail(each),
+        }
+        for each in whole[:MOST]
+    ]
+
+
+def _thumbnail(picture: Picture) -> str:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(picture.data)) as image:
+        image.thumbnail((EDGE, EDGE))
+        small = image.convert("RGBA" if picture.alpha else "RGB")
+    for quality in _QUALITIES:
+        out = io.BytesIO()
+        small.save(out, "WEBP", quality=quality, alpha_quality=quality)
+        if out.tell() <= HEAVIEST:
+            break
+    encoded = base64.b64encode(out.getvalue()).decode()
+    return f"data:image/webp;base64,{encoded}" if out.tell() <= HEAVIEST else ""

@@ -1,0 +1,233 @@
+"""
+Drawn requests that showed a fault, kept between runs and asked first in the next.
+
+One file a provider, in a folder that may be deleted at any time. What is kept is the
+request alone: the judge says anew what the document of today makes of it.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from contracts.judging.second_opinion.merge import is_drawn
+from contracts.media.image.samples import Sample
+from contracts.planning.case import Case
+from contracts.planning.generated import classified
+from contracts.planning.request_model import desks_of
+from contracts.report.model import replacing
+from contracts.strict_json import strict_json
+from mockserver.media.image.drawing.encode import FORMATS
+from specs import Provider
+from specs.validation.judge import matches
+
+FORMAT = "imageparity-examples/1"
+ORIGIN = "remembered"
+FOLDER = ".imageparity"
+MOST = 200
+FORGOTTEN_AFTER = 3
+
+PICTURE = "$picture"
+SHAPE: dict[str, Any] = {
+    "type": "object",
+    "required": ["format", "examples"],
+    "properties": {
+        "format": {"const": FORMAT},
+        "examples": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["operation", "media_type", "payload", "passed"],
+                "additionalProperties": False,
+                "properties": {
+                    "operation": {"type": "string"},
+                    "media_type": {"type": "string"},
+                    "payload": {"type": "object", "$ref": "#/$defs/members"},
+                    "passed": {"type": "integer", "minimum": 0},
+                },
+            },
+        },
+    },
+    "$defs": {
+        "value": {
+            "if": {"type": "object", "required": [PICTURE]},
+            "then": {"properties": {PICTURE: {"$ref": "#/$defs/picture"}}},
+            "else": {"$ref": "#/$defs/members"},
+            "items": {"$ref": "#/$defs/value"},
+        },
+        "members": {"additionalProperties": {"$ref": "#/$defs/value"}},
+        "picture": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "width": {"type": "integer", "minimum": 1},
+                "height": {"type": "integer", "minimum": 1},
+                "format": {"enum": [None, "gif", *FORMATS]},
+                "alpha": {"type": "boolean"},
+                "weight": {"type": "integer", "minimum": 0},
+                "variant": {"type": "integer", "minimum": 0},
+            },
+        },
+    },
+}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """
+    A request worth asking again; its payload has pictures by their facts.
+
+    `passed` counts the runs, one after the other, in which nothing was wrong with it.
+    """
+
+    operation: str
+    media_type: str
+    payload: dict[str, Any]
+    passed: int = 0
+
+    @property
+    def name(self) -> str:
+        whole = [self.operation, self.media_type, self.payload]
+        text = json.dumps(whole, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+class Examples:
+    """
+    The examples in a folder, by provider; changes are written by `save`.
+
+    Runs that save at the same time each find what the other has written. Raises
+    `OSError` where the folder cannot be read or written.
+    """
+
+    def __init__(self, folder: str | Path = FOLDER) -> None:
+        self._folder = Path(folder)
+        self._failed: dict[str, dict[str, Example]] = {}
+        self._passed: dict[str, set[str]] = {}
+
+    def cases(self, provider: Provider) -> list[Case]:
+        """The examples of a provider as cases; what its document leaves open is not."""
+        found: list[Case] = []
+        for example in self._read(provider.id):
+            desk = desks_of(provider).get((example.operation, example.media_type))
+            case = None
+            if desk is not None:
+                payload = _pictured(example.payload)
+                case = classified(desk, ORIGIN, example.name, payload)
+            if case is None:
+                self._passed.setdefault(provider.id, set()).add(example.name)
+            else:
+                found.append(case)
+        return found
+
+    def remember(self, provider: str, case: Case) -> None:
+        """Keep a drawn case that showed a fault; others are asked in every run."""
+        if is_drawn(case) and case.is_plain and case.media_type is not None:
+            example = _example(case)
+            self._failed.setdefault(provider, {})[example.name] = example
+
+    def passed(self, provider: str, case: Case) -> None:
+        """Note that nothing was wrong with a remembered case in this run."""
+        if case.origin == ORIGIN and case.media_type is not None:
+            self._passed.setdefault(provider, set()).add(_example(case).name)
+
+    def save(self) -> None:
+        """Write what this run adds to the examples, or takes from them."""
+        changed = sorted({*self._failed, *self._passed})
+        if not changed:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with _locked(self._folder / "lock"):
+            ignored = self._folder / ".gitignore"
+            if not ignored.exists():
+                ignored.write_text("*\n", encoding="utf-8")
+            for provider in changed:
+                examples = self._merged(provider)
+                with replacing(self._path(provider)) as out:
+                    rows = [asdict(each) for each in examples]
+                    json.dump({"format": FORMAT, "examples": rows}, out, indent=1)
+        self._failed.clear()
+        self._passed.clear()
+
+    def _merged(self, provider: str) -> list[Example]:
+        """What the file has by now, with the changes of this run; the newest last."""
+        failed = self._failed.get(provider, {})
+        passed = self._passed.get(provider, set())
+        kept = [
+            replace(each, passed=each.passed + (each.name in passed))
+            for each in self._read(provider)
+            if each.name not in failed
+        ]
+        kept = [each for each in kept if each.passed < FORGOTTEN_AFTER]
+        return [*kept, *failed.values()][-MOST:]
+
+    def _read(self, provider: str) -> list[Example]:
+        """The examples in the file of a provider; a damaged one is set aside."""
+        path = self._path(provider)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return []
+        except UnicodeDecodeError as error:
+            return self._set_aside(path, str(error))
+        try:
+            whole = strict_json(text.encode())
+        except ValueError as error:
+            return self._set_aside(path, str(error))
+        if not matches(SHAPE, whole):
+            return self._set_aside(path, f"it has not the shape of {FORMAT}")
+        return [Example(**row) for row in whole["examples"]]
+
+    def _set_aside(self, path: Path, why: str) -> list[Example]:
+        aside = path.with_suffix(".damaged")
+        with suppress(FileNotFoundError):  # another run was faster
+            path.replace(aside)
+        log.warning("%s is damaged (%s): it is now %s", path, why, aside)
+        return []
+
+    def _path(self, provider: str) -> Path:
+        return self._folder / f"{provider}.json"
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Nobody else in here meanwhile; ends with the process, however that ends."""
+    import fcntl
+
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _example(case: Case) -> Example:
+    return Example(case.operation, case.media_type or "", _described(case.payload))
+
+
+def _described(value: Any) -> Any:
+    """A payload as JSON: a picture by its facts, another key with `$` doubled."""
+    if isinstance(value, Sample):
+        return {PICTURE: asdict(value)}
+    if isinstance(value, dict):
+        return {
+            f"${key}" if key.startswith("$") else key: _described(each)
+            for key, each in value.items()
+        }
+    return [_described(each) for each in value] if isinstance(value, list) else value
+
+
+def _pictured(value: Any) -> Any:
+    """The payload that was described."""
+    if isinstance(value, dict):
+        if PICTURE in value:
+            return Sample(**value[PICTURE])
+        return {
+            key.removeprefix("$") if key.startswith("$") else key: _pictured(each)
+            for key, each in value.items()
+        }
+    return [_pictured(each) for each in value] if isinstance(value, list) else value

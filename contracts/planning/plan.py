@@ -1,0 +1,328 @@
+"""
+Which questions to ask: found by search, sorted out by the judge, all known before any
+is sent.
+
+For each claim of a request the smallest requests that tell obedience from disobedience:
+negatives with exactly one fault, and positives on the other side of it.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from contracts.media.image.samples import Sample
+from contracts.planning.case import FORM, Case, Fault
+from contracts.planning.pairwise import pairs
+from contracts.planning.probes import OPEN, Change, about_change, classified, probes
+from contracts.planning.request_model import Desk, desks_of
+from specs import Operation, Provider, State, claims
+
+OTHER_PROMPT = "A blue sphere on black sand"
+
+
+def plan(provider: Provider, *, seed: int = 0, is_mock: bool = False) -> list[Case]:
+    """
+    All planned cases of a provider, cheapest first.
+
+    The same document and seed give the same cases in the same order. With `is_mock`,
+    the errors that only our mock can be asked for are among them.
+    """
+    refused: list[Case] = []
+    answered: list[Case] = []
+    for desk, found in _surveyed(provider):
+        refused += [each for each in found if each.expectation is State.INVALID]
+        refused += _malformed(desk)
+        answered += _basics(desk)
+        answered += [each for each in found if each.expectation is State.VALID]
+        answered += [each for each in found if each.expectation is OPEN]
+        related = list(_relations(desk))
+        refused += [each for each in related if each.fault]
+        answered += [each for each in related if not each.fault]
+        answered += _streams(desk)
+        answered += pairs(desk, seed)
+    for operation in provider.operations.values():
+        refused += _transport(operation, provider)
+        if is_mock:
+            refused += _on_demand(operation, provider)
+    return _named_once([*refused, *answered])
+
+
+@lru_cache(maxsize=16)
+def _surveyed(provider: Provider) -> tuple[tuple[Desk, tuple[Case, ...]], ...]:
+    """Each request body of a provider with its probes: the dear part, done once."""
+    return tuple((desk, tuple(probes(desk))) for desk in desks_of(provider).values())
+
+
+def _basics(desk: Desk) -> Iterator[Case]:
+    """The plain request, the documented examples, and one more prompt."""
+    about = [each for each in desk.claims if each.startswith(f"{desk.name}/")]
+    defaults = tuple(
+        each
+        for each in about
+        if each.endswith("/default") and each.split("/")[2] not in desk.base
+    )
+    operation = desk.operation.id
+    plain = (f"{operation}/path", f"{operation}/auth", desk.name, *defaults)
+    common: dict[str, Any] = {
+        "operation": operation,
+        "media_type": desk.body.media_type,
+        "expectation": State.VALID,
+    }
+    yield Case(
+        f"{desk.name}/plain", origin="probe", payload=desk.base, claims=plain, **common
+    )
+    other = {**desk.base, "prompt": OTHER_PROMPT}
+    yield Case(f"{desk.name}/other-prompt", origin="probe", payload=other, **common)
+    bare = {name: value for name, value in desk.base.items() if name != "model"}
+    modelless = f"{desk.name}/model/default"
+    if modelless in desk.claims and (state := desk.state(bare)) is not State.INVALID:
+        case = {**common, "expectation": state, "claims": (modelless,)}
+        yield Case(f"{modelless}/missing", origin="probe", payload=bare, **case)
+    for name, example in desk.body.examples.items():
+        if desk.state(example) is State.VALID:
+            yield Case(
+                f"{desk.name}/examples/{name}",
+                origin="example",
+                payload=example,
+                **common,
+            )
+
+
+def _relations(desk: Desk) -> Iterator[Case]:
+    """Requests that differ from another in one member, to see whether it matters."""
+    for change in _compressed(desk):
+        case, _ = classified(desk, "", change)
+        if case is not None and case.expectation is not OPEN:
+            yield case
+    for member in desk.body.properties:
+        if desk.role(member) == "mask":
+            payload = {**desk.base, member: desk.good(member)[0]}
+            yield from _relation(desk, f"{member}/given", payload, member)
+            for twin in _with_alpha(desk, payload):
+                yield from _relation(desk, f"{member}/given-to-alpha", twin, member)
+
+
+def _with_alpha(desk: Desk, payload: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for name, value in payload.items():
+        if desk.role(name) == "image" and isinstance(value, Sample):
+            yield {**payload, name: replace(value, alpha=True)}
+
+
+def _compressed(desk: Desk) -> Iterator[Change]:
+    """The same picture at and beyond both ends of compression, in each format of it."""
+    member, format_ = desk.named("output_compression"), desk.named("output_format")
+    if member is None or format_ is None:
+        return
+    for kind in ("jpeg", "webp"):
+        for level in (100, 0, 101, -1):
+            label = f"{member}/{kind}-at-{level}"
+            change = {format_: kind, member: level}
+            yield Change(label, {**desk.base, **change}, (member,))
+
+
+def _streams(desk: Desk) -> Iterator[Case]:
+    """A stream with each number of previews, and one of two pictures."""
+    names = desk.body.properties
+    if not desk.operation.streams or "stream" not in names:
+        return
+    wanted: list[tuple[str, dict[str, Any]]] = [("stream", {"stream": True})]
+    if "partial_images" in names:
+        wanted += [
+            (f"stream-with-{count}-partials", {"stream": True, "partial_images": count})
+            for count in range(4)
+        ]
+    wanted.append(("stream-of-two", {"stream": True, "n": 2}))
+    for label, change in wanted:
+        payload = {**desk.base, **change}
+        state = desk.state(payload)
+        if state is not State.INVALID:
+            yield Case(
+                id=f"{desk.name}/streams/{label}",
+                operation=desk.operation.id,
+                origin="stream",
+                expectation=state,
+                media_type=desk.body.media_type,
+                payload=payload,
+                claims=about_change(desk, Change(label, payload, tuple(change)[::-1])),
+            )
+
+
+def _relation(
+    desk: Desk, label: str, payload: Mapping[str, Any], member: str
+) -> Iterator[Case]:
+    if desk.state(payload) is State.VALID:
+        yield Case(
+            id=f"{desk.name}/{label}",
+            operation=desk.operation.id,
+            origin="probe",
+            expectation=State.VALID,
+            media_type=desk.body.media_type,
+            payload=payload,
+            claims=about_change(desk, Change(label, dict(payload), (member,))),
+        )
+
+
+_AUTH: tuple[tuple[str, str | None], ...] = (
+    ("missing", None),
+    ("empty", ""),
+    ("scheme-only", "Bearer"),
+    ("wrong-scheme", "Basic aW1hZ2VwYXJpdHk6"),
+    ("key-without-scheme", "imageparity-key"),
+)
+
+
+def _transport(operation: Operation, provider: Provider) -> Iterator[Case]:
+    """Keys that are none, and addresses that are none."""
+    body = next(iter(operation.bodies.values()))
+    desk = desks_of(provider)[operation.id, body.media_type]
+    claim = f"{operation.id}/auth"
+    common: dict[str, Any] = {
+        "operation": operation.id,
+        "media_type": body.media_type,
+        "payload": desk.base,
+    }
+    if operation.authenticated:
+        for label, header in _AUTH:
+            yield Case(
+                id=f"{claim}/{label}",
+                origin="auth",
+                expectation=State.INVALID,
+                claims=(claim, f"{operation.id}/errors/unauthenticated"),
+                fault=Fault(claim, "unauthenticated"),
+                auth=header,
+                **common,
+            )
+    for label, method, path in (
+        ("wrong-method", "PUT", operation.path),
+        ("unknown-path", operation.method, f"{operation.path}/imageparity"),
+    ):
+        yield Case(
+            id=f"{operation.id}/path/{label}",
+            origin="transport",
+            expectation=State.UNSPECIFIED,
+            method=method,
+            path=path,
+            **common,
+        )
+
+
+def _malformed(desk: Desk) -> Iterator[Case]:
+    """Bodies that cannot be read as what they claim to be."""
+    common: dict[str, Any] = {
+        "operation": desk.operation.id,
+        "origin": "malformed",
+        "media_type": desk.body.media_type,
+        "payload": {},
+    }
+    no_object = f"{desk.name}/type"
+    if desk.is_form:
+        bodies: tuple[tuple[str, bytes, str | None], ...] = (
+            ("empty-body", b"", f"{FORM}; boundary=none"),
+            ("no-boundary", b"--x\r\n", FORM),
+            (
+                "cut-short",
+                b'--x\r\nContent-Disposition: form-data; name="prompt"\r\n\r\nA',
+                f"{FORM}; boundary=x",
+            ),
+        )
+    else:
+        bodies = (
+            ("empty-body", b"", None),
+            ("cut-short", b'{"prompt": "A red', None),
+            ("no-json", b"prompt=A+red+cube", None),
+            ("list", b"[]", None),
+            ("text", b'"A red cube"', None),
+            ("not-utf8", b'{"prompt": "\xff\xfe"}', None),
+        )
+    for label, raw, content_type in bodies:
+        is_other = label in {"list", "text"} and no_object in desk.claims
+        claim = no_object if is_other else desk.name
+        yield Case(
+            id=f"{desk.name}/malformed/{label}",
+            expectation=State.INVALID,
+            claims=(claim,),
+            fault=Fault(claim, "invalid_request"),
+            raw=raw,
+            content_type=content_type,
+            **common,
+        )
+    if desk.is_form:
+        return
+    yield Case(
+        id=f"{desk.name}/malformed/labelled-text-plain",
+        expectation=State.UNSPECIFIED,
+        raw=json.dumps(desk.base).encode(),
+        content_type="text/plain",
+        **common,
+    )
+
+
+def _on_demand(operation: Operation, provider: Provider) -> Iterator[Case]:
+    """Every error of the catalogue, by name: only our mock can be so asked."""
+    body = next(iter(operation.bodies.values()))
+    desk = desks_of(provider)[operation.id, body.media_type]
+    for name in operation.errors:
+        claim = f"{operation.id}/errors/{name}"
+        yield Case(
+            id=f"{claim}/on-demand",
+            operation=operation.id,
+            origin="error",
+            expectation=State.INVALID,
+            media_type=body.media_type,
+            payload=desk.base,
+            claims=(claim,),
+            fault=Fault(claim, name),
+            headers={"X-Mock-Error": name},
+        )
+
+
+def _named_once(cases: Iterable[Case]) -> list[Case]:
+    """The cases, each with an id of its own."""
+    seen: dict[str, int] = {}
+    named: list[Case] = []
+    for case in cases:
+        seen[case.id] = seen.get(case.id, 0) + 1
+        number = seen[case.id]
+        named.append(replace(case, id=f"{case.id}#{number}") if number > 1 else case)
+    return named
+
+
+def asked(provider: Provider, cases: Iterable[Case]) -> dict[str, int]:
+    """How many of the cases put each claim of a document to the test."""
+    counts = dict.fromkeys([each.id for each in claims(provider)], 0)
+    successes: dict[tuple[str, bool], int] = {}
+    failures: dict[tuple[str, int], int] = {}
+    for case in cases:
+        operation = provider.operations[case.operation]
+        for claim in case.claims:
+            counts[claim] = counts.get(claim, 0) + 1
+        if case.fault is not None:
+            error = operation.errors.get(
+                case.fault.error, operation.errors["invalid_request"]
+            )
+            key = (operation.id, error.status)
+            failures[key] = failures.get(key, 0) + 1
+            counts[f"{operation.id}/errors/{error.name}"] += 1
+        else:
+            streams = case.payload.get("stream") is True and operation.streams
+            both = (operation.id, streams)
+            successes[both] = successes.get(both, 0) + 1
+    for claim in counts:
+        name, _, rest = claim.partition("/")
+        status, _, part = rest.partition("/")
+        if not status.isdigit():
+            continue
+        if status.startswith("2"):
+            plain, stream = (
+                successes.get((name, False), 0),
+                successes.get((name, True), 0),
+            )
+            is_event = part.startswith("events/")
+            counts[claim] += (
+                stream if is_event else plain + stream * part.startswith("guarantees/")
+            )
+        else:
+            counts[claim] += failures.get((name, int(status)), 0)
+    return counts

@@ -1,0 +1,84 @@
+"""
+A comparison as compatibility data: for other tools, and for tables made of it.
+
+The shape is that of the browsers' data (`version_added`, `alternative_name`,
+`partial_implementation`, `notes`), with the source of each statement.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from contracts.compare import Cell, Comparison, Measured, Row
+
+FORMAT = "imageparity-compat/1"
+
+
+def render(comparison: Comparison) -> str:
+    """JSON as `compat.schema.yaml` describes it: features nested as their ids go."""
+    features: dict[str, Any] = {}
+    versions = {each.id: each.document for each in comparison.providers}
+    for row in comparison.rows:
+        node = features
+        for step in row.id.split("/"):
+            node = node.setdefault(step, {})
+        node["__compat"] = _compat(row, versions)
+    found = {
+        "format": FORMAT,
+        "providers": {
+            each.id: {"name": each.title, "document": each.document}
+            for each in comparison.providers
+        },
+        "features": features,
+    }
+    return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
+
+
+def _compat(row: Row, versions: dict[str, str]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "description": row.feature,
+        "differs": row.differs,
+        "support": {
+            provider: _support(cell, versions[provider])
+            for provider, cell in row.cells.items()
+        },
+    }
+
+
+def _support(cell: Cell, version: str) -> dict[str, Any]:
+    """What a provider says; members that would say nothing are left out."""
+    is_said = cell.basis == "documented"
+    found: dict[str, Any] = {
+        "version_added": (version if is_said else None) if cell.stated else False,
+        "value": cell.value,
+    }
+    told = {
+        "alternative_name": cell.wire,
+        "partial_implementation": bool(cell.stated and cell.differs_in),
+        "notes": list(_notes(cell)),
+        "basis": cell.basis if cell.stated else "",
+        "source": cell.source,
+        "source_title": cell.source_title,
+        "source_url": cell.source_url,
+        "source_date": cell.source_date,
+        "measured": {label: _measured(each) for label, each in cell.measured.items()},
+    }
+    return found | {name: each for name, each in told.items() if each}
+
+
+def _notes(cell: Cell) -> Iterator[str]:
+    if cell.stated and cell.differs_in:
+        yield f"not as most have it: {', '.join(cell.differs_in)}"
+    if cell.note:
+        yield cell.note
+
+
+def _measured(each: Measured) -> dict[str, Any]:
+    found = {"standing": each.standing.value, "asked": each.asked}
+    told = {
+        "verdict": each.verdict and each.verdict.value,
+        "value": each.value,
+        "fingerprint": each.fingerprint,
+    }
+    return found | {name: each for name, each in told.items() if each}

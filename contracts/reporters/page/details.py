@@ -1,0 +1,187 @@
+"""What opens when a cell of the page is chosen, as data for the page's script."""
+
+import json
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from contracts.execution.targets import BadTarget, host_of, is_loopback
+from contracts.report.model import Report, TargetRecord
+from contracts.reporters.page.claims import LETTERS, TONES, Cell, Group
+from contracts.reporters.page.features import DEEDS
+from contracts.text import clipped, one_line, printable, web_address
+
+LONGEST = 600  # characters of a fact
+
+
+class Details:
+    """
+    The contents of all cells: features in `columns`, claims in those of `asked`.
+
+    Sentences and sources are numbered, since many claims share them.
+    """
+
+    def __init__(self, columns: Sequence[str], asked: Sequence[str]) -> None:
+        self._columns = columns
+        self._asked = asked
+        self._texts: dict[str, int] = {}
+        self._sources: dict[tuple[str, str, str, str], int] = {}
+
+    def of(
+        self,
+        rows: Iterable[Mapping[str, Any]],
+        groups: Iterable[Group],
+        report: Report | None,
+    ) -> dict[str, Any]:
+        """As the page's script reads it."""
+        steps = _steps(report)
+        features = {
+            row["id"]: {
+                column: self._feature(cell) for column, cell in row["cells"].items()
+            }
+            for row in rows
+        }
+        claims = {
+            row.id: [
+                self._claim(cell, steps.get(column, frozenset()))
+                for column, cell in zip(self._asked, row.cells, strict=True)
+            ]
+            for group in groups
+            for row in group.rows
+        }
+        return {
+            "columns": list(self._columns),
+            "asked": list(self._asked),
+            "features": features,
+            "claims": claims,
+            "texts": list(self._texts),
+            "sources": list(self._sources),
+            "commands": _commands(report),
+            "deeds": DEEDS,
+            "marks": {
+                letter: (word, TONES[letter]) for letter, word in LETTERS.items()
+            },
+        }
+
+    def _feature(self, cell: Mapping[str, Any]) -> dict[str, Any]:
+        facts = [
+            [name, _text(fact["value"]), fact["basis"]]
+            for name, fact in cell["facts"].items()
+        ]
+        found = {
+            "value": cell["value"],
+            "wire": cell["wire"],
+            "basis": cell["basis"],
+            "note": cell["note"],
+            "source": self._source(cell) if cell["source"] else "",
+            "facts": facts,
+            "odd": cell["differs_in"],
+            "measured": cell["measured"],
+        }
+        return {name: each for name, each in found.items() if each or each == 0}
+
+    def _claim(self, cell: Cell, steps: frozenset[str]) -> list[Any] | int:
+        """Letter, sentence, source, basis, mock, asked, can be asked alone, anchors."""
+        claim = cell.claim
+        if claim is None:
+            return 0
+        return [
+            cell.letter,
+            self._texts.setdefault(printable(claim.sentence), len(self._texts)),
+            self._source(asdict(claim)),
+            claim.basis,
+            claim.mock,
+            cell.asked,
+            int(claim.id in steps),
+            [each.anchor for each in cell.found],
+        ]
+
+    def _source(self, cited: Mapping[str, Any]) -> int:
+        """The number of a page: its title, address, date, and the place on it."""
+        key = (
+            one_line(cited["source_title"] or cited["source"]),
+            web_address(cited["source_url"]),
+            one_line(cited["source_date"]),
+            one_line(cited["source"]),
+        )
+        return self._sources.setdefault(key, len(self._sources))
+
+
+def _text(value: Any) -> str:
+    """A fact as people read it."""
+    if isinstance(value, list) and not any(isinstance(e, dict | list) for e in value):
+        return clipped(" \N{MIDDLE DOT} ".join(map(_text, value)), LONGEST)
+    if isinstance(value, str):
+        return clipped(value, LONGEST)
+    return clipped(json.dumps(value, ensure_ascii=False), LONGEST)
+
+
+def _steps(report: Report | None) -> dict[str, frozenset[str]]:
+    """By provider, everything that `--only` may name: cases, and what is above them."""
+    found: dict[str, set[str]] = {}
+    for outcome in report.outcomes if report else ():
+        steps = found.setdefault(outcome.provider, set())
+        at = len(outcome.case)
+        while at > 0 and outcome.case[:at] not in steps:
+            steps.add(outcome.case[:at])
+            at = outcome.case.rfind("/", 0, at)
+    return {name: frozenset(steps) for name, steps in found.items()}
+
+
+def _commands(report: Report | None) -> dict[str, str]:
+    """By provider, how the same is asked again."""
+    if report is None:
+        return {}
+    seed = report.metadata.seed
+    return {each.provider: command(each, seed) for each in report.metadata.targets}
+
+
+def command(target: TargetRecord, seed: int, only: str = "") -> str:
+    """What to type to ask a target again: everything, or a part."""
+    words = ["imageparity", "run", target.provider]
+    if not target.is_mock:
+        words += ["--against", target.base_url]
+        if not _is_here(target.base_url):
+            words += ["--live", "--budget", "AMOUNT"]
+    words += ["--only", only] if only else []
+    words += ["--seed", str(seed)] if seed else []
+    return shlex.join(words)
+
+
+def _is_here(base_url: str) -> bool:
+    try:
+        return is_loopback(host_of(base_url))
+    except BadTarget:
+        return False
+
+
+def as_script(data: Any) -> str:
+    """
+    JSON that may stand in a page: nothing in it ends the script.
+
+    Each member of a member has a line, so that a change of one is a change of a line.
+    """
+    parts = (f"{_dumped(name)}:{_lines(each)}" for name, each in _visible(data).items())
+    text = "{" + ",\n".join(parts) + "}"
+    return text.replace("<", "\\u003c").replace("&", "\\u0026")
+
+
+def _lines(data: Any) -> str:
+    if isinstance(data, dict):
+        inner = ",\n".join(f"{_dumped(k)}:{_dumped(v)}" for k, v in data.items())
+        return f"{{{inner}}}"
+    return f"[{','.join(map(_dumped, data))}]"
+
+
+def _dumped(data: Any) -> str:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+
+
+def _visible(data: Any) -> Any:
+    """The same with every text printable, so that what is hidden cannot mislead."""
+    if isinstance(data, str):
+        return printable(data)
+    if isinstance(data, Mapping):
+        return {printable(name): _visible(each) for name, each in data.items()}
+    return [_visible(each) for each in data] if isinstance(data, list | tuple) else data

@@ -1,0 +1,99 @@
+"""How findings come and go from run to run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contracts.report.model import Report
+from contracts.report.summary import Sighting, Standing, standings
+from contracts.text import moment
+
+WIDTH, HEIGHT, EDGE = 220, 44, 5  # of the drawing
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One run: when, what was found then, and where it stands in the drawing."""
+
+    when: str
+    document: str
+    broken: int
+    differing: int
+    asked: int
+    stopped: bool
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """
+    What became of one provider over its runs, the oldest first.
+
+    Against the run before the last: what is `new`, what is `fixed`, and what was not
+    asked again and so is `unknown`.
+    """
+
+    title: str
+    points: tuple[Point, ...]
+    new: tuple[Sighting, ...]
+    fixed: tuple[Sighting, ...]
+    unknown: tuple[Sighting, ...]
+
+    @property
+    def line(self) -> str:
+        """The points of an SVG polyline."""
+        return " ".join(f"{each.x:g},{each.y:g}" for each in self.points)
+
+    @property
+    def documents_changed(self) -> bool:
+        return len({each.document for each in self.points[-2:]}) > 1
+
+
+def trends(report: Report, older: Sequence[Report]) -> list[Trend]:
+    """One a provider of the report that an older one has asked, too."""
+    runs = sorted(older, key=lambda each: each.metadata.started)
+    before = [(each, _by_provider(each)) for each in runs]
+    found = []
+    for now in standings(report):
+        name = now.target.provider
+        past = [(each, by[name]) for each, by in before if name in by]
+        if past:
+            found.append(_trend([*past, (report, now)]))
+    return found
+
+
+def _by_provider(report: Report) -> dict[str, Standing]:
+    return {each.target.provider: each for each in standings(report)}
+
+
+def _trend(runs: Sequence[tuple[Report, Standing]]) -> Trend:
+    (_, last), (_, now) = runs[-2], runs[-1]
+    known = {each.finding.fingerprint for each in last.sightings}
+    seen = {each.finding.fingerprint for each in now.sightings}
+    gone = [each for each in last.sightings if each.finding.fingerprint not in seen]
+    return Trend(
+        now.target.title,
+        tuple(_points(runs)),
+        tuple(e for e in now.sightings if e.finding.fingerprint not in known),
+        tuple(each for each in gone if now.asked[each.finding.claim]),
+        tuple(each for each in gone if not now.asked[each.finding.claim]),
+    )
+
+
+def _points(runs: Sequence[tuple[Report, Standing]]) -> list[Point]:
+    counts = [len(each.broken) for _, each in runs]
+    most = max(*counts, 1)
+    step = (WIDTH - 2 * EDGE) / max(1, len(runs) - 1)
+    return [
+        Point(
+            moment(report.metadata.started),
+            each.target.document,
+            count,
+            len(each.sightings) - count,
+            each.tally.asked,
+            report.stopped is not None,
+            round(EDGE + at * step, 1),
+            round(HEIGHT - EDGE - (HEIGHT - 2 * EDGE) * count / most, 1),
+        )
+        for at, ((report, each), count) in enumerate(zip(runs, counts, strict=True))
+    ]

@@ -1,0 +1,87 @@
+"""Options of `serve` from a file: `--config`, or `[tool.imageparity]` in a project."""
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from specs.documents.references import read_yaml
+from specs.validation.judge import compiled
+
+PROJECT = Path("pyproject.toml")
+TABLE = "serve"
+PATHS = ("specs", "replay")
+
+
+class ConfigurationError(ValueError):
+    """A file whose options make no sense; the message says where and what to do."""
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a configuration file."""
+    found: dict[str, Any] = read_yaml(files("mockserver.cli"), "config.schema.yaml")
+    return found
+
+
+def read(file: Path | None) -> dict[str, Any]:
+    """
+    Values by the names of options, from a file or, without one, from the project of
+    this folder, if there is any.
+
+    Folders are made relative to the file's own. Raises `ConfigurationError`.
+    """
+    if file is None:
+        if not PROJECT.is_file():
+            return {}
+        tool = _parsed(PROJECT).get("tool", {})
+        place, given = "[tool.imageparity]", tool.get("imageparity", {})
+        return _checked(given, PROJECT, f"{PROJECT} {place}")
+    return _checked(_parsed(file), file, f"--config {file}")
+
+
+def _parsed(file: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{file} cannot be read: {error}") from None
+
+
+def _checked(given: Any, file: Path, place: str) -> dict[str, Any]:
+    table = schema()
+    options = table["$defs"]["options"]["properties"]
+    given = json.loads(json.dumps(given, default=_text))
+    for name, value in _flat(given):
+        if name not in options:
+            raise ConfigurationError(
+                f"{place}: unknown option '{name}'; known are {', '.join(options)}"
+            )
+        for error in compiled(options[name]).iter_errors(value):
+            raise ConfigurationError(
+                f"{place}: '{name}' cannot be {json.dumps(value)[:80]}: "
+                f"{options[name]['description']}"
+            ) from error
+    for error in compiled(table).iter_errors(given):
+        raise ConfigurationError(f"{place}: {error.message[:200]}") from None
+    return {
+        name: str(file.parent / value) if name in PATHS else value
+        for name, value in _flat(given)
+    }
+
+
+def _flat(given: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The options at the top, and those of the table `[serve]`, which prevail."""
+    inner = given.get(TABLE)
+    if not isinstance(inner, dict):
+        return list(given.items())
+    outer = [(name, value) for name, value in given.items() if name != TABLE]
+    return [*outer, *inner.items()]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    raise TypeError(f"TOML has no {type(value).__name__}")

@@ -1,0 +1,491 @@
+"""`mockserver serve` from the command line, and what all our commands share."""
+
+import errno
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+import specs
+
+if TYPE_CHECKING:
+    from mockserver.pipeline.context import Settings
+
+DEFAULT_PORT = 8080
+SERVE = "serve"
+PREFIX = "IMAGEPARITY"
+FULL = (errno.ENOSPC, errno.EDQUOT)  # no fault of ours
+
+Verbs = dict[str, tuple[str, str]]
+"""Per verb: where its command lives, and its short help."""
+
+VERBS: Verbs = {
+    SERVE: ("mockserver.cli.main:serve", "Serve mocks of PROVIDERs until interrupted."),
+    "faults": ("mockserver.cli.commands:faults", "List what can go wrong on demand."),
+    "env": (
+        "mockserver.cli.commands:env",
+        "Print the variables that lead clients to a mock.",
+    ),
+    "whose": (
+        "mockserver.cli.provenance:whose",
+        "Tell which request a picture was drawn for.",
+    ),
+    "completion": (
+        "mockserver.cli.commands:completion",
+        "Print a shell's completion script.",
+    ),
+}
+
+
+class Usage(click.ClickException):
+    """Something the user can mend: one line, exit status 2."""
+
+    exit_code = 2
+
+
+@contextmanager
+def _flushed() -> Iterator[None]:
+    """Nothing is left to be written when the interpreter ends: nobody would hear."""
+    try:
+        yield
+    finally:
+        with suppress(BrokenPipeError):
+            sys.stdout.flush()
+
+
+class OneLine(click.Group):
+    """Commands whose complaints are one line: what is wrong, and what to do."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        extra["standalone_mode"] = False
+        try:
+            with _flushed():
+                status = super().main(*args, **extra)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            raise SystemExit(error.exit_code) from None
+        except click.ClickException as error:
+            message = " ".join(error.format_message().split())
+            context = getattr(error, "ctx", None)
+            hint = f"; see {context.command_path} --help" if context else ""
+            click.echo(f"Error: {message.rstrip('.')}{hint}", err=True)
+            raise SystemExit(error.exit_code) from None
+        except click.Abort:
+            raise SystemExit(1) from None
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            with Path(os.devnull).open("w") as nowhere:  # what is left to be written
+                os.dup2(nowhere.fileno(), 1)
+            what = error.filename or "the output"
+            click.echo(f"Error: {what} cannot be written: {error.strerror}", err=True)
+            raise SystemExit(2) from None
+        raise SystemExit(status if isinstance(status, int) else 0)
+
+
+class Lazy(OneLine):
+    """A group that imports a command only when it is called."""
+
+    def __init__(self, *args: Any, verbs: Verbs, **extra: Any) -> None:
+        super().__init__(*args, **extra)
+        self._verbs = verbs
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._verbs)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._verbs:
+            return None
+        module, _, name = self._verbs[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(verb, help) for verb, (_, help) in self._verbs.items()]
+            )
+
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> list[CompletionItem]:
+        return [
+            *(
+                CompletionItem(verb, help=help)
+                for verb, (_, help) in self._verbs.items()
+                if verb.startswith(incomplete)
+            ),
+            *click.Command.shell_complete(self, ctx, incomplete),
+        ]
+
+
+@click.group(
+    cls=Lazy,
+    verbs=VERBS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="imageparity")
+def main() -> None:
+    """An offline upstream for every provider of OpenAI-compatible image APIs."""
+
+
+class ProviderName(click.ParamType):  # type: ignore[type-arg]
+    """The id of a provider; a shell can complete it."""
+
+    name = "provider"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        folder = ctx.params.get("folder")
+        try:
+            known = specs.names(*([folder] if folder else []))
+        except specs.SpecError:  # there is nobody to tell: a shell is asking
+            known = specs.names()
+        return [CompletionItem(each) for each in known if each.startswith(incomplete)]
+
+
+PROVIDER = ProviderName()
+
+
+def specs_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--specs DIR`, for every command that takes providers."""
+    return click.option(
+        "--specs",
+        "folder",
+        envvar=[f"{PREFIX}_SPECS", "SPECS_PATH"],
+        type=click.Path(exists=True, file_okay=False),
+        help="A folder of further providers' folders (also: SPECS_PATH).",
+    )(command)
+
+
+def load_all(ids: Sequence[str], folder: str | None) -> list[specs.Provider]:
+    """The providers of these ids, or all. Raises `Usage`."""
+    try:
+        return loaded(ids, folder)
+    except specs.SpecError as error:
+        raise Usage(str(error)) from None
+
+
+def loaded(ids: Sequence[str], folder: str | None) -> list[specs.Provider]:
+    """The providers of these ids, or all. Raises `SpecError`."""
+    more = [folder] if folder else []
+    return [
+        specs.load(each, *more) for each in dict.fromkeys(ids) or specs.names(*more)
+    ]
+
+
+def _option(*names: str, **extra: Any) -> Callable[..., Any]:
+    """An option of `serve`, which the variable of its long name gives as well."""
+    long = names[0].removeprefix("--").partition("/")[0]
+    variable = f"{PREFIX}_{long.upper().replace('-', '_')}"
+    return click.option(*names, envvar=variable, **extra)
+
+
+def _configured(context: click.Context, _: click.Parameter, value: str | None) -> None:
+    """Options from a file become defaults; command line and environment prevail."""
+    from mockserver.cli.config_file import ConfigurationError, read
+
+    if context.resilient_parsing:  # a shell asks for completions
+        return
+    try:
+        given = read(Path(value) if value else None)
+    except ConfigurationError as error:
+        raise Usage(str(error)) from None
+    names = {
+        (each.opts[0].removeprefix("--")): each.name for each in context.command.params
+    }
+    defaults = {str(names[name]): value for name, value in given.items()}
+    context.default_map = {**(context.default_map or {}), **defaults}
+
+
+def _print_schema(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        from mockserver.cli.config_file import schema
+
+        click.echo(json.dumps(schema(), indent=2))
+        context.exit()
+
+
+def _frozen(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
+    if value is None:
+        return None
+    from mockserver.state.clock import moment
+
+    try:
+        return moment(value)
+    except ValueError:
+        raise Usage(
+            f"--freeze-time takes ISO 8601, such as 2026-05-04T12:00:00Z, not '{value}'"
+        ) from None
+
+
+def _latency(_: click.Context, __: click.Parameter, value: str) -> Any:
+    from mockserver.simulation.latency import Latency
+
+    try:
+        return Latency.parse(value)
+    except ValueError as error:
+        raise Usage(f"--latency: {error}") from None
+
+
+def _token(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is None or (value.isascii() and value.isprintable() and " " not in value):
+        return value or None
+    raise Usage("--token goes into a header: ASCII without spaces, please")
+
+
+_limit = click.IntRange(1)
+
+
+def _timeout(of: str, default: float, help: str) -> Callable[..., Any]:
+    return _option(
+        f"--{of}-timeout",
+        default=default,
+        show_default=True,
+        type=click.FloatRange(0.1, 86_400),
+        metavar="SECONDS",
+        help=help,
+    )
+
+
+@click.command(
+    SERVE,
+    epilog=f"""
+    Each option can also come from a variable ({PREFIX}_PORT for --port and so on;
+    {PREFIX}_PROVIDER for the providers), from the TOML file of --config, or from
+    [tool.imageparity] in ./pyproject.toml. The command line prevails, then the
+    environment, then --config, then pyproject.toml.
+
+    \b
+    Exit status:
+      0  it was asked to end, and ended
+      1  a worker could not start
+      2  it could not begin: an option, a document or the address
+      130, 143  a second signal came before it had ended
+    """,
+)
+@click.argument("provider", nargs=-1, type=PROVIDER, envvar=f"{PREFIX}_PROVIDER")
+@_option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@_option(
+    "--port",
+    default=DEFAULT_PORT,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="0 takes any that is free.",
+)
+@_option(
+    "--json/--no-json", "as_json", default=False, help="First and last line as JSON."
+)
+@_option("--seed", default=0, help="Other seeds, other pictures.")
+@_option("--workers", default=1, type=click.IntRange(1, 64), help="Processes.")
+@_option(
+    "--state",
+    default="memory",
+    show_default=True,
+    help="Where the journal lives: memory, or redis://HOST:PORT/DB for all workers.",
+)
+@_option(
+    "--latency",
+    default="0",
+    callback=_latency,
+    metavar="MS",
+    help="Before each answer: 300, 200..800, or lognormal:300:0.4 (median, sigma).",
+)
+@_option("--requests-per-minute", type=_limit, help="Of one key; more is answered 429.")
+@_option("--images-per-minute", type=_limit, help="Of one key; more is answered 429.")
+@_option("--concurrency", type=_limit, help="Requests of one key at a time.")
+@_option(
+    "--max-body",
+    default=64,
+    show_default=True,
+    type=click.IntRange(1, 1024),
+    metavar="MB",
+    help="Of a body that holds pictures; more is answered 413.",
+)
+@_option(
+    "--max-connections",
+    default=1000,
+    show_default=True,
+    type=_limit,
+    help="Of one process; beyond it, idle ones are closed.",
+)
+@_timeout("head", 10.0, "For a request's head, from its first byte.")
+@_timeout("body", 30.0, "For its body; large ones have longer.")
+@_timeout("send", 30.0, "For a client that does not read its answer.")
+@_timeout("idle", 75.0, "For a connection on which nothing is asked.")
+@_option(
+    "--payload",
+    default="compact",
+    show_default=True,
+    type=click.Choice(["compact", "realistic"]),
+    help="Small files, or files of the weight that models give.",
+)
+@_option(
+    "--strict/--no-strict", default=False, help="Refuse what a document leaves open."
+)
+@_option(
+    "--freeze-time",
+    "frozen",
+    callback=_frozen,
+    metavar="ISO",
+    help="Stop the clock at this time.",
+)
+@_option(
+    "--replay",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Answer from the recordings of this folder.",
+)
+@_option(
+    "--token",
+    callback=_token,
+    metavar="TEXT",
+    help="What opens the control API; drawn when other machines can reach it.",
+)
+@_option(
+    "--reload/--no-reload",
+    default=None,
+    help="Take over documents as they change (with --specs, unless --no-reload).",
+)
+@_option(
+    "--grace",
+    default=5.0,
+    show_default=True,
+    type=click.FloatRange(0, 600),
+    metavar="SECONDS",
+    help="How long requests under way may take to end after a signal.",
+)
+@_option(
+    "--log-format",
+    default="none",
+    show_default=True,
+    type=click.Choice(["none", "text", "json"]),
+    help="A line on stderr for each exchange.",
+)
+@specs_option
+@_option(
+    "--config",
+    callback=_configured,
+    is_eager=True,
+    expose_value=False,
+    metavar="FILE",
+    help="A TOML file with any of these options.",
+)
+@click.option(
+    "--config-schema",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_schema,
+    help="Print the JSON Schema of that file, and exit.",
+)
+def serve(
+    provider: tuple[str, ...],
+    host: str,
+    port: int,
+    folder: str | None,
+    **options: Any,
+) -> None:
+    """
+    Serve mocks of PROVIDERs (all, if none is named) until interrupted.
+
+    Base URL of each: http://HOST:PORT/<provider> and the path of its live base URL.
+    """
+    import gc
+
+    gc.disable()  # until it serves: all that is made before stays
+    try:
+        _serve(provider, host, port, folder, options)
+    finally:
+        gc.enable()
+
+
+def _serve(
+    provider: tuple[str, ...],
+    host: str,
+    port: int,
+    folder: str | None,
+    options: Mapping[str, Any],
+) -> None:
+    import secrets
+    from dataclasses import replace
+
+    from mockserver.cli import logging as logs
+    from mockserver.cli.serve_output import Announcer
+    from mockserver.server import process as serving
+    from mockserver.server import reload as reloading
+
+    reloads = bool(folder) if options["reload"] is None else options["reload"]
+    watch = reloading.Watch(provider, folder) if reloads else None
+    providers = load_all(provider, folder)
+    settings = _settings(**options)
+    listeners = serving.listeners(host, port, options["workers"])
+    address = listeners[0].getsockname()
+    if settings.token is None and serving.is_reachable(address[0]):
+        settings = replace(settings, token=secrets.token_urlsafe(18))
+    logs.configure(options["log_format"])
+    announcer = Announcer(
+        providers, address, settings.token, as_json=options["as_json"]
+    )
+    totals = serving.serve(
+        serving.Orders(providers, settings, grace=options["grace"], watch=watch),
+        listeners,
+        ready=announcer.ready,
+    )
+    announcer.stopped(totals)
+
+
+def _settings(**options: Any) -> "Settings":
+    """Raises `Usage` for a state or a recording that cannot be had."""
+    import secrets
+
+    from mockserver.pipeline.context import Settings
+    from mockserver.settings import MEGABYTE, Limits
+    from mockserver.state.memory import StateError, check_state
+    from mockserver.state.rate_limit import Quotas
+
+    try:
+        check_state(options["state"])
+    except StateError as error:
+        raise Usage(str(error)) from None
+    if options["replay"]:
+        from mockserver.recordings.cassettes import CassetteError, Cassettes
+
+        try:
+            Cassettes.open(options["replay"])
+        except CassetteError as error:
+            raise Usage(str(error)) from None
+    return Settings(
+        seed=options["seed"],
+        strict=options["strict"],
+        latency=options["latency"],
+        quotas=Quotas(
+            requests_per_minute=options["requests_per_minute"],
+            images_per_minute=options["images_per_minute"],
+            concurrency=options["concurrency"],
+        ),
+        limits=Limits(
+            head_timeout=options["head_timeout"],
+            body_timeout=options["body_timeout"],
+            send_timeout=options["send_timeout"],
+            idle_timeout=options["idle_timeout"],
+            max_body=options["max_body"] * MEGABYTE,
+            max_connections=options["max_connections"],
+        ),
+        frozen=options["frozen"],
+        secret=None if options["seed"] else secrets.token_bytes(32),
+        state=options["state"],
+        realistic=options["payload"] == "realistic",
+        replay=options["replay"],
+        token=options["token"],
+    )

@@ -1,0 +1,80 @@
+"""What `serve` says on stdout: where it can be reached, and at the end what came."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from mockserver.state.statistics import Totals, sentence
+from specs import Provider
+
+
+class Announcer:
+    """
+    Says that a server at an address (host and port) is ready, and that it has stopped.
+
+    `as_json` makes one line of JSON of each, for programs.
+    """
+
+    def __init__(
+        self,
+        providers: Sequence[Provider],
+        address: Sequence[Any],
+        token: str | None,
+        *,
+        as_json: bool,
+    ) -> None:
+        host, port = address[:2]
+        self._url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        self._bases = {
+            each.id: f"{self._url}/{each.id}{each.base_path}" for each in providers
+        }
+        self._model = providers[0].dialect.model
+        self._token = token
+        self._as_json = as_json
+
+    def ready(self) -> None:
+        if not self._as_json:
+            _say("\n".join(self._greeting()))
+            return
+        more = {"control_token": self._token} if self._token else {}
+        _say_json("ready", url=self._url, providers=self._bases, **more)
+
+    def stopped(self, totals: Totals) -> None:
+        costs = totals.costs()
+        if self._as_json:
+            _say_json("stopped", **costs["total"])
+        else:
+            _say(f"{sentence(costs)}.")
+
+    def _greeting(self) -> list[str]:
+        width = max(map(len, self._bases))
+        body = json.dumps({"model": self._model, "prompt": "A red cube"})
+        lines = [
+            f"Serving {len(self._bases)} provider(s) at {self._url}; stop with Ctrl-C.",
+            *(f"  {name:<{width}}  {base}" for name, base in self._bases.items()),
+            "",
+            "Try it:",
+            f"  curl {next(iter(self._bases.values()))}/images/generations \\",
+            "    -H 'Authorization: Bearer test' \\",
+            "    -H 'Content-Type: application/json' \\",
+            f"    -d '{body}'",
+        ]
+        token = f"?token={quote(self._token, safe='')}" if self._token else ""
+        lines.append(f"What comes and what is decided: {self._url}/__mock__/{token}")
+        if self._token:
+            lines.append(f"The control API wants X-Mock-Token: {self._token}")
+        return lines
+
+
+def _say_json(event: str, **members: Any) -> None:
+    _say(json.dumps({"event": event, **members}))
+
+
+def _say(text: str) -> None:
+    # Whoever started us may have read the first line and left: no reason to fail.
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()

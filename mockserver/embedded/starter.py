@@ -1,0 +1,132 @@
+"""A mock beside its caller: `with` in a thread of its own, `async with` in its loop."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import fields, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from aiohttp import web
+
+import specs
+from mockserver.app import HOUSE, create_app
+from mockserver.embedded.handle import AsyncRunning, Running
+from mockserver.embedded.thread import listening, served
+from mockserver.pipeline.context import Settings
+from mockserver.settings import Limits
+from mockserver.simulation.latency import Latency
+from mockserver.state.clock import moment
+from mockserver.state.memory import check_state
+from mockserver.state.rate_limit import Quotas
+
+__all__ = ["AsyncRunning", "Running", "running", "served"]
+
+
+class Starting:
+    """A mock to come: `with` gives a `Running`, `async with` an `AsyncRunning`."""
+
+    def __init__(
+        self,
+        providers: Sequence[str | specs.Provider],
+        settings: Settings,
+        specs_path: str | Path | None,
+        port: int,
+    ) -> None:
+        self._providers = providers
+        self._settings = settings
+        self._more = [specs_path] if specs_path else []
+        self._port = port
+        self._with = ExitStack()
+        self._async_with = AsyncExitStack()
+
+    def __enter__(self) -> Running:
+        app = self._app()
+        url, portal = self._with.enter_context(served(app, self._port))
+        return Running(**self._facts(app, url), _portal=portal)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._with.__exit__(kind, error, trace)
+
+    async def __aenter__(self) -> AsyncRunning:
+        app = self._app()
+        url = await self._async_with.enter_async_context(listening(app, self._port))
+        return AsyncRunning(**self._facts(app, url))
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._async_with.__aexit__(kind, error, trace)
+
+    def _app(self) -> web.Application:
+        check_state(self._settings.state)
+        loaded = [
+            each if isinstance(each, specs.Provider) else specs.load(each, *self._more)
+            for each in self._providers or specs.names(*self._more)
+        ]
+        return create_app(loaded, self._settings)
+
+    def _facts(self, app: web.Application, url: str) -> dict[str, Any]:
+        providers = [each.provider for each in app[HOUSE].services.values()]
+        return {
+            "url": url,
+            "base_urls": {
+                each.id: f"{url}/{each.id}{each.base_path}" for each in providers
+            },
+            "provider": providers[0].id if len(providers) == 1 else None,
+            "_house": app[HOUSE],
+        }
+
+
+def running(
+    *providers: str | specs.Provider,
+    settings: Settings | None = None,
+    specs_path: str | Path | None = None,
+    port: int = 0,
+    **options: Any,
+) -> Starting:
+    """
+    A mock of the providers named (all, when none is), until the block ends.
+
+    `with` serves it from a thread of its own, `async with` in the loop at hand.
+    Options are the members of `Settings`, `Quotas` and `Limits`, over `settings`:
+    `seed=7`, `strict=True`, `latency="200..800"`, `frozen="2026-05-04T12:00:00Z"`,
+    `requests_per_minute=2`, `body_timeout=5`.
+
+    Raises `TypeError` for an unknown option and, as the block begins, `SpecError` for
+    an unknown provider, `StateError` for a state that cannot be had and `OSError` for a
+    port in use.
+    """
+    chosen = _with_options(settings or Settings(), options)
+    return Starting(providers, chosen, specs_path, port)
+
+
+def _with_options(settings: Settings, options: Mapping[str, Any]) -> Settings:
+    inner = {
+        each.name: part
+        for part, kind in (("quotas", Quotas), ("limits", Limits))
+        for each in fields(kind)
+    }
+    known = {each.name for each in fields(Settings)} | set(inner)
+    for name in options:
+        if name not in known:
+            raise TypeError(f"no option '{name}'; known: {', '.join(sorted(known))}")
+    given = {name: value for name, value in options.items() if name not in inner}
+    if isinstance(given.get("latency"), str | int | float):
+        given["latency"] = Latency.parse(str(given["latency"]))
+    if isinstance(given.get("frozen"), str):
+        given["frozen"] = moment(given["frozen"])
+    chosen = replace(settings, **given)
+    for name, part in inner.items():
+        if name in options:
+            changed = replace(getattr(chosen, part), **{name: options[name]})
+            chosen = replace(chosen, **{part: changed})
+    return chosen

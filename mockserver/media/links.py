@@ -1,0 +1,112 @@
+"""
+Addresses of pictures that are stored nowhere.
+
+A token is a picture's plan and an expiry, signed; from it the picture is drawn again.
+"""
+
+import base64
+import binascii
+import hmac
+import json
+import math
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from typing import Any
+
+from mockserver.media.image.drawing.encode import Plan, thumbnail
+
+MAX_TOKEN = 8_000  # a request line holds 8190 bytes
+MAX_THUMBNAILS = 3_600
+MAX_PLAIN = 1_000
+EDGES = (96, 64, 48, 32, 16, 8)
+_MEMBERS = tuple(each.name for each in fields(Plan))
+
+
+class Expired(Exception):
+    """The address was good once."""
+
+
+class Forged(Exception):
+    """The address is none of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Signs plans with a secret; time is the server's clock, in seconds."""
+
+    secret: bytes
+    clock: Callable[[], float]
+
+    def token(self, plan: Plan, lifetime: float) -> str:
+        until = math.floor((self.clock() + lifetime) * 1000) / 1000
+        packed = f'{{"until":{until!r},{_facts(plan)}'.encode()
+        if len(packed) > MAX_PLAIN:  # to begin compressing costs as much as all else
+            packed = zlib.compress(packed, 9)
+        return _text(self._signature(packed) + packed)
+
+    def plan(self, token: str) -> Plan:
+        """The plan behind a token. Raises `Forged` or `Expired`."""
+        try:
+            data = base64.b64decode(
+                token.encode("ascii"), altchars=b"-_", validate=True
+            )
+        except (ValueError, binascii.Error):
+            raise Forged from None
+        signature, packed = data[:16], data[16:]
+        if len(token) > MAX_TOKEN or not hmac.compare_digest(
+            signature, self._signature(packed)
+        ):
+            raise Forged
+        if not packed.startswith(b"{"):
+            packed = zlib.decompress(packed)
+        facts = json.loads(packed)
+        if facts.pop("until") <= self.clock():
+            raise Expired
+        facts["inputs"] = tuple(_bytes(each) for each in facts["inputs"])
+        facts["mask"] = facts["mask"] and _bytes(facts["mask"])
+        return Plan(**facts)
+
+    def _signature(self, packed: bytes) -> bytes:
+        return hmac.digest(self.secret, packed, "sha256")[:16]
+
+
+@lru_cache(maxsize=256)
+def _facts(plan: Plan) -> str:
+    """What an address says of a plan: JSON without its opening brace."""
+    facts: dict[str, Any] = {name: getattr(plan, name) for name in _MEMBERS}
+    facts["inputs"] = [_text(each) for each in plan.inputs]
+    facts["mask"] = plan.mask and _text(plan.mask)
+    return json.dumps(facts, separators=(",", ":"), ensure_ascii=False)[1:]
+
+
+def portable(plan: Plan) -> Plan:
+    """The plan with its pictures made small enough for an address. Blocks."""
+    if not plan.inputs:
+        return plan
+    inputs = plan.inputs[:4]
+    share = MAX_THUMBNAILS // (len(inputs) + (plan.mask is not None))
+    return replace(
+        plan,
+        inputs=tuple(_small(each, share) if each else each for each in inputs),
+        mask=_small(plan.mask, share) if plan.mask else None,
+    )
+
+
+def _small(picture: bytes, most: int) -> bytes:
+    """The largest of some thumbnails that is small enough; the smallest always is."""
+    found = b""
+    for edge in EDGES:
+        found = thumbnail(picture, edge)
+        if len(found) <= most:
+            break
+    return found
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode()
+
+
+def _bytes(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text)

@@ -1,0 +1,70 @@
+"""The latest pictures that came and went, so that the inspector can show them."""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+
+from mockserver.media.image.drawing.encode import Plan
+
+MAX_BYTES = 32 * 1024 * 1024
+MAX_ANSWERS = 200
+PLAN_BYTES = 2_000  # about what a plan without pictures weighs
+
+
+class Album:
+    """
+    Plans by the id of their request, uploads by their sha256; the latest of each.
+
+    Bounded by bytes and by count; of this process alone, unlike the journal.
+    """
+
+    def __init__(
+        self, max_bytes: int = MAX_BYTES, max_answers: int = MAX_ANSWERS
+    ) -> None:
+        self._max_bytes = max_bytes
+        self._max_answers = max_answers
+        self._plans: OrderedDict[str, Sequence[Plan]] = OrderedDict()
+        self._uploads: OrderedDict[str, bytes] = OrderedDict()
+        self._bytes = 0
+
+    def keep(
+        self, request_id: str, plans: Sequence[Plan], uploads: Mapping[str, bytes]
+    ) -> None:
+        if plans:
+            self._plans[request_id] = plans
+            self._bytes += _weight(plans)
+        for sha256, data in uploads.items():
+            if sha256 not in self._uploads:
+                self._bytes += len(data)
+            self._uploads[sha256] = data
+            self._uploads.move_to_end(sha256)
+        while len(self._plans) > self._max_answers or (
+            self._bytes > self._max_bytes and self._plans
+        ):
+            _, oldest = self._plans.popitem(last=False)
+            self._bytes -= _weight(oldest)
+        while len(self._uploads) > self._max_answers or (
+            self._bytes > self._max_bytes and self._uploads
+        ):
+            _, data = self._uploads.popitem(last=False)
+            self._bytes -= len(data)
+
+    def plan(self, request_id: str, index: int) -> Plan | None:
+        plans = self._plans.get(request_id, ())
+        return plans[index] if 0 <= index < len(plans) else None
+
+    def upload(self, sha256: str) -> bytes | None:
+        return self._uploads.get(sha256)
+
+    def clear(self) -> None:
+        self._plans.clear()
+        self._uploads.clear()
+        self._bytes = 0
+
+
+def _weight(plans: Sequence[Plan]) -> int:
+    """Bytes that plans hold on to; several of one answer share their pictures."""
+    if not plans[0].inputs:
+        return PLAN_BYTES * len(plans)
+    pictures = {each for plan in plans for each in (*plan.inputs, plan.mask) if each}
+    held = sum(map(len, pictures))
+    return PLAN_BYTES * len(plans) + held

@@ -1,0 +1,343 @@
+"""Connections that bear what clients do to them: break, dawdle, crowd, not listen."""
+
+import asyncio
+import logging
+import secrets
+from http import HTTPStatus
+
+from aiohttp import HttpVersion11, web
+from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.http import SERVER_SOFTWARE
+from aiohttp.http_exceptions import (
+    BadHttpMessage,
+    ContentEncodingError,
+    LineTooLong,
+)
+
+from mockserver.errors import INCIDENT, Rejected, printable
+from mockserver.pipeline.house import HOUSE, refusal
+from mockserver.server.fast_path import entrance
+from mockserver.settings import RATE, Limits
+
+LINGER = 3.0
+SILENCE = 1.0
+KEPT_HEAD = 1024
+TOO_MANY_HEADERS = "Too many headers"  # the parser has no exception of its own for it
+
+log = logging.getLogger("mockserver")
+
+
+class Front:
+    """
+    Makes the connections of one server, and knows which there are.
+
+    Give it to `loop.create_server`; `server` must be that of an application which was
+    set up. Refusals are in the envelope of the provider that a request was meant for.
+    """
+
+    def __init__(self, app: web.Application, server: web.Server) -> None:
+        self.house = app.get(HOUSE)
+        self.limits = self.house.settings.limits if self.house else Limits()
+        self.server = server
+        if self.house is not None:
+            server.request_handler = entrance(self.house, server.request_handler)
+        self.loop = asyncio.get_running_loop()
+        self.present: dict[Connection, None] = {}  # in the order of their coming
+
+    def __call__(self) -> "Connection":
+        return Connection(self)
+
+    def refusal(self, rejected: Rejected, head: bytes) -> web.Response:
+        """The answer to a request of which not more is known than how it began."""
+        target = head.split(b" ", 2)[1:2] or [b""]
+        path = target[0].partition(b"?")[0].decode("latin-1")
+        return refusal(rejected, self.house, path=path)
+
+    def make_room(self) -> bool:
+        """Whether there is room for one more, once an idle connection was closed."""
+        if len(self.present) <= self.limits.max_connections:
+            return True
+        moment = self.loop.time() - SILENCE  # who came later may be about to speak
+        idle = next(
+            (
+                each
+                for each in self.present
+                if each.is_idle and (each.heard or each.came < moment)
+            ),
+            None,
+        )
+        if idle is not None:
+            idle.force_close()
+        return idle is not None
+
+
+class Connection(web.RequestHandler):
+    """
+    A connection with an end to its patience, which can leave without losing a request.
+
+    What aiohttp does by itself is to wait for ever for a head, a body, or a client that
+    does not read; to refuse what is not HTTP as plain text; and, at the end, to stop
+    reading from every connection at once: a body that is half read then never ends,
+    and its client never gets an answer.
+    """
+
+    __slots__ = (
+        "_front",
+        "_head",
+        "_head_timer",
+        "_is_broken",
+        "_send_timer",
+        "came",
+        "half_read",
+        "heard",
+        "leaving",
+    )
+
+    def __init__(self, front: Front) -> None:
+        super().__init__(
+            front.server,
+            loop=front.loop,
+            # None is how aiohttp turns its own log off.
+            access_log=None,  # type: ignore[arg-type]
+            keepalive_timeout=front.limits.idle_timeout,
+            lingering_time=LINGER,
+        )
+        self._front = front
+        self._head = b""
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._send_timer: asyncio.TimerHandle | None = None
+        self._is_broken = False
+        self.came = front.loop.time()
+        self.heard = False
+        self.half_read = False
+        self.leaving = False
+
+    # --- Coming and going ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._front.present[self] = None
+        if not self._front.make_room():
+            self._hang_up(
+                Rejected(
+                    "server_error",
+                    "Too many connections are open; try again.",
+                    status=503,
+                    headers={"Retry-After": "1"},
+                )
+            )
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._front.present.pop(self, None)
+        for timer in (self._head_timer, self._send_timer):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether no request is being answered or about to be."""
+        return self._waiter is not None and not self._messages
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it may be closed without losing anything that a client has sent."""
+        return self.is_waiting and not self.half_read and not self._force_close
+
+    def leave(self, *, patient: bool) -> None:
+        """
+        Close now when it is idle, else after the answer that is due.
+
+        A client that has connected and not yet spoken is waited for while `patient`.
+        """
+        self.leaving = True
+        if self.is_idle and (self.heard or not patient):
+            self.force_close()
+
+    def _hang_up(self, rejected: Rejected) -> None:
+        """Refuse what is not yet a request, and close."""
+        if self.transport is None:
+            return
+        response = self._front.refusal(rejected, self._head)
+        body = response.body if isinstance(response.body, bytes) else b""
+        fields = {
+            **response.headers,
+            "Content-Length": str(len(body)),
+            "Connection": "close",
+        }
+        status = f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}"
+        lines = [status, *(f"{name}: {value}" for name, value in fields.items())]
+        self.transport.write("\r\n".join([*lines, "", ""]).encode() + body)
+        self.force_close()
+
+    # --- Heads ---
+
+    def data_received(self, data: bytes) -> None:
+        self.heard = True
+        if self.is_waiting:
+            before = self._head if self.half_read else b""
+            self._head = (before + data[:KEPT_HEAD])[:KEPT_HEAD]
+        is_between, known = self._is_between, len(self._messages)
+        super().data_received(data)
+        self._break_off()
+        if not data:  # so it calls itself, to go on with what it had put off
+            return
+        # Bytes that came between requests, and are not yet the whole head of one.
+        self.half_read = is_between and len(self._messages) == known
+        if not self.half_read:
+            if self._head_timer is not None:
+                self._head_timer.cancel()
+                self._head_timer = None
+        elif self._head_timer is None:
+            self._expect_head()
+
+    @property
+    def _is_between(self) -> bool:
+        request = self._current_request
+        return self.is_waiting or (request is not None and request.content.is_eof())
+
+    def _expect_head(self) -> None:
+        patience = self._front.limits.head_timeout
+        self._head_timer = self._loop.call_later(patience, self._head_is_late)
+
+    def _break_off(self) -> None:
+        """Tell who reads a body that the rest of it is malformed."""
+        request = self._current_request
+        if request is None or request.content.is_eof() or not self._messages:
+            return
+        # Behind a body that has not ended there can only be an error.
+        request.content.set_exception(web.RequestPayloadError("malformed"))
+        request.content.feed_eof()
+        self._is_broken = True
+
+    def _head_is_late(self) -> None:
+        self._head_timer = None
+        if not self.is_waiting:  # an answer is due before
+            self._expect_head()
+            return
+        message = "The head of the request did not come in time."
+        self._hang_up(Rejected("invalid_request", message, status=408))
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """The last resort: for what is not HTTP, and for a bug of ours."""
+        if isinstance(exc, ConnectionError):
+            raise exc  # the client has left: there is nobody to answer
+        if isinstance(exc, BadHttpMessage):
+            self._is_broken = True
+            response = self._front.refusal(_malformed(exc, self._head), self._head)
+        else:
+            incident = f"incident_{secrets.token_hex(8)}"
+            log.error("%s at %s", incident, printable(request.path), exc_info=exc)
+            rejected = Rejected("server_error", incident, headers={INCIDENT: incident})
+            response = self._front.refusal(rejected, self._head)
+        if request.writer.output_size > 0:  # what was begun cannot be taken back
+            raise ConnectionResetError("an answer was begun already")
+        response.force_close()
+        return response
+
+    # --- Answers ---
+
+    async def finish_response(
+        self,
+        request: web.BaseRequest,
+        resp: web.StreamResponse,
+        start_time: float | None,
+    ) -> tuple[web.StreamResponse, bool]:
+        if self.leaving or resp.headers.get("Connection") == "close":
+            resp.force_close()  # tells the client, and ends the connection
+        elif isinstance(resp, web.Response) and self._is_usual(request, resp):
+            body = resp.body
+            if isinstance(body, bytes) and body:
+                return await self._written(request, resp, body)
+        finished = await super().finish_response(request, resp, start_time)
+        if self._is_broken and self.transport is not None:
+            # Closed while more is coming, it would be reset, and the answer lost.
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
+            self.close()
+            await asyncio.sleep(LINGER)
+        return finished
+
+    def _is_usual(self, request: web.BaseRequest, resp: web.Response) -> bool:
+        """Whether the connection stays open, and nothing that was sent is in doubt."""
+        return (
+            request.version == HttpVersion11
+            and request.keep_alive
+            and resp.keep_alive is not False
+            and request.method != "HEAD"
+            and not self._is_broken
+            and not self._upgraded
+        )
+
+    async def _written(
+        self, request: web.BaseRequest, resp: web.Response, body: bytes
+    ) -> tuple[web.StreamResponse, bool]:
+        """
+        Write a small whole answer as it stands.
+
+        aiohttp prepares any answer for what it might be: compressed, chunked, empty.
+        """
+        headers = resp.headers
+        headers["Content-Length"] = str(len(body))
+        if "Date" not in headers:
+            headers["Date"] = rfc822_formatted_time()
+        headers.setdefault("Server", SERVER_SOFTWARE)
+        resp._keep_alive = True  # noqa: SLF001 -- as `prepare` does
+        writer = request.writer
+        try:
+            await writer.write_headers(f"HTTP/1.1 {resp.status} {resp.reason}", headers)
+            await writer.write_eof(body)
+        except ConnectionError:
+            return resp, True
+        return resp, False
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._expect_reading()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._send_timer is not None:
+            self._send_timer.cancel()
+            self._send_timer = None
+
+    def _expect_reading(self) -> None:
+        if self.transport is None:
+            return
+        waiting = self.transport.get_write_buffer_size()
+        patience = self._front.limits.send_timeout
+        self._send_timer = self._loop.call_later(
+            patience, self._reader_is_late, waiting
+        )
+
+    def _reader_is_late(self, waiting: int) -> None:
+        self._send_timer = None
+        if self.transport is None:
+            return
+        taken = waiting - self.transport.get_write_buffer_size()
+        if taken < RATE * self._front.limits.send_timeout:
+            self.transport.abort()
+        else:
+            self._expect_reading()
+
+
+def _malformed(error: BadHttpMessage, head: bytes) -> Rejected:
+    """What is wrong with a head, by the status that says it best."""
+    status, why = 400, error.message.partition("\n")[0].rstrip(": ")
+    if isinstance(error, LineTooLong):
+        is_first = b"\n" not in head
+        status = 414 if is_first else 431
+        why = f"its {'first line' if is_first else 'head'} is too long"
+    elif error.message.startswith(TOO_MANY_HEADERS):
+        status, why = 431, "it has too many headers"
+    elif isinstance(error, ContentEncodingError):
+        status, why = 415, "its body is not coded as it says, or in an unknown way"
+    return Rejected(
+        "invalid_request", f"This is no HTTP request: {why[:200]}.", status=status
+    )

@@ -1,0 +1,278 @@
+"""Every claim of a document, one by one, each with its name, its source, its place."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from specs.documents.loader import EVENT_STREAM, Body, Operation, Provider, Response
+from specs.validation.judge import Basis, Evidence, is_second
+
+
+class Subject(StrEnum):
+    """What a claim is about."""
+
+    REQUEST = "request"
+    DEFAULT = "default"
+    ANSWER = "answer"
+    GUARANTEE = "guarantee"
+    ERROR = "error"
+    TRANSPORT = "transport"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """
+    One thing that a document says.
+
+    `id` reads like a path: `createImage/request/n/maximum`. `pointer` is the JSON
+    pointer, in the provider's `openapi.yaml`, of the mapping that states it.
+    """
+
+    id: str
+    operation: str
+    subject: Subject
+    sentence: str
+    evidence: Evidence
+    pointer: str
+
+    @property
+    def is_documented(self) -> bool:
+        return self.evidence.basis is Basis.DOCUMENTED
+
+
+def request_name(operation: Operation, body: Body) -> str:
+    """How the claims of a request body begin: per media type where there are two."""
+    if len(operation.bodies) == 1:
+        return f"{operation.id}/request"
+    kind = "form" if body.media_type.startswith("multipart/") else "json"
+    return f"{operation.id}/request-{kind}"
+
+
+def claims(provider: Provider) -> Iterator[Claim]:
+    """All claims of a provider's document, in its own order."""
+    for operation in provider.operations.values():
+        yield from _operation(provider, operation)
+
+
+def _operation(provider: Provider, operation: Operation) -> Iterator[Claim]:
+    def claim(
+        id_: str, subject: Subject, sentence: str, evidence: Evidence, pointer: str
+    ) -> Claim:
+        return Claim(
+            f"{operation.id}/{id_}", operation.id, subject, sentence, evidence, pointer
+        )
+
+    place = operation.pointer
+    yield claim(
+        "path",
+        Subject.TRANSPORT,
+        f"{operation.method} {operation.path} answers",
+        operation.evidence,
+        place,
+    )
+    if operation.authenticated:
+        yield claim(
+            "auth",
+            Subject.TRANSPORT,
+            "a request needs a bearer token",
+            operation.authenticated,
+            place,
+        )
+    for body in operation.bodies.values():
+        name = request_name(operation, body).partition("/")[2]
+        yield claim(
+            name,
+            Subject.TRANSPORT,
+            f"a request is {body.media_type}",
+            body.evidence,
+            body.pointer,
+        )
+        for part in _constraints(provider, body):
+            is_default = part.keyword == "default"
+            subject = Subject.DEFAULT if is_default else Subject.REQUEST
+            yield claim(
+                f"{name}/{part.name}", subject, part.sentence, part.evidence, part.place
+            )
+    for response in operation.responses.values():
+        yield from _response(provider, operation, response)
+    for error in operation.errors.values():
+        yield claim(
+            f"errors/{error.name}",
+            Subject.ERROR,
+            f"the error {error.name} comes with status {error.status}",
+            error.evidence,
+            error.pointer,
+        )
+
+
+def _response(
+    provider: Provider, operation: Operation, response: Response
+) -> Iterator[Claim]:
+    begin = f"{operation.id}/{response.status}"
+    for media_type, body in response.bodies.items():
+        if media_type == EVENT_STREAM:
+            parts = [
+                (f"events/{name}", part)
+                for name, event in body.events.items()
+                for part in _constraints(provider, event)
+            ]
+        else:
+            parts = [("", part) for part in _constraints(provider, body)]
+        for above, part in parts:
+            yield Claim(
+                "/".join(filter(None, (begin, above, part.name))),
+                operation.id,
+                Subject.ANSWER,
+                part.sentence,
+                part.evidence,
+                part.place,
+            )
+    for name in response.headers:
+        yield Claim(
+            f"{begin}/headers/{name}",
+            operation.id,
+            Subject.ANSWER,
+            f"the answer has the header {name}",
+            response.evidence.within(response.headers[name]),
+            response.pointer,
+        )
+    for guarantee in response.guarantees:
+        yield Claim(
+            f"{begin}/guarantees/{guarantee.name}",
+            operation.id,
+            Subject.GUARANTEE,
+            _sentence_of(guarantee.name),
+            guarantee.evidence,
+            guarantee.pointer,
+        )
+
+
+def _sentence_of(guarantee: str) -> str:
+    from specs.validation.vocabulary import GUARANTEES
+
+    return GUARANTEES[guarantee]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    name: str
+    keyword: str
+    sentence: str
+    evidence: Evidence
+    place: str
+
+
+_PLAIN = {
+    "type": "must be {value}",
+    "enum": "must be one of {value}",
+    "const": "must be {value}",
+    "minimum": "must be at least {value}",
+    "maximum": "must be at most {value}",
+    "exclusiveMinimum": "must be greater than {value}",
+    "exclusiveMaximum": "must be less than {value}",
+    "minLength": "has at least {value} characters",
+    "maxLength": "has at most {value} characters",
+    "minItems": "has at least {value} entries",
+    "maxItems": "has at most {value} entries",
+    "pattern": "matches {value}",
+    "default": "is {value} when left out",
+}
+_ASPECTS = ("x-image-size", "x-upload")
+
+
+def _constraints(provider: Provider, body: Body) -> Iterator[_Part]:
+    is_form = body.media_type.startswith("multipart/")
+    yield from _walk(provider, body.schema, (), body.evidence, is_form=is_form)
+
+
+def _walk(
+    provider: Provider,
+    node: Any,
+    words: tuple[str, ...],
+    evidence: Evidence,
+    *,
+    is_form: bool,
+    outer: Any = None,
+    place: str = "",
+) -> Iterator[_Part]:
+    """
+    What a node says; `outer` is the schema whose `allOf` it is a part of, `place` the
+    pointer of the mapping that holds it.
+    """
+    if node is False:
+        text = f"{_last(words)} must be absent"
+        name = "/".join((*words, "absent"))
+        yield _Part(name, "not", text, evidence, place)
+        return
+    if not isinstance(node, dict):
+        return
+    evidence = evidence.within(node)
+    if "x-rule" in node:
+        words = (node["x-rule"],)
+    place = provider.origin(node)
+
+    def part(keyword: str, sentence: str, *more: str) -> _Part:
+        basis = (node["x-basis"],) if is_second(outer, node, keyword) else ()
+        name = "/".join((*words, *basis, *(more or (keyword,))))
+        return _Part(name, keyword, sentence, evidence, place)
+
+    for keyword, value in node.items():
+        if keyword in _PLAIN and not (is_form and _always_kept(keyword, node)):
+            subject = _last(words)
+            text = _PLAIN[keyword].format(value=_listed(value))
+            yield part(keyword, f"{subject} {text}")
+        elif keyword in _ASPECTS:
+            for aspect, limit in value.items():
+                text = f"{_last(words)} keeps {aspect} {_listed(limit)}"
+                yield part(keyword, text, keyword, aspect)
+        elif keyword == "x-same-dimensions":
+            text = f"{value[1]} has the dimensions of {value[0]}"
+            yield part(keyword, text, keyword, value[1])
+        elif keyword == "required":
+            for name in value:
+                yield part(keyword, f"{name} is required", name, "required")
+        elif keyword == "additionalProperties" and value is False:
+            yield part(keyword, f"{_last(words)} has no other members")
+        elif keyword == "properties":
+            for name, member in value.items():
+                yield from _walk(
+                    provider,
+                    member,
+                    (*words, name),
+                    evidence,
+                    is_form=is_form,
+                    place=place,
+                )
+        elif keyword == "items":
+            last = f"{words[-1]}[]" if words else "[]"
+            below_words = (*words[:-1], last)
+            yield from _walk(provider, value, below_words, evidence, is_form=is_form)
+        elif keyword in {"then", "else"}:
+            yield from _walk(provider, value, words, evidence, is_form=is_form)
+        elif keyword == "allOf":
+            for each in value:
+                yield from _walk(
+                    provider, each, words, evidence, is_form=is_form, outer=node
+                )
+
+
+def _always_kept(keyword: str, node: Mapping[str, Any]) -> bool:
+    """A form is an object, every text in it a string, and nothing can be null."""
+    types = node.get("type")
+    kept = {"string", "null", "object"}
+    return (
+        keyword == "type"
+        and node.get("format") != "binary"
+        and set(types if isinstance(types, list) else [types]) <= kept
+    )
+
+
+def _last(words: tuple[str, ...]) -> str:
+    return words[-1] if words else "the body"
+
+
+def _listed(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join("null" if each is None else str(each) for each in value)
+    return str(value)

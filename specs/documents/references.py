@@ -1,0 +1,200 @@
+"""From a YAML file to one tree: references inlined, every word known, places kept."""
+
+from collections.abc import Iterator, Mapping
+from importlib.resources.abc import Traversable
+from typing import Any
+
+import yaml
+
+from specs.errors import SpecError
+from specs.validation import vocabulary
+from specs.validation.judge import Basis, compiled
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def read_yaml(folder: Traversable, name: str) -> Any:
+    """
+    The value of a YAML file.
+
+    Raises `SpecError` when it cannot be read, is not YAML, or names a member twice.
+    """
+    file = folder / name
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(
+            str(file), "", f"cannot be read: {error}", "Check the path and its rights"
+        ) from None
+    try:
+        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506  a SafeLoader
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none
+        problem = f"is not YAML: {' '.join(str(error).split())}"
+        raise SpecError(str(file), "", problem, "Mend the line it names") from None
+
+
+def read_checked(folder: Traversable, name: str, schema: str) -> Any:
+    """The same, held to a schema that lies beside it. Raises `SpecError`."""
+    found = read_yaml(folder, name)
+    for error in compiled(read_yaml(folder, schema)).iter_errors(found):
+        place = "".join(f"/{step}" for step in error.instance_path)
+        raise SpecError(str(folder / name), place, error.message[:300], f"See {schema}")
+    return found
+
+
+def yaml_text(value: Any) -> str:
+    """A value as YAML: block style, in the order given, long texts not folded."""
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=10_000)
+
+
+class _StrictLoader(_Loader):  # type: ignore[misc, valid-type]
+    """A safe loader that refuses a member named twice: one of the two would be lost."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        names = [each.value for each, _ in node.value if isinstance(each.value, str)]
+        if len(set(names)) < len(names):
+            name = next(each for each in names if names.count(each) > 1)
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the member '{name}' stands twice", node.start_mark
+            )
+        return super().construct_mapping(node, deep)  # type: ignore[no-any-return]
+
+
+class Tree:
+    """
+    A document whose references are inlined, and where each of its parts was written.
+
+    `origin(node)` gives the JSON pointer of a mapping as authored, so that a claim
+    found behind a reference still leads to its own line.
+    """
+
+    def __init__(self, file: str, document: Any) -> None:
+        self.file = file
+        self._origins: dict[int, str] = {}
+        self._kept: list[Any] = []  # ids stay unique as long as their values live
+        self._document = document
+        if not isinstance(document, dict):
+            raise self.error("", "is not a mapping", "Begin with `openapi: 3.1.0`")
+        _refuse_unknown_words(self, document)
+        self.root: dict[str, Any] = self._inlined(document, "", ())
+
+    def origin(self, node: Any) -> str:
+        return self._origins.get(id(node), "")
+
+    def error(self, pointer: str, problem: str, remedy: str) -> SpecError:
+        return SpecError(self.file, pointer, problem, remedy)
+
+    def _inlined(self, node: Any, pointer: str, seen: tuple[str, ...]) -> Any:
+        if isinstance(node, list):
+            return [
+                self._inlined(each, f"{pointer}/{at}", seen)
+                for at, each in enumerate(node)
+            ]
+        if not isinstance(node, dict):
+            return node
+        if "$ref" in node and isinstance(node["$ref"], str):
+            return self._resolved(node, pointer, seen)
+        result = {
+            key: self._inlined(value, f"{pointer}/{escaped(key)}", seen)
+            for key, value in node.items()
+        }
+        return self._placed(result, pointer)
+
+    def _resolved(
+        self, node: dict[str, Any], pointer: str, seen: tuple[str, ...]
+    ) -> Any:
+        reference = node["$ref"]
+        target = self._at(reference, pointer)
+        if reference in seen:
+            raise self.error(pointer, f"{reference} refers to itself", "Break the ring")
+        found = self._inlined(target, reference.removeprefix("#"), (*seen, reference))
+        siblings = {key: value for key, value in node.items() if key != "$ref"}
+        if not siblings:
+            return found
+        own = self._inlined(siblings, pointer, seen)
+        return self._placed({**found, **own}, pointer)
+
+    def _at(self, reference: str, pointer: str) -> Any:
+        node = self._document
+        if not reference.startswith("#/"):
+            raise self.error(
+                pointer,
+                f"{reference} points outside the document",
+                "Every document stands alone: use '#/…'",
+            )
+        for step in reference.removeprefix("#/").split("/"):
+            key = step.replace("~1", "/").replace("~0", "~")
+            if not isinstance(node, dict) or key not in node:
+                raise self.error(
+                    pointer,
+                    f"{reference} leads nowhere: there is no '{key}'",
+                    "Mend the reference, or write what it should refer to",
+                )
+            node = node[key]
+        return node
+
+    def _placed(self, node: Any, pointer: str) -> Any:
+        self._origins[id(node)] = pointer
+        self._kept.append(node)
+        return node
+
+
+def escaped(key: Any) -> str:
+    return str(key).replace("~", "~0").replace("/", "~1")
+
+
+def walk(node: Any, pointer: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every mapping that may carry words; examples are data and carry none."""
+    if isinstance(node, dict):
+        yield pointer, node
+        for key, value in node.items():
+            if key not in {"value", "example", "enum", "const", "default"}:
+                yield from walk(value, f"{pointer}/{escaped(key)}")
+    elif isinstance(node, list):
+        for at, value in enumerate(node):
+            yield from walk(value, f"{pointer}/{at}")
+
+
+def _refuse_unknown_words(tree: Tree, document: Any) -> None:
+    known = [*vocabulary.KEYWORDS, *vocabulary.ANNOTATIONS]
+    for pointer, node in walk(document):
+        for word, value in node.items():
+            if not isinstance(word, str):
+                raise tree.error(
+                    f"{pointer}/{word}",
+                    f"the member {word!r} is not text",
+                    "Quote it: YAML reads bare numbers, on, off, yes, no as values",
+                )
+            if not word.startswith("x-") or pointer.endswith("/headers"):
+                continue
+            if word not in known:
+                raise tree.error(
+                    f"{pointer}/{word}",
+                    f"unknown word '{word}'",
+                    f"Known are: {', '.join(known)}",
+                )
+            _refuse_bad_value(tree, f"{pointer}/{word}", word, value)
+
+
+def _refuse_bad_value(tree: Tree, pointer: str, word: str, value: Any) -> None:
+    if word == "x-basis" and value not in list(Basis):
+        raise tree.error(
+            pointer, f"unknown basis '{value}'", f"Choose from: {', '.join(Basis)}"
+        )
+    if word in vocabulary.ASPECTS:
+        known = vocabulary.ASPECTS[word]
+        unknown = sorted(set(value) - known) if isinstance(value, dict) else ["?"]
+        if unknown:
+            raise tree.error(
+                pointer,
+                f"'{word}' knows no '{unknown[0]}'",
+                f"Known are: {', '.join(sorted(known))}",
+            )
+    for error in compiled(vocabulary.VALUES.get(word, {})).iter_errors(value):
+        below = "".join(f"/{step}" for step in error.instance_path)
+        problem = f"'{word}' cannot be this: {error.message[:300]}"
+        raise tree.error(f"{pointer}{below}", problem, f"It is {_meant(word)}")
+
+
+def _meant(word: str) -> str:
+    return vocabulary.ANNOTATIONS.get(word, "a keyword with limits")

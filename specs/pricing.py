@@ -1,0 +1,77 @@
+"""What a call costs, by the provider's documented prices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from specs.documents.loader import Dialect
+from specs.validation.vocabulary import size_of
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """An amount in the provider's currency; None where no price is documented."""
+
+    amount: float | None
+    currency: str | None = None
+
+
+UNKNOWN = Cost(None)
+
+
+def cost(
+    dialect: Dialect,
+    operation: str,
+    request: Mapping[str, Any],
+    *,
+    count: int,
+    usage: Mapping[str, Any] | None = None,
+) -> Cost:
+    """
+    The price of `count` pictures for a request in canonical names.
+
+    By the picture where that is documented, else by the tokens in `usage`.
+    """
+    prices = dialect.prices
+    if not prices:
+        return UNKNOWN
+    facts = _facts(dialect, operation, request)
+    for kind, entry, when in dialect.price_list:
+        if when is not None and not when.is_valid(facts):
+            continue
+        if kind == "per_image":
+            return Cost(round(entry["price"] * count, 6), prices["currency"])
+        if usage:
+            return Cost(_by_tokens(entry, usage), prices["currency"])
+    return UNKNOWN
+
+
+def _facts(
+    dialect: Dialect, operation: str, request: Mapping[str, Any]
+) -> dict[str, Any]:
+    asked = size_of(request.get("size"))
+    width, height = asked or size_of(dialect.mock.get("auto_size")) or (1024, 1024)
+    return {
+        **{key: request[key] for key in ("model", "quality") if key in request},
+        "operation": operation,
+        "size": f"{width}x{height}",
+        "width": width,
+        "height": height,
+        "longest_edge": max(width, height),
+    }
+
+
+def _by_tokens(entry: Mapping[str, Any], usage: Mapping[str, Any]) -> float:
+    details = usage.get("input_tokens_details")
+    details = details if isinstance(details, dict) else {}
+    counts = {
+        "text_input": details.get("text_tokens"),
+        "image_input": details.get("image_tokens"),
+        "image_output": usage.get("output_tokens"),
+    }
+    millionths = sum(
+        entry[name] * count
+        for name, count in counts.items()
+        if isinstance(count, int) and count > 0  # a server may answer anything
+    )
+    return round(float(millionths) / 1_000_000, 6)
