@@ -3,7 +3,6 @@
 from specs.documents.claims import Claim, Subject, claims, request_name
 from specs.documents.intent import effective
 from specs.documents.loader import (
-    EVENT_STREAM,
     Body,
     Dialect,
     ErrorExample,
@@ -15,6 +14,7 @@ from specs.documents.loader import (
     load,
     names,
 )
+from specs.documents.supported import EVENT_STREAM
 from specs.errors import SpecError
 from specs.media.upload import Upload
 from specs.pricing import Cost, cost

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from specs.documents.loader import EVENT_STREAM, Body, Operation, Provider, Response
+from specs.documents.loader import Body, Operation, Provider, Response
+from specs.documents.supported import EVENT_STREAM
 from specs.validation.judge import Basis, Evidence, is_second
 
 

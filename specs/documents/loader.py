@@ -11,13 +11,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from specs.documents.references import Tree, escaped, read_yaml, walk
+from specs.documents.supported import EVENT_STREAM, check_supported
 from specs.errors import SpecError
 from specs.validation.judge import Evidence, Judge, Schema, compiled, malformed
 from specs.validation.vocabulary import GUARANTEES, STANDARD, inner
 
 REQUIRED_ERRORS = ("invalid_request", "unauthenticated", "rate_limited", "server_error")
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-EVENT_STREAM = "text/event-stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -448,6 +448,7 @@ class _Builder:
         }
         if not any(each.is_success for each in responses.values()):
             raise self._error(node, "declares no success", "Add a '200' response")
+        check_supported(self.tree, path, method)
         request = node.get("requestBody", {})
         request_evidence = evidence.within(request)
         operation = Operation(

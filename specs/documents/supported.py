@@ -1,0 +1,137 @@
+"""
+Refuse operations that a document may describe but the programs cannot serve or test.
+
+A document is understood whole or not loaded: a part that is read and then ignored would
+be answered wrongly by the mock and never tested by the harness.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from specs.documents.references import Tree, escaped
+from specs.media import image
+
+JSON, FORM, EVENT_STREAM = (
+    "application/json",
+    "multipart/form-data",
+    "text/event-stream",
+)
+REQUEST_TYPES = (JSON, FORM)
+SUCCESS_TYPES = (JSON, EVENT_STREAM)
+IGNORED = ("parameters", "servers", "callbacks")  # of an operation or a path
+Problem = tuple[str, str, str]
+"""A JSON pointer below the operation, what is wrong there, and the remedy."""
+
+
+def check_supported(tree: Tree, path: str, method: str) -> None:
+    """
+    Check one operation of a document against what is served and tested.
+
+    Raises `SpecError`, with the place and a remedy, for the first thing that is not.
+    """
+    item = tree.root["paths"][path]
+    place = f"/paths/{escaped(path)}"
+    for pointer, problem, remedy in _of_path(path, item):
+        raise tree.error(f"{place}{pointer}", problem, remedy)
+    for pointer, problem, remedy in _of_operation(method, item[method]):
+        raise tree.error(f"{place}/{method}{pointer}", problem, remedy)
+    for pointer, problem, remedy in _of_security(tree.root, item[method]):
+        raise tree.error(pointer or f"{place}/{method}/security", problem, remedy)
+
+
+def _of_path(path: str, item: Mapping[str, Any]) -> Iterator[Problem]:
+    if "{" in path:
+        yield "", "path templates are not supported", "Write a path without {…}"
+    for word in IGNORED:
+        if item.get(word):
+            yield f"/{word}", f"'{word}' is not supported", "Remove it"
+
+
+def _of_operation(method: str, node: Mapping[str, Any]) -> Iterator[Problem]:
+    name = node.get("operationId")
+    if name not in image.OPERATIONS:
+        known = ", ".join(image.OPERATIONS)
+        yield (
+            "/operationId",
+            f"the operation '{name}' is not supported",
+            f"Name it as one of: {known}, or remove the operation",
+        )
+    if method != "post":
+        yield "", f"{method.upper()} is not supported", "Describe a POST operation"
+    for word in IGNORED:
+        if node.get(word):
+            yield f"/{word}", f"'{word}' is not supported", "Remove it"
+    content = node.get("requestBody", {}).get("content", {})
+    if not content:
+        yield "", "an operation without a request body is not supported", "Add one"
+    yield from _of_media_types("/requestBody", content, REQUEST_TYPES)
+    responses = node.get("responses", {})
+    for status, response in responses.items():
+        pointer = f"/responses/{status}"
+        if response.get("links"):
+            yield f"{pointer}/links", "'links' is not supported", "Remove it"
+        types = SUCCESS_TYPES if status.startswith("2") else (JSON,)
+        yield from _of_media_types(pointer, response.get("content", {}), types)
+    yield from _of_success(responses)
+
+
+def _of_media_types(
+    pointer: str, content: Mapping[str, Any], supported: tuple[str, ...]
+) -> Iterator[Problem]:
+    for media_type in content:
+        if media_type not in supported:
+            yield (
+                f"{pointer}/content/{escaped(media_type)}",
+                f"the media type '{media_type}' is not supported here",
+                f"Supported are: {', '.join(supported)}",
+            )
+
+
+def _of_success(responses: Mapping[str, Any]) -> Iterator[Problem]:
+    success = {name: each for name, each in responses.items() if name.startswith("2")}
+    if len(success) > 1:
+        yield (
+            f"/responses/{list(success)[1]}",
+            "a second success status is not supported",
+            "Keep the one that carries the result",
+        )
+    for status, response in success.items():
+        content, place = response.get("content", {}), f"/responses/{status}"
+        if JSON not in content:
+            yield place, "a success without JSON is not supported", f"Add {JSON}"
+            continue
+        if EVENT_STREAM in content:
+            stream = f"{place}/content/{escaped(EVENT_STREAM)}/schema"
+            yield from _of_events(stream, content[EVENT_STREAM].get("schema"))
+
+
+def _of_events(pointer: str, schema: Any) -> Iterator[Problem]:
+    remedy = "Describe each event under oneOf, with a `const` for its field `type`"
+    branches = schema.get("oneOf") if isinstance(schema, dict) else None
+    if not branches:
+        yield pointer, "the events of this stream are not described", remedy
+    for number, branch in enumerate(branches or ()):
+        fields = branch.get("properties", {}) if isinstance(branch, dict) else {}
+        type_ = fields.get("type")
+        if not isinstance(type_, dict) or not isinstance(type_.get("const"), str):
+            yield f"{pointer}/oneOf/{number}", "this event has no constant type", remedy
+
+
+def _of_security(root: Mapping[str, Any], node: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield problems of the effective requirement; an empty pointer is its own."""
+    required = node.get("security", root.get("security", []))
+    schemes = root.get("components", {}).get("securitySchemes", {})
+    if len(required) > 1 or any(len(each) != 1 for each in required):
+        own = "" if "security" in node else "/security"
+        yield own, "several security schemes are not supported", "Name one scheme"
+    for name in (name for each in required for name in each):
+        scheme = schemes.get(name, {"type": "http", "scheme": "bearer"})
+        label = " ".join(
+            str(scheme[key]) for key in ("type", "scheme") if key in scheme
+        )
+        if label.lower() != "http bearer":
+            yield (
+                f"/components/securitySchemes/{escaped(name)}",
+                f"the security scheme '{label}' is not supported",
+                "Supported is: {type: http, scheme: bearer}",
+            )
