@@ -8,9 +8,8 @@ from aiohttp import HttpVersion11, web
 
 from mockserver.control import api as admin
 from mockserver.errors import Rejected, dumps, response_to
-from mockserver.media.image.delivery import IMAGES
 from mockserver.media.image.drawing.encode import FORMATS
-from mockserver.media.links import Expired, Forged
+from mockserver.media.links import IMAGES, Expired, Forged
 from mockserver.pipeline.context import Service, Settings
 from mockserver.pipeline.handler import answer, noted
 from mockserver.pipeline.house import HOUSE, House, refusal

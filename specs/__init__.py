@@ -12,6 +12,7 @@ from specs.documents.loader import (
     Response,
     Source,
     load,
+    load_all,
     names,
 )
 from specs.documents.supported import EVENT_STREAM
@@ -47,6 +48,7 @@ __all__ = [
     "cost",
     "effective",
     "load",
+    "load_all",
     "names",
     "request_name",
     "size_of",

@@ -363,7 +363,7 @@ class Campaign:
         is_new = found.fingerprint not in known
         known.add(found.fingerprint)
         if is_new:
-            found = illustrated(found, subject.interaction)
+            found = illustrated(found, subject.interaction.result_pictures)
         can_shrink = (
             not self.frugal
             and observation.check not in COMPARED
@@ -376,7 +376,7 @@ class Campaign:
             small = await again.smaller(observation)
             if small is not None:
                 shown = finding(named, small, self.provider, url, self.target.key)
-                shown = illustrated(shown, small.interaction)
+                shown = illustrated(shown, small.interaction.result_pictures)
                 found = replace(found, request=shown.request, answer=shown.answer)
         return found
 

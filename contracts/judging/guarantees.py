@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from contracts.judging.interaction import Event, Interaction, Picture
+from contracts.judging.interaction import Event, Interaction
+from contracts.media.image.observation import Picture
 from contracts.media.image.samples import Sample, judged
 from specs import Dialect, size_of
 

@@ -2,109 +2,23 @@
 
 import base64
 import binascii
-import hashlib
-import io
 import ipaddress
 import re
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
-from threading import Lock
+from dataclasses import dataclass, field
 from typing import Any
 
 from propcache.api import cached_property
 from yarl import URL
 
+from contracts.media.image.observation import Picture, picture_of
 from contracts.planning.case import Case
 from contracts.strict_json import excess, strict_json
 
-MAX_PIXELS = 64_000_000
-LARGE = 16_000_000  # pixels: of such pictures one is decoded at a time
 MAX_PICTURES = 32  # of one answer, that are looked at
 MAX_LINES = 40_000  # of one stream
-REMEMBERED = 256
-_READ = ("PNG", "JPEG", "WEBP", "GIF")
 _LINE_END = re.compile("\r\n?")
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """
-    A decoded picture: what it is, and what it is not.
-
-    `problem` says why it could not be decoded; `opaque` is whether nothing in it is
-    transparent.
-    """
-
-    data: bytes
-    format: str | None = None
-    width: int = 0
-    height: int = 0
-    alpha: bool = False
-    opaque: bool = True
-    problem: str | None = None
-
-    @property
-    def size(self) -> str:
-        return f"{self.width}x{self.height}"
-
-
-_known: OrderedDict[str, Picture] = OrderedDict()
-_knowing = Lock()
-_large = Lock()
-
-
-def picture_of(data: bytes) -> Picture:
-    """The picture in some bytes, decoded to the last; once for the same bytes."""
-    digest = hashlib.sha256(data).hexdigest()
-    with _knowing:
-        found = _known.get(digest)
-    if found is None:
-        found = _decoded(data)
-        with _knowing:
-            _known[digest] = found
-            while len(_known) > REMEMBERED:
-                _known.popitem(last=False)
-    return replace(found, data=data)
-
-
-def _decoded(data: bytes) -> Picture:
-    """What is known of a picture, without its bytes."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(io.BytesIO(data), formats=_READ) as image:
-            pixels = image.width * image.height
-            if pixels > MAX_PIXELS:
-                return Picture(b"", problem=f"has over {MAX_PIXELS} pixels")
-            if getattr(image, "is_animated", False):
-                return Picture(b"", problem="is a film, not a picture")
-            with _large if pixels > LARGE else nullcontext():
-                image.load()
-                alpha = "A" in image.getbands() or "transparency" in image.info
-                opaque = not alpha or _is_opaque(image)
-            return Picture(
-                b"",
-                format=str(image.format).lower(),
-                width=image.width,
-                height=image.height,
-                alpha=alpha,
-                opaque=opaque,
-            )
-    except UnidentifiedImageError:
-        return Picture(b"", problem=f"does not decode: it is no {', '.join(_READ)}")
-    # A decoder that is fed by strangers raises what it likes, warnings among it.
-    except Exception as error:
-        why = " ".join(str(error).split())[:200] or type(error).__name__
-        return Picture(b"", problem=f"does not decode: {why}")
-
-
-def _is_opaque(image: Any) -> bool:
-    seen = image if "A" in image.getbands() else image.convert("RGBA")
-    low, _ = seen.getchannel("A").getextrema()
-    return bool(low == 255)
 
 
 @dataclass(frozen=True)
@@ -186,6 +100,11 @@ class Interaction:
             finished = [each.data for each in self.events if _is_completed(each)]
             return self._looked_at(finished)
         return self._looked_at(self.items)
+
+    @property
+    def result_pictures(self) -> list[Picture | None]:
+        """The pictures of a success; none of an error."""
+        return self.pictures if self.is_success else []
 
     def _looked_at(self, items: list[dict[str, Any]]) -> list[Picture | None]:
         rest: list[Picture | None] = [None] * (len(items) - MAX_PICTURES)

@@ -11,6 +11,7 @@ from specs import Basis, State
 
 JSON, FORM = "application/json", "multipart/form-data"
 AUTHORISED = "key"
+GENERATED = ("/fuzz/", "/schemathesis/", "/remembered/")  # in the id of a case
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,11 @@ class Case:
     content_type: str | None = None
     method: str | None = None
     path: str | None = None
+
+    @property
+    def is_generated(self) -> bool:
+        """Whether Hypothesis or schemathesis generated it, now or in an earlier run."""
+        return any(part in self.id for part in GENERATED)
 
     @property
     def is_plain(self) -> bool:

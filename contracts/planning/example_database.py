@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from contracts.judging.second_opinion.merge import is_drawn
 from contracts.media.image.samples import Sample
 from contracts.planning.case import Case
 from contracts.planning.generated import classified
@@ -128,7 +127,7 @@ class Examples:
 
     def remember(self, provider: str, case: Case) -> None:
         """Keep a drawn case that showed a fault; others are asked in every run."""
-        if is_drawn(case) and case.is_plain and case.media_type is not None:
+        if case.is_generated and case.is_plain and case.media_type is not None:
             example = _example(case)
             self._failed.setdefault(provider, {})[example.name] = example
 

@@ -171,17 +171,9 @@ def specs_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def load_all(ids: Sequence[str], folder: str | None) -> list[specs.Provider]:
     """The providers of these ids, or all. Raises `Usage`."""
     try:
-        return loaded(ids, folder)
+        return specs.load_all(ids, *([folder] if folder else []))
     except specs.SpecError as error:
         raise Usage(str(error)) from None
-
-
-def loaded(ids: Sequence[str], folder: str | None) -> list[specs.Provider]:
-    """The providers of these ids, or all. Raises `SpecError`."""
-    more = [folder] if folder else []
-    return [
-        specs.load(each, *more) for each in dict.fromkeys(ids) or specs.names(*more)
-    ]
 
 
 def _option(*names: str, **extra: Any) -> Callable[..., Any]:
@@ -429,7 +421,10 @@ def _serve(
     watch = reloading.Watch(provider, folder) if reloads else None
     providers = load_all(provider, folder)
     settings = _settings(**options)
-    listeners = serving.listeners(host, port, options["workers"])
+    try:
+        listeners = serving.listeners(host, port, options["workers"])
+    except serving.AddressError as error:
+        raise Usage(str(error)) from None
     address = listeners[0].getsockname()
     if settings.token is None and serving.is_reachable(address[0]):
         settings = replace(settings, token=secrets.token_urlsafe(18))
@@ -451,7 +446,8 @@ def _settings(**options: Any) -> "Settings":
 
     from mockserver.pipeline.context import Settings
     from mockserver.settings import MEGABYTE, Limits
-    from mockserver.state.memory import StateError, check_state
+    from mockserver.state.factory import check_state
+    from mockserver.state.memory import StateError
     from mockserver.state.rate_limit import Quotas
 
     try:

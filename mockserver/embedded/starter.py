@@ -17,7 +17,7 @@ from mockserver.pipeline.context import Settings
 from mockserver.settings import Limits
 from mockserver.simulation.latency import Latency
 from mockserver.state.clock import moment
-from mockserver.state.memory import check_state
+from mockserver.state.factory import check_state
 from mockserver.state.rate_limit import Quotas
 
 __all__ = ["AsyncRunning", "Running", "running", "served"]

@@ -17,6 +17,7 @@ from typing import Any
 
 from mockserver.media.image.drawing.encode import Plan, thumbnail
 
+IMAGES = "/_images"  # the path below which signed URLs lie
 MAX_TOKEN = 8_000  # a request line holds 8190 bytes
 MAX_THUMBNAILS = 3_600
 MAX_PLAIN = 1_000

@@ -1,9 +1,8 @@
 """Who asks: any bearer token will do, and some of them ask for an error."""
 
 from mockserver.errors import Rejected
+from mockserver.simulation.triggers import TRIGGER
 from specs import Operation
-
-TRIGGER = "mock-"
 
 
 def authenticate(header: str | None, operation: Operation) -> str:

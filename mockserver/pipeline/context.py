@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from mockserver.errors import Rejected
 from mockserver.media.image.drawing.encode import BadPicture, Gallery, Plan, Wanted
-from mockserver.media.links import Signer
+from mockserver.media.links import IMAGES, Signer, portable
 from mockserver.media.recent import Album
 from mockserver.pipeline.body_parsing import most_bytes
 from mockserver.pipeline.interpretation import Known
@@ -23,6 +23,8 @@ from specs import Operation, Provider
 
 if TYPE_CHECKING:
     from mockserver.recordings.cassettes import Cassettes
+
+NO_LIFETIME = 3600.0  # seconds, where a document states no lifetime of URLs
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -129,3 +131,21 @@ class Service:
             raise Rejected(
                 "invalid_request", f"The picture cannot be read: {error}", param="image"
             ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseRenderer:
+    """Renders the images of one response; `origin` is the scheme and host asked."""
+
+    service: Service
+    origin: str
+
+    async def base64_of(self, plan: Plan) -> bytes:
+        return await self.service.draw(plan, as_text=True)
+
+    async def url_of(self, plan: Plan) -> str:
+        service = self.service
+        lifetime = service.provider.dialect.url_lifetime.get("seconds", NO_LIFETIME)
+        reduced = await service.off_loop(portable, plan) if plan.inputs else plan
+        token = service.signer.token(reduced, lifetime)
+        return f"{self.origin}{IMAGES}/{token}.{plan.format}"

@@ -5,7 +5,7 @@ import hashlib
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -17,12 +17,13 @@ from mockserver.errors import INCIDENT, Rejected, printable, response_to
 from mockserver.media.image import planning as generation
 from mockserver.media.image.delivery import DELIVERIES
 from mockserver.media.image.drawing.encode import Plan
+from mockserver.media.image.faults import first_image_only, with_both
 from mockserver.media.payloads import MAX_JOINED, Form, Parts, body_of
 from mockserver.media.payloads import response as response_of
 from mockserver.pipeline.authentication import authenticate, redacted
 from mockserver.pipeline.body_parsing import FORM, Received, payload_from
 from mockserver.pipeline.body_reading import read_bytes
-from mockserver.pipeline.context import Service
+from mockserver.pipeline.context import ResponseRenderer, Service
 from mockserver.pipeline.interpretation import MAX_KEPT, Meaning, Written, meaning_of
 from mockserver.pipeline.projection import images_body
 from mockserver.pipeline.sse import COMPLETED, Event, events, streamed
@@ -208,7 +209,8 @@ async def _at_once(exchange: Exchange, meaning: Meaning) -> web.Response:
     if before is not None and before.body is not None:
         return response_of(before.body)
     ways = [DELIVERIES[each] for each in (BOTH if is_twice else [meaning.give])]
-    texts = [await way.text(plan, service, request) for plan in plans for way in ways]
+    renderer = ResponseRenderer(service, f"{request.scheme}://{request.host}")
+    texts = [await way.text(plan, renderer) for plan in plans for way in ways]
     if before is not None:
         form = before.form
     else:
@@ -224,7 +226,7 @@ async def _at_once(exchange: Exchange, meaning: Meaning) -> web.Response:
             usage=meaning.usage,
         )
         if is_twice:
-            answered = faults.with_both(answered, [{**a, **b} for a, b in pictures])
+            answered = with_both(answered, [{**a, **b} for a, b in pictures])
         form = Form(answered)
     parts = form.filled(texts)
     size = sum(map(len, parts))
@@ -267,7 +269,8 @@ async def _received(exchange: Exchange, data: bytes) -> Received:
     if received is None:
         raise unreadable or Rejected("invalid_request", "There is no body.")
     if fault == faults.ONE_IMAGE:
-        received = exchange.received = faults.first_picture_only(received)
+        payload = first_image_only(received.payload)
+        received = exchange.received = replace(received, payload=payload)
     if fault is not None:
         exchange.meaning = None  # it may be another
     return received
@@ -569,7 +572,7 @@ def _hash_of(exchange: Exchange) -> str | None:
     if exchange.plans:
         return exchange.plans[0].request
     received = exchange.received
-    return generation.request_hash(received) if received else None
+    return generation.request_hash(received.payload) if received else None
 
 
 def _told(violation: Violation) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from mockserver.media.links import Signer
 from mockserver.media.recent import Album
 from mockserver.pipeline.context import Service, Settings
 from mockserver.state.clock import Clock
-from mockserver.state.memory import memory_at
+from mockserver.state.factory import memory_at
 from specs import Provider
 
 if TYPE_CHECKING:

@@ -68,7 +68,14 @@ def meaning_of(
     Without `partials` the previews that were asked for are left out.
     """
     asked = effective(dialect, operation, received.body, received.payload, assumed=True)
-    plans = generation.plans(asked, received, dialect, seed=seed, realistic=realistic)
+    plans = generation.plans(
+        asked,
+        received.files,
+        dialect,
+        hash_=generation.request_hash(received.payload),
+        seed=seed,
+        realistic=realistic,
+    )
     streams = asked.get("stream") is True and operation.streams
     previews = generation.previews(asked) if streams else 0
     previews = previews if partials else 0

@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass
 from aiohttp import web
 
 from mockserver.app import HOUSE, create_app
-from mockserver.cli.main import Usage
 from mockserver.pipeline.context import Settings
 from mockserver.server import file_limits as descriptors
 from mockserver.server import workers
@@ -32,6 +31,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 log = logging.getLogger("mockserver")
 
 
+class AddressError(Exception):
+    """A host and port that cannot be listened on; the message says what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Orders:
     """What to serve, how long to wait for its end, and what to watch for changes."""
@@ -46,7 +49,7 @@ def listeners(host: str, port: int, count: int) -> list[socket.socket]:
     """
     Sockets bound to one address, one for each process.
 
-    Raises `Usage` when the address cannot be had.
+    Raises `AddressError` when the address cannot be had.
     """
     found: list[socket.socket] = []
     for _ in range(count):
@@ -60,7 +63,7 @@ def listeners(host: str, port: int, count: int) -> list[socket.socket]:
         except (OSError, OverflowError) as error:
             for each in (*found, listener):
                 each.close()
-            raise Usage(
+            raise AddressError(
                 f"cannot listen on {host}:{port}: {getattr(error, 'strerror', error)}. "
                 "Choose another --port (0 takes any that is free)"
             ) from None

@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import specs
-from mockserver.cli.main import loaded
 from mockserver.pipeline.house import House
 
 POLL_SECONDS = 0.5
@@ -26,7 +25,7 @@ class Watch:
 
     def __init__(self, ids: Sequence[str], folder: str | None) -> None:
         self._ids = ids
-        self._folder = folder
+        self._more = [folder] if folder else []
         self._root = Path(folder) if folder else Path(specs.__file__).parent
         self._seen = self._stamp()
 
@@ -39,7 +38,9 @@ class Watch:
                 continue
             self._seen = stamp
             try:
-                providers = await asyncio.to_thread(loaded, self._ids, self._folder)
+                providers = await asyncio.to_thread(
+                    specs.load_all, self._ids, *self._more
+                )
                 house.adopt(providers)
             except specs.SpecError as error:
                 house.trouble = str(error)

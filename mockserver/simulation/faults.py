@@ -11,11 +11,8 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from aiohttp import web
-
-from mockserver.pipeline.body_parsing import Received
 
 DRIP_SECONDS = 2.0
 DRIPS = 20
@@ -261,23 +258,3 @@ ONE_IMAGE = _relay(
 async def once(data: bytes) -> Parts:
     """A body of one part."""
     yield data
-
-
-def first_picture_only(received: Received) -> Received:
-    """What arrives behind a relay that reads a list of pictures as one."""
-    payload = {
-        name: value[0]
-        if isinstance(value, list) and value and isinstance(value[0], (dict, str))
-        else value
-        for name, value in received.payload.items()
-    }
-    return replace(received, payload=payload)
-
-
-def with_both(body: dict[str, Any], pictures: list[dict[str, str]]) -> dict[str, Any]:
-    """An answer whose entries hold each picture in two ways."""
-    data = [
-        {**entry, **both}
-        for entry, both in zip(body.get("data", []), pictures, strict=False)
-    ]
-    return {**body, "data": data}

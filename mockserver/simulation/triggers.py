@@ -16,7 +16,6 @@ from typing import Any
 from multidict import istr
 
 from mockserver.errors import Rejected
-from mockserver.pipeline.authentication import TRIGGER
 from mockserver.simulation.faults import FAULTS, LONGEST, Fault
 from mockserver.state.memory import MAX_SCRIPT, Memory
 from specs import Operation
@@ -26,6 +25,7 @@ LATENCY, NAMESPACE = istr("X-Mock-Latency"), istr("X-Mock-Namespace")
 MAX_NAME = 80
 PARAMETERS = ("times", "id", "retry-after", "seconds")
 MARK = "[[mock:"
+TRIGGER = "mock-"  # in a key, before the name of an error
 _MARKER = re.compile(r"\[\[mock:([^\[\]]{1,200})\]\]")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _IN_KEY = re.compile(r"(?:^|-)ns-([A-Za-z0-9._]{1,64})(?=-|$)")

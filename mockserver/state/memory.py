@@ -9,7 +9,6 @@ from mockserver.state.journal import Deferred, Journal
 from mockserver.state.rate_limit import Level, drawn
 from mockserver.state.statistics import Totals
 
-MEMORY = "memory"
 MAX_SCRIPT = 10_000
 MAX_COUNTERS = 100_000
 
@@ -141,31 +140,3 @@ class Memory:
 
 def meant(item: Item, operation: str) -> bool:
     return item.get("operation") in {None, operation}
-
-
-def check_state(state: str) -> None:
-    """Raises `StateError` for an unknown state, or a Redis that does not answer."""
-    if state == MEMORY:
-        return
-    if not state.startswith(("redis://", "rediss://", "unix://")):
-        raise StateError(f"--state takes memory or redis://HOST:PORT/DB, not '{state}'")
-    try:
-        import redis
-    except ImportError:
-        raise StateError(
-            "--state redis://… needs a package: pip install 'imageparity[redis]'"
-        ) from None
-    try:
-        with redis.Redis.from_url(state, socket_connect_timeout=3) as client:
-            client.ping()
-    except (redis.RedisError, ValueError) as error:
-        raise StateError(f"no Redis answers at {state}: {error}") from None
-
-
-def memory_at(state: str, clock: Clock) -> Memory:
-    """The memory of a state that `check_state` has found good."""
-    if state == MEMORY:
-        return Memory(clock)
-    from mockserver.state.redis import RedisMemory
-
-    return RedisMemory(state, clock)

@@ -290,6 +290,15 @@ def load(name: str, *more: str | Path) -> Provider:
     )
 
 
+def load_all(ids: Sequence[str], *more: str | Path) -> list[Provider]:
+    """
+    The providers of these ids, each once; all providers when there are no ids.
+
+    Raises `SpecError` as `load` does.
+    """
+    return [load(each, *more) for each in dict.fromkeys(ids) or names(*more)]
+
+
 def _loaded(name: str, root: Traversable, folder: Traversable) -> Provider:
     raw = read_yaml(folder, "dialect.yaml")
     _refuse_bad_dialect(str(folder / "dialect.yaml"), raw)

@@ -21,7 +21,8 @@ import specs
 from contracts.execution.campaign import MOCK_KEY, Campaign, begin, conduct
 from contracts.execution.client import Target
 from contracts.execution.recording import BadTape, Tape
-from contracts.judging.interaction import Interaction, picture_of
+from contracts.judging.interaction import Interaction
+from contracts.media.image.observation import picture_of
 from contracts.planning.case import Case, body_of
 from contracts.planning.example_database import FORMAT as EXAMPLES
 from contracts.planning.example_database import Examples

@@ -14,7 +14,7 @@ from reports import finding
 
 import contracts
 from contracts.judging.interaction import Interaction
-from contracts.media.image.thumbnails import EDGE, MOST, illustrated, pictures
+from contracts.media.image.thumbnails import EDGE, MOST, illustrated, previews
 from contracts.planning.case import Case
 from specs import State
 
@@ -33,7 +33,8 @@ def answered(*files, status=200):
     items = [{"b64_json": base64.b64encode(each).decode()} for each in files]
     case = Case("a", "createImage", "probe", State.VALID)
     body = json.dumps({"data": items}).encode()
-    return Interaction(case, status, {"content-type": "application/json"}, body, 0.1)
+    headers = {"content-type": "application/json"}
+    return Interaction(case, status, headers, body, 0.1).result_pictures
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ def answered(*files, status=200):
     [("RGB", "PNG"), ("RGBA", "PNG"), ("L", "JPEG"), ("RGBA", "WEBP")],
 )
 def test_a_likeness_is_small_and_has_the_facts_of_the_picture(mode, format_):
-    (found,) = pictures(answered(drawn(mode, format_=format_)))
+    (found,) = previews(answered(drawn(mode, format_=format_)))
 
     assert (found["format"], found["width"], found["height"]) == (
         format_.lower(),
@@ -59,16 +60,16 @@ def test_a_likeness_is_small_and_has_the_facts_of_the_picture(mode, format_):
 def test_at_most_so_many_are_shown_and_what_is_none_is_left_out():
     file = drawn(size=(16, 16))
 
-    assert len(pictures(answered(*[file] * (MOST + 3)))) == MOST
-    assert len(pictures(answered(b"no picture", file))) == 1
-    assert pictures(answered(file, status=400)) == []
+    assert len(previews(answered(*[file] * (MOST + 3)))) == MOST
+    assert len(previews(answered(b"no picture", file))) == 1
+    assert previews(answered(file, status=400)) == []
 
 
 def test_a_picture_is_as_the_schema_of_reports_has_it():
     schema = yaml.safe_load(SCHEMA.read_text("utf-8"))
     picture = {"$ref": "#/$defs/picture", "$defs": schema["$defs"]}
 
-    (found,) = pictures(answered(drawn()))
+    (found,) = previews(answered(drawn()))
 
     jsonschema.validate(found, picture, jsonschema.Draft202012Validator)
     answer = schema["$defs"]["finding"]["properties"]["answer"]

@@ -17,13 +17,12 @@ from hypothesis import strategies as st
 import mockserver
 import specs
 from mockserver.state.clock import Clock
+from mockserver.state.factory import check_state, memory_at
 from mockserver.state.journal import MAX_BYTES, MAX_ENTRIES, MAX_ENTRY
 from mockserver.state.memory import (
     MAX_SCRIPT,
     Memory,
     StateError,
-    check_state,
-    memory_at,
 )
 from mockserver.state.rate_limit import Quotas
 from mockserver.state.redis import BYTES, KEY

@@ -17,7 +17,6 @@ from contracts.report.model import Kind
 from specs import Basis, Evidence, Provider, State
 
 TOOL = "schemathesis"
-DRAWN = ("/fuzz/", f"/{TOOL}/", "/remembered/")  # in the id of a case
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +139,6 @@ def _own(subject: Subject, opinion: Opinion, meaning: _Meaning) -> Observation:
     )
 
 
-def is_drawn(case: Case) -> bool:
-    """Whether chance made a request, and not the plan."""
-    return any(part in case.id for part in DRAWN)
-
-
 class Causes:
     """
     The causes seen so far, for one finding a cause.
@@ -162,7 +156,7 @@ class Causes:
         """The observation under the cause that it will be reported by."""
         key = (case.operation, observation.kind, observation.check, observation.claim)
         is_refusal = observation.check == "valid-is-accepted"
-        if not is_drawn(case):
+        if not case.is_generated:
             self._first.setdefault(key, observation.cause)
             if is_refusal and case.is_plain:
                 changed = self._changed(case)

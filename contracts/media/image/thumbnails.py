@@ -2,10 +2,11 @@
 
 import base64
 import io
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from contracts.judging.interaction import Interaction, Picture
+from contracts.media.image.observation import Picture
 from contracts.report.model import Finding
 
 EDGE = 96  # pixels
@@ -14,24 +15,22 @@ HEAVIEST = 3_000  # bytes, before base64 makes 4,000 of them
 _QUALITIES = (60, 30, 5)
 
 
-def illustrated(finding: Finding, interaction: Interaction) -> Finding:
+def illustrated(finding: Finding, images: Iterable[Picture | None]) -> Finding:
     """The finding with the pictures of its answer, where there are any."""
-    found = pictures(interaction)
+    found = previews(images)
     if not found:
         return finding
     return replace(finding, answer={**finding.answer, "pictures": found})
 
 
-def pictures(interaction: Interaction) -> list[dict[str, Any]]:
+def previews(images: Iterable[Picture | None]) -> list[dict[str, Any]]:
     """
     The first pictures of an answer: `format`, `width`, `height`, `thumbnail`.
 
     A thumbnail is a data URI of at most 4 KB. What does not decode is left out: the
     finding says so.
     """
-    if not interaction.is_success:
-        return []
-    whole = [each for each in interaction.pictures if each and each.problem is None]
+    whole = [each for each in images if each and each.problem is None]
     return [
         {
             "format": each.format,

@@ -2,17 +2,19 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-
-from aiohttp import web
+from typing import Protocol
 
 from mockserver.errors import dumps
 from mockserver.media.image.drawing.encode import FORMATS, Plan
-from mockserver.media.links import portable
 from mockserver.media.payloads import place
-from mockserver.pipeline.context import Service
 
-IMAGES = "/_images"
-NO_LIFETIME = 3600.0
+
+class Renderer(Protocol):
+    """Makes the bytes of a plan, or a signed URL from which they are made later."""
+
+    async def base64_of(self, plan: Plan) -> bytes: ...
+
+    async def url_of(self, plan: Plan) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Delivery:
 
     member: str
     lead: Callable[[Plan], str]
-    text: Callable[[Plan, Service, web.Request], Awaitable[bytes]]
+    text: Callable[[Plan, Renderer], Awaitable[bytes]]
     is_lasting: bool = True
 
     def entry(self, plan: Plan, number: int) -> dict[str, str]:
@@ -33,16 +35,12 @@ class Delivery:
         return {self.member: f"{self.lead(plan)}{place(number)}"}
 
 
-async def _base64(plan: Plan, service: Service, request: web.Request) -> bytes:
-    return await service.draw(plan, as_text=True)
+async def _base64(plan: Plan, renderer: Renderer) -> bytes:
+    return await renderer.base64_of(plan)
 
 
-async def _address(plan: Plan, service: Service, request: web.Request) -> bytes:
-    lifetime = service.provider.dialect.url_lifetime.get("seconds", NO_LIFETIME)
-    reduced = await service.off_loop(portable, plan) if plan.inputs else plan
-    token = service.signer.token(reduced, lifetime)
-    url = f"{request.scheme}://{request.host}{IMAGES}/{token}.{plan.format}"
-    return dumps(url)[1:-1].encode()
+async def _url(plan: Plan, renderer: Renderer) -> bytes:
+    return dumps(await renderer.url_of(plan))[1:-1].encode()
 
 
 DELIVERIES: dict[str, Delivery] = {
@@ -50,5 +48,5 @@ DELIVERIES: dict[str, Delivery] = {
     "data_uri": Delivery(
         "url", lambda plan: f"data:{FORMATS[plan.format]};base64,", _base64
     ),
-    "url": Delivery("url", lambda _: "", _address, is_lasting=False),
+    "url": Delivery("url", lambda _: "", _url, is_lasting=False),
 }

@@ -18,7 +18,6 @@ from mockserver.media.image.drawing.encode import (
     Plan,
 )
 from mockserver.media.image.headers import header
-from mockserver.pipeline.body_parsing import Received
 from specs import Dialect, size_of
 
 MAX_IMAGES = 64
@@ -33,25 +32,26 @@ GREY = b""  # stands for a picture behind an address, which is never fetched
 
 def plans(
     request: Mapping[str, Any],
-    received: Received,
+    files: Mapping[str, bytes],
     dialect: Dialect,
     *,
+    hash_: str,
     seed: int,
     realistic: bool = False,
 ) -> list[Plan]:
     """
     One plan per picture asked for.
 
-    `request` is the payload in canonical names with defaults; `realistic` pictures
+    `request` is the payload in canonical names with defaults, `files` the uploaded
+    bytes by their sha256, `hash_` what `request_hash` gives; `realistic` pictures
     weigh as much as real ones. What a document leaves unspecified is served as far as
     it can be drawn; raises `Rejected` beyond that.
     """
     width, height = _size(request, dialect)
     format_ = _format(request)
     count = _whole(request, "n", default=1, least=1, most=_most(dialect))
-    asked = request_hash(received)
-    inputs = tuple(islice(_pictures("image", request, received), MAX_IMAGES))
-    mask = next(_pictures("mask", request, received), None)
+    inputs = tuple(islice(_pictures("image", request, files), MAX_IMAGES))
+    mask = next(_pictures("mask", request, files), None)
     _check_work((*inputs, mask or GREY), count * width * height)
     model = str(request.get("model", ""))[:MAX_NAME]
     return [
@@ -69,7 +69,7 @@ def plans(
             caption=f"{model} {width}x{height} {at + 1}/{count}",
             inputs=inputs,
             mask=mask or None,
-            request=asked,
+            request=hash_,
             index=at,
             realistic=realistic,
         )
@@ -126,13 +126,13 @@ def _whole(
     return int(value)
 
 
-def request_hash(received: Received) -> str:
+def request_hash(payload: Mapping[str, Any]) -> str:
     """
     16 hexadecimal digits for what was asked, by which its pictures are found again.
 
     Names, values and the bytes of uploads count; order, spaces and headers do not.
     """
-    text = _SORTED.encode(received.payload)
+    text = _SORTED.encode(payload)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -141,7 +141,7 @@ def _shortened(text: str) -> str:
 
 
 def _pictures(
-    name: str, request: Mapping[str, Any], received: Received
+    name: str, request: Mapping[str, Any], files: Mapping[str, bytes]
 ) -> Iterator[bytes]:
     """The bytes behind a member: uploads, data URIs, addresses, or lists of them."""
     waiting = [request.get(name)]
@@ -149,8 +149,8 @@ def _pictures(
         value = waiting.pop()
         if isinstance(value, list):
             waiting += reversed(value)
-        elif isinstance(value, dict) and received.files:
-            yield received.files[value["sha256"]]
+        elif isinstance(value, dict) and files:
+            yield files[value["sha256"]]
         elif isinstance(value, dict):
             waiting.append(value.get("image_url", ""))
         elif isinstance(value, str):

@@ -1,0 +1,34 @@
+"""Choose where a server keeps its state: in memory or in Redis."""
+
+from mockserver.state.clock import Clock
+from mockserver.state.memory import Memory, StateError
+
+MEMORY = "memory"
+
+
+def check_state(state: str) -> None:
+    """Raises `StateError` for an unknown state, or a Redis that does not answer."""
+    if state == MEMORY:
+        return
+    if not state.startswith(("redis://", "rediss://", "unix://")):
+        raise StateError(f"--state takes memory or redis://HOST:PORT/DB, not '{state}'")
+    try:
+        import redis
+    except ImportError:
+        raise StateError(
+            "--state redis://… needs a package: pip install 'imageparity[redis]'"
+        ) from None
+    try:
+        with redis.Redis.from_url(state, socket_connect_timeout=3) as client:
+            client.ping()
+    except (redis.RedisError, ValueError) as error:
+        raise StateError(f"no Redis answers at {state}: {error}") from None
+
+
+def memory_at(state: str, clock: Clock) -> Memory:
+    """Return the state store of a state that `check_state` has accepted."""
+    if state == MEMORY:
+        return Memory(clock)
+    from mockserver.state.redis import RedisMemory
+
+    return RedisMemory(state, clock)
