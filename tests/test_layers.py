@@ -5,6 +5,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,20 @@ TOP_LEVEL = {
     "site",
     *(".ci", ".github", ".gitignore", ".pre-commit-hooks.yaml"),
 }
+# The folders and root modules of each package, from the outside in: each may import
+# those behind it in its list.
+FOLDERS = {
+    "contracts": (
+        *("cli", "site", "testing", "reporters", "traffic", "compare", "api"),
+        *("execution", "judging", "planning", "media", "report", "text", "strict_json"),
+    ),
+    "mockserver": (
+        *("pytest_plugin", "cli", "embedded", "server", "app", "control", "pipeline"),
+        *("simulation", "recordings", "media", "state", "settings", "errors"),
+    ),
+    "specs": ("clients", "pricing", "documents", "validation", "media", "errors"),
+}
+MAX_LINES = 400  # of a module
 # What only the harness may load: a mock must start without it.
 HEAVY = {"hypothesis", "schemathesis", "rich", "jinja2"}
 WORLD = {"sources.yaml", "clients.yaml"}  # facts about all providers
@@ -82,6 +97,87 @@ def test_an_import_that_goes_the_other_way_is_found(source):
     assert upwards("mockserver", source)
     assert upwards("specs", source.replace("contracts", "mockserver"))
     assert not upwards("contracts", source.replace("contracts", "mockserver"))
+
+
+def module_name(file: Path) -> str:
+    name = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+    return name.removesuffix(".__init__")
+
+
+@cache
+def import_graph() -> dict[str, set[str]]:
+    """The modules of ours that each module imports, inside functions included."""
+    known = {module_name(file): file for _, file in MODULES}
+    graph: dict[str, set[str]] = {}
+    for name, file in known.items():
+        graph[name] = set()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                targets = [each.name for each in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                targets = [f"{node.module}.{each.name}" for each in node.names]
+                targets = [each if each in known else node.module for each in targets]
+            else:
+                continue
+            graph[name].update(each for each in targets if each in known)
+    return graph
+
+
+def against_the_order(graph: dict[str, set[str]]) -> list[tuple[str, str]]:
+    """The imports that point from one folder to a folder in front of it."""
+    found = []
+    for name, targets in graph.items():
+        package, _, rest = name.partition(".")
+        order, folder = FOLDERS[package], rest.partition(".")[0]
+        for target in targets:
+            other_package, _, other_rest = target.partition(".")
+            other = other_rest.partition(".")[0]
+            is_ordered = package == other_package and {folder, other} <= set(order)
+            if is_ordered and order.index(other) < order.index(folder):
+                found.append((name, target))
+    return found
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """Modules that import each other in a circle; empty when there is none."""
+    try:
+        tuple(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_every_module_has_its_place_in_the_order():
+    roots = {"__init__", "__main__"}
+    for package, order in FOLDERS.items():
+        names = {
+            file.relative_to(ROOT / package).parts[0].removesuffix(".py")
+            for file in modules(package)
+        }
+        assert names - roots == set(order)
+
+
+def test_folders_import_only_what_stands_behind_them():
+    assert against_the_order(import_graph()) == []
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    assert circle(import_graph()) == []
+
+
+def test_an_import_against_the_order_and_a_circle_are_found():
+    graph = {
+        "specs.errors": {"specs.documents.loader"},
+        "specs.documents.loader": set(),
+    }
+    assert against_the_order(graph) == [("specs.errors", "specs.documents.loader")]
+    graph["specs.documents.loader"].add("specs.errors")
+    assert set(circle(graph)) == set(graph)
+
+
+@pytest.mark.parametrize(("package", "file"), MODULES, ids=IDS)
+def test_no_module_is_long(package, file):
+    assert len(file.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
 
 
 @pytest.mark.parametrize("package", ["specs", "mockserver"])

@@ -37,6 +37,7 @@ from click.testing import CliRunner
 from PIL import Image
 from test_independent import serving as independent
 
+import contracts.cli.proxy
 import contracts.traffic.observed
 import contracts.traffic.proxy
 import contracts.traffic.proxy.proxy
@@ -998,7 +999,7 @@ def test_the_command_speaks_to_people():
     ],
 )
 def test_a_mistake_is_one_line_with_status_2(words, said):
-    result = CliRunner().invoke(contracts.traffic.proxy.proxy, [*words, "--port", "0"])
+    result = CliRunner().invoke(contracts.cli.proxy.proxy, [*words, "--port", "0"])
 
     assert result.exit_code == 2
     assert said in result.output

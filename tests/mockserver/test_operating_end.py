@@ -255,7 +255,7 @@ def test_a_worker_that_dies_is_replaced_and_no_connection_is_lost():
 
 FAILING = """
 import os, signal, socket
-from mockserver import workers
+from mockserver.server import workers
 
 def work(listener, ready, parent, is_first):
     if not is_first:
@@ -285,7 +285,7 @@ def test_workers_that_cannot_begin_end_it_all():
 
 TALKATIVE = """
 import os, signal, socket
-from mockserver import workers
+from mockserver.server import workers
 
 def work(listener, ready, parent, is_first):
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])

@@ -180,7 +180,7 @@ def test_verbs_options_and_providers_are_completed(complete, tmp_path):
 def test_the_list_of_verbs_imports_none_of_them(group):
     script = (
         "import sys\n"
-        f"from {'contracts' if group is main else 'mockserver'}.cli import main\n"
+        f"from {'contracts' if group is main else 'mockserver'}.cli.main import main\n"
         "try:\n    main(['--help'])\n"
         "except SystemExit:\n"
         "    print('\\n', sorted({'rich', 'aiohttp', 'hypothesis'} & {*sys.modules}))"
