@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from contracts.execution.campaign import CouldNotRun
     from contracts.execution.client import Unreachable
     from contracts.execution.targets import BadTarget
-    from contracts.report.model import BadReport, Finding, Kind, Outcome, Report
+    from contracts.report.model import BadReport, Finding, FindingKind, Outcome, Report
     from specs import SpecError
 
 __all__ = [
@@ -15,7 +15,7 @@ __all__ = [
     "BadTarget",
     "CouldNotRun",
     "Finding",
-    "Kind",
+    "FindingKind",
     "Outcome",
     "Report",
     "SpecError",
@@ -28,7 +28,7 @@ _HOMES = {
     "BadTarget": "contracts.execution.targets",
     "CouldNotRun": "contracts.execution.campaign",
     "Finding": "contracts.report.model",
-    "Kind": "contracts.report.model",
+    "FindingKind": "contracts.report.model",
     "Outcome": "contracts.report.model",
     "Report": "contracts.report.model",
     "SpecError": "specs",

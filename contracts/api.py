@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import specs
-from contracts.execution.campaign import Campaign, CouldNotRun, begin, conduct, mocks
+from contracts.execution.campaign import Campaign, CouldNotRun, execute, mocks, start
 from contracts.execution.client import Target
 from contracts.execution.targets import LIVE_RATE, target_of
 from contracts.planning.request_model import PlanError
@@ -58,41 +58,45 @@ def run(
     the budget pays for nothing, `SpecError` for an unknown provider, and `ValueError`
     (of which `BadTarget` is one) for arguments that do not go together.
     """
-    _check(against, only=only, max_cases=max_cases, budget=budget, rate=rate)
+    _validate_arguments(
+        against, only=only, max_cases=max_cases, budget=budget, rate=rate
+    )
     given = [each for each in (key, key_env, budget) if each is not None]
     if against is None and (live or given):
         raise ValueError("live, budget, key and key_env go with against='http://…'")
-    loaded = load(providers, specs_path)
+    loaded = load_providers(providers, specs_path)
     if against is not None and len(loaded) != 1:
         raise ValueError("against asks one server: name the one provider it claims")
     with mocks(() if against else loaded) as running:
         campaigns = [
             Campaign(
                 provider=each,
-                target=_target(each, against, running, key, key_env, live, budget),
+                target=_resolve_target(
+                    each, against, running, key, key_env, live, budget
+                ),
                 seed=seed,
                 fuzz=fuzz,
                 second_opinion=fuzz and not live
                 if second_opinion is None
                 else second_opinion,
-                only=parts(only),
-                frugal=budget is not None,
+                only=id_parts(only),
+                is_paid=budget is not None,
                 rate=rate or (LIVE_RATE if live else None),
             )
             for each in loaded
         ]
         try:
-            done = begin(campaigns, version=version("imageparity"), seed=seed)
+            done = start(campaigns, version=version("imageparity"), seed=seed)
         except PlanError as error:
             raise CouldNotRun(str(error)) from None
         if not any(each.cases for each in campaigns):
-            raise ValueError(f"no case has {' or '.join(parts(only))} in its id")
-        tell = on_outcome or _nobody
-        awaited(conduct(done, progress=tell, max_cases=max_cases, budget=budget))
+            raise ValueError(f"no case has {' or '.join(id_parts(only))} in its id")
+        tell = on_outcome or _ignore_outcome
+        run_in_thread(execute(done, progress=tell, max_cases=max_cases, budget=budget))
     return done.report()
 
 
-def _check(
+def _validate_arguments(
     against: str | None,
     *,
     only: str | Sequence[str],
@@ -106,31 +110,31 @@ def _check(
     for name, value in (("max_cases", max_cases), ("budget", budget), ("rate", rate)):
         if value is not None and not value > 0:
             raise ValueError(f"{name} is {value}: give a number above 0, or None")
-    if "" in parts(only):
+    if "" in id_parts(only):
         raise ValueError("only has an empty part, which every id has: leave it out")
 
 
-def _nobody(_: Outcome) -> None:
+def _ignore_outcome(_: Outcome) -> None:
     """Nobody wants to know before the end."""
 
 
-def _target(
+def _resolve_target(
     provider: specs.Provider,
     against: str | None,
-    running: dict[str, Target],
+    mock_targets: dict[str, Target],
     key: str | None,
     key_env: str | None,
     live: bool,
     budget: float | None,
 ) -> Target:
     if against is None:
-        return running[provider.id]
+        return mock_targets[provider.id]
     return target_of(
         provider, against, key=key, key_env=key_env, live=live, budget=budget
     )
 
 
-def load(
+def load_providers(
     providers: Sequence[str | specs.Provider], specs_path: str | Path | None
 ) -> list[specs.Provider]:
     """The providers, each once, or all. Raises `SpecError`."""
@@ -141,12 +145,12 @@ def load(
     ]
 
 
-def parts(only: str | Sequence[str]) -> tuple[str, ...]:
+def id_parts(only: str | Sequence[str]) -> tuple[str, ...]:
     """One part of an id, or several."""
     return (only,) if isinstance(only, str) else tuple(only)
 
 
-def awaited(coroutine: Coroutine[Any, Any, T]) -> T:
+def run_in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
     """
     What a coroutine gives in a thread with a loop of its own, whatever runs here.
 

@@ -3,7 +3,12 @@
 import re
 from typing import Any
 
-from specs.validation.strict_json import check_characters, counted, decoder, marks
+from specs.validation.strict_json import (
+    check_characters,
+    count_values,
+    decoder,
+    estimate_values,
+)
 
 MAX_VALUES = 200_000  # what is read takes some hundred bytes each
 MAX_DEPTH = 100
@@ -12,14 +17,17 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _DECODER = decoder(MAX_DIGITS)
 
 
-def excess(data: bytes, most: int = MAX_VALUES) -> str | None:
+def value_limit_error(data: bytes, max_values: int = MAX_VALUES) -> str | None:
     """Why some bytes hold more values than are read at all; None if they do not."""
-    if marks(data) > most and marks(_STRING.sub(b"", data)) > most:
-        return f"it holds more than {most:,} values"
+    if (
+        estimate_values(data) > max_values
+        and estimate_values(_STRING.sub(b"", data)) > max_values
+    ):
+        return f"it holds more than {max_values:,} values"
     return None
 
 
-def strict_json(data: bytes, most: int = MAX_VALUES) -> Any:
+def strict_json(data: bytes, max_values: int = MAX_VALUES) -> Any:
     """
     The value of a text that every reader of JSON takes for the same.
 
@@ -27,7 +35,7 @@ def strict_json(data: bytes, most: int = MAX_VALUES) -> Any:
     on: NaN, numbers out of range, halves of surrogate pairs, more values than `most`
     and very deep ones.
     """
-    if (why := excess(data, most)) is not None:
+    if (why := value_limit_error(data, max_values)) is not None:
         raise ValueError(why)
     text = data.decode("utf-8")
     if text.startswith("\ufeff"):
@@ -37,6 +45,6 @@ def strict_json(data: bytes, most: int = MAX_VALUES) -> Any:
     except RecursionError:
         raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels") from None
     if data.count(b"[") + data.count(b"{") > MAX_DEPTH:
-        counted(value, depth=MAX_DEPTH, most=most)
+        count_values(value, max_depth=MAX_DEPTH, max_values=max_values)
     check_characters(data, value)
     return value

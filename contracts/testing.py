@@ -18,14 +18,14 @@ from typing import Any
 
 import pytest
 
-from contracts.api import awaited, load, parts
-from contracts.execution.campaign import Campaign, CouldNotRun, begin, conduct
+from contracts.api import id_parts, load_providers, run_in_thread
+from contracts.execution.campaign import Campaign, CouldNotRun, execute, start
 from contracts.execution.client import Target, Unreachable
 from contracts.execution.targets import BadTarget, host_of, is_loopback, target_of
-from contracts.judging.findings import summary
-from contracts.judging.relations import MEMBERS, relations
+from contracts.judging.findings import summarize_case
+from contracts.judging.relations import COMPARED_FIELDS, relations
 from contracts.planning.case import Case
-from contracts.report.baseline import Accepted, BadBaseline, Baseline
+from contracts.report.baseline import AcceptedFinding, BadBaseline, Baseline
 from contracts.report.model import Finding, Outcome
 from contracts.text import one_line, printable
 from specs import Claim, Provider, claims
@@ -75,19 +75,19 @@ def imageparity_conformance(
     if (base_url is None) is (base_url_fixture is None):
         raise ValueError("give base_url or base_url_fixture: one of them")
     folder = str(specs_path) if specs_path else None
-    plan = _planned(provider, folder, fuzz, seed)
-    accepted = _accepted(baseline, plan.provider)
+    plan = _plan_suite(provider, folder, fuzz, seed)
+    accepted = _load_accepted(baseline, plan.provider)
     suite = _Suite(plan, key, key_env, accepted, strict=strict)
 
     def conformance(**given: Any) -> None:
         found = given[base_url_fixture] if base_url_fixture else base_url
         address = found() if callable(found) else found
-        suite.ask(given[PARAMETER], str(address), given["request"])
+        suite.run_test(given[PARAMETER], str(address), given["request"])
 
     names = ["request", PARAMETER, *([base_url_fixture] if base_url_fixture else [])]
     conformance.__signature__ = _signature(names)  # type: ignore[attr-defined]
-    conformance.place_as = _place(sys._getframe(1))  # type: ignore[attr-defined]  # noqa: SLF001
-    chosen = _chosen(plan.questions, parts(only), skip)
+    conformance.place_as = _location(sys._getframe(1))  # type: ignore[attr-defined]  # noqa: SLF001
+    chosen = _select_parameters(plan.tests, id_parts(only), skip)
     made: Callable[..., None] = pytest.mark.parametrize(PARAMETER, chosen)(conformance)
     return made
 
@@ -97,47 +97,51 @@ def _signature(names: Sequence[str]) -> Signature:
     return Signature([Parameter(each, Parameter.KEYWORD_ONLY) for each in names])
 
 
-def _place(caller: FrameType) -> FunctionType:
+def _location(caller: FrameType) -> FunctionType:
     """What pytest takes the line of a test from: where its suite was made."""
-    code = _place.__code__.replace(
+    code = _location.__code__.replace(
         co_filename=caller.f_code.co_filename, co_firstlineno=caller.f_lineno
     )
     return FunctionType(code, {})
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class _ConformanceTest:
     """What a test asks: one case, or the cases that are compared with the first."""
 
     id: str
     cases: tuple[Case, ...]
 
     @property
-    def compares(self) -> bool:
+    def is_comparison(self) -> bool:
         return len(self.cases) > 1
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class _SuitePlan:
     provider: Provider
-    questions: tuple[_Question, ...]
+    tests: tuple[_ConformanceTest, ...]
     claims: Mapping[str, Claim]
 
 
 @cache
-def _planned(
+def _plan_suite(
     provider: str | Provider, folder: str | None, fuzz: bool, seed: int
-) -> _Plan:
+) -> _SuitePlan:
     """All questions to a provider: the same in each process of a run."""
-    (loaded,) = load([provider], folder)
+    (loaded,) = load_providers([provider], folder)
     cases = Campaign(loaded, Target("", ""), seed=seed, fuzz=fuzz).cases
-    single = [_Question(each.id, (each,)) for each in cases]
-    compared = [_Question(each.id, each.cases) for each in relations(loaded, cases)]
+    single = [_ConformanceTest(each.id, (each,)) for each in cases]
+    compared = [
+        _ConformanceTest(each.id, each.cases) for each in relations(loaded, cases)
+    ]
     known = {each.id: each for each in claims(loaded)}
-    return _Plan(loaded, (*single, *compared), known)
+    return _SuitePlan(loaded, (*single, *compared), known)
 
 
-def _accepted(path: str | Path | None, provider: Provider) -> dict[str, Accepted]:
+def _load_accepted(
+    path: str | Path | None, provider: Provider
+) -> dict[str, AcceptedFinding]:
     """The findings that a file accepts of a provider. Raises `BadBaseline`."""
     if path is None:
         return {}
@@ -150,23 +154,25 @@ def _accepted(path: str | Path | None, provider: Provider) -> dict[str, Accepted
     return {each.fingerprint: each for each in found if each.provider == provider.id}
 
 
-def _chosen(
-    questions: Sequence[_Question], only: Sequence[str], skip: Mapping[str, str]
+def _select_parameters(
+    tests: Sequence[_ConformanceTest], only: Sequence[str], skip: Mapping[str, str]
 ) -> list[Any]:
     """The parameters. Raises `ValueError` for a part that no id has."""
     for name, words in (("only", only), ("skip", skip)):
         for part in words:
-            if not part or not any(part in each.id for each in questions):
+            if not part or not any(part in each.id for each in tests):
                 raise ValueError(f"{name}: no case has '{part}' in its id")
     return [
-        pytest.param(each, id=each.id, marks=_marks(each, skip))
-        for each in questions
+        pytest.param(each, id=each.id, marks=_skip_marks(each, skip))
+        for each in tests
         if not only or any(part in each.id for part in only)
     ]
 
 
-def _marks(question: _Question, skip: Mapping[str, str]) -> list[pytest.MarkDecorator]:
-    reasons = [reason for part, reason in skip.items() if part in question.id]
+def _skip_marks(
+    test: _ConformanceTest, skip: Mapping[str, str]
+) -> list[pytest.MarkDecorator]:
+    reasons = [reason for part, reason in skip.items() if part in test.id]
     return [pytest.mark.skip(reason=each) for each in reasons[:1]]
 
 
@@ -174,39 +180,41 @@ def _marks(question: _Question, skip: Mapping[str, str]) -> list[pytest.MarkDeco
 class _Suite:
     """What all tests of a suite have in common."""
 
-    plan: _Plan
+    plan: _SuitePlan
     key: str | None = field(repr=False)
     key_env: str | None
-    accepted: Mapping[str, Accepted]
+    accepted: Mapping[str, AcceptedFinding]
     strict: bool
 
-    def ask(
-        self, question: _Question, base_url: str, request: pytest.FixtureRequest
+    def run_test(
+        self, test: _ConformanceTest, base_url: str, request: pytest.FixtureRequest
     ) -> None:
         """Put a question, and end the test as its answers deserve."""
         try:
-            outcomes = self._outcomes(question, base_url)
+            outcomes = self._outcomes(test, base_url)
         except (BadTarget, Unreachable) as error:
             raise pytest.fail.Exception(str(error), pytrace=False) from None
         except CouldNotRun as error:
-            asked = "\n".join(summary(each) for each in question.cases)
+            asked = "\n".join(summarize_case(each) for each in test.cases)
             raise pytest.fail.Exception(f"{error}\n{asked}", pytrace=False) from None
-        if question.compares and sum(map(_is_success, outcomes)) < 2:
+        if test.is_comparison and sum(map(_is_success, outcomes)) < 2:
             pytest.skip("fewer than two of the requests to be compared were answered")
-        found = _findings(question, outcomes)
+        found = _unique_findings(test, outcomes)
         failing = [each for each in found if each.breaks or self.strict]
         differing = [each for each in found if each not in failing]
-        known = [each for each in failing if self._reason(each) is not None]
+        known = [each for each in failing if self._acceptance_reason(each) is not None]
         new = [each for each in failing if each not in known]
-        self._tell(differing, question, request.node)
+        self._report_differences(differing, test, request.node)
         if new:
-            pytest.fail(self._told(new, question), pytrace=False)
+            pytest.fail(self._describe(new, test), pytrace=False)
         if known:
-            pytest.xfail("; ".join(str(self._reason(each)) for each in known))
+            pytest.xfail(
+                "; ".join(str(self._acceptance_reason(each)) for each in known)
+            )
             # With --runxfail a failure is never expected.
-            pytest.fail(self._told(known, question), pytrace=False)
+            pytest.fail(self._describe(known, test), pytrace=False)
 
-    def _outcomes(self, question: _Question, base_url: str) -> list[Outcome]:
+    def _outcomes(self, test: _ConformanceTest, base_url: str) -> list[Outcome]:
         """Raises `BadTarget`, `Unreachable` and `CouldNotRun`."""
         provider = self.plan.provider
         if not is_loopback(host_of(base_url)):
@@ -215,34 +223,36 @@ class _Suite:
                 "contracts.run(…, live=True, budget=…) keeps count of it"
             )
         target = target_of(provider, base_url, key=self.key, key_env=self.key_env)
-        campaign = Campaign(provider, target, fuzz=False, questions=question.cases)
-        run = begin([campaign], version=version(NAME), seed=0)
-        awaited(conduct(run))
+        campaign = Campaign(provider, target, fuzz=False, selected_cases=test.cases)
+        run = start([campaign], version=version(NAME), seed=0)
+        run_in_thread(execute(run))
         return run.outcomes
 
-    def _reason(self, finding: Finding) -> str | None:
+    def _acceptance_reason(self, finding: Finding) -> str | None:
         """Why a finding is accepted, if it is, and still."""
         entry = self.accepted.get(finding.fingerprint)
         if entry is None or entry.is_expired(datetime.now(UTC).date()):
             return None
         return entry.reason
 
-    def _tell(
-        self, found: Sequence[Finding], question: _Question, item: pytest.Item
+    def _report_differences(
+        self, findings: Sequence[Finding], test: _ConformanceTest, item: pytest.Item
     ) -> None:
         """Tell of findings without failing."""
-        if found:
-            text = self._told(found, question)
+        if findings:
+            text = self._describe(findings, test)
             item.add_report_section("call", f"{NAME} differences", text)
-        for each in found:
+        for each in findings:
             told = one_line(f"{each.kind}, {each.claim}: {each.message}")
             item.user_properties.append((f"{NAME}.difference", told))
 
-    def _told(self, found: Sequence[Finding], question: _Question) -> str:
-        told = ["\n".join(self._lines(each, question)) for each in found]
+    def _describe(self, findings: Sequence[Finding], test: _ConformanceTest) -> str:
+        told = ["\n".join(self._describe_finding(each, test)) for each in findings]
         return printable("\n\n".join(told))
 
-    def _lines(self, finding: Finding, question: _Question) -> Iterator[str]:
+    def _describe_finding(
+        self, finding: Finding, test: _ConformanceTest
+    ) -> Iterator[str]:
         claim = self.plan.claims.get(finding.claim)
         yield one_line(f"{finding.kind}: {finding.message}")
         promise = f"{claim.sentence} ({claim.id})" if claim else finding.claim
@@ -254,9 +264,9 @@ class _Suite:
         answer = finding.answer
         came = f"{answer['status']} {answer['content_type']} {answer['excerpt']}"
         yield _line("answer", came)
-        if question.compares:
-            yield _line("beside", f"{question.cases[0].id}, {finding.case}")
-            yield _line("first", summary(question.cases[0]))
+        if test.is_comparison:
+            yield _line("beside", f"{test.cases[0].id}, {finding.case}")
+            yield _line("first", summarize_case(test.cases[0]))
         entry = self.accepted.get(finding.fingerprint)
         if entry is not None:
             yield _line("accepted", f"until {entry.until}: {entry.reason}")
@@ -272,7 +282,9 @@ def _is_success(outcome: Outcome) -> bool:
     return outcome.status is not None and 200 <= outcome.status < 300
 
 
-def _findings(question: _Question, outcomes: Sequence[Outcome]) -> list[Finding]:
+def _unique_findings(
+    test: _ConformanceTest, outcomes: Sequence[Outcome]
+) -> list[Finding]:
     """One finding a cause; where answers are compared, what comparison shows."""
     found = {
         each.fingerprint: each for outcome in outcomes for each in outcome.findings
@@ -280,5 +292,5 @@ def _findings(question: _Question, outcomes: Sequence[Outcome]) -> list[Finding]
     return [
         each
         for each in found.values()
-        if not question.compares or each.check in MEMBERS
+        if not test.is_comparison or each.check in COMPARED_FIELDS
     ]

@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-STOPPED = {
+STOP_REASONS = {
     "budget": "its budget, of cases or of money, allowed no more",
     "interrupt": "it was interrupted",
     "errors": "its target answered with nothing but errors any more; see to it, and "
     "go on with --resume",
 }
 
-NOTHING = "\N{EN DASH}"
+NO_VALUE = "\N{EN DASH}"
 _NUMBERS = (
     "no",
     "one",
@@ -24,7 +24,7 @@ _NUMBERS = (
     "eight",
     "nine",
 )
-_HIDDEN = re.compile(
+_UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069"
     "\ud800-\udfff\ufdd0-\ufdef\ufeff\ufffe\uffff]"
 )
@@ -36,7 +36,7 @@ def printable(text: str) -> str:
 
     What is left is legal in XML and HTML, and harmless to a terminal.
     """
-    return _HIDDEN.sub(_escape, text.replace("\r\n", "\n"))
+    return _UNPRINTABLE.sub(_escape, text.replace("\r\n", "\n"))
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -49,19 +49,19 @@ def one_line(text: str) -> str:
     return " ".join(printable(text).split())
 
 
-def clipped(text: str, limit: int) -> str:
+def clip(text: str, limit: int) -> str:
     """Text of bounded length, which says what it lacks."""
     if len(text) <= limit:
         return text
     return f"{text[:limit]}\n… {len(text) - limit:,} more characters"
 
 
-def web_address(url: str) -> str:
+def safe_url(url: str) -> str:
     """A URL that may be followed; nothing for `javascript:` and its like."""
     return url if re.match(r"https?://", url, re.IGNORECASE) else ""
 
 
-def plural(count: int, noun: str) -> str:
+def pluralize(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
@@ -69,25 +69,29 @@ def in_words(count: int) -> str:
     return _NUMBERS[count] if count < len(_NUMBERS) else str(count)
 
 
-def listed(words: Iterable[str]) -> str:
+def join_words(words: Iterable[str]) -> str:
     """`a, b and c`."""
     *most, last = list(words) or [""]
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def amount(money: float) -> str:
+def format_amount(value: float) -> str:
     """Money with the digits that matter."""
-    if money and money < 0.1:
-        return f"{money:.4f}"
-    return f"{money:,.2f}" if money else "0"
+    if value and value < 0.1:
+        return f"{value:.4f}"
+    return f"{value:,.2f}" if value else "0"
 
 
-def money(sum_: float | None, currency: str | None) -> str:
+def format_money(total: float | None, currency: str | None) -> str:
     """A sum with its currency; a dash where no price is documented."""
-    return NOTHING if sum_ is None else f"{amount(sum_)} {currency or ''}".strip()
+    return (
+        NO_VALUE
+        if total is None
+        else f"{format_amount(total)} {currency or ''}".strip()
+    )
 
 
-def moment(started: str) -> str:
+def format_date(started: str) -> str:
     """`21 Nov 2026, 13:05 UTC`; what is no date stays as it is."""
     try:
         when = datetime.fromisoformat(started)

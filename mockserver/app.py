@@ -7,15 +7,15 @@ from http import HTTPStatus
 from aiohttp import HttpVersion11, web
 
 from mockserver.control import api as admin
-from mockserver.errors import Rejected, dumps, response_to
+from mockserver.errors import Rejected, documented_error_response, dumps
 from mockserver.media.image.drawing.encode import FORMATS
-from mockserver.media.links import IMAGES, Expired, Forged
-from mockserver.pipeline.context import Service, Settings
-from mockserver.pipeline.handler import answer, noted
-from mockserver.pipeline.house import HOUSE, House, refusal
+from mockserver.media.links import IMAGES_PATH, ExpiredLink, InvalidLink
+from mockserver.pipeline.context import ProviderContext, Settings
+from mockserver.pipeline.handler import handle_request, record_unrouted
+from mockserver.pipeline.house import SERVER_CONTEXT, ServerContext, error_response
 from specs import Provider
 
-__all__ = ["HOUSE", "House", "create_app"]
+__all__ = ["SERVER_CONTEXT", "ServerContext", "create_app"]
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -29,19 +29,19 @@ def create_app(
     `settings.secret` signs picture addresses; without one it is drawn from the seed,
     or at random when there is no seed.
     """
-    app = web.Application(middlewares=[_in_envelope])
-    house = app[HOUSE] = House(providers, settings or Settings())
+    app = web.Application(middlewares=[_error_middleware])
+    house = app[SERVER_CONTEXT] = ServerContext(providers, settings or Settings())
     admin.add_routes(app, house)
-    app.router.add_get(f"{IMAGES}/{{name}}", _picture)
+    app.router.add_get(f"{IMAGES_PATH}/{{name}}", _serve_image)
     if house.cassettes is not None:
-        from mockserver.recordings.cassettes import REPLAYED
+        from mockserver.recordings.cassettes import REPLAY_PATH
 
-        app.router.add_get(f"{REPLAYED}/{{name}}", house.cassettes.show)
+        app.router.add_get(f"{REPLAY_PATH}/{{name}}", house.cassettes.serve_image)
     anything = r"/{path:[\s\S]*}"
-    app.router.add_route("*", anything, _dispatch, expect_handler=_expected)
+    app.router.add_route("*", anything, _dispatch, expect_handler=_handle_expect)
 
     async def hush(_: web.Application) -> None:
-        await house.memory.journal.close()  # ends the streams of those who watch it
+        await house.store.journal.close()  # ends the streams of those who watch it
 
     async def close(_: web.Application) -> None:
         await house.close()
@@ -52,7 +52,7 @@ def create_app(
 
 
 @web.middleware
-async def _in_envelope(
+async def _error_middleware(
     request: web.Request,
     handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
 ) -> web.StreamResponse:
@@ -61,14 +61,16 @@ async def _in_envelope(
         return await handler(request)
     except web.HTTPException as error:
         rejected = Rejected("invalid_request", error.reason, status=error.status)
-        return _refusal(request, rejected)
+        return _error_response(request, rejected)
 
 
-def _refusal(request: web.Request, rejected: Rejected) -> web.Response:
-    return refusal(rejected, request.app[HOUSE], path=request.path, host=request.host)
+def _error_response(request: web.Request, rejected: Rejected) -> web.Response:
+    return error_response(
+        rejected, request.app[SERVER_CONTEXT], path=request.path, host=request.host
+    )
 
 
-async def _expected(request: web.Request) -> web.Response | None:
+async def _handle_expect(request: web.Request) -> web.Response | None:
     """What is expected before a body is sent: nothing but that we go on."""
     if request.version < HttpVersion11:
         return None
@@ -77,36 +79,39 @@ async def _expected(request: web.Request) -> web.Response | None:
         request.writer.output_size = 0  # it is no part of an answer
         return None
     status = HTTPStatus.EXPECTATION_FAILED
-    return _refusal(request, Rejected("invalid_request", status.phrase, status=status))
+    return _error_response(
+        request, Rejected("invalid_request", status.phrase, status=status)
+    )
 
 
 async def _dispatch(request: web.Request) -> web.StreamResponse:
-    house = request.app[HOUSE]
+    house = request.app[SERVER_CONTEXT]
     found = house.resolve(request.host, request.path)
     if found is None:
         known = ", ".join(
-            f"/{name}{each.provider.base_path}" for name, each in house.services.items()
+            f"/{name}{each.provider.base_path}"
+            for name, each in house.provider_contexts.items()
         )
         message = f"No provider at '{request.path[:200]}'; base paths are: {known}"
-        return _refusal(request, Rejected("not_found", message, status=404))
+        return _error_response(request, Rejected("not_found", message, status=404))
     service, path = found
     operations = service.provider.operations.values()
     rest = path.removeprefix(service.provider.base_path)
     here = [each for each in operations if rest == each.path and path != rest]
     for operation in here:
         if operation.method == request.method:
-            return await answer(request, operation, service)
+            return await handle_request(request, operation, service)
     started = time.monotonic()
     if request.method == "GET" and rest == "/models" and path != rest:
-        response, rejected = _models(service), None
+        response, rejected = _models_response(service), None
     else:
-        rejected = _nowhere(request, [each.method for each in here])
-        response = response_to(rejected, next(iter(operations)))
-    noted(request, service, response, rejected, time.monotonic() - started)
+        rejected = _routing_error(request, [each.method for each in here])
+        response = documented_error_response(rejected, next(iter(operations)))
+    record_unrouted(request, service, response, rejected, time.monotonic() - started)
     return response
 
 
-def _nowhere(request: web.Request, allowed: list[str]) -> Rejected:
+def _routing_error(request: web.Request, allowed: list[str]) -> Rejected:
     """404 or 405 in the provider's envelope."""
     what = f"{request.method} {request.path[:200]}"
     if allowed:
@@ -119,22 +124,27 @@ def _nowhere(request: web.Request, allowed: list[str]) -> Rejected:
     return Rejected("not_found", f"{what}: no such address", status=404)
 
 
-def _models(service: Service) -> web.Response:
+def _models_response(provider_context: ProviderContext) -> web.Response:
     """The models that the document names: clients ask for them before anything else."""
-    named: dict[str, None] = {service.provider.dialect.model: None}
-    for operation in service.provider.operations.values():
+    named: dict[str, None] = {provider_context.provider.dialect.model: None}
+    for operation in provider_context.provider.operations.values():
         for body in operation.bodies.values():
             member = body.properties.get("model", {})
             for part in (member, *member.get("allOf", [])):
                 named.update(dict.fromkeys(filter(None, part.get("enum", []))))
     models = [
-        {"id": each, "object": "model", "created": 0, "owned_by": service.provider.id}
+        {
+            "id": each,
+            "object": "model",
+            "created": 0,
+            "owned_by": provider_context.provider.id,
+        }
         for each in named
     ]
     return web.json_response({"object": "list", "data": models}, dumps=dumps)
 
 
-async def _picture(request: web.Request) -> web.Response:
+async def _serve_image(request: web.Request) -> web.Response:
     """
     A picture by its address, for as long as the address lives.
 
@@ -142,19 +152,19 @@ async def _picture(request: web.Request) -> web.Response:
     assumed: no page says what becomes of an address.
     """
     token = request.match_info["name"].rpartition(".")[0]
-    service = request.app[HOUSE].any()
+    service = request.app[SERVER_CONTEXT].any_provider_context()
     headers = {"Access-Control-Allow-Origin": "*"}
-    await service.memory.refresh()
+    await service.store.sync_clock()
     try:
         plan = service.signer.plan(token)
-    except Expired:
+    except ExpiredLink:
         return web.Response(
             status=403, text="This address has expired.\n", headers=headers
         )
-    except Forged:
+    except InvalidLink:
         return web.Response(status=404, text="No such picture.\n", headers=headers)
     return web.Response(
-        body=await service.draw(plan),
+        body=await service.render(plan),
         content_type=FORMATS[plan.format],
         headers=headers,
     )

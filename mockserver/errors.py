@@ -10,8 +10,8 @@ from multidict import CIMultiDict
 
 from specs import ErrorExample, Operation, Violation
 
-MAX_QUOTED = 1000
-INCIDENT = "X-Mock-Incident"
+MAX_QUOTED_LENGTH = 1000
+INCIDENT_HEADER = "X-Mock-Incident"
 
 
 @dataclass(eq=False)
@@ -28,21 +28,21 @@ class Rejected(Exception):
     param: str | None = None
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    because: tuple[Violation, ...] = ()
+    violations: tuple[Violation, ...] = ()
 
     @classmethod
     def for_violations(cls, violations: tuple[Violation, ...]) -> "Rejected":
         """The refusal that the first of the violations leads to."""
         first = violations[0]
         return cls(
-            first.evidence.error, str(first), param=first.param, because=violations
+            first.evidence.error, str(first), param=first.param, violations=violations
         )
 
 
-def response_to(rejected: Rejected, operation: Operation) -> web.Response:
+def documented_error_response(rejected: Rejected, operation: Operation) -> web.Response:
     """The documented answer to a refusal."""
-    example = error_named(rejected.name, operation)
-    body = filled(
+    example = error_example(rejected.name, operation)
+    body = fill_placeholders(
         example.body,
         {
             "message": printable(rejected.message),
@@ -57,20 +57,22 @@ def response_to(rejected: Rejected, operation: Operation) -> web.Response:
     )
 
 
-def error_named(name: str, operation: Operation) -> ErrorExample:
+def error_example(name: str, operation: Operation) -> ErrorExample:
     return operation.errors.get(name) or operation.errors["invalid_request"]
 
 
-def filled(template: Any, details: Mapping[str, Any]) -> Any:
+def fill_placeholders(template: Any, details: Mapping[str, Any]) -> Any:
     """
     A copy of an example with its placeholders filled.
 
     A text that is one placeholder becomes the value itself, whatever its type.
     """
     if isinstance(template, dict):
-        return {key: filled(value, details) for key, value in template.items()}
+        return {
+            key: fill_placeholders(value, details) for key, value in template.items()
+        }
     if isinstance(template, list):
-        return [filled(value, details) for value in template]
+        return [fill_placeholders(value, details) for value in template]
     if not isinstance(template, str) or "{" not in template:
         return template
     if template[:1] == "{" and template[-1:] == "}" and template[1:-1] in details:
@@ -92,6 +94,6 @@ def printable(text: str) -> str:
     """Text of a client, safe to repeat: printable, and no longer than it need be."""
     kept = "".join(
         each if each.isprintable() else "\N{REPLACEMENT CHARACTER}"
-        for each in text[:MAX_QUOTED]
+        for each in text[:MAX_QUOTED_LENGTH]
     )
-    return kept if len(text) <= MAX_QUOTED else f"{kept}…"
+    return kept if len(text) <= MAX_QUOTED_LENGTH else f"{kept}…"

@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from mockserver.embedded.handle import Running
     from specs import Provider
 
-NAME = "imageparity"
+PLUGIN_NAME = "imageparity"
 MARKER = "dialect"
-ALL = "all_dialects"
-FOLDERS = ("IMAGEPARITY_SPECS", "SPECS_PATH")
+ALL_DIALECTS_FIXTURE = "all_dialects"
+SPECS_VARIABLES = ("IMAGEPARITY_SPECS", "SPECS_PATH")
 
-MOCKS = pytest.StashKey[list[tuple[str, "Running"]]]()
+MOCKS_KEY = pytest.StashKey[list[tuple[str, "Running"]]]()
 """Of a test: the base URLs that it was given, and the servers behind them."""
-BILLS = pytest.StashKey[list[dict[str, Any]]]()
+COSTS_KEY = pytest.StashKey[list[dict[str, Any]]]()
 """Of a run: what each server's exchanges would have cost."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup(NAME, "image mocks")
+    group = parser.getgroup(PLUGIN_NAME, "image mocks")
     group.addoption(
         "--image-dialect",
         metavar="PROVIDER",
@@ -50,24 +50,24 @@ def pytest_configure(config: pytest.Config) -> None:
         "mock_provider are in this test; mock_provider takes options of "
         "mockserver.running as well",
     )
-    config.stash[BILLS] = []
+    config.stash[COSTS_KEY] = []
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if ALL in metafunc.fixturenames:
+    if ALL_DIALECTS_FIXTURE in metafunc.fixturenames:
         import specs
 
         try:
-            names = specs.names(*_folder(metafunc.config))
+            names = specs.names(*_specs_folder(metafunc.config))
         except specs.SpecError as error:
             raise pytest.UsageError(str(error)) from None
-        metafunc.parametrize(ALL, names, indirect=True)
+        metafunc.parametrize(ALL_DIALECTS_FIXTURE, names, indirect=True)
 
 
 @pytest.fixture(scope="session")
 def _image_server(pytestconfig: pytest.Config) -> "Iterator[Running]":
     """All providers on one port, started by the first test that needs them."""
-    with _served(pytestconfig) as mock:
+    with _running_mock(pytestconfig) as mock:
         yield mock
 
 
@@ -78,7 +78,7 @@ def image_mock(request: pytest.FixtureRequest, _image_server: "Running") -> "Run
 
     `@pytest.mark.dialect("PROVIDER")` names it, else --image-dialect or image_dialect.
     """
-    name, options = _wanted(request)
+    name, options = _provider_and_options(request)
     if options:
         pytest.fail(
             f"{MARKER}(…, {next(iter(options))}=…): options need a server of the "
@@ -90,7 +90,7 @@ def image_mock(request: pytest.FixtureRequest, _image_server: "Running") -> "Run
     except ValueError as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
     _image_server.reset()
-    _show(request, mock.base_url, _image_server)
+    _record_mock(request, mock.base_url, _image_server)
     return mock
 
 
@@ -109,9 +109,9 @@ def mock_provider(
 
     `@pytest.mark.dialect("PROVIDER", strict=True, requests_per_minute=2)`.
     """
-    name, options = _wanted(request)
-    with _served(pytestconfig, name, **options) as mock:
-        _show(request, mock.base_url, mock)
+    name, options = _provider_and_options(request)
+    with _running_mock(pytestconfig, name, **options) as mock:
+        _record_mock(request, mock.base_url, mock)
         yield mock
 
 
@@ -128,9 +128,9 @@ def openai_env(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The two variables of the environment that lead clients to image_mock."""
-    folder = _folder(request.config)
-    key = _provider(str(image_mock.provider), *folder).dialect.key
-    reference = _provider(str(request.fixturename).removesuffix("_env"))
+    folder = _specs_folder(request.config)
+    key = _load_provider(str(image_mock.provider), *folder).dialect.key
+    reference = _load_provider(str(request.fixturename).removesuffix("_env"))
     monkeypatch.setenv(reference.dialect.clients["base_url"], image_mock.base_url)
     monkeypatch.setenv(reference.dialect.clients["key"], key.get("form", "test-key"))
 
@@ -142,8 +142,10 @@ def pytest_runtest_makereport(
     """A test that failed shows what the mock has seen of it."""
     report = yield
     if report.failed and call.when != "teardown":
-        for base_url, server in item.stash.get(MOCKS, []):
-            report.sections.append(("image mock journal", _told(base_url, server)))
+        for base_url, server in item.stash.get(MOCKS_KEY, []):
+            report.sections.append(
+                ("image mock journal", _journal_section(base_url, server))
+            )
     return report
 
 
@@ -151,37 +153,37 @@ def pytest_runtest_makereport(
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Let xdist's controller know, if this is one of its workers."""
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput[NAME] = session.config.stash[BILLS]
+        session.config.workeroutput[PLUGIN_NAME] = session.config.stash[COSTS_KEY]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """What a worker of xdist has let us know; one that crashed says nothing."""
     said = getattr(node, "workeroutput", {})
-    node.config.stash[BILLS] += said.get(NAME, [])
+    node.config.stash[COSTS_KEY] += said.get(PLUGIN_NAME, [])
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    bills = config.stash[BILLS]
+    bills = config.stash[COSTS_KEY]
     if bills:
-        from mockserver.state.statistics import sentence, summed
+        from mockserver.state.statistics import cost_summary, total_costs
 
-        total = summed(bills)
+        total = total_costs(bills)
         if total["requests"]:
-            terminalreporter.write_line(f"image mock: {sentence({'total': total})}")
+            terminalreporter.write_line(f"image mock: {cost_summary({'total': total})}")
 
 
 @contextmanager
-def _served(
+def _running_mock(
     config: pytest.Config, *providers: str, **options: Any
 ) -> "Iterator[Running]":
     import mockserver
     import specs
     from mockserver.state.memory import StateError
 
-    folder = next(iter(_folder(config)), None)
+    folder = next(iter(_specs_folder(config)), None)
     with ExitStack() as stack:
         try:
             starting = mockserver.running(*providers, specs_path=folder, **options)
@@ -189,29 +191,29 @@ def _served(
         except (TypeError, ValueError, specs.SpecError, StateError) as error:
             raise pytest.fail.Exception(str(error), pytrace=False) from None
         yield mock
-        config.stash[BILLS].append(mock.spent())
+        config.stash[COSTS_KEY].append(mock.spent())
 
 
-def _folder(config: pytest.Config) -> list[str]:
+def _specs_folder(config: pytest.Config) -> list[str]:
     """The folder of further providers, if there is any."""
-    named = [config.getoption("--image-specs"), *map(os.environ.get, FOLDERS)]
+    named = [config.getoption("--image-specs"), *map(os.environ.get, SPECS_VARIABLES)]
     return [each for each in named if each][:1]
 
 
 @cache
-def _provider(name: str, *folder: str) -> "Provider":
+def _load_provider(name: str, *folder: str) -> "Provider":
     import specs
 
     return specs.load(name, *folder)
 
 
-def _wanted(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+def _provider_and_options(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     """The provider that a test is about, and the options of its marker."""
     marker = request.node.get_closest_marker(MARKER)
     args, options = (marker.args, marker.kwargs) if marker else ((), {})
     callspec = getattr(request.node, "callspec", None)
     named = [
-        callspec.params.get(ALL) if callspec else None,
+        callspec.params.get(ALL_DIALECTS_FIXTURE) if callspec else None,
         *args,
         request.config.getoption("--image-dialect"),
         request.config.getini("image_dialect"),
@@ -220,7 +222,7 @@ def _wanted(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     if name is None or len(args) > 1:
         import specs
 
-        known = ", ".join(specs.names(*_folder(request.config)))
+        known = ", ".join(specs.names(*_specs_folder(request.config)))
         pytest.fail(
             f"which provider? Name one: @pytest.mark.{MARKER}(PROVIDER), "
             f"--image-dialect or image_dialect; known: {known}",
@@ -229,11 +231,13 @@ def _wanted(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     return str(name), dict(options)
 
 
-def _show(request: pytest.FixtureRequest, base_url: str, server: "Running") -> None:
-    request.node.stash.setdefault(MOCKS, []).append((base_url, server))
+def _record_mock(
+    request: pytest.FixtureRequest, base_url: str, server: "Running"
+) -> None:
+    request.node.stash.setdefault(MOCKS_KEY, []).append((base_url, server))
 
 
-def _told(base_url: str, server: "Running") -> str:
+def _journal_section(base_url: str, server: "Running") -> str:
     from mockserver.state.transcript import transcript
 
     came = server.journal()

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 MEGABYTE = 1024 * 1024
 MAX_BODY = 64 * MEGABYTE
-MAX_WORDS = 4 * MEGABYTE
-MAX_ARRIVING = 8 * MAX_BODY  # of all bodies that are being read, in one process
-RATE = 16 * 1024
+MAX_TEXT_BODY = 4 * MEGABYTE
+MAX_INCOMING = 8 * MAX_BODY  # of all bodies that are being read, in one process
+MIN_BYTES_PER_SECOND = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What was promised: the providers' documents, and the one reader and judge of them."""
 
-from specs.documents.claims import Claim, Subject, claims, request_name
-from specs.documents.intent import effective
+from specs.documents.claims import Claim, ClaimSubject, claims, request_name
+from specs.documents.intent import canonical_request
 from specs.documents.loader import (
     Body,
     Dialect,
@@ -28,6 +28,7 @@ __all__ = [
     "Basis",
     "Body",
     "Claim",
+    "ClaimSubject",
     "Cost",
     "Dialect",
     "ErrorExample",
@@ -40,13 +41,12 @@ __all__ = [
     "Source",
     "SpecError",
     "State",
-    "Subject",
     "Upload",
     "Verdict",
     "Violation",
+    "canonical_request",
     "claims",
     "cost",
-    "effective",
     "load",
     "load_all",
     "names",

@@ -7,11 +7,11 @@ from importlib.resources import files
 from typing import Any
 
 from specs.documents.references import read_checked
-from specs.validation.judge import matches
+from specs.validation.judge import is_instance
 
 
 @dataclass(frozen=True)
-class Sending:
+class ClientOperation:
     """
     How a client calls one operation, in the reference's names, which clients speak.
 
@@ -26,22 +26,22 @@ class Sending:
     adds: tuple[Mapping[str, Any], ...] = ()
 
     def can_send(self, payload: Mapping[str, Any]) -> bool:
-        plain = _plain(payload)
-        return not any(matches(dict(each), plain) for each in self.refuses)
+        plain = _scalar_fields(payload)
+        return not any(is_instance(dict(each), plain) for each in self.refuses)
 
-    def sent(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+    def prepare_payload(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """A payload as it leaves the client."""
         whole = {
             name: [each] if name in self.lists and not isinstance(each, list) else each
             for name, each in payload.items()
         }
         for each in self.adds:
-            if "when" not in each or matches(each["when"], _plain(payload)):
+            if "when" not in each or is_instance(each["when"], _scalar_fields(payload)):
                 whole = {**each["set"], **whole}
         return whole
 
 
-def _plain(payload: Mapping[str, Any]) -> dict[str, Any]:
+def _scalar_fields(payload: Mapping[str, Any]) -> dict[str, Any]:
     kinds = str | int | float
     return {name: each for name, each in payload.items() if isinstance(each, kinds)}
 
@@ -61,7 +61,7 @@ class Client:
     title: str
     version: str
     source: str
-    sends: Mapping[str, Sending] = field(default_factory=dict)
+    sends: Mapping[str, ClientOperation] = field(default_factory=dict)
     pictures: frozenset[str] | None = None
     pictures_only: bool = False
     error: tuple[str, ...] = ()
@@ -82,7 +82,7 @@ def _client(id_: str, raw: Mapping[str, Any]) -> Client:
         title=raw["title"],
         version=raw["version"],
         source=raw["source"],
-        sends={name: _sending(each) for name, each in raw["sends"].items()},
+        sends={name: _client_operation(each) for name, each in raw["sends"].items()},
         pictures=frozenset(reads["pictures"]) if "pictures" in reads else None,
         pictures_only=reads.get("pictures_only", False),
         error=tuple(reads["error"]),
@@ -90,8 +90,8 @@ def _client(id_: str, raw: Mapping[str, Any]) -> Client:
     )
 
 
-def _sending(raw: Mapping[str, Any]) -> Sending:
-    return Sending(
+def _client_operation(raw: Mapping[str, Any]) -> ClientOperation:
+    return ClientOperation(
         raw["media_type"],
         refuses=tuple(raw.get("refuses", ())),
         lists=frozenset(raw.get("lists", ())),

@@ -16,7 +16,7 @@ class Cost:
     currency: str | None = None
 
 
-UNKNOWN = Cost(None)
+UNKNOWN_COST = Cost(None)
 
 
 def cost(
@@ -34,7 +34,7 @@ def cost(
     """
     prices = dialect.prices
     if not prices:
-        return UNKNOWN
+        return UNKNOWN_COST
     facts = _facts(dialect, operation, request)
     for kind, entry, when in dialect.price_list:
         if when is not None and not when.is_valid(facts):
@@ -42,8 +42,8 @@ def cost(
         if kind == "per_image":
             return Cost(round(entry["price"] * count, 6), prices["currency"])
         if usage:
-            return Cost(_by_tokens(entry, usage), prices["currency"])
-    return UNKNOWN
+            return Cost(_token_price(entry, usage), prices["currency"])
+    return UNKNOWN_COST
 
 
 def _facts(
@@ -61,7 +61,7 @@ def _facts(
     }
 
 
-def _by_tokens(entry: Mapping[str, Any], usage: Mapping[str, Any]) -> float:
+def _token_price(entry: Mapping[str, Any], usage: Mapping[str, Any]) -> float:
     details = usage.get("input_tokens_details")
     details = details if isinstance(details, dict) else {}
     counts = {

@@ -6,26 +6,26 @@ from collections.abc import Sequence
 import click
 from rich.console import Console
 
-from contracts.cli.run import check_outputs, written
+from contracts.cli.run import check_outputs, open_output
 from contracts.compare import Comparison, compare, read
 from contracts.compare.servers.model import Differences
 from contracts.report.model import BadReport, Report
 from contracts.reporters.comparison import compat, csv, text
-from mockserver.cli.main import PROVIDER, Usage, load_all, specs_option
+from mockserver.cli.main import PROVIDER, UsageError, load_providers, specs_option
 from specs import Provider
 
 path_option = click.Path(dir_okay=False)
 
 
-def _rendered(name: str, found: Comparison, report: Report | None) -> str:
+def _render(name: str, comparison: Comparison, report: Report | None) -> str:
     """What the option of this name writes; the page has the `report` in it."""
     if name == "html":
         from contracts.reporters.page.render import page
 
-        return page(found, report)
+        return page(comparison, report)
     if name == "json":
-        return json.dumps(found.as_json(), ensure_ascii=False, indent=1) + "\n"
-    return {"csv": csv.render, "compat": compat.render}[name](found)
+        return json.dumps(comparison.as_json(), ensure_ascii=False, indent=1) + "\n"
+    return {"csv": csv.render, "compat": compat.render}[name](comparison)
 
 
 file_option = click.Path(dir_okay=False, allow_dash=True)
@@ -69,37 +69,37 @@ def command(
     """
     check_outputs({name: path for name, path in outputs.items() if path != "-"})
     if list(outputs.values()).count("-") > 1:
-        raise Usage("- is one stdout: write only one of them there")
-    providers = load_all(provider, folder)
+        raise UsageError("- is one stdout: write only one of them there")
+    providers = load_providers(provider, folder)
     try:
         deeds = [read(each) for each in reports]
     except BadReport as error:
-        raise Usage(str(error)) from None
+        raise UsageError(str(error)) from None
     for each in deeds:
-        _warn_of_other_documents(each, providers)
+        _warn_of_version_mismatch(each, providers)
     found = compare(providers, deeds)
     if reports and not found.targets:
         named = ", ".join(each.id for each in providers)
-        raise Usage(f"--report: no report is about {named}; name its PROVIDER")
+        raise UsageError(f"--report: no report is about {named}; name its PROVIDER")
     if only:
-        found = found.only(only)
+        found = found.select(only)
         if not found.rows:
-            raise Usage(f"--only {' '.join(only)}: no feature has it; see --all")
+            raise UsageError(f"--only {' '.join(only)}: no feature has it; see --all")
     if "-" not in outputs.values():
         console = Console(highlight=False)
-        text.comparison(found, providers, console, agreed=agreed)
+        text.print_comparison(found, providers, console, show_all=agreed)
     only_one = deeds[0] if len(deeds) == 1 else None
     report = only_one if isinstance(only_one, Report) else None
     for name, path in outputs.items():
         if path == "-":
-            click.echo(_rendered(name, found, report), nl=False)
+            click.echo(_render(name, found, report), nl=False)
         elif path:
-            with written(path) as out:
-                out.write(_rendered(name, found, report))
+            with open_output(path) as out:
+                out.write(_render(name, found, report))
             click.echo(f"{name}: {path}", err="-" in outputs.values())
 
 
-def _warn_of_other_documents(
+def _warn_of_version_mismatch(
     report: Report | Differences, providers: Sequence[Provider]
 ) -> None:
     """A report says which document its target was held to."""

@@ -15,30 +15,32 @@ from rich.progress import Progress
 
 from contracts.cli.run import check_outputs, path_option
 from contracts.execution.targets import is_loopback
-from contracts.judging.outcome import Verdict
+from contracts.judging.outcome import FeatureVerdict
 from contracts.planning.request_model import PlanError
-from contracts.report.model import replacing
+from contracts.report.model import atomic_write
 from contracts.reporters import gateway as reporting
 from contracts.traffic.gateway.questions import Planner, Question
-from contracts.traffic.gateway.session import Asked, Asker, Unusable
-from contracts.traffic.gateway.upstream import HOLD, tapped
-from contracts.traffic.gateway.verdicts import Judge
-from mockserver.cli.main import Usage, load_all, specs_option
+from contracts.traffic.gateway.session import GatewayExchange, GatewaySession, Unusable
+from contracts.traffic.gateway.upstream import HOLD_TIMEOUT, recording_upstream
+from contracts.traffic.gateway.verdicts import GatewayDiff
+from mockserver.cli.main import UsageError, load_providers, specs_option
 from specs import Provider
 
 DEFAULT_PORT = 8090
 UPSTREAM_KEY = "sk-imageparity-upstream"
-FAILS = "ignored,altered,refused-badly"
-FINE, FAILED = 0, 1  # 2, could not run, is what `Usage` exits with
+DEFAULT_FAIL_ON = "ignored,altered,refused-badly"
+PASSED, FAILED = 0, 1  # 2, could not run, is what `Usage` exits with
 
 
-def _verdicts(_: click.Context, __: click.Parameter, value: str) -> frozenset[Verdict]:
+def _parse_verdicts(
+    _: click.Context, __: click.Parameter, value: str
+) -> frozenset[FeatureVerdict]:
     try:
         words = filter(None, (each.strip() for each in value.split(",")))
-        return frozenset(Verdict(each) for each in words)
+        return frozenset(FeatureVerdict(each) for each in words)
     except ValueError as error:
-        known = ", ".join(Verdict)
-        raise Usage(f"--fail-on: {error}; known are {known}") from None
+        known = ", ".join(FeatureVerdict)
+        raise UsageError(f"--fail-on: {error}; known are {known}") from None
 
 
 @click.command()
@@ -78,7 +80,7 @@ def _verdicts(_: click.Context, __: click.Parameter, value: str) -> frozenset[Ve
     "--patience",
     default=30.0,
     show_default=True,
-    type=click.FloatRange(2 * HOLD),
+    type=click.FloatRange(2 * HOLD_TIMEOUT),
     help="Seconds for each answer.",
 )
 @click.option("--only", multiple=True, metavar="PART", help="Features that have PART.")
@@ -87,10 +89,10 @@ def _verdicts(_: click.Context, __: click.Parameter, value: str) -> frozenset[Ve
 @click.option("--markdown", type=path_option, help="Write Markdown.")
 @click.option(
     "--fail-on",
-    default=FAILS,
+    default=DEFAULT_FAIL_ON,
     show_default=True,
     metavar="VERDICT,…",
-    callback=_verdicts,
+    callback=_parse_verdicts,
     help="Verdicts that make the exit status 1.",
 )
 @specs_option
@@ -108,7 +110,7 @@ def sandwich(
     live: bool,
     report_path: str | None,
     markdown: str | None,
-    fail_on: frozenset[Verdict],
+    fail_on: frozenset[FeatureVerdict],
     folder: str | None,
 ) -> None:
     """
@@ -120,106 +122,110 @@ def sandwich(
     """
     _check_gateway(gateway, live=live)
     check_outputs({"report": report_path, "markdown": markdown})
-    (upstream,) = load_all([upstream_dialect], folder)
-    (provider,) = load_all([dialect or upstream_dialect], folder)
-    key = _key(key_env)
-    planner = Planner(provider, upstream, model, run=f"q{secrets.token_hex(3)}")
+    (upstream,) = load_providers([upstream_dialect], folder)
+    (provider,) = load_providers([dialect or upstream_dialect], folder)
+    key = _caller_key(key_env)
+    planner = Planner(provider, upstream, model, run_id=f"q{secrets.token_hex(3)}")
     try:
         first, *rest = planner.questions()
     except PlanError as error:
-        raise Usage(str(error)) from None
-    rest = [each for each in rest if _is_wanted(each, only)]
+        raise UsageError(str(error)) from None
+    rest = [each for each in rest if _is_selected(each, only)]
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
-    async def conduct() -> list[Asked]:
+    async def conduct() -> list[GatewayExchange]:
         async with (
-            tapped(upstream, listen_host, listen_port) as (tap, url),
+            recording_upstream(upstream, listen_host, listen_port) as (tap, url),
             aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
         ):
-            _announce(console, upstream, url, gateway, wait)
-            asker = Asker(session, tap, gateway, key, patience)
-            found = await asker.reach(first, wait)
+            _print_upstream(console, upstream, url, gateway, wait)
+            asker = GatewaySession(session, tap, gateway, key, patience)
+            found = await asker.wait_for_upstream(first, wait)
             with Progress(
-                console=Console(stderr=True), transient=True, disable=not _is_watched()
+                console=Console(stderr=True),
+                transient=True,
+                disable=not _is_interactive(),
             ) as bar:
                 task = bar.add_task("Asking", total=len(rest))
-                others = await asker.ask_all(rest, lambda: bar.advance(task))
+                others = await asker.send_all(rest, lambda: bar.advance(task))
             return [found, *others]
 
     try:
         asked = asyncio.run(conduct())
     except OSError as error:
-        raise Usage(
+        raise UsageError(
             f"cannot listen on {listen_host}:{listen_port}: {error.strerror}. "
             "Choose another --listen-port"
         ) from None
     except Unusable as error:
-        raise Usage(f"{gateway}: {error}") from None
+        raise UsageError(f"{gateway}: {error}") from None
     except KeyboardInterrupt:
-        raise Usage("interrupted: not everything was asked") from None
-    judge = Judge(provider, upstream, model, key)
+        raise UsageError("interrupted: not everything was asked") from None
+    judge = GatewayDiff(provider, upstream, model, key)
     rows = [row for each in asked for row in judge.rows(each)]
-    examined = reporting.Examined(
+    examined = reporting.GatewayReport(
         version=version("imageparity"),
         gateway=gateway,
         dialect=provider.id,
         upstream_dialect=upstream.id,
-        rows=[each for each in rows if not only or _has_part(each.feature, only)],
+        rows=[each for each in rows if not only or _matches(each.feature, only)],
         fail_on=fail_on,
     )
     reporting.print_text(examined, console)
-    _write(report_path, reporting.json_text(examined), console)
-    _write(markdown, reporting.markdown(examined), console)
-    raise SystemExit(FAILED if examined.failures else FINE)
+    _write_output(report_path, reporting.json_text(examined), console)
+    _write_output(markdown, reporting.markdown(examined), console)
+    raise SystemExit(FAILED if examined.failures else PASSED)
 
 
-def _write(path: str | None, text: str, console: Console) -> None:
+def _write_output(path: str | None, text: str, console: Console) -> None:
     if path is None:
         return
     try:
-        with replacing(path) as out:
+        with atomic_write(path) as out:
             out.write(text)
     except OSError as error:
-        raise Usage(f"{path} cannot be written: {error.strerror}") from None
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
     console.print(f"Written: {path}", markup=False)
 
 
 def _check_gateway(gateway: str, *, live: bool) -> None:
     parts = urlsplit(gateway)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise Usage(f"BASE_URL is a base URL such as http://…/v1, not '{gateway}'")
+        raise UsageError(f"BASE_URL is a base URL such as http://…/v1, not '{gateway}'")
     if parts.username or parts.password:
-        raise Usage("BASE_URL holds a password: put the gateway's key in --key-env")
+        raise UsageError(
+            "BASE_URL holds a password: put the gateway's key in --key-env"
+        )
     if not is_loopback(parts.hostname) and not live:
-        raise Usage(
+        raise UsageError(
             f"{gateway} is not on this machine: if our mock is not its upstream, "
             "questions may cost money; add --live when it is"
         )
 
 
-def _key(key_env: str | None) -> str:
+def _caller_key(key_env: str | None) -> str:
     """The gateway's key; one that opens nothing where it asks for none."""
     if key_env is None:
         return f"sk-imageparity-caller-{secrets.token_hex(8)}"
     key = os.environ.get(key_env, "").strip()
     if not key:
-        raise Usage(f"{key_env} is not set: export the gateway's key in it")
+        raise UsageError(f"{key_env} is not set: export the gateway's key in it")
     return key
 
 
-def _is_wanted(question: Question, only: Sequence[str]) -> bool:
-    return not only or any(_has_part(each, only) for each in question.features)
+def _is_selected(question: Question, only: Sequence[str]) -> bool:
+    return not only or any(_matches(each, only) for each in question.features)
 
 
-def _has_part(feature: str, only: Sequence[str]) -> bool:
+def _matches(feature: str, only: Sequence[str]) -> bool:
     return any(part in feature for part in only)
 
 
-def _is_watched() -> bool:
+def _is_interactive() -> bool:
     return sys.stderr.isatty()
 
 
-def _announce(
+def _print_upstream(
     console: Console, upstream: Provider, url: str, gateway: str, wait: float
 ) -> None:
     """Told at once, also to a pipe: somebody may configure the gateway by it."""

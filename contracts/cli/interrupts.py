@@ -12,7 +12,7 @@ from contracts.report.model import Report, RunMetadata
 STOPPED = 3
 
 
-def stoppable(command: Callable[..., None]) -> Callable[..., None]:
+def report_on_interrupt(command: Callable[..., None]) -> Callable[..., None]:
     """
     A command that ends with `STOPPED` when it is interrupted, whenever that is.
 
@@ -23,24 +23,28 @@ def stoppable(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(**options: Any) -> None:
         path = options["report_path"]
-        before = _stamp(path)
+        before = _file_identity(path)
         try:
             command(**options)
         except KeyboardInterrupt:
-            if path and _stamp(path) == before and not options["same_questions"]:
-                _nothing(options["seed"]).write(path)
+            if (
+                path
+                and _file_identity(path) == before
+                and not options["same_questions"]
+            ):
+                _empty_report(options["seed"]).write(path)
             raise SystemExit(STOPPED) from None
 
     return run
 
 
-def _nothing(seed: int) -> Report:
+def _empty_report(seed: int) -> Report:
     started = datetime.now(UTC).isoformat(timespec="seconds")
     metadata = RunMetadata(version("imageparity"), started, seed, ())
     return Report(metadata, (), "interrupt")
 
 
-def _stamp(path: str | None) -> tuple[int, int] | None:
+def _file_identity(path: str | None) -> tuple[int, int] | None:
     """What tells a file from the one that takes its place; None without one."""
     if path is None or not Path(path).exists():
         return None

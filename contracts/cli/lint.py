@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 import specs
-from contracts.planning.request_model import PlanError, desks_of
-from contracts.report.source_lines import Lines
-from contracts.text import one_line, plural
-from mockserver.cli.main import Usage, specs_option
+from contracts.planning.request_model import PlanError, request_models
+from contracts.report.source_lines import SourceLines
+from contracts.text import one_line, pluralize
+from mockserver.cli.main import UsageError, specs_option
 
-FINE, WRONG = 0, 1
-OWN, DOCUMENT, SOURCES = "dialect.yaml", "openapi.yaml", "sources.yaml"
+NO_PROBLEMS, PROBLEMS_FOUND = 0, 1
+DIALECT, DOCUMENT, SOURCES = "dialect.yaml", "openapi.yaml", "sources.yaml"
 
 
 @click.command()
@@ -31,7 +31,7 @@ def lint(paths: tuple[Path, ...], folder: str | None) -> int:
     nothing is wrong, 1 something is, 2 a PATH is about no provider.
     """
     given = [*paths, *([Path(folder)] if folder else [])]
-    found = dict.fromkeys(each for path in given for each in _folders(path))
+    found = dict.fromkeys(each for path in given for each in _provider_folders(path))
     if not given:
         found = dict.fromkeys(
             Path(specs.load(each).file).parent for each in specs.names()
@@ -40,37 +40,37 @@ def lint(paths: tuple[Path, ...], folder: str | None) -> int:
     for problem in problems:
         click.echo(problem, err=True)
     if not problems:
-        click.echo(f"{plural(len(found), 'provider')}: nothing is wrong")
-    return WRONG if problems else FINE
+        click.echo(f"{pluralize(len(found), 'provider')}: nothing is wrong")
+    return PROBLEMS_FOUND if problems else NO_PROBLEMS
 
 
-def _folders(path: Path) -> Iterator[Path]:
+def _provider_folders(path: Path) -> Iterator[Path]:
     """The providers' folders that a path is about. Raises `Usage` for none."""
     folder = path if path.is_dir() else path.parent
     if path.is_dir() or path.name == SOURCES:
         found = [folder] if _is_provider(folder) else []
         found = found or sorted(each for each in folder.iterdir() if _is_provider(each))
     else:
-        found = [folder] if (folder / OWN).is_file() else []
+        found = [folder] if (folder / DIALECT).is_file() else []
     if not found and path.name not in (DOCUMENT, SOURCES):
-        raise Usage(
+        raise UsageError(
             f"{path} is about no provider: a provider is a folder with {DOCUMENT} and "
-            f"{OWN}"
+            f"{DIALECT}"
         )
     yield from found
 
 
 def _is_provider(folder: Path) -> bool:
     return folder.is_dir() and (
-        (folder / OWN).is_file() or (folder / DOCUMENT).is_file()
+        (folder / DIALECT).is_file() or (folder / DOCUMENT).is_file()
     )
 
 
 def _problems(folder: Path) -> Iterator[str]:
     """The first thing that keeps a folder from being understood, or from use."""
-    for name in (DOCUMENT, OWN):
+    for name in (DOCUMENT, DIALECT):
         if not (folder / name).is_file():
-            yield f"{_shown(folder / name)}:1: is missing"
+            yield f"{_relative_path(folder / name)}:1: is missing"
             return
     resolved = folder.resolve()
     try:
@@ -78,25 +78,25 @@ def _problems(folder: Path) -> Iterator[str]:
     except specs.SpecError as error:
         place = f" (#{error.pointer})" if error.pointer else ""
         told = f"{error.problem}. {error.remedy}"
-        at = f"{_shown(Path(error.file))}:{_line(error)}"
+        at = f"{_relative_path(Path(error.file))}:{_line_number(error)}"
         yield f"{at}: {one_line(told)}{place}"
         return
-    for desk in desks_of(provider).values():
+    for desk in request_models(provider).values():
         try:
-            _ = desk.base
+            _ = desk.minimal_request
         except PlanError as error:
-            line = Lines.of(provider.file).at(desk.body.pointer)
-            yield f"{_shown(folder / DOCUMENT)}:{line}: {one_line(str(error))}"
+            line = SourceLines.from_file(provider.file).line_of(desk.body.pointer)
+            yield f"{_relative_path(folder / DOCUMENT)}:{line}: {one_line(str(error))}"
 
 
-def _line(error: specs.SpecError) -> int:
+def _line_number(error: specs.SpecError) -> int:
     """Where it is: by its pointer or, what is no YAML, as the parser says."""
     said = re.findall(r"line (\d+), column", error.problem)
     if not error.pointer and said:
         return int(said[-1])
-    return Lines.of(error.file).at(error.pointer)
+    return SourceLines.from_file(error.file).line_of(error.pointer)
 
 
-def _shown(path: Path) -> str:
+def _relative_path(path: Path) -> str:
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -3,10 +3,10 @@
 import click
 
 from mockserver.cli import main as mock
-from mockserver.cli.main import PREFIX, Lazy, Verbs
+from mockserver.cli.main import ENV_PREFIX, CommandTable, LazyGroup
 
-VERBS: Verbs = {
-    "serve": mock.VERBS["serve"],
+COMMANDS: CommandTable = {
+    "serve": mock.COMMANDS["serve"],
     "run": ("contracts.cli.run:run", "Find where deed departs from promise."),
     "compare": ("contracts.cli.compare:command", "Show where providers differ."),
     "drop-in": (
@@ -34,16 +34,16 @@ VERBS: Verbs = {
         "contracts.cli.gateway:sandwich",
         "Tell what a gateway does to traffic.",
     ),
-    **{name: each for name, each in mock.VERBS.items() if name != "serve"},
+    **{name: each for name, each in mock.COMMANDS.items() if name != "serve"},
 }
 
 
 @click.group(
-    cls=Lazy,
-    verbs=VERBS,
+    cls=LazyGroup,
+    verbs=COMMANDS,
     context_settings={
         "help_option_names": ["-h", "--help"],
-        "auto_envvar_prefix": PREFIX,
+        "auto_envvar_prefix": ENV_PREFIX,
     },
 )
 @click.version_option(package_name="imageparity")

@@ -10,26 +10,28 @@ from rich.console import Console
 from contracts.compare.migration import common_subset as subset
 from contracts.compare.migration import patch as adapter
 from contracts.compare.migration.analysis import Examination, examine
-from contracts.compare.migration.model import FEATURES, Move
+from contracts.compare.migration.model import FEATURES, Migration
 from contracts.compare.migration.rules import Severity, rules
 from contracts.planning.request_model import PlanError
-from contracts.reporters.migration import explained, text
-from mockserver.cli.main import PROVIDER, Usage, load_all, specs_option
+from contracts.reporters.migration import explain_rule, print_text
+from mockserver.cli.main import PROVIDER, UsageError, load_providers, specs_option
 from specs.clients import Client, clients
 
-FINE, BREAKS = 0, 1  # 2, a usage error, is what `Usage` exits with
+NO_BREAKS, BREAKS = 0, 1  # 2, a usage error, is what `Usage` exits with
 
 
-def _features(_: click.Context, __: click.Parameter, value: str) -> frozenset[str]:
+def _parse_features(
+    _: click.Context, __: click.Parameter, value: str
+) -> frozenset[str]:
     words = frozenset(filter(None, (each.strip() for each in value.split(","))))
     unknown = sorted(words - set(FEATURES))
     if unknown:
         known = ", ".join(FEATURES)
-        raise Usage(f"--features: there is no '{unknown[0]}'; known are {known}")
+        raise UsageError(f"--features: there is no '{unknown[0]}'; known are {known}")
     return words
 
 
-def _patterns(
+def _parse_patterns(
     _: click.Context, __: click.Parameter, value: tuple[str, ...]
 ) -> tuple[str, ...]:
     words = (each.strip() for one in value for each in one.split(","))
@@ -37,16 +39,18 @@ def _patterns(
     for each in patterns:
         if not any(fnmatchcase(id_, each) for id_ in rules()):
             known = ", ".join(rules())
-            raise Usage(f"--fail-on: no rule is like '{each}'; known are {known}")
+            raise UsageError(f"--fail-on: no rule is like '{each}'; known are {known}")
     return patterns
 
 
-def _client(_: click.Context, __: click.Parameter, value: str | None) -> Client | None:
+def _parse_client(
+    _: click.Context, __: click.Parameter, value: str | None
+) -> Client | None:
     if value is None:
         return None
     if value not in clients():
         known = ", ".join(clients())
-        raise Usage(f"--client: there is no profile '{value}'; known are {known}")
+        raise UsageError(f"--client: there is no profile '{value}'; known are {known}")
     return clients()[value]
 
 
@@ -55,13 +59,13 @@ def _client(_: click.Context, __: click.Parameter, value: str | None) -> Client 
 @click.argument("new", metavar="TO", type=PROVIDER)
 @click.option(
     "--client",
-    callback=_client,
+    callback=_parse_client,
     metavar="NAME",
     help="What this client really sends and reads.",
 )
 @click.option(
     "--features",
-    callback=_features,
+    callback=_parse_features,
     default="",
     metavar="LIST",
     help=f"What the code uses of {', '.join(FEATURES)}; all, if not given.",
@@ -70,7 +74,7 @@ def _client(_: click.Context, __: click.Parameter, value: str | None) -> Client 
 @click.option(
     "--fail-on",
     multiple=True,
-    callback=_patterns,
+    callback=_parse_patterns,
     metavar="RULES",
     help="Exit with 1 for these alone, such as REQ-*; else if anything breaks.",
 )
@@ -95,16 +99,16 @@ def drop_in(
 ) -> int:
     """What breaks for code written for FROM when it calls TO; nothing is asked."""
     if adapter_form and as_json:
-        raise Usage("--adapter and --json exclude each other; take --adapter json")
-    (before,) = load_all([old], folder)
-    (after,) = load_all([new], folder)
-    move = Move(before, after, client, features, model)
+        raise UsageError("--adapter and --json exclude each other; take --adapter json")
+    (before,) = load_providers([old], folder)
+    (after,) = load_providers([new], folder)
+    move = Migration(before, after, client, features, model)
     try:
         found = examine(move)
     except PlanError as error:
-        raise Usage(str(error)) from None
-    if not found.is_about_something:
-        raise Usage(_nothing(move))
+        raise UsageError(str(error)) from None
+    if not found.has_requests:
+        raise UsageError(_no_features_message(move))
     if adapter_form == "json":
         click.echo(json.dumps(adapter.as_json(found.patches), indent=2))
     elif adapter_form == "python":
@@ -113,29 +117,29 @@ def drop_in(
         record = found.as_json(version("imageparity"))
         click.echo(json.dumps(record, ensure_ascii=False, indent=2))
     else:
-        text(found, Console(highlight=False))
-    return BREAKS if _fails(found, fail_on) else FINE
+        print_text(found, Console(highlight=False))
+    return BREAKS if _fails(found, fail_on) else NO_BREAKS
 
 
-def _nothing(move: Move) -> str:
-    if move.model is not None and move.operations:
+def _no_features_message(migration: Migration) -> str:
+    if migration.model is not None and migration.operations:
         return (
-            f"--model: {move.old.title} lists no model '{move.model}'; "
-            f"take one of its own, such as {move.old.dialect.model}"
+            f"--model: {migration.old.title} lists no model '{migration.model}'; "
+            f"take one of its own, such as {migration.old.dialect.model}"
         )
     return (
-        f"{move.old.title} has nothing of what the code uses; "
+        f"{migration.old.title} has nothing of what the code uses; "
         f"take other --features or another --client"
     )
 
 
-def _fails(found: Examination, patterns: tuple[str, ...]) -> bool:
+def _fails(examination: Examination, patterns: tuple[str, ...]) -> bool:
     """Whether anything breaks, or, with patterns, such a rule more than informs."""
     if not patterns:
-        return bool(found.of(Severity.BREAKS))
+        return bool(examination.with_severity(Severity.BREAKS))
     return any(
         fnmatchcase(each.rule, pattern)
-        for each in found.findings
+        for each in examination.findings
         if each.severity != Severity.INFO
         for pattern in patterns
     )
@@ -147,17 +151,17 @@ def _fails(found: Examination, patterns: tuple[str, ...]) -> bool:
 @specs_option
 def common(provider: tuple[str, ...], as_json: bool, folder: str | None) -> None:
     """What may be sent to every PROVIDER alike; nothing is asked."""
-    providers = load_all(provider, folder)
+    providers = load_providers(provider, folder)
     try:
         found = subset.subsets(providers)
     except PlanError as error:
-        raise Usage(str(error)) from None
+        raise UsageError(str(error)) from None
     if as_json:
         record = subset.as_json(found, providers)
         click.echo(json.dumps(record, ensure_ascii=False, indent=2))
         return
     for each in found:
-        click.echo("\n".join(subset.lines(each)))
+        click.echo("\n".join(subset.text_lines(each)))
         click.echo()
 
 
@@ -169,13 +173,15 @@ def explain(rule: tuple[str, ...]) -> None:
     unknown = [each for each in rule if each.upper() not in known]
     if unknown:
         listed = ", ".join(known)
-        raise Usage(f"there is no rule '{unknown[0]}'; known are {listed}")
+        raise UsageError(f"there is no rule '{unknown[0]}'; known are {listed}")
     if not rule:
         width = max(map(len, known))
         for each in known.values():
-            click.echo(f"{each.id:<{width}}  {each.said:<6}  {each.title}")
+            click.echo(
+                f"{each.id:<{width}}  {each.documented_severity:<6}  {each.title}"
+            )
         return
     for name in rule:
-        for line in explained(known[name.upper()]):
+        for line in explain_rule(known[name.upper()]):
             click.echo(click.wrap_text(line, width=88) if line else "")
         click.echo()

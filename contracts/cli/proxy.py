@@ -12,11 +12,16 @@ from urllib.parse import urlsplit
 
 import click
 
-from contracts.report.model import Kind
-from contracts.text import amount, one_line, plural
-from contracts.traffic.proxy.app import serving
-from contracts.traffic.proxy.proxy import PREFIX, Relay, Say, say_nothing
-from mockserver.cli.main import Usage, load_all
+from contracts.report.model import FindingKind
+from contracts.text import format_amount, one_line, pluralize
+from contracts.traffic.proxy.app import serve_relay
+from contracts.traffic.proxy.proxy import (
+    CONTROL_PREFIX,
+    EntryCallback,
+    Relay,
+    ignore_entry,
+)
+from mockserver.cli.main import UsageError, load_providers
 from mockserver.recordings.recorder import Recorder
 
 DEFAULT_PORT = 8081  # beside `serve`
@@ -72,24 +77,24 @@ def proxy(
     http://HOST:PORT/<provider> and the path of the provider's base URL. What its calls
     cost at the upstream is the client's own spending: there is no budget here.
     """
-    found = load_all([provider], specs_folder)[0]
+    found = load_providers([provider], specs_folder)[0]
     _check_upstream(upstream)
     recorder = None
     if folder is not None:
         try:
             recorder = Recorder(Path(folder))
         except OSError as error:
-            raise Usage(
+            raise UsageError(
                 f"--record {folder} cannot be written to: {error.strerror or error}. "
                 "Choose a folder of yours"
             ) from None
-    say: Say = _say_json if as_json else Printer().say
+    say: EntryCallback = _print_json if as_json else Printer().print_entry
     if quiet:
-        say = say_nothing
-    relay = Relay(found, upstream, recorder=recorder, say=say)
-    asyncio.run(_until_stopped(relay, host, port, as_json=as_json))
-    _close(relay, as_json=as_json)
-    raise SystemExit(1 if fail and relay.tally.broken else 0)
+        say = ignore_entry
+    relay = Relay(found, upstream, recorder=recorder, on_entry=say)
+    asyncio.run(_serve_until_stopped(relay, host, port, as_json=as_json))
+    _print_stopped(relay, as_json=as_json)
+    raise SystemExit(1 if fail and relay.totals.breaking_count else 0)
 
 
 def _check_upstream(upstream: str) -> None:
@@ -100,73 +105,77 @@ def _check_upstream(upstream: str) -> None:
     except ValueError:
         is_url = False
     if not is_url:
-        raise Usage(
+        raise UsageError(
             f"--upstream takes a base URL such as https://…/v1, not '{upstream}'"
         )
     if parts.username or parts.query or parts.fragment:
-        raise Usage(
+        raise UsageError(
             "--upstream takes a base URL alone: no key, no query. "
             "The client sends its own key"
         )
 
 
-async def _until_stopped(relay: Relay, host: str, port: int, *, as_json: bool) -> None:
+async def _serve_until_stopped(
+    relay: Relay, host: str, port: int, *, as_json: bool
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
         try:
-            url = await stack.enter_async_context(serving(relay, host=host, port=port))
+            url = await stack.enter_async_context(
+                serve_relay(relay, host=host, port=port)
+            )
         except OSError as error:
-            raise Usage(
+            raise UsageError(
                 f"cannot listen on {host}:{port}: {error.strerror or error}. "
                 "Choose another --port (0 takes any that is free)"
             ) from None
         for each in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(each, stop.set)
-        _announce(relay, url, as_json=as_json)
+        _print_ready(relay, url, as_json=as_json)
         await stop.wait()
         for each in (signal.SIGINT, signal.SIGTERM):  # a second one does not wait
             loop.remove_signal_handler(each)
 
 
-def _announce(relay: Relay, url: str, *, as_json: bool) -> None:
+def _print_ready(relay: Relay, url: str, *, as_json: bool) -> None:
     provider = relay.provider
     bases = {provider.id: f"{url}/{provider.id}{provider.base_path}"}
     if as_json:
         ready = {"event": "ready", "url": url, "providers": bases}
-        _write(json.dumps({**ready, "upstream": relay.upstream}))
+        _echo(json.dumps({**ready, "upstream": relay.upstream}))
         return
-    _write(
+    _echo(
         f"Passing on to {relay.upstream}; stop with Ctrl-C.\n"
         f"  {provider.id}  {bases[provider.id]}\n"
-        f"What came and what was found: {url}{PREFIX}/journal\n"
+        f"What came and what was found: {url}{CONTROL_PREFIX}/journal\n"
     )
 
 
-def _close(relay: Relay, *, as_json: bool) -> None:
-    tally = relay.tally
+def _print_stopped(relay: Relay, *, as_json: bool) -> None:
+    tally = relay.totals
     if as_json:
         line = {
             "event": "stopped",
             "exchanges": tally.exchanges,
-            "findings": tally.kinds,
-            "broken": tally.broken,
+            "findings": tally.counts_by_kind,
+            "broken": tally.breaking_count,
             "recorded": tally.recorded,
         }
-        _write(json.dumps(line))
+        _echo(json.dumps(line))
         return
-    kinds = [f"{count} {kind}" for kind, count in tally.kinds.items()]
-    said = f"{plural(tally.exchanges, 'exchange')}; "
+    kinds = [f"{count} {kind}" for kind, count in tally.counts_by_kind.items()]
+    said = f"{pluralize(tally.exchanges, 'exchange')}; "
     said += f"findings: {', '.join(kinds)}" if kinds else "no findings"
     if kinds:
-        said += f" ({plural(tally.broken, 'broken promise')})"
+        said += f" ({pluralize(tally.breaking_count, 'broken promise')})"
     if tally.recorded:
         said += f"; {tally.recorded:,} recorded"
-    _write(said)
+    _echo(said)
 
 
-def _say_json(entry: Mapping[str, Any]) -> None:
-    _write(json.dumps({"event": "exchange", **entry}))
+def _print_json(entry: Mapping[str, Any]) -> None:
+    _echo(json.dumps({"event": "exchange", **entry}))
 
 
 class Printer:
@@ -175,31 +184,31 @@ class Printer:
     def __init__(self) -> None:
         self._seen: set[str] = set()
 
-    def say(self, entry: Mapping[str, Any]) -> None:
-        lines = [click.style("  ".join(_facts(entry)), bold=True)]
+    def print_entry(self, entry: Mapping[str, Any]) -> None:
+        lines = [click.style("  ".join(_entry_facts(entry)), bold=True)]
         for each in entry["decision"]["violations"]:
             said = one_line(each["message"]).rstrip(".")
             lines.append(f"    request: {said} ({each['source']}, {each['basis']})")
         for each in entry["findings"]:
-            lines += self._finding(each)
+            lines += self._finding_lines(each)
         lines += [f"    note: {one_line(each)}" for each in entry["notes"]]
-        _write("\n".join(lines))
+        _echo("\n".join(lines))
 
-    def _finding(self, found: Mapping[str, Any]) -> list[str]:
-        kind = f"{found['kind']}{', broken promise' if found['breaks'] else ''}"
-        colour = "red" if found["breaks"] else "yellow"
-        lines = [f"    {click.style(kind, fg=colour)}: {one_line(found['message'])}"]
+    def _finding_lines(self, finding: Mapping[str, Any]) -> list[str]:
+        kind = f"{finding['kind']}{', broken promise' if finding['breaks'] else ''}"
+        colour = "red" if finding["breaks"] else "yellow"
+        lines = [f"    {click.style(kind, fg=colour)}: {one_line(finding['message'])}"]
         if (
-            found["kind"] != Kind.UNDOCUMENTED
-            and found["fingerprint"] not in self._seen
+            finding["kind"] != FindingKind.UNDOCUMENTED
+            and finding["fingerprint"] not in self._seen
         ):
-            lines.append(f"        expected: {one_line(found['expected'])}")
-            lines.append(f"        {found['claim']} ({one_line(found['source'])})")
-        self._seen.add(found["fingerprint"])
+            lines.append(f"        expected: {one_line(finding['expected'])}")
+            lines.append(f"        {finding['claim']} ({one_line(finding['source'])})")
+        self._seen.add(finding["fingerprint"])
         return lines
 
 
-def _facts(entry: Mapping[str, Any]) -> list[str]:
+def _entry_facts(entry: Mapping[str, Any]) -> list[str]:
     state = entry["decision"]["state"] or "not judged"
     facts = [
         f"{entry['method']} {one_line(entry['path'])[:80]}",
@@ -208,13 +217,15 @@ def _facts(entry: Mapping[str, Any]) -> list[str]:
         f"{entry['seconds']:.2f} s",
     ]
     if entry["images"]:
-        facts.append(plural(entry["images"], "picture"))
+        facts.append(pluralize(entry["images"], "picture"))
     if entry["cost"].get("amount"):
-        facts.append(f"{amount(entry['cost']['amount'])} {entry['cost']['currency']}")
+        facts.append(
+            f"{format_amount(entry['cost']['amount'])} {entry['cost']['currency']}"
+        )
     return facts
 
 
-def _write(text: str) -> None:
+def _echo(text: str) -> None:
     # Whoever read our lines may have gone; the traffic goes on.
     with contextlib.suppress(BrokenPipeError):
         click.echo(text)

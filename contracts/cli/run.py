@@ -19,40 +19,40 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 import specs
 from contracts import compare as comparison
-from contracts.cli.interrupts import STOPPED, stoppable
+from contracts.cli.interrupts import STOPPED, report_on_interrupt
 from contracts.compare.servers import run as differential
 from contracts.compare.servers.model import Differences
 from contracts.execution.campaign import (
     Campaign,
     CouldNotRun,
     Run,
-    begin,
     claim_records,
-    conduct,
-    elapsed,
-    mocks_apart,
+    execute,
+    format_elapsed,
+    mocks_in_subprocess,
+    start,
 )
 from contracts.execution.client import Target, Unreachable
-from contracts.execution.recording import BadTape, Tape
+from contracts.execution.recording import BadRecording, CassetteSession
 from contracts.execution.targets import (
     LIVE_RATE,
     BadTarget,
-    Labelled,
-    is_named,
-    labelled,
+    NamedTarget,
+    is_target_argument,
+    parse_targets,
     target_of,
 )
-from contracts.planning.example_database import Examples
-from contracts.planning.plan import asked
+from contracts.planning.example_database import ExampleDatabase
+from contracts.planning.plan import coverage
 from contracts.planning.request_model import PlanError
-from contracts.report.failure_policy import Failing, fail_on_option
-from contracts.report.model import BadReport, Outcome, Report, replacing
+from contracts.report.failure_policy import FailurePolicy, fail_on_option
+from contracts.report.model import BadReport, Outcome, Report, atomic_write
 from contracts.reporters import REPORTERS
 from contracts.reporters import servers as deeds
 from contracts.reporters.run import text
-from mockserver.cli.main import PROVIDER, Usage, load_all, specs_option
+from mockserver.cli.main import PROVIDER, UsageError, load_providers, specs_option
 
-CONFORMS, BROKEN, COULD_NOT = 0, 1, 2
+CONFORMS, NONCONFORMING, COULD_NOT_RUN = 0, 1, 2
 FORMATS = tuple(REPORTERS)
 
 path_option = click.Path(dir_okay=False)
@@ -150,7 +150,7 @@ history_option = click.option(
 @click.option("--badge", type=path_option, help="Write a badge's JSON.")
 @fail_on_option
 @specs_option
-@stoppable
+@report_on_interrupt
 def run(
     provider: tuple[str, ...],
     against: str | None,
@@ -172,7 +172,7 @@ def run(
     replay: Path | None,
     report_path: str | None,
     history: tuple[str, ...],
-    fail_on: Failing,
+    fail_on: FailurePolicy,
     folder: str | None,
     **paths: str | None,
 ) -> None:
@@ -188,11 +188,11 @@ def run(
     started = time.monotonic()
     outputs = {"report": report_path, **paths}
     check_outputs(outputs)
-    older = _history(history, is_page=bool(outputs["html"]))
+    older = _read_history(history, is_page=bool(outputs["html"]))
     if record and replay:
-        raise Usage("--record asks and --replay does not: use one of them")
+        raise UsageError("--record asks and --replay does not: use one of them")
     try:
-        targets = _targets(
+        targets = _parse_targets(
             provider,
             against,
             folder,
@@ -203,34 +203,34 @@ def run(
             may_repeat=same_questions,
         )
     except BadTarget as error:
-        raise Usage(str(error)) from None
+        raise UsageError(str(error)) from None
     rate = rate or (LIVE_RATE if live else None)
     if same_questions:
-        _refuse_with_same_questions(fail_on)
+        _reject_incompatible_options(fail_on)
         compared = functools.partial(
-            differential.conduct,
+            differential.execute,
             seed=seed,
             only=only,
             unlisted=unlisted,
             budget=budget,
             rate=rate,
-            tapes=lambda each: _tape(
+            cassettes=lambda each: _open_cassettes(
                 each.label,
                 record and record / each.label,
                 replay and replay / each.label,
             ),
         )
-        asked = targets or load_all(provider, folder)
-        raise SystemExit(_same_questions(asked, folder, outputs, compared))
+        asked = targets or load_providers(provider, folder)
+        raise SystemExit(_compare_servers(asked, folder, outputs, compared))
     if unlisted:
-        raise Usage("--unlisted goes with --same-questions")
+        raise UsageError("--unlisted goes with --same-questions")
     keeps_examples = bool(targets) and not (no_fuzz or replay or dry_run)
-    examples = Examples(examples_folder) if keeps_examples else None
-    providers = [each.provider for each in targets] or load_all(provider, folder)
-    fail_on.check(lambda: _claim_ids(providers))
+    examples = ExampleDatabase(examples_folder) if keeps_examples else None
+    providers = [each.provider for each in targets] or load_providers(provider, folder)
+    fail_on.validate(lambda: _claim_ids(providers))
     servers = {each.provider.id: each.target for each in targets}
     asks_mocks = not targets and not dry_run
-    with mocks_apart(providers if asks_mocks else (), folder) as running:
+    with mocks_in_subprocess(providers if asks_mocks else (), folder) as running:
         campaigns = [
             Campaign(
                 provider=each,
@@ -239,49 +239,53 @@ def run(
                 or Target("mock", "", is_mock=True),
                 seed=seed,
                 fuzz=not no_fuzz,
-                second_opinion=_or_else(second_opinion, not (no_fuzz or live)),
+                second_opinion=_default_if_none(second_opinion, not (no_fuzz or live)),
                 only=only,
-                frugal=budget is not None,
+                is_paid=budget is not None,
                 rate=rate,
-                tape=_tape(each.id, record, replay),
+                cassette=_open_cassettes(each.id, record, replay),
                 examples=examples,
             )
             for each in providers
         ]
         if only and not any(each.cases for each in campaigns):
-            raise Usage(f"--only {' '.join(only)}: no case has it; see --dry-run")
+            raise UsageError(f"--only {' '.join(only)}: no case has it; see --dry-run")
         if dry_run:
             _list_cases(campaigns)
             return
         try:
             if resume:
-                campaigns = _resumed(campaigns, resume, seed=seed)
-            done = _conducted(campaigns, seed=seed, max_cases=max_cases, budget=budget)
-        except (Unreachable, CouldNotRun, PlanError, BadTape) as error:
-            raise Usage(str(error)) from None
-    _write(done, outputs, folder, older)
+                campaigns = _resume_campaigns(campaigns, resume, seed=seed)
+            done = _execute(campaigns, seed=seed, max_cases=max_cases, budget=budget)
+        except (Unreachable, CouldNotRun, PlanError, BadRecording) as error:
+            raise UsageError(str(error)) from None
+    _write_outputs(done, outputs, folder, older)
     if examples is not None:
-        _save(examples)
+        _save_examples(examples)
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-    text.summary(done, console, list(comparison.fates(done, providers)))
+    text.print_summary(
+        done, console, list(comparison.parameter_outcomes(done, providers))
+    )
     if len(providers) > 1:
-        text.pointer(comparison.compare(providers), console)
+        text.print_documents_hint(comparison.compare(providers), console)
     for name, path in outputs.items():
         if path:
             console.print(f"{name}: {path}", markup=False)
-    console.print(f"{len(done.outcomes)} cases in {elapsed(started)}", markup=False)
-    raise SystemExit(_status(done, fail_on))
+    console.print(
+        f"{len(done.outcomes)} cases in {format_elapsed(started)}", markup=False
+    )
+    raise SystemExit(_exit_status(done, fail_on))
 
 
 def _claim_ids(providers: Sequence[specs.Provider]) -> Iterator[str]:
     return (claim.id for each in providers for claim in specs.claims(each))
 
 
-def _or_else(wanted: bool | None, default: bool) -> bool:
-    return default if wanted is None else wanted
+def _default_if_none(value: bool | None, default: bool) -> bool:
+    return default if value is None else value
 
 
-def _save(examples: Examples) -> None:
+def _save_examples(examples: ExampleDatabase) -> None:
     """The run is done and told: what cannot be kept for the next is only said."""
     try:
         examples.save()
@@ -289,14 +293,14 @@ def _save(examples: Examples) -> None:
         click.echo(f"Warning: --examples cannot be kept: {error}", err=True)
 
 
-def _status(report: Report, fail_on: Failing) -> int:
+def _exit_status(report: Report, fail_on: FailurePolicy) -> int:
     if report.stopped:
-        return COULD_NOT if report.stopped == "errors" else STOPPED
-    return BROKEN if any(map(fail_on.fails, report.findings)) else CONFORMS
+        return COULD_NOT_RUN if report.stopped == "errors" else STOPPED
+    return NONCONFORMING if any(map(fail_on.fails, report.findings)) else CONFORMS
 
 
-def _targets(
-    named: Sequence[str],
+def _parse_targets(
+    arguments: Sequence[str],
     against: str | None,
     folder: str | None,
     *,
@@ -305,7 +309,7 @@ def _targets(
     budget: float | None,
     is_replay: bool,
     may_repeat: bool,
-) -> list[Labelled]:
+) -> list[NamedTarget]:
     """The servers to be asked; none for the mocks. Raises `Usage` and `BadTarget`."""
 
     def target(provider: specs.Provider, url: str) -> Target:
@@ -314,49 +318,55 @@ def _targets(
         return target_of(provider, url, key_env=key_env, live=live, budget=budget)
 
     def load(name: str) -> specs.Provider:
-        return load_all([name], folder)[0]
+        return load_providers([name], folder)[0]
 
-    if any(is_named(each) for each in named):
+    if any(is_target_argument(each) for each in arguments):
         if against is not None:
-            raise Usage("--against and PROVIDER=URL say the same: use one of them")
-        found = labelled(named, load, target)
+            raise UsageError("--against and PROVIDER=URL say the same: use one of them")
+        found = parse_targets(arguments, load, target)
         twice = len({each.provider.id for each in found}) < len(found)
         if twice and not may_repeat:
-            raise Usage(
+            raise UsageError(
                 "two servers of one PROVIDER: ask them one after the other, or both "
                 "the --same-questions"
             )
         return found
     if is_replay and against is None:
         return [
-            Labelled(each.id, each, Target(each.dialect.base_url, ""))
-            for each in load_all(named, folder)
+            NamedTarget(each.id, each, Target(each.dialect.base_url, ""))
+            for each in load_providers(arguments, folder)
         ]
     if against is None:
         if live or budget or key_env:
-            raise Usage("--live, --budget and --key-env go with --against BASE_URL")
+            raise UsageError(
+                "--live, --budget and --key-env go with --against BASE_URL"
+            )
         return []
-    providers = load_all(named, folder)
+    providers = load_providers(arguments, folder)
     if len(providers) != 1:
-        raise Usage("--against tests one PROVIDER: name it, or give PROVIDER=URL each")
-    return [Labelled(providers[0].id, providers[0], target(providers[0], against))]
+        raise UsageError(
+            "--against tests one PROVIDER: name it, or give PROVIDER=URL each"
+        )
+    return [NamedTarget(providers[0].id, providers[0], target(providers[0], against))]
 
 
-def _refuse_with_same_questions(fail_on: Failing) -> None:
+def _reject_incompatible_options(fail_on: FailurePolicy) -> None:
     """Raises `Usage` for an option of a run that would be of no effect."""
     context = click.get_current_context()
     for name in ("max_cases", "no_fuzz", "second_opinion", "dry_run", "resume"):
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
-            raise Usage(f"--{name.replace('_', '-')} does not go with --same-questions")
-    if fail_on != Failing():
-        raise Usage("--fail-on does not go with --same-questions")
+            raise UsageError(
+                f"--{name.replace('_', '-')} does not go with --same-questions"
+            )
+    if fail_on != FailurePolicy():
+        raise UsageError("--fail-on does not go with --same-questions")
 
 
-def _same_questions(
-    asked: Sequence[Labelled] | Sequence[specs.Provider],
+def _compare_servers(
+    servers: Sequence[NamedTarget] | Sequence[specs.Provider],
     folder: str | None,
     outputs: Mapping[str, str | None],
-    compared: Callable[..., Coroutine[Any, Any, Differences]],
+    run_comparison: Callable[..., Coroutine[Any, Any, Differences]],
 ) -> int:
     """Compare servers, or mocks of providers; the exit status. Raises `Usage`."""
     useless = [
@@ -365,38 +375,42 @@ def _same_questions(
         if path and name not in ("report", "markdown")
     ]
     if useless:
-        raise Usage(f"{useless[0]} is not made of --same-questions; take --markdown")
-    providers = [each for each in asked if isinstance(each, specs.Provider)]
-    with mocks_apart(providers, folder) as running:
-        targets = [each for each in asked if isinstance(each, Labelled)]
-        targets += [Labelled(each.id, each, running[each.id]) for each in providers]
+        raise UsageError(
+            f"{useless[0]} is not made of --same-questions; take --markdown"
+        )
+    providers = [each for each in servers if isinstance(each, specs.Provider)]
+    with mocks_in_subprocess(providers, folder) as running:
+        targets = [each for each in servers if isinstance(each, NamedTarget)]
+        targets += [NamedTarget(each.id, each, running[each.id]) for each in providers]
         try:
-            with _bars() as progress:
-                found = asyncio.run(_comparing(compared, targets, progress))
-        except (Unreachable, CouldNotRun, PlanError, BadTape) as error:
-            raise Usage(str(error)) from None
+            with _progress_bars() as progress:
+                found = asyncio.run(
+                    _run_interruptible(run_comparison, targets, progress)
+                )
+        except (Unreachable, CouldNotRun, PlanError, BadRecording) as error:
+            raise UsageError(str(error)) from None
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-    deeds.summary(found, console)
+    deeds.print_summary(found, console)
     for name, path in outputs.items():
         if path:
-            with written(path) as out:
+            with open_output(path) as out:
                 text = found.json_text() if name == "report" else deeds.markdown(found)
                 out.write(text)
             console.print(f"{name}: {path}", markup=False)
     if found.stopped:
         return STOPPED
-    return BROKEN if found.alarms else CONFORMS
+    return NONCONFORMING if found.alarms else CONFORMS
 
 
-async def _comparing(
-    compared: Callable[..., Coroutine[Any, Any, Differences]],
-    targets: Sequence[Labelled],
+async def _run_interruptible(
+    run_comparison: Callable[..., Coroutine[Any, Any, Differences]],
+    targets: Sequence[NamedTarget],
     progress: Callable[[str, int, int], None],
 ) -> Differences:
     """What `compared` gives; at an interrupt what it has, at a second one nothing."""
     interrupt = asyncio.Event()
     task = asyncio.ensure_future(
-        compared(targets, progress=progress, interrupt=interrupt)
+        run_comparison(targets, progress=progress, interrupt=interrupt)
     )
     loop = asyncio.get_running_loop()
 
@@ -414,7 +428,7 @@ async def _comparing(
 
 
 @contextmanager
-def _bars() -> Iterator[Callable[[str, int, int], None]]:
+def _progress_bars() -> Iterator[Callable[[str, int, int], None]]:
     """A bar for each label on a terminal, nothing elsewhere; on stderr."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     console = Console(stderr=True)
@@ -430,33 +444,39 @@ def _bars() -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
-def written(path: str) -> Iterator[IO[str]]:
+def open_output(path: str) -> Iterator[IO[str]]:
     """A file to be written whole. Raises `Usage`."""
     try:
-        with replacing(path) as out:
+        with atomic_write(path) as out:
             yield out
     except OSError as error:
-        raise Usage(f"{error.filename or path} cannot be written: {error}") from None
+        raise UsageError(
+            f"{error.filename or path} cannot be written: {error}"
+        ) from None
 
 
-def _tape(name: str, record: Path | None, replay: Path | None) -> Tape | None:
+def _open_cassettes(
+    name: str, record: Path | None, replay: Path | None
+) -> CassetteSession | None:
     """Where exchanges with one target are written or read. Raises `Usage`."""
     try:
         if record:
-            return Tape.into(name, record)
-        return Tape.out_of(name, replay) if replay else None
-    except BadTape as error:
-        raise Usage(str(error)) from None
+            return CassetteSession.recording(name, record)
+        return CassetteSession.replaying(name, replay) if replay else None
+    except BadRecording as error:
+        raise UsageError(str(error)) from None
 
 
-def _resumed(campaigns: Sequence[Campaign], path: str, *, seed: int) -> list[Campaign]:
+def _resume_campaigns(
+    campaigns: Sequence[Campaign], path: str, *, seed: int
+) -> list[Campaign]:
     """The campaigns without what a report has. Raises `Usage` for another run's."""
     try:
         earlier = Report.read(path)
     except BadReport as error:
-        raise Usage(str(error)) from None
+        raise UsageError(str(error)) from None
     if earlier.stopped is None:
-        raise Usage(f"--resume {path}: that run came to its end")
+        raise UsageError(f"--resume {path}: that run came to its end")
     before = {each.provider: each for each in earlier.metadata.targets}
     differs = None
     if earlier.metadata.version != version("imageparity"):
@@ -470,9 +490,13 @@ def _resumed(campaigns: Sequence[Campaign], path: str, *, seed: int) -> list[Cam
         elif not found.is_mock and found.base_url != each.target.base_url:
             differs = differs or f"{found.base_url}"
     if differs:
-        raise Usage(f"--resume {path} was a run with {differs}: it cannot go on here")
+        raise UsageError(
+            f"--resume {path} was a run with {differs}: it cannot go on here"
+        )
     return [
-        each.resumed({row.case: row for row in earlier.of(each.provider.id).outcomes})
+        each.resume_from(
+            {row.case: row for row in earlier.for_provider(each.provider.id).outcomes}
+        )
         for each in campaigns
     ]
 
@@ -486,9 +510,9 @@ def check_outputs(outputs: dict[str, str | None]) -> None:
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise Usage(f"--{name} {path} cannot be written: {error}") from None
+            raise UsageError(f"--{name} {path} cannot be written: {error}") from None
         if place.is_dir() or not os.access(place.parent, os.W_OK):
-            raise Usage(
+            raise UsageError(
                 f"--{name} {path} cannot be written: choose a file in a folder of yours"
             )
 
@@ -497,7 +521,7 @@ def _list_cases(campaigns: Sequence[Campaign]) -> None:
     for campaign in campaigns:
         total: float | None = 0.0
         for case in campaign.cases:
-            amount = campaign.worst_cost(case) if case.fault is None else 0.0
+            amount = campaign.max_cost(case) if case.expected_error is None else 0.0
             total = None if total is None or amount is None else total + amount
             price = "?" if amount is None else f"{amount:.3f}"
             click.echo(f"{price:>8}  {case.expectation:<11}  {case.id}")
@@ -513,7 +537,7 @@ def _list_cases(campaigns: Sequence[Campaign]) -> None:
         )
 
 
-def _conducted(
+def _execute(
     campaigns: Sequence[Campaign],
     *,
     seed: int,
@@ -521,20 +545,20 @@ def _conducted(
     budget: float | None,
 ) -> Report:
     """The report of a run; whole, or as far as it got when it was interrupted."""
-    done = begin(campaigns, version=version("imageparity"), seed=seed)
+    done = start(campaigns, version=version("imageparity"), seed=seed)
     with _progress(campaigns) as progress:
-        asyncio.run(_until_interrupted(done, progress, max_cases, budget))
+        asyncio.run(_execute_until_interrupted(done, progress, max_cases, budget))
     return done.report()
 
 
-async def _until_interrupted(
+async def _execute_until_interrupted(
     done: Run,
     progress: Any,
     max_cases: int | None,
     budget: float | None,
 ) -> None:
     task = asyncio.ensure_future(
-        conduct(done, progress=progress, max_cases=max_cases, budget=budget)
+        execute(done, progress=progress, max_cases=max_cases, budget=budget)
     )
     loop = asyncio.get_running_loop()
     for each in (signal.SIGINT, signal.SIGTERM):
@@ -561,7 +585,7 @@ def _progress(campaigns: Sequence[Campaign]) -> Iterator[Any]:
     with Progress(*columns, console=console) as bars:
         tasks = {
             each.provider.id: bars.add_task(
-                each.provider.title, total=len(each.waiting), found=""
+                each.provider.title, total=len(each.pending), found=""
             )
             for each in campaigns
         }
@@ -580,40 +604,42 @@ class _PlainProgress:
     """A line when a provider begins and one when it is done."""
 
     def __init__(self, campaigns: Sequence[Campaign], console: Console) -> None:
-        self._left = {each.provider.id: len(each.waiting) for each in campaigns}
+        self._remaining = {each.provider.id: len(each.pending) for each in campaigns}
         self._titles = {each.provider.id: each.provider.title for each in campaigns}
-        self._begun: set[str] = set()
+        self._started: set[str] = set()
         self._console = console
 
     def __call__(self, outcome: Outcome) -> None:
         name = outcome.provider
-        if name not in self._begun:
-            self._begun.add(name)
-            self._say(f"{self._titles[name]}: asking {self._left[name]} questions")
-        self._left[name] -= 1
-        if not self._left[name]:
-            self._say(f"{self._titles[name]}: done")
+        if name not in self._started:
+            self._started.add(name)
+            self._print(
+                f"{self._titles[name]}: asking {self._remaining[name]} questions"
+            )
+        self._remaining[name] -= 1
+        if not self._remaining[name]:
+            self._print(f"{self._titles[name]}: done")
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         self._console.print(line, markup=False)
 
 
-def _read(paths: Sequence[str]) -> list[Report]:
+def _read_reports(paths: Sequence[str]) -> list[Report]:
     """The reports in some files. Raises `Usage`."""
     try:
         return [Report.read(each) for each in paths]
     except BadReport as error:
-        raise Usage(str(error)) from None
+        raise UsageError(str(error)) from None
 
 
-def _history(paths: Sequence[str], *, is_page: bool) -> list[Report]:
+def _read_history(paths: Sequence[str], *, is_page: bool) -> list[Report]:
     """The older reports for the page. Raises `Usage`."""
     if paths and not is_page:
-        raise Usage("--history is told on the page: ask for HTML as well")
-    return _read(paths)
+        raise UsageError("--history is told on the page: ask for HTML as well")
+    return _read_reports(paths)
 
 
-def _write(
+def _write_outputs(
     report: Report,
     outputs: dict[str, str | None],
     folder: str | None,
@@ -622,14 +648,14 @@ def _write(
     for name, path in outputs.items():
         if not path:
             continue
-        with written(path) as out:
+        with open_output(path) as out:
             if name == "report":
-                out.writelines(report.serialized())
+                out.writelines(report.to_lines())
             else:
-                out.write(_rendered(name, report, folder, history))
+                out.write(_render(name, report, folder, history))
 
 
-def _rendered(
+def _render(
     name: str,
     report: Report,
     folder: str | None,
@@ -657,21 +683,21 @@ def _rendered(
 def show(
     report: str,
     format_: str,
-    fail_on: Failing,
+    fail_on: FailurePolicy,
     history: tuple[str, ...],
     folder: str | None,
 ) -> None:
     """Show a REPORT again, in any format. Exit status as `run` had."""
-    (found,) = _read([report])
-    older = _history(history, is_page=format_ == "html")
-    fail_on.check(lambda: found.claims)
+    (found,) = _read_reports([report])
+    older = _read_history(history, is_page=format_ == "html")
+    fail_on.validate(lambda: found.claims)
     if format_ == "text":
         known = list(comparison.providers_of(found, *([folder] if folder else [])))
-        fates = list(comparison.fates(found, known))
-        text.summary(found, Console(highlight=False), fates)
+        fates = list(comparison.parameter_outcomes(found, known))
+        text.print_summary(found, Console(highlight=False), fates)
     else:
-        click.echo(_rendered(format_, found, folder, older), nl=False)
-    raise SystemExit(_status(found, fail_on))
+        click.echo(_render(format_, found, folder, older), nl=False)
+    raise SystemExit(_exit_status(found, fail_on))
 
 
 @click.command()
@@ -683,10 +709,10 @@ def claims(provider: tuple[str, ...], as_json: bool, folder: str | None) -> None
     import json
     from dataclasses import asdict
 
-    for each in load_all(provider, folder):
+    for each in load_providers(provider, folder):
         target = Target("mock", "", is_mock=True)
         campaign = Campaign(each, target, fuzz=False)
-        records = list(claim_records(each, asked(each, campaign.cases)))
+        records = list(claim_records(each, coverage(each, campaign.cases)))
         if as_json:
             for record in records:
                 row = {"provider": each.id, **asdict(record)}

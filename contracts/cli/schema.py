@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mockserver.cli.main import Usage
+from mockserver.cli.main import UsageError
 from specs.documents.references import read_yaml
 
 SCHEMAS: Mapping[str, tuple[str, str, str]] = {
@@ -63,5 +63,5 @@ def command(name: str | None) -> None:
             click.echo(f"{known:<{width}}  {about}")
         return
     if name not in SCHEMAS:
-        raise Usage(f"there is no schema '{name}'; known are {', '.join(SCHEMAS)}")
+        raise UsageError(f"there is no schema '{name}'; known are {', '.join(SCHEMAS)}")
     click.echo(json.dumps(schema(name), indent=2, ensure_ascii=False))

@@ -11,23 +11,23 @@ from pathlib import Path
 from contracts.compare.documents.contradictions import contradictions
 from contracts.compare.documents.model import (
     FORMAT,
-    NOTHING,
-    Cell,
-    Column,
+    NO_VALUE,
     Comparison,
+    ComparisonRow,
+    Conformance,
     Contradiction,
+    DifferenceKind,
     Fact,
-    Fate,
-    Kind,
-    Measured,
-    Row,
+    MeasuredBehavior,
+    MeasuredTarget,
+    ParameterOutcome,
+    ProviderCell,
+    ProviderColumn,
     Section,
-    Standing,
     Statement,
-    TargetFacts,
 )
 from contracts.compare.documents.rows import rows
-from contracts.compare.measured.merge import deeds, with_deeds
+from contracts.compare.measured.merge import collect_measurements, with_measurements
 from contracts.compare.measured.read import read
 from contracts.compare.servers.model import Differences
 from contracts.report.model import Report
@@ -35,22 +35,22 @@ from specs import Provider, SpecError, load
 
 __all__ = [
     "FORMAT",
-    "NOTHING",
-    "Cell",
-    "Column",
+    "NO_VALUE",
     "Comparison",
+    "ComparisonRow",
+    "Conformance",
     "Contradiction",
+    "DifferenceKind",
     "Fact",
-    "Fate",
-    "Kind",
-    "Measured",
-    "Row",
+    "MeasuredBehavior",
+    "MeasuredTarget",
+    "ParameterOutcome",
+    "ProviderCell",
+    "ProviderColumn",
     "Section",
-    "Standing",
     "Statement",
-    "TargetFacts",
     "compare",
-    "fates",
+    "parameter_outcomes",
     "providers_of",
     "read",
 ]
@@ -66,13 +66,13 @@ def compare(
     these providers.
     """
     table = tuple(rows(providers))
-    known = deeds(reports, providers)
+    known = collect_measurements(reports, providers)
     return Comparison(
         providers=tuple(
-            Column(each.id, each.title, each.version, tuple(each.operations))
+            ProviderColumn(each.id, each.title, each.version, tuple(each.operations))
             for each in providers
         ),
-        rows=tuple(with_deeds(table, known)),
+        rows=tuple(with_measurements(table, known)),
         contradictions=tuple(contradictions(providers, table)),
         targets=tuple(each.target for each in known),
     )
@@ -94,12 +94,14 @@ def providers_of(report: Report, *folders: str | Path) -> Iterator[Provider]:
             yield provider
 
 
-def fates(report: Report, providers: Sequence[Provider]) -> Iterator[Fate]:
+def parameter_outcomes(
+    report: Report, providers: Sequence[Provider]
+) -> Iterator[ParameterOutcome]:
     """What became of each parameter that was asked about, target by target."""
-    for each in deeds([report], providers):
+    for each in collect_measurements([report], providers):
         for row, measured in each.measured.items():
             operation, is_member, member = row.partition("/request/")
             verdict = measured.verdict
             if is_member and verdict is not None and measured.asked:
                 title, shown = each.target.title, measured.fingerprint
-                yield Fate(title, operation, member, verdict, shown)
+                yield ParameterOutcome(title, operation, member, verdict, shown)

@@ -20,50 +20,64 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from contracts.execution.client import (
-    LONGEST_PAUSE,
-    LONGEST_PAUSE_LIVE,
-    PATIENCE,
+    MAX_RETRY_DELAY,
+    MAX_RETRY_DELAY_LIVE,
+    RESPONSE_TIMEOUT,
     Sender,
     Target,
 )
-from contracts.execution.recording import Tape
-from contracts.execution.shrink import same, smaller
-from contracts.judging.checks import Observation, Subject, examine
-from contracts.judging.findings import finding
-from contracts.judging.guarantees import COMPARED, Answer, Memory, question
+from contracts.execution.recording import CassetteSession
+from contracts.execution.shrink import same_observation, shrink_request
+from contracts.judging.checks import CheckContext, Observation, examine
+from contracts.judging.findings import build_finding
+from contracts.judging.guarantees import (
+    COMPARED_FIELD_NAMES,
+    Answer,
+    AnswerHistory,
+    request_key,
+)
 from contracts.judging.interaction import Interaction
-from contracts.judging.second_opinion.merge import Causes, folded
-from contracts.media.image.thumbnails import illustrated
+from contracts.judging.second_opinion.merge import Deduplicator, merge_external_failures
+from contracts.media.image.thumbnails import with_previews
 from contracts.planning.case import Case
-from contracts.planning.plan import asked, plan
+from contracts.planning.plan import coverage, plan
 from contracts.report.model import (
     ClaimRecord,
     Finding,
-    Kind,
+    FindingKind,
     Outcome,
     Report,
     RunMetadata,
     TargetRecord,
 )
-from specs import Basis, Claim, Evidence, Provider, State, claims, cost, effective
 from specs import (
-    Subject as About,
+    Basis,
+    Claim,
+    Evidence,
+    Provider,
+    State,
+    canonical_request,
+    claims,
+    cost,
+)
+from specs import (
+    ClaimSubject as About,
 )
 
 if TYPE_CHECKING:
     from contracts.judging.second_opinion.requests import SecondOpinion
-    from contracts.planning.example_database import Examples
+    from contracts.planning.example_database import ExampleDatabase
 
-AHEAD = 32
-AT_ONCE = 16
-ASKED_AGAIN = 2
-ERRORS_IN_A_ROW = 20
-ERRORS_IN_A_ROW_FRUGAL = 10
-MOST_SHRUNK = 10  # findings of one exchange
-LATE_IN_ALL = 20  # answers for which the whole patience was spent
-MOST_OBSERVED = 100  # of one exchange
-LONGEST_MESSAGE = 1000  # characters
-LAST_PATIENCE = 10.0  # seconds, for answers that nobody will read
+IN_FLIGHT = 32
+MAX_CONNECTIONS = 16
+REPRODUCTION_ATTEMPTS = 2
+MAX_CONSECUTIVE_ERRORS = 20
+MAX_CONSECUTIVE_ERRORS_PAID = 10
+MAX_SHRUNK_FINDINGS = 10  # findings of one exchange
+MAX_TIMEOUTS = 20  # answers for which the whole patience was spent
+MAX_OBSERVATIONS = 100  # of one exchange
+MAX_MESSAGE_LENGTH = 1000  # characters
+SHUTDOWN_TIMEOUT = 10.0  # seconds, for answers that nobody will read
 MOCK_KEY = "imageparity-key"
 Progress = Callable[[Outcome], None]
 
@@ -94,37 +108,37 @@ class Campaign:
     seed: int = 0
     fuzz: bool = True
     second_opinion: bool = False
-    examples: "Examples | None" = None
+    examples: "ExampleDatabase | None" = None
     only: tuple[str, ...] = ()
-    questions: Sequence[Case] | None = None
-    frugal: bool = False
+    selected_cases: Sequence[Case] | None = None
+    is_paid: bool = False
     rate: float | None = None
     done: Mapping[str, Outcome] = field(default_factory=dict)
-    tape: Tape | None = None
-    patience: float = PATIENCE
+    cassette: CassetteSession | None = None
+    timeout: float = RESPONSE_TIMEOUT
 
     @cached_property
     def cases(self) -> list[Case]:
         """All of them, in the order in which they will be asked."""
-        found = list(self.questions or ())
-        if self.questions is None:
+        found = list(self.selected_cases or ())
+        if self.selected_cases is None:
             found = plan(self.provider, seed=self.seed, is_mock=self.target.is_mock)
         if self.fuzz:
             from contracts.planning.fuzz import fuzz
 
             found += fuzz(self.provider, seed=self.seed)
-        if self._second is not None:
-            found += self._second.cases
+        if self._second_opinion is not None:
+            found += self._second_opinion.cases
         if self.examples is not None:
             found = [*self.examples.cases(self.provider), *found]
         if self.only:
             found = [
                 each for each in found if any(part in each.id for part in self.only)
             ]
-        return sorted(found, key=self._bill) if self.frugal else found
+        return sorted(found, key=self._expected_cost) if self.is_paid else found
 
     @cached_property
-    def _second(self) -> "SecondOpinion | None":
+    def _second_opinion(self) -> "SecondOpinion | None":
         if not self.second_opinion:
             return None
         from contracts.judging.second_opinion.requests import second_opinion
@@ -132,11 +146,11 @@ class Campaign:
         return second_opinion(self.provider, self.seed)
 
     @cached_property
-    def waiting(self) -> list[Case]:
+    def pending(self) -> list[Case]:
         """The cases that no earlier run has asked."""
         return [each for each in self.cases if each.id not in self.done]
 
-    def resumed(self, done: Mapping[str, Outcome]) -> "Campaign":
+    def resume_from(self, done: Mapping[str, Outcome]) -> "Campaign":
         """
         The same without the questions of an earlier run.
 
@@ -148,7 +162,9 @@ class Campaign:
             for name, each in done.items()
             if name in planned and each.status is not None
         }
-        names = {name: set(self._comparisons(each)) for name, each in planned.items()}
+        names = {
+            name: set(self._comparison_keys(each)) for name, each in planned.items()
+        }
         still_open = set().union(
             *(names[name] for name in planned if name not in answered)
         )
@@ -161,26 +177,26 @@ class Campaign:
         vars(resumed)["cases"] = self.cases  # planned already
         return resumed
 
-    def _comparisons(self, case: Case) -> Iterator[str]:
+    def _comparison_keys(self, case: Case) -> Iterator[str]:
         """Names of the comparisons with other answers that a case takes part in."""
-        if case.expectation is not State.INVALID and case.is_plain:
+        if case.expectation is not State.INVALID and case.is_payload_only:
             asked = self._request(case)
-            for member in COMPARED.values():
+            for member in COMPARED_FIELD_NAMES.values():
                 media_type = case.media_type or ""
-                yield f"{member} {question(asked, media_type, without=member)}"
+                yield f"{member} {request_key(asked, media_type, without=member)}"
 
-    def _bill(self, case: Case) -> float:
+    def _expected_cost(self, case: Case) -> float:
         """What a case is expected to cost: nothing for one that is to be refused."""
-        if case.fault is not None:
+        if case.expected_error is not None:
             return 0.0
-        worst = self.worst_cost(case)
+        worst = self.max_cost(case)
         return math.inf if worst is None else worst
 
     @cached_property
     def claims(self) -> Mapping[str, Claim]:
         return {each.id: each for each in claims(self.provider)}
 
-    def worst_cost(self, case: Case) -> float | None:
+    def max_cost(self, case: Case) -> float | None:
         """What a case would cost if it were answered with pictures."""
         request = self._request(case)
         count = request.get("n", 1)
@@ -189,9 +205,9 @@ class Campaign:
         dialect = self.provider.dialect
         return cost(dialect, case.operation, request, count=count).amount
 
-    def record(self, answered: Collection[str] = ()) -> TargetRecord:
+    def target_record(self, answered: Collection[str] = ()) -> TargetRecord:
         """The target, and every claim with how many answered cases asked for it."""
-        counts = asked(
+        counts = coverage(
             self.provider, [each for each in self.cases if each.id in answered]
         )
         return TargetRecord(
@@ -226,25 +242,27 @@ class Campaign:
         body = operation.bodies.get(case.media_type or "")
         if body is None:
             return {}
-        return effective(self.provider.dialect, operation, body, case.payload)
+        return canonical_request(self.provider.dialect, operation, body, case.payload)
 
     async def outcomes(
-        self, sender: Sender, may_ask: Callable[[Case], bool]
+        self, sender: Sender, may_send: Callable[[Case], bool]
     ) -> AsyncGenerator[Outcome, None]:
         """
         Each case's outcome, in the order of the plan.
 
         A case that `may_ask` forbids is passed over.
         """
-        memory = Memory()
+        memory = AnswerHistory()
         known: set[str] = set()
-        causes = Causes(self.provider)
+        causes = Deduplicator(self.provider)
         tasks: list[tuple[asyncio.Task[Interaction], asyncio.Event]] = []
-        waiting = iter(self.waiting)
+        waiting = iter(self.pending)
         try:
             while True:
-                while len(tasks) < self._ahead and (case := next(waiting, None)):
-                    if not may_ask(case):
+                while len(tasks) < self._max_in_flight and (
+                    case := next(waiting, None)
+                ):
+                    if not may_send(case):
                         continue
                     operation = self.provider.operations[case.operation]
                     turn = asyncio.Event()
@@ -257,64 +275,70 @@ class Campaign:
                 interaction = await task
                 yield await self._outcome(interaction, sender, memory, known, causes)
         finally:
-            await _ended([task for task, _ in tasks])
+            await _finish_tasks([task for task, _ in tasks])
 
     @property
-    def _ahead(self) -> int:
+    def _max_in_flight(self) -> int:
         """How many answers may be waited for at once."""
-        return 1 if self.frugal else AHEAD
+        return 1 if self.is_paid else IN_FLIGHT
 
-    def subject(self, interaction: Interaction, memory: Memory) -> Subject:
+    def check_context(
+        self, interaction: Interaction, history: AnswerHistory
+    ) -> CheckContext:
         case = interaction.case
         operation = self.provider.operations[case.operation]
         answer = Answer(
             interaction=interaction,
             dialect=self.provider.dialect,
-            asked=self._request(case),
+            request=self._request(case),
             media_type=case.media_type or "",
             key=self.target.key,
             now=interaction.at,
-            memory=memory,
+            history=history,
         )
-        return Subject(answer, case, operation, self.claims)
+        return CheckContext(answer, case, operation, self.claims)
 
-    def examined(self, subject: Subject) -> Iterator[Observation]:
+    def observations(self, context: CheckContext) -> Iterator[Observation]:
         """
         What about an exchange is not as promised, whoever saw it; each thing once.
 
         Of very much, the first is enough. What schemathesis says of an answer that is
         not whole, or too much to be read, is not heard.
         """
-        second, interaction = self._second, subject.interaction
-        is_read = interaction.problem is None and interaction.excess is None
-        opinions = second.of(interaction) if second is not None and is_read else []
+        second, interaction = self._second_opinion, context.interaction
+        is_read = interaction.problem is None and interaction.limit_error is None
+        opinions = (
+            second.failures_for(interaction) if second is not None and is_read else []
+        )
         seen: set[tuple[str, ...]] = set()
-        for each in folded(subject, _observed(subject), opinions):
+        for each in merge_external_failures(context, _run_checks(context), opinions):
             key = (each.kind, each.check, each.claim, each.cause)
             if key not in seen:
                 seen.add(key)
-                yield replace(each, message=each.message[:LONGEST_MESSAGE])
+                yield replace(each, message=each.message[:MAX_MESSAGE_LENGTH])
 
     async def _outcome(
         self,
         interaction: Interaction,
         sender: Sender,
-        memory: Memory,
-        known: set[str],
-        causes: Causes,
+        history: AnswerHistory,
+        known_fingerprints: set[str],
+        deduplicator: Deduplicator,
     ) -> Outcome:
         case = interaction.case
-        subject = self.subject(interaction, memory)
-        self._refuse_to_go_on(subject, known)
-        known.add("asked")
-        seen_before = set(known)
+        subject = self.check_context(interaction, history)
+        self._check_key_accepted(subject, known_fingerprints)
+        known_fingerprints.add("asked")
+        seen_before = set(known_fingerprints)
         found: list[Finding] = []
-        again = _Again(self, subject, sender)
-        for observation in self.examined(subject):
-            each = await self._finding(observation, subject, again, known, causes)
+        again = Reproducer(self, subject, sender)
+        for observation in self.observations(subject):
+            each = await self._finding(
+                observation, subject, again, known_fingerprints, deduplicator
+            )
             if each.fingerprint not in {other.fingerprint for other in found}:
                 found.append(each)
-        self._learn(interaction, found, seen_before)
+        self._update_examples(interaction, found, seen_before)
         return Outcome(
             provider=self.provider.id,
             case=case.id,
@@ -328,20 +352,32 @@ class Campaign:
             findings=tuple(found),
         )
 
-    def _learn(
-        self, interaction: Interaction, found: Sequence[Finding], known: set[str]
+    def _update_examples(
+        self,
+        interaction: Interaction,
+        findings: Sequence[Finding],
+        known_fingerprints: set[str],
     ) -> None:
         """Keep a drawn request that showed something new, for the next run."""
         if self.examples is None or interaction.status is None:
             return
-        if any(each.breaks and each.fingerprint not in known for each in found):
-            self.examples.remember(self.provider.id, interaction.case)
-        elif not found:
-            self.examples.passed(self.provider.id, interaction.case)
+        if any(
+            each.breaks and each.fingerprint not in known_fingerprints
+            for each in findings
+        ):
+            self.examples.add(self.provider.id, interaction.case)
+        elif not findings:
+            self.examples.mark_passed(self.provider.id, interaction.case)
 
-    def _refuse_to_go_on(self, subject: Subject, known: set[str]) -> None:
+    def _check_key_accepted(
+        self, context: CheckContext, known_fingerprints: set[str]
+    ) -> None:
         """A first answer of 401 to our key says that nothing else will be answered."""
-        if not known and subject.status == 401 and subject.case.auth == "key":
+        if (
+            not known_fingerprints
+            and context.status == 401
+            and context.case.auth == "key"
+        ):
             raise CouldNotRun(
                 f"{self.target.base_url} refuses the key (401). "
                 f"Check {self.provider.dialect.key_env}, or name another variable "
@@ -351,71 +387,75 @@ class Campaign:
     async def _finding(
         self,
         observation: Observation,
-        subject: Subject,
-        again: "_Again",
-        known: set[str],
-        causes: Causes,
+        context: CheckContext,
+        reproducer: "Reproducer",
+        known_fingerprints: set[str],
+        deduplicator: Deduplicator,
     ) -> Finding:
         """The finding, its request made as small as still shows it."""
-        url = self.target.url(subject.case, subject.operation)
-        named = causes.named(observation, subject.case)
-        found = finding(named, subject, self.provider, url, self.target.key)
-        is_new = found.fingerprint not in known
-        known.add(found.fingerprint)
+        url = self.target.url(context.case, context.operation)
+        named = deduplicator.attribute(observation, context.case)
+        found = build_finding(named, context, self.provider, url, self.target.key)
+        is_new = found.fingerprint not in known_fingerprints
+        known_fingerprints.add(found.fingerprint)
         if is_new:
-            found = illustrated(found, subject.interaction.result_pictures)
+            found = with_previews(found, context.interaction.result_images)
         can_shrink = (
-            not self.frugal
-            and observation.check not in COMPARED
-            and not self._was_waited_for(subject.interaction)
+            not self.is_paid
+            and observation.check not in COMPARED_FIELD_NAMES
+            and not self._is_slow_to_repeat(context.interaction)
         )
-        if is_new and can_shrink and not await again.shows(observation):
-            message = f"{found.message} (not seen again in {ASKED_AGAIN} tries)"
+        if is_new and can_shrink and not await reproducer.reproduces(observation):
+            message = (
+                f"{found.message} (not seen again in {REPRODUCTION_ATTEMPTS} tries)"
+            )
             return replace(found, flaky=True, message=message)
-        if is_new and can_shrink and subject.case.is_plain:
-            small = await again.smaller(observation)
+        if is_new and can_shrink and context.case.is_payload_only:
+            small = await reproducer.shrink(observation)
             if small is not None:
-                shown = finding(named, small, self.provider, url, self.target.key)
-                shown = illustrated(shown, small.interaction.result_pictures)
+                shown = build_finding(named, small, self.provider, url, self.target.key)
+                shown = with_previews(shown, small.interaction.result_images)
                 found = replace(found, request=shown.request, answer=shown.answer)
         return found
 
-    def _was_waited_for(self, interaction: Interaction) -> bool:
+    def _is_slow_to_repeat(self, interaction: Interaction) -> bool:
         """Whether the same question would take as long again."""
-        return interaction.status == 429 or self._is_late(interaction)
+        return interaction.status == 429 or self._has_timed_out(interaction)
 
-    def _is_late(self, interaction: Interaction) -> bool:
-        return interaction.problem is not None and interaction.seconds >= self.patience
+    def _has_timed_out(self, interaction: Interaction) -> bool:
+        return interaction.problem is not None and interaction.seconds >= self.timeout
 
 
 @dataclass(slots=True)
-class _Again:
+class Reproducer:
     """The question of an exchange asked again, however much is wrong with it."""
 
     campaign: Campaign
-    subject: Subject
+    context: CheckContext
     sender: Sender
-    seen: list[list[Observation]] = field(default_factory=list)
-    shrunk: int = 0
+    attempts: list[list[Observation]] = field(default_factory=list)
+    shrink_count: int = 0
 
-    async def shows(self, observation: Observation) -> bool:
+    async def reproduces(self, observation: Observation) -> bool:
         """Whether the same question leads to the same observation once more."""
-        for at in range(ASKED_AGAIN):
-            if at == len(self.seen):
-                case, operation = self.subject.case, self.subject.operation
+        for at in range(REPRODUCTION_ATTEMPTS):
+            if at == len(self.attempts):
+                case, operation = self.context.case, self.context.operation
                 interaction = await self.sender.send(case, operation)
-                subject = self.campaign.subject(interaction, Memory())
-                self.seen.append(list(self.campaign.examined(subject)))
-            if any(same(each, observation) for each in self.seen[at]):
+                subject = self.campaign.check_context(interaction, AnswerHistory())
+                self.attempts.append(list(self.campaign.observations(subject)))
+            if any(same_observation(each, observation) for each in self.attempts[at]):
                 return True
         return False
 
-    async def smaller(self, observation: Observation) -> Subject | None:
+    async def shrink(self, observation: Observation) -> CheckContext | None:
         """A smaller request with the same finding, for the first that are found."""
-        self.shrunk += 1
-        if self.shrunk > MOST_SHRUNK:
+        self.shrink_count += 1
+        if self.shrink_count > MAX_SHRUNK_FINDINGS:
             return None
-        return await smaller(self.subject, observation, self.campaign, self.sender)
+        return await shrink_request(
+            self.context, observation, self.campaign, self.sender
+        )
 
 
 def _event_data(interaction: Interaction) -> list[dict[str, Any]]:
@@ -423,24 +463,24 @@ def _event_data(interaction: Interaction) -> list[dict[str, Any]]:
     return [each.data for each in found if isinstance(each.data, dict)]
 
 
-def _observed(subject: Subject) -> Iterator[Observation]:
+def _run_checks(context: CheckContext) -> Iterator[Observation]:
     """What our checks see; should an answer be more than they can take, that, too."""
     try:
-        yield from islice(examine(subject), MOST_OBSERVED)
+        yield from islice(examine(context), MAX_OBSERVATIONS)
     except Exception as error:
-        log.exception("the answer to %s could not be judged", subject.case.id)
+        log.exception("the answer to %s could not be judged", context.case.id)
         yield Observation(
-            Kind.UNDOCUMENTED,
+            FindingKind.UNDOCUMENTED,
             "not-judged",
-            f"{subject.operation.id}/path",
-            Evidence(subject.operation.evidence.source, Basis.ASSUMED),
+            f"{context.operation.id}/path",
+            Evidence(context.operation.evidence.source, Basis.ASSUMED),
             f"the answer could not be judged: {type(error).__name__}, a fault of ours",
             "an answer that we can judge",
             type(error).__name__,
         )
 
 
-async def _ended(tasks: Collection[asyncio.Task[Interaction]]) -> None:
+async def _finish_tasks(tasks: Collection[asyncio.Task[Interaction]]) -> None:
     """
     Wait for what is under way, then end it.
 
@@ -449,7 +489,7 @@ async def _ended(tasks: Collection[asyncio.Task[Interaction]]) -> None:
     """
     try:
         if tasks:
-            await asyncio.wait(tasks, timeout=LAST_PATIENCE)
+            await asyncio.wait(tasks, timeout=SHUTDOWN_TIMEOUT)
     finally:
         for task in tasks:
             task.cancel()
@@ -476,11 +516,11 @@ def claim_records(
             basis=claim.evidence.basis,
             pointer=claim.pointer,
             asked=counts.get(claim.id, 0),
-            mock=_treatment(claim),
+            mock=_mock_treatment(claim),
         )
 
 
-def _treatment(claim: Claim) -> str:
+def _mock_treatment(claim: Claim) -> str:
     """How our mock treats a claim."""
     if claim.subject in (About.REQUEST, About.TRANSPORT):
         return "enforced" if claim.evidence.basis is Basis.DOCUMENTED else "lenient"
@@ -509,13 +549,13 @@ class Run:
             if outcome.status is not None:
                 answered[outcome.provider].add(outcome.case)
         records = tuple(
-            each.record(answered[each.provider.id]) for each in self.campaigns
+            each.target_record(answered[each.provider.id]) for each in self.campaigns
         )
         metadata = replace(self.metadata, targets=records)
         return Report(metadata, tuple(self.outcomes), self.stopped)
 
 
-def begin(campaigns: Sequence[Campaign], *, version: str, seed: int) -> Run:
+def start(campaigns: Sequence[Campaign], *, version: str, seed: int) -> Run:
     """A run that has asked nothing yet; all its cases are planned."""
     started = datetime.now(UTC).isoformat(timespec="seconds")
     for each in campaigns:
@@ -523,7 +563,7 @@ def begin(campaigns: Sequence[Campaign], *, version: str, seed: int) -> Run:
     return Run(RunMetadata(version, started, seed, ()), campaigns)
 
 
-async def conduct(
+async def execute(
     run: Run,
     *,
     progress: Progress = lambda outcome: None,
@@ -539,29 +579,31 @@ async def conduct(
     """
     if budget is not None:
         _check_budget(run.campaigns, budget)
-    ledger = _Ledger(run, max_cases=max_cases, budget=budget)
+    ledger = BudgetGuard(run, max_cases=max_cases, budget=budget)
     for campaign in run.campaigns:
         run.outcomes += campaign.done.values()
         ledger.spent += sum(each.cost or 0.0 for each in campaign.done.values())
     for campaign in run.campaigns:
-        ledger.errors = ledger.late = 0
+        ledger.consecutive_errors = ledger.timeouts = 0
         async with Sender(
             campaign.target,
-            at_once=1 if campaign.frugal else AT_ONCE,
+            max_connections=1 if campaign.is_paid else MAX_CONNECTIONS,
             rate=campaign.rate,
-            longest_pause=LONGEST_PAUSE_LIVE if campaign.frugal else LONGEST_PAUSE,
-            patience=campaign.patience,
-            tape=campaign.tape,
+            max_retry_delay=MAX_RETRY_DELAY_LIVE
+            if campaign.is_paid
+            else MAX_RETRY_DELAY,
+            timeout=campaign.timeout,
+            cassette=campaign.cassette,
         ) as sender:
-            await sender.reach()
-            may_ask = partial(ledger.may_ask, campaign)
+            await sender.check_reachable()
+            may_ask = partial(ledger.may_send, campaign)
             # However it ends, what is under way ends before its connections do.
             async with aclosing(campaign.outcomes(sender, may_ask)) as outcomes:
                 async for outcome in outcomes:
                     run.outcomes.append(outcome)
-                    ledger.enter(campaign, outcome)
+                    ledger.add(campaign, outcome)
                     progress(outcome)
-        if ledger.is_short:
+        if ledger.has_skipped:
             run.stopped = run.stopped or "budget"
         if run.stopped:
             return
@@ -570,8 +612,8 @@ async def conduct(
 def _check_budget(campaigns: Sequence[Campaign], budget: float) -> None:
     """Raises `CouldNotRun` when not one picture may be paid for."""
     for campaign in campaigns:
-        dear = [each for each in campaign.cases if each.fault is None]
-        prices = [price for each in dear if (price := campaign.worst_cost(each))]
+        dear = [each for each in campaign.cases if each.expected_error is None]
+        prices = [price for each in dear if (price := campaign.max_cost(each))]
         if dear and (not prices or min(prices) > budget):
             least = f"costs {min(prices):g}" if prices else "has no known price"
             currency = campaign.provider.dialect.prices.get("currency", "")
@@ -583,19 +625,19 @@ def _check_budget(campaigns: Sequence[Campaign], budget: float) -> None:
 
 
 @dataclass(slots=True)
-class _Ledger:
+class BudgetGuard:
     """How much was asked and spent, against how much may be."""
 
     run: Run
     max_cases: int | None
     budget: float | None
-    asked: int = 0
+    sent: int = 0
     spent: float = 0.0
-    errors: int = 0
-    late: int = 0
-    is_short: bool = False
+    consecutive_errors: int = 0
+    timeouts: int = 0
+    has_skipped: bool = False
 
-    def enter(self, campaign: Campaign, outcome: Outcome) -> None:
+    def add(self, campaign: Campaign, outcome: Outcome) -> None:
         """Add an outcome; a target that is down, or hardly moves, stops the run."""
         self.spent += outcome.cost or 0.0
         status = outcome.status
@@ -603,45 +645,49 @@ class _Ledger:
         failed = (
             status in {None, 429}
             or not is_whole
-            or (campaign.frugal and (status or 0) >= 500)
+            or (campaign.is_paid and (status or 0) >= 500)
         )
-        self.errors = self.errors + 1 if failed and outcome.origin != "error" else 0
-        self.late += outcome.seconds >= campaign.patience
-        most = ERRORS_IN_A_ROW_FRUGAL if campaign.frugal else ERRORS_IN_A_ROW
-        if self.errors >= most or self.late >= LATE_IN_ALL:
+        self.consecutive_errors = (
+            self.consecutive_errors + 1 if failed and outcome.origin != "error" else 0
+        )
+        self.timeouts += outcome.seconds >= campaign.timeout
+        most = (
+            MAX_CONSECUTIVE_ERRORS_PAID if campaign.is_paid else MAX_CONSECUTIVE_ERRORS
+        )
+        if self.consecutive_errors >= most or self.timeouts >= MAX_TIMEOUTS:
             self.run.stopped = "errors"
 
-    def may_ask(self, campaign: Campaign, case: Case) -> bool:
+    def may_send(self, campaign: Campaign, case: Case) -> bool:
         """Whether there is enough left for a case; cheaper ones may yet be asked."""
         if self.run.stopped:
             return False
-        if self.max_cases is not None and self.asked >= self.max_cases:
+        if self.max_cases is not None and self.sent >= self.max_cases:
             self.run.stopped = "budget"
             return False
-        if self._is_too_dear(campaign, case):
-            self.is_short = True
+        if self._exceeds_budget(campaign, case):
+            self.has_skipped = True
             return False
-        self.asked += 1
+        self.sent += 1
         return True
 
-    def _is_too_dear(self, campaign: Campaign, case: Case) -> bool:
+    def _exceeds_budget(self, campaign: Campaign, case: Case) -> bool:
         if self.budget is None:
             return False
-        price = campaign.worst_cost(case)
+        price = campaign.max_cost(case)
         return price is None or self.spent + price > self.budget
 
 
 @contextmanager
-def mocks_apart(
+def mocks_in_subprocess(
     providers: Sequence[Provider], folder: str | None
 ) -> Iterator[dict[str, Target]]:
     """As `mocks`, by the documents of a folder, in a process of their own."""
-    from mockserver.embedded.subprocess import running_apart
+    from mockserver.embedded.subprocess import running_in_subprocess
 
     if not providers:
         yield {}
         return
-    with running_apart([each.id for each in providers], folder) as urls:
+    with running_in_subprocess([each.id for each in providers], folder) as urls:
         yield _targets(urls)
 
 
@@ -661,5 +707,5 @@ def _targets(urls: Mapping[str, str]) -> dict[str, Target]:
     return {name: Target(url, MOCK_KEY, is_mock=True) for name, url in urls.items()}
 
 
-def elapsed(started: float) -> str:
+def format_elapsed(started: float) -> str:
     return f"{time.monotonic() - started:.1f} s"

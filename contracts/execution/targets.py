@@ -11,7 +11,9 @@ from contracts.execution.client import Target
 from specs import Provider
 
 LIVE_RATE = 60.0  # questions a minute, beyond this machine
-_NAMED = re.compile(r"(?:(?P<label>[^:=/]+):)?(?P<provider>[^:=/]+)=(?P<url>.+)")
+_TARGET_PATTERN = re.compile(
+    r"(?:(?P<label>[^:=/]+):)?(?P<provider>[^:=/]+)=(?P<url>.+)"
+)
 
 
 class BadTarget(ValueError):
@@ -19,7 +21,7 @@ class BadTarget(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class NamedTarget:
     """A server under a name of its own: two may claim to be the same provider."""
 
     label: str
@@ -93,25 +95,25 @@ def _check_live(
         )
 
 
-def is_named(text: str) -> bool:
+def is_target_argument(text: str) -> bool:
     """Whether an argument is `PROVIDER=URL` or `LABEL:PROVIDER=URL`."""
     return "=" in text
 
 
-def labelled(
+def parse_targets(
     texts: Sequence[str],
     load: Callable[[str], Provider],
     target: Callable[[Provider, str], Target],
-) -> list[Labelled]:
+) -> list[NamedTarget]:
     """
     The targets of arguments like `PROVIDER=URL` and `LABEL:PROVIDER=URL`.
 
     Raises `BadTarget` for another form or a label given twice, and whatever `load`
     and `target` raise.
     """
-    found: list[Labelled] = []
+    found: list[NamedTarget] = []
     for text in texts:
-        match = _NAMED.fullmatch(text)
+        match = _TARGET_PATTERN.fullmatch(text)
         if match is None:
             raise BadTarget(
                 f"a target is PROVIDER=URL or LABEL:PROVIDER=URL, not '{text}'"
@@ -123,5 +125,5 @@ def labelled(
                 f"'{label}' names two targets: tell them apart with "
                 f"LABEL:{match['provider']}=URL"
             )
-        found.append(Labelled(label, provider, target(provider, match["url"])))
+        found.append(NamedTarget(label, provider, target(provider, match["url"])))
     return found

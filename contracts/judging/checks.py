@@ -11,9 +11,9 @@ from typing import Any
 
 from contracts.judging import guarantees
 from contracts.judging.guarantees import Answer
-from contracts.judging.interaction import Event, Interaction
+from contracts.judging.interaction import Interaction, ServerSentEvent
 from contracts.planning.case import Case
-from contracts.report.model import Kind
+from contracts.report.model import FindingKind
 from specs import (
     EVENT_STREAM,
     Basis,
@@ -27,7 +27,7 @@ from specs import (
 )
 
 # Each stands for many; only those with a name of their own have words of their own.
-GENERIC = {"invalid_request", "unauthenticated", "rate_limited", "server_error"}
+GENERIC_ERRORS = {"invalid_request", "unauthenticated", "rate_limited", "server_error"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Observation:
     causes of their own; `also_seen_by` names the checks of other tools that saw it.
     """
 
-    kind: Kind
+    kind: FindingKind
     check: str
     claim: str
     evidence: Evidence
@@ -53,7 +53,7 @@ Observations = Iterator[Observation]
 
 
 @dataclass(frozen=True)
-class Subject:
+class CheckContext:
     """One exchange under examination."""
 
     answer: Answer
@@ -78,153 +78,158 @@ class Subject:
         return found.sentence if found else ""
 
 
-def examine(subject: Subject) -> Observations:
+def examine(context: CheckContext) -> Observations:
     """Everything about an exchange that is not as promised."""
     for check in CHECKS:
-        yield from check(subject)
+        yield from check(context)
 
 
-def answers_at_all(subject: Subject) -> Observations:
-    problem = subject.interaction.problem
+def check_answered(context: CheckContext) -> Observations:
+    problem = context.interaction.problem
     if problem is None:
         return
-    claim = _main_claim(subject)
-    evidence = _asked_on(subject, claim)
+    claim = _main_claim(context)
+    evidence = _acceptance_evidence(context, claim)
     yield Observation(
-        Kind.CRASH,
+        FindingKind.CRASH,
         "answers",
         claim,
         evidence,
         problem,
         "a whole answer",
-        subject.case.id,
+        context.case.id,
     )
 
 
-def valid_is_accepted(subject: Subject) -> Observations:
-    case, status = subject.case, subject.status
+def check_valid_accepted(context: CheckContext) -> Observations:
+    case, status = context.case, context.status
     if (
         case.expectation is not State.VALID
         or not status
-        or subject.interaction.is_success
+        or context.interaction.is_success
     ):
         return
-    claim = _main_claim(subject)
-    kind = Kind.CRASH if status >= 500 else Kind.REJECTS_VALID
+    claim = _main_claim(context)
+    kind = FindingKind.CRASH if status >= 500 else FindingKind.REJECTS_VALID
     yield Observation(
         kind,
         "valid-is-accepted",
         claim,
-        _asked_on(subject, claim),
-        f"status {status}: {_error_text(subject.interaction)}",
-        f"a success: the document calls it valid ({subject.sentence(claim)})",
+        _acceptance_evidence(context, claim),
+        f"status {status}: {_body_excerpt(context.interaction)}",
+        f"a success: the document calls it valid ({context.sentence(claim)})",
         case.id if case.origin == "probe" else "",
     )
 
 
-def invalid_is_refused(subject: Subject) -> Observations:
-    case, status = subject.case, subject.status
-    if case.fault is None or not status:
+def check_invalid_rejected(context: CheckContext) -> Observations:
+    case, status = context.case, context.status
+    if case.expected_error is None or not status:
         return
-    claim = case.fault.claim
-    wanted = _error(subject).status
-    if subject.interaction.is_success:
-        kind, message = Kind.ACCEPTS_INVALID, f"status {status}"
+    claim = case.expected_error.claim
+    wanted = _expected_error(context).status
+    if context.interaction.is_success:
+        kind, message = FindingKind.ACCEPTS_INVALID, f"status {status}"
     elif status >= 500 > wanted:
         kind, message = (
-            Kind.CRASH,
-            f"status {status}: {_error_text(subject.interaction)}",
+            FindingKind.CRASH,
+            f"status {status}: {_body_excerpt(context.interaction)}",
         )
     elif status < 400:
-        kind, message = Kind.WRONG_ERROR, f"status {status}, which refuses nothing"
+        kind, message = (
+            FindingKind.WRONG_ERROR,
+            f"status {status}, which refuses nothing",
+        )
     else:
         return
     yield Observation(
         kind,
         "invalid-is-refused",
         claim,
-        subject.evidence(claim),
+        context.evidence(claim),
         message,
-        f"a refusal with status {wanted}: {subject.sentence(claim)}",
+        f"a refusal with status {wanted}: {context.sentence(claim)}",
         case.id,
     )
 
 
-def open_questions_do_not_crash(subject: Subject) -> Observations:
-    if subject.case.expectation is State.UNSPECIFIED and subject.status >= 500:
+def check_unspecified_does_not_crash(context: CheckContext) -> Observations:
+    if context.case.expectation is State.UNSPECIFIED and context.status >= 500:
         yield Observation(
-            Kind.CRASH,
+            FindingKind.CRASH,
             "no-crash",
-            f"{subject.operation.id}/path",
-            Evidence(subject.operation.evidence.source, Basis.ASSUMED),
-            f"status {subject.status}: {_error_text(subject.interaction)}",
+            f"{context.operation.id}/path",
+            Evidence(context.operation.evidence.source, Basis.ASSUMED),
+            f"status {context.status}: {_body_excerpt(context.interaction)}",
             "an answer below 500; the document leaves this request open",
-            subject.case.id,
+            context.case.id,
         )
 
 
-def nothing_else_answers(subject: Subject) -> Observations:
+def check_undocumented_request_rejected(context: CheckContext) -> Observations:
     """Another method, another path, another media type than the documented ones."""
-    case = subject.case
+    case = context.case
     is_elsewhere = case.origin == "transport" or case.content_type is not None
     if (
         case.expectation is State.UNSPECIFIED
         and is_elsewhere
-        and subject.interaction.is_success
+        and context.interaction.is_success
     ):
-        claim = _main_claim(subject)
+        claim = _main_claim(context)
         what = case.id.rpartition("/")[2].replace("-", " ")
         yield Observation(
-            Kind.UNDOCUMENTED,
+            FindingKind.UNDOCUMENTED,
             "elsewhere",
             claim,
-            Evidence(subject.operation.evidence.source, Basis.ASSUMED),
-            f"status {subject.status} ({what})",
+            Evidence(context.operation.evidence.source, Basis.ASSUMED),
+            f"status {context.status} ({what})",
             "a refusal; the document knows no such request",
             case.id,
         )
 
 
-def refusal_is_as_documented(subject: Subject) -> Observations:
+def check_error_response(context: CheckContext) -> Observations:
     """Status, envelope and the member blamed."""
-    fault, status = subject.case.fault, subject.status
+    fault, status = context.case.expected_error, context.status
     if fault is None or not status >= 400:
         return
-    example = _error(subject)
+    example = _expected_error(context)
     if status >= 500 > example.status:
         return
-    claim = f"{subject.operation.id}/errors/{example.name}"
-    declared = subject.operation.responses[str(example.status)]
-    if status != example.status and subject.case.origin != "malformed":
+    claim = f"{context.operation.id}/errors/{example.name}"
+    declared = context.operation.responses[str(example.status)]
+    if status != example.status and context.case.origin != "malformed":
         yield Observation(
-            Kind.WRONG_ERROR,
+            FindingKind.WRONG_ERROR,
             "error-status",
             claim,
             declared.evidence,
             f"status {status}",
             f"status {example.status} for {example.name}",
         )
-    response = subject.operation.response_for(status) or declared
-    yield from _envelope(subject, response, claim)
-    yield from _blame(subject, claim, example.evidence)
-    yield from _named(subject, claim, example)
+    response = context.operation.response_for(status) or declared
+    yield from _check_error_schema(context, response, claim)
+    yield from _check_error_param(context, claim, example.evidence)
+    yield from _check_error_name(context, claim, example)
 
 
-def _named(subject: Subject, claim: str, example: ErrorExample) -> Observations:
+def _check_error_name(
+    context: CheckContext, claim: str, example: ErrorExample
+) -> Observations:
     """Whether an error with a name of its own bears it: its code, else its type."""
-    fault = subject.case.fault
+    fault = context.case.expected_error
     if fault is None or fault.claim.endswith("/type"):
         return  # wrong types may be refused before any value is looked at
-    is_named = example.name not in GENERIC
+    is_named = example.name not in GENERIC_ERRORS
     is_promised = example.evidence.basis is Basis.DOCUMENTED
-    if not (is_named and is_promised and subject.case.expectation is State.INVALID):
+    if not (is_named and is_promised and context.case.expectation is State.INVALID):
         return
-    shown, came = _members(example.body), _members(subject.interaction.object)
+    shown, came = _error_fields(example.body), _error_fields(context.interaction.object)
     member = "code" if isinstance(shown.get("code"), str) else "type"
     wanted = shown.get(member)
     if isinstance(wanted, str) and "{" not in wanted and came.get(member) != wanted:
         yield Observation(
-            Kind.WRONG_ERROR,
+            FindingKind.WRONG_ERROR,
             f"error-{member}",
             claim,
             example.evidence,
@@ -233,63 +238,67 @@ def _named(subject: Subject, claim: str, example: ErrorExample) -> Observations:
         )
 
 
-def _members(body: Any) -> dict[str, Any]:
+def _error_fields(body: Any) -> dict[str, Any]:
     error = body.get("error") if isinstance(body, dict) else None
     return error if isinstance(error, dict) else {}
 
 
-def _envelope(subject: Subject, response: Response, claim: str) -> Observations:
+def _check_error_schema(
+    context: CheckContext, response: Response, claim: str
+) -> Observations:
     body = response.bodies.get("application/json")
     if body is None:
         return
-    interaction = subject.interaction
+    interaction = context.interaction
     if interaction.content_type != "application/json" or interaction.object is None:
         yield Observation(
-            Kind.WRONG_ERROR,
+            FindingKind.WRONG_ERROR,
             "error-is-json",
             claim,
             body.evidence,
-            _what_came(interaction),
+            _describe_response(interaction),
             "the error as a JSON object",
         )
         return
-    begin = f"{subject.operation.id}/{response.status}"
-    yield from _violations(
+    begin = f"{context.operation.id}/{response.status}"
+    yield from _schema_violations(
         body,
         interaction.object,
-        Kind.WRONG_ERROR,
+        FindingKind.WRONG_ERROR,
         "error-envelope",
         begin,
         lambda claim: "an error as the document shows it",
     )
 
 
-def _violations(
+def _schema_violations(
     body: Body,
     value: Any,
-    kind: Kind,
+    kind: FindingKind,
     check: str,
-    begin: str,
+    claim_prefix: str,
     expected: Callable[[str], str],
 ) -> Observations:
     """What the judge has against a part of an answer, claim by claim."""
     for violation in body.judge.judge(value).violations:
-        claim = f"{begin}/{violation.claim}"
+        claim = f"{claim_prefix}/{violation.claim}"
         yield Observation(
             kind, check, claim, violation.evidence, str(violation), expected(claim)
         )
 
 
-def _blame(subject: Subject, claim: str, evidence: Evidence) -> Observations:
-    fault = subject.case.fault
-    error = (subject.interaction.object or {}).get("error")
+def _check_error_param(
+    context: CheckContext, claim: str, evidence: Evidence
+) -> Observations:
+    fault = context.case.expected_error
+    error = (context.interaction.object or {}).get("error")
     param = error.get("param") if isinstance(error, dict) else None
     if not fault or not fault.params or not isinstance(param, str) or not param:
         return
     blamed = param.replace("[", ".").partition(".")[0]
     if blamed not in fault.params:
         yield Observation(
-            Kind.WRONG_ERROR,
+            FindingKind.WRONG_ERROR,
             "error-param",
             claim,
             evidence,
@@ -298,84 +307,94 @@ def _blame(subject: Subject, claim: str, evidence: Evidence) -> Observations:
         )
 
 
-def success_is_as_documented(subject: Subject) -> Observations:
+def check_success_response(context: CheckContext) -> Observations:
     """The schema of a success, and what it must keep beyond it."""
-    if not subject.interaction.is_success or subject.case.fault is not None:
+    if not context.interaction.is_success or context.case.expected_error is not None:
         return
-    response = subject.operation.response_for(subject.status)
+    response = context.operation.response_for(context.status)
     if response is None:
         yield Observation(
-            Kind.UNDOCUMENTED,
+            FindingKind.UNDOCUMENTED,
             "status",
-            f"{subject.operation.id}/path",
-            subject.operation.evidence,
-            f"status {subject.status} is not in the document",
-            f"one of {', '.join(subject.operation.responses)}",
+            f"{context.operation.id}/path",
+            context.operation.evidence,
+            f"status {context.status} is not in the document",
+            f"one of {', '.join(context.operation.responses)}",
         )
         return
-    is_valid = subject.case.expectation is State.VALID
-    if is_valid or subject.interaction.is_stream:
-        yield from _schema(subject, response)
-    if not is_valid and not subject.interaction.is_stream:
+    is_valid = context.case.expectation is State.VALID
+    if is_valid or context.interaction.is_stream:
+        yield from _check_success_schema(context, response)
+    if not is_valid and not context.interaction.is_stream:
         return
     for guarantee in response.guarantees:
         if not is_valid and guarantee.evidence.basis is Basis.DOCUMENTED:
             continue  # promised of what the document speaks of, not of this
-        if guarantee.applies_to(subject.answer.asked):
-            yield from _kept(subject, response, guarantee.name, guarantee.evidence)
+        if guarantee.applies_to(context.answer.request):
+            yield from _check_guarantee(
+                context, response, guarantee.name, guarantee.evidence
+            )
 
 
-def refusals_keep_guarantees(subject: Subject) -> Observations:
-    if subject.interaction.is_success or not subject.status:
+def check_error_guarantees(context: CheckContext) -> Observations:
+    if context.interaction.is_success or not context.status:
         return
-    declared = subject.operation.response_for(subject.status)
+    declared = context.operation.response_for(context.status)
     own = [(declared, each) for each in declared.guarantees] if declared else []
-    success = subject.operation.success
+    success = context.operation.success
     both = [
         (success, each) for each in success.guarantees if each.name == "keeps-secrets"
     ]
     for response, guarantee in (*own, *both):
-        yield from _kept(subject, response, guarantee.name, guarantee.evidence)
+        yield from _check_guarantee(
+            context, response, guarantee.name, guarantee.evidence
+        )
 
 
-def _kept(
-    subject: Subject, response: Response, name: str, evidence: Evidence
+def _check_guarantee(
+    context: CheckContext, response: Response, guarantee_name: str, evidence: Evidence
 ) -> Observations:
-    claim = f"{subject.operation.id}/{response.status}/guarantees/{name}"
-    kind = Kind.WRONG_RESPONSE if subject.interaction.is_success else Kind.WRONG_ERROR
-    for message in guarantees.CHECKS[name](subject.answer):
-        yield Observation(kind, name, claim, evidence, message, subject.sentence(claim))
+    claim = f"{context.operation.id}/{response.status}/guarantees/{guarantee_name}"
+    kind = (
+        FindingKind.WRONG_RESPONSE
+        if context.interaction.is_success
+        else FindingKind.WRONG_ERROR
+    )
+    for message in guarantees.CHECKS[guarantee_name](context.answer):
+        yield Observation(
+            kind, guarantee_name, claim, evidence, message, context.sentence(claim)
+        )
 
 
-def _schema(subject: Subject, response: Response) -> Observations:
-    begin = f"{subject.operation.id}/{response.status}"
-    if subject.interaction.is_stream and EVENT_STREAM in response.bodies:
+def _check_success_schema(context: CheckContext, response: Response) -> Observations:
+    begin = f"{context.operation.id}/{response.status}"
+    if context.interaction.is_stream and EVENT_STREAM in response.bodies:
         known = response.bodies[EVENT_STREAM].events
-        for event in subject.interaction.events:
-            yield from _event(
+        for event in context.interaction.events:
+            yield from _check_event(
                 event, known, begin, response.bodies[EVENT_STREAM].evidence
             )
         return
     body = response.bodies.get("application/json")
-    value = subject.interaction.object
+    value = context.interaction.object
     if body is None:
         return
     if value is None:
         yield Observation(
-            Kind.WRONG_RESPONSE,
+            FindingKind.WRONG_RESPONSE,
             "body",
             f"{begin}/type",
             body.evidence,
-            _what_came(subject.interaction),
+            _describe_response(context.interaction),
             "a JSON object",
         )
         return
-    yield from _violations(
-        body, value, Kind.WRONG_RESPONSE, "schema", begin, subject.sentence
+    yield from _schema_violations(
+        body, value, FindingKind.WRONG_RESPONSE, "schema", begin, context.sentence
     )
-    for name in _unlisted(value, body.schema):
+    for name in _undocumented_fields(value, body.schema):
         yield Observation(
-            Kind.UNDOCUMENTED,
+            FindingKind.UNDOCUMENTED,
             "member",
             f"{begin}/type",
             body.evidence,
@@ -385,49 +404,56 @@ def _schema(subject: Subject, response: Response) -> Observations:
         )
 
 
-def _event(
-    event: Event, known: Mapping[str, Body], begin: str, evidence: Evidence
+def _check_event(
+    event: ServerSentEvent,
+    bodies_by_type: Mapping[str, Body],
+    claim_prefix: str,
+    evidence: Evidence,
 ) -> Observations:
     if event.data == "[DONE]":
         yield Observation(
-            Kind.UNDOCUMENTED,
+            FindingKind.UNDOCUMENTED,
             "event",
-            f"{begin}/events",
+            f"{claim_prefix}/events",
             evidence,
             "the stream ends with [DONE]",
             "an end without a sentinel",
         )
         return
     type_ = event.data.get("type") if isinstance(event.data, dict) else None
-    body = known.get(str(type_))
+    body = bodies_by_type.get(str(type_))
     if body is None:
         wrong = event.problem or f"its type is {type_!r}"
         yield Observation(
-            Kind.WRONG_RESPONSE,
+            FindingKind.WRONG_RESPONSE,
             "event",
-            f"{begin}/events",
+            f"{claim_prefix}/events",
             evidence,
             f"an event {wrong}",
-            f"events of the types {', '.join(known)}",
+            f"events of the types {', '.join(bodies_by_type)}",
         )
         return
-    yield from _violations(
+    yield from _schema_violations(
         body,
         event.data,
-        Kind.WRONG_RESPONSE,
+        FindingKind.WRONG_RESPONSE,
         "event-schema",
-        f"{begin}/events/{type_}",
+        f"{claim_prefix}/events/{type_}",
         lambda claim: f"an event {type_} as the document shows it",
     )
 
 
-def _unlisted(value: Any, schema: Any, above: str = "") -> Iterator[str]:
+def _undocumented_fields(
+    value: Any, schema: Any, parent_path: str = ""
+) -> Iterator[str]:
     """Members that a schema with properties does not list, one of each."""
     if isinstance(value, list) and isinstance(schema, dict):
         seen = {
             name
             for each in value
-            for name in _unlisted(each, schema.get("items"), f"{above}[]")
+            for name in _undocumented_fields(
+                each, schema.get("items"), f"{parent_path}[]"
+            )
         }
         yield from sorted(seen)
     if not isinstance(value, dict) or not isinstance(schema, dict):
@@ -436,54 +462,58 @@ def _unlisted(value: Any, schema: Any, above: str = "") -> Iterator[str]:
     if listed is None:
         return
     for name, each in value.items():
-        path = f"{above}.{name}".removeprefix(".")
+        path = f"{parent_path}.{name}".removeprefix(".")
         if name not in listed:
             yield path
         else:
-            yield from _unlisted(each, listed[name], path)
+            yield from _undocumented_fields(each, listed[name], path)
 
 
-def _error(subject: Subject) -> Any:
-    name = subject.case.fault.error if subject.case.fault else "invalid_request"
-    errors = subject.operation.errors
+def _expected_error(context: CheckContext) -> Any:
+    name = (
+        context.case.expected_error.error
+        if context.case.expected_error
+        else "invalid_request"
+    )
+    errors = context.operation.errors
     return errors.get(name, errors["invalid_request"])
 
 
-def _main_claim(subject: Subject) -> str:
-    case = subject.case
-    if case.fault is not None:
-        return case.fault.claim
-    return next(iter(case.claims), f"{subject.operation.id}/path")
+def _main_claim(context: CheckContext) -> str:
+    case = context.case
+    if case.expected_error is not None:
+        return case.expected_error.claim
+    return next(iter(case.claims), f"{context.operation.id}/path")
 
 
-def _asked_on(subject: Subject, claim: str) -> Evidence:
+def _acceptance_evidence(context: CheckContext, claim: str) -> Evidence:
     """The evidence for a request's being answered: never firmer than its validity."""
-    evidence = subject.evidence(claim)
-    if subject.case.expectation is State.UNSPECIFIED:
+    evidence = context.evidence(claim)
+    if context.case.expectation is State.UNSPECIFIED:
         return Evidence(evidence.source, Basis.ASSUMED)
-    if subject.case.basis is not Basis.DOCUMENTED:
-        return Evidence(evidence.source, subject.case.basis)
+    if context.case.basis is not Basis.DOCUMENTED:
+        return Evidence(evidence.source, context.case.basis)
     return evidence
 
 
-def _what_came(interaction: Interaction) -> str:
+def _describe_response(interaction: Interaction) -> str:
     return (
-        f"{interaction.content_type or 'no content type'}: {_error_text(interaction)}"
+        f"{interaction.content_type or 'no content type'}: {_body_excerpt(interaction)}"
     )
 
 
-def _error_text(interaction: Interaction) -> str:
+def _body_excerpt(interaction: Interaction) -> str:
     text = interaction.body[:300].decode("utf-8", "replace")
     return " ".join(text.split())[:160] or "an empty body"
 
 
 CHECKS = (
-    answers_at_all,
-    valid_is_accepted,
-    invalid_is_refused,
-    open_questions_do_not_crash,
-    nothing_else_answers,
-    refusal_is_as_documented,
-    success_is_as_documented,
-    refusals_keep_guarantees,
+    check_answered,
+    check_valid_accepted,
+    check_invalid_rejected,
+    check_unspecified_does_not_crash,
+    check_undocumented_request_rejected,
+    check_error_response,
+    check_success_response,
+    check_error_guarantees,
 )

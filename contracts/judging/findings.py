@@ -5,20 +5,24 @@ import re
 import shlex
 from typing import Any
 
-from contracts.judging.checks import Observation, Subject
+from contracts.judging.checks import CheckContext, Observation
 from contracts.judging.interaction import Interaction
 from contracts.media.image.samples import Sample
-from contracts.planning.case import AUTHORISED, FORM, Case, form_parts
-from contracts.planning.values import shown
+from contracts.planning.case import FORM, TARGET_KEY, Case, form_parts
+from contracts.planning.values import format_value
 from contracts.report.model import Finding, fingerprint
 from specs import Provider
 
-EXCERPT = 800
+EXCERPT_LENGTH = 800
 _LONG_BASE64 = re.compile(r"[A-Za-z0-9+/]{80,}={0,2}")
 
 
-def finding(
-    observation: Observation, subject: Subject, provider: Provider, url: str, key: str
+def build_finding(
+    observation: Observation,
+    context: CheckContext,
+    provider: Provider,
+    url: str,
+    key: str,
 ) -> Finding:
     """The finding that an observation amounts to; the key is nowhere in it."""
     source = provider.source(observation.evidence.source)
@@ -26,10 +30,10 @@ def finding(
     title = f"{source.title}, {place}" if source and place else ""
     key_env = provider.dialect.key_env
     request = {
-        "summary": summary(subject.case),
-        "curl": curl(subject.case, url, key_env, subject.operation.method),
-        "python": python(subject.case, url, key_env, subject.operation.method),
-        "node": node(subject.case, url, key_env, subject.operation.method),
+        "summary": summarize_case(context.case),
+        "curl": curl_command(context.case, url, key_env, context.operation.method),
+        "python": python_snippet(context.case, url, key_env, context.operation.method),
+        "node": node_snippet(context.case, url, key_env, context.operation.method),
     }
     return Finding(
         kind=observation.kind,
@@ -38,9 +42,9 @@ def finding(
         basis=observation.evidence.basis,
         source=title or (source.title if source else observation.evidence.source),
         source_url=source.url if source else "",
-        message=redacted(observation.message, key),
+        message=redact(observation.message, key),
         expected=observation.expected,
-        case=subject.case.id,
+        case=context.case.id,
         fingerprint=fingerprint(
             provider.id,
             observation.kind,
@@ -49,41 +53,43 @@ def finding(
             observation.cause,
         ),
         request=request,
-        answer=_answer(subject.interaction, key),
+        answer=_response_summary(context.interaction, key),
         also_seen_by=observation.also_seen_by,
     )
 
 
-def redacted(text: str, key: str) -> str:
+def redact(text: str, key: str) -> str:
     return text.replace(key, "***") if key else text
 
 
-def _answer(interaction: Interaction, key: str) -> dict[str, Any]:
+def _response_summary(interaction: Interaction, key: str) -> dict[str, Any]:
     text = interaction.body[: 64 * 1024].decode("utf-8", "replace")
-    text = _LONG_BASE64.sub(_shortened, redacted(text, key))
+    text = _LONG_BASE64.sub(_shorten_base64, redact(text, key))
     return {
         "status": interaction.status,
-        "content_type": redacted(interaction.headers.get("content-type", ""), key),
-        "excerpt": text[:EXCERPT] + ("…" if len(text) > EXCERPT else ""),
+        "content_type": redact(interaction.headers.get("content-type", ""), key),
+        "excerpt": text[:EXCERPT_LENGTH] + ("…" if len(text) > EXCERPT_LENGTH else ""),
     }
 
 
-def _shortened(match: re.Match[str]) -> str:
+def _shorten_base64(match: re.Match[str]) -> str:
     text = match[0]
     return f"{text[:24]}…({len(text)} characters)"
 
 
-def summary(case: Case) -> str:
+def summarize_case(case: Case) -> str:
     """A case in a line."""
     if case.raw is not None:
         label = case.content_type or case.media_type
         return f"body {case.raw[:80]!r}, Content-Type {label}"
-    members = ", ".join(f"{name}={shown(each)}" for name, each in case.payload.items())
-    auth = "" if case.auth == AUTHORISED else f"; Authorization: {case.auth!r}"
+    members = ", ".join(
+        f"{name}={format_value(each)}" for name, each in case.payload.items()
+    )
+    auth = "" if case.auth == TARGET_KEY else f"; Authorization: {case.auth!r}"
     return f"{members or 'nothing'}{auth}"
 
 
-def curl(case: Case, url: str, key_env: str, method: str) -> str:
+def curl_command(case: Case, url: str, key_env: str, method: str) -> str:
     """A curl line for a case; the key comes from the environment."""
     words = ["curl", "-sS", "-X", case.method or method, url]
     line = " ".join(shlex.quote(each) for each in words)
@@ -94,21 +100,21 @@ def curl(case: Case, url: str, key_env: str, method: str) -> str:
         line += f" \\\n  -H {quoted}"
     if case.media_type == FORM and case.raw is None:
         for name, part in form_parts(case.payload):
-            text = f"@{_typed(part)}" if isinstance(part, Sample) else part
+            text = f"@{_curl_file(part)}" if isinstance(part, Sample) else part
             flag = "-F" if isinstance(part, Sample) else "--form-string"
-            line += f" \\\n  {flag} {shlex.quote(f'{name}={_cut(text)}')}"
+            line += f" \\\n  {flag} {shlex.quote(f'{name}={_truncate(text)}')}"
         return line
-    line += f" \\\n  --data-binary {shlex.quote(_cut(_body_text(case)))}"
+    line += f" \\\n  --data-binary {shlex.quote(_truncate(_body_text(case)))}"
     return line
 
 
-def _typed(part: Sample) -> str:
+def _curl_file(part: Sample) -> str:
     """A file as curl has it, with its type where the name does not tell curl."""
     is_told = part.format in {"png", "jpeg", "gif"}
     return part.filename + ("" if is_told else f";type={part.content_type}")
 
 
-def python(case: Case, url: str, key_env: str, method: str) -> str:
+def python_snippet(case: Case, url: str, key_env: str, method: str) -> str:
     """A Python snippet for a case, on `requests`."""
     headers = ", ".join(
         f"{name!r}: "
@@ -130,50 +136,56 @@ def python(case: Case, url: str, key_env: str, method: str) -> str:
         )
         call += f", data={texts!r}, files=[{files}]"
     else:
-        call += f", data={_cut(_body_text(case))!r}.encode()"
+        call += f", data={_truncate(_body_text(case))!r}.encode()"
     shows = "print(answer.status_code, answer.text[:500])"
     return f"import os, requests\nanswer = {call})\n{shows}"
 
 
-def node(case: Case, url: str, key_env: str, method: str) -> str:
+def node_snippet(case: Case, url: str, key_env: str, method: str) -> str:
     """A module for Node that asks a case, on what Node has built in."""
     method = case.method or method
     headers = ", ".join(
-        f"{_script(name)}: "
-        + (f"`Bearer ${{process.env.{key_env}}}`" if "$" in value else _script(value))
+        f"{_js_string(name)}: "
+        + (
+            f"`Bearer ${{process.env.{key_env}}}`"
+            if "$" in value
+            else _js_string(value)
+        )
         for name, value in _headers(case, key_env)
     )
-    options = [f"method: {_script(method)}", f"headers: {{{headers}}}"]
+    options = [f"method: {_js_string(method)}", f"headers: {{{headers}}}"]
     lines = []
     if case.media_type == FORM and case.raw is None:
         lines.append('import { openAsBlob } from "node:fs";')
         lines.append("const body = new FormData();")
-        lines += [_appended(name, part) for name, part in form_parts(case.payload)]
+        lines += [
+            _append_statement(name, part) for name, part in form_parts(case.payload)
+        ]
         options.append("body")
     elif method not in {"GET", "HEAD"}:
-        options.append(f"body: {_script(_cut(_body_text(case)))}")
-    lines.append(f"const answer = await fetch({_script(url)}, {{")
+        options.append(f"body: {_js_string(_truncate(_body_text(case)))}")
+    lines.append(f"const answer = await fetch({_js_string(url)}, {{")
     lines += [f"  {each}," for each in options]
     lines += ["});", "console.log(answer.status, (await answer.text()).slice(0, 500));"]
     return "\n".join(lines)
 
 
-def _appended(name: str, part: Sample | str) -> str:
+def _append_statement(name: str, part: Sample | str) -> str:
     if not isinstance(part, Sample):
-        return f"body.append({_script(name)}, {_script(_cut(part))});"
-    file, type_ = _script(part.filename), _script(part.content_type)
+        return f"body.append({_js_string(name)}, {_js_string(_truncate(part))});"
+    file, type_ = _js_string(part.filename), _js_string(part.content_type)
     blob = f"await openAsBlob({file}, {{type: {type_}}})"
-    return f"body.append({_script(name)}, {blob}, {file});"
+    return f"body.append({_js_string(name)}, {blob}, {file});"
 
 
-def _script(text: str) -> str:
+def _js_string(text: str) -> str:
     """A text as JavaScript has it."""
     return json.dumps(text, ensure_ascii=False)
 
 
 def _headers(case: Case, key_env: str) -> list[tuple[str, str]]:
     headers = list(case.headers.items())
-    if case.auth == AUTHORISED:
+    if case.auth == TARGET_KEY:
         headers.append(("Authorization", f"Bearer ${key_env}"))
     elif case.auth is not None:
         headers.append(("Authorization", case.auth))
@@ -189,5 +201,5 @@ def _body_text(case: Case) -> str:
     return json.dumps(case.payload, ensure_ascii=False)
 
 
-def _cut(text: str) -> str:
+def _truncate(text: str) -> str:
     return text if len(text) <= 4000 else f"{text[:400]}…({len(text)} characters)"

@@ -16,28 +16,28 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from contracts.judging.interaction import Event, Interaction
-from contracts.media.image.observation import Picture
-from contracts.media.image.samples import Sample, judged
+from contracts.judging.interaction import Interaction, ServerSentEvent
+from contracts.media.image.observation import DecodedImage
+from contracts.media.image.samples import Sample, with_file_facts
 from specs import Dialect, size_of
 
 CLOCK_TOLERANCE = 600.0
-LARGER = 1.05
-CLEARLY_CHANGED = 24.0  # of 255, on average
-FAR_APART = 50  # levels of compression that must show
+SIZE_TOLERANCE = 1.05
+CHANGE_THRESHOLD = 24.0  # of 255, on average
+MIN_COMPRESSION_GAP = 50  # levels of compression that must show
 
 
 @dataclass(slots=True)
-class Memory:
+class AnswerHistory:
     """The answers so far, as far as a later one is compared with them."""
 
-    by_question: dict[str, tuple[str, int]] = field(default_factory=dict)
+    by_request_key: dict[str, tuple[str, int]] = field(default_factory=dict)
     by_prompt: dict[str, tuple[Any, str]] = field(default_factory=dict)
 
-    def first_variant(self, question: str, variant: str, data: bytes) -> str:
+    def first_variant(self, key: str, variant: str, data: bytes) -> str:
         """In which variant of a question this very file was seen first."""
         digest = hashlib.sha256(data).hexdigest()
-        return self.by_question.setdefault(f"{question} {digest}", (variant, 0))[0]
+        return self.by_request_key.setdefault(f"{key} {digest}", (variant, 0))[0]
 
 
 @dataclass(frozen=True)
@@ -51,28 +51,28 @@ class Answer:
 
     interaction: Interaction
     dialect: Dialect
-    asked: Mapping[str, Any]
+    request: Mapping[str, Any]
     media_type: str
     key: str = ""
     now: float = field(default_factory=time.time)
-    memory: Memory = field(default_factory=Memory)
+    history: AnswerHistory = field(default_factory=AnswerHistory)
 
     @property
     def is_stream(self) -> bool:
         return self.interaction.is_stream
 
     @property
-    def pictures(self) -> list[Picture]:
+    def pictures(self) -> list[DecodedImage]:
         """The pictures that could be decoded."""
         found = self.interaction.pictures
         return [each for each in found if each is not None and not each.problem]
 
-    def question(self, *, without: str) -> str:
+    def request_key(self, *, without: str) -> str:
         """A name for what was asked, one member left out."""
-        return question(self.asked, self.media_type, without=without)
+        return request_key(self.request, self.media_type, without=without)
 
 
-COMPARED = {
+COMPARED_FIELD_NAMES = {
     "compression-as-asked": "output_compression",
     "mask-matters": "mask",
     "every-image-matters": "image",
@@ -81,18 +81,18 @@ COMPARED = {
 """Guarantees that compare answers, and the member in which their requests differ."""
 
 
-def question(asked: Mapping[str, Any], media_type: str, *, without: str) -> str:
+def request_key(request: Mapping[str, Any], media_type: str, *, without: str) -> str:
     """A name for a request in canonical names, one member left out."""
-    rest = {key: value for key, value in asked.items() if key != without}
-    text = json.dumps([media_type, judged(rest)], sort_keys=True, default=str)
+    rest = {key: value for key, value in request.items() if key != without}
+    text = json.dumps([media_type, with_file_facts(rest)], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-Wrong = Iterator[str]
-Check = Callable[[Answer], Wrong]
+Problems = Iterator[str]
+Check = Callable[[Answer], Problems]
 
 
-def is_json(answer: Answer) -> Wrong:
+def is_json(answer: Answer) -> Problems:
     if answer.is_stream:
         return
     found = answer.interaction.content_type
@@ -104,8 +104,8 @@ def is_json(answer: Answer) -> Wrong:
         yield f"the body is not strict JSON: {error}"
 
 
-def count_equals_n(answer: Answer) -> Wrong:
-    wanted = answer.asked.get("n", 1)
+def count_equals_n(answer: Answer) -> Problems:
+    wanted = answer.request.get("n", 1)
     if answer.is_stream:
         return  # one-completed-event counts those
     data = (answer.interaction.object or {}).get("data")
@@ -113,14 +113,14 @@ def count_equals_n(answer: Answer) -> Wrong:
         yield f"{wanted} asked, {len(data)} came"
 
 
-def decodes(answer: Answer) -> Wrong:
+def decodes(answer: Answer) -> Problems:
     for at, picture in enumerate(answer.interaction.pictures):
         if picture is not None and picture.problem:
             yield f"picture {at} {picture.problem}"
 
 
-def size_as_asked(answer: Answer) -> Wrong:
-    wanted = answer.asked.get("size")
+def size_as_asked(answer: Answer) -> Problems:
+    wanted = answer.request.get("size")
     if size_of(wanted) is None:
         return
     for at, picture in enumerate(answer.pictures):
@@ -128,8 +128,8 @@ def size_as_asked(answer: Answer) -> Wrong:
             yield f"picture {at} is {picture.size}, asked was {wanted}"
 
 
-def format_as_asked(answer: Answer) -> Wrong:
-    wanted = answer.asked.get("output_format")
+def format_as_asked(answer: Answer) -> Problems:
+    wanted = answer.request.get("output_format")
     if wanted is None:
         return
     for at, picture in enumerate(answer.pictures):
@@ -143,44 +143,46 @@ def format_as_asked(answer: Answer) -> Wrong:
                 yield f"data URI {at} is labelled {label[:40]}, asked was {wanted}"
 
 
-def alpha_as_asked(answer: Answer) -> Wrong:
-    if answer.asked.get("background") != "transparent":
+def alpha_as_asked(answer: Answer) -> Problems:
+    if answer.request.get("background") != "transparent":
         return
     for at, picture in enumerate(answer.pictures):
         if picture.opaque:
             yield f"picture {at} has nothing transparent in it"
 
 
-def opaque_as_asked(answer: Answer) -> Wrong:
-    if answer.asked.get("background") != "opaque":
+def opaque_as_asked(answer: Answer) -> Problems:
+    if answer.request.get("background") != "opaque":
         return
     for at, picture in enumerate(answer.pictures):
         if not picture.opaque:
             yield f"picture {at} is transparent in places"
 
 
-def compression_as_asked(answer: Answer) -> Wrong:
+def compression_as_asked(answer: Answer) -> Problems:
     """The same question at two levels: not the same file, nor a larger one."""
-    level = answer.asked.get("output_compression")
+    level = answer.request.get("output_compression")
     if not isinstance(level, int) or not answer.pictures or answer.is_stream:
         return
-    question = "compression " + answer.question(without="output_compression")
+    question = "compression " + answer.request_key(without="output_compression")
     data = answer.pictures[0].data
-    same = int(answer.memory.first_variant(question, str(level), data))
-    if abs(same - level) >= FAR_APART:
+    same = int(answer.history.first_variant(question, str(level), data))
+    if abs(same - level) >= MIN_COMPRESSION_GAP:
         yield f"output_compression {level} and {same} give the very same file"
     size = len(data)
-    first, before = answer.memory.by_question.setdefault(question, (str(level), size))
+    first, before = answer.history.by_request_key.setdefault(
+        question, (str(level), size)
+    )
     other = int(first)
-    if abs(other - level) < FAR_APART:
+    if abs(other - level) < MIN_COMPRESSION_GAP:
         return
     strong, weak = (size, before) if level < other else (before, size)
-    if strong > weak * LARGER:
+    if strong > weak * SIZE_TOLERANCE:
         yield f"the stronger gives {strong} bytes, the weaker {weak}"
 
 
-def delivery_as_documented(answer: Answer) -> Wrong:
-    entry = answer.dialect.gives(answer.asked)
+def delivery_as_documented(answer: Answer) -> Problems:
+    entry = answer.dialect.delivery_for(answer.request)
     if answer.is_stream or entry.get("basis") == "assumed":
         return  # of such requests no page says how their pictures come
     wanted = entry["give"]
@@ -198,9 +200,9 @@ def delivery_as_documented(answer: Answer) -> Wrong:
             yield f"picture {at} comes as {how}, not as {wanted}"
 
 
-def usage_adds_up(answer: Answer) -> Wrong:
+def usage_adds_up(answer: Answer) -> Problems:
     for where, usage in _usages(answer):
-        yield from (f"{where}: {wrong}" for wrong in _sums(usage))
+        yield from (f"{where}: {wrong}" for wrong in _check_usage_sums(usage))
 
 
 def _usages(answer: Answer) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -217,7 +219,7 @@ def _usages(answer: Answer) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield where, usage
 
 
-def _sums(usage: Mapping[str, Any]) -> Wrong:
+def _check_usage_sums(usage: Mapping[str, Any]) -> Problems:
     counts = ("input_tokens", "output_tokens", "total_tokens")
     for name in counts:
         value = usage.get(name)
@@ -241,7 +243,7 @@ def _sums(usage: Mapping[str, Any]) -> Wrong:
             yield f"{side}: {text} text and {image} image tokens make {whole}"
 
 
-def created_is_now(answer: Answer) -> Wrong:
+def created_is_now(answer: Answer) -> Problems:
     if answer.is_stream:
         stamps = [
             each.data.get("created_at")
@@ -258,7 +260,7 @@ def created_is_now(answer: Answer) -> Wrong:
                 return
 
 
-def echoes_agree(answer: Answer) -> Wrong:
+def echoes_agree(answer: Answer) -> Problems:
     bodies: list[Mapping[str, Any]] = [answer.interaction.object or {}]
     if answer.is_stream:
         bodies = [
@@ -267,12 +269,12 @@ def echoes_agree(answer: Answer) -> Wrong:
             if isinstance(each.data, dict)
         ]
     for body in bodies:
-        yield from _echoes(body, answer)
+        yield from _check_echoes(body, answer)
 
 
-def _echoes(body: Mapping[str, Any], answer: Answer) -> Wrong:
+def _check_echoes(body: Mapping[str, Any], answer: Answer) -> Problems:
     for name in ("quality", "background"):
-        asked, said = answer.asked.get(name), body.get(name)
+        asked, said = answer.request.get(name), body.get(name)
         if said is not None and asked not in (None, "auto", said):
             yield f"{name} is said to be {said!r}, asked was {asked!r}"
     picture = next(iter(answer.pictures), None)
@@ -286,25 +288,25 @@ def _echoes(body: Mapping[str, Any], answer: Answer) -> Wrong:
         yield f"size is said to be {said!r}, the picture is {picture.size}"
 
 
-def mask_matters(answer: Answer) -> Wrong:
+def mask_matters(answer: Answer) -> Problems:
     """With a mask and without: not the same; and what it keeps is what changes less."""
-    image, mask = answer.asked.get("image"), answer.asked.get("mask")
-    if isinstance(mask, Mapping) and not _is_here(mask):
+    image, mask = answer.request.get("image"), answer.request.get("mask")
+    if isinstance(mask, Mapping) and not _is_inline(mask):
         return  # a file that nobody sent, at an address or under an id
-    yield from _matters(answer, "mask")
+    yield from _check_presence_matters(answer, "mask")
     if not isinstance(image, Sample) or not isinstance(mask, Sample):
         return
     for at, picture in enumerate(answer.pictures):
-        kept, redrawn = _changes(picture.data, image.data, mask.data)
-        if kept > CLEARLY_CHANGED and kept > 2 * redrawn:
+        kept, redrawn = _mean_changes(picture.data, image.data, mask.data)
+        if kept > CHANGE_THRESHOLD and kept > 2 * redrawn:
             yield f"picture {at} changes what the mask keeps, and keeps the rest"
 
 
-def _is_here(reference: Mapping[str, Any]) -> bool:
+def _is_inline(reference: Mapping[str, Any]) -> bool:
     return str(reference.get("image_url", "")).startswith("data:")
 
 
-def _changes(after: bytes, before: bytes, mask: bytes) -> tuple[float, float]:
+def _mean_changes(after: bytes, before: bytes, mask: bytes) -> tuple[float, float]:
     """How much a picture changed, 0 to 255, where a mask is opaque and where not."""
     from PIL import Image, ImageChops, ImageStat
 
@@ -325,89 +327,89 @@ def _changes(after: bytes, before: bytes, mask: bytes) -> tuple[float, float]:
     return means[0], means[1]
 
 
-def every_image_matters(answer: Answer) -> Wrong:
+def every_image_matters(answer: Answer) -> Problems:
     """One picture and several, everything else the same: not the same result."""
-    image = answer.asked.get("image")
+    image = answer.request.get("image")
     count = len(image) if isinstance(image, list) else 1
-    yield from _compared(answer, "image", str(count))
+    yield from _check_variants_differ(answer, "image", str(count))
 
 
-def _matters(answer: Answer, member: str) -> Wrong:
-    given = "with" if answer.asked.get(member) is not None else "without"
-    yield from _compared(answer, member, given)
+def _check_presence_matters(answer: Answer, field_name: str) -> Problems:
+    given = "with" if answer.request.get(field_name) is not None else "without"
+    yield from _check_variants_differ(answer, field_name, given)
 
 
-def _compared(answer: Answer, member: str, variant: str) -> Wrong:
+def _check_variants_differ(answer: Answer, field_name: str, variant: str) -> Problems:
     if answer.is_stream or not answer.pictures:
         return
-    question = f"{member} {answer.question(without=member)}"
-    before = answer.memory.first_variant(question, variant, answer.pictures[0].data)
+    question = f"{field_name} {answer.request_key(without=field_name)}"
+    before = answer.history.first_variant(question, variant, answer.pictures[0].data)
     if before != variant:
-        yield f"{member}: {before} and {variant} give the very same picture"
+        yield f"{field_name}: {before} and {variant} give the very same picture"
 
 
-def pictures_differ(answer: Answer) -> Wrong:
+def pictures_differ(answer: Answer) -> Problems:
     if answer.is_stream or not answer.pictures:
         return
-    question = answer.question(without="prompt")
+    question = answer.request_key(without="prompt")
     digest = hashlib.sha256(answer.pictures[0].data).hexdigest()
-    prompt = answer.asked.get("prompt")
-    before = answer.memory.by_prompt.setdefault(question, (prompt, digest))
+    prompt = answer.request.get("prompt")
+    before = answer.history.by_prompt.setdefault(question, (prompt, digest))
     if before[0] != prompt and before[1] == digest:
         one, two = str(before[0])[:60], str(prompt)[:60]
         yield f"{one!r} and {two!r} give the very same picture"
 
 
-def streams_when_asked(answer: Answer) -> Wrong:
-    wanted = answer.asked.get("stream") is True
+def streams_when_asked(answer: Answer) -> Problems:
+    wanted = answer.request.get("stream") is True
     if wanted and not answer.is_stream:
         yield f"a stream was asked for, {answer.interaction.content_type} came"
     if answer.is_stream and not wanted:
         yield "no stream was asked for, one came"
 
 
-def _typed(answer: Answer, ending: str) -> list[tuple[int, Event]]:
+def _events_of_type(answer: Answer, suffix: str) -> list[tuple[int, ServerSentEvent]]:
     return [
         (at, each)
         for at, each in enumerate(answer.interaction.events)
         if isinstance(each.data, dict)
-        and str(each.data.get("type", "")).endswith(ending)
+        and str(each.data.get("type", "")).endswith(suffix)
     ]
 
 
-def partials_at_most_asked(answer: Answer) -> Wrong:
+def partials_at_most_asked(answer: Answer) -> Problems:
     if not answer.is_stream:
         return
-    most = answer.asked.get("partial_images", 0) * answer.asked.get("n", 1)
-    partials = _typed(answer, ".partial_image")
+    most = answer.request.get("partial_images", 0) * answer.request.get("n", 1)
+    partials = _events_of_type(answer, ".partial_image")
     if len(partials) > most:
         yield f"{len(partials)} partial pictures came, {most} were asked for"
     indexes = [each.data.get("partial_image_index") for _, each in partials]
-    if answer.asked.get("n", 1) == 1 and indexes != list(range(len(indexes))):
+    if answer.request.get("n", 1) == 1 and indexes != list(range(len(indexes))):
         yield f"partial pictures are numbered {indexes}, not from 0 upwards"
-    finished = _typed(answer, ".completed")
+    finished = _events_of_type(answer, ".completed")
     if partials and finished and partials[-1][0] > finished[-1][0]:
         yield "a partial picture comes after the last finished one"
 
 
-def one_completed_event(answer: Answer) -> Wrong:
+def one_completed_event(answer: Answer) -> Problems:
     if not answer.is_stream:
         return
-    wanted = answer.asked.get("n", 1)
-    finished = _typed(answer, ".completed")
+    wanted = answer.request.get("n", 1)
+    finished = _events_of_type(answer, ".completed")
     if len(finished) != wanted:
         yield f"{len(finished)} completed events came, not {wanted}"
     after = len(answer.interaction.events) - 1
-    if finished and finished[-1][0] != after and not _is_done(answer):
+    if finished and finished[-1][0] != after and not _ends_with_done(answer):
         yield "there are events after the last completed one"
 
 
-def _is_done(answer: Answer) -> bool:
+def _ends_with_done(answer: Answer) -> bool:
     """A closing `[DONE]`, as relays add it: harmless, and noted elsewhere."""
     return bool(answer.interaction.events[-1].data == "[DONE]")
 
 
-def event_name_is_type(answer: Answer) -> Wrong:
+def event_name_is_type(answer: Answer) -> Problems:
     if not answer.is_stream:
         return
     for at, each in enumerate(answer.interaction.events):
@@ -416,7 +418,7 @@ def event_name_is_type(answer: Answer) -> Wrong:
             yield f"event {at} is named {each.name!r}, its type is {type_!r}"
 
 
-def retry_after_on_429(answer: Answer) -> Wrong:
+def retry_after_on_429(answer: Answer) -> Problems:
     if answer.interaction.status != 429:
         return
     value = answer.interaction.headers.get("retry-after", "")
@@ -424,18 +426,20 @@ def retry_after_on_429(answer: Answer) -> Wrong:
         yield f"Retry-After is {value!r}, not a number of seconds"
 
 
-_TRACES = (b"Traceback (most recent call last)", b'File "/', b"\n    at ")
+_STACK_TRACES = (b"Traceback (most recent call last)", b'File "/', b"\n    at ")
 
 
-def keeps_secrets(answer: Answer) -> Wrong:
+def keeps_secrets(answer: Answer) -> Problems:
     body = answer.interaction.body
     if len(answer.key) >= 6 and answer.key.encode() in body:
         yield "the answer repeats the key"
-    if any(each in body or each.replace(b"\n", b"\\n") in body for each in _TRACES):
+    if any(
+        each in body or each.replace(b"\n", b"\\n") in body for each in _STACK_TRACES
+    ):
         yield "the answer shows a stack trace"
 
 
-def request_id(answer: Answer) -> Wrong:
+def request_id(answer: Answer) -> Problems:
     if not answer.interaction.headers.get("x-request-id"):
         yield "there is no x-request-id"
 

@@ -12,17 +12,17 @@ from typing import Any
 from propcache.api import cached_property
 from yarl import URL
 
-from contracts.media.image.observation import Picture, picture_of
+from contracts.media.image.observation import DecodedImage, decode_image
 from contracts.planning.case import Case
-from contracts.strict_json import excess, strict_json
+from contracts.strict_json import strict_json, value_limit_error
 
-MAX_PICTURES = 32  # of one answer, that are looked at
+MAX_IMAGES = 32  # of one answer, that are looked at
 MAX_LINES = 40_000  # of one stream
 _LINE_END = re.compile("\r\n?")
 
 
 @dataclass(frozen=True)
-class Event:
+class ServerSentEvent:
     """One server-sent event: its name, and its data as JSON where it is some."""
 
     name: str | None
@@ -68,12 +68,12 @@ class Interaction:
         return strict_json(self.body)
 
     @cached_property
-    def excess(self) -> str | None:
+    def limit_error(self) -> str | None:
         """Why the body holds more than is read of any; None if it does not."""
         ends = self.body.count(b"\n") + self.body.count(b"\r")
         if self.is_stream and ends > MAX_LINES:
             return f"it has more than {MAX_LINES:,} lines"
-        return excess(self.body)
+        return value_limit_error(self.body)
 
     @cached_property
     def object(self) -> dict[str, Any] | None:
@@ -94,52 +94,54 @@ class Interaction:
         )
 
     @cached_property
-    def pictures(self) -> list[Picture | None]:
+    def pictures(self) -> list[DecodedImage | None]:
         """One for each entry of `data`, or completed event; None: not to be had."""
         if self.is_stream:
             finished = [each.data for each in self.events if _is_completed(each)]
-            return self._looked_at(finished)
-        return self._looked_at(self.items)
+            return self._decode_items(finished)
+        return self._decode_items(self.items)
 
     @property
-    def result_pictures(self) -> list[Picture | None]:
+    def result_images(self) -> list[DecodedImage | None]:
         """The pictures of a success; none of an error."""
         return self.pictures if self.is_success else []
 
-    def _looked_at(self, items: list[dict[str, Any]]) -> list[Picture | None]:
-        rest: list[Picture | None] = [None] * (len(items) - MAX_PICTURES)
-        return [*map(self._picture, items[:MAX_PICTURES]), *rest]
+    def _decode_items(self, items: list[dict[str, Any]]) -> list[DecodedImage | None]:
+        rest: list[DecodedImage | None] = [None] * (len(items) - MAX_IMAGES)
+        return [*map(self._decode_item, items[:MAX_IMAGES]), *rest]
 
-    def _picture(self, item: Mapping[str, Any]) -> Picture | None:
+    def _decode_item(self, item: Mapping[str, Any]) -> DecodedImage | None:
         text = item.get("b64_json")
         if isinstance(text, str) and text:
-            return _from_base64(text)
+            return _image_from_base64(text)
         url = item.get("url")
         if isinstance(url, str) and url.startswith("data:"):
             head, _, text = url.partition(",")
             if not head.endswith(";base64"):
-                return Picture(b"", problem="the data URI is not base64")
-            return _from_base64(text)
-        if isinstance(url, str) and url and (why := nowhere(url)):
-            return Picture(b"", problem=why)
+                return DecodedImage(b"", problem="the data URI is not base64")
+            return _image_from_base64(text)
+        if isinstance(url, str) and url and (why := url_problem(url)):
+            return DecodedImage(b"", problem=why)
         found = self.fetched.get(url) if isinstance(url, str) else None
         if isinstance(found, str):
-            return Picture(b"", problem=found)
-        return picture_of(found) if found is not None else None
+            return DecodedImage(b"", problem=found)
+        return decode_image(found) if found is not None else None
 
     @cached_property
-    def events(self) -> list[Event]:
+    def events(self) -> list[ServerSentEvent]:
         """The server-sent events of the body; one says so if there are too many."""
-        if self.excess:
-            return [Event(None, None, f"is not read: {self.excess}")]
+        if self.limit_error:
+            return [ServerSentEvent(None, None, f"is not read: {self.limit_error}")]
         text = self.body.decode("utf-8", "replace").removeprefix("\ufeff")
         blocks = _LINE_END.sub("\n", text).split("\n\n")
         return [
-            _event(each) for each in blocks if each.strip() and not _is_comment(each)
+            _parse_event(each)
+            for each in blocks
+            if each.strip() and not _is_comment(each)
         ]
 
 
-def nowhere(url: str) -> str | None:
+def url_problem(url: str) -> str | None:
     """What is wrong with the address of a picture that no caller can reach."""
     try:
         address = URL(url)
@@ -156,7 +158,7 @@ def nowhere(url: str) -> str | None:
     return None
 
 
-def _is_completed(event: Event) -> bool:
+def _is_completed(event: ServerSentEvent) -> bool:
     return isinstance(event.data, dict) and str(event.data.get("type", "")).endswith(
         ".completed"
     )
@@ -166,7 +168,7 @@ def _is_comment(block: str) -> bool:
     return all(line.startswith(":") for line in block.split("\n") if line)
 
 
-def _event(block: str) -> Event:
+def _parse_event(block: str) -> ServerSentEvent:
     name, lines = None, []
     for line in block.split("\n"):
         field_, _, value = line.partition(":")
@@ -177,13 +179,13 @@ def _event(block: str) -> Event:
             lines.append(value)
     text = "\n".join(lines)
     try:
-        return Event(name, strict_json(text.encode()))
+        return ServerSentEvent(name, strict_json(text.encode()))
     except ValueError as error:
-        return Event(name, text, f"is not JSON: {error}")
+        return ServerSentEvent(name, text, f"is not JSON: {error}")
 
 
-def _from_base64(text: str) -> Picture:
+def _image_from_base64(text: str) -> DecodedImage:
     try:
-        return picture_of(base64.b64decode(text, validate=True))
+        return decode_image(base64.b64decode(text, validate=True))
     except (binascii.Error, ValueError) as error:
-        return Picture(b"", problem=f"is not base64: {error}")
+        return DecodedImage(b"", problem=f"is not base64: {error}")

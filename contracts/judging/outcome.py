@@ -6,7 +6,7 @@ from typing import Any
 from contracts.judging.interaction import Interaction
 
 
-class Verdict(StrEnum):
+class FeatureVerdict(StrEnum):
     """What became of a feature."""
 
     HONOURED = "honoured"
@@ -18,9 +18,9 @@ class Verdict(StrEnum):
     UNTESTED = "untested"
 
 
-def envelope(found: Interaction) -> dict[str, object] | None:
+def error_object(interaction: Interaction) -> dict[str, object] | None:
     """The error in an answer, whatever its dialect; None when there is none."""
-    body = found.object
+    body = interaction.object
     if body is None:
         return None
     error = body.get("error", body)
@@ -31,25 +31,25 @@ def envelope(found: Interaction) -> dict[str, object] | None:
     return None
 
 
-def said(found: Interaction) -> str:
+def error_text(interaction: Interaction) -> str:
     """What an answer says, in brief."""
-    error = envelope(found)
+    error = error_object(interaction)
     if error is not None:
         return str(error["message"])[:300]
-    return found.body[:120].decode("utf-8", "replace") or "nothing"
+    return interaction.body[:120].decode("utf-8", "replace") or "nothing"
 
 
-def outcome_of(found: Interaction) -> str:
+def describe_outcome(interaction: Interaction) -> str:
     """How an answer ended, in brief."""
-    if found.problem:
-        return found.problem
-    if found.is_success:
-        return f"{found.status} {found.content_type}"
-    if envelope(found) is None:
-        return f"{found.status} {found.content_type}: {said(found)}"
-    return f"{found.status}: {said(found)}"
+    if interaction.problem:
+        return interaction.problem
+    if interaction.is_success:
+        return f"{interaction.status} {interaction.content_type}"
+    if error_object(interaction) is None:
+        return f"{interaction.status} {interaction.content_type}: {error_text(interaction)}"
+    return f"{interaction.status}: {error_text(interaction)}"
 
 
-def type_of(data: Any) -> str:
+def event_type(data: Any) -> str:
     """The type that an event's data names."""
     return str(data.get("type")) if isinstance(data, dict) else "no JSON"

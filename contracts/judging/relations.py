@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.judging.guarantees import FAR_APART, question
-from contracts.media.image.samples import judged
+from contracts.judging.guarantees import MIN_COMPRESSION_GAP, request_key
+from contracts.media.image.samples import with_file_facts
 from contracts.planning.case import Case
-from specs import Provider, State, effective
+from specs import Provider, State, canonical_request
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,31 +28,33 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Member:
+class _ComparedField:
     """The member that a guarantee is about, and which values of it must tell."""
 
     name: str
-    tells: Callable[[Any, Any], bool]
-    has: Callable[[Any], bool] = lambda value: True
+    must_differ: Callable[[Any, Any], bool]
+    is_eligible: Callable[[Any], bool] = lambda value: True
 
 
-def _count(value: Any) -> int:
+def _item_count(value: Any) -> int:
     return len(value) if isinstance(value, list) else 1
 
 
-MEMBERS: Mapping[str, _Member] = {
-    "compression-as-asked": _Member(
+COMPARED_FIELDS: Mapping[str, _ComparedField] = {
+    "compression-as-asked": _ComparedField(
         "output_compression",
-        tells=lambda one, other: abs(one - other) >= FAR_APART,
-        has=lambda value: isinstance(value, int),
+        must_differ=lambda one, other: abs(one - other) >= MIN_COMPRESSION_GAP,
+        is_eligible=lambda value: isinstance(value, int),
     ),
-    "mask-matters": _Member(
-        "mask", tells=lambda one, other: (one is None) is not (other is None)
+    "mask-matters": _ComparedField(
+        "mask", must_differ=lambda one, other: (one is None) is not (other is None)
     ),
-    "every-image-matters": _Member(
-        "image", tells=lambda one, other: _count(one) != _count(other)
+    "every-image-matters": _ComparedField(
+        "image", must_differ=lambda one, other: _item_count(one) != _item_count(other)
     ),
-    "pictures-differ": _Member("prompt", tells=lambda one, other: one != other),
+    "pictures-differ": _ComparedField(
+        "prompt", must_differ=lambda one, other: one != other
+    ),
 }
 """By the name of the guarantee."""
 
@@ -61,40 +63,42 @@ def relations(provider: Provider, cases: Iterable[Case]) -> Iterator[Relation]:
     """Every comparison that these cases allow, in their order."""
     groups: dict[tuple[str, str, str], list[tuple[Case, Any]]] = {}
     for case in cases:
-        if case.expectation is not State.VALID or not case.is_plain:
+        if case.expectation is not State.VALID or not case.is_payload_only:
             continue
-        asked = _asked(provider, case)
+        asked = _canonical_request(provider, case)
         if asked is None or asked.get("stream") is True:
             continue
         for guarantee in provider.operations[case.operation].success.guarantees:
-            member = MEMBERS.get(guarantee.name)
+            member = COMPARED_FIELDS.get(guarantee.name)
             if member is None or not guarantee.applies_to(asked):
                 continue
             value = asked.get(member.name)
-            if member.has(value):
-                rest = question(asked, case.media_type or "", without=member.name)
+            if member.is_eligible(value):
+                rest = request_key(asked, case.media_type or "", without=member.name)
                 group = groups.setdefault((case.operation, guarantee.name, rest), [])
                 group.append((case, value))
     for (operation, name, _), group in groups.items():
-        found = _telling(group, MEMBERS[name])
+        found = _cases_to_compare(group, COMPARED_FIELDS[name])
         if len(found) > 1:
             status = provider.operations[operation].success.status
             yield Relation(f"{operation}/{status}/guarantees/{name}", found)
 
 
-def _asked(provider: Provider, case: Case) -> dict[str, Any] | None:
+def _canonical_request(provider: Provider, case: Case) -> dict[str, Any] | None:
     operation = provider.operations[case.operation]
     body = operation.bodies.get(case.media_type or "")
     if body is None:
         return None
-    return effective(provider.dialect, operation, body, case.payload)
+    return canonical_request(provider.dialect, operation, body, case.payload)
 
 
-def _telling(group: list[tuple[Case, Any]], member: _Member) -> tuple[Case, ...]:
+def _cases_to_compare(
+    group: list[tuple[Case, Any]], field: _ComparedField
+) -> tuple[Case, ...]:
     """The first case, and one for each value that must tell itself from the first."""
     first, value = group[0]
     others: dict[str, Case] = {}
     for case, each in group:
-        if member.tells(value, each):
-            others.setdefault(repr(judged(each)), case)
+        if field.must_differ(value, each):
+            others.setdefault(repr(with_file_facts(each)), case)
     return (first, *others.values())

@@ -10,12 +10,12 @@ from contracts.media.image.samples import Sample
 from specs import Basis, State
 
 JSON, FORM = "application/json", "multipart/form-data"
-AUTHORISED = "key"
-GENERATED = ("/fuzz/", "/schemathesis/", "/remembered/")  # in the id of a case
+TARGET_KEY = "key"
+GENERATED_ID_PARTS = ("/fuzz/", "/schemathesis/", "/remembered/")  # in the id of a case
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ExpectedError:
     """The one thing that is wrong with a case, and the error it leads to."""
 
     claim: str
@@ -43,8 +43,8 @@ class Case:
     payload: Mapping[str, Any] = field(default_factory=dict)
     claims: tuple[str, ...] = ()
     basis: Basis = Basis.DOCUMENTED
-    fault: Fault | None = None
-    auth: str | None = AUTHORISED
+    expected_error: ExpectedError | None = None
+    auth: str | None = TARGET_KEY
     headers: Mapping[str, str] = field(default_factory=dict)
     raw: bytes | None = None
     content_type: str | None = None
@@ -54,14 +54,14 @@ class Case:
     @property
     def is_generated(self) -> bool:
         """Whether Hypothesis or schemathesis generated it, now or in an earlier run."""
-        return any(part in self.id for part in GENERATED)
+        return any(part in self.id for part in GENERATED_ID_PARTS)
 
     @property
-    def is_plain(self) -> bool:
+    def is_payload_only(self) -> bool:
         """Whether its payload says all there is to it."""
         return (
             self.raw is None
-            and self.auth == AUTHORISED
+            and self.auth == TARGET_KEY
             and not self.headers
             and self.path is None
             and self.method is None
@@ -70,21 +70,21 @@ class Case:
 
 def body_of(case: Case) -> tuple[bytes, str | None]:
     """The bytes and the Content-Type of a case: the same every time."""
-    pieces, content_type = pieces_of(case)
+    pieces, content_type = body_chunks(case)
     return b"".join(pieces), content_type
 
 
-def pieces_of(case: Case) -> tuple[Sequence[bytes], str | None]:
+def body_chunks(case: Case) -> tuple[Sequence[bytes], str | None]:
     """As `body_of`, in parts: put together, those of megabytes would be copied."""
     if case.raw is not None or case.media_type is None:
         return [case.raw or b""], case.content_type or case.media_type
     if case.media_type == FORM:
-        return _form(case.payload)
+        return _form_chunks(case.payload)
     text = json.dumps(case.payload, ensure_ascii=False)
     return [text.encode("utf-8", "surrogatepass")], case.content_type or JSON
 
 
-def _form(payload: Mapping[str, Any]) -> tuple[Sequence[bytes], str]:
+def _form_chunks(payload: Mapping[str, Any]) -> tuple[Sequence[bytes], str]:
     """A form as clients send it: texts first, one part a file, `name[]` for several."""
     parts = list(form_parts(payload))
     names = repr([(name, str(value)) for name, value in parts])
@@ -96,7 +96,7 @@ def _form(payload: Mapping[str, Any]) -> tuple[Sequence[bytes], str]:
             head += (
                 f'; filename="{value.filename}"\r\nContent-Type: {value.content_type}'
             )
-        content = value.pieces if isinstance(value, Sample) else [value.encode()]
+        content = value.chunks if isinstance(value, Sample) else [value.encode()]
         lines += [head.encode(), b"\r\n\r\n", *content, b"\r\n"]
     lines.append(f"--{boundary}--\r\n".encode())
     return lines, f"{FORM}; boundary={boundary}"

@@ -16,22 +16,22 @@ from typing import Any
 
 from contracts.media.image.samples import Sample
 from contracts.planning.case import Case
-from contracts.planning.generated import classified
-from contracts.planning.request_model import desks_of
-from contracts.report.model import replacing
+from contracts.planning.generated import classify_generated
+from contracts.planning.request_model import request_models
+from contracts.report.model import atomic_write
 from contracts.strict_json import strict_json
 from mockserver.media.image.drawing.encode import FORMATS
 from specs import Provider
-from specs.validation.judge import matches
+from specs.validation.judge import is_instance
 
 FORMAT = "imageparity-examples/1"
 ORIGIN = "remembered"
 FOLDER = ".imageparity"
-MOST = 200
-FORGOTTEN_AFTER = 3
+MAX_EXAMPLES = 200
+DROP_AFTER_PASSES = 3
 
-PICTURE = "$picture"
-SHAPE: dict[str, Any] = {
+IMAGE_KEY = "$picture"
+SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["format", "examples"],
     "properties": {
@@ -53,8 +53,8 @@ SHAPE: dict[str, Any] = {
     },
     "$defs": {
         "value": {
-            "if": {"type": "object", "required": [PICTURE]},
-            "then": {"properties": {PICTURE: {"$ref": "#/$defs/picture"}}},
+            "if": {"type": "object", "required": [IMAGE_KEY]},
+            "then": {"properties": {IMAGE_KEY: {"$ref": "#/$defs/picture"}}},
             "else": {"$ref": "#/$defs/members"},
             "items": {"$ref": "#/$defs/value"},
         },
@@ -97,7 +97,7 @@ class Example:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-class Examples:
+class ExampleDatabase:
     """
     The examples in a folder, by provider; changes are written by `save`.
 
@@ -114,27 +114,27 @@ class Examples:
         """The examples of a provider as cases; what its document leaves open is not."""
         found: list[Case] = []
         for example in self._read(provider.id):
-            desk = desks_of(provider).get((example.operation, example.media_type))
+            desk = request_models(provider).get((example.operation, example.media_type))
             case = None
             if desk is not None:
-                payload = _pictured(example.payload)
-                case = classified(desk, ORIGIN, example.name, payload)
+                payload = _deserialize(example.payload)
+                case = classify_generated(desk, ORIGIN, example.name, payload)
             if case is None:
                 self._passed.setdefault(provider.id, set()).add(example.name)
             else:
                 found.append(case)
         return found
 
-    def remember(self, provider: str, case: Case) -> None:
+    def add(self, provider: str, case: Case) -> None:
         """Keep a drawn case that showed a fault; others are asked in every run."""
-        if case.is_generated and case.is_plain and case.media_type is not None:
-            example = _example(case)
+        if case.is_generated and case.is_payload_only and case.media_type is not None:
+            example = _example_from(case)
             self._failed.setdefault(provider, {})[example.name] = example
 
-    def passed(self, provider: str, case: Case) -> None:
+    def mark_passed(self, provider: str, case: Case) -> None:
         """Note that nothing was wrong with a remembered case in this run."""
         if case.origin == ORIGIN and case.media_type is not None:
-            self._passed.setdefault(provider, set()).add(_example(case).name)
+            self._passed.setdefault(provider, set()).add(_example_from(case).name)
 
     def save(self) -> None:
         """Write what this run adds to the examples, or takes from them."""
@@ -142,19 +142,19 @@ class Examples:
         if not changed:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
-        with _locked(self._folder / "lock"):
+        with _file_lock(self._folder / "lock"):
             ignored = self._folder / ".gitignore"
             if not ignored.exists():
                 ignored.write_text("*\n", encoding="utf-8")
             for provider in changed:
-                examples = self._merged(provider)
-                with replacing(self._path(provider)) as out:
+                examples = self._merge(provider)
+                with atomic_write(self._path(provider)) as out:
                     rows = [asdict(each) for each in examples]
                     json.dump({"format": FORMAT, "examples": rows}, out, indent=1)
         self._failed.clear()
         self._passed.clear()
 
-    def _merged(self, provider: str) -> list[Example]:
+    def _merge(self, provider: str) -> list[Example]:
         """What the file has by now, with the changes of this run; the newest last."""
         failed = self._failed.get(provider, {})
         passed = self._passed.get(provider, set())
@@ -163,8 +163,8 @@ class Examples:
             for each in self._read(provider)
             if each.name not in failed
         ]
-        kept = [each for each in kept if each.passed < FORGOTTEN_AFTER]
-        return [*kept, *failed.values()][-MOST:]
+        kept = [each for each in kept if each.passed < DROP_AFTER_PASSES]
+        return [*kept, *failed.values()][-MAX_EXAMPLES:]
 
     def _read(self, provider: str) -> list[Example]:
         """The examples in the file of a provider; a damaged one is set aside."""
@@ -179,15 +179,15 @@ class Examples:
             whole = strict_json(text.encode())
         except ValueError as error:
             return self._set_aside(path, str(error))
-        if not matches(SHAPE, whole):
+        if not is_instance(SCHEMA, whole):
             return self._set_aside(path, f"it has not the shape of {FORMAT}")
         return [Example(**row) for row in whole["examples"]]
 
-    def _set_aside(self, path: Path, why: str) -> list[Example]:
+    def _set_aside(self, path: Path, reason: str) -> list[Example]:
         aside = path.with_suffix(".damaged")
         with suppress(FileNotFoundError):  # another run was faster
             path.replace(aside)
-        log.warning("%s is damaged (%s): it is now %s", path, why, aside)
+        log.warning("%s is damaged (%s): it is now %s", path, reason, aside)
         return []
 
     def _path(self, provider: str) -> Path:
@@ -195,7 +195,7 @@ class Examples:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _file_lock(path: Path) -> Iterator[None]:
     """Nobody else in here meanwhile; ends with the process, however that ends."""
     import fcntl
 
@@ -204,29 +204,29 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _example(case: Case) -> Example:
-    return Example(case.operation, case.media_type or "", _described(case.payload))
+def _example_from(case: Case) -> Example:
+    return Example(case.operation, case.media_type or "", _serialize(case.payload))
 
 
-def _described(value: Any) -> Any:
+def _serialize(value: Any) -> Any:
     """A payload as JSON: a picture by its facts, another key with `$` doubled."""
     if isinstance(value, Sample):
-        return {PICTURE: asdict(value)}
+        return {IMAGE_KEY: asdict(value)}
     if isinstance(value, dict):
         return {
-            f"${key}" if key.startswith("$") else key: _described(each)
+            f"${key}" if key.startswith("$") else key: _serialize(each)
             for key, each in value.items()
         }
-    return [_described(each) for each in value] if isinstance(value, list) else value
+    return [_serialize(each) for each in value] if isinstance(value, list) else value
 
 
-def _pictured(value: Any) -> Any:
+def _deserialize(value: Any) -> Any:
     """The payload that was described."""
     if isinstance(value, dict):
-        if PICTURE in value:
-            return Sample(**value[PICTURE])
+        if IMAGE_KEY in value:
+            return Sample(**value[IMAGE_KEY])
         return {
-            key.removeprefix("$") if key.startswith("$") else key: _pictured(each)
+            key.removeprefix("$") if key.startswith("$") else key: _deserialize(each)
             for key, each in value.items()
         }
-    return [_pictured(each) for each in value] if isinstance(value, list) else value
+    return [_deserialize(each) for each in value] if isinstance(value, list) else value

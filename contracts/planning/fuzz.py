@@ -17,16 +17,16 @@ from hypothesis.internal.conjecture.providers import (
 )
 
 from contracts.planning.case import Case
-from contracts.planning.generated import classified, is_modest
-from contracts.planning.request_model import Desk, desks_of
+from contracts.planning.generated import classify_generated, is_small
+from contracts.planning.request_model import RequestModel, request_models
 from contracts.planning.values import Value
 from specs import Provider
 
-EXAMPLES = 12
+DEFAULT_MAX_EXAMPLES = 12
 BACKEND = "imageparity"
 
 
-class Unswayed(HypothesisProvider):
+class NoConstantsProvider(HypothesisProvider):
     """
     Draws as Hypothesis does, but no constants found in the modules at hand.
 
@@ -37,21 +37,23 @@ class Unswayed(HypothesisProvider):
         return None
 
 
-AVAILABLE_PROVIDERS[BACKEND] = f"{__name__}.{Unswayed.__name__}"
+AVAILABLE_PROVIDERS[BACKEND] = f"{__name__}.{NoConstantsProvider.__name__}"
 
 
-def fuzz(provider: Provider, *, seed: int = 0, examples: int = EXAMPLES) -> list[Case]:
+def fuzz(
+    provider: Provider, *, seed: int = 0, examples: int = DEFAULT_MAX_EXAMPLES
+) -> list[Case]:
     """Cases drawn by Hypothesis: the same for the same seed."""
     found: list[Case] = []
-    for desk in desks_of(provider).values():
-        payloads = drawn(_requests(desk), seed, examples)
+    for desk in request_models(provider).values():
+        payloads = collect_examples(_request_strategy(desk), seed, examples)
         for number, payload in enumerate(payloads, 1):
-            case = classified(desk, "fuzz", str(number), payload)
+            case = classify_generated(desk, "fuzz", str(number), payload)
             found += [case] if case is not None else []
     return found
 
 
-def drawn(strategy: Any, seed: int, examples: int) -> list[Any]:
+def collect_examples(strategy: Any, seed: int, examples: int) -> list[Any]:
     """The values that a strategy gives for a seed, without repetition."""
     found: dict[str, Any] = {}
 
@@ -74,30 +76,32 @@ def drawn(strategy: Any, seed: int, examples: int) -> list[Any]:
     return list(found.values())
 
 
-def _requests(desk: Desk) -> st.SearchStrategy[dict[str, Any]]:
+def _request_strategy(request_model: RequestModel) -> st.SearchStrategy[dict[str, Any]]:
     """Requests with many members: telling values, and text where text may be."""
     members: dict[str, st.SearchStrategy[Any]] = {}
-    for member in desk.body.properties:
-        values = [each for each in desk.values(member) if is_modest(each.value)]
+    for member in request_model.body.properties:
+        values = [each for each in request_model.values(member) if is_small(each.value)]
         if not values:
             continue
-        strategy: st.SearchStrategy[Any] = st.sampled_from(values).map(_plain)
-        if desk.role(member) in {"prompt", "user"}:
-            strategy = _text(at_least=1)
+        strategy: st.SearchStrategy[Any] = st.sampled_from(values).map(_unwrap)
+        if request_model.canonical_name(member) in {"prompt", "user"}:
+            strategy = _text_strategy(min_size=1)
         members[member] = strategy
-    base = desk.base
+    base = request_model.minimal_request
     required = {
-        name: members[name] if desk.role(name) == "prompt" else st.just(value)
+        name: members[name]
+        if request_model.canonical_name(name) == "prompt"
+        else st.just(value)
         for name, value in base.items()
     }
     optional = {name: each for name, each in members.items() if name not in base}
     return st.fixed_dictionaries(required, optional=optional)
 
 
-def _text(*, at_least: int) -> st.SearchStrategy[str]:
+def _text_strategy(*, min_size: int) -> st.SearchStrategy[str]:
     alphabet = st.characters(exclude_categories=["Cs", "Cc"])
-    return st.text(alphabet, min_size=at_least, max_size=200).filter(str.strip)
+    return st.text(alphabet, min_size=min_size, max_size=200).filter(str.strip)
 
 
-def _plain(value: Value) -> Any:
+def _unwrap(value: Value) -> Any:
     return value.value

@@ -3,58 +3,62 @@
 from collections.abc import Mapping
 from typing import Any
 
-from contracts.media.image.samples import Sample, weight
-from contracts.planning.case import Case, Fault
-from contracts.planning.probes import standing
-from contracts.planning.request_model import Desk
+from contracts.media.image.samples import Sample, estimated_bytes
+from contracts.planning.case import Case, ExpectedError
+from contracts.planning.probes import basis_of
+from contracts.planning.request_model import RequestModel
 from specs import Basis, State, size_of
 
 MAX_EDGE = 1536
 
 
-def classified(
-    desk: Desk, origin: str, name: str, payload: Mapping[str, Any]
+def classify_generated(
+    request_model: RequestModel, origin: str, name: str, payload: Mapping[str, Any]
 ) -> Case | None:
     """The case of a drawn request; None when it cannot be sent or is left open."""
     if not _is_sendable(payload):
         return None
-    verdict = desk.judge(payload)
+    verdict = request_model.judge(payload)
     if verdict.state is State.UNSPECIFIED:
         return None
     fault = None
-    if verdict.documented:
-        first = verdict.documented[0]
+    if verdict.documented_violations:
+        first = verdict.documented_violations[0]
         errors = {each.evidence.error for each in verdict.violations}
         # Of several faults a server may name whichever it sees first.
         error = first.evidence.error if len(errors) == 1 else "invalid_request"
-        fault = Fault(f"{desk.name}/{first.claim}", error)
+        fault = ExpectedError(f"{request_model.name}/{first.claim}", error)
     is_single = len(verdict.violations) == 1
     return Case(
-        id=f"{desk.name}/{origin}/{name}",
-        operation=desk.operation.id,
+        id=f"{request_model.name}/{origin}/{name}",
+        operation=request_model.operation.id,
         origin=origin,
         expectation=verdict.state,
-        media_type=desk.body.media_type,
+        media_type=request_model.body.media_type,
         payload=payload,
         claims=(fault.claim,) if fault and is_single else (),
-        basis=Basis.DOCUMENTED if fault else _standing_of(desk, payload),
-        fault=fault,
+        basis=Basis.DOCUMENTED if fault else _basis_of_changes(request_model, payload),
+        expected_error=fault,
     )
 
 
-def is_modest(value: Any) -> bool:
+def is_small(value: Any) -> bool:
     """Whether a value asks for, or is, nothing large."""
     size = size_of(value)
     if size is not None:
         return max(size) <= MAX_EDGE
     if isinstance(value, Sample):
         return value.weight == 0
-    return weight(value) < 4000
+    return estimated_bytes(value) < 4000
 
 
-def _standing_of(desk: Desk, payload: Mapping[str, Any]) -> Basis:
-    changed = [name for name, value in payload.items() if desk.base.get(name) != value]
-    return standing(desk, changed, payload)
+def _basis_of_changes(request_model: RequestModel, payload: Mapping[str, Any]) -> Basis:
+    changed = [
+        name
+        for name, value in payload.items()
+        if request_model.minimal_request.get(name) != value
+    ]
+    return basis_of(request_model, changed, payload)
 
 
 def _is_sendable(payload: Mapping[str, Any]) -> bool:

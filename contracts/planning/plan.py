@@ -13,10 +13,16 @@ from functools import lru_cache
 from typing import Any
 
 from contracts.media.image.samples import Sample
-from contracts.planning.case import FORM, Case, Fault
-from contracts.planning.pairwise import pairs
-from contracts.planning.probes import OPEN, Change, about_change, classified, probes
-from contracts.planning.request_model import Desk, desks_of
+from contracts.planning.case import FORM, Case, ExpectedError
+from contracts.planning.pairwise import pairwise_cases
+from contracts.planning.probes import (
+    UNSPECIFIED,
+    Mutation,
+    claims_tested_by,
+    classify_probe,
+    probes,
+)
+from contracts.planning.request_model import RequestModel, request_models
 from specs import Operation, Provider, State, claims
 
 OTHER_PROMPT = "A blue sphere on black sand"
@@ -31,101 +37,135 @@ def plan(provider: Provider, *, seed: int = 0, is_mock: bool = False) -> list[Ca
     """
     refused: list[Case] = []
     answered: list[Case] = []
-    for desk, found in _surveyed(provider):
+    for desk, found in _probes_by_body(provider):
         refused += [each for each in found if each.expectation is State.INVALID]
-        refused += _malformed(desk)
-        answered += _basics(desk)
+        refused += _malformed_body_cases(desk)
+        answered += _basic_cases(desk)
         answered += [each for each in found if each.expectation is State.VALID]
-        answered += [each for each in found if each.expectation is OPEN]
-        related = list(_relations(desk))
-        refused += [each for each in related if each.fault]
-        answered += [each for each in related if not each.fault]
-        answered += _streams(desk)
-        answered += pairs(desk, seed)
+        answered += [each for each in found if each.expectation is UNSPECIFIED]
+        related = list(_relation_cases(desk))
+        refused += [each for each in related if each.expected_error]
+        answered += [each for each in related if not each.expected_error]
+        answered += _stream_cases(desk)
+        answered += pairwise_cases(desk, seed)
     for operation in provider.operations.values():
-        refused += _transport(operation, provider)
+        refused += _transport_cases(operation, provider)
         if is_mock:
-            refused += _on_demand(operation, provider)
-    return _named_once([*refused, *answered])
+            refused += _triggered_error_cases(operation, provider)
+    return _with_unique_ids([*refused, *answered])
 
 
 @lru_cache(maxsize=16)
-def _surveyed(provider: Provider) -> tuple[tuple[Desk, tuple[Case, ...]], ...]:
+def _probes_by_body(
+    provider: Provider,
+) -> tuple[tuple[RequestModel, tuple[Case, ...]], ...]:
     """Each request body of a provider with its probes: the dear part, done once."""
-    return tuple((desk, tuple(probes(desk))) for desk in desks_of(provider).values())
+    return tuple(
+        (desk, tuple(probes(desk))) for desk in request_models(provider).values()
+    )
 
 
-def _basics(desk: Desk) -> Iterator[Case]:
+def _basic_cases(request_model: RequestModel) -> Iterator[Case]:
     """The plain request, the documented examples, and one more prompt."""
-    about = [each for each in desk.claims if each.startswith(f"{desk.name}/")]
+    about = [
+        each
+        for each in request_model.claims
+        if each.startswith(f"{request_model.name}/")
+    ]
     defaults = tuple(
         each
         for each in about
-        if each.endswith("/default") and each.split("/")[2] not in desk.base
+        if each.endswith("/default")
+        and each.split("/")[2] not in request_model.minimal_request
     )
-    operation = desk.operation.id
-    plain = (f"{operation}/path", f"{operation}/auth", desk.name, *defaults)
+    operation = request_model.operation.id
+    plain = (f"{operation}/path", f"{operation}/auth", request_model.name, *defaults)
     common: dict[str, Any] = {
         "operation": operation,
-        "media_type": desk.body.media_type,
+        "media_type": request_model.body.media_type,
         "expectation": State.VALID,
     }
     yield Case(
-        f"{desk.name}/plain", origin="probe", payload=desk.base, claims=plain, **common
+        f"{request_model.name}/plain",
+        origin="probe",
+        payload=request_model.minimal_request,
+        claims=plain,
+        **common,
     )
-    other = {**desk.base, "prompt": OTHER_PROMPT}
-    yield Case(f"{desk.name}/other-prompt", origin="probe", payload=other, **common)
-    bare = {name: value for name, value in desk.base.items() if name != "model"}
-    modelless = f"{desk.name}/model/default"
-    if modelless in desk.claims and (state := desk.state(bare)) is not State.INVALID:
+    other = {**request_model.minimal_request, "prompt": OTHER_PROMPT}
+    yield Case(
+        f"{request_model.name}/other-prompt", origin="probe", payload=other, **common
+    )
+    bare = {
+        name: value
+        for name, value in request_model.minimal_request.items()
+        if name != "model"
+    }
+    modelless = f"{request_model.name}/model/default"
+    if (
+        modelless in request_model.claims
+        and (state := request_model.state(bare)) is not State.INVALID
+    ):
         case = {**common, "expectation": state, "claims": (modelless,)}
         yield Case(f"{modelless}/missing", origin="probe", payload=bare, **case)
-    for name, example in desk.body.examples.items():
-        if desk.state(example) is State.VALID:
+    for name, example in request_model.body.examples.items():
+        if request_model.state(example) is State.VALID:
             yield Case(
-                f"{desk.name}/examples/{name}",
+                f"{request_model.name}/examples/{name}",
                 origin="example",
                 payload=example,
                 **common,
             )
 
 
-def _relations(desk: Desk) -> Iterator[Case]:
+def _relation_cases(request_model: RequestModel) -> Iterator[Case]:
     """Requests that differ from another in one member, to see whether it matters."""
-    for change in _compressed(desk):
-        case, _ = classified(desk, "", change)
-        if case is not None and case.expectation is not OPEN:
+    for change in _compression_mutations(request_model):
+        case, _ = classify_probe(request_model, "", change)
+        if case is not None and case.expectation is not UNSPECIFIED:
             yield case
-    for member in desk.body.properties:
-        if desk.role(member) == "mask":
-            payload = {**desk.base, member: desk.good(member)[0]}
-            yield from _relation(desk, f"{member}/given", payload, member)
-            for twin in _with_alpha(desk, payload):
-                yield from _relation(desk, f"{member}/given-to-alpha", twin, member)
+    for member in request_model.body.properties:
+        if request_model.canonical_name(member) == "mask":
+            payload = {
+                **request_model.minimal_request,
+                member: request_model.valid_values(member)[0],
+            }
+            yield from _valid_case(request_model, f"{member}/given", payload, member)
+            for twin in _with_alpha_image(request_model, payload):
+                yield from _valid_case(
+                    request_model, f"{member}/given-to-alpha", twin, member
+                )
 
 
-def _with_alpha(desk: Desk, payload: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _with_alpha_image(
+    request_model: RequestModel, payload: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
     for name, value in payload.items():
-        if desk.role(name) == "image" and isinstance(value, Sample):
+        if request_model.canonical_name(name) == "image" and isinstance(value, Sample):
             yield {**payload, name: replace(value, alpha=True)}
 
 
-def _compressed(desk: Desk) -> Iterator[Change]:
+def _compression_mutations(request_model: RequestModel) -> Iterator[Mutation]:
     """The same picture at and beyond both ends of compression, in each format of it."""
-    member, format_ = desk.named("output_compression"), desk.named("output_format")
+    member, format_ = (
+        request_model.wire_name("output_compression"),
+        request_model.wire_name("output_format"),
+    )
     if member is None or format_ is None:
         return
     for kind in ("jpeg", "webp"):
         for level in (100, 0, 101, -1):
             label = f"{member}/{kind}-at-{level}"
             change = {format_: kind, member: level}
-            yield Change(label, {**desk.base, **change}, (member,))
+            yield Mutation(
+                label, {**request_model.minimal_request, **change}, (member,)
+            )
 
 
-def _streams(desk: Desk) -> Iterator[Case]:
+def _stream_cases(request_model: RequestModel) -> Iterator[Case]:
     """A stream with each number of previews, and one of two pictures."""
-    names = desk.body.properties
-    if not desk.operation.streams or "stream" not in names:
+    names = request_model.body.properties
+    if not request_model.operation.supports_streaming or "stream" not in names:
         return
     wanted: list[tuple[str, dict[str, Any]]] = [("stream", {"stream": True})]
     if "partial_images" in names:
@@ -135,36 +175,40 @@ def _streams(desk: Desk) -> Iterator[Case]:
         ]
     wanted.append(("stream-of-two", {"stream": True, "n": 2}))
     for label, change in wanted:
-        payload = {**desk.base, **change}
-        state = desk.state(payload)
+        payload = {**request_model.minimal_request, **change}
+        state = request_model.state(payload)
         if state is not State.INVALID:
             yield Case(
-                id=f"{desk.name}/streams/{label}",
-                operation=desk.operation.id,
+                id=f"{request_model.name}/streams/{label}",
+                operation=request_model.operation.id,
                 origin="stream",
                 expectation=state,
-                media_type=desk.body.media_type,
+                media_type=request_model.body.media_type,
                 payload=payload,
-                claims=about_change(desk, Change(label, payload, tuple(change)[::-1])),
+                claims=claims_tested_by(
+                    request_model, Mutation(label, payload, tuple(change)[::-1])
+                ),
             )
 
 
-def _relation(
-    desk: Desk, label: str, payload: Mapping[str, Any], member: str
+def _valid_case(
+    request_model: RequestModel, label: str, payload: Mapping[str, Any], member: str
 ) -> Iterator[Case]:
-    if desk.state(payload) is State.VALID:
+    if request_model.state(payload) is State.VALID:
         yield Case(
-            id=f"{desk.name}/{label}",
-            operation=desk.operation.id,
+            id=f"{request_model.name}/{label}",
+            operation=request_model.operation.id,
             origin="probe",
             expectation=State.VALID,
-            media_type=desk.body.media_type,
+            media_type=request_model.body.media_type,
             payload=payload,
-            claims=about_change(desk, Change(label, dict(payload), (member,))),
+            claims=claims_tested_by(
+                request_model, Mutation(label, dict(payload), (member,))
+            ),
         )
 
 
-_AUTH: tuple[tuple[str, str | None], ...] = (
+_INVALID_AUTHORIZATIONS: tuple[tuple[str, str | None], ...] = (
     ("missing", None),
     ("empty", ""),
     ("scheme-only", "Bearer"),
@@ -173,24 +217,24 @@ _AUTH: tuple[tuple[str, str | None], ...] = (
 )
 
 
-def _transport(operation: Operation, provider: Provider) -> Iterator[Case]:
+def _transport_cases(operation: Operation, provider: Provider) -> Iterator[Case]:
     """Keys that are none, and addresses that are none."""
     body = next(iter(operation.bodies.values()))
-    desk = desks_of(provider)[operation.id, body.media_type]
+    desk = request_models(provider)[operation.id, body.media_type]
     claim = f"{operation.id}/auth"
     common: dict[str, Any] = {
         "operation": operation.id,
         "media_type": body.media_type,
-        "payload": desk.base,
+        "payload": desk.minimal_request,
     }
-    if operation.authenticated:
-        for label, header in _AUTH:
+    if operation.authentication:
+        for label, header in _INVALID_AUTHORIZATIONS:
             yield Case(
                 id=f"{claim}/{label}",
                 origin="auth",
                 expectation=State.INVALID,
                 claims=(claim, f"{operation.id}/errors/unauthenticated"),
-                fault=Fault(claim, "unauthenticated"),
+                expected_error=ExpectedError(claim, "unauthenticated"),
                 auth=header,
                 **common,
             )
@@ -208,16 +252,16 @@ def _transport(operation: Operation, provider: Provider) -> Iterator[Case]:
         )
 
 
-def _malformed(desk: Desk) -> Iterator[Case]:
+def _malformed_body_cases(request_model: RequestModel) -> Iterator[Case]:
     """Bodies that cannot be read as what they claim to be."""
     common: dict[str, Any] = {
-        "operation": desk.operation.id,
+        "operation": request_model.operation.id,
         "origin": "malformed",
-        "media_type": desk.body.media_type,
+        "media_type": request_model.body.media_type,
         "payload": {},
     }
-    no_object = f"{desk.name}/type"
-    if desk.is_form:
+    no_object = f"{request_model.name}/type"
+    if request_model.is_form:
         bodies: tuple[tuple[str, bytes, str | None], ...] = (
             ("empty-body", b"", f"{FORM}; boundary=none"),
             ("no-boundary", b"--x\r\n", FORM),
@@ -237,32 +281,32 @@ def _malformed(desk: Desk) -> Iterator[Case]:
             ("not-utf8", b'{"prompt": "\xff\xfe"}', None),
         )
     for label, raw, content_type in bodies:
-        is_other = label in {"list", "text"} and no_object in desk.claims
-        claim = no_object if is_other else desk.name
+        is_other = label in {"list", "text"} and no_object in request_model.claims
+        claim = no_object if is_other else request_model.name
         yield Case(
-            id=f"{desk.name}/malformed/{label}",
+            id=f"{request_model.name}/malformed/{label}",
             expectation=State.INVALID,
             claims=(claim,),
-            fault=Fault(claim, "invalid_request"),
+            expected_error=ExpectedError(claim, "invalid_request"),
             raw=raw,
             content_type=content_type,
             **common,
         )
-    if desk.is_form:
+    if request_model.is_form:
         return
     yield Case(
-        id=f"{desk.name}/malformed/labelled-text-plain",
+        id=f"{request_model.name}/malformed/labelled-text-plain",
         expectation=State.UNSPECIFIED,
-        raw=json.dumps(desk.base).encode(),
+        raw=json.dumps(request_model.minimal_request).encode(),
         content_type="text/plain",
         **common,
     )
 
 
-def _on_demand(operation: Operation, provider: Provider) -> Iterator[Case]:
+def _triggered_error_cases(operation: Operation, provider: Provider) -> Iterator[Case]:
     """Every error of the catalogue, by name: only our mock can be so asked."""
     body = next(iter(operation.bodies.values()))
-    desk = desks_of(provider)[operation.id, body.media_type]
+    desk = request_models(provider)[operation.id, body.media_type]
     for name in operation.errors:
         claim = f"{operation.id}/errors/{name}"
         yield Case(
@@ -271,14 +315,14 @@ def _on_demand(operation: Operation, provider: Provider) -> Iterator[Case]:
             origin="error",
             expectation=State.INVALID,
             media_type=body.media_type,
-            payload=desk.base,
+            payload=desk.minimal_request,
             claims=(claim,),
-            fault=Fault(claim, name),
+            expected_error=ExpectedError(claim, name),
             headers={"X-Mock-Error": name},
         )
 
 
-def _named_once(cases: Iterable[Case]) -> list[Case]:
+def _with_unique_ids(cases: Iterable[Case]) -> list[Case]:
     """The cases, each with an id of its own."""
     seen: dict[str, int] = {}
     named: list[Case] = []
@@ -289,7 +333,7 @@ def _named_once(cases: Iterable[Case]) -> list[Case]:
     return named
 
 
-def asked(provider: Provider, cases: Iterable[Case]) -> dict[str, int]:
+def coverage(provider: Provider, cases: Iterable[Case]) -> dict[str, int]:
     """How many of the cases put each claim of a document to the test."""
     counts = dict.fromkeys([each.id for each in claims(provider)], 0)
     successes: dict[tuple[str, bool], int] = {}
@@ -298,15 +342,17 @@ def asked(provider: Provider, cases: Iterable[Case]) -> dict[str, int]:
         operation = provider.operations[case.operation]
         for claim in case.claims:
             counts[claim] = counts.get(claim, 0) + 1
-        if case.fault is not None:
+        if case.expected_error is not None:
             error = operation.errors.get(
-                case.fault.error, operation.errors["invalid_request"]
+                case.expected_error.error, operation.errors["invalid_request"]
             )
             key = (operation.id, error.status)
             failures[key] = failures.get(key, 0) + 1
             counts[f"{operation.id}/errors/{error.name}"] += 1
         else:
-            streams = case.payload.get("stream") is True and operation.streams
+            streams = (
+                case.payload.get("stream") is True and operation.supports_streaming
+            )
             both = (operation.id, streams)
             successes[both] = successes.get(both, 0) + 1
     for claim in counts:

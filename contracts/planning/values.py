@@ -14,7 +14,7 @@ from typing import Any
 from contracts.media.image.samples import Sample
 
 PROMPT = "A red cube on a white table"
-LONG_TEXT = 1_000_000
+LONG_TEXT_LENGTH = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,16 @@ class Value:
 
     @cached_property
     def key(self) -> Hashable:
-        return key_of(self.value)
+        return value_key(self.value)
 
 
-def key_of(value: Any) -> Hashable:
+def value_key(value: Any) -> Hashable:
     """What tells a value from others: of 1, 1.0 and true each is another."""
     # Texts stand for themselves: there are some of megabytes, whose hash is kept.
     if isinstance(value, list):
-        return ("list", *map(key_of, value))
+        return ("list", *map(value_key, value))
     if isinstance(value, dict):
-        return ("dict", *((name, key_of(each)) for name, each in value.items()))
+        return ("dict", *((name, value_key(each)) for name, each in value.items()))
     return value if isinstance(value, str) else (repr(value),)
 
 
@@ -44,8 +44,12 @@ def prompt_of(length: int) -> str:
     return (f"{PROMPT}. " * (length // (len(PROMPT) + 2) + 1))[:length]
 
 
-def telling(
-    schemas: Sequence[Any], good: Sequence[Any], *, is_form: bool, role: str
+def boundary_values(
+    schemas: Sequence[Any],
+    valid_values: Sequence[Any],
+    *,
+    is_form: bool,
+    canonical_name: str,
 ) -> list[Value]:
     """
     Values worth asking about a member.
@@ -55,19 +59,29 @@ def telling(
     """
     # By value: the first label that comes for it stays.
     found: dict[Hashable, Value] = {}
-    makers = (_enumerated, _bounded, _long, _several, _sized, _uploaded, _plain)
+    makers = (
+        _enum_values,
+        _numeric_bounds,
+        _length_bounds,
+        _list_lengths,
+        _size_bounds,
+        _upload_values,
+        _typical_values,
+    )
     for schema in schemas:
         if isinstance(schema, dict):
             for make in makers:
-                for each in make(schema, good, role):
+                for each in make(schema, valid_values, canonical_name):
                     found.setdefault(each.key, each)
     for each in (
-        *_mistyped(schemas, is_form=is_form),
-        *_nested(schemas, good, is_form=is_form, role=role),
+        *_wrong_type_values(schemas, is_form=is_form),
+        *_nested_values(
+            schemas, valid_values, is_form=is_form, canonical_name=canonical_name
+        ),
     ):
         found.setdefault(each.key, each)
-    is_picture = role in {"image", "mask"}
-    for each in _nearly(schemas, [] if is_picture else good):
+    is_picture = canonical_name in {"image", "mask"}
+    for each in _near_misses(schemas, [] if is_picture else valid_values):
         found.setdefault(each.key, each)
     return [each for each in found.values() if each.value is not None or not is_form]
 
@@ -76,7 +90,9 @@ Values = Iterator[Value]
 Schema = Mapping[str, Any]
 
 
-def _enumerated(schema: Schema, good: Sequence[Any], role: str) -> Values:
+def _enum_values(
+    schema: Schema, valid_values: Sequence[Any], canonical_name: str
+) -> Values:
     for each in (
         *schema.get("enum", []),
         *([schema["const"]] if "const" in schema else []),
@@ -84,7 +100,9 @@ def _enumerated(schema: Schema, good: Sequence[Any], role: str) -> Values:
         yield Value(each, f"value-{'null' if each is None else each}")
 
 
-def _bounded(schema: Schema, good: Sequence[Any], role: str) -> Values:
+def _numeric_bounds(
+    schema: Schema, valid_values: Sequence[Any], canonical_name: str
+) -> Values:
     if "minimum" in schema:
         least = schema["minimum"]
         yield Value(least, f"at-minimum-{least}")
@@ -95,61 +113,83 @@ def _bounded(schema: Schema, good: Sequence[Any], role: str) -> Values:
         yield Value(most + 1, f"above-maximum-{most}")
 
 
-def _long(schema: Schema, good: Sequence[Any], role: str) -> Values:
+def _length_bounds(
+    schema: Schema, valid_values: Sequence[Any], canonical_name: str
+) -> Values:
     least, most = schema.get("minLength", 0), schema.get("maxLength")
     if least:
         yield Value(prompt_of(least), f"at-minLength-{least}")
         yield Value(prompt_of(least - 1), f"below-minLength-{least}")
     if most is None:
         return
-    if most < LONG_TEXT:
+    if most < LONG_TEXT_LENGTH:
         yield Value(prompt_of(most), f"at-maxLength-{most}")
         yield Value(prompt_of(most + 1), f"above-maxLength-{most}")
     else:
         yield Value(Sample(weight=most * 3 // 4).data_uri, "above-maxLength")
 
 
-def flat(schema: Any) -> Iterator[Any]:
+def all_of_parts(schema: Any) -> Iterator[Any]:
     """A schema and the parts of its `allOf`."""
     if isinstance(schema, dict):
         yield schema
         for part in schema.get("allOf", []):
-            yield from flat(part)
+            yield from all_of_parts(part)
 
 
-def _nested(
-    schemas: Sequence[Any], good: Sequence[Any], *, is_form: bool, role: str
+def _nested_values(
+    schemas: Sequence[Any],
+    valid_values: Sequence[Any],
+    *,
+    is_form: bool,
+    canonical_name: str,
 ) -> Values:
     """Lists of one telling entry, and objects with one telling member."""
     for schema in schemas:
         if not isinstance(schema, dict):
             continue
         if isinstance(schema.get("items"), dict):
-            entry = next((each[0] for each in good if isinstance(each, list)), None)
-            entries = [*flat(schema["items"])]
+            entry = next(
+                (each[0] for each in valid_values if isinstance(each, list)), None
+            )
+            entries = [*all_of_parts(schema["items"])]
             if entry is None:
-                is_file = is_form and role in {"image", "mask"}
+                is_file = is_form and canonical_name in {"image", "mask"}
                 binary = {"format": "binary"}
-                entry = simplest(binary if is_file else schema["items"], role)
+                entry = minimal_value(
+                    binary if is_file else schema["items"], canonical_name
+                )
             plain = [entry]
-            for each in telling(entries, plain, is_form=is_form, role=role):
+            for each in boundary_values(
+                entries, plain, is_form=is_form, canonical_name=canonical_name
+            ):
                 yield Value([each.value], f"entry-{each.label}")
         for name, member in schema.get("properties", {}).items():
-            whole = simplest(schema, role)
+            whole = minimal_value(schema, canonical_name)
             rest = whole if isinstance(whole, dict) else {}
-            plain = [simplest(member, role)]
-            for each in telling([*flat(member)], plain, is_form=False, role=role):
+            plain = [minimal_value(member, canonical_name)]
+            for each in boundary_values(
+                [*all_of_parts(member)],
+                plain,
+                is_form=False,
+                canonical_name=canonical_name,
+            ):
                 yield Value({**rest, name: each.value}, f"{name}-{each.label}")
                 yield Value({name: each.value}, f"only-{name}-{each.label}")
 
 
-def _several(schema: Schema, good: Sequence[Any], role: str) -> Values:
+def _list_lengths(
+    schema: Schema, valid_values: Sequence[Any], canonical_name: str
+) -> Values:
     if "array" not in types_of(schema):
         entries = None
     else:
         entries = schema.get("items", {})
-        yield Value([_entry(entries, role, 0)], "one-entry")
-        yield Value([_entry(entries, role, at) for at in range(2)], "two-entries")
+        yield Value([_minimal_entry(entries, canonical_name, 0)], "one-entry")
+        yield Value(
+            [_minimal_entry(entries, canonical_name, at) for at in range(2)],
+            "two-entries",
+        )
     for keyword, label, step in (
         ("minItems", "below", -1),
         ("maxItems", "at", 0),
@@ -157,26 +197,26 @@ def _several(schema: Schema, good: Sequence[Any], role: str) -> Values:
     ):
         if keyword in schema:
             count = max(0, schema[keyword] + step)
-            items = entries if entries is not None else _items(good)
-            entry = [_entry(items, role, at) for at in range(count)]
+            items = entries if entries is not None else _item_schema(valid_values)
+            entry = [_minimal_entry(items, canonical_name, at) for at in range(count)]
             yield Value(entry, f"{label}-{keyword}")
 
 
-def _items(good: Sequence[Any]) -> Any:
-    sample = next((each for each in good if isinstance(each, Sample)), None)
+def _item_schema(valid_values: Sequence[Any]) -> Any:
+    sample = next((each for each in valid_values if isinstance(each, Sample)), None)
     return {"format": "binary"} if sample else {}
 
 
-def _entry(schema: Any, role: str, variant: int) -> Any:
+def _minimal_entry(schema: Any, canonical_name: str, variant: int) -> Any:
     """The simplest entry of a list of pictures."""
-    return simplest(schema, role, variant)
+    return minimal_value(schema, canonical_name, variant)
 
 
-def simplest(schema: Any, role: str, variant: int = 0) -> Any:
+def minimal_value(schema: Any, canonical_name: str, variant: int = 0) -> Any:
     """A plain value for a member by its schema; `role` is its canonical name."""
     if not isinstance(schema, dict):
         return PROMPT  # anything will do, also where nothing may stand
-    picture = Sample(alpha=role == "mask", variant=variant)
+    picture = Sample(alpha=canonical_name == "mask", variant=variant)
     if schema.get("format") == "binary":
         return picture
     for each in (*schema.get("enum", []), schema.get("const")):
@@ -186,28 +226,30 @@ def simplest(schema: Any, role: str, variant: int = 0) -> Any:
     if "object" in types:
         members = schema.get("required") or list(schema.get("properties", {}))[:1]
         return {
-            name: simplest(schema["properties"][name], role, variant)
+            name: minimal_value(schema["properties"][name], canonical_name, variant)
             for name in members
         }
     if "string" in types or not types:
-        return picture.data_uri if role in {"image", "mask"} else PROMPT
+        return picture.data_uri if canonical_name in {"image", "mask"} else PROMPT
     if "array" in types:
-        return [simplest(schema.get("items", {}), role, variant)]
+        return [minimal_value(schema.get("items", {}), canonical_name, variant)]
     if "boolean" in types:
         return True
     return max(1, schema.get("minimum", 1))
 
 
-def _sized(schema: Schema, good: Sequence[Any], role: str) -> Values:
+def _size_bounds(
+    schema: Schema, valid_values: Sequence[Any], canonical_name: str
+) -> Values:
     limits = schema.get("x-image-size")
     if limits is None:
         return
     step = limits.get("multipleOf", 1)
-    for width, height, label in _sizes(limits, step):
+    for width, height, label in _boundary_sizes(limits, step):
         yield Value(f"{width}x{height}", label)
 
 
-def _sizes(limits: Schema, step: int) -> Iterator[tuple[int, int, str]]:
+def _boundary_sizes(limits: Schema, step: int) -> Iterator[tuple[int, int, str]]:
     """Sizes at, and just beyond, every bound, as far as the other bounds allow."""
     edge = limits.get("maxEdge", 4096)
     ratio = limits.get("maxRatio", 3)
@@ -226,12 +268,12 @@ def _sizes(limits: Schema, step: int) -> Iterator[tuple[int, int, str]]:
         yield usual, usual * ratio, "at-maxRatio-tall"
         yield usual, usual * ratio + step, "above-maxRatio-tall"
     if "minPixels" in limits:
-        yield from _near_pixels(limits["minPixels"], step, edge, "minPixels", -1)
+        yield from _sizes_near_pixels(limits["minPixels"], step, edge, "minPixels", -1)
     if "maxPixels" in limits:
-        yield from _near_pixels(limits["maxPixels"], step, edge, "maxPixels", 1)
+        yield from _sizes_near_pixels(limits["maxPixels"], step, edge, "maxPixels", 1)
 
 
-def _near_pixels(
+def _sizes_near_pixels(
     pixels: int, step: int, edge: int, label: str, beyond: int
 ) -> Iterator[tuple[int, int, str]]:
     """The size nearest to a number of pixels, and the nearest beyond it."""
@@ -255,11 +297,13 @@ def _near_pixels(
         yield *min(past, key=distance), f"{side}-{label}"
 
 
-def _uploaded(schema: Schema, good: Sequence[Any], role: str) -> Values:
+def _upload_values(
+    schema: Schema, valid_values: Sequence[Any], canonical_name: str
+) -> Values:
     limits = schema.get("x-upload")
     if limits is None and schema.get("format") != "binary":
         return
-    alpha = role == "mask"
+    alpha = canonical_name == "mask"
     for format_ in ("png", "jpeg", "webp", "gif"):
         can = alpha and format_ in {"png", "webp"}
         yield Value(Sample(format=format_, alpha=can), f"file-{format_}")
@@ -272,7 +316,9 @@ def _uploaded(schema: Schema, good: Sequence[Any], role: str) -> Values:
         yield Value(Sample(weight=most + 1, alpha=alpha), f"above-maxBytes-{most}")
 
 
-def _plain(schema: Schema, good: Sequence[Any], role: str) -> Values:
+def _typical_values(
+    schema: Schema, valid_values: Sequence[Any], canonical_name: str
+) -> Values:
     types = types_of(schema)
     if "boolean" in types:
         yield Value(True, "true")
@@ -281,25 +327,25 @@ def _plain(schema: Schema, good: Sequence[Any], role: str) -> Values:
         yield Value(None, "null")
     if "integer" in types:
         yield Value(2, "two")
-    for each in good:
+    for each in valid_values:
         yield Value(
             each, "plain" if not isinstance(each, str) else f"value-{each[:40]}"
         )
-    if role == "prompt":
+    if canonical_name == "prompt":
         yield Value("一只猫 🐈 ñandú\nin two lines", "unicode")
     if "properties" in schema:
-        yield from _members(schema, role)
+        yield from _object_values(schema, canonical_name)
 
 
-def _members(schema: Schema, role: str) -> Values:
+def _object_values(schema: Schema, canonical_name: str) -> Values:
     """Objects with one member each, and with one that no document lists."""
     for name, member in schema["properties"].items():
-        yield Value({name: simplest(member, role)}, f"only-{name}")
-    whole = simplest(schema, role)
+        yield Value({name: minimal_value(member, canonical_name)}, f"only-{name}")
+    whole = minimal_value(schema, canonical_name)
     if isinstance(whole, dict):
         yield Value({**whole, "imageparity": 1}, "unlisted-member")
         both = {
-            name: simplest(member, role)
+            name: minimal_value(member, canonical_name)
             for name, member in schema["properties"].items()
         }
         yield Value(both, "all-members")
@@ -308,7 +354,7 @@ def _members(schema: Schema, role: str) -> Values:
     yield Value({}, "empty-object")
 
 
-_MISTYPED: tuple[tuple[str, Any, str], ...] = (
+_WRONG_TYPES: tuple[tuple[str, Any, str], ...] = (
     ("integer", "3", "number-as-text"),
     ("integer", 1.5, "fraction"),
     ("integer", True, "boolean-as-number"),
@@ -322,33 +368,33 @@ _MISTYPED: tuple[tuple[str, Any, str], ...] = (
     ("boolean", 1, "number-as-boolean"),
     ("null", None, "null"),
 )
-_MISTYPED_IN_FORMS: tuple[tuple[str, Any, str], ...] = (
+_WRONG_TYPES_IN_FORMS: tuple[tuple[str, Any, str], ...] = (
     ("integer", "three", "word-as-number"),
     ("integer", "1.5", "fraction"),
     ("boolean", "maybe", "word-as-boolean"),
 )
 
 
-def _mistyped(schemas: Sequence[Any], *, is_form: bool) -> Values:
+def _wrong_type_values(schemas: Sequence[Any], *, is_form: bool) -> Values:
     stated = [each for each in schemas if isinstance(each, dict) and "type" in each]
     if not stated:
         return
     types = types_of(stated[0])
     if is_form and stated[0].get("format") == "binary":
         yield Value("a text", "text-as-file")
-    for type_, value, label in _MISTYPED_IN_FORMS if is_form else _MISTYPED:
+    for type_, value, label in _WRONG_TYPES_IN_FORMS if is_form else _WRONG_TYPES:
         if (type_ == "null") != (type_ in types):
             yield Value(value, label)
 
 
-def _nearly(schemas: Sequence[Any], good: Sequence[Any]) -> Values:
+def _near_misses(schemas: Sequence[Any], valid_values: Sequence[Any]) -> Values:
     """Near misses of what is right: case, space, plural, another sign."""
     named = {"enum", "pattern", "const"}
     listed = [each for each in schemas if isinstance(each, dict) and named & set(each)]
     if not listed:
         return
     texts = [value for each in listed for value in each.get("enum", []) if value]
-    texts += [each for each in good if isinstance(each, str)]
+    texts += [each for each in valid_values if isinstance(each, str)]
     for text in texts[:1]:
         yield Value(str(text).upper(), "near-case")
         yield Value(f"{text} ", "near-space")
@@ -367,7 +413,7 @@ def types_of(schema: Any) -> list[str]:
     return [named] if isinstance(named, str) else list(named)
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value as a report shows it."""
     if isinstance(value, Sample):
         return str(value)

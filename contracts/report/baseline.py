@@ -9,17 +9,17 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from contracts.report.failure_policy import Failing
-from contracts.report.model import Report, replacing
-from contracts.report.summary import Sighting, all_sightings, standings
+from contracts.report.failure_policy import FailurePolicy
+from contracts.report.model import Report, atomic_write
+from contracts.report.summary import FindingSummary, all_findings, provider_summaries
 from contracts.text import one_line
 from specs import SpecError
 from specs.documents.references import read_yaml, yaml_text
-from specs.validation.judge import compiled
+from specs.validation.judge import compile_validator
 
 FORMAT = "imageparity-baseline/1"
-TO_BE_GIVEN = "to be given"
-HEAD = """\
+REASON_PLACEHOLDER = "to be given"
+FILE_HEADER = """\
 # Findings that are known and accepted: `imageparity gate` lets them pass.
 # Written by `imageparity gate --update`, which keeps `reason` and `until` of each
 # entry, and no comments but these.
@@ -31,7 +31,7 @@ class BadBaseline(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedFinding:
     """A finding that may stay: why, and, as ISO dates, since when and until when."""
 
     fingerprint: str
@@ -48,7 +48,7 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class GateResult:
     """
     The findings of a report against a baseline, each in one class.
 
@@ -56,11 +56,11 @@ class Judgement:
     `unasked` those of which the report says nothing.
     """
 
-    new: tuple[Sighting, ...] = ()
-    expired: tuple[tuple[Sighting, Accepted], ...] = ()
-    known: tuple[tuple[Sighting, Accepted], ...] = ()
-    fixed: tuple[Accepted, ...] = ()
-    unasked: tuple[Accepted, ...] = ()
+    new: tuple[FindingSummary, ...] = ()
+    expired: tuple[tuple[FindingSummary, AcceptedFinding], ...] = ()
+    accepted: tuple[tuple[FindingSummary, AcceptedFinding], ...] = ()
+    fixed: tuple[AcceptedFinding, ...] = ()
+    untested: tuple[AcceptedFinding, ...] = ()
 
     @property
     def passes(self) -> bool:
@@ -71,7 +71,7 @@ class Judgement:
 class Baseline:
     """Accepted findings, in the order of provider and claim."""
 
-    accepted: tuple[Accepted, ...] = field(default=())
+    accepted: tuple[AcceptedFinding, ...] = field(default=())
 
     @classmethod
     def read(cls, path: str | Path) -> "Baseline":
@@ -80,7 +80,7 @@ class Baseline:
         if not path.exists():
             return cls()
         try:
-            content = _dates_as_text(read_yaml(path.parent, path.name))
+            content = _dates_to_text(read_yaml(path.parent, path.name))
             wrong = next(iter(_schema().iter_errors(content)), None)
         except SpecError as error:
             raise BadBaseline(f"{path} {error.problem}. {error.remedy}") from None
@@ -89,9 +89,9 @@ class Baseline:
         if wrong is not None:
             place = "/".join(map(str, wrong.instance_path))
             raise BadBaseline(f"{path}: {place or 'the file'}: {wrong.message[:200]}")
-        found = [Accepted(**each) for each in content["accepted"]]
-        _check(path, found)
-        return cls(_sorted(found))
+        found = [AcceptedFinding(**each) for each in content["accepted"]]
+        _validate_entries(path, found)
+        return cls(_sort_entries(found))
 
     def write(self, path: str | Path) -> None:
         """Write it whole, or not at all; as JSON when the name ends so."""
@@ -100,19 +100,22 @@ class Baseline:
             for row in self.accepted
         ]
         content = {"format": FORMAT, "accepted": rows}
-        with replacing(path) as out:
+        with atomic_write(path) as out:
             if Path(path).suffix == ".json":
                 out.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
             else:
-                out.write(HEAD + yaml_text(content))
+                out.write(FILE_HEADER + yaml_text(content))
 
-    def judge(self, report: Report, today: date, fail_on: Failing) -> Judgement:
+    def judge(self, report: Report, today: date, fail_on: FailurePolicy) -> GateResult:
         """What of a report's findings that fail is new, known, expired, fixed."""
         entries = {each.fingerprint: each for each in self.accepted}
-        seen = {each.finding.fingerprint for each in all_sightings(standings(report))}
+        seen = {
+            each.finding.fingerprint
+            for each in all_findings(provider_summaries(report))
+        }
         counted = [
             each
-            for each in all_sightings(standings(report))
+            for each in all_findings(provider_summaries(report))
             if fail_on.fails(each.finding)
         ]
         known = [
@@ -121,18 +124,18 @@ class Baseline:
             if each.finding.fingerprint in entries
         ]
         unseen = [each for each in self.accepted if each.fingerprint not in seen]
-        asked = _asked(report)
-        return Judgement(
+        asked = _tested_claims(report)
+        return GateResult(
             new=tuple(e for e in counted if e.finding.fingerprint not in entries),
             expired=tuple(pair for pair in known if pair[1].is_expired(today)),
-            known=tuple(pair for pair in known if not pair[1].is_expired(today)),
-            fixed=tuple(each for each in unseen if _was_asked(each, asked)),
-            unasked=tuple(each for each in unseen if not _was_asked(each, asked)),
+            accepted=tuple(pair for pair in known if not pair[1].is_expired(today)),
+            fixed=tuple(each for each in unseen if _is_tested(each, asked)),
+            untested=tuple(each for each in unseen if not _is_tested(each, asked)),
         )
 
-    def updated(
+    def update(
         self,
-        judgement: Judgement,
+        result: GateResult,
         today: date,
         *,
         reason: str | None,
@@ -140,8 +143,8 @@ class Baseline:
     ) -> "Baseline":
         """The same with what is new or expired accepted, and without what is fixed."""
         last = until.isoformat() if until else None
-        fixed = {each.fingerprint for each in judgement.fixed}
-        renewed = {each.fingerprint for _, each in judgement.expired}
+        fixed = {each.fingerprint for each in result.fixed}
+        renewed = {each.fingerprint for _, each in result.expired}
         kept = [
             replace(each, reason=reason or each.reason, until=last)
             if each.fingerprint in renewed
@@ -150,19 +153,19 @@ class Baseline:
             if each.fingerprint not in fixed
         ]
         added = [
-            _accepted(each, today, reason or TO_BE_GIVEN, last)
-            for each in judgement.new
+            _accept(each, today, reason or REASON_PLACEHOLDER, last)
+            for each in result.new
         ]
-        return Baseline(_sorted([*kept, *added]))
+        return Baseline(_sort_entries([*kept, *added]))
 
 
-def _accepted(
-    sighting: Sighting, today: date, reason: str, until: str | None
-) -> Accepted:
-    finding = sighting.finding
-    return Accepted(
+def _accept(
+    summary: FindingSummary, today: date, reason: str, until: str | None
+) -> AcceptedFinding:
+    finding = summary.finding
+    return AcceptedFinding(
         fingerprint=finding.fingerprint,
-        provider=sighting.target.provider,
+        provider=summary.target.provider,
         kind=finding.kind.value,
         claim=finding.claim,
         says=one_line(finding.message),
@@ -174,21 +177,23 @@ def _accepted(
 
 @cache
 def _schema() -> Any:
-    return compiled(read_yaml(files("contracts.report"), "baseline.schema.yaml"))
+    return compile_validator(
+        read_yaml(files("contracts.report"), "baseline.schema.yaml")
+    )
 
 
-def _dates_as_text(value: Any) -> Any:
+def _dates_to_text(value: Any) -> Any:
     """YAML takes an unquoted date for a date, where people mean its text."""
     if isinstance(value, dict):
-        return {name: _dates_as_text(each) for name, each in value.items()}
+        return {name: _dates_to_text(each) for name, each in value.items()}
     if isinstance(value, list):
-        return [_dates_as_text(each) for each in value]
+        return [_dates_to_text(each) for each in value]
     return value.isoformat() if isinstance(value, date) else value
 
 
-def _check(path: Path, found: Iterable[Accepted]) -> None:
+def _validate_entries(path: Path, entries: Iterable[AcceptedFinding]) -> None:
     known: set[str] = set()
-    for each in found:
+    for each in entries:
         if each.fingerprint in known:
             raise BadBaseline(
                 f"{path}: {each.fingerprint} stands twice: remove one of the entries"
@@ -205,13 +210,13 @@ def _check(path: Path, found: Iterable[Accepted]) -> None:
                 ) from None
 
 
-def _sorted(found: Iterable[Accepted]) -> tuple[Accepted, ...]:
+def _sort_entries(entries: Iterable[AcceptedFinding]) -> tuple[AcceptedFinding, ...]:
     return tuple(
-        sorted(found, key=lambda each: (each.provider, each.claim, each.fingerprint))
+        sorted(entries, key=lambda each: (each.provider, each.claim, each.fingerprint))
     )
 
 
-def _asked(report: Report) -> Mapping[str, set[str]]:
+def _tested_claims(report: Report) -> Mapping[str, set[str]]:
     """Per provider the claims that a whole run asked; nothing of one that stopped."""
     if report.stopped is not None:
         return {}
@@ -221,5 +226,5 @@ def _asked(report: Report) -> Mapping[str, set[str]]:
     }
 
 
-def _was_asked(entry: Accepted, asked: Mapping[str, set[str]]) -> bool:
-    return entry.claim in asked.get(entry.provider, set())
+def _is_tested(entry: AcceptedFinding, tested_claims: Mapping[str, set[str]]) -> bool:
+    return entry.claim in tested_claims.get(entry.provider, set())

@@ -7,12 +7,14 @@ from typing import Any
 
 import click
 
-from contracts.report.model import Finding, Kind
-from mockserver.cli.main import Usage
+from contracts.report.model import Finding, FindingKind
+from mockserver.cli.main import UsageError
 from specs import GUARANTEES
 
 BROKEN, DIFFERENCE = "broken", "difference"
-KINDS = tuple(each.value for each in Kind if each is not Kind.UNDOCUMENTED)
+KINDS = tuple(
+    each.value for each in FindingKind if each is not FindingKind.UNDOCUMENTED
+)
 CHECKS = (
     *("answers", "valid-is-accepted", "invalid-is-refused", "no-crash", "elsewhere"),
     *("error-status", "error-code", "error-type", "error-param", "error-is-json"),
@@ -24,7 +26,7 @@ CHECKS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Failing:
+class FailurePolicy:
     """
     The findings that fail: those that one of the patterns fits.
 
@@ -36,38 +38,40 @@ class Failing:
     patterns: tuple[str, ...] = (BROKEN,)
 
     def fails(self, finding: Finding) -> bool:
-        return any(_fits(pattern, finding) for pattern in self.patterns)
+        return any(_matches(pattern, finding) for pattern in self.patterns)
 
-    def check(self, claims: Callable[[], Iterable[str]]) -> None:
+    def validate(self, claims: Callable[[], Iterable[str]]) -> None:
         """Raises `Usage` for a pattern that nothing could ever fit: it would hide."""
         words = (BROKEN, DIFFERENCE, *KINDS, *CHECKS)
-        strange = [each for each in self.patterns if not _is_like(each, words)]
+        strange = [each for each in self.patterns if not _matches_any(each, words)]
         ids = tuple(claims()) if strange else ()
         for pattern in strange:
-            if ":" not in pattern and not _is_like(pattern, ids):
+            if ":" not in pattern and not _matches_any(pattern, ids):
                 known = ", ".join((BROKEN, DIFFERENCE, *KINDS))
-                raise Usage(
+                raise UsageError(
                     f"--fail-on: no kind, check or claim is like '{pattern}'; known "
                     f"are {known}, the checks and the claims that `claims` lists"
                 )
 
 
-def _fits(pattern: str, finding: Finding) -> bool:
+def _matches(pattern: str, finding: Finding) -> bool:
     if pattern == DIFFERENCE:
-        return finding.kind is not Kind.UNDOCUMENTED
+        return finding.kind is not FindingKind.UNDOCUMENTED
     if pattern == BROKEN:
         return finding.breaks
     words = (finding.kind.value, finding.check, finding.claim)
     return finding.breaks and any(fnmatchcase(each, pattern) for each in words)
 
 
-def _is_like(pattern: str, words: Iterable[str]) -> bool:
+def _matches_any(pattern: str, words: Iterable[str]) -> bool:
     return any(fnmatchcase(each, pattern) for each in words)
 
 
-def _parsed(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> Failing:
+def _parse_patterns(
+    _: click.Context, __: click.Parameter, value: tuple[str, ...]
+) -> FailurePolicy:
     words = (each.strip() for one in value for each in one.split(","))
-    return Failing(tuple(each for each in words if each) or (BROKEN,))
+    return FailurePolicy(tuple(each for each in words if each) or (BROKEN,))
 
 
 def fail_on_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -75,7 +79,7 @@ def fail_on_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--fail-on",
         multiple=True,
-        callback=_parsed,
+        callback=_parse_patterns,
         metavar="PATTERN,…",
         help="Findings that fail: difference, or kinds, checks and claims such as "
         "rejects-valid or 'createImage/request/n/*'; else each broken promise.",

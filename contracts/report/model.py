@@ -20,13 +20,13 @@ from typing import IO, Any
 
 from contracts.strict_json import strict_json
 from specs.documents.references import read_yaml
-from specs.validation.judge import compiled
+from specs.validation.judge import compile_validator
 
 FORMAT = "imageparity-report/1"
-MOST_VALUES = 5_000_000  # in a line
+MAX_VALUES = 5_000_000  # in a line
 
 
-class Kind(StrEnum):
+class FindingKind(StrEnum):
     """How deed departs from promise."""
 
     REJECTS_VALID = "rejects-valid"
@@ -72,7 +72,7 @@ class Finding:
     same.
     """
 
-    kind: Kind
+    kind: FindingKind
     check: str
     claim: str
     basis: str
@@ -90,7 +90,7 @@ class Finding:
     @property
     def breaks(self) -> bool:
         """A broken promise; otherwise a mere difference."""
-        return self.kind is not Kind.UNDOCUMENTED and self.basis == "documented"
+        return self.kind is not FindingKind.UNDOCUMENTED and self.basis == "documented"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ class Report:
     def conforms(self) -> bool:
         return not self.broken
 
-    def of(self, provider: str) -> "Report":
+    def for_provider(self, provider: str) -> "Report":
         """The part of the report that is about one provider."""
         return Report(
             self.metadata,
@@ -194,7 +194,7 @@ class Report:
             self.stopped,
         )
 
-    def sightings(self) -> Counter[str]:
+    def occurrences(self) -> Counter[str]:
         """How many cases showed each finding, by fingerprint."""
         return Counter(
             finding.fingerprint
@@ -208,7 +208,7 @@ class Report:
         return round(sum(known), 6) if known else None
 
     @property
-    def cost_is_whole(self) -> bool:
+    def is_cost_complete(self) -> bool:
         """Whether every call has a documented price; else the cost is a floor."""
         return all(each.cost is not None for each in self.outcomes)
 
@@ -221,14 +221,14 @@ class Report:
         """
         try:
             with Path(path).open(encoding="utf-8") as lines:
-                return cls.from_serialized(lines, name=str(path))
+                return cls.from_lines(lines, name=str(path))
         except (OSError, UnicodeDecodeError) as error:
             raise BadReport(f"{path} cannot be read: {error}") from None
 
     @classmethod
-    def from_serialized(cls, lines: Iterable[str], name: str = "report") -> "Report":
+    def from_lines(cls, lines: Iterable[str], name: str = "report") -> "Report":
         """A report from its lines. Raises `BadReport`."""
-        rows = [_row(line, f"{name}:{at}") for at, line in enumerate(lines, 1)]
+        rows = [_parse_line(line, f"{name}:{at}") for at, line in enumerate(lines, 1)]
         if not rows or rows[0].get("type") != "run":
             raise BadReport(
                 f"{name} is no report of ours: it does not begin with a run"
@@ -242,37 +242,39 @@ class Report:
             )
         expected = ["run", *["outcome"] * (len(rows) - 2), "footer"]
         for at, (row, type_) in enumerate(zip(rows, expected, strict=True), 1):
-            _check(row, type_, f"{name}:{at}")
+            _validate_row(row, type_, f"{name}:{at}")
         if rows[-1]["outcomes"] != len(rows) - 2:
             raise BadReport(
                 f"{name} says {rows[-1]['outcomes']} outcomes, not as it has"
             )
         return cls(
-            _metadata(rows[0]),
-            tuple(_outcome(row) for row in rows[1:-1]),
+            _metadata_from(rows[0]),
+            tuple(_outcome_from(row) for row in rows[1:-1]),
             rows[-1]["stopped"],
         )
 
-    def serialized(self) -> Iterator[str]:
+    def to_lines(self) -> Iterator[str]:
         """Its lines, each ended."""
-        yield _line("run", asdict(self.metadata))
+        yield _format_line("run", asdict(self.metadata))
         for outcome in self.outcomes:
-            yield _line("outcome", asdict(outcome))
-        yield _line("footer", {"outcomes": len(self.outcomes), "stopped": self.stopped})
+            yield _format_line("outcome", asdict(outcome))
+        yield _format_line(
+            "footer", {"outcomes": len(self.outcomes), "stopped": self.stopped}
+        )
 
     def write(self, path: str | Path) -> None:
         """Write the report whole, or not at all."""
-        with replacing(path) as out:
-            out.writelines(self.serialized())
+        with atomic_write(path) as out:
+            out.writelines(self.to_lines())
 
 
-def _line(type_: str, row: dict[str, Any]) -> str:
+def _format_line(type_: str, row: dict[str, Any]) -> str:
     return json.dumps({"type": type_, **row}, ensure_ascii=False) + "\n"
 
 
-def _row(line: str, place: str) -> dict[str, Any]:
+def _parse_line(line: str, place: str) -> dict[str, Any]:
     try:
-        row = strict_json(line.encode(), MOST_VALUES)
+        row = strict_json(line.encode(), MAX_VALUES)
     except ValueError:
         raise BadReport(f"{place} is not JSON: it was cut short") from None
     if not isinstance(row, dict):
@@ -281,16 +283,16 @@ def _row(line: str, place: str) -> dict[str, Any]:
 
 
 @cache
-def _schema(type_: str) -> Any:
+def _line_validator(type_: str) -> Any:
     """What a line of a type may be."""
     whole = read_yaml(files("contracts.report"), "report.schema.yaml")
-    return compiled({"$ref": f"#/$defs/{type_}", "$defs": whole["$defs"]})
+    return compile_validator({"$ref": f"#/$defs/{type_}", "$defs": whole["$defs"]})
 
 
-def _check(row: dict[str, Any], type_: str, place: str) -> None:
-    if _schema(type_).is_valid(row):
+def _validate_row(row: dict[str, Any], type_: str, place: str) -> None:
+    if _line_validator(type_).is_valid(row):
         return
-    for wrong in _schema(type_).iter_errors(row):
+    for wrong in _line_validator(type_).iter_errors(row):
         at = "/".join(map(str, wrong.instance_path)) or type_
         raise BadReport(f"{place} is damaged: {at}: {wrong.message[:200]}")
 
@@ -299,7 +301,7 @@ def _without_type(row: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in row.items() if key != "type"}
 
 
-def _metadata(row: dict[str, Any]) -> RunMetadata:
+def _metadata_from(row: dict[str, Any]) -> RunMetadata:
     fields = _without_type(row)
     fields["targets"] = tuple(
         TargetRecord(
@@ -313,14 +315,14 @@ def _metadata(row: dict[str, Any]) -> RunMetadata:
     return RunMetadata(**fields)
 
 
-def _outcome(row: dict[str, Any]) -> Outcome:
+def _outcome_from(row: dict[str, Any]) -> Outcome:
     fields = _without_type(row)
     fields["claims"] = tuple(fields["claims"])
     fields["findings"] = tuple(
         Finding(
             **{
                 **each,
-                "kind": Kind(each["kind"]),
+                "kind": FindingKind(each["kind"]),
                 "also_seen_by": tuple(each.get("also_seen_by", ())),
             }
         )
@@ -330,7 +332,7 @@ def _outcome(row: dict[str, Any]) -> Outcome:
 
 
 @contextmanager
-def replacing(path: str | Path) -> Iterator[IO[str]]:
+def atomic_write(path: str | Path) -> Iterator[IO[str]]:
     """
     A file that takes its name only once it is whole.
 
@@ -363,7 +365,7 @@ def fingerprint(*parts: str) -> str:
 
 
 @dataclass(slots=True)
-class Tally:
+class OutcomeCounts:
     """Counts of a provider's outcomes, for summaries."""
 
     asked: int = 0
@@ -373,7 +375,7 @@ class Tally:
     origins: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, report: Report) -> "Tally":
+    def of(cls, report: Report) -> "OutcomeCounts":
         tally = cls()
         for outcome in report.outcomes:
             tally.asked += 1

@@ -8,7 +8,7 @@ import yaml
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class Lines:
+class SourceLines:
     """
     The lines of one file, counted from 1, by JSON pointers.
 
@@ -22,13 +22,13 @@ class Lines:
             self._root = None
 
     @classmethod
-    def of(cls, path: str | Path) -> "Lines":
+    def from_file(cls, path: str | Path) -> "SourceLines":
         try:
             return cls(Path(path).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError):
             return cls("")
 
-    def at(self, pointer: str) -> int:
+    def line_of(self, pointer: str) -> int:
         """The line of what a pointer leads to, or of the nearest part above it."""
         marks = [mark for mark, _ in self._parts(pointer)]
         return int(marks[-1].line) + 1 if marks else 1
@@ -47,14 +47,16 @@ class Lines:
         """Each part on the way down, as far as there is one, and where it begins."""
         node = self._root
         for step in pointer.split("/")[1:]:
-            found = _part(node, step.replace("~1", "/").replace("~0", "~"))
+            found = _child_node(node, step.replace("~1", "/").replace("~0", "~"))
             if found is None:
                 return
             yield found
             node = found[1]
 
 
-def _part(node: yaml.Node | None, step: str) -> tuple[yaml.Mark, yaml.Node] | None:
+def _child_node(
+    node: yaml.Node | None, step: str
+) -> tuple[yaml.Mark, yaml.Node] | None:
     """A part of a mapping, which begins with its name, or of a list."""
     if isinstance(node, yaml.MappingNode):
         for name, value in node.value:

@@ -4,12 +4,18 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from contracts.report.model import ClaimRecord, Finding, Report, Tally, TargetRecord
-from contracts.text import NOTHING, STOPPED, in_words, money
+from contracts.report.model import (
+    ClaimRecord,
+    Finding,
+    OutcomeCounts,
+    Report,
+    TargetRecord,
+)
+from contracts.text import NO_VALUE, STOP_REASONS, format_money, in_words
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class FindingSummary:
     """
     A finding at one provider, the claim it is about, and how many cases showed it.
 
@@ -40,24 +46,24 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class TestedClaim:
     """A claim that was asked, as test tabs and dashboards show it."""
 
     claim: str
     operation: str
-    sightings: tuple[Sighting, ...]
+    sightings: tuple[FindingSummary, ...]
 
     @property
-    def broken(self) -> tuple[Sighting, ...]:
+    def broken(self) -> tuple[FindingSummary, ...]:
         return tuple(each for each in self.sightings if each.finding.breaks)
 
     @property
-    def differing(self) -> tuple[Sighting, ...]:
+    def differing(self) -> tuple[FindingSummary, ...]:
         return tuple(each for each in self.sightings if not each.finding.breaks)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ProviderSummary:
     """
     What a report says about one provider.
 
@@ -66,20 +72,20 @@ class Standing:
     """
 
     target: TargetRecord
-    tally: Tally
+    tally: OutcomeCounts
     asked: Counter[str]
-    sightings: tuple[Sighting, ...]
+    sightings: tuple[FindingSummary, ...]
     cost: float | None
-    cost_is_whole: bool = True
+    is_cost_complete: bool = True
 
     @property
-    def broken(self) -> tuple[Sighting, ...]:
+    def broken(self) -> tuple[FindingSummary, ...]:
         return tuple(each for each in self.sightings if each.finding.breaks)
 
     @property
     def price(self) -> str:
-        floor = "" if self.cost_is_whole or self.cost is None else "at least "
-        return floor + money(self.cost, self.target.currency)
+        floor = "" if self.is_cost_complete or self.cost is None else "at least "
+        return floor + format_money(self.cost, self.target.currency)
 
     @property
     def unasked(self) -> int:
@@ -87,16 +93,16 @@ class Standing:
         return max(0, self.target.planned - self.tally.asked)
 
     @property
-    def tests(self) -> tuple[Tested, ...]:
+    def tested_claims(self) -> tuple[TestedClaim, ...]:
         """What was put to the test: the claims that were asked, and stray findings."""
         listed = {each.id: each for each in self.target.claims}
-        found: dict[str, list[Sighting]] = {
+        found: dict[str, list[FindingSummary]] = {
             id_: [] for id_ in listed if self.asked[id_]
         }
         for sighting in self.sightings:
             found.setdefault(sighting.finding.claim, []).append(sighting)
         return tuple(
-            Tested(
+            TestedClaim(
                 claim,
                 listed[claim].operation if claim in listed else claim.partition("/")[0],
                 tuple(each),
@@ -105,35 +111,37 @@ class Standing:
         )
 
 
-def standings(report: Report) -> tuple[Standing, ...]:
+def provider_summaries(report: Report) -> tuple[ProviderSummary, ...]:
     """One standing a target, in the report's own order."""
     anchors: set[str] = set()
     return tuple(
-        _standing(target, report.of(target.provider), anchors)
+        _provider_summary(target, report.for_provider(target.provider), anchors)
         for target in report.metadata.targets
     )
 
 
-def _standing(target: TargetRecord, part: Report, anchors: set[str]) -> Standing:
+def _provider_summary(
+    target: TargetRecord, part: Report, anchors: set[str]
+) -> ProviderSummary:
     claims = {each.id: each for each in target.claims}
-    times = part.sightings()
+    times = part.occurrences()
     sightings = tuple(
-        Sighting(
+        FindingSummary(
             target,
             finding,
             claims.get(finding.claim),
             times[finding.fingerprint],
-            _anchor(finding.fingerprint, target.provider, anchors),
+            _unique_anchor(finding.fingerprint, target.provider, anchors),
         )
         for finding in broken_first(part.findings)
     )
-    return Standing(
+    return ProviderSummary(
         target,
-        Tally.of(part),
-        _asked(target, part),
+        OutcomeCounts.of(part),
+        _case_counts(target, part),
         sightings,
         part.cost(),
-        part.cost_is_whole,
+        part.is_cost_complete,
     )
 
 
@@ -142,13 +150,13 @@ def broken_first(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda each: not each.breaks)
 
 
-def _anchor(fingerprint: str, provider: str, taken: set[str]) -> str:
-    anchor = f"{fingerprint}-{provider}" if fingerprint in taken else fingerprint
-    taken.add(anchor)
+def _unique_anchor(fingerprint: str, provider: str, used_anchors: set[str]) -> str:
+    anchor = f"{fingerprint}-{provider}" if fingerprint in used_anchors else fingerprint
+    used_anchors.add(anchor)
     return anchor
 
 
-def _asked(target: TargetRecord, part: Report) -> Counter[str]:
+def _case_counts(target: TargetRecord, part: Report) -> Counter[str]:
     """How many answered cases asked for each claim; a finding asks for its own."""
     counts = Counter({each.id: each.asked for each in target.claims})
     for finding in part.findings:
@@ -156,40 +164,40 @@ def _asked(target: TargetRecord, part: Report) -> Counter[str]:
     return counts
 
 
-def all_sightings(each: Iterable[Standing]) -> list[Sighting]:
+def all_findings(summaries: Iterable[ProviderSummary]) -> list[FindingSummary]:
     """The findings of all providers, broken promises first."""
-    every = [sighting for standing in each for sighting in standing.sightings]
+    every = [sighting for standing in summaries for sighting in standing.sightings]
     return sorted(every, key=lambda sighting: not sighting.finding.breaks)
 
 
-def verdict(report: Report, each: tuple[Standing, ...]) -> str:
+def run_verdict(report: Report, summaries: tuple[ProviderSummary, ...]) -> str:
     """The run in one sentence, without its full stop."""
-    asked = [standing for standing in each if standing.tally.asked]
+    asked = [standing for standing in summaries if standing.tally.asked]
     if not asked:
         return "Nothing was asked, so nothing is known"
     sentence = _verdict_of(asked)
     if report.stopped is not None:
         return f"{sentence}, as far as asked"
-    missing = len(each) - len(asked)
+    missing = len(summaries) - len(asked)
     return f"{sentence}; {in_words(missing)} not asked" if missing else sentence
 
 
-def _verdict_of(asked: list[Standing]) -> str:
-    broken = sum(bool(standing.broken) for standing in asked)
-    if len(asked) == 1:
+def _verdict_of(tested: list[ProviderSummary]) -> str:
+    broken = sum(bool(standing.broken) for standing in tested)
+    if len(tested) == 1:
         deed = "breaks promises" if broken else "keeps what it promises"
-        return f"{asked[0].target.title} {deed}"
+        return f"{tested[0].target.title} {deed}"
     if not broken:
-        number = "Both" if len(asked) == 2 else f"All {in_words(len(asked))}"
+        number = "Both" if len(tested) == 2 else f"All {in_words(len(tested))}"
         return f"{number} keep what they promise"
-    return f"{broken} of {len(asked)} {'breaks' if broken == 1 else 'break'} promises"
+    return f"{broken} of {len(tested)} {'breaks' if broken == 1 else 'break'} promises"
 
 
-def why_stopped(report: Report) -> str | None:
+def stop_reason(report: Report) -> str | None:
     """Why a run ended before its end, as a sentence; None if it did not."""
     if report.stopped is None:
         return None
-    reason = STOPPED.get(report.stopped, report.stopped)
+    reason = STOP_REASONS.get(report.stopped, report.stopped)
     planned = sum(each.planned for each in report.metadata.targets)
     return (
         f"This run stopped before its end: {reason}. "
@@ -197,19 +205,19 @@ def why_stopped(report: Report) -> str | None:
     )
 
 
-def bill(standings: Sequence[Standing]) -> str:
+def total_cost(summaries: Sequence[ProviderSummary]) -> str:
     """What the run cost, currency by currency, as far as prices are documented."""
     sums: dict[str | None, float] = {}
-    for standing in standings:
+    for standing in summaries:
         if standing.cost is not None:
             currency = standing.target.currency
             sums[currency] = sums.get(currency, 0) + standing.cost
-    total = " + ".join(money(sum_, currency) for currency, sum_ in sums.items())
-    floor = all(each.cost_is_whole for each in standings) or not total
-    return (total if floor else f"at least {total}") or NOTHING
+    total = " + ".join(format_money(sum_, currency) for currency, sum_ in sums.items())
+    floor = all(each.is_cost_complete for each in summaries) or not total
+    return (total if floor else f"at least {total}") or NO_VALUE
 
 
-def bill_label(report: Report) -> str:
+def cost_label(report: Report) -> str:
     """A mock costs nothing: what its answers would have cost is said as such."""
     mocks = [each.is_mock for each in report.metadata.targets]
     if all(mocks):

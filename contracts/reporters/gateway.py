@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from contracts.judging.outcome import Verdict
-from contracts.reporters.run.markdown import prose
+from contracts.judging.outcome import FeatureVerdict
+from contracts.reporters.run.markdown import escape_markdown
 from contracts.reporters.styles import STYLES
-from contracts.text import listed, one_line, plural
-from contracts.traffic.gateway.diff import NOTHING
-from contracts.traffic.gateway.verdicts import Row
+from contracts.text import join_words, one_line, pluralize
+from contracts.traffic.gateway.diff import NO_VALUE
+from contracts.traffic.gateway.verdicts import GatewayRow
 
 FORMAT = "imageparity-sandwich-1"
 GROUPS = {
@@ -27,24 +27,24 @@ GROUPS = {
     "errors": "Errors of the upstream",
     "faults": "Faults of the upstream",
 }
-SAME = "the same"
-OPEN = "no document promises it"
-LONGEST = 160
+UNCHANGED = "the same"
+NOT_DOCUMENTED = "no document promises it"
+MAX_CELL_LENGTH = 160
 
 
 @dataclass(frozen=True)
-class Examined:
+class GatewayReport:
     """A gateway that has been examined; `fail_on` are the verdicts that fail it."""
 
     version: str
     gateway: str
     dialect: str
     upstream_dialect: str
-    rows: Sequence[Row]
-    fail_on: frozenset[Verdict] = field(default_factory=frozenset)
+    rows: Sequence[GatewayRow]
+    fail_on: frozenset[FeatureVerdict] = field(default_factory=frozenset)
 
     @property
-    def failures(self) -> list[Row]:
+    def failures(self) -> list[GatewayRow]:
         return [
             each for each in self.rows if each.promised and each.verdict in self.fail_on
         ]
@@ -52,62 +52,64 @@ class Examined:
     @property
     def counts(self) -> dict[str, int]:
         found = Counter(each.verdict for each in self.rows)
-        return {str(each): found[each] for each in Verdict if found[each]}
+        return {str(each): found[each] for each in FeatureVerdict if found[each]}
 
     @property
     def summary(self) -> str:
-        counts = listed(f"{count} {name}" for name, count in self.counts.items())
-        return f"{plural(len(self.rows), 'feature')}: {counts}."
+        counts = join_words(f"{count} {name}" for name, count in self.counts.items())
+        return f"{pluralize(len(self.rows), 'feature')}: {counts}."
 
     @property
     def verdict(self) -> str:
         if not self.fail_on:
             return "Passes: no verdict fails it."
-        words = " or ".join(each for each in Verdict if each in self.fail_on)
+        words = " or ".join(each for each in FeatureVerdict if each in self.fail_on)
         if not self.failures:
             return f"Passes: nothing promised is {words}."
-        failed = plural(len(self.failures), "promised feature")
+        failed = pluralize(len(self.failures), "promised feature")
         return f"Fails: {failed} {words}."
 
 
-def groups(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
+def groups(rows: Sequence[GatewayRow]) -> Iterator[tuple[str, list[GatewayRow]]]:
     """The rows under their headings, in order."""
     order = list(GROUPS)
     ordered = sorted(rows, key=lambda each: order.index(each.group))
     for name, found in itertools.groupby(ordered, key=lambda each: each.group):
-        yield GROUPS[name], list(_merged(found))
+        yield GROUPS[name], list(_merge_unchanged(found))
 
 
-def _merged(rows: Iterable[Row]) -> Iterator[Row]:
+def _merge_unchanged(rows: Iterable[GatewayRow]) -> Iterator[GatewayRow]:
     """Values of a feature that all arrived as they were sent, as one row."""
 
-    def alike(row: Row) -> tuple[Any, ...]:
+    def alike(row: GatewayRow) -> tuple[Any, ...]:
         return (
             row.feature,
             row.operation,
             row.verdict,
             row.promised,
             row.note,
-            _same(row),
+            _is_unchanged(row),
         )
 
     for _, found in itertools.groupby(rows, alike):
         each = list(found)
-        if _same(each[0]):
+        if _is_unchanged(each[0]):
             yield replace(
-                each[0], sent=", ".join(row.sent for row in each), arrived=SAME
+                each[0], sent=", ".join(row.sent for row in each), arrived=UNCHANGED
             )
         else:
             yield from each
 
 
-def _same(row: Row) -> bool:
-    return row.verdict is Verdict.HONOURED and row.sent == row.arrived != NOTHING
+def _is_unchanged(row: GatewayRow) -> bool:
+    return (
+        row.verdict is FeatureVerdict.HONOURED and row.sent == row.arrived != NO_VALUE
+    )
 
 
-def print_text(examined: Examined, console: Console) -> None:
+def print_text(report: GatewayReport, console: Console) -> None:
     """A table for each group, then a line that sums up."""
-    for heading, rows in groups(examined.rows):
+    for heading, rows in groups(report.rows):
         console.print()
         console.print(Text(heading, style="bold"))
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), expand=False)
@@ -119,61 +121,71 @@ def print_text(examined: Examined, console: Console) -> None:
             table.add_row(
                 Text(row.feature),
                 Text(row.verdict, style=STYLES[row.verdict] if row.promised else "dim"),
-                Text(brief(row.sent, 60)),
-                Text(arrived(row)),
+                Text(shorten(row.sent, 60)),
+                Text(arrival_text(row)),
             )
         console.print(table)
     console.print()
-    style = "bold red" if examined.failures else "bold green"
-    console.print(Text(examined.summary))
-    console.print(Text(examined.verdict, style=style))
+    style = "bold red" if report.failures else "bold green"
+    console.print(Text(report.summary))
+    console.print(Text(report.verdict, style=style))
 
 
-def arrived(row: Row) -> str:
+def arrival_text(row: GatewayRow) -> str:
     """What arrived, with what else is to be said of it."""
-    notes = [row.note, "" if row.promised or row.verdict is Verdict.UNTESTED else OPEN]
-    said = "; ".join(brief(each) for each in notes if each)
-    text = brief(row.arrived)
+    notes = [
+        row.note,
+        ""
+        if row.promised or row.verdict is FeatureVerdict.UNTESTED
+        else NOT_DOCUMENTED,
+    ]
+    said = "; ".join(shorten(each) for each in notes if each)
+    text = shorten(row.arrived)
     return f"{text} ({said})" if text and said else text or said
 
 
-def brief(text: str, limit: int = LONGEST) -> str:
+def shorten(text: str, limit: int = MAX_CELL_LENGTH) -> str:
     line = one_line(text)
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
-def markdown(examined: Examined) -> str:
+def markdown(report: GatewayReport) -> str:
     """A table for each group, for a job's summary or a comment."""
     lines = [
-        f"## {prose(_title(examined))}",
+        f"## {escape_markdown(_title(report))}",
         "",
-        f"{examined.summary} {examined.verdict} (imageparity {examined.version})",
+        f"{report.summary} {report.verdict} (imageparity {report.version})",
     ]
-    for heading, rows in groups(examined.rows):
+    for heading, rows in groups(report.rows):
         lines += ["", f"### {heading}", ""]
         lines += ["| feature | verdict | sent | arrived |", "| :-- | :-- | :-- | :-- |"]
         for row in rows:
-            fails = row.promised and row.verdict in examined.fail_on
+            fails = row.promised and row.verdict in report.fail_on
             verdict = f"**{row.verdict}**" if fails else str(row.verdict)
-            cells = (prose(brief(row.sent)), prose(arrived(row)))
-            lines.append(f"| {prose(row.feature)} | {verdict} | {' | '.join(cells)} |")
+            cells = (
+                escape_markdown(shorten(row.sent)),
+                escape_markdown(arrival_text(row)),
+            )
+            lines.append(
+                f"| {escape_markdown(row.feature)} | {verdict} | {' | '.join(cells)} |"
+            )
     return "\n".join(lines) + "\n"
 
 
-def _title(examined: Examined) -> str:
-    return f"{examined.gateway}: {examined.dialect} to {examined.upstream_dialect}"
+def _title(report: GatewayReport) -> str:
+    return f"{report.gateway}: {report.dialect} to {report.upstream_dialect}"
 
 
-def json_text(examined: Examined) -> str:
+def json_text(report: GatewayReport) -> str:
     """All of it, for programs."""
     value = {
         "format": FORMAT,
         **{
-            name: getattr(examined, name)
+            name: getattr(report, name)
             for name in ("version", "gateway", "dialect", "upstream_dialect", "counts")
         },
-        "fail_on": sorted(examined.fail_on),
-        "failed": len(examined.failures),
-        "rows": [asdict(each) for each in examined.rows],
+        "fail_on": sorted(report.fail_on),
+        "failed": len(report.failures),
+        "rows": [asdict(each) for each in report.rows],
     }
     return json.dumps(value, ensure_ascii=False, indent=1) + "\n"

@@ -1,13 +1,13 @@
 """How a terminal shows the verdicts."""
 
-from contracts.judging.outcome import Verdict
+from contracts.judging.outcome import FeatureVerdict
 
 STYLES = {
-    Verdict.HONOURED: "green",
-    Verdict.RENAMED: "cyan",
-    Verdict.IGNORED: "bold red",
-    Verdict.ALTERED: "bold red",
-    Verdict.REFUSED: "yellow",
-    Verdict.REFUSED_BADLY: "bold red",
-    Verdict.UNTESTED: "dim",
+    FeatureVerdict.HONOURED: "green",
+    FeatureVerdict.RENAMED: "cyan",
+    FeatureVerdict.IGNORED: "bold red",
+    FeatureVerdict.ALTERED: "bold red",
+    FeatureVerdict.REFUSED: "yellow",
+    FeatureVerdict.REFUSED_BADLY: "bold red",
+    FeatureVerdict.UNTESTED: "dim",
 }

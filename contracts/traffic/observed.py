@@ -13,19 +13,19 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
-from contracts.judging.checks import Subject, examine
-from contracts.judging.findings import finding
-from contracts.judging.guarantees import Answer, Memory
+from contracts.judging.checks import CheckContext, examine
+from contracts.judging.findings import build_finding
+from contracts.judging.guarantees import Answer, AnswerHistory
 from contracts.judging.interaction import Interaction
 from contracts.media.image.samples import Sample
-from contracts.planning.case import AUTHORISED, JSON, Case, Fault
-from contracts.planning.probes import standing
-from contracts.planning.request_model import PlanError, desks_of
+from contracts.planning.case import JSON, TARGET_KEY, Case, ExpectedError
+from contracts.planning.probes import basis_of
+from contracts.planning.request_model import PlanError, request_models
 from contracts.report.model import Finding
 from mockserver.errors import Rejected
 from mockserver.pipeline.authentication import authenticate
-from mockserver.pipeline.body_parsing import Received, payload_from
-from mockserver.recordings.cassettes import HIDDEN
+from mockserver.pipeline.body_parsing import ParsedBody, parse_body
+from mockserver.recordings.cassettes import REDACTED
 from mockserver.recordings.recorder import Headers
 from specs import (
     Basis,
@@ -37,25 +37,25 @@ from specs import (
     State,
     Upload,
     Verdict,
+    canonical_request,
     claims,
     cost,
-    effective,
     request_name,
 )
 
-MAX_KEPT = 64 * 1024 * 1024
-MAX_HEADER = 1000  # characters of a value, of which no more is looked at
-MOST_OBSERVED = 100  # of one exchange
-MAX_COMPARED = 10_000  # questions, and prompts
-CIRCUMSTANCES = {401, 402, 403, 429}  # refusals for what no request says
-_UPLOAD = set(Upload.__dataclass_fields__)
+MAX_BODY_BYTES = 64 * 1024 * 1024
+MAX_HEADER_LENGTH = 1000  # characters of a value, of which no more is looked at
+MAX_OBSERVATIONS = 100  # of one exchange
+MAX_HISTORY = 10_000  # questions, and prompts
+NON_REQUEST_STATUSES = {401, 402, 403, 429}  # refusals for what no request says
+_UPLOAD_FIELDS = set(Upload.__dataclass_fields__)
 
 
 class Unreadable(ValueError):
     """A body whose content coding cannot be undone here."""
 
 
-def plain(data: bytes, coding: str) -> bytes:
+def decode_content(data: bytes, coding: str) -> bytes:
     """A body without its content coding. Raises `Unreadable`."""
     coding = coding.strip().lower()
     if coding in {"", "identity"} or not data:
@@ -66,18 +66,18 @@ def plain(data: bytes, coding: str) -> bytes:
     for bits in (47, -15) if coding == "deflate" else (47,):
         inflated = zlib.decompressobj(bits)
         try:
-            text = inflated.decompress(data, MAX_KEPT)
+            text = inflated.decompress(data, MAX_BODY_BYTES)
         except zlib.error:
             continue
         if inflated.unconsumed_tail:
-            raise Unreadable(f"unpacked it has more than {MAX_KEPT} bytes")
+            raise Unreadable(f"unpacked it has more than {MAX_BODY_BYTES} bytes")
         if inflated.eof:
             return text
     raise Unreadable(f"it is not whole {coding}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Passed:
+class ObservedExchange:
     """
     An exchange as it passed.
 
@@ -89,32 +89,32 @@ class Passed:
 
     method: str
     path: str
-    asked_with: Headers
+    request_headers: Headers
     request: bytes | None
     status: int | None = None
     headers: Headers = ()
     body: bytes | None = None
     arrivals: Sequence[tuple[float, int]] = ()
     problem: str | None = None
-    because: str | None = None
-    began: float = field(default_factory=time.time)
+    reason: str | None = None
+    started_at: float = field(default_factory=time.time)
     seconds: float = 0.0
 
     def header(self, name: str) -> str:
         """The value of a header of the request; empty without one."""
-        return _header(self.asked_with, name)
+        return _header_value(self.request_headers, name)
 
     @cached_property
     def key(self) -> str:
         return self.header("authorization").strip().partition(" ")[2].strip()
 
 
-def _header(headers: Headers, name: str) -> str:
+def _header_value(headers: Headers, name: str) -> str:
     return next((value for key, value in headers if key.lower() == name), "")
 
 
 @dataclass(frozen=True)
-class Sent(Sample):
+class UploadedFile(Sample):
     """A file that a client sent, where the harness has its own."""
 
     upload: Upload = field(default_factory=lambda: Upload("", "", 0, ""))
@@ -137,14 +137,14 @@ class Sent(Sample):
         return self.upload.facts()
 
 
-def _sent(value: Any, files: Mapping[str, bytes]) -> Any:
+def _with_uploaded_files(value: Any, files: Mapping[str, bytes]) -> Any:
     """A payload with the files themselves in place of their facts."""
     if isinstance(value, list):
-        return [_sent(each, files) for each in value]
-    if not isinstance(value, dict) or set(value) != _UPLOAD:
+        return [_with_uploaded_files(each, files) for each in value]
+    if not isinstance(value, dict) or set(value) != _UPLOAD_FIELDS:
         return value
     upload = Upload(**value)
-    return Sent(
+    return UploadedFile(
         width=upload.width or 0,
         height=upload.height or 0,
         format=upload.format,
@@ -155,7 +155,7 @@ def _sent(value: Any, files: Mapping[str, bytes]) -> Any:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ClassifiedRequest:
     """
     A request as the document sees it.
 
@@ -163,39 +163,39 @@ class Asked:
     all that is wrong with it by the document, each of which may be answered.
     """
 
-    received: Received | None = None
+    received: ParsedBody | None = None
     verdict: Verdict | None = None
-    faults: tuple[Fault, ...] = ()
-    because: str | None = None
+    expected_errors: tuple[ExpectedError, ...] = ()
+    reason: str | None = None
     origin: str = "traffic"
 
     @property
     def state(self) -> State | None:
         """None where the request was not seen whole."""
-        if self.faults:
+        if self.expected_errors:
             return State.INVALID
         return self.verdict.state if self.verdict else None
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedExchange:
     """An exchange with what the document says of it, and what was not as promised."""
 
-    passed: Passed
+    exchange: ObservedExchange
     operation: Operation
-    asked: Asked
+    request: ClassifiedRequest
     interaction: Interaction | None
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
     cost: Mapping[str, Any]
 
     @property
-    def pictures(self) -> int:
+    def image_count(self) -> int:
         success = self.interaction is not None and self.interaction.is_success
         return len(self.interaction.pictures) if self.interaction and success else 0
 
 
-class Witness:
+class TrafficJudge:
     """
     Judges one exchange after the other, by one provider's document.
 
@@ -207,7 +207,7 @@ class Witness:
         self.provider = provider
         self.upstream = upstream.rstrip("/")
         self._claims: dict[str, Claim] = {each.id: each for each in claims(provider)}
-        self._memory = Memory()
+        self._history = AnswerHistory()
 
     def operation(self, method: str, path: str) -> Operation | None:
         """The operation that the document has at a path below the base URL."""
@@ -225,70 +225,90 @@ class Witness:
         found = self._claims.get(claim)
         return found.sentence if found else ""
 
-    def addresses(self, passed: Passed) -> list[str]:
+    def image_urls(self, exchange: ObservedExchange) -> list[str]:
         """The addresses of pictures in a success: they are only read, not followed."""
-        if passed.body is None or passed.status is None:
+        if exchange.body is None or exchange.status is None:
             return []
         try:
-            body = plain(passed.body, _header(passed.headers, "content-encoding"))
+            body = decode_content(
+                exchange.body, _header_value(exchange.headers, "content-encoding")
+            )
         except Unreadable:
             return []
         seen = Case("", "", "traffic", State.VALID)
-        found = Interaction(seen, passed.status, _lower(passed.headers), body, 0.0)
+        found = Interaction(
+            seen, exchange.status, _lowercase_names(exchange.headers), body, 0.0
+        )
         if not found.is_success or found.is_stream:
             return []
         urls = [item.get("url") for item in found.items]
-        return [each for each in urls if isinstance(each, str) and _is_web(each)]
+        return [each for each in urls if isinstance(each, str) and _is_http_url(each)]
 
     def judge(
         self,
-        passed: Passed,
+        exchange: ObservedExchange,
         operation: Operation,
-        fetched: Mapping[str, bytes | str] | None = None,
-    ) -> Judged:
+        fetched_images: Mapping[str, bytes | str] | None = None,
+    ) -> JudgedExchange:
         """
         What the document says of an exchange.
 
         `fetched` holds what was found at the addresses in the answer: a picture, or
         what is wrong there.
         """
-        asked = self._asked(passed, operation)
-        notes = [asked.because] if asked.because and asked.state is None else []
+        asked = self._classify_request(exchange, operation)
+        notes = [asked.reason] if asked.reason and asked.state is None else []
         try:
-            interaction = self._interaction(passed, operation, asked, fetched or {})
+            interaction = self._interaction(
+                exchange, operation, asked, fetched_images or {}
+            )
         except Unreadable as error:
             interaction = None
             notes.append(f"the answer is not judged: {error}")
-        if passed.body is None and passed.problem is None:
-            why = passed.because or "it was not kept whole"
+        if exchange.body is None and exchange.problem is None:
+            why = exchange.reason or "it was not kept whole"
             notes.append(f"the answer is not judged: {why}")
         findings: list[Finding] = []
         if interaction is not None and asked.state is not None:
-            findings = self._findings(interaction, passed, operation, asked)
+            findings = self._findings(interaction, exchange, operation, asked)
         price = self._cost(interaction, operation, asked)
-        return Judged(
-            passed, operation, asked, interaction, tuple(findings), tuple(notes), price
+        return JudgedExchange(
+            exchange,
+            operation,
+            asked,
+            interaction,
+            tuple(findings),
+            tuple(notes),
+            price,
         )
 
-    def _asked(self, passed: Passed, operation: Operation) -> Asked:
-        if passed.request is None:
-            return Asked(because="the request is not judged: it was not kept whole")
-        faults: list[Fault] = []
-        if operation.authenticated is not None:
+    def _classify_request(
+        self, exchange: ObservedExchange, operation: Operation
+    ) -> ClassifiedRequest:
+        if exchange.request is None:
+            return ClassifiedRequest(
+                reason="the request is not judged: it was not kept whole"
+            )
+        faults: list[ExpectedError] = []
+        if operation.authentication is not None:
             try:
-                authenticate(passed.header("authorization"), operation)
+                authenticate(exchange.header("authorization"), operation)
             except Rejected:
-                faults.append(Fault(f"{operation.id}/auth", "unauthenticated"))
+                faults.append(ExpectedError(f"{operation.id}/auth", "unauthenticated"))
         try:
-            data = plain(passed.request, passed.header("content-encoding"))
-            received = payload_from(data, passed.header("content-type"), operation)
+            data = decode_content(exchange.request, exchange.header("content-encoding"))
+            received = parse_body(data, exchange.header("content-type"), operation)
         except Unreadable as error:
-            return Asked(because=f"the request is not judged: {error}")
+            return ClassifiedRequest(reason=f"the request is not judged: {error}")
         except Rejected as rejected:
-            return self._unreadable(rejected, faults, data, passed, operation)
+            return self._classify_unreadable(
+                rejected, faults, data, exchange, operation
+            )
         verdict = received.body.judge.judge(received.payload)
         name = request_name(operation, received.body)
-        documented = verdict.documented if verdict.state is State.INVALID else ()
+        documented = (
+            verdict.documented_violations if verdict.state is State.INVALID else ()
+        )
         alone = len(verdict.violations) == 1 and not faults
         for each in documented:
             # Which of several faults is blamed, or which member of a rule, is open.
@@ -296,93 +316,104 @@ class Witness:
                 (str(each.path[0]),) if each.path and not each.evidence.rule else ()
             )
             params = blamed if alone else ()
-            faults.append(Fault(f"{name}/{each.claim}", each.evidence.error, params))
-        return Asked(received, verdict, tuple(faults))
+            faults.append(
+                ExpectedError(f"{name}/{each.claim}", each.evidence.error, params)
+            )
+        return ClassifiedRequest(received, verdict, tuple(faults))
 
-    def _unreadable(
+    def _classify_unreadable(
         self,
         rejected: Rejected,
-        faults: list[Fault],
+        expected_errors: list[ExpectedError],
         data: bytes,
-        passed: Passed,
+        exchange: ObservedExchange,
         operation: Operation,
-    ) -> Asked:
+    ) -> ClassifiedRequest:
         """A body that is no JSON object is wrong; what else we cannot read is open."""
-        kind = passed.header("content-type").partition(";")[0].strip().lower()
+        kind = exchange.header("content-type").partition(";")[0].strip().lower()
         body = operation.bodies.get(kind)
-        if body is not None and kind == JSON and not _is_object(data):
-            fault = Fault(request_name(operation, body), "invalid_request")
-            faults.append(fault)
-        verdict = None if faults else Verdict(State.UNSPECIFIED)
-        return Asked(None, verdict, tuple(faults), rejected.message, "malformed")
+        if body is not None and kind == JSON and not _is_json_object(data):
+            fault = ExpectedError(request_name(operation, body), "invalid_request")
+            expected_errors.append(fault)
+        verdict = None if expected_errors else Verdict(State.UNSPECIFIED)
+        return ClassifiedRequest(
+            None, verdict, tuple(expected_errors), rejected.message, "malformed"
+        )
 
     def _interaction(
         self,
-        passed: Passed,
+        exchange: ObservedExchange,
         operation: Operation,
-        asked: Asked,
-        fetched: Mapping[str, bytes | str],
+        request: ClassifiedRequest,
+        fetched_images: Mapping[str, bytes | str],
     ) -> Interaction | None:
-        if passed.body is None and passed.problem is None:
+        if exchange.body is None and exchange.problem is None:
             return None
-        body = passed.body or b""
-        if passed.problem is None:
-            body = plain(body, _header(passed.headers, "content-encoding"))
-        case = self._case(passed, operation, asked, body)
+        body = exchange.body or b""
+        if exchange.problem is None:
+            body = decode_content(
+                body, _header_value(exchange.headers, "content-encoding")
+            )
+        case = self._case(exchange, operation, request, body)
         return Interaction(
             case,
-            passed.status,
-            _lower(passed.headers),
+            exchange.status,
+            _lowercase_names(exchange.headers),
             body,
-            passed.seconds,
-            passed.problem,
-            fetched,
+            exchange.seconds,
+            exchange.problem,
+            fetched_images,
         )
 
     def _case(
-        self, passed: Passed, operation: Operation, asked: Asked, body: bytes
+        self,
+        exchange: ObservedExchange,
+        operation: Operation,
+        request: ClassifiedRequest,
+        body: bytes,
     ) -> Case:
-        received, status = asked.received, passed.status
-        expectation = asked.state or State.UNSPECIFIED
-        fault = _answered(asked.faults, operation, status)
-        if fault is None and status in CIRCUMSTANCES:
+        received, status = request.received, exchange.status
+        expectation = request.state or State.UNSPECIFIED
+        fault = _answered_error(request.expected_errors, operation, status)
+        if fault is None and status in NON_REQUEST_STATUSES:
             # A key, a quota or a limit: the request may be as valid as it likes.
             expectation = State.UNSPECIFIED
-            fault = _circumstance(operation, status)
+            fault = _documented_error(operation, status)
         payload: dict[str, Any] = {}
         names: tuple[str, ...] = ()
         basis = Basis.DOCUMENTED
         if received is not None:
             files = received.files
             payload = {
-                name: _sent(each, files) for name, each in received.payload.items()
+                name: _with_uploaded_files(each, files)
+                for name, each in received.payload.items()
             }
             names = (request_name(operation, received.body),)
             if expectation is State.VALID:
-                basis = self._standing(operation, received.body, payload)
+                basis = self._basis(operation, received.body, payload)
         return Case(
             # No number: the same fault, seen again, is the same finding.
             id=f"traffic/{fault.claim if fault else f'{operation.id}/{expectation}'}",
             operation=operation.id,
-            origin=asked.origin,
+            origin=request.origin,
             expectation=expectation,
             media_type=received.body.media_type if received else None,
             payload=payload,
             claims=(fault.claim,) if fault else names,
             basis=basis,
-            fault=fault,
-            auth=_auth(passed, operation),
-            raw=None if received else passed.request,
-            content_type=None if received else passed.header("content-type"),
+            expected_error=fault,
+            auth=_auth(exchange, operation),
+            raw=None if received else exchange.request,
+            content_type=None if received else exchange.header("content-type"),
         )
 
-    def _standing(
+    def _basis(
         self, operation: Operation, body: Body, payload: Mapping[str, Any]
     ) -> Basis:
         """Who says that the values in a request are welcome."""
-        desk = desks_of(self.provider)[operation.id, body.media_type]
+        desk = request_models(self.provider)[operation.id, body.media_type]
         try:
-            base = desk.base
+            base = desk.minimal_request
         except PlanError:
             base = {}
         changed = [
@@ -390,51 +421,54 @@ class Witness:
             for name, value in payload.items()
             if value != base.get(name) and not isinstance(base.get(name), Sample)
         ]
-        return standing(desk, changed, payload)
+        return basis_of(desk, changed, payload)
 
     def _findings(
         self,
         interaction: Interaction,
-        passed: Passed,
+        exchange: ObservedExchange,
         operation: Operation,
-        asked: Asked,
+        request: ClassifiedRequest,
     ) -> list[Finding]:
-        subject = Subject(
+        subject = CheckContext(
             Answer(
                 interaction=interaction,
                 dialect=self.provider.dialect,
-                asked=self._meant(interaction.case, operation),
+                request=self._canonical_request(interaction.case, operation),
                 media_type=interaction.case.media_type or "",
-                key=passed.key,
-                now=passed.began + passed.seconds,
-                memory=self._memory,
+                key=exchange.key,
+                now=exchange.started_at + exchange.seconds,
+                history=self._history,
             ),
             interaction.case,
             operation,
             self._claims,
         )
-        url = self.upstream + passed.path
+        url = self.upstream + exchange.path
         found: dict[str, Finding] = {}
-        for each in islice(examine(subject), MOST_OBSERVED):
-            one = finding(each, subject, self.provider, url, passed.key)
+        for each in islice(examine(subject), MAX_OBSERVATIONS):
+            one = build_finding(each, subject, self.provider, url, exchange.key)
             found.setdefault(one.fingerprint, one)
-        self._forget()
+        self._limit_history()
         return list(found.values())
 
-    def _forget(self) -> None:
+    def _limit_history(self) -> None:
         """Keep memory bounded: a proxy may run for weeks, a run does not."""
-        memory = self._memory
-        if max(len(memory.by_question), len(memory.by_prompt)) > MAX_COMPARED:
-            self._memory = Memory()
+        memory = self._history
+        if max(len(memory.by_request_key), len(memory.by_prompt)) > MAX_HISTORY:
+            self._history = AnswerHistory()
 
-    def _meant(self, case: Case, operation: Operation) -> dict[str, Any]:
+    def _canonical_request(self, case: Case, operation: Operation) -> dict[str, Any]:
         body = operation.bodies.get(case.media_type or "")
         if body is None:
             return {}
-        return effective(self.provider.dialect, operation, body, case.payload)
+        return canonical_request(self.provider.dialect, operation, body, case.payload)
 
     def _cost(
-        self, interaction: Interaction | None, operation: Operation, asked: Asked
+        self,
+        interaction: Interaction | None,
+        operation: Operation,
+        request: ClassifiedRequest,
     ) -> dict[str, Any]:
         """What a success cost, by the documented prices."""
         dialect = self.provider.dialect
@@ -445,7 +479,7 @@ class Witness:
             and not interaction.is_success
         ):
             return {"amount": 0.0, "currency": currency}
-        if interaction is None or asked.received is None:
+        if interaction is None or request.received is None:
             return {"amount": None, "currency": currency}
         bodies = [interaction.object or {}]
         if interaction.is_stream:
@@ -454,33 +488,33 @@ class Witness:
         price = cost(
             dialect,
             operation.id,
-            self._meant(interaction.case, operation),
+            self._canonical_request(interaction.case, operation),
             count=max(1, len(interaction.pictures)),
             usage=next((each for each in usages if isinstance(each, dict)), None),
         )
         return asdict(price)
 
 
-def _auth(passed: Passed, operation: Operation) -> str | None:
+def _auth(exchange: ObservedExchange, operation: Operation) -> str | None:
     """How a request was authorised, in a case's words; never the key itself."""
-    header = passed.header("authorization")
-    if operation.authenticated is None or not header:
-        return AUTHORISED if header else None
-    return AUTHORISED if passed.key else HIDDEN
+    header = exchange.header("authorization")
+    if operation.authentication is None or not header:
+        return TARGET_KEY if header else None
+    return TARGET_KEY if exchange.key else REDACTED
 
 
-def _lower(headers: Headers) -> dict[str, str]:
-    return {name.lower(): value[:MAX_HEADER] for name, value in headers}
+def _lowercase_names(headers: Headers) -> dict[str, str]:
+    return {name.lower(): value[:MAX_HEADER_LENGTH] for name, value in headers}
 
 
-def _is_web(url: str) -> bool:
+def _is_http_url(url: str) -> bool:
     try:
         return urlsplit(url).scheme in {"http", "https"}
     except ValueError:
         return False
 
 
-def _is_object(data: bytes) -> bool:
+def _is_json_object(data: bytes) -> bool:
     """Whether others may read a body as a JSON object, though we do not."""
     try:
         return isinstance(json.loads(data), dict)
@@ -490,20 +524,20 @@ def _is_object(data: bytes) -> bool:
         return False
 
 
-def _answered(
-    faults: Sequence[Fault], operation: Operation, status: int | None
-) -> Fault | None:
+def _answered_error(
+    expected_errors: Sequence[ExpectedError], operation: Operation, status: int | None
+) -> ExpectedError | None:
     """The fault that was answered, as far as the status tells; else the first."""
-    for each in faults:
+    for each in expected_errors:
         example = operation.errors.get(each.error)
         if example is not None and example.status == status:
             return each
-    return next(iter(faults), None)
+    return next(iter(expected_errors), None)
 
 
-def _circumstance(operation: Operation, status: int | None) -> Fault | None:
+def _documented_error(operation: Operation, status: int | None) -> ExpectedError | None:
     """The documented error of a status, where the document has one."""
     for name, example in operation.errors.items():
         if example.status == status:
-            return Fault(f"{operation.id}/errors/{name}", name)
+            return ExpectedError(f"{operation.id}/errors/{name}", name)
     return None

@@ -11,8 +11,8 @@ import specs
 from mockserver.cli.main import (
     DEFAULT_PORT,
     PROVIDER,
-    Usage,
-    load_all,
+    UsageError,
+    load_providers,
     specs_option,
 )
 
@@ -26,8 +26,8 @@ def faults(provider: tuple[str, ...], folder: str | None) -> None:
     """List what can go wrong on demand: faults, and each PROVIDER's errors."""
     from mockserver.simulation.faults import FAULTS
 
-    providers = load_all(provider, folder)
-    entries = {each.name: (each.kind, each.about) for each in FAULTS.values()}
+    providers = load_providers(provider, folder)
+    entries = {each.name: (each.kind, each.description) for each in FAULTS.values()}
     width = max(map(len, entries))
     kinds = {"wire": "On the wire", "relay": "Of relays"}
     for kind, title in kinds.items():
@@ -38,12 +38,12 @@ def faults(provider: tuple[str, ...], folder: str | None) -> None:
         click.echo()
     click.echo("Errors of each provider, under the names of its document:")
     for each in providers:
-        for operation, names in _errors(each).items():
+        for operation, names in _error_names(each).items():
             click.echo(_paragraph(f"  {each.id} {operation}  ", ", ".join(names)))
-    click.echo(_HOW)
+    click.echo(_TRIGGER_HELP)
 
 
-_HOW = """
+_TRIGGER_HELP = """
 Ask for any of them, in whichever way your client lets you:
   script  curl -X POST http://HOST:PORT/__mock__/script/PROVIDER \\
             -d '[{"error": "NAME", "times": 2}, {"fault": "NAME"}]'
@@ -60,36 +60,36 @@ def _paragraph(lead: str, text: str) -> str:
     )
 
 
-def _errors(provider: specs.Provider) -> Mapping[str, list[str]]:
+def _error_names(provider: specs.Provider) -> Mapping[str, list[str]]:
     return {each.id: sorted(each.errors) for each in provider.operations.values()}
 
 
-def _exported(name: str, value: str) -> str:
+def _sh_assignment(name: str, value: str) -> str:
     return f"export {name}={shlex.quote(value)}"
 
 
-def _fish(name: str, value: str) -> str:
+def _fish_assignment(name: str, value: str) -> str:
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"set -gx {name} '{escaped}'"
 
 
-def _powershell(name: str, value: str) -> str:
+def _powershell_assignment(name: str, value: str) -> str:
     escaped = value.replace("'", "''")
     return f"$env:{name} = '{escaped}'"
 
 
-def _dotenv(name: str, value: str) -> str:
+def _dotenv_assignment(name: str, value: str) -> str:
     if shlex.quote(value) == value:  # nothing that any reader would take apart
         return f"{name}={value}"
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'{name}="{escaped}"'
 
 
-SHELLS: dict[str, Callable[[str, str], str]] = {
-    "sh": _exported,
-    "fish": _fish,
-    "powershell": _powershell,
-    "dotenv": _dotenv,
+SHELL_FORMATTERS: dict[str, Callable[[str, str], str]] = {
+    "sh": _sh_assignment,
+    "fish": _fish_assignment,
+    "powershell": _powershell_assignment,
+    "dotenv": _dotenv_assignment,
 }
 
 
@@ -111,7 +111,7 @@ SHELLS: dict[str, Callable[[str, str], str]] = {
     "--shell",
     default="sh",
     show_default=True,
-    type=click.Choice(list(SHELLS)),
+    type=click.Choice(list(SHELL_FORMATTERS)),
     help="Whose syntax.",
 )
 @specs_option
@@ -121,20 +121,20 @@ def env(provider: str, url: str, key: str, shell: str, folder: str | None) -> No
 
     For a shell: eval "$(imageparity env PROVIDER)"
     """
-    (found,) = load_all([provider], folder)
+    (found,) = load_providers([provider], folder)
     if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc:
-        raise Usage(
+        raise UsageError(
             f"--url takes an address such as http://127.0.0.1:8080, not '{url}'"
         )
     if not f"{url}{key}".isprintable():
-        raise Usage("--url and --key take printable characters")
+        raise UsageError("--url and --key take printable characters")
     base_url = f"{url.rstrip('/')}/{found.id}{found.base_path}"
-    names = _variables(found)
-    click.echo(SHELLS[shell](names["base_url"], base_url))
-    click.echo(SHELLS[shell](names["key"], key))
+    names = _client_variables(found)
+    click.echo(SHELL_FORMATTERS[shell](names["base_url"], base_url))
+    click.echo(SHELL_FORMATTERS[shell](names["key"], key))
 
 
-def _variables(provider: specs.Provider) -> Mapping[str, Any]:
+def _client_variables(provider: specs.Provider) -> Mapping[str, Any]:
     """What clients read: as the provider's dialect says, or the first that says it."""
 
     def known() -> Iterator[Mapping[str, Any]]:
@@ -159,7 +159,7 @@ def completion(context: click.Context, shell: str) -> None:
 
     found = get_completion_class(shell)
     if found is None:
-        raise Usage(f"no completion for '{shell}'")
+        raise UsageError(f"no completion for '{shell}'")
     variable = f"_{PROGRAM}_COMPLETE".upper()
     root = context.find_root().command
     click.echo(found(root, {}, PROGRAM, variable).source())

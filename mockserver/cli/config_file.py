@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from specs.documents.references import read_yaml
-from specs.validation.judge import compiled
+from specs.validation.judge import compile_validator
 
-PROJECT = Path("pyproject.toml")
-TABLE = "serve"
-PATHS = ("specs", "replay")
+PROJECT_FILE = Path("pyproject.toml")
+SERVE_TABLE = "serve"
+PATH_OPTIONS = ("specs", "replay")
 
 
 class ConfigurationError(ValueError):
@@ -25,7 +25,7 @@ def schema() -> dict[str, Any]:
     return found
 
 
-def read(file: Path | None) -> dict[str, Any]:
+def read_options(file: Path | None) -> dict[str, Any]:
     """
     Values by the names of options, from a file or, without one, from the project of
     this folder, if there is any.
@@ -33,15 +33,15 @@ def read(file: Path | None) -> dict[str, Any]:
     Folders are made relative to the file's own. Raises `ConfigurationError`.
     """
     if file is None:
-        if not PROJECT.is_file():
+        if not PROJECT_FILE.is_file():
             return {}
-        tool = _parsed(PROJECT).get("tool", {})
+        tool = _parse_toml(PROJECT_FILE).get("tool", {})
         place, given = "[tool.imageparity]", tool.get("imageparity", {})
-        return _checked(given, PROJECT, f"{PROJECT} {place}")
-    return _checked(_parsed(file), file, f"--config {file}")
+        return _validate_options(given, PROJECT_FILE, f"{PROJECT_FILE} {place}")
+    return _validate_options(_parse_toml(file), file, f"--config {file}")
 
 
-def _parsed(file: Path) -> dict[str, Any]:
+def _parse_toml(file: Path) -> dict[str, Any]:
     import tomllib
 
     try:
@@ -50,38 +50,38 @@ def _parsed(file: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{file} cannot be read: {error}") from None
 
 
-def _checked(given: Any, file: Path, place: str) -> dict[str, Any]:
+def _validate_options(given: Any, file: Path, place: str) -> dict[str, Any]:
     table = schema()
     options = table["$defs"]["options"]["properties"]
-    given = json.loads(json.dumps(given, default=_text))
-    for name, value in _flat(given):
+    given = json.loads(json.dumps(given, default=_to_iso_format))
+    for name, value in _flatten(given):
         if name not in options:
             raise ConfigurationError(
                 f"{place}: unknown option '{name}'; known are {', '.join(options)}"
             )
-        for error in compiled(options[name]).iter_errors(value):
+        for error in compile_validator(options[name]).iter_errors(value):
             raise ConfigurationError(
                 f"{place}: '{name}' cannot be {json.dumps(value)[:80]}: "
                 f"{options[name]['description']}"
             ) from error
-    for error in compiled(table).iter_errors(given):
+    for error in compile_validator(table).iter_errors(given):
         raise ConfigurationError(f"{place}: {error.message[:200]}") from None
     return {
-        name: str(file.parent / value) if name in PATHS else value
-        for name, value in _flat(given)
+        name: str(file.parent / value) if name in PATH_OPTIONS else value
+        for name, value in _flatten(given)
     }
 
 
-def _flat(given: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def _flatten(given: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """The options at the top, and those of the table `[serve]`, which prevail."""
-    inner = given.get(TABLE)
+    inner = given.get(SERVE_TABLE)
     if not isinstance(inner, dict):
         return list(given.items())
-    outer = [(name, value) for name, value in given.items() if name != TABLE]
+    outer = [(name, value) for name, value in given.items() if name != SERVE_TABLE]
     return [*outer, *inner.items()]
 
 
-def _text(value: Any) -> str:
+def _to_iso_format(value: Any) -> str:
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     raise TypeError(f"TOML has no {type(value).__name__}")

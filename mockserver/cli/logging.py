@@ -4,12 +4,20 @@ import json
 import logging
 from datetime import UTC, datetime
 
-ACCESS = "mockserver.access"
+ACCESS_LOGGER = "mockserver.access"
 # Of an exchange's journal entry: neither what was asked for nor any key.
-SHOWN = ("request_id", "provider", "operation", "method", "path", "status", "images")
+LOGGED_FIELDS = (
+    "request_id",
+    "provider",
+    "operation",
+    "method",
+    "path",
+    "status",
+    "images",
+)
 
 
-class JsonLines(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """
     One JSON object a line: `at`, `level`, `logger`, `message`, for an exchange also
     the members `SHOWN`, `milliseconds` and `error`, for an exception its `traceback`.
@@ -26,7 +34,7 @@ class JsonLines(logging.Formatter):
         }
         entry = getattr(record, "entry", None)
         if entry is not None:
-            line |= {name: entry[name] for name in SHOWN}
+            line |= {name: entry[name] for name in LOGGED_FIELDS}
             line["milliseconds"] = round(entry["seconds"] * 1000, 3)
             line["error"] = entry["decision"]["error"]
         if record.exc_info:
@@ -42,13 +50,13 @@ def configure(format: str) -> None:
     """
     handler = logging.StreamHandler()
     handler.setFormatter(
-        JsonLines()
+        JsonFormatter()
         if format == "json"
         else logging.Formatter("%(asctime)s %(levelname)s %(message)s")
     )
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
-    access = logging.getLogger(ACCESS)
+    access = logging.getLogger(ACCESS_LOGGER)
     access.setLevel(logging.CRITICAL if format == "none" else logging.INFO)
     logging.getLogger("mockserver").setLevel(logging.INFO)

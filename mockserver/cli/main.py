@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = 8080
 SERVE = "serve"
-PREFIX = "IMAGEPARITY"
-FULL = (errno.ENOSPC, errno.EDQUOT)  # no fault of ours
+ENV_PREFIX = "IMAGEPARITY"
+DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)  # no fault of ours
 
-Verbs = dict[str, tuple[str, str]]
+CommandTable = dict[str, tuple[str, str]]
 """Per verb: where its command lives, and its short help."""
 
-VERBS: Verbs = {
+COMMANDS: CommandTable = {
     SERVE: ("mockserver.cli.main:serve", "Serve mocks of PROVIDERs until interrupted."),
     "faults": ("mockserver.cli.commands:faults", "List what can go wrong on demand."),
     "env": (
@@ -44,14 +44,14 @@ VERBS: Verbs = {
 }
 
 
-class Usage(click.ClickException):
+class UsageError(click.ClickException):
     """Something the user can mend: one line, exit status 2."""
 
     exit_code = 2
 
 
 @contextmanager
-def _flushed() -> Iterator[None]:
+def _flush_stdout() -> Iterator[None]:
     """Nothing is left to be written when the interpreter ends: nobody would hear."""
     try:
         yield
@@ -60,13 +60,13 @@ def _flushed() -> Iterator[None]:
             sys.stdout.flush()
 
 
-class OneLine(click.Group):
+class ConciseGroup(click.Group):
     """Commands whose complaints are one line: what is wrong, and what to do."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
         extra["standalone_mode"] = False
         try:
-            with _flushed():
+            with _flush_stdout():
                 status = super().main(*args, **extra)
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
@@ -80,7 +80,7 @@ class OneLine(click.Group):
         except click.Abort:
             raise SystemExit(1) from None
         except OSError as error:
-            if error.errno not in FULL:
+            if error.errno not in DISK_FULL_ERRNOS:
                 raise
             with Path(os.devnull).open("w") as nowhere:  # what is left to be written
                 os.dup2(nowhere.fileno(), 1)
@@ -90,20 +90,20 @@ class OneLine(click.Group):
         raise SystemExit(status if isinstance(status, int) else 0)
 
 
-class Lazy(OneLine):
+class LazyGroup(ConciseGroup):
     """A group that imports a command only when it is called."""
 
-    def __init__(self, *args: Any, verbs: Verbs, **extra: Any) -> None:
+    def __init__(self, *args: Any, verbs: CommandTable, **extra: Any) -> None:
         super().__init__(*args, **extra)
-        self._verbs = verbs
+        self._command_table = verbs
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self._verbs)
+        return list(self._command_table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self._verbs:
+        if cmd_name not in self._command_table:
             return None
-        module, _, name = self._verbs[cmd_name][0].partition(":")
+        module, _, name = self._command_table[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), name)
         return command
 
@@ -112,7 +112,7 @@ class Lazy(OneLine):
     ) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(
-                [(verb, help) for verb, (_, help) in self._verbs.items()]
+                [(verb, help) for verb, (_, help) in self._command_table.items()]
             )
 
     def shell_complete(
@@ -121,7 +121,7 @@ class Lazy(OneLine):
         return [
             *(
                 CompletionItem(verb, help=help)
-                for verb, (_, help) in self._verbs.items()
+                for verb, (_, help) in self._command_table.items()
                 if verb.startswith(incomplete)
             ),
             *click.Command.shell_complete(self, ctx, incomplete),
@@ -129,8 +129,8 @@ class Lazy(OneLine):
 
 
 @click.group(
-    cls=Lazy,
-    verbs=VERBS,
+    cls=LazyGroup,
+    verbs=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="imageparity")
@@ -162,37 +162,39 @@ def specs_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--specs",
         "folder",
-        envvar=[f"{PREFIX}_SPECS", "SPECS_PATH"],
+        envvar=[f"{ENV_PREFIX}_SPECS", "SPECS_PATH"],
         type=click.Path(exists=True, file_okay=False),
         help="A folder of further providers' folders (also: SPECS_PATH).",
     )(command)
 
 
-def load_all(ids: Sequence[str], folder: str | None) -> list[specs.Provider]:
+def load_providers(ids: Sequence[str], folder: str | None) -> list[specs.Provider]:
     """The providers of these ids, or all. Raises `Usage`."""
     try:
         return specs.load_all(ids, *([folder] if folder else []))
     except specs.SpecError as error:
-        raise Usage(str(error)) from None
+        raise UsageError(str(error)) from None
 
 
 def _option(*names: str, **extra: Any) -> Callable[..., Any]:
     """An option of `serve`, which the variable of its long name gives as well."""
     long = names[0].removeprefix("--").partition("/")[0]
-    variable = f"{PREFIX}_{long.upper().replace('-', '_')}"
+    variable = f"{ENV_PREFIX}_{long.upper().replace('-', '_')}"
     return click.option(*names, envvar=variable, **extra)
 
 
-def _configured(context: click.Context, _: click.Parameter, value: str | None) -> None:
+def _apply_config(
+    context: click.Context, _: click.Parameter, value: str | None
+) -> None:
     """Options from a file become defaults; command line and environment prevail."""
-    from mockserver.cli.config_file import ConfigurationError, read
+    from mockserver.cli.config_file import ConfigurationError, read_options
 
     if context.resilient_parsing:  # a shell asks for completions
         return
     try:
-        given = read(Path(value) if value else None)
+        given = read_options(Path(value) if value else None)
     except ConfigurationError as error:
-        raise Usage(str(error)) from None
+        raise UsageError(str(error)) from None
     names = {
         (each.opts[0].removeprefix("--")): each.name for each in context.command.params
     }
@@ -208,40 +210,44 @@ def _print_schema(context: click.Context, _: click.Parameter, value: bool) -> No
         context.exit()
 
 
-def _frozen(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
+def _parse_freeze_time(
+    _: click.Context, __: click.Parameter, value: str | None
+) -> float | None:
     if value is None:
         return None
-    from mockserver.state.clock import moment
+    from mockserver.state.clock import parse_time
 
     try:
-        return moment(value)
+        return parse_time(value)
     except ValueError:
-        raise Usage(
+        raise UsageError(
             f"--freeze-time takes ISO 8601, such as 2026-05-04T12:00:00Z, not '{value}'"
         ) from None
 
 
-def _latency(_: click.Context, __: click.Parameter, value: str) -> Any:
+def _parse_latency(_: click.Context, __: click.Parameter, value: str) -> Any:
     from mockserver.simulation.latency import Latency
 
     try:
         return Latency.parse(value)
     except ValueError as error:
-        raise Usage(f"--latency: {error}") from None
+        raise UsageError(f"--latency: {error}") from None
 
 
-def _token(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+def _validate_token(
+    _: click.Context, __: click.Parameter, value: str | None
+) -> str | None:
     if value is None or (value.isascii() and value.isprintable() and " " not in value):
         return value or None
-    raise Usage("--token goes into a header: ASCII without spaces, please")
+    raise UsageError("--token goes into a header: ASCII without spaces, please")
 
 
-_limit = click.IntRange(1)
+_POSITIVE_INT = click.IntRange(1)
 
 
-def _timeout(of: str, default: float, help: str) -> Callable[..., Any]:
+def _timeout_option(phase: str, default: float, help: str) -> Callable[..., Any]:
     return _option(
-        f"--{of}-timeout",
+        f"--{phase}-timeout",
         default=default,
         show_default=True,
         type=click.FloatRange(0.1, 86_400),
@@ -253,8 +259,8 @@ def _timeout(of: str, default: float, help: str) -> Callable[..., Any]:
 @click.command(
     SERVE,
     epilog=f"""
-    Each option can also come from a variable ({PREFIX}_PORT for --port and so on;
-    {PREFIX}_PROVIDER for the providers), from the TOML file of --config, or from
+    Each option can also come from a variable ({ENV_PREFIX}_PORT for --port and so on;
+    {ENV_PREFIX}_PROVIDER for the providers), from the TOML file of --config, or from
     [tool.imageparity] in ./pyproject.toml. The command line prevails, then the
     environment, then --config, then pyproject.toml.
 
@@ -266,7 +272,7 @@ def _timeout(of: str, default: float, help: str) -> Callable[..., Any]:
       130, 143  a second signal came before it had ended
     """,
 )
-@click.argument("provider", nargs=-1, type=PROVIDER, envvar=f"{PREFIX}_PROVIDER")
+@click.argument("provider", nargs=-1, type=PROVIDER, envvar=f"{ENV_PREFIX}_PROVIDER")
 @_option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @_option(
     "--port",
@@ -289,13 +295,19 @@ def _timeout(of: str, default: float, help: str) -> Callable[..., Any]:
 @_option(
     "--latency",
     default="0",
-    callback=_latency,
+    callback=_parse_latency,
     metavar="MS",
     help="Before each answer: 300, 200..800, or lognormal:300:0.4 (median, sigma).",
 )
-@_option("--requests-per-minute", type=_limit, help="Of one key; more is answered 429.")
-@_option("--images-per-minute", type=_limit, help="Of one key; more is answered 429.")
-@_option("--concurrency", type=_limit, help="Requests of one key at a time.")
+@_option(
+    "--requests-per-minute",
+    type=_POSITIVE_INT,
+    help="Of one key; more is answered 429.",
+)
+@_option(
+    "--images-per-minute", type=_POSITIVE_INT, help="Of one key; more is answered 429."
+)
+@_option("--concurrency", type=_POSITIVE_INT, help="Requests of one key at a time.")
 @_option(
     "--max-body",
     default=64,
@@ -308,13 +320,13 @@ def _timeout(of: str, default: float, help: str) -> Callable[..., Any]:
     "--max-connections",
     default=1000,
     show_default=True,
-    type=_limit,
+    type=_POSITIVE_INT,
     help="Of one process; beyond it, idle ones are closed.",
 )
-@_timeout("head", 10.0, "For a request's head, from its first byte.")
-@_timeout("body", 30.0, "For its body; large ones have longer.")
-@_timeout("send", 30.0, "For a client that does not read its answer.")
-@_timeout("idle", 75.0, "For a connection on which nothing is asked.")
+@_timeout_option("head", 10.0, "For a request's head, from its first byte.")
+@_timeout_option("body", 30.0, "For its body; large ones have longer.")
+@_timeout_option("send", 30.0, "For a client that does not read its answer.")
+@_timeout_option("idle", 75.0, "For a connection on which nothing is asked.")
 @_option(
     "--payload",
     default="compact",
@@ -328,7 +340,7 @@ def _timeout(of: str, default: float, help: str) -> Callable[..., Any]:
 @_option(
     "--freeze-time",
     "frozen",
-    callback=_frozen,
+    callback=_parse_freeze_time,
     metavar="ISO",
     help="Stop the clock at this time.",
 )
@@ -340,7 +352,7 @@ def _timeout(of: str, default: float, help: str) -> Callable[..., Any]:
 )
 @_option(
     "--token",
-    callback=_token,
+    callback=_validate_token,
     metavar="TEXT",
     help="What opens the control API; drawn when other machines can reach it.",
 )
@@ -367,7 +379,7 @@ def _timeout(of: str, default: float, help: str) -> Callable[..., Any]:
 @specs_option
 @_option(
     "--config",
-    callback=_configured,
+    callback=_apply_config,
     is_eager=True,
     expose_value=False,
     metavar="FILE",
@@ -413,31 +425,33 @@ def _serve(
     from dataclasses import replace
 
     from mockserver.cli import logging as logs
-    from mockserver.cli.serve_output import Announcer
+    from mockserver.cli.serve_output import ServeOutput
     from mockserver.server import process as serving
     from mockserver.server import reload as reloading
 
     reloads = bool(folder) if options["reload"] is None else options["reload"]
-    watch = reloading.Watch(provider, folder) if reloads else None
-    providers = load_all(provider, folder)
+    watch = reloading.DocumentWatcher(provider, folder) if reloads else None
+    providers = load_providers(provider, folder)
     settings = _settings(**options)
     try:
-        listeners = serving.listeners(host, port, options["workers"])
+        listeners = serving.bind_listeners(host, port, options["workers"])
     except serving.AddressError as error:
-        raise Usage(str(error)) from None
+        raise UsageError(str(error)) from None
     address = listeners[0].getsockname()
     if settings.token is None and serving.is_reachable(address[0]):
         settings = replace(settings, token=secrets.token_urlsafe(18))
     logs.configure(options["log_format"])
-    announcer = Announcer(
+    announcer = ServeOutput(
         providers, address, settings.token, as_json=options["as_json"]
     )
     totals = serving.serve(
-        serving.Orders(providers, settings, grace=options["grace"], watch=watch),
+        serving.ServeOptions(
+            providers, settings, grace=options["grace"], watcher=watch
+        ),
         listeners,
-        ready=announcer.ready,
+        ready=announcer.print_ready,
     )
-    announcer.stopped(totals)
+    announcer.print_stopped(totals)
 
 
 def _settings(**options: Any) -> "Settings":
@@ -453,14 +467,14 @@ def _settings(**options: Any) -> "Settings":
     try:
         check_state(options["state"])
     except StateError as error:
-        raise Usage(str(error)) from None
+        raise UsageError(str(error)) from None
     if options["replay"]:
         from mockserver.recordings.cassettes import CassetteError, Cassettes
 
         try:
             Cassettes.open(options["replay"])
         except CassetteError as error:
-            raise Usage(str(error)) from None
+            raise UsageError(str(error)) from None
     return Settings(
         seed=options["seed"],
         strict=options["strict"],

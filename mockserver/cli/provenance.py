@@ -7,9 +7,9 @@ from dataclasses import asdict
 
 import click
 
-from mockserver.media.image.drawing.encode import BadPicture, Provenance
+from mockserver.media.image.drawing.encode import BadImage, Provenance
 
-OURS, NOT_OURS, UNREADABLE = 0, 1, 2
+FROM_MOCK, NOT_FROM_MOCK, UNREADABLE = 0, 1, 2
 
 
 @click.command()
@@ -25,36 +25,36 @@ def whose(files: Sequence[str], *, as_json: bool) -> None:
     the standard input. Exit status 1: a picture, but none of ours; 2: no picture, or
     it cannot be read.
     """
-    worst = OURS
+    worst = FROM_MOCK
     for name in files:
-        status, said = _answer(name, as_json=as_json)
-        click.echo(said, err=status != OURS)
+        status, said = _inspect_file(name, as_json=as_json)
+        click.echo(said, err=status != FROM_MOCK)
         worst = max(worst, status)
     sys.exit(worst)
 
 
-def _answer(name: str, *, as_json: bool) -> tuple[int, str]:
+def _inspect_file(name: str, *, as_json: bool) -> tuple[int, str]:
     """An exit status, and what to say of a file."""
-    from mockserver.media.image.drawing.encode import whose as read
+    from mockserver.media.image.drawing.encode import read_provenance as read
 
     try:
         with click.open_file(name, "rb") as file:
             found = read(file.read())
     except OSError as error:
         return UNREADABLE, f"Error: {name} cannot be read: {error.strerror}"
-    except BadPicture:
+    except BadImage:
         return UNREADABLE, f"Error: {name} is no PNG, JPEG, WebP or GIF"
     if found is None:
-        return NOT_OURS, (
+        return NOT_FROM_MOCK, (
             f"Error: {name} does not come from a mock of ours, or was saved anew by a "
             "program that dropped its metadata"
         )
     if as_json:
-        return OURS, json.dumps({"file": name, **asdict(found)})
-    return OURS, _told(name, found)
+        return FROM_MOCK, json.dumps({"file": name, **asdict(found)})
+    return FROM_MOCK, _format_provenance(name, found)
 
 
-def _told(name: str, found: Provenance) -> str:
+def _format_provenance(name: str, found: Provenance) -> str:
     return "\n".join(
         (
             f"{name}: {found.format.upper()}, {found.width}x{found.height}",

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from mockserver.state.statistics import Totals, sentence
+from mockserver.state.statistics import Totals, cost_summary
 from specs import Provider
 
 
-class Announcer:
+class ServeOutput:
     """
     Says that a server at an address (host and port) is ready, and that it has stopped.
 
@@ -28,36 +28,36 @@ class Announcer:
     ) -> None:
         host, port = address[:2]
         self._url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        self._bases = {
+        self._base_urls = {
             each.id: f"{self._url}/{each.id}{each.base_path}" for each in providers
         }
         self._model = providers[0].dialect.model
         self._token = token
         self._as_json = as_json
 
-    def ready(self) -> None:
+    def print_ready(self) -> None:
         if not self._as_json:
-            _say("\n".join(self._greeting()))
+            _print_line("\n".join(self._startup_lines()))
             return
         more = {"control_token": self._token} if self._token else {}
-        _say_json("ready", url=self._url, providers=self._bases, **more)
+        _print_event("ready", url=self._url, providers=self._base_urls, **more)
 
-    def stopped(self, totals: Totals) -> None:
+    def print_stopped(self, totals: Totals) -> None:
         costs = totals.costs()
         if self._as_json:
-            _say_json("stopped", **costs["total"])
+            _print_event("stopped", **costs["total"])
         else:
-            _say(f"{sentence(costs)}.")
+            _print_line(f"{cost_summary(costs)}.")
 
-    def _greeting(self) -> list[str]:
-        width = max(map(len, self._bases))
+    def _startup_lines(self) -> list[str]:
+        width = max(map(len, self._base_urls))
         body = json.dumps({"model": self._model, "prompt": "A red cube"})
         lines = [
-            f"Serving {len(self._bases)} provider(s) at {self._url}; stop with Ctrl-C.",
-            *(f"  {name:<{width}}  {base}" for name, base in self._bases.items()),
+            f"Serving {len(self._base_urls)} provider(s) at {self._url}; stop with Ctrl-C.",
+            *(f"  {name:<{width}}  {base}" for name, base in self._base_urls.items()),
             "",
             "Try it:",
-            f"  curl {next(iter(self._bases.values()))}/images/generations \\",
+            f"  curl {next(iter(self._base_urls.values()))}/images/generations \\",
             "    -H 'Authorization: Bearer test' \\",
             "    -H 'Content-Type: application/json' \\",
             f"    -d '{body}'",
@@ -69,11 +69,11 @@ class Announcer:
         return lines
 
 
-def _say_json(event: str, **members: Any) -> None:
-    _say(json.dumps({"event": event, **members}))
+def _print_event(event: str, **members: Any) -> None:
+    _print_line(json.dumps({"event": event, **members}))
 
 
-def _say(text: str) -> None:
+def _print_line(text: str) -> None:
     # Whoever started us may have read the first line and left: no reason to fail.
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.write(f"{text}\n")

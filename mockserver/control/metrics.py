@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from mockserver.state.statistics import Totals
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-STARTED = time.time()
+START_TIME = time.time()
 
 Sample = tuple[Mapping[str, str], float]
 
 
-def rendered(
+def render_metrics(
     totals: Totals, *, journal_entries: int | None = None, tasks: int | None = None
 ) -> str:
     """The text exposition format, version 0.0.4."""
@@ -86,7 +86,7 @@ def rendered(
             "imageparity_start_time_seconds",
             "gauge",
             "When this process started, in seconds since 1970.",
-            [({}, round(STARTED, 3))],
+            [({}, round(START_TIME, 3))],
         ),
     ]
     return "".join(f"{line}\n" for family in families for line in family)
@@ -104,7 +104,7 @@ def _family(
     yield f"# HELP {name} {help}"
     yield f"# TYPE {name} {type}"
     for at, (labels, value) in enumerate(samples):
-        shown = _labels(labels)
+        shown = _format_labels(labels)
         if counts is None:
             yield f"{name}{shown} {value}"
         else:
@@ -112,10 +112,10 @@ def _family(
             yield f"{name}_count{shown} {counts[at]}"
 
 
-def _labels(labels: Mapping[str, str]) -> str:
-    inner = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+def _format_labels(labels: Mapping[str, str]) -> str:
+    inner = ",".join(f'{name}="{_escape(value)}"' for name, value in labels.items())
     return f"{{{inner}}}" if inner else ""
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")

@@ -10,20 +10,20 @@ from typing import Any
 from aiohttp import web
 
 import specs
-from mockserver.app import HOUSE, create_app
+from mockserver.app import SERVER_CONTEXT, create_app
 from mockserver.embedded.handle import AsyncRunning, Running
-from mockserver.embedded.thread import listening, served
+from mockserver.embedded.thread import serve_in_loop, serve_in_thread
 from mockserver.pipeline.context import Settings
 from mockserver.settings import Limits
 from mockserver.simulation.latency import Latency
-from mockserver.state.clock import moment
+from mockserver.state.clock import parse_time
 from mockserver.state.factory import check_state
 from mockserver.state.rate_limit import Quotas
 
-__all__ = ["AsyncRunning", "Running", "running", "served"]
+__all__ = ["AsyncRunning", "Running", "running", "serve_in_thread"]
 
 
-class Starting:
+class MockContextManager:
     """A mock to come: `with` gives a `Running`, `async with` an `AsyncRunning`."""
 
     def __init__(
@@ -35,15 +35,15 @@ class Starting:
     ) -> None:
         self._providers = providers
         self._settings = settings
-        self._more = [specs_path] if specs_path else []
+        self._spec_folders = [specs_path] if specs_path else []
         self._port = port
-        self._with = ExitStack()
-        self._async_with = AsyncExitStack()
+        self._exit_stack = ExitStack()
+        self._async_exit_stack = AsyncExitStack()
 
     def __enter__(self) -> Running:
-        app = self._app()
-        url, portal = self._with.enter_context(served(app, self._port))
-        return Running(**self._facts(app, url), _portal=portal)
+        app = self._create_app()
+        url, portal = self._exit_stack.enter_context(serve_in_thread(app, self._port))
+        return Running(**self._handle_arguments(app, url), _portal=portal)
 
     def __exit__(
         self,
@@ -51,12 +51,14 @@ class Starting:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._with.__exit__(kind, error, trace)
+        self._exit_stack.__exit__(kind, error, trace)
 
     async def __aenter__(self) -> AsyncRunning:
-        app = self._app()
-        url = await self._async_with.enter_async_context(listening(app, self._port))
-        return AsyncRunning(**self._facts(app, url))
+        app = self._create_app()
+        url = await self._async_exit_stack.enter_async_context(
+            serve_in_loop(app, self._port)
+        )
+        return AsyncRunning(**self._handle_arguments(app, url))
 
     async def __aexit__(
         self,
@@ -64,25 +66,29 @@ class Starting:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._async_with.__aexit__(kind, error, trace)
+        await self._async_exit_stack.__aexit__(kind, error, trace)
 
-    def _app(self) -> web.Application:
+    def _create_app(self) -> web.Application:
         check_state(self._settings.state)
         loaded = [
-            each if isinstance(each, specs.Provider) else specs.load(each, *self._more)
-            for each in self._providers or specs.names(*self._more)
+            each
+            if isinstance(each, specs.Provider)
+            else specs.load(each, *self._spec_folders)
+            for each in self._providers or specs.names(*self._spec_folders)
         ]
         return create_app(loaded, self._settings)
 
-    def _facts(self, app: web.Application, url: str) -> dict[str, Any]:
-        providers = [each.provider for each in app[HOUSE].services.values()]
+    def _handle_arguments(self, app: web.Application, url: str) -> dict[str, Any]:
+        providers = [
+            each.provider for each in app[SERVER_CONTEXT].provider_contexts.values()
+        ]
         return {
             "url": url,
             "base_urls": {
                 each.id: f"{url}/{each.id}{each.base_path}" for each in providers
             },
             "provider": providers[0].id if len(providers) == 1 else None,
-            "_house": app[HOUSE],
+            "_context": app[SERVER_CONTEXT],
         }
 
 
@@ -92,7 +98,7 @@ def running(
     specs_path: str | Path | None = None,
     port: int = 0,
     **options: Any,
-) -> Starting:
+) -> MockContextManager:
     """
     A mock of the providers named (all, when none is), until the block ends.
 
@@ -106,7 +112,7 @@ def running(
     port in use.
     """
     chosen = _with_options(settings or Settings(), options)
-    return Starting(providers, chosen, specs_path, port)
+    return MockContextManager(providers, chosen, specs_path, port)
 
 
 def _with_options(settings: Settings, options: Mapping[str, Any]) -> Settings:
@@ -123,7 +129,7 @@ def _with_options(settings: Settings, options: Mapping[str, Any]) -> Settings:
     if isinstance(given.get("latency"), str | int | float):
         given["latency"] = Latency.parse(str(given["latency"]))
     if isinstance(given.get("frozen"), str):
-        given["frozen"] = moment(given["frozen"])
+        given["frozen"] = parse_time(given["frozen"])
     chosen = replace(settings, **given)
     for name, part in inner.items():
         if name in options:

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-PATIENCE = 10.0  # seconds, for its end
+EXIT_TIMEOUT = 10.0  # seconds, for its end
 
 
 @contextmanager
-def running_apart(
+def running_in_subprocess(
     names: Sequence[str], specs_path: str | Path | None = None
 ) -> Iterator[Mapping[str, str]]:
     """
@@ -44,7 +44,7 @@ def running_apart(
                 raise RuntimeError("the mocks could not start")
             yield json.loads(said)
             process.stdin.close()
-            process.wait(PATIENCE)
+            process.wait(EXIT_TIMEOUT)
         finally:
             process.kill()
 

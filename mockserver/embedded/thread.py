@@ -11,36 +11,41 @@ from typing import Any, TypeVar, cast
 
 from aiohttp import web
 
-from mockserver.server.connections import Front
+from mockserver.server.connections import ConnectionFactory
 
 T = TypeVar("T")
 
-PATIENCE = 1.0
-ENDED = "this mock has ended; ask it inside its `with` block"
+SHUTDOWN_TIMEOUT = 1.0
+ENDED_MESSAGE = "this mock has ended; ask it inside its `with` block"
 
 
 @asynccontextmanager
-async def listening(app: web.Application, port: int = 0) -> AsyncIterator[str]:
+async def serve_in_loop(app: web.Application, port: int = 0) -> AsyncIterator[str]:
     """Any aiohttp application on 127.0.0.1 in this loop; yields its root address."""
     loop = asyncio.get_running_loop()
     runner = web.AppRunner(
-        app, access_log=None, handler_cancellation=True, shutdown_timeout=PATIENCE
+        app,
+        access_log=None,
+        handler_cancellation=True,
+        shutdown_timeout=SHUTDOWN_TIMEOUT,
     )
     try:
         await runner.setup()
         server = cast("web.Server", runner.server)
         with socket.create_server(("127.0.0.1", port)) as listener:
-            accepting = await loop.create_server(Front(app, server), sock=listener)
+            accepting = await loop.create_server(
+                ConnectionFactory(app, server), sock=listener
+            )
             try:
                 yield f"http://127.0.0.1:{listener.getsockname()[1]}"
             finally:
-                await _closed(accepting, listener)
+                await _close_server(accepting, listener)
     finally:
         await runner.cleanup()
-        await _turns()
+        await _yield_to_loop()
 
 
-async def _closed(accepting: asyncio.Server, listener: socket.socket) -> None:
+async def _close_server(accepting: asyncio.Server, listener: socket.socket) -> None:
     """
     Accept no more; what was accepted already becomes a connection before.
 
@@ -48,25 +53,27 @@ async def _closed(accepting: asyncio.Server, listener: socket.socket) -> None:
     """
     with suppress(NotImplementedError):  # Windows: it accepts one at a time
         asyncio.get_running_loop().remove_reader(listener)
-    await _turns()
+    await _yield_to_loop()
     accepting.close()
 
 
-async def _turns() -> None:
+async def _yield_to_loop() -> None:
     """Let the loop do what it has put off: accepting and closing take some turns."""
     for _ in range(4):
         await asyncio.sleep(0)
 
 
 @contextmanager
-def served(app: web.Application, port: int = 0) -> Iterator[tuple[str, "Portal"]]:
+def serve_in_thread(
+    app: web.Application, port: int = 0
+) -> Iterator[tuple[str, "BlockingPortal"]]:
     """Any aiohttp application on 127.0.0.1 from a thread, until the block ends."""
     up: Future[tuple[str, asyncio.AbstractEventLoop]] = Future()
     leave: Future[None] = Future()
     ended: Future[None] = Future()
 
     async def serve() -> None:
-        async with listening(app, port) as url:
+        async with serve_in_loop(app, port) as url:
             up.set_result((url, asyncio.get_running_loop()))
             await asyncio.wrap_future(leave)
 
@@ -81,8 +88,8 @@ def served(app: web.Application, port: int = 0) -> Iterator[tuple[str, "Portal"]
     thread = threading.Thread(target=work, name="mock", daemon=True)
     thread.start()
     try:
-        url, loop = _result(up, ended)
-        yield url, Portal(url, loop, ended)
+        url, loop = _wait_for_result(up, ended)
+        yield url, BlockingPortal(url, loop, ended)
     finally:
         leave.set_result(None)
         thread.join()
@@ -90,7 +97,7 @@ def served(app: web.Application, port: int = 0) -> Iterator[tuple[str, "Portal"]
         ended.result()
 
 
-class Portal:
+class BlockingPortal:
     """The way into the loop of another thread, for as long as that runs."""
 
     def __init__(
@@ -99,37 +106,37 @@ class Portal:
         self._url = url
         self._loop = loop
         self._ended = ended
-        self._process = os.getpid()
+        self._pid = os.getpid()
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """What a coroutine gives there. Raises `RuntimeError` where none can run."""
         try:
-            self._check()
+            self._check_usable()
             found = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         except RuntimeError:
             coroutine.close()
             raise
         try:
-            return _result(found, self._ended)
+            return _wait_for_result(found, self._ended)
         except BaseException:
             found.cancel()
             raise
 
-    def _check(self) -> None:
-        if os.getpid() != self._process:
+    def _check_usable(self) -> None:
+        if os.getpid() != self._pid:
             raise RuntimeError(
                 "this mock runs in another process; ask it at "
                 f"{self._url}/__mock__/, or start one here"
             )
         if self._ended.done():
-            raise RuntimeError(ENDED)
+            raise RuntimeError(ENDED_MESSAGE)
 
 
-def _result(wanted: Future[T], ended: Future[None]) -> T:
+def _wait_for_result(future: Future[T], ended: Future[None]) -> T:
     """What comes of a future, unless the thread that works on it ends before."""
-    both: list[Future[Any]] = [wanted, ended]
+    both: list[Future[Any]] = [future, ended]
     wait(both, return_when=FIRST_COMPLETED)
-    if wanted.done() and not wanted.cancelled():
-        return wanted.result()
+    if future.done() and not future.cancelled():
+        return future.result()
     ended.result()
-    raise RuntimeError(ENDED)
+    raise RuntimeError(ENDED_MESSAGE)

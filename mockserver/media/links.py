@@ -17,19 +17,19 @@ from typing import Any
 
 from mockserver.media.image.drawing.encode import Plan, thumbnail
 
-IMAGES = "/_images"  # the path below which signed URLs lie
-MAX_TOKEN = 8_000  # a request line holds 8190 bytes
-MAX_THUMBNAILS = 3_600
-MAX_PLAIN = 1_000
-EDGES = (96, 64, 48, 32, 16, 8)
-_MEMBERS = tuple(each.name for each in fields(Plan))
+IMAGES_PATH = "/_images"  # the path below which signed URLs lie
+MAX_TOKEN_LENGTH = 8_000  # a request line holds 8190 bytes
+MAX_THUMBNAIL_BYTES = 3_600
+MAX_UNCOMPRESSED_BYTES = 1_000
+THUMBNAIL_EDGES = (96, 64, 48, 32, 16, 8)
+_FIELD_NAMES = tuple(each.name for each in fields(Plan))
 
 
-class Expired(Exception):
+class ExpiredLink(Exception):
     """The address was good once."""
 
 
-class Forged(Exception):
+class InvalidLink(Exception):
     """The address is none of ours."""
 
 
@@ -42,10 +42,12 @@ class Signer:
 
     def token(self, plan: Plan, lifetime: float) -> str:
         until = math.floor((self.clock() + lifetime) * 1000) / 1000
-        packed = f'{{"until":{until!r},{_facts(plan)}'.encode()
-        if len(packed) > MAX_PLAIN:  # to begin compressing costs as much as all else
+        packed = f'{{"until":{until!r},{_plan_json(plan)}'.encode()
+        if (
+            len(packed) > MAX_UNCOMPRESSED_BYTES
+        ):  # to begin compressing costs as much as all else
             packed = zlib.compress(packed, 9)
-        return _text(self._signature(packed) + packed)
+        return _encode_base64url(self._signature(packed) + packed)
 
     def plan(self, token: str) -> Plan:
         """The plan behind a token. Raises `Forged` or `Expired`."""
@@ -54,19 +56,19 @@ class Signer:
                 token.encode("ascii"), altchars=b"-_", validate=True
             )
         except (ValueError, binascii.Error):
-            raise Forged from None
+            raise InvalidLink from None
         signature, packed = data[:16], data[16:]
-        if len(token) > MAX_TOKEN or not hmac.compare_digest(
+        if len(token) > MAX_TOKEN_LENGTH or not hmac.compare_digest(
             signature, self._signature(packed)
         ):
-            raise Forged
+            raise InvalidLink
         if not packed.startswith(b"{"):
             packed = zlib.decompress(packed)
         facts = json.loads(packed)
         if facts.pop("until") <= self.clock():
-            raise Expired
-        facts["inputs"] = tuple(_bytes(each) for each in facts["inputs"])
-        facts["mask"] = facts["mask"] and _bytes(facts["mask"])
+            raise ExpiredLink
+        facts["inputs"] = tuple(_decode_base64url(each) for each in facts["inputs"])
+        facts["mask"] = facts["mask"] and _decode_base64url(facts["mask"])
         return Plan(**facts)
 
     def _signature(self, packed: bytes) -> bytes:
@@ -74,40 +76,42 @@ class Signer:
 
 
 @lru_cache(maxsize=256)
-def _facts(plan: Plan) -> str:
+def _plan_json(plan: Plan) -> str:
     """What an address says of a plan: JSON without its opening brace."""
-    facts: dict[str, Any] = {name: getattr(plan, name) for name in _MEMBERS}
-    facts["inputs"] = [_text(each) for each in plan.inputs]
-    facts["mask"] = plan.mask and _text(plan.mask)
+    facts: dict[str, Any] = {name: getattr(plan, name) for name in _FIELD_NAMES}
+    facts["inputs"] = [_encode_base64url(each) for each in plan.inputs]
+    facts["mask"] = plan.mask and _encode_base64url(plan.mask)
     return json.dumps(facts, separators=(",", ":"), ensure_ascii=False)[1:]
 
 
-def portable(plan: Plan) -> Plan:
+def with_thumbnails(plan: Plan) -> Plan:
     """The plan with its pictures made small enough for an address. Blocks."""
     if not plan.inputs:
         return plan
     inputs = plan.inputs[:4]
-    share = MAX_THUMBNAILS // (len(inputs) + (plan.mask is not None))
+    share = MAX_THUMBNAIL_BYTES // (len(inputs) + (plan.mask is not None))
     return replace(
         plan,
-        inputs=tuple(_small(each, share) if each else each for each in inputs),
-        mask=_small(plan.mask, share) if plan.mask else None,
+        inputs=tuple(
+            _thumbnail_within(each, share) if each else each for each in inputs
+        ),
+        mask=_thumbnail_within(plan.mask, share) if plan.mask else None,
     )
 
 
-def _small(picture: bytes, most: int) -> bytes:
+def _thumbnail_within(image: bytes, max_bytes: int) -> bytes:
     """The largest of some thumbnails that is small enough; the smallest always is."""
     found = b""
-    for edge in EDGES:
-        found = thumbnail(picture, edge)
-        if len(found) <= most:
+    for edge in THUMBNAIL_EDGES:
+        found = thumbnail(image, edge)
+        if len(found) <= max_bytes:
             break
     return found
 
 
-def _text(data: bytes) -> str:
+def _encode_base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode()
 
 
-def _bytes(text: str) -> bytes:
+def _decode_base64url(text: str) -> bytes:
     return base64.urlsafe_b64decode(text)

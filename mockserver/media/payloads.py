@@ -17,36 +17,36 @@ from aiohttp.payload import Payload
 
 from mockserver.errors import dumps
 
-JSON = "application/json; charset=utf-8"
-MAX_JOINED = 256 * 1024  # to send it in parts takes longer than to copy it
-BLOCK = 4 * 1024 * 1024  # smaller ones take longer
-_MARK = secrets.token_hex(16)  # nobody outside knows it, so no text can hold it
-_PLACE = re.compile(rb"%b(\d+)\." % _MARK.encode())
+JSON_CONTENT_TYPE = "application/json; charset=utf-8"
+MAX_JOINED_BYTES = 256 * 1024  # to send it in parts takes longer than to copy it
+WRITE_BLOCK_BYTES = 4 * 1024 * 1024  # smaller ones take longer
+_MARKER = secrets.token_hex(16)  # nobody outside knows it, so no text can hold it
+_PLACEHOLDER = re.compile(rb"%b(\d+)\." % _MARKER.encode())
 
 
-def place(number: int) -> str:
+def placeholder(number: int) -> str:
     """What stands in a value where the picture of that number belongs."""
-    return f"{_MARK}{number}."
+    return f"{_MARKER}{number}."
 
 
-class Form:
+class JsonTemplate:
     """A value as JSON, cut where its pictures belong."""
 
     __slots__ = ("_numbers", "_texts")
 
     def __init__(self, value: Any) -> None:
-        parts = _PLACE.split(dumps(value).encode())
+        parts = _PLACEHOLDER.split(dumps(value).encode())
         self._texts, self._numbers = parts[::2], [int(each) for each in parts[1::2]]
 
-    def filled(self, pictures: Sequence[bytes]) -> list[bytes]:
+    def fill(self, images: Sequence[bytes]) -> list[bytes]:
         """The JSON in parts that only need to follow each other."""
         parts = [self._texts[0]]
         for number, text in zip(self._numbers, self._texts[1:], strict=True):
-            parts += (pictures[number], text)
+            parts += (images[number], text)
         return parts
 
 
-class Parts(Payload):
+class ChunkedPayload(Payload):
     """
     A body that is sent part by part, of an answer or of a request.
 
@@ -56,30 +56,32 @@ class Parts(Payload):
 
     _autoclose = True
 
-    def __init__(self, parts: Sequence[bytes], content_type: str = JSON) -> None:
+    def __init__(
+        self, parts: Sequence[bytes], content_type: str = JSON_CONTENT_TYPE
+    ) -> None:
         super().__init__(parts, content_type=content_type)
         self._size = sum(map(len, parts))
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         for part in self._value:
-            for at in range(0, len(part), BLOCK):
-                await writer.write(memoryview(part)[at : at + BLOCK])
+            for at in range(0, len(part), WRITE_BLOCK_BYTES):
+                await writer.write(memoryview(part)[at : at + WRITE_BLOCK_BYTES])
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return self.joined().decode(encoding, errors)
+        return self.to_bytes().decode(encoding, errors)
 
-    def joined(self) -> bytes:
+    def to_bytes(self) -> bytes:
         return b"".join(self._value)
 
 
-def response(body: bytes | Parts) -> web.Response:
+def json_bytes_response(body: bytes | ChunkedPayload) -> web.Response:
     """An answer of JSON."""
-    return web.Response(body=body, headers={"Content-Type": JSON})
+    return web.Response(body=body, headers={"Content-Type": JSON_CONTENT_TYPE})
 
 
-def body_of(response: web.Response) -> bytes:
+def response_body(response: web.Response) -> bytes:
     """The whole body of an answer."""
     body = response.body
-    if isinstance(body, Parts):
-        return body.joined()
+    if isinstance(body, ChunkedPayload):
+        return body.to_bytes()
     return bytes(body) if isinstance(body, (bytes, bytearray)) else b""

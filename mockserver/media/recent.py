@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from mockserver.media.image.drawing.encode import Plan
 
 MAX_BYTES = 32 * 1024 * 1024
-MAX_ANSWERS = 200
+MAX_RESPONSES = 200
 PLAN_BYTES = 2_000  # about what a plan without pictures weighs
 
 
-class Album:
+class RecentOutputs:
     """
     Plans by the id of their request, uploads by their sha256; the latest of each.
 
@@ -18,15 +18,15 @@ class Album:
     """
 
     def __init__(
-        self, max_bytes: int = MAX_BYTES, max_answers: int = MAX_ANSWERS
+        self, max_bytes: int = MAX_BYTES, max_responses: int = MAX_RESPONSES
     ) -> None:
         self._max_bytes = max_bytes
-        self._max_answers = max_answers
+        self._max_responses = max_responses
         self._plans: OrderedDict[str, Sequence[Plan]] = OrderedDict()
         self._uploads: OrderedDict[str, bytes] = OrderedDict()
         self._bytes = 0
 
-    def keep(
+    def add(
         self, request_id: str, plans: Sequence[Plan], uploads: Mapping[str, bytes]
     ) -> None:
         if plans:
@@ -37,12 +37,12 @@ class Album:
                 self._bytes += len(data)
             self._uploads[sha256] = data
             self._uploads.move_to_end(sha256)
-        while len(self._plans) > self._max_answers or (
+        while len(self._plans) > self._max_responses or (
             self._bytes > self._max_bytes and self._plans
         ):
             _, oldest = self._plans.popitem(last=False)
             self._bytes -= _weight(oldest)
-        while len(self._uploads) > self._max_answers or (
+        while len(self._uploads) > self._max_responses or (
             self._bytes > self._max_bytes and self._uploads
         ):
             _, data = self._uploads.popitem(last=False)

@@ -1,7 +1,7 @@
 """Who asks: any bearer token will do, and some of them ask for an error."""
 
 from mockserver.errors import Rejected
-from mockserver.simulation.triggers import TRIGGER
+from mockserver.simulation.triggers import KEY_TRIGGER
 from specs import Operation
 
 
@@ -11,7 +11,7 @@ def authenticate(header: str | None, operation: Operation) -> str:
 
     Raises `Rejected` without one, or with another scheme.
     """
-    if operation.authenticated is None:
+    if operation.authentication is None:
         return ""
     scheme, _, token = (header or "").strip().partition(" ")
     token = token.strip()
@@ -20,9 +20,9 @@ def authenticate(header: str | None, operation: Operation) -> str:
     return token
 
 
-def redacted(token: str, operation: Operation) -> str:
+def redact_token(token: str, operation: Operation) -> str:
     """A key as it may be written down: the error that it asks for, and no more."""
     if not token:
         return ""
-    _, found, name = token.rpartition(TRIGGER)
+    _, found, name = token.rpartition(KEY_TRIGGER)
     return f"***{found}{name}" if name in operation.errors else "***"

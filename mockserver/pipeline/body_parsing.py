@@ -10,32 +10,32 @@ from typing import Any
 from multipart import MultipartError, PushMultipartParser, parse_options_header
 
 from mockserver.errors import Rejected
-from mockserver.media.image.drawing.encode import look_at
-from mockserver.settings import MAX_WORDS
+from mockserver.media.image.drawing.encode import upload_facts
+from mockserver.settings import MAX_TEXT_BODY
 from specs import Body, Operation
 from specs.validation.strict_json import (
     Pairs,
     check_characters,
-    counted,
+    count_values,
     decoder,
-    marks,
+    estimate_values,
 )
 
 FORM = "multipart/form-data"
-PICTURES = ("image", "images", "mask")
+IMAGE_FIELDS = ("image", "images", "mask")
 MAX_PARTS = 64
-MAX_PART_HEAD = 2048
+MAX_PART_HEADER_BYTES = 2048
 MAX_PART_HEADERS = 8
-MAX_PART_NAME = 128
-MAX_PREAMBLE = 1024
+MAX_PART_NAME_LENGTH = 128
+MAX_PREAMBLE_BYTES = 1024
 MAX_DEPTH = 64
 MAX_VALUES = 2000
-MAX_MARKS = 100 * MAX_VALUES
+MAX_ESTIMATED_VALUES = 100 * MAX_VALUES
 MAX_DIGITS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ParsedBody:
     """
     A request's payload, as the judge sees it, and the files beside it.
 
@@ -47,21 +47,21 @@ class Received:
     body: Body
     payload: dict[str, Any]
     files: Mapping[str, bytes] = field(default_factory=dict)
-    doubled: Sequence[str] = ()
-    values: int = 0
+    duplicate_names: Sequence[str] = ()
+    value_count: int = 0
 
 
-def most_bytes(operation: Operation, most: int) -> int:
+def max_body_bytes(operation: Operation, limit: int) -> int:
     """How large a body may be: less where none of its members can hold a picture."""
     bodies = operation.bodies
     if FORM in bodies or any(
-        name in body.properties for body in bodies.values() for name in PICTURES
+        name in body.properties for body in bodies.values() for name in IMAGE_FIELDS
     ):
-        return most
-    return min(most, MAX_WORDS)
+        return limit
+    return min(limit, MAX_TEXT_BODY)
 
 
-def payload_from(data: bytes, content_type: str, operation: Operation) -> Received:
+def parse_body(data: bytes, content_type: str, operation: Operation) -> ParsedBody:
     """
     The payload of a body of one of the operation's media types.
 
@@ -76,75 +76,82 @@ def payload_from(data: bytes, content_type: str, operation: Operation) -> Receiv
             f"Content-Type must be {known}, not '{media_type}'.",
             status=415,
         )
-    return READERS[media_type](data, content_type, body)
+    return BODY_PARSERS[media_type](data, content_type, body)
 
 
-def _from_json(data: bytes, content_type: str, body: Body) -> Received:
+def _parse_json(data: bytes, content_type: str, body: Body) -> ParsedBody:
     # Of `[],[],[]` a megabyte is thirty of lists: it is counted before it is read.
-    if len(data) > MAX_MARKS and marks(data) > MAX_MARKS:
-        raise _unreadable(f"it holds more than {MAX_VALUES:,} values")
+    if (
+        len(data) > MAX_ESTIMATED_VALUES
+        and estimate_values(data) > MAX_ESTIMATED_VALUES
+    ):
+        raise _json_error(f"it holds more than {MAX_VALUES:,} values")
     doubled: list[str] = []
     try:
         text = str(data, "utf-8")
         try:
             payload = _DECODER.decode(text)
-        except _Doubled:
-            payload = decoder(MAX_DIGITS, partial(_last, doubled)).decode(text)
+        except _DuplicateName:
+            payload = decoder(MAX_DIGITS, partial(_keep_last, doubled)).decode(text)
     except RecursionError:
-        raise _unreadable("it is nested too deeply") from None
+        raise _json_error("it is nested too deeply") from None
     except UnicodeDecodeError:
-        raise _unreadable("it is not UTF-8") from None
+        raise _json_error("it is not UTF-8") from None
     except ValueError as error:
-        raise _unreadable(str(error)) from None
+        raise _json_error(str(error)) from None
     if not isinstance(payload, dict):
-        raise _unreadable("it is not an object")
+        raise _json_error("it is not an object")
     try:
-        values = counted(payload, depth=MAX_DEPTH, most=MAX_VALUES)
+        values = count_values(payload, max_depth=MAX_DEPTH, max_values=MAX_VALUES)
         check_characters(data, payload)
     except ValueError as error:
-        raise _unreadable(str(error)) from None
-    return Received(body, payload, doubled=doubled, values=values)
+        raise _json_error(str(error)) from None
+    return ParsedBody(body, payload, duplicate_names=doubled, value_count=values)
 
 
-class _Doubled(Exception):
+class _DuplicateName(Exception):
     """A name stands in an object more than once."""
 
 
-def _once(pairs: Pairs) -> dict[str, Any]:
+def _reject_duplicates(pairs: Pairs) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise _Doubled
+        raise _DuplicateName
     return found
 
 
-def _last(doubled: list[str], pairs: Pairs) -> dict[str, Any]:
+def _keep_last(duplicate_names: list[str], pairs: Pairs) -> dict[str, Any]:
     """The last of each name counts, as with most providers; the others are noted."""
     names = Counter(name for name, _ in pairs)
-    doubled += [name[:MAX_PART_NAME] for name, times in names.items() if times > 1]
+    duplicate_names += [
+        name[:MAX_PART_NAME_LENGTH] for name, times in names.items() if times > 1
+    ]
     return dict(pairs)
 
 
-_DECODER = decoder(MAX_DIGITS, _once)
+_DECODER = decoder(MAX_DIGITS, _reject_duplicates)
 
 
-def _unreadable(why: str) -> Rejected:
-    return Rejected("invalid_request", f"The body cannot be read as JSON: {why}.")
+def _json_error(reason: str) -> Rejected:
+    return Rejected("invalid_request", f"The body cannot be read as JSON: {reason}.")
 
 
-def _from_form(data: bytes, content_type: str, body: Body) -> Received:
+def _parse_form(data: bytes, content_type: str, body: Body) -> ParsedBody:
     values: dict[str, list[Any]] = {}
     several: set[str] = set()
     files: dict[str, bytes] = {}
     try:
         _, options = parse_options_header(content_type)
-        for segment, content in _segments(data, options.get("boundary", "")):
+        for segment, content in _iter_parts(data, options.get("boundary", "")):
             name = segment.name.removesuffix("[]")
-            if len(name) > MAX_PART_NAME:
-                raise _no_form(f"a name has more than {MAX_PART_NAME} characters")
+            if len(name) > MAX_PART_NAME_LENGTH:
+                raise _form_error(
+                    f"a name has more than {MAX_PART_NAME_LENGTH} characters"
+                )
             if segment.name.endswith("[]"):
                 several.add(name)
             if segment.filename is not None:
-                facts = look_at(
+                facts = upload_facts(
                     content,
                     filename=segment.filename,
                     content_type=segment.content_type or "",
@@ -154,28 +161,28 @@ def _from_form(data: bytes, content_type: str, body: Body) -> Received:
             else:
                 charset = (segment.charset or "utf-8").lower()
                 if charset not in CHARSETS:
-                    raise _no_form(f"a text is not coded as {' or '.join(CHARSETS)}")
-                value = _coerced(content.decode(charset), body.properties.get(name))
+                    raise _form_error(f"a text is not coded as {' or '.join(CHARSETS)}")
+                value = _coerce(content.decode(charset), body.properties.get(name))
             values.setdefault(name, []).append(value)
     except UnicodeDecodeError:
-        raise _no_form("a text is not coded as it says") from None
+        raise _form_error("a text is not coded as it says") from None
     except (MultipartError, UnicodeError) as error:
-        raise _no_form(str(error)) from None
+        raise _form_error(str(error)) from None
     payload = {
         name: each if name in several or len(each) > 1 else each[0]
         for name, each in values.items()
     }
-    return Received(body, payload, files, values=len(values))
+    return ParsedBody(body, payload, files, value_count=len(values))
 
 
 CHARSETS = ("utf-8", "utf8", "us-ascii")
 
 
-def _no_form(why: str) -> Rejected:
-    return Rejected("invalid_request", f"The body cannot be read as {FORM}: {why}.")
+def _form_error(reason: str) -> Rejected:
+    return Rejected("invalid_request", f"The body cannot be read as {FORM}: {reason}.")
 
 
-def _segments(data: bytes, boundary: str) -> Any:
+def _iter_parts(data: bytes, boundary: str) -> Any:
     """The parts of a form and their contents. Raises `MultipartError`, `Rejected`."""
     pieces: list[bytes | bytearray] = []
     current: Any = None
@@ -183,11 +190,11 @@ def _segments(data: bytes, boundary: str) -> Any:
         boundary,
         max_segment_count=MAX_PARTS,
         max_header_count=MAX_PART_HEADERS,
-        max_header_size=MAX_PART_HEAD,
+        max_header_size=MAX_PART_HEADER_BYTES,
     ) as parser:
         delimiter = b"--" + parser.boundary
-        if data.find(delimiter, 0, MAX_PREAMBLE + len(delimiter)) < 0:
-            raise _no_form("it does not begin with its boundary")
+        if data.find(delimiter, 0, MAX_PREAMBLE_BYTES + len(delimiter)) < 0:
+            raise _form_error("it does not begin with its boundary")
         for event in (*parser.parse(data), *parser.parse(b"")):
             if event is None:
                 yield current, b"".join(pieces)
@@ -202,9 +209,9 @@ _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _BOOLEANS = {"true": True, "false": False}
 
 
-def _coerced(text: str, member: Any) -> Any:
+def _coerce(text: str, schema: Any) -> Any:
     """A form's text as the type that its member asks for, where it can be read so."""
-    types = member.get("type", "string") if isinstance(member, dict) else "string"
+    types = schema.get("type", "string") if isinstance(schema, dict) else "string"
     if "integer" in types and _INTEGER.fullmatch(text):
         return int(text)
     if "boolean" in types and text in _BOOLEANS:
@@ -212,8 +219,8 @@ def _coerced(text: str, member: Any) -> Any:
     return text
 
 
-Reader = Callable[[bytes, str, Body], Received]
-READERS: dict[str, Reader] = {
-    "application/json": _from_json,
-    FORM: _from_form,
+BodyParser = Callable[[bytes, str, Body], ParsedBody]
+BODY_PARSERS: dict[str, BodyParser] = {
+    "application/json": _parse_json,
+    FORM: _parse_form,
 }

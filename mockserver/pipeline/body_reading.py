@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from aiohttp import StreamReader, web
 
 from mockserver.errors import Rejected
-from mockserver.settings import MAX_ARRIVING, MAX_BODY, RATE
+from mockserver.settings import MAX_BODY, MAX_INCOMING, MIN_BYTES_PER_SECOND
 
-CODINGS = {"", "identity", "gzip", "deflate"}
+CONTENT_CODINGS = {"", "identity", "gzip", "deflate"}
 
 
 async def read_bytes(
-    request: web.Request, limit: int = MAX_BODY, *, patience: float = 30.0
+    request: web.Request, limit: int = MAX_BODY, *, timeout: float = 30.0
 ) -> bytes:
     """
     The whole body.
@@ -25,54 +25,59 @@ async def read_bytes(
     """
     content = request.content
     try:
-        if request.headers.get("Content-Encoding", "").lower() not in CODINGS:
-            raise _broken_off("The body may be coded as gzip or deflate.", 415)
+        if request.headers.get("Content-Encoding", "").lower() not in CONTENT_CODINGS:
+            raise _closing_rejection("The body may be coded as gzip or deflate.", 415)
         if content.is_eof():
             data = content.read_nowait()
         elif (request.content_length or 0) > limit:
-            raise _too_large(limit)
+            raise _body_too_large(limit)
         else:
-            with _arriving.one() as held:
-                data = await _gathered(content, limit, patience, held)
+            with _incoming.track_body() as held:
+                data = await _read_chunks(content, limit, timeout, held)
     except web.RequestPayloadError:
-        raise _broken_off("The body is not coded as its headers say.", 400) from None
+        raise _closing_rejection(
+            "The body is not coded as its headers say.", 400
+        ) from None
     except TimeoutError:
-        raise _broken_off("The body did not come in time.", 408) from None
+        raise _closing_rejection("The body did not come in time.", 408) from None
     if len(data) > limit:
-        raise _too_large(limit)
+        raise _body_too_large(limit)
     return data
 
 
-class Arriving:
+class IncomingBytes:
     """How many bytes there are, in this process, of bodies that are not yet whole."""
 
     def __init__(self) -> None:
-        self.bytes = 0
+        self.total = 0
 
     @contextmanager
-    def one(self) -> Iterator[Callable[[int], None]]:
+    def track_body(self) -> Iterator[Callable[[int], None]]:
         """Gives what is to be called with the size of each piece of a body."""
         size = 0
 
         def add(more: int) -> None:
             nonlocal size
             size += more
-            self.bytes += more
-            if self.bytes > MAX_ARRIVING:
+            self.total += more
+            if self.total > MAX_INCOMING:
                 message = "Too much is being sent at once; try again."
-                raise _broken_off(message, 503, {"Retry-After": "1"})
+                raise _closing_rejection(message, 503, {"Retry-After": "1"})
 
         try:
             yield add
         finally:
-            self.bytes -= size
+            self.total -= size
 
 
-_arriving = Arriving()
+_incoming = IncomingBytes()
 
 
-async def _gathered(
-    content: StreamReader, limit: int, patience: float, held: Callable[[int], None]
+async def _read_chunks(
+    content: StreamReader,
+    limit: int,
+    timeout: float,
+    count_bytes: Callable[[int], None],
 ) -> bytes:
     """
     All that comes, or a little more than the limit.
@@ -82,23 +87,23 @@ async def _gathered(
     chunks: list[bytes] = []
     size = 0
     loop = asyncio.get_running_loop()
-    last = loop.time() + patience
+    last = loop.time() + timeout
     async with asyncio.timeout_at(last) as timer:
         async for chunk in content.iter_any():
-            held(len(chunk))
+            count_bytes(len(chunk))
             chunks.append(chunk)
             size += len(chunk)
             if size > limit:
                 break
-            timer.reschedule(last + size / RATE)
+            timer.reschedule(last + size / MIN_BYTES_PER_SECOND)
     return b"".join(chunks)
 
 
-def _too_large(limit: int) -> Rejected:
-    return _broken_off(f"The body has more than {limit} bytes.", 413)
+def _body_too_large(limit: int) -> Rejected:
+    return _closing_rejection(f"The body has more than {limit} bytes.", 413)
 
 
-def _broken_off(
+def _closing_rejection(
     message: str, status: int, headers: Mapping[str, str] | None = None
 ) -> Rejected:
     """A refusal after which the rest of a body may still come: nothing is read on."""

@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from mockserver.errors import Rejected
-from mockserver.media.image.drawing.encode import BadPicture, Gallery, Plan, Wanted
-from mockserver.media.links import IMAGES, Signer, portable
-from mockserver.media.recent import Album
-from mockserver.pipeline.body_parsing import most_bytes
-from mockserver.pipeline.interpretation import Known
-from mockserver.pipeline.projection import Fit, fitting
+from mockserver.media.image.drawing.encode import BadImage, Plan, RenderCache, RenderKey
+from mockserver.media.links import IMAGES_PATH, Signer, with_thumbnails
+from mockserver.media.recent import RecentOutputs
+from mockserver.pipeline.body_parsing import max_body_bytes
+from mockserver.pipeline.interpretation import InterpretationCache
+from mockserver.pipeline.projection import Projection, compile_projection
 from mockserver.settings import Limits
 from mockserver.simulation.latency import Latency
-from mockserver.state.memory import Memory
+from mockserver.state.memory import StateStore
 from mockserver.state.rate_limit import Quotas
 from specs import Operation, Provider
 
 if TYPE_CHECKING:
     from mockserver.recordings.cassettes import Cassettes
 
-NO_LIFETIME = 3600.0  # seconds, where a document states no lifetime of URLs
+DEFAULT_URL_LIFETIME = 3600.0  # seconds, where a document states no lifetime of URLs
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,69 +56,71 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ProviderContext:
     """One provider, being served."""
 
     provider: Provider
     settings: Settings
-    memory: Memory
-    gallery: Gallery
-    album: Album
+    store: StateStore
+    render_cache: RenderCache
+    recent_outputs: RecentOutputs
     signer: Signer
     executor: Executor
-    chance: random.Random
+    rng: random.Random
     quotas: Quotas
     cassettes: "Cassettes | None" = None
-    drawing: dict[Wanted, "asyncio.Task[bytes]"] = field(default_factory=dict)
-    names: random.Random = field(default_factory=random.Random)
-    fits: dict[str, Fit] = field(default_factory=dict)
-    known: Known = field(default_factory=Known)
-    sizes: dict[str, int] = field(default_factory=dict)
+    pending_renders: dict[RenderKey, "asyncio.Task[bytes]"] = field(
+        default_factory=dict
+    )
+    request_ids: random.Random = field(default_factory=random.Random)
+    projections: dict[str, Projection] = field(default_factory=dict)
+    interpretations: InterpretationCache = field(default_factory=InterpretationCache)
+    body_limits: dict[str, int] = field(default_factory=dict)
 
     @property
     def clock(self) -> Callable[[], float]:
         """Seconds since 1970, by the server's clock."""
-        return self.memory.clock
+        return self.store.clock
 
-    def fit(self, operation: Operation) -> Fit:
+    def projection_for(self, operation: Operation) -> Projection:
         """What makes an answer of this operation hold what its document declares."""
-        found = self.fits.get(operation.id)
+        found = self.projections.get(operation.id)
         if found is None:
             schema = operation.success.bodies["application/json"].schema
-            found = self.fits[operation.id] = fitting(schema)
+            found = self.projections[operation.id] = compile_projection(schema)
         return found
 
-    def most_bytes(self, operation: Operation) -> int:
+    def max_body_bytes(self, operation: Operation) -> int:
         """How large the body of a request for this operation may be."""
-        found = self.sizes.get(operation.id)
+        found = self.body_limits.get(operation.id)
         if found is None:
             default = self.settings.limits.max_body
             own = self.provider.dialect.mock.get("max_body_bytes", default)
-            found = self.sizes[operation.id] = most_bytes(operation, own)
+            found = self.body_limits[operation.id] = max_body_bytes(operation, own)
         return found
 
-    async def draw(self, plan: Plan, *, as_text: bool = False) -> bytes:
+    async def render(self, plan: Plan, *, as_text: bool = False) -> bytes:
         """
         The picture of a plan, or its base64; drawn off the event loop unless it is at
         hand, and once for all who want it at the same time.
         """
-        found = self.gallery.get(plan, as_text=as_text)
+        found = self.render_cache.get(plan, as_text=as_text)
         if found is not None:
             return found
         wanted = plan, as_text
-        task = self.drawing.get(wanted)
+        task = self.pending_renders.get(wanted)
         if task is None:
-            work = self.off_loop(self.gallery.draw, plan, as_text=as_text)
-            task = self.drawing[wanted] = asyncio.create_task(work)
-            task.add_done_callback(lambda _: self._drawn(wanted))
+            work = self.run_in_executor(self.render_cache.render, plan, as_text=as_text)
+            task = self.pending_renders[wanted] = asyncio.create_task(work)
+            task.add_done_callback(lambda _: self._finish_render(wanted))
         return await asyncio.shield(task)  # others may wait when one leaves
 
-    def _drawn(self, wanted: Wanted) -> None:
-        task = self.drawing.pop(wanted)
+    def _finish_render(self, key: RenderKey) -> None:
+        task = self.pending_renders.pop(key)
         if not task.cancelled():
             task.exception()  # whoever waits gets it; perhaps nobody does any more
 
-    async def off_loop(
+    async def run_in_executor(
         self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run blocking picture work aside. Raises `Rejected` for a bad picture."""
@@ -127,7 +129,7 @@ class Service:
             return await loop.run_in_executor(
                 self.executor, lambda: work(*args, **kwargs)
             )
-        except BadPicture as error:
+        except BadImage as error:
             raise Rejected(
                 "invalid_request", f"The picture cannot be read: {error}", param="image"
             ) from None
@@ -137,15 +139,21 @@ class Service:
 class ResponseRenderer:
     """Renders the images of one response; `origin` is the scheme and host asked."""
 
-    service: Service
+    provider_context: ProviderContext
     origin: str
 
     async def base64_of(self, plan: Plan) -> bytes:
-        return await self.service.draw(plan, as_text=True)
+        return await self.provider_context.render(plan, as_text=True)
 
     async def url_of(self, plan: Plan) -> str:
-        service = self.service
-        lifetime = service.provider.dialect.url_lifetime.get("seconds", NO_LIFETIME)
-        reduced = await service.off_loop(portable, plan) if plan.inputs else plan
+        service = self.provider_context
+        lifetime = service.provider.dialect.url_lifetime.get(
+            "seconds", DEFAULT_URL_LIFETIME
+        )
+        reduced = (
+            await service.run_in_executor(with_thumbnails, plan)
+            if plan.inputs
+            else plan
+        )
         token = service.signer.token(reduced, lifetime)
-        return f"{self.origin}{IMAGES}/{token}.{plan.format}"
+        return f"{self.origin}{IMAGES_PATH}/{token}.{plan.format}"

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from mockserver.errors import Rejected, dumps, printable, response_to
-from mockserver.media.image.drawing.encode import Gallery
+from mockserver.errors import Rejected, documented_error_response, dumps, printable
+from mockserver.media.image.drawing.encode import RenderCache
 from mockserver.media.links import Signer
-from mockserver.media.recent import Album
-from mockserver.pipeline.context import Service, Settings
+from mockserver.media.recent import RecentOutputs
+from mockserver.pipeline.context import ProviderContext, Settings
 from mockserver.state.clock import Clock
-from mockserver.state.factory import memory_at
+from mockserver.state.factory import open_state_store
 from specs import Provider
 
 if TYPE_CHECKING:
     from mockserver.recordings.cassettes import Cassettes
 
 
-class House:
+class ServerContext:
     """
     The services of one server by provider id, and what they hold in common.
 
@@ -31,94 +31,96 @@ class House:
 
     def __init__(self, providers: Sequence[Provider], settings: Settings) -> None:
         self.settings = settings
-        self.memory = memory_at(settings.state, Clock(settings.frozen))
-        self.album = Album()
-        self.trouble: str | None = None
-        self._gallery = Gallery()
-        self._signer = Signer(_secret(settings), self.memory.clock)
+        self.store = open_state_store(settings.state, Clock(settings.frozen))
+        self.recent_outputs = RecentOutputs()
+        self.reload_error: str | None = None
+        self._render_cache = RenderCache()
+        self._signer = Signer(_signing_secret(settings), self.store.clock)
         self._executor = ThreadPoolExecutor(2, thread_name_prefix="pictures")
-        self.cassettes = _cassettes(settings)
-        self._chance = random.Random(settings.seed or None)
-        self.adopt(providers)
+        self.cassettes = _open_cassettes(settings)
+        self._rng = random.Random(settings.seed or None)
+        self.load(providers)
 
-    def adopt(self, providers: Sequence[Provider]) -> None:
+    def load(self, providers: Sequence[Provider]) -> None:
         """Serve these from now on; requests under way keep the documents they met."""
-        self.services = {
-            provider.id: Service(
+        self.provider_contexts = {
+            provider.id: ProviderContext(
                 provider=provider,
                 settings=self.settings,
-                memory=self.memory,
-                gallery=self._gallery,
-                album=self.album,
+                store=self.store,
+                render_cache=self._render_cache,
+                recent_outputs=self.recent_outputs,
                 signer=self._signer,
                 executor=self._executor,
-                chance=self._chance,
-                quotas=self.settings.quotas.over(provider.dialect.mock),
+                rng=self._rng,
+                quotas=self.settings.quotas.with_defaults(provider.dialect.mock),
                 cassettes=self.cassettes,
             )
             for provider in providers
         }
-        self.doors = {
+        self.routes = {
             (operation.method, f"/{name}{each.provider.base_path}{operation.path}"): (
                 operation,
                 each,
             )
-            for name, each in self.services.items()
+            for name, each in self.provider_contexts.items()
             if each.provider.base_path
             for operation in each.provider.operations.values()
         }
-        self.trouble = None
+        self.reload_error = None
 
-    def resolve(self, host: str, path: str) -> tuple[Service, str] | None:
+    def resolve(self, host: str, path: str) -> tuple[ProviderContext, str] | None:
         """The service meant by a host and a path, and the path without the prefix."""
         first, _, rest = path.removeprefix("/").partition("/")
-        if first in self.services:
-            return self.services[first], f"/{rest}"
+        if first in self.provider_contexts:
+            return self.provider_contexts[first], f"/{rest}"
         subdomain = host.partition(":")[0].removesuffix(".localhost")
-        if subdomain in self.services:
-            return self.services[subdomain], path
-        if len(self.services) == 1:
-            return next(iter(self.services.values())), path
+        if subdomain in self.provider_contexts:
+            return self.provider_contexts[subdomain], path
+        if len(self.provider_contexts) == 1:
+            return next(iter(self.provider_contexts.values())), path
         return None
 
-    def any(self) -> Service:
+    def any_provider_context(self) -> ProviderContext:
         """One of the services, for what they all do alike."""
-        return next(iter(self.services.values()))
+        return next(iter(self.provider_contexts.values()))
 
     async def reset(self, namespace: str | None = None) -> None:
         """A clean slate: of a namespace, or of all that is remembered here."""
-        await self.memory.reset(namespace)
+        await self.store.reset(namespace)
         if namespace is None:
-            self.album.clear()
+            self.recent_outputs.clear()
             if self.cassettes is not None:
                 self.cassettes.rewind()
 
     async def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
-        await self.memory.close()
+        await self.store.close()
 
 
-HOUSE: web.AppKey[House] = web.AppKey("house", House)
+SERVER_CONTEXT: web.AppKey[ServerContext] = web.AppKey("house", ServerContext)
 
 
-def refusal(
-    rejected: Rejected, house: House | None, *, path: str, host: str = ""
+def error_response(
+    rejected: Rejected, context: ServerContext | None, *, path: str, host: str = ""
 ) -> web.Response:
     """
     The answer to what is no request for an operation.
 
     In the envelope of the provider that the address leads to, where it leads to one.
     """
-    found = house.resolve(host, path) if house else None
+    found = context.resolve(host, path) if context else None
     if found is not None:
-        return response_to(rejected, next(iter(found[0].provider.operations.values())))
+        return documented_error_response(
+            rejected, next(iter(found[0].provider.operations.values()))
+        )
     body = {"error": {"message": printable(rejected.message), "type": rejected.name}}
     return web.json_response(
         body, status=rejected.status or 500, headers=rejected.headers, dumps=dumps
     )
 
 
-def _cassettes(settings: Settings) -> "Cassettes | None":
+def _open_cassettes(settings: Settings) -> "Cassettes | None":
     if settings.replay is None:
         return None
     from mockserver.recordings.cassettes import Cassettes
@@ -126,7 +128,7 @@ def _cassettes(settings: Settings) -> "Cassettes | None":
     return Cassettes.open(settings.replay)
 
 
-def _secret(settings: Settings) -> bytes:
+def _signing_secret(settings: Settings) -> bytes:
     """What signs picture addresses: given, or drawn from the seed, or at random."""
     if settings.secret or not settings.seed:
         return settings.secret or secrets.token_bytes(32)

@@ -6,19 +6,19 @@ from typing import Any, NamedTuple
 
 from mockserver.media.image import planning as generation
 from mockserver.media.image.drawing.encode import Plan
-from mockserver.media.payloads import Form
-from mockserver.pipeline.body_parsing import Received
-from mockserver.state.cache import Kept
-from specs import Dialect, Operation, Verdict, cost, effective
+from mockserver.media.payloads import JsonTemplate
+from mockserver.pipeline.body_parsing import ParsedBody
+from mockserver.state.cache import LruCache
+from specs import Dialect, Operation, Verdict, canonical_request, cost
 
-MAX_KNOWN = 128
-MAX_SIZE = 8 * 1024
-MAX_KEPT = 32 * 1024
+MAX_INTERPRETATIONS = 128
+MAX_REQUEST_BYTES = 8 * 1024
+MAX_CACHED_RESPONSE_BYTES = 32 * 1024
 
-Key = tuple[str, str, bytes]  # operation, media type with its parameters, body
+CacheKey = tuple[str, str, bytes]  # operation, media type with its parameters, body
 
 
-class Written(NamedTuple):
+class RenderedJson(NamedTuple):
     """
     The JSON of an answer without its pictures, and when that was `created`.
 
@@ -26,12 +26,12 @@ class Written(NamedTuple):
     """
 
     created: int
-    form: Form
+    template: JsonTemplate
     body: bytes | None
 
 
 @dataclass(slots=True)
-class Meaning:
+class Interpretation:
     """
     What is answered to a request that the document lets pass.
 
@@ -40,61 +40,63 @@ class Meaning:
     what was answered last.
     """
 
-    received: Received
+    parsed_body: ParsedBody
     verdict: Verdict
-    asked: Mapping[str, Any]
+    request: Mapping[str, Any]
     plans: Sequence[Plan]
-    streams: bool
-    previews: int
-    give: str
+    is_streaming: bool
+    preview_count: int
+    delivery: str
     usage: Mapping[str, Any]
     cost: Mapping[str, Any]
-    written: Written | None = None
+    rendered: RenderedJson | None = None
 
 
-def meaning_of(
-    received: Received,
+def build_interpretation(
+    parsed_body: ParsedBody,
     verdict: Verdict,
     dialect: Dialect,
     operation: Operation,
     *,
     seed: int,
     realistic: bool,
-    partials: bool = True,
-) -> Meaning:
+    include_previews: bool = True,
+) -> Interpretation:
     """
     Raises `Rejected` for what the mock cannot draw.
 
     Without `partials` the previews that were asked for are left out.
     """
-    asked = effective(dialect, operation, received.body, received.payload, assumed=True)
+    asked = canonical_request(
+        dialect, operation, parsed_body.body, parsed_body.payload, include_assumed=True
+    )
     plans = generation.plans(
         asked,
-        received.files,
+        parsed_body.files,
         dialect,
-        hash_=generation.request_hash(received.payload),
+        hash_=generation.request_hash(parsed_body.payload),
         seed=seed,
         realistic=realistic,
     )
-    streams = asked.get("stream") is True and operation.streams
-    previews = generation.previews(asked) if streams else 0
-    previews = previews if partials else 0
+    streams = asked.get("stream") is True and operation.supports_streaming
+    previews = generation.preview_count(asked) if streams else 0
+    previews = previews if include_previews else 0
     usage = generation.usage(asked, plans, dialect, previews)
     price = cost(dialect, operation.id, asked, count=len(plans), usage=usage)
-    return Meaning(
-        received=received,
+    return Interpretation(
+        parsed_body=parsed_body,
         verdict=verdict,
-        asked=asked,
+        request=asked,
         plans=plans,
-        streams=streams,
-        previews=previews,
-        give=dialect.gives(asked)["give"],
+        is_streaming=streams,
+        preview_count=previews,
+        delivery=dialect.delivery_for(asked)["give"],
         usage=usage,
         cost={"amount": price.amount, "currency": price.currency},
     )
 
 
-class Known:
+class InterpretationCache:
     """
     The meanings of the latest requests that were small, by all that they follow from.
 
@@ -102,11 +104,11 @@ class Known:
     """
 
     def __init__(self) -> None:
-        self._meanings: Kept[Key, Meaning] = Kept(MAX_KNOWN)
+        self._cache: LruCache[CacheKey, Interpretation] = LruCache(MAX_INTERPRETATIONS)
 
-    def get(self, key: Key) -> Meaning | None:
-        return self._meanings.get(key)
+    def get(self, key: CacheKey) -> Interpretation | None:
+        return self._cache.get(key)
 
-    def keep(self, key: Key, meaning: Meaning) -> None:
-        if len(key[2]) <= MAX_SIZE and not meaning.received.files:
-            self._meanings.keep(key, meaning, 1)
+    def add(self, key: CacheKey, interpretation: Interpretation) -> None:
+        if len(key[2]) <= MAX_REQUEST_BYTES and not interpretation.parsed_body.files:
+            self._cache.add(key, interpretation, 1)

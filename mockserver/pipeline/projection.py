@@ -3,16 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from specs.validation.judge import compiled
+from specs.validation.judge import compile_validator
 
 QUALITIES = ("low", "medium", "high")
 
 Request = Mapping[str, Any]
-Fit = Callable[[Any, Request], Any]
+Projection = Callable[[Any, Request], Any]
 
 
-def images_body(
-    fit: Fit,
+def images_response_body(
+    projection: Projection,
     request: Request,
     items: Sequence[Mapping[str, str]],
     *,
@@ -24,15 +24,17 @@ def images_body(
     """An answer with pictures, fitted to what the document declares for a request."""
     known = {
         "created": created,
-        "data": [{**item, "revised_prompt": _revised(request)} for item in items],
-        **echoes(request, size=size, format=format),
+        "data": [
+            {**item, "revised_prompt": _revised_prompt(request)} for item in items
+        ],
+        **echo_fields(request, size=size, format=format),
         "usage": usage,
     }
-    fitted: dict[str, Any] = fit(known, request)
+    fitted: dict[str, Any] = projection(known, request)
     return fitted
 
 
-def echoes(request: Request, *, size: str, format: str) -> dict[str, str]:
+def echo_fields(request: Request, *, size: str, format: str) -> dict[str, str]:
     """What the picture is like, in the words of the answer, whatever was asked."""
     quality = request.get("quality")
     is_clear = request.get("background") == "transparent" and format != "jpeg"
@@ -44,44 +46,44 @@ def echoes(request: Request, *, size: str, format: str) -> dict[str, str]:
     }
 
 
-def _revised(request: Request) -> str:
+def _revised_prompt(request: Request) -> str:
     return f"{request.get('prompt', '')}, in natural light and fine detail"
 
 
-def fitting(schema: Any) -> Fit:
+def compile_projection(schema: Any) -> Projection:
     """
     A function that leaves out of a value the members which a schema does not declare.
 
     A member with `x-when` is kept only for the requests that it names.
     """
     if not isinstance(schema, dict):
-        return _whole
+        return _unchanged
     if "properties" in schema:
-        return _of_object(schema["properties"])
+        return _object_projection(schema["properties"])
     if "items" in schema:
-        return _of_list(fitting(schema["items"]))
-    return _whole
+        return _list_projection(compile_projection(schema["items"]))
+    return _unchanged
 
 
-def _whole(value: Any, request: Request) -> Any:
+def _unchanged(value: Any, request: Request) -> Any:
     return value
 
 
-def _of_list(fit: Fit) -> Fit:
+def _list_projection(projection: Projection) -> Projection:
     def fitted(value: Any, request: Request) -> Any:
         if not isinstance(value, list):
             return value
-        return [fit(each, request) for each in value]
+        return [projection(each, request) for each in value]
 
     return fitted
 
 
-def _of_object(properties: Mapping[str, Any]) -> Fit:
+def _object_projection(properties: Mapping[str, Any]) -> Projection:
     members = [
         (
             name,
-            fitting(member),
-            compiled(member["x-when"])
+            compile_projection(member),
+            compile_validator(member["x-when"])
             if isinstance(member, dict) and "x-when" in member
             else None,
         )
@@ -92,7 +94,7 @@ def _of_object(properties: Mapping[str, Any]) -> Fit:
         if not isinstance(value, dict):
             return value
         return {
-            name: value[name] if fit is _whole else fit(value[name], request)
+            name: value[name] if fit is _unchanged else fit(value[name], request)
             for name, fit, when in members
             if name in value and (when is None or when.is_valid(request))
         }

@@ -12,27 +12,29 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mockserver.media.image.drawing.encode import look_at
+from mockserver.media.image.drawing.encode import upload_facts
 from mockserver.recordings.cassettes import (
-    ENCODED,
+    ENCODERS,
     FORMAT,
-    HIDDEN,
-    MIN_RUN,
-    PICTURES,
+    IMAGES_FOLDER,
+    MIN_BASE64_LENGTH,
+    REDACTED,
     Part,
     digest,
-    inlined,
-    key_of,
-    number,
+    inline_file,
+    recording_number,
+    request_key,
 )
 
-MIN_SECRET = 6  # what is shorter is a placeholder, and stands in every other word
+MIN_SECRET_LENGTH = (
+    6  # what is shorter is a placeholder, and stands in every other word
+)
 
 Headers = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Taken:
+class ExchangeRecord:
     """
     An exchange to be written down.
 
@@ -57,7 +59,7 @@ class Taken:
     method: str = "POST"
     path: str = ""
     media_type: str = ""
-    asked_with: Headers = ()
+    request_headers: Headers = ()
     at: float | None = None
     problem: str | None = None
 
@@ -68,58 +70,62 @@ class Recorder:
     def __init__(self, folder: str | Path) -> None:
         """Raises `OSError` when nothing can be written there."""
         self.folder = Path(folder)
-        (self.folder / PICTURES).mkdir(parents=True, exist_ok=True)
+        (self.folder / IMAGES_FOLDER).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=self.folder):
             pass
-        numbers = [number(each) for each in self.folder.glob("*.json")]
-        self._last = max([each for each in numbers if each is not None], default=0)
+        numbers = [recording_number(each) for each in self.folder.glob("*.json")]
+        self._last_number = max(
+            [each for each in numbers if each is not None], default=0
+        )
 
-    def record(self, taken: Taken) -> Path:
+    def record(self, exchange: ExchangeRecord) -> Path:
         """
         Write an exchange down, whole or not at all; the path of its file.
 
         Raises `OSError` when it cannot be written. Blocks.
         """
-        key = key_of(taken.operation, taken.payload)
+        key = request_key(exchange.operation, exchange.payload)
         content = {
             "format": FORMAT,
-            "provider": taken.provider,
-            "operation": taken.operation,
+            "provider": exchange.provider,
+            "operation": exchange.operation,
             "key": key,
-            "recorded": _moment(taken.at),
-            "request": _request(taken),
-            "response": self._response(taken),
+            "recorded": _iso_time(exchange.at),
+            "request": _request(exchange),
+            "response": self._response(exchange),
         }
-        name = f"{self._last + 1:04}-{_plain(taken.operation)}-{key[:8]}.json"
+        name = f"{self._last_number + 1:04}-{_safe_name(exchange.operation)}-{key[:8]}.json"
         path = self.folder / name
-        _write(path, _json(content))
-        self._last += 1
+        _atomic_write(path, _readable_json(content))
+        self._last_number += 1
         return path
 
-    def _response(self, taken: Taken) -> dict[str, Any]:
-        links = {url: each for url, each in taken.links.items() if each is not None}
-        unrecorded = [url for url in taken.links if url not in links]
-        body = _blanked(taken.body, taken.secrets)
-        pieces = _events(body, taken.arrivals)
+    def _response(self, exchange: ExchangeRecord) -> dict[str, Any]:
+        links = {url: each for url, each in exchange.links.items() if each is not None}
+        unrecorded = [url for url in exchange.links if url not in links]
+        body = mask_bytes(exchange.body, exchange.secrets)
+        pieces = _split_events(body, exchange.arrivals)
         said = [
             {
                 "after_ms": round(seconds * 1000),
-                "body": self._parts(piece, links, taken.secrets),
+                "body": self._parts(piece, links, exchange.secrets),
             }
             for seconds, piece in pieces
         ]
-        parts = {"events": said} if taken.arrivals else {"body": said[0]["body"]}
+        parts = {"events": said} if exchange.arrivals else {"body": said[0]["body"]}
         return {
-            "status": taken.status,
-            "headers": _answered_with(taken.headers, taken.secrets),
+            "status": exchange.status,
+            "headers": _redact_response_headers(exchange.headers, exchange.secrets),
             **parts,
             **(
-                {"problem": without(taken.problem, taken.secrets)}
-                if taken.problem
+                {"problem": redact(exchange.problem, exchange.secrets)}
+                if exchange.problem
                 else {}
             ),
             **(
-                {"unrecorded": without(unrecorded, taken.secrets)} if unrecorded else {}
+                {"unrecorded": redact(unrecorded, exchange.secrets)}
+                if unrecorded
+                else {}
             ),
         }
 
@@ -130,30 +136,31 @@ class Recorder:
         try:
             text = body.decode("utf-8")
         except UnicodeDecodeError:
-            return [{"file": self._kept(body), "as": "bytes"}]
+            return [{"file": self._store_file(body), "as": "bytes"}]
         parts: list[Part] = []
         at = 0
         for start, end, part, data in sorted(
-            [*_links(text, links), *_pictures(text)], key=lambda found: found[:2]
+            [*_find_links(text, links), *_find_images(text)],
+            key=lambda found: found[:2],
         ):
             if start < at:
                 continue
             if text[at:start]:
                 parts.append(text[at:start])
-            parts.append({**part, "file": self._kept(_blanked(data, secrets))})
+            parts.append({**part, "file": self._store_file(mask_bytes(data, secrets))})
             at = end
         return [*parts, text[at:]] if text[at:] or not parts else parts
 
-    def _kept(self, data: bytes) -> str:
+    def _store_file(self, data: bytes) -> str:
         """The name of the file that holds some bytes; written if it is new."""
-        name = f"{digest(data)}.{_kind(data) or 'bin'}"
-        path = self.folder / PICTURES / name
+        name = f"{digest(data)}.{_image_format(data) or 'bin'}"
+        path = self.folder / IMAGES_FOLDER / name
         if not path.exists():
-            _write(path, data)
+            _atomic_write(path, data)
         return name
 
 
-def _json(content: Any) -> bytes:
+def _readable_json(content: Any) -> bytes:
     """JSON for people to read and compare; half of a surrogate pair stays escaped."""
     try:
         return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
@@ -161,29 +168,29 @@ def _json(content: Any) -> bytes:
         return (json.dumps(content, indent=2) + "\n").encode()
 
 
-def _moment(at: float | None) -> str:
+def _iso_time(at: float | None) -> str:
     when = datetime.now(UTC) if at is None else datetime.fromtimestamp(at, UTC)
     return when.isoformat(timespec="milliseconds")
 
 
-def _request(taken: Taken) -> dict[str, Any]:
-    described = _described(taken.payload)
-    payload = without(described, taken.secrets)
+def _request(exchange: ExchangeRecord) -> dict[str, Any]:
+    described = _with_file_facts(exchange.payload)
+    payload = redact(described, exchange.secrets)
     request = {
-        "method": taken.method,
-        "path": without(taken.path, taken.secrets),
-        "media_type": taken.media_type,
-        "headers": _asked_with(taken.asked_with, taken.secrets),
+        "method": exchange.method,
+        "path": redact(exchange.path, exchange.secrets),
+        "media_type": exchange.media_type,
+        "headers": _redact_request_headers(exchange.request_headers, exchange.secrets),
         "payload": payload,
     }
     return {**request, "redacted": True} if payload != described else request
 
 
-def _plain(operation: str) -> str:
+def _safe_name(operation: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]", "_", operation)[:60]
 
 
-def _blanked(data: bytes, secrets: Sequence[str]) -> bytes:
+def mask_bytes(data: bytes, secrets: Sequence[str]) -> bytes:
     """The same bytes with stars over each secret: nothing else moves."""
     for each in secrets:
         secret = each.encode("utf-8", "surrogateescape")
@@ -194,7 +201,7 @@ def _blanked(data: bytes, secrets: Sequence[str]) -> bytes:
 _EVENT_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 
 
-def _events(
+def _split_events(
     body: bytes, arrivals: Sequence[tuple[float, int]]
 ) -> list[tuple[float, bytes]]:
     """
@@ -219,16 +226,18 @@ def _events(
     return found
 
 
-Cut = tuple[int, int, dict[str, str], bytes]
-_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
-_RUN = re.compile(rf"[A-Za-z0-9+/\\]{{{MIN_RUN},}}[A-Za-z0-9+/]={{0,2}}")
+Span = tuple[int, int, dict[str, str], bytes]
+_JSON_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
+_BASE64_RUN = re.compile(
+    rf"[A-Za-z0-9+/\\]{{{MIN_BASE64_LENGTH},}}[A-Za-z0-9+/]={{0,2}}"
+)
 
 
-def _links(text: str, links: Mapping[str, bytes]) -> Iterator[Cut]:
+def _find_links(text: str, links: Mapping[str, bytes]) -> Iterator[Span]:
     """Where the addresses stand in a text, as JSON writes them."""
     if not links:
         return
-    for match in _STRING.finditer(text):
+    for match in _JSON_STRING.finditer(text):
         try:
             url = json.loads(match[0])
         except ValueError:
@@ -237,20 +246,20 @@ def _links(text: str, links: Mapping[str, bytes]) -> Iterator[Cut]:
             yield match.start(), match.end(), {"link": match[0]}, links[url]
 
 
-def _pictures(text: str) -> Iterator[Cut]:
+def _find_images(text: str) -> Iterator[Span]:
     """Where pictures stand in a text as base64 that can be written the same again."""
-    for match in _RUN.finditer(text):
+    for match in _BASE64_RUN.finditer(text):
         run = match[0]
         how = "escaped" if "\\" in run else "base64"
         try:
             data = base64.b64decode(run.replace("\\/", "/"), validate=True)
         except (binascii.Error, ValueError):
             continue
-        if _kind(data) and ENCODED[how](data) == run:
+        if _image_format(data) and ENCODERS[how](data) == run:
             yield match.start(), match.end(), {"as": how}, data
 
 
-def _kind(data: bytes) -> str | None:
+def _image_format(data: bytes) -> str | None:
     """The format that the first bytes of a picture tell."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
@@ -258,7 +267,7 @@ def _kind(data: bytes) -> str | None:
     return next((kind for each, kind in magic.items() if data.startswith(each)), None)
 
 
-def _write(path: Path, data: bytes) -> None:
+def _atomic_write(path: Path, data: bytes) -> None:
     """Write a file that takes its name only once it is whole."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -269,73 +278,76 @@ def _write(path: Path, data: bytes) -> None:
         raise
 
 
-def _described(value: Any) -> Any:
+def _with_file_facts(value: Any) -> Any:
     """A payload as it is written down: the facts of files in place of their bytes."""
     if isinstance(value, str):
-        found = inlined(value)
-        return look_at(found[1], content_type=found[0]).facts() if found else value
+        found = inline_file(value)
+        return upload_facts(found[1], content_type=found[0]).facts() if found else value
     if isinstance(value, Mapping):
-        return {name: _described(each) for name, each in value.items()}
+        return {name: _with_file_facts(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_described(each) for each in value]
+        return [_with_file_facts(each) for each in value]
     return value
 
 
-_SECRET = re.compile(
+_SECRET_NAME = re.compile(
     "auth|cookie|key|token|secret|session|signature|password|credential", re.IGNORECASE
 )
-_PRIVATE = re.compile(rf"{_SECRET.pattern}|organi[sz]ation|project", re.IGNORECASE)
-_OF_THE_CONNECTION = {"host", "content-length", "content-encoding", "date"}
+_PRIVATE_NAME = re.compile(
+    rf"{_SECRET_NAME.pattern}|organi[sz]ation|project", re.IGNORECASE
+)
+_CONNECTION_HEADERS = {"host", "content-length", "content-encoding", "date"}
 
 
-def secrets_in(headers: Headers) -> tuple[str, ...]:
+def find_secrets(headers: Headers) -> tuple[str, ...]:
     """The values in a request's headers that must stand nowhere, the longest first."""
-    values = [value.strip() for name, value in headers if _SECRET.search(name)]
+    values = [value.strip() for name, value in headers if _SECRET_NAME.search(name)]
     found = {part for value in values for part in (value, value.rpartition(" ")[2])}
-    kept = [each for each in found if len(each) >= MIN_SECRET]
+    kept = [each for each in found if len(each) >= MIN_SECRET_LENGTH]
     return tuple(sorted(kept, key=lambda each: (-len(each), each)))
 
 
-def without(value: Any, secrets: Sequence[str]) -> Any:
+def redact(value: Any, secrets: Sequence[str]) -> Any:
     """A JSON value with every secret hidden, in the names of members as well."""
     if isinstance(value, str):
         for each in secrets:
-            value = value.replace(each, HIDDEN)
+            value = value.replace(each, REDACTED)
         return value
     if isinstance(value, Mapping):
         return {
-            without(name, secrets): without(each, secrets)
-            for name, each in value.items()
+            redact(name, secrets): redact(each, secrets) for name, each in value.items()
         }
     if isinstance(value, (list, tuple)):
-        return [without(each, secrets) for each in value]
+        return [redact(each, secrets) for each in value]
     return value
 
 
-def _asked_with(headers: Headers, secrets: Sequence[str]) -> dict[str, Any]:
-    return _by_name(
-        (name, HIDDEN if _PRIVATE.search(name) else without(value, secrets))
+def _redact_request_headers(headers: Headers, secrets: Sequence[str]) -> dict[str, Any]:
+    return _group_by_name(
+        (name, REDACTED if _PRIVATE_NAME.search(name) else redact(value, secrets))
         for name, value in headers
     )
 
 
-def _answered_with(headers: Headers, secrets: Sequence[str]) -> dict[str, Any]:
-    return _by_name(
-        (name, HIDDEN if _tells(name, value, secrets) else value)
+def _redact_response_headers(
+    headers: Headers, secrets: Sequence[str]
+) -> dict[str, Any]:
+    return _group_by_name(
+        (name, REDACTED if is_secret_header(name, value, secrets) else value)
         for name, value in headers
     )
 
 
-def _by_name(headers: Iterable[tuple[str, str]]) -> dict[str, Any]:
+def _group_by_name(headers: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Headers as an object; what stands several times has a list of values."""
     found: dict[str, list[str]] = {}
     for name, value in headers:
-        if name.lower() not in _OF_THE_CONNECTION:
+        if name.lower() not in _CONNECTION_HEADERS:
             found.setdefault(name, []).append(value)
     return {
         name: values if len(values) > 1 else values[0] for name, values in found.items()
     }
 
 
-def _tells(name: str, value: str, secrets: Sequence[str]) -> bool:
+def is_secret_header(name: str, value: str, secrets: Sequence[str]) -> bool:
     return name.lower() == "set-cookie" or any(each in value for each in secrets)

@@ -14,20 +14,20 @@ from aiohttp.http_exceptions import (
     LineTooLong,
 )
 
-from mockserver.errors import INCIDENT, Rejected, printable
-from mockserver.pipeline.house import HOUSE, refusal
-from mockserver.server.fast_path import entrance
-from mockserver.settings import RATE, Limits
+from mockserver.errors import INCIDENT_HEADER, Rejected, printable
+from mockserver.pipeline.house import SERVER_CONTEXT, error_response
+from mockserver.server.fast_path import fast_path_handler
+from mockserver.settings import MIN_BYTES_PER_SECOND, Limits
 
-LINGER = 3.0
-SILENCE = 1.0
-KEPT_HEAD = 1024
+LINGER_TIMEOUT = 3.0
+FIRST_BYTE_TIMEOUT = 1.0
+HEAD_PREFIX_BYTES = 1024
 TOO_MANY_HEADERS = "Too many headers"  # the parser has no exception of its own for it
 
 log = logging.getLogger("mockserver")
 
 
-class Front:
+class ConnectionFactory:
     """
     Makes the connections of one server, and knows which there are.
 
@@ -36,33 +36,39 @@ class Front:
     """
 
     def __init__(self, app: web.Application, server: web.Server) -> None:
-        self.house = app.get(HOUSE)
-        self.limits = self.house.settings.limits if self.house else Limits()
+        self.context = app.get(SERVER_CONTEXT)
+        self.limits = self.context.settings.limits if self.context else Limits()
         self.server = server
-        if self.house is not None:
-            server.request_handler = entrance(self.house, server.request_handler)
+        if self.context is not None:
+            server.request_handler = fast_path_handler(
+                self.context, server.request_handler
+            )
         self.loop = asyncio.get_running_loop()
-        self.present: dict[Connection, None] = {}  # in the order of their coming
+        self.open_connections: dict[
+            Connection, None
+        ] = {}  # in the order of their coming
 
     def __call__(self) -> "Connection":
         return Connection(self)
 
-    def refusal(self, rejected: Rejected, head: bytes) -> web.Response:
+    def error_response(self, rejected: Rejected, head: bytes) -> web.Response:
         """The answer to a request of which not more is known than how it began."""
         target = head.split(b" ", 2)[1:2] or [b""]
         path = target[0].partition(b"?")[0].decode("latin-1")
-        return refusal(rejected, self.house, path=path)
+        return error_response(rejected, self.context, path=path)
 
-    def make_room(self) -> bool:
+    def evict_idle(self) -> bool:
         """Whether there is room for one more, once an idle connection was closed."""
-        if len(self.present) <= self.limits.max_connections:
+        if len(self.open_connections) <= self.limits.max_connections:
             return True
-        moment = self.loop.time() - SILENCE  # who came later may be about to speak
+        moment = (
+            self.loop.time() - FIRST_BYTE_TIMEOUT
+        )  # who came later may be about to speak
         idle = next(
             (
                 each
-                for each in self.present
-                if each.is_idle and (each.heard or each.came < moment)
+                for each in self.open_connections
+                if each.is_idle and (each.has_received or each.opened_at < moment)
             ),
             None,
         )
@@ -82,43 +88,43 @@ class Connection(web.RequestHandler):
     """
 
     __slots__ = (
-        "_front",
-        "_head",
+        "_factory",
+        "_head_prefix",
         "_head_timer",
-        "_is_broken",
+        "_is_malformed",
         "_send_timer",
-        "came",
-        "half_read",
-        "heard",
-        "leaving",
+        "has_partial_head",
+        "has_received",
+        "is_draining",
+        "opened_at",
     )
 
-    def __init__(self, front: Front) -> None:
+    def __init__(self, factory: ConnectionFactory) -> None:
         super().__init__(
-            front.server,
-            loop=front.loop,
+            factory.server,
+            loop=factory.loop,
             # None is how aiohttp turns its own log off.
             access_log=None,  # type: ignore[arg-type]
-            keepalive_timeout=front.limits.idle_timeout,
-            lingering_time=LINGER,
+            keepalive_timeout=factory.limits.idle_timeout,
+            lingering_time=LINGER_TIMEOUT,
         )
-        self._front = front
-        self._head = b""
+        self._factory = factory
+        self._head_prefix = b""
         self._head_timer: asyncio.TimerHandle | None = None
         self._send_timer: asyncio.TimerHandle | None = None
-        self._is_broken = False
-        self.came = front.loop.time()
-        self.heard = False
-        self.half_read = False
-        self.leaving = False
+        self._is_malformed = False
+        self.opened_at = factory.loop.time()
+        self.has_received = False
+        self.has_partial_head = False
+        self.is_draining = False
 
     # --- Coming and going ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._front.present[self] = None
-        if not self._front.make_room():
-            self._hang_up(
+        self._factory.open_connections[self] = None
+        if not self._factory.evict_idle():
+            self._reject_and_close(
                 Rejected(
                     "server_error",
                     "Too many connections are open; try again.",
@@ -128,7 +134,7 @@ class Connection(web.RequestHandler):
             )
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        self._front.present.pop(self, None)
+        self._factory.open_connections.pop(self, None)
         for timer in (self._head_timer, self._send_timer):
             if timer is not None:
                 timer.cancel()
@@ -142,23 +148,23 @@ class Connection(web.RequestHandler):
     @property
     def is_idle(self) -> bool:
         """Whether it may be closed without losing anything that a client has sent."""
-        return self.is_waiting and not self.half_read and not self._force_close
+        return self.is_waiting and not self.has_partial_head and not self._force_close
 
-    def leave(self, *, patient: bool) -> None:
+    def close_when_idle(self, *, wait_for_first_byte: bool) -> None:
         """
         Close now when it is idle, else after the answer that is due.
 
         A client that has connected and not yet spoken is waited for while `patient`.
         """
-        self.leaving = True
-        if self.is_idle and (self.heard or not patient):
+        self.is_draining = True
+        if self.is_idle and (self.has_received or not wait_for_first_byte):
             self.force_close()
 
-    def _hang_up(self, rejected: Rejected) -> None:
+    def _reject_and_close(self, rejected: Rejected) -> None:
         """Refuse what is not yet a request, and close."""
         if self.transport is None:
             return
-        response = self._front.refusal(rejected, self._head)
+        response = self._factory.error_response(rejected, self._head_prefix)
         body = response.body if isinstance(response.body, bytes) else b""
         fields = {
             **response.headers,
@@ -173,34 +179,34 @@ class Connection(web.RequestHandler):
     # --- Heads ---
 
     def data_received(self, data: bytes) -> None:
-        self.heard = True
+        self.has_received = True
         if self.is_waiting:
-            before = self._head if self.half_read else b""
-            self._head = (before + data[:KEPT_HEAD])[:KEPT_HEAD]
-        is_between, known = self._is_between, len(self._messages)
+            before = self._head_prefix if self.has_partial_head else b""
+            self._head_prefix = (before + data[:HEAD_PREFIX_BYTES])[:HEAD_PREFIX_BYTES]
+        is_between, known = self._is_between_requests, len(self._messages)
         super().data_received(data)
-        self._break_off()
+        self._fail_body()
         if not data:  # so it calls itself, to go on with what it had put off
             return
         # Bytes that came between requests, and are not yet the whole head of one.
-        self.half_read = is_between and len(self._messages) == known
-        if not self.half_read:
+        self.has_partial_head = is_between and len(self._messages) == known
+        if not self.has_partial_head:
             if self._head_timer is not None:
                 self._head_timer.cancel()
                 self._head_timer = None
         elif self._head_timer is None:
-            self._expect_head()
+            self._start_head_timer()
 
     @property
-    def _is_between(self) -> bool:
+    def _is_between_requests(self) -> bool:
         request = self._current_request
         return self.is_waiting or (request is not None and request.content.is_eof())
 
-    def _expect_head(self) -> None:
-        patience = self._front.limits.head_timeout
-        self._head_timer = self._loop.call_later(patience, self._head_is_late)
+    def _start_head_timer(self) -> None:
+        patience = self._factory.limits.head_timeout
+        self._head_timer = self._loop.call_later(patience, self._on_head_timeout)
 
-    def _break_off(self) -> None:
+    def _fail_body(self) -> None:
         """Tell who reads a body that the rest of it is malformed."""
         request = self._current_request
         if request is None or request.content.is_eof() or not self._messages:
@@ -208,15 +214,15 @@ class Connection(web.RequestHandler):
         # Behind a body that has not ended there can only be an error.
         request.content.set_exception(web.RequestPayloadError("malformed"))
         request.content.feed_eof()
-        self._is_broken = True
+        self._is_malformed = True
 
-    def _head_is_late(self) -> None:
+    def _on_head_timeout(self) -> None:
         self._head_timer = None
         if not self.is_waiting:  # an answer is due before
-            self._expect_head()
+            self._start_head_timer()
             return
         message = "The head of the request did not come in time."
-        self._hang_up(Rejected("invalid_request", message, status=408))
+        self._reject_and_close(Rejected("invalid_request", message, status=408))
 
     def handle_error(
         self,
@@ -229,13 +235,17 @@ class Connection(web.RequestHandler):
         if isinstance(exc, ConnectionError):
             raise exc  # the client has left: there is nobody to answer
         if isinstance(exc, BadHttpMessage):
-            self._is_broken = True
-            response = self._front.refusal(_malformed(exc, self._head), self._head)
+            self._is_malformed = True
+            response = self._factory.error_response(
+                _rejection_of(exc, self._head_prefix), self._head_prefix
+            )
         else:
             incident = f"incident_{secrets.token_hex(8)}"
             log.error("%s at %s", incident, printable(request.path), exc_info=exc)
-            rejected = Rejected("server_error", incident, headers={INCIDENT: incident})
-            response = self._front.refusal(rejected, self._head)
+            rejected = Rejected(
+                "server_error", incident, headers={INCIDENT_HEADER: incident}
+            )
+            response = self._factory.error_response(rejected, self._head_prefix)
         if request.writer.output_size > 0:  # what was begun cannot be taken back
             raise ConnectionResetError("an answer was begun already")
         response.force_close()
@@ -249,33 +259,33 @@ class Connection(web.RequestHandler):
         resp: web.StreamResponse,
         start_time: float | None,
     ) -> tuple[web.StreamResponse, bool]:
-        if self.leaving or resp.headers.get("Connection") == "close":
+        if self.is_draining or resp.headers.get("Connection") == "close":
             resp.force_close()  # tells the client, and ends the connection
-        elif isinstance(resp, web.Response) and self._is_usual(request, resp):
+        elif isinstance(resp, web.Response) and self._can_write_directly(request, resp):
             body = resp.body
             if isinstance(body, bytes) and body:
-                return await self._written(request, resp, body)
+                return await self._write_small_response(request, resp, body)
         finished = await super().finish_response(request, resp, start_time)
-        if self._is_broken and self.transport is not None:
+        if self._is_malformed and self.transport is not None:
             # Closed while more is coming, it would be reset, and the answer lost.
             if self.transport.can_write_eof():
                 self.transport.write_eof()
             self.close()
-            await asyncio.sleep(LINGER)
+            await asyncio.sleep(LINGER_TIMEOUT)
         return finished
 
-    def _is_usual(self, request: web.BaseRequest, resp: web.Response) -> bool:
+    def _can_write_directly(self, request: web.BaseRequest, resp: web.Response) -> bool:
         """Whether the connection stays open, and nothing that was sent is in doubt."""
         return (
             request.version == HttpVersion11
             and request.keep_alive
             and resp.keep_alive is not False
             and request.method != "HEAD"
-            and not self._is_broken
+            and not self._is_malformed
             and not self._upgraded
         )
 
-    async def _written(
+    async def _write_small_response(
         self, request: web.BaseRequest, resp: web.Response, body: bytes
     ) -> tuple[web.StreamResponse, bool]:
         """
@@ -299,7 +309,7 @@ class Connection(web.RequestHandler):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._expect_reading()
+        self._start_send_timer()
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -307,27 +317,27 @@ class Connection(web.RequestHandler):
             self._send_timer.cancel()
             self._send_timer = None
 
-    def _expect_reading(self) -> None:
+    def _start_send_timer(self) -> None:
         if self.transport is None:
             return
         waiting = self.transport.get_write_buffer_size()
-        patience = self._front.limits.send_timeout
+        patience = self._factory.limits.send_timeout
         self._send_timer = self._loop.call_later(
-            patience, self._reader_is_late, waiting
+            patience, self._on_send_timeout, waiting
         )
 
-    def _reader_is_late(self, waiting: int) -> None:
+    def _on_send_timeout(self, buffered: int) -> None:
         self._send_timer = None
         if self.transport is None:
             return
-        taken = waiting - self.transport.get_write_buffer_size()
-        if taken < RATE * self._front.limits.send_timeout:
+        taken = buffered - self.transport.get_write_buffer_size()
+        if taken < MIN_BYTES_PER_SECOND * self._factory.limits.send_timeout:
             self.transport.abort()
         else:
-            self._expect_reading()
+            self._start_send_timer()
 
 
-def _malformed(error: BadHttpMessage, head: bytes) -> Rejected:
+def _rejection_of(error: BadHttpMessage, head: bytes) -> Rejected:
     """What is wrong with a head, by the status that says it best."""
     status, why = 400, error.message.partition("\n")[0].rstrip(": ")
     if isinstance(error, LineTooLong):

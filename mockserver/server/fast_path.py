@@ -5,13 +5,13 @@ from typing import cast
 
 from aiohttp import web
 
-from mockserver.pipeline.handler import answer
-from mockserver.pipeline.house import House
+from mockserver.pipeline.handler import handle_request
+from mockserver.pipeline.house import ServerContext
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
-def entrance(house: House, otherwise: Handler) -> Handler:
+def fast_path_handler(context: ServerContext, fallback: Handler) -> Handler:
     """
     A handler for a server, in place of an application's own, which is `otherwise`.
 
@@ -21,10 +21,10 @@ def entrance(house: House, otherwise: Handler) -> Handler:
     """
 
     def enter(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
-        found = house.doors.get((request.method, request.path))
+        found = context.routes.get((request.method, request.path))
         if found is None or "Expect" in request.headers:
-            return otherwise(request)
+            return fallback(request)
         operation, service = found
-        return answer(cast("web.Request", request), operation, service)
+        return handle_request(cast("web.Request", request), operation, service)
 
     return enter

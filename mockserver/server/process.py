@@ -14,19 +14,19 @@ from dataclasses import asdict, dataclass
 
 from aiohttp import web
 
-from mockserver.app import HOUSE, create_app
+from mockserver.app import SERVER_CONTEXT, create_app
 from mockserver.pipeline.context import Settings
 from mockserver.server import file_limits as descriptors
 from mockserver.server import workers
-from mockserver.server.connections import Front
-from mockserver.server.reload import Watch
+from mockserver.server.connections import ConnectionFactory
+from mockserver.server.reload import DocumentWatcher
 from mockserver.server.shutdown import drain
-from mockserver.state.statistics import Row, Totals
+from mockserver.state.statistics import StatusTotals, Totals
 from specs import Provider
 
 BACKLOG = 1024
-TURN = 0.001
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SWITCH_INTERVAL = 0.001
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 log = logging.getLogger("mockserver")
 
@@ -36,16 +36,16 @@ class AddressError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class ServeOptions:
     """What to serve, how long to wait for its end, and what to watch for changes."""
 
     providers: Sequence[Provider]
     settings: Settings
     grace: float
-    watch: Watch | None = None
+    watcher: DocumentWatcher | None = None
 
 
-def listeners(host: str, port: int, count: int) -> list[socket.socket]:
+def bind_listeners(host: str, port: int, count: int) -> list[socket.socket]:
     """
     Sockets bound to one address, one for each process.
 
@@ -78,7 +78,10 @@ def is_reachable(address: str) -> bool:
 
 
 def serve(
-    orders: Orders, listeners: Sequence[socket.socket], *, ready: workers.Ready
+    options: ServeOptions,
+    listeners: Sequence[socket.socket],
+    *,
+    ready: workers.ReadyCallback,
 ) -> Totals:
     """
     Serve on these sockets, each in a process of its own when there are several.
@@ -86,27 +89,27 @@ def serve(
     `ready` is called once all of them answer. Gives what was asked in all.
     """
     if len(listeners) == 1:
-        return asyncio.run(_served(orders, listeners[0], ready, lonely=True))
+        return asyncio.run(_serve(options, listeners[0], ready, single_process=True))
 
     def work(
-        listener: socket.socket, up: workers.Ready, parent: int, is_first: bool
+        listener: socket.socket, up: workers.ReadyCallback, parent: int, is_first: bool
     ) -> bytes:
         totals = asyncio.run(
-            _served(orders, listener, up, parent=parent, speaks=is_first)
+            _serve(options, listener, up, parent=parent, logs_reloads=is_first)
         )
-        return _written(totals)
+        return _totals_to_json(totals)
 
-    return _read(workers.supervise(listeners, work, ready))
+    return _merge_totals(workers.supervise(listeners, work, ready))
 
 
-async def _served(
-    orders: Orders,
+async def _serve(
+    options: ServeOptions,
     listener: socket.socket,
-    ready: workers.Ready,
+    ready: workers.ReadyCallback,
     *,
     parent: int | None = None,
-    speaks: bool = True,
-    lonely: bool = False,
+    logs_reloads: bool = True,
+    single_process: bool = False,
 ) -> Totals:
     """
     Serve until a signal comes, or `parent`, a pipe held by the parent, ends.
@@ -114,9 +117,9 @@ async def _served(
     With nobody above it, being `lonely`, a second signal ends the process at once.
     """
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(descriptors.Complaints())
-    descriptors.make_room(orders.settings.limits.max_connections + BACKLOG)
-    app = create_app(orders.providers, orders.settings)
+    loop.set_exception_handler(descriptors.ThrottledErrors())
+    descriptors.raise_file_limit(options.settings.limits.max_connections + BACKLOG)
+    app = create_app(options.providers, options.settings)
     runner = web.AppRunner(
         app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
     )
@@ -125,28 +128,30 @@ async def _served(
     if server is None:
         raise RuntimeError("an application that was set up has a server")
     accepting = await loop.create_server(
-        Front(app, server), sock=listener, backlog=BACKLOG
+        ConnectionFactory(app, server), sock=listener, backlog=BACKLOG
     )
     watching = (
-        asyncio.create_task(orders.watch.follow(app[HOUSE], speaks=speaks))
-        if orders.watch
+        asyncio.create_task(
+            options.watcher.run(app[SERVER_CONTEXT], logs_reloads=logs_reloads)
+        )
+        if options.watcher
         else None
     )
     stop = asyncio.Event()
 
     def leave(number: int) -> None:
         stop.set()
-        if lonely:
+        if single_process:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
 
-    for each in SIGNALS if lonely else [signal.SIGTERM]:
+    for each in STOP_SIGNALS if single_process else [signal.SIGTERM]:
         loop.add_signal_handler(each, leave, each)
     if parent is not None:
         loop.add_reader(parent, stop.set)
     gc.freeze()  # documents stay: to look through them for rubbish takes milliseconds
     gc.enable()
-    sys.setswitchinterval(TURN)  # threads that draw give way to the loop
+    sys.setswitchinterval(SWITCH_INTERVAL)  # threads that draw give way to the loop
     ready()
     await stop.wait()
     if parent is not None:
@@ -155,20 +160,22 @@ async def _served(
         watching.cancel()
         with suppress(asyncio.CancelledError):
             await watching
-    await drain(accepting, runner, orders.grace)
-    return app[HOUSE].memory.lifetime
+    await drain(accepting, runner, options.grace)
+    return app[SERVER_CONTEXT].store.lifetime_totals
 
 
-def _written(totals: Totals) -> bytes:
+def _totals_to_json(totals: Totals) -> bytes:
     return json.dumps(
         [[*key, asdict(row)] for key, row in totals.rows.items()]
     ).encode()
 
 
-def _read(said: Sequence[bytes]) -> Totals:
+def _merge_totals(results: Sequence[bytes]) -> Totals:
     """The sum of what workers wrote."""
     totals = Totals()
-    for text in filter(None, said):
+    for text in filter(None, results):
         for *key, given in json.loads(text):
-            totals.rows.setdefault(tuple(key), Row()).merge(Row(**given))
+            totals.rows.setdefault(tuple(key), StatusTotals()).merge(
+                StatusTotals(**given)
+            )
     return totals

@@ -7,16 +7,16 @@ from contextlib import suppress
 from pathlib import Path
 
 import specs
-from mockserver.pipeline.house import House
+from mockserver.pipeline.house import ServerContext
 
-POLL_SECONDS = 0.5
+POLL_INTERVAL = 0.5
 
 log = logging.getLogger("mockserver")
 
-Stamp = frozenset[tuple[str, int, int]]
+FileStamps = frozenset[tuple[str, int, int]]
 
 
-class Watch:
+class DocumentWatcher:
     """
     The folder to watch, and what to load from it when it changes.
 
@@ -25,36 +25,38 @@ class Watch:
 
     def __init__(self, ids: Sequence[str], folder: str | None) -> None:
         self._ids = ids
-        self._more = [folder] if folder else []
+        self._folders = [folder] if folder else []
         self._root = Path(folder) if folder else Path(specs.__file__).parent
-        self._seen = self._stamp()
+        self._last_stamps = self._file_stamps()
 
-    async def follow(self, house: House, *, speaks: bool) -> None:
+    async def run(self, context: ServerContext, *, logs_reloads: bool) -> None:
         """Take over what changes, until cancelled; say so if `speaks`."""
         while True:
-            await asyncio.sleep(POLL_SECONDS)
-            stamp = await asyncio.to_thread(self._stamp)
-            if stamp == self._seen:
+            await asyncio.sleep(POLL_INTERVAL)
+            stamp = await asyncio.to_thread(self._file_stamps)
+            if stamp == self._last_stamps:
                 continue
-            self._seen = stamp
+            self._last_stamps = stamp
             try:
                 providers = await asyncio.to_thread(
-                    specs.load_all, self._ids, *self._more
+                    specs.load_all, self._ids, *self._folders
                 )
-                house.adopt(providers)
+                context.load(providers)
             except specs.SpecError as error:
-                house.trouble = str(error)
-                if speaks:
+                context.reload_error = str(error)
+                if logs_reloads:
                     log.warning("The last good documents are kept: %s", error)
             except Exception:
-                house.trouble = "the documents cannot be loaded; stderr has the reason"
+                context.reload_error = (
+                    "the documents cannot be loaded; stderr has the reason"
+                )
                 log.exception("The last good documents are kept")
             else:
-                if speaks:
+                if logs_reloads:
                     names = ", ".join(each.id for each in providers)
                     log.info("The documents were read again: %s", names)
 
-    def _stamp(self) -> Stamp:
+    def _file_stamps(self) -> FileStamps:
         """Name, time and size of each document."""
         found = set()
         for pattern in ("*.yaml", "*/*.yaml"):

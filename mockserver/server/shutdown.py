@@ -6,8 +6,8 @@ from aiohttp import web
 
 from mockserver.server.connections import Connection
 
-TICK = 0.02
-PATIENCE = 0.25
+POLL_INTERVAL = 0.02
+FIRST_BYTE_TIMEOUT = 0.25
 
 
 async def drain(accepting: asyncio.Server, runner: web.AppRunner, grace: float) -> None:
@@ -17,14 +17,16 @@ async def drain(accepting: asyncio.Server, runner: web.AppRunner, grace: float) 
     `runner` must have been set up, and `accepting` have a `Front` of its server.
     """
     loop = asyncio.get_running_loop()
-    await asyncio.sleep(TICK)  # take in what the kernel has accepted for us
+    await asyncio.sleep(POLL_INTERVAL)  # take in what the kernel has accepted for us
     for listener in accepting.sockets:
         loop.remove_reader(listener.fileno())
-    await asyncio.sleep(TICK)  # one just accepted must be a connection before the close
+    await asyncio.sleep(
+        POLL_INTERVAL
+    )  # one just accepted must be a connection before the close
     accepting.close()
     await runner.shutdown()  # the application's own streams end themselves
     begun = loop.time()
-    await asyncio.sleep(TICK)
+    await asyncio.sleep(POLL_INTERVAL)
     server = runner.server
     while server is not None and server.connections:
         spent = loop.time() - begun
@@ -32,6 +34,6 @@ async def drain(accepting: asyncio.Server, runner: web.AppRunner, grace: float) 
             break
         for each in server.connections:
             if isinstance(each, Connection):
-                each.leave(patient=spent < PATIENCE)
-        await asyncio.sleep(TICK)
+                each.close_when_idle(wait_for_first_byte=spent < FIRST_BYTE_TIMEOUT)
+        await asyncio.sleep(POLL_INTERVAL)
     await runner.cleanup()

@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import IO, NoReturn
 
-READY = b"ready\n"
-ENDING = {signal.SIGTERM, signal.SIGINT}
-WATCHED = {*ENDING, signal.SIGCHLD}
+READY_MESSAGE = b"ready\n"
+STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
+HANDLED_SIGNALS = {*STOP_SIGNALS, signal.SIGCHLD}
 
 log = logging.getLogger("mockserver")
 
-Ready = Callable[[], None]
-Work = Callable[[socket.socket, Ready, int, bool], bytes]
+ReadyCallback = Callable[[], None]
+WorkFunction = Callable[[socket.socket, ReadyCallback, int, bool], bytes]
 
 
 @dataclass(slots=True)
@@ -30,15 +30,17 @@ class Worker:
     """
 
     listener: socket.socket
-    report: int
-    book: IO[bytes]
+    ready_pipe: int
+    result_file: IO[bytes]
     is_ready: bool = False
 
-    def wait(self) -> bool:
+    def wait_until_ready(self) -> bool:
         """Whether it got ready; until it has, or has ended."""
         if not self.is_ready:
-            self.is_ready = os.read(self.report, len(READY)) == READY
-            os.close(self.report)
+            self.is_ready = (
+                os.read(self.ready_pipe, len(READY_MESSAGE)) == READY_MESSAGE
+            )
+            os.close(self.ready_pipe)
         return self.is_ready
 
 
@@ -51,16 +53,16 @@ class Supervisor:
     closes, that their parent is gone.
     """
 
-    def __init__(self, listeners: Sequence[socket.socket], work: Work) -> None:
+    def __init__(self, listeners: Sequence[socket.socket], work: WorkFunction) -> None:
         self._listeners = listeners
         self._work = work
-        self._parent, self._held = os.pipe()
+        self._liveness_read, self._liveness_write = os.pipe()
         self._workers: dict[int, Worker] = {}
-        self._said: list[bytes] = []
+        self._results: list[bytes] = []
         self._stopping = False
         self._failed = False
 
-    def run(self, ready: Ready) -> list[bytes]:
+    def run(self, ready: ReadyCallback) -> list[bytes]:
         """
         The last words of each worker, once a signal has ended them.
 
@@ -68,28 +70,28 @@ class Supervisor:
         the signal when a second one came before they had ended.
         """
         signal.signal(signal.SIGCHLD, lambda *_: None)  # what is ignored cannot wake us
-        signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+        signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED_SIGNALS)
         for listener in self._listeners:
             listener.listen(socket.SOMAXCONN)
             self._start(listener)
-        if all(each.wait() for each in self._workers.values()):
+        if all(each.wait_until_ready() for each in self._workers.values()):
             ready()
         else:
             self._fail()
         while self._workers:
-            number = signal.sigwait(WATCHED)
+            number = signal.sigwait(HANDLED_SIGNALS)
             if number == signal.SIGCHLD:
                 self._reap()
             elif not self._stopping:
                 self._stop()
             else:
-                self._send(signal.SIGKILL)
+                self._signal_workers(signal.SIGKILL)
                 for each in self._workers.values():
-                    each.book.close()
+                    each.result_file.close()
                 raise SystemExit(128 + number)
         if self._failed:
             raise SystemExit(1)
-        return self._said
+        return self._results
 
     def _start(self, listener: socket.socket) -> None:
         report, own = os.pipe()
@@ -98,31 +100,33 @@ class Supervisor:
         sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
-            self._become(listener, own, book)
+            self._run_worker(listener, own, book)
         os.close(own)
         self._workers[pid] = Worker(listener, report, book)
 
-    def _become(
-        self, listener: socket.socket, report: int, book: IO[bytes]
+    def _run_worker(
+        self, listener: socket.socket, ready_pipe: int, result_file: IO[bytes]
     ) -> NoReturn:
         """Be a worker, in the child: it never returns."""
         status = 1
 
         def ready() -> None:
-            os.write(report, READY)
+            os.write(ready_pipe, READY_MESSAGE)
 
         try:
-            os.close(self._held)
+            os.close(self._liveness_write)
             for each in self._listeners:
                 if each is not listener:
                     each.close()
             # A terminal's Ctrl-C goes to all of us; it is the parent who tells.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED_SIGNALS)
             is_first = listener is self._listeners[0]
-            book.write(self._work(listener, ready, self._parent, is_first))
-            book.flush()
+            result_file.write(
+                self._work(listener, ready, self._liveness_read, is_first)
+            )
+            result_file.flush()
             status = 0
         except BaseException:
             traceback.print_exc()
@@ -138,14 +142,14 @@ class Supervisor:
             if not ended:
                 continue
             del self._workers[pid]
-            with worker.book as book:
+            with worker.result_file as book:
                 book.seek(0)
                 said = book.read()
             if self._stopping:
-                self._said.append(said)
+                self._results.append(said)
                 continue
             how = os.waitstatus_to_exitcode(status)
-            if worker.wait():
+            if worker.wait_until_ready():
                 log.error("Worker %d ended (%d); another takes its place.", pid, how)
                 self._start(worker.listener)
             else:
@@ -156,19 +160,19 @@ class Supervisor:
         self._stopping = True
         for each in self._listeners:
             each.close()
-        self._send(signal.SIGTERM)
+        self._signal_workers(signal.SIGTERM)
 
     def _fail(self) -> None:
         self._failed = True
         self._stop()
 
-    def _send(self, number: signal.Signals) -> None:
+    def _signal_workers(self, number: signal.Signals) -> None:
         for pid in self._workers:
             os.kill(pid, number)
 
 
 def supervise(
-    listeners: Sequence[socket.socket], work: Work, ready: Ready
+    listeners: Sequence[socket.socket], work: WorkFunction, ready: ReadyCallback
 ) -> list[bytes]:
     """
     Run `work(listener, ready, parent, is_first)` in a process for each listener.

@@ -4,8 +4,8 @@ import math
 import random
 from dataclasses import dataclass
 
-LONGEST = 600.0
-_GRAMMAR = "MS, MS..MS (uniform) or lognormal:MEDIAN_MS:SIGMA"
+MAX_LATENCY = 600.0
+_SYNTAX = "MS, MS..MS (uniform) or lognormal:MEDIAN_MS:SIGMA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +17,8 @@ class Latency:
     to `most`.
     """
 
-    least: float = 0.0
-    most: float = 0.0
+    minimum: float = 0.0
+    maximum: float = 0.0
     sigma: float = 0.0
 
     @classmethod
@@ -34,22 +34,22 @@ class Latency:
                 least, sigma = float(first) / 1000, 0.0
                 most = float(last) / 1000 if to else least
         except ValueError:
-            raise ValueError(f"a latency is {_GRAMMAR}, not '{text[:40]}'") from None
-        if not (0 <= least <= most <= LONGEST and 0 <= sigma <= 5):
+            raise ValueError(f"a latency is {_SYNTAX}, not '{text[:40]}'") from None
+        if not (0 <= least <= most <= MAX_LATENCY and 0 <= sigma <= 5):
             raise ValueError(
-                f"a latency lies between 0 and {LONGEST * 1000:.0f} ms, "
+                f"a latency lies between 0 and {MAX_LATENCY * 1000:.0f} ms, "
                 f"not '{text[:40]}'"
             )
         return cls(least, most, sigma)
 
-    def draw(self, chance: random.Random) -> float:
+    def sample(self, rng: random.Random) -> float:
         """A delay in seconds."""
         if self.sigma:
-            drawn = self.least * math.exp(chance.gauss(0, self.sigma))
-            return min(LONGEST, drawn)
-        if self.most > self.least:
-            return chance.uniform(self.least, self.most)
-        return self.least
+            drawn = self.minimum * math.exp(rng.gauss(0, self.sigma))
+            return min(MAX_LATENCY, drawn)
+        if self.maximum > self.minimum:
+            return rng.uniform(self.minimum, self.maximum)
+        return self.minimum
 
     def __bool__(self) -> bool:
-        return self.most > 0
+        return self.maximum > 0

@@ -9,7 +9,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Kept(Generic[K, V]):
+class LruCache(Generic[K, V]):
     """The latest used of some values, bounded by their weight in all. Thread-safe."""
 
     def __init__(self, max_weight: int) -> None:
@@ -28,7 +28,7 @@ class Kept(Generic[K, V]):
         except KeyError:
             return None
 
-    def keep(self, key: K, value: V, weight: int) -> None:
+    def add(self, key: K, value: V, weight: int) -> None:
         """Keep a value of this weight, such as its bytes; the latest always stays."""
         with self._lock:
             if key in self._values:  # made twice at the same time

@@ -4,7 +4,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+MAX_TIMESTAMP = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 
 class Clock:
@@ -14,22 +14,22 @@ class Clock:
     """
 
     def __init__(self, frozen: float | None = None) -> None:
-        self._first = frozen
+        self._initial = frozen
         self.frozen = frozen
         self.advanced = 0.0
-        self._jumped = 0.0
+        self._jump_offset = 0.0
 
     def __call__(self) -> float:
         return (time.time() if self.frozen is None else self.frozen) + self.advanced
 
-    def steady(self) -> float:
+    def monotonic(self) -> float:
         """
         Seconds since some moment, for what fills and runs out.
 
         They pass with the clock and when it is moved on; not when it is stopped at
         another time, or released from there.
         """
-        return self() - self._jumped
+        return self() - self._jump_offset
 
     def freeze(self, at: float | None = None) -> None:
         """Stop at a time, or at the present one."""
@@ -41,32 +41,32 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         """Move on. Raises `ValueError` beyond what can be written as a date."""
-        if self() + seconds > LATEST:
+        if self() + seconds > MAX_TIMESTAMP:
             raise ValueError("the clock does not go beyond the year 9999")
         self.advanced += seconds
 
     def _jump(self, frozen: float | None) -> None:
-        before = self.steady()
+        before = self.monotonic()
         self.frozen, self.advanced = frozen, 0.0
-        self._jumped = self() - before
+        self._jump_offset = self() - before
 
     def reset(self) -> None:
         """As it was when the server started."""
-        self.frozen, self.advanced, self._jumped = self._first, 0.0, 0.0
+        self.frozen, self.advanced, self._jump_offset = self._initial, 0.0, 0.0
 
     def state(self) -> dict[str, Any]:
         """What replicas share; `adopt` takes it."""
         return {
             "frozen": self.frozen,
             "advanced": self.advanced,
-            "jumped": self._jumped,
+            "jumped": self._jump_offset,
         }
 
-    def adopt(self, state: dict[str, Any]) -> None:
+    def load(self, state: dict[str, Any]) -> None:
         self.frozen, self.advanced = state["frozen"], state["advanced"]
-        self._jumped = state["jumped"]
+        self._jump_offset = state["jumped"]
 
-    def shown(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         now = self()
         return {
             "now": now,
@@ -76,7 +76,7 @@ class Clock:
         }
 
 
-def moment(text: str) -> float:
+def parse_time(text: str) -> float:
     """
     Seconds since 1970 of an ISO 8601 time; UTC unless it says otherwise.
 
@@ -86,6 +86,6 @@ def moment(text: str) -> float:
     if found.tzinfo is None:
         found = found.replace(tzinfo=UTC)
     seconds = found.timestamp()
-    if not 0 <= seconds <= LATEST:
+    if not 0 <= seconds <= MAX_TIMESTAMP:
         raise ValueError("a time lies between 1970 and 9999")
     return seconds

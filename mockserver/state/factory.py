@@ -1,7 +1,7 @@
 """Choose where a server keeps its state: in memory or in Redis."""
 
 from mockserver.state.clock import Clock
-from mockserver.state.memory import Memory, StateError
+from mockserver.state.memory import StateError, StateStore
 
 MEMORY = "memory"
 
@@ -25,10 +25,10 @@ def check_state(state: str) -> None:
         raise StateError(f"no Redis answers at {state}: {error}") from None
 
 
-def memory_at(state: str, clock: Clock) -> Memory:
+def open_state_store(state: str, clock: Clock) -> StateStore:
     """Return the state store of a state that `check_state` has accepted."""
     if state == MEMORY:
-        return Memory(clock)
-    from mockserver.state.redis import RedisMemory
+        return StateStore(clock)
+    from mockserver.state.redis import RedisStateStore
 
-    return RedisMemory(state, clock)
+    return RedisStateStore(state, clock)

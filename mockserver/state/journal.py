@@ -9,8 +9,8 @@ from typing import Any, cast
 
 MAX_ENTRIES = 1000
 MAX_BYTES = 16 * 1024 * 1024
-MAX_ENTRY = 64 * 1024
-MAX_TEXT = 300
+MAX_ENTRY_LENGTH = 64 * 1024
+MAX_TEXT_LENGTH = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ class Query:
         )
 
 
-EVERYTHING = Query()
+MATCH_ALL = Query()
 
 
-class Deferred(Mapping[str, Any]):
+class LazyEntry(Mapping[str, Any]):
     """
     An entry that is made when it is first read: few of them ever are.
 
@@ -58,30 +58,30 @@ class Deferred(Mapping[str, Any]):
     about how many bytes it holds on to until then.
     """
 
-    __slots__ = ("_make", "facts", "weight")
+    __slots__ = ("_build", "facts", "weight")
 
     def __init__(
         self,
         facts: Mapping[str, Any],
-        make: Callable[[], Mapping[str, Any]],
+        build: Callable[[], Mapping[str, Any]],
         weight: int,
     ) -> None:
         self.facts = facts
-        self._make: Callable[[], Mapping[str, Any]] | None = make
+        self._build: Callable[[], Mapping[str, Any]] | None = build
         self.weight = weight
 
     def __getitem__(self, name: str) -> Any:
-        return self.facts[name] if name in self.facts else self._whole()[name]
+        return self.facts[name] if name in self.facts else self._load()[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._whole())
+        return iter(self._load())
 
     def __len__(self) -> int:
-        return len(self._whole())
+        return len(self._load())
 
-    def _whole(self) -> Mapping[str, Any]:
-        if self._make is not None:
-            self.facts, self._make = self._make(), None
+    def _load(self) -> Mapping[str, Any]:
+        if self._build is not None:
+            self.facts, self._build = self._build(), None
         return self.facts
 
 
@@ -98,40 +98,40 @@ class Journal:
     ) -> None:
         self._max_entries = max_entries
         self._max_bytes = max_bytes
-        self._entries: deque[tuple[int, str | Deferred]] = deque()
+        self._entries: deque[tuple[int, str | LazyEntry]] = deque()
         self._bytes = 0
-        self._recorded = 0
-        self._news: asyncio.Event | None = None
+        self._last_id = 0
+        self._changed: asyncio.Event | None = None
         self._closed = False
 
     def record(self, entry: Mapping[str, Any]) -> None:
-        self._recorded += 1
-        kept: str | Deferred
-        if isinstance(entry, Deferred):
+        self._last_id += 1
+        kept: str | LazyEntry
+        if isinstance(entry, LazyEntry):
             kept = entry
         else:
-            kept = written({"id": self._recorded, **entry})
-        self._entries.append((self._recorded, kept))
+            kept = entry_to_json({"id": self._last_id, **entry})
+        self._entries.append((self._last_id, kept))
         self._bytes += _weight(kept)
         while len(self._entries) > self._max_entries or (
             self._bytes > self._max_bytes and len(self._entries) > 1
         ):
             self._bytes -= _weight(self._entries.popleft()[1])
-        if self._news is not None:
-            self._tell()
+        if self._changed is not None:
+            self._notify()
 
     async def entries(
-        self, query: Query = EVERYTHING, *, limit: int | None = None
+        self, query: Query = MATCH_ALL, *, limit: int | None = None
     ) -> list[dict[str, Any]]:
         """The latest of the entries that are meant, oldest first."""
         texts = [text for id, text in self._texts() if id > query.since]
-        return latest(texts, query, limit)
+        return select_latest(texts, query, limit)
 
     def _texts(self) -> Iterable[tuple[int, str]]:
         """Every entry with its number; what was deferred is written now."""
         for at, (id, kept) in enumerate(self._entries):
-            if isinstance(kept, Deferred):
-                text = written({"id": id, **kept})
+            if isinstance(kept, LazyEntry):
+                text = entry_to_json({"id": id, **kept})
                 self._bytes += len(text) - kept.weight
                 self._entries[at] = id, text
         return cast("deque[tuple[int, str]]", self._entries)
@@ -145,7 +145,7 @@ class Journal:
         kept = [
             (id, text)
             for id, text in (self._texts() if namespace is not None else ())
-            if namespace_in(text) != namespace
+            if entry_namespace(text) != namespace
         ]
         self._entries = deque(kept)
         self._bytes = sum(len(text) for _, text in kept)
@@ -158,13 +158,13 @@ class Journal:
         try:
             async with asyncio.timeout(seconds):
                 while len(found) < count and not self._closed:
-                    await self._next()
+                    await self._wait_for_change()
                     found = await self.entries(query)
         except TimeoutError:
             found = await self.entries(query)
         return found
 
-    async def watch(self, query: Query = EVERYTHING) -> AsyncIterator[dict[str, Any]]:
+    async def watch(self, query: Query = MATCH_ALL) -> AsyncIterator[dict[str, Any]]:
         """Entries as they are recorded, until the journal is closed."""
         while not self._closed:
             found = await self.entries(query)
@@ -172,40 +172,40 @@ class Journal:
                 query = replace(query, since=each["id"])
                 yield each
             if not found:  # else more may have come while these were passed on
-                await self._next()
+                await self._wait_for_change()
 
     async def close(self) -> None:
         """End whoever waits; what is remembered ends with the process."""
         self._closed = True
-        self._tell()
+        self._notify()
 
-    async def _next(self) -> None:
+    async def _wait_for_change(self) -> None:
         """Until something may have been recorded."""
-        if self._news is None:
-            self._news = asyncio.Event()
-        await self._news.wait()
+        if self._changed is None:
+            self._changed = asyncio.Event()
+        await self._changed.wait()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         """Wake those who wait; those who come later wait for what comes later."""
-        if self._news is not None:
-            self._news.set()
-            self._news = None
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
 
 
-def _weight(kept: str | Deferred) -> int:
-    return kept.weight if isinstance(kept, Deferred) else len(kept)
+def _weight(kept: str | LazyEntry) -> int:
+    return kept.weight if isinstance(kept, LazyEntry) else len(kept)
 
 
-def namespace_in(text: str) -> str:
+def entry_namespace(text: str) -> str:
     """The namespace of an entry that was written."""
     found: str = json.loads(text).get("namespace", "")
     return found
 
 
-def written(entry: Mapping[str, Any]) -> str:
+def entry_to_json(entry: Mapping[str, Any]) -> str:
     """An entry as text; without its payload and violations when that is too long."""
     text = json.dumps(entry)
-    if len(text) <= MAX_ENTRY:
+    if len(text) <= MAX_ENTRY_LENGTH:
         return text
     kept: dict[str, Any] = {"payload": f"… ({len(text)} characters)"}
     if "decision" in entry:
@@ -213,7 +213,9 @@ def written(entry: Mapping[str, Any]) -> str:
     return json.dumps({**entry, **kept})
 
 
-def latest(texts: list[str], query: Query, limit: int | None) -> list[dict[str, Any]]:
+def select_latest(
+    texts: list[str], query: Query, limit: int | None
+) -> list[dict[str, Any]]:
     """The latest of the entries in these texts; only as many are read as needed."""
     found: list[dict[str, Any]] = []
     for text in reversed(texts):
@@ -225,17 +227,17 @@ def latest(texts: list[str], query: Query, limit: int | None) -> list[dict[str, 
     return found[::-1]
 
 
-def summarised(value: Any, depth: int = 0) -> Any:
+def summarize(value: Any, depth: int = 0) -> Any:
     """A payload as the journal keeps it: long texts cut, structure kept."""
     if isinstance(value, str):
-        kept = value[:MAX_TEXT]
+        kept = value[:MAX_TEXT_LENGTH]
         more = len(value) - len(kept)
         return f"{kept}… (+{more} characters)" if more else kept
     if isinstance(value, Mapping) and depth < 8:
         return {
-            str(key)[:MAX_TEXT]: summarised(each, depth + 1)
+            str(key)[:MAX_TEXT_LENGTH]: summarize(each, depth + 1)
             for key, each in list(value.items())[:64]
         }
     if isinstance(value, list) and depth < 8:
-        return [summarised(each, depth + 1) for each in value[:32]]
+        return [summarize(each, depth + 1) for each in value[:32]]
     return value if isinstance(value, (int, float, bool, type(None))) else "…"

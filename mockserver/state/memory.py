@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mockserver.state.clock import Clock
-from mockserver.state.journal import Deferred, Journal
-from mockserver.state.rate_limit import Level, drawn
+from mockserver.state.journal import Journal, LazyEntry
+from mockserver.state.rate_limit import BucketState, take_from_bucket
 from mockserver.state.statistics import Totals
 
-MAX_SCRIPT = 10_000
+MAX_SCRIPT_ITEMS = 10_000
 MAX_COUNTERS = 100_000
 
-Item = Mapping[str, Any]
+ScriptItem = Mapping[str, Any]
 
 
 class StateError(ValueError):
@@ -23,10 +23,10 @@ class ScriptFull(ValueError):
     """A script that would hold more than `MAX_SCRIPT` items."""
 
     def __init__(self) -> None:
-        super().__init__(f"a script holds at most {MAX_SCRIPT} items")
+        super().__init__(f"a script holds at most {MAX_SCRIPT_ITEMS} items")
 
 
-class Memory:
+class StateStore:
     """
     Journal, script, quotas, counters, sums and clock of one process.
 
@@ -39,38 +39,42 @@ class Memory:
         self.clock = clock
         self.journal = journal or Journal()
         self._totals = Totals()
-        self._before = Totals()
-        self._scripts: dict[tuple[str, str], deque[Item]] = {}
+        self._totals_before_reset = Totals()
+        self._scripts: dict[tuple[str, str], deque[ScriptItem]] = {}
         self._buckets: dict[str, float] = {}
         self._counters: dict[str, int] = {}
-        self._present: dict[str, int] = {}
+        self._slots: dict[str, int] = {}
 
-    async def refresh(self) -> None:
+    async def sync_clock(self) -> None:
         """Learn what other replicas have changed: the clock."""
 
-    async def set_clock(self) -> None:
+    async def publish_clock(self) -> None:
         """Let other replicas know that the clock was changed."""
 
     def record(self, entry: Mapping[str, Any]) -> None:
-        self._totals.add(entry.facts if isinstance(entry, Deferred) else entry)
+        self._totals.add(entry.facts if isinstance(entry, LazyEntry) else entry)
         self.journal.record(entry)
 
     @property
-    def lifetime(self) -> Totals:
-        return self._before + self._totals
+    def lifetime_totals(self) -> Totals:
+        return self._totals_before_reset + self._totals
 
     async def totals(self) -> Totals:
         return self._totals
 
-    async def push(self, provider: str, namespace: str, items: Sequence[Item]) -> int:
+    async def push(
+        self, provider: str, namespace: str, items: Sequence[ScriptItem]
+    ) -> int:
         """Append to a script; how many items wait there now. Raises `ScriptFull`."""
         script = self._scripts.setdefault((provider, namespace), deque())
-        if len(script) + len(items) > MAX_SCRIPT:
+        if len(script) + len(items) > MAX_SCRIPT_ITEMS:
             raise ScriptFull
         script.extend(items)
         return len(script)
 
-    async def pop(self, provider: str, namespace: str, operation: str) -> Item | None:
+    async def pop(
+        self, provider: str, namespace: str, operation: str
+    ) -> ScriptItem | None:
         """
         The next item of a script, if it is meant for this operation.
 
@@ -78,41 +82,41 @@ class Memory:
         those behind it.
         """
         script = self._scripts.get((provider, namespace))
-        if not script or not meant(script[0], operation):
+        if not script or not applies_to(script[0], operation):
             return None
         return script.popleft()
 
-    async def scripts(self, provider: str, namespace: str) -> list[Item]:
+    async def scripts(self, provider: str, namespace: str) -> list[ScriptItem]:
         return list(self._scripts.get((provider, namespace), ()))
 
-    async def count(self, what: str) -> int:
+    async def increment(self, counter: str) -> int:
         """How often this was counted, now included."""
-        if len(self._counters) >= MAX_COUNTERS and what not in self._counters:
+        if len(self._counters) >= MAX_COUNTERS and counter not in self._counters:
             self._counters.pop(next(iter(self._counters)))
-        self._counters[what] = self._counters.get(what, 0) + 1
-        return self._counters[what]
+        self._counters[counter] = self._counters.get(counter, 0) + 1
+        return self._counters[counter]
 
-    async def take(self, bucket: str, amount: int, limit: int) -> Level:
+    async def take_quota(self, bucket: str, amount: int, limit: int) -> BucketState:
         """Take from a bucket that holds `limit` and fills within a minute."""
-        now = self.clock.steady()
+        now = self.clock.monotonic()
         if len(self._buckets) >= MAX_COUNTERS:
             full = [name for name, at in self._buckets.items() if at <= now]
             for name in full or [next(iter(self._buckets))]:
                 del self._buckets[name]
-        self._buckets[bucket], level = drawn(
+        self._buckets[bucket], level = take_from_bucket(
             self._buckets.get(bucket, 0.0), now, amount, limit
         )
         return level
 
-    async def enter(self, key: str) -> int:
+    async def acquire_slot(self, key: str) -> int:
         """How many requests of this key are being answered, this one included."""
-        self._present[key] = self._present.get(key, 0) + 1
-        return self._present[key]
+        self._slots[key] = self._slots.get(key, 0) + 1
+        return self._slots[key]
 
-    async def leave(self, key: str) -> None:
-        left = self._present.pop(key, 1) - 1
+    async def release_slot(self, key: str) -> None:
+        left = self._slots.pop(key, 1) - 1
         if left:
-            self._present[key] = left
+            self._slots[key] = left
 
     async def reset(self, namespace: str | None = None) -> None:
         """
@@ -125,7 +129,7 @@ class Memory:
             self._scripts.clear()
             self._buckets.clear()
             self._counters.clear()
-            self._before, self._totals = self.lifetime, Totals()
+            self._totals_before_reset, self._totals = self.lifetime_totals, Totals()
             self.clock.reset()
             return
         for key in [each for each in self._scripts if each[1] == namespace]:
@@ -138,5 +142,5 @@ class Memory:
         await self.journal.close()
 
 
-def meant(item: Item, operation: str) -> bool:
+def applies_to(item: ScriptItem, operation: str) -> bool:
     return item.get("operation") in {None, operation}

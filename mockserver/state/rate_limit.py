@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MINUTE = 60.0
-ROUNDING = 1e-4  # seconds: less than that is what sums and texts lose
+TOLERANCE_SECONDS = 1e-4  # seconds: less than that is what sums and texts lose
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,21 +18,21 @@ class Quotas:
     concurrency: int | None = None
 
     @property
-    def any(self) -> bool:
+    def limits_requests(self) -> bool:
         """Whether a request has to be counted before it is looked at."""
         return self.requests_per_minute is not None or self.concurrency is not None
 
-    def over(self, documented: Mapping[str, Any]) -> "Quotas":
+    def with_defaults(self, defaults: Mapping[str, Any]) -> "Quotas":
         """These limits, and where there is none the dialect's own."""
         return Quotas(
-            self.requests_per_minute or documented.get("requests_per_minute"),
-            self.images_per_minute or documented.get("images_per_minute"),
-            self.concurrency or documented.get("concurrency"),
+            self.requests_per_minute or defaults.get("requests_per_minute"),
+            self.images_per_minute or defaults.get("images_per_minute"),
+            self.concurrency or defaults.get("concurrency"),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class BucketState:
     """How a bucket stands after a request; times in seconds from now."""
 
     limit: int
@@ -41,16 +41,18 @@ class Level:
     wait: float = 0.0
 
     @property
-    def admitted(self) -> bool:
+    def is_admitted(self) -> bool:
         return self.wait == 0.0
 
     @property
     def retry_after(self) -> int:
         """Whole seconds after which the same request is admitted, at least one."""
-        return max(1, math.ceil(self.wait - ROUNDING))
+        return max(1, math.ceil(self.wait - TOLERANCE_SECONDS))
 
 
-def drawn(full_at: float, now: float, amount: int, limit: int) -> tuple[float, Level]:
+def take_from_bucket(
+    full_at: float, now: float, amount: int, limit: int
+) -> tuple[float, BucketState]:
     """
     Take an amount out of a bucket that holds `limit` and fills within a minute.
 
@@ -63,18 +65,18 @@ def drawn(full_at: float, now: float, amount: int, limit: int) -> tuple[float, L
     full_at = max(full_at, now)
     after = full_at + amount * each
     excess = max(0.0, after - now - max(MINUTE, amount * each))
-    kept = after if excess < ROUNDING else full_at
-    return kept, level_of(kept, excess, now, limit)
+    kept = after if excess < TOLERANCE_SECONDS else full_at
+    return kept, bucket_state(kept, excess, now, limit)
 
 
-def level_of(full_at: float, excess: float, now: float, limit: int) -> Level:
+def bucket_state(full_at: float, excess: float, now: float, limit: int) -> BucketState:
     """How a bucket stands that is full at a time, after a request in excess or not."""
-    left = math.floor((MINUTE - (full_at - now)) * limit / MINUTE + ROUNDING)
-    wait = 0.0 if excess < ROUNDING else excess
-    return Level(limit, max(0, left), full_at - now, wait)
+    left = math.floor((MINUTE - (full_at - now)) * limit / MINUTE + TOLERANCE_SECONDS)
+    wait = 0.0 if excess < TOLERANCE_SECONDS else excess
+    return BucketState(limit, max(0, left), full_at - now, wait)
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """As rate-limit headers write it: `6m0s`, `1s`, `120ms`."""
     if 0 < seconds < 1:
         return f"{math.ceil(seconds * 1000)}ms"

@@ -16,30 +16,36 @@ from redis.backoff import NoBackoff
 
 from mockserver.state.clock import Clock
 from mockserver.state.journal import (
-    EVERYTHING,
+    MATCH_ALL,
     MAX_BYTES,
     MAX_ENTRIES,
     Journal,
     Query,
-    latest,
-    namespace_in,
-    written,
+    entry_namespace,
+    entry_to_json,
+    select_latest,
 )
-from mockserver.state.memory import MAX_SCRIPT, Item, Memory, ScriptFull, StateError
-from mockserver.state.rate_limit import ROUNDING, Level, level_of
-from mockserver.state.statistics import Row, Totals
+from mockserver.state.memory import (
+    MAX_SCRIPT_ITEMS,
+    ScriptFull,
+    ScriptItem,
+    StateError,
+    StateStore,
+)
+from mockserver.state.rate_limit import TOLERANCE_SECONDS, BucketState, bucket_state
+from mockserver.state.statistics import StatusTotals, Totals
 
-BATCH_SECONDS = 0.02
-POLL_SECONDS = 0.1
-PATIENCE_SECONDS = 3
-KEPT_SECONDS = 3600
-STALE_SECONDS = 700  # longer than the longest answer
+BATCH_INTERVAL = 0.02
+POLL_INTERVAL = 0.1
+REDIS_TIMEOUT = 3
+COUNTER_TTL = 3600
+SLOT_TTL = 700  # longer than the longest answer
 PREFIX = "imageparity"
-KEY = f"{PREFIX}:journal"
-NUMBER = f"{KEY}:count"
-BYTES = f"{KEY}:bytes"
-CLOCK = f"{PREFIX}:clock"
-TOTALS = f"{PREFIX}:totals"
+JOURNAL_KEY = f"{PREFIX}:journal"
+JOURNAL_COUNT_KEY = f"{JOURNAL_KEY}:count"
+JOURNAL_BYTES_KEY = f"{JOURNAL_KEY}:bytes"
+CLOCK_KEY = f"{PREFIX}:clock"
+TOTALS_KEY = f"{PREFIX}:totals"
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,19 +53,19 @@ T = TypeVar("T")
 log = logging.getLogger("mockserver")
 
 # Read, decide and write as one step, since replicas ask at the same time.
-POP = """
+POP_LUA = """
 local item = redis.call('LINDEX', KEYS[1], 0)
 if not item then return false end
 local meant = cjson.decode(item)['operation']
 if meant and meant ~= cjson.null and meant ~= ARGV[1] then return false end
 return redis.call('LPOP', KEYS[1])
 """
-PUSH = f"""
-if redis.call('LLEN', KEYS[1]) + #ARGV > {MAX_SCRIPT} then return -1 end
+PUSH_LUA = f"""
+if redis.call('LLEN', KEYS[1]) + #ARGV > {MAX_SCRIPT_ITEMS} then return -1 end
 for _, item in ipairs(ARGV) do redis.call('RPUSH', KEYS[1], item) end
 return redis.call('LLEN', KEYS[1])
 """
-RECORD = f"""
+RECORD_LUA = f"""
 local bytes = tonumber(redis.call('GET', KEYS[3]) or '')
 if not bytes then
   bytes = 0
@@ -80,17 +86,17 @@ while count > {MAX_ENTRIES} or (bytes > {MAX_BYTES} and count > 1) do
 end
 redis.call('SET', KEYS[3], string.format('%d', bytes))
 """
-FORGET = """
+REMOVE_LUA = """
 for _, text in ipairs(ARGV) do
   if redis.call('LREM', KEYS[1], 1, text) > 0 then
     redis.call('DECRBY', KEYS[2], #text)
   end
 end
 """
-LEAVE = """
+RELEASE_SLOT_LUA = """
 if redis.call('DECR', KEYS[1]) <= 0 then redis.call('DEL', KEYS[1]) end
 """
-TAKE = """
+TAKE_QUOTA_LUA = """
 local now, amount, limit = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local full_at = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
 local after = full_at + amount * 60 / limit
@@ -104,7 +110,7 @@ return {string.format('%.6f', full_at), string.format('%.9f', excess)}
 
 
 @contextmanager
-def answering() -> Iterator[None]:
+def redis_errors() -> Iterator[None]:
     """Raises `StateError` when Redis has gone away since the start."""
     try:
         yield
@@ -112,19 +118,21 @@ def answering() -> Iterator[None]:
         raise StateError(f"Redis does not answer: {error}") from None
 
 
-def alone_if_lost(
-    step: Callable[Concatenate["RedisMemory", P], Coroutine[Any, Any, T]],
-) -> Callable[Concatenate["RedisMemory", P], Coroutine[Any, Any, T]]:
+def fall_back_to_memory(
+    step: Callable[Concatenate["RedisStateStore", P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate["RedisStateStore", P], Coroutine[Any, Any, T]]:
     """A step of answering a request, which goes by this process's memory at need."""
 
     @wraps(step)
-    async def taken(memory: "RedisMemory", /, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def taken(
+        memory: "RedisStateStore", /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         try:
-            with answering():
+            with redis_errors():
                 return await step(memory, *args, **kwargs)
         except StateError as error:
             log.warning("This replica goes on alone: %s", error)
-            own = getattr(Memory, step.__name__)
+            own = getattr(StateStore, step.__name__)
             found: T = await own(memory, *args, **kwargs)
             return found
 
@@ -142,80 +150,82 @@ class RedisJournal(Journal):
     def __init__(self, client: redis.asyncio.Redis) -> None:
         super().__init__()
         self._redis = client
-        self._record = client.register_script(RECORD)
-        self._forget = client.register_script(FORGET)
-        self._waiting: list[Mapping[str, Any]] = []
-        self._writing = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
+        self._record_script = client.register_script(RECORD_LUA)
+        self._remove = client.register_script(REMOVE_LUA)
+        self._pending: list[Mapping[str, Any]] = []
+        self._write_lock = asyncio.Lock()
+        self._flush_task: asyncio.Task[None] | None = None
 
     def record(self, entry: Mapping[str, Any]) -> None:
-        self._waiting.append(dict(entry))
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._soon())
+        self._pending.append(dict(entry))
+        if self._flush_task is None or self._flush_task.done():
+            self._flush_task = asyncio.create_task(self._flush_later())
 
     async def entries(
-        self, query: Query = EVERYTHING, *, limit: int | None = None
+        self, query: Query = MATCH_ALL, *, limit: int | None = None
     ) -> list[dict[str, Any]]:
-        with answering():
+        with redis_errors():
             await self.flush()
-            texts = await self._redis.lrange(KEY, 0, -1)
-        return latest([_text(each) for each in texts], query, limit)
+            texts = await self._redis.lrange(JOURNAL_KEY, 0, -1)
+        return select_latest([_decode_text(each) for each in texts], query, limit)
 
     async def size(self) -> int:
-        with answering():
+        with redis_errors():
             await self.flush()
-            return int(await self._redis.llen(KEY))
+            return int(await self._redis.llen(JOURNAL_KEY))
 
     async def clear(self, namespace: str | None = None) -> None:
-        with answering():
+        with redis_errors():
             await self.flush()
             if namespace is None:
-                await self._redis.delete(KEY, BYTES)
+                await self._redis.delete(JOURNAL_KEY, JOURNAL_BYTES_KEY)
                 return
-            texts = map(_text, await self._redis.lrange(KEY, 0, -1))
-            gone = [each for each in texts if namespace_in(each) == namespace]
+            texts = map(_decode_text, await self._redis.lrange(JOURNAL_KEY, 0, -1))
+            gone = [each for each in texts if entry_namespace(each) == namespace]
             if gone:
-                await self._forget(keys=[KEY, BYTES], args=gone)
+                await self._remove(keys=[JOURNAL_KEY, JOURNAL_BYTES_KEY], args=gone)
 
     async def close(self) -> None:
         await super().close()
-        if self._task is not None:
-            await self._task
+        if self._flush_task is not None:
+            await self._flush_task
 
-    async def _next(self) -> None:
-        await asyncio.sleep(POLL_SECONDS)
+    async def _wait_for_change(self) -> None:
+        await asyncio.sleep(POLL_INTERVAL)
 
-    async def _soon(self) -> None:
-        while self._waiting:  # also for what came while others were being written
-            await asyncio.sleep(BATCH_SECONDS)
+    async def _flush_later(self) -> None:
+        while self._pending:  # also for what came while others were being written
+            await asyncio.sleep(BATCH_INTERVAL)
             try:
-                with answering():
+                with redis_errors():
                     await self.flush()
             except StateError as error:
                 log.warning("entries of the journal are lost: %s", error)
 
     async def flush(self) -> None:
         """Write what is waiting; when it returns, all that was recorded is there."""
-        async with self._writing:
-            batch, self._waiting = self._waiting, []
+        async with self._write_lock:
+            batch, self._pending = self._pending, []
             if not batch:
                 return
             sums = Totals()
             for entry in batch:
                 sums.add(entry)
-            texts = [written(each) for each in batch]
-            await self._record(keys=[KEY, NUMBER, BYTES], args=texts)
+            texts = [entry_to_json(each) for each in batch]
+            await self._record_script(
+                keys=[JOURNAL_KEY, JOURNAL_COUNT_KEY, JOURNAL_BYTES_KEY], args=texts
+            )
             async with self._redis.pipeline() as pipe:
-                for field, amount in _summed(sums):
-                    pipe.hincrbyfloat(TOTALS, field, amount)
+                for field, amount in _increments(sums):
+                    pipe.hincrbyfloat(TOTALS_KEY, field, amount)
                 await pipe.execute()
 
 
-def _text(value: bytes | str) -> str:
+def _decode_text(value: bytes | str) -> str:
     return value if isinstance(value, str) else value.decode()
 
 
-def _summed(totals: Totals) -> Iterator[tuple[str, float]]:
+def _increments(totals: Totals) -> Iterator[tuple[str, float]]:
     """The numbers of sums, each with the name of its field."""
     for key, row in totals.rows.items():
         for name, value in asdict(row).items():
@@ -223,94 +233,103 @@ def _summed(totals: Totals) -> Iterator[tuple[str, float]]:
                 yield json.dumps([*key, row.currency, name]), value
 
 
-class RedisMemory(Memory):
+class RedisStateStore(StateStore):
     """A memory that all replicas share; every step is one round trip."""
 
     def __init__(self, url: str, clock: Clock) -> None:
         self._redis = redis.asyncio.from_url(
             url,
             retry=Retry(NoBackoff(), 1),  # a connection that has died; then go on alone
-            socket_connect_timeout=PATIENCE_SECONDS,
-            socket_timeout=PATIENCE_SECONDS,
+            socket_connect_timeout=REDIS_TIMEOUT,
+            socket_timeout=REDIS_TIMEOUT,
         )
-        self._pop = self._redis.register_script(POP)
-        self._take = self._redis.register_script(TAKE)
-        self._push = self._redis.register_script(PUSH)
-        self._leave = self._redis.register_script(LEAVE)
-        self._shared = RedisJournal(self._redis)
-        super().__init__(clock, self._shared)
+        self._pop_script = self._redis.register_script(POP_LUA)
+        self._take_quota_script = self._redis.register_script(TAKE_QUOTA_LUA)
+        self._push_script = self._redis.register_script(PUSH_LUA)
+        self._release_slot_script = self._redis.register_script(RELEASE_SLOT_LUA)
+        self._shared_journal = RedisJournal(self._redis)
+        super().__init__(clock, self._shared_journal)
 
-    @alone_if_lost
-    async def refresh(self) -> None:
-        text = await self._redis.get(CLOCK)
+    @fall_back_to_memory
+    async def sync_clock(self) -> None:
+        text = await self._redis.get(CLOCK_KEY)
         if text is None:
             self.clock.reset()
         else:
-            self.clock.adopt(json.loads(text))
+            self.clock.load(json.loads(text))
 
-    async def set_clock(self) -> None:
-        with answering():
-            await self._redis.set(CLOCK, json.dumps(self.clock.state()))
+    async def publish_clock(self) -> None:
+        with redis_errors():
+            await self._redis.set(CLOCK_KEY, json.dumps(self.clock.state()))
 
     def record(self, entry: Mapping[str, Any]) -> None:
         self._totals.add(entry)
         self.journal.record(entry)
 
     async def totals(self) -> Totals:
-        with answering():
-            await self._shared.flush()
-            numbers = await self._redis.hgetall(TOTALS)
+        with redis_errors():
+            await self._shared_journal.flush()
+            numbers = await self._redis.hgetall(TOTALS_KEY)
         totals = Totals()
         for field, number in numbers.items():
             provider, operation, status, currency, name = json.loads(field)
-            row = totals.rows.setdefault((provider, operation, status), Row())
+            row = totals.rows.setdefault((provider, operation, status), StatusTotals())
             row.currency = currency or row.currency
             kind = type(getattr(row, name))
             setattr(row, name, getattr(row, name) + kind(float(number)))
         return totals
 
-    async def push(self, provider: str, namespace: str, items: Sequence[Item]) -> int:
-        with answering():
+    async def push(
+        self, provider: str, namespace: str, items: Sequence[ScriptItem]
+    ) -> int:
+        with redis_errors():
             texts = [json.dumps(each) for each in items]
             waiting = int(
-                await self._push(keys=[_script(provider, namespace)], args=texts)
+                await self._push_script(
+                    keys=[_script_key(provider, namespace)], args=texts
+                )
             )
         if waiting < 0:
             raise ScriptFull
         return waiting
 
-    @alone_if_lost
-    async def pop(self, provider: str, namespace: str, operation: str) -> Item | None:
-        text = await self._pop(keys=[_script(provider, namespace)], args=[operation])
-        found: Item | None = json.loads(text) if text else None
+    @fall_back_to_memory
+    async def pop(
+        self, provider: str, namespace: str, operation: str
+    ) -> ScriptItem | None:
+        text = await self._pop_script(
+            keys=[_script_key(provider, namespace)], args=[operation]
+        )
+        found: ScriptItem | None = json.loads(text) if text else None
         return found
 
-    async def scripts(self, provider: str, namespace: str) -> list[Item]:
-        with answering():
-            texts = await self._redis.lrange(_script(provider, namespace), 0, -1)
+    async def scripts(self, provider: str, namespace: str) -> list[ScriptItem]:
+        with redis_errors():
+            texts = await self._redis.lrange(_script_key(provider, namespace), 0, -1)
         return [json.loads(text) for text in texts]
 
-    @alone_if_lost
-    async def count(self, what: str) -> int:
-        return await self._counted(f"{PREFIX}:count:{what}", KEPT_SECONDS)
+    @fall_back_to_memory
+    async def increment(self, counter: str) -> int:
+        return await self._increment_key(f"{PREFIX}:count:{counter}", COUNTER_TTL)
 
-    @alone_if_lost
-    async def take(self, bucket: str, amount: int, limit: int) -> Level:
-        now = self.clock.steady()
-        full_at, excess = await self._take(
-            keys=[f"{PREFIX}:bucket:{bucket}"], args=[now, amount, limit, ROUNDING]
+    @fall_back_to_memory
+    async def take_quota(self, bucket: str, amount: int, limit: int) -> BucketState:
+        now = self.clock.monotonic()
+        full_at, excess = await self._take_quota_script(
+            keys=[f"{PREFIX}:bucket:{bucket}"],
+            args=[now, amount, limit, TOLERANCE_SECONDS],
         )
-        return level_of(float(full_at), float(excess), now, limit)
+        return bucket_state(float(full_at), float(excess), now, limit)
 
-    @alone_if_lost
-    async def enter(self, key: str) -> int:
-        return await self._counted(f"{PREFIX}:present:{key}", STALE_SECONDS)
+    @fall_back_to_memory
+    async def acquire_slot(self, key: str) -> int:
+        return await self._increment_key(f"{PREFIX}:present:{key}", SLOT_TTL)
 
-    @alone_if_lost
-    async def leave(self, key: str) -> None:
-        await self._leave(keys=[f"{PREFIX}:present:{key}"])
+    @fall_back_to_memory
+    async def release_slot(self, key: str) -> None:
+        await self._release_slot_script(keys=[f"{PREFIX}:present:{key}"])
 
-    async def _counted(self, name: str, seconds: int) -> int:
+    async def _increment_key(self, name: str, seconds: int) -> int:
         """One more; forgotten when nothing was counted for so long."""
         async with self._redis.pipeline() as pipe:
             pipe.incr(name)
@@ -326,13 +345,13 @@ class RedisMemory(Memory):
             if namespace is None
             else [f"{PREFIX}:{kind}:{namespace}|*" for kind in kinds]
         )
-        with answering():
+        with redis_errors():
             for pattern in patterns:
                 names = [each async for each in self._redis.scan_iter(pattern)]
                 if names:
                     await self._redis.delete(*names)
             if namespace is None:
-                await self._redis.delete(CLOCK, TOTALS)
+                await self._redis.delete(CLOCK_KEY, TOTALS_KEY)
                 self.clock.reset()
 
     async def close(self) -> None:
@@ -340,5 +359,5 @@ class RedisMemory(Memory):
         await self._redis.aclose()
 
 
-def _script(provider: str, namespace: str) -> str:
+def _script_key(provider: str, namespace: str) -> str:
     return f"{PREFIX}:script:{namespace}|{provider}"

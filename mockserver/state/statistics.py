@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-Key = tuple[str, str, int]
+TotalsKey = tuple[str, str, int]
 
 
 @dataclass(slots=True)
-class Row:
+class StatusTotals:
     """
     The sum over one provider, operation and status.
 
@@ -34,7 +34,7 @@ class Row:
         else:
             self.unpriced += entry["images"]
 
-    def merge(self, other: "Row") -> None:
+    def merge(self, other: "StatusTotals") -> None:
         self.requests += other.requests
         self.images += other.images
         self.seconds += other.seconds
@@ -47,20 +47,20 @@ class Row:
 class Totals:
     """Sums by provider, operation (empty beside them) and status (0: none was sent)."""
 
-    rows: dict[Key, Row] = field(default_factory=dict)
+    rows: dict[TotalsKey, StatusTotals] = field(default_factory=dict)
 
     def __add__(self, other: "Totals") -> "Totals":
         found = Totals()
         for rows in (self.rows, other.rows):
             for key, row in rows.items():
-                found.rows.setdefault(key, Row()).merge(row)
+                found.rows.setdefault(key, StatusTotals()).merge(row)
         return found
 
     def add(self, entry: Mapping[str, Any]) -> None:
         key = (entry["provider"], entry["operation"] or "", entry["status"] or 0)
         row = self.rows.get(key)
         if row is None:
-            row = self.rows[key] = Row()
+            row = self.rows[key] = StatusTotals()
         row.add(entry)
 
     def costs(self) -> dict[str, Any]:
@@ -88,10 +88,10 @@ class Totals:
             else {**sums, "amounts": {}}
             for sums in providers.values()
         )
-        return {"providers": providers, "total": summed(alone)}
+        return {"providers": providers, "total": total_costs(alone)}
 
 
-def summed(totals: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def total_costs(totals: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """One `total` of several, each as `costs` has it."""
     whole = {"requests": 0, "images": 0, "unpriced_images": 0}
     amounts: dict[str, float] = {}
@@ -103,11 +103,11 @@ def summed(totals: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {**whole, "amounts": amounts}
 
 
-def sentence(costs: Mapping[str, Any]) -> str:
+def cost_summary(costs: Mapping[str, Any]) -> str:
     """One line: `12 requests, 10 pictures; live they would have cost 1.25 USD`."""
     total = costs["total"]
-    said = f"{counted(total['requests'], 'request')}, "
-    said += counted(total["images"], "picture")
+    said = f"{pluralize(total['requests'], 'request')}, "
+    said += pluralize(total["images"], "picture")
     amounts = [f"{amount:.2f} {name}" for name, amount in total["amounts"].items()]
     if amounts:
         least = "at least " if total["unpriced_images"] else ""
@@ -115,5 +115,5 @@ def sentence(costs: Mapping[str, Any]) -> str:
     return said
 
 
-def counted(number: int, name: str) -> str:
-    return f"{number:,} {name}{'' if number == 1 else 's'}"
+def pluralize(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

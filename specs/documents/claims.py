@@ -7,15 +7,15 @@ from typing import Any
 
 from specs.documents.loader import Body, Operation, Provider, Response
 from specs.documents.supported import EVENT_STREAM
-from specs.validation.judge import Basis, Evidence, is_second
+from specs.validation.judge import Basis, Evidence, restates_keyword
 
 
-class Subject(StrEnum):
+class ClaimSubject(StrEnum):
     """What a claim is about."""
 
     REQUEST = "request"
     DEFAULT = "default"
-    ANSWER = "answer"
+    RESPONSE = "answer"
     GUARANTEE = "guarantee"
     ERROR = "error"
     TRANSPORT = "transport"
@@ -32,7 +32,7 @@ class Claim:
 
     id: str
     operation: str
-    subject: Subject
+    subject: ClaimSubject
     sentence: str
     evidence: Evidence
     pointer: str
@@ -53,12 +53,12 @@ def request_name(operation: Operation, body: Body) -> str:
 def claims(provider: Provider) -> Iterator[Claim]:
     """All claims of a provider's document, in its own order."""
     for operation in provider.operations.values():
-        yield from _operation(provider, operation)
+        yield from _operation_claims(provider, operation)
 
 
-def _operation(provider: Provider, operation: Operation) -> Iterator[Claim]:
+def _operation_claims(provider: Provider, operation: Operation) -> Iterator[Claim]:
     def claim(
-        id_: str, subject: Subject, sentence: str, evidence: Evidence, pointer: str
+        id_: str, subject: ClaimSubject, sentence: str, evidence: Evidence, pointer: str
     ) -> Claim:
         return Claim(
             f"{operation.id}/{id_}", operation.id, subject, sentence, evidence, pointer
@@ -67,47 +67,51 @@ def _operation(provider: Provider, operation: Operation) -> Iterator[Claim]:
     place = operation.pointer
     yield claim(
         "path",
-        Subject.TRANSPORT,
+        ClaimSubject.TRANSPORT,
         f"{operation.method} {operation.path} answers",
         operation.evidence,
         place,
     )
-    if operation.authenticated:
+    if operation.authentication:
         yield claim(
             "auth",
-            Subject.TRANSPORT,
+            ClaimSubject.TRANSPORT,
             "a request needs a bearer token",
-            operation.authenticated,
+            operation.authentication,
             place,
         )
     for body in operation.bodies.values():
         name = request_name(operation, body).partition("/")[2]
         yield claim(
             name,
-            Subject.TRANSPORT,
+            ClaimSubject.TRANSPORT,
             f"a request is {body.media_type}",
             body.evidence,
             body.pointer,
         )
         for part in _constraints(provider, body):
             is_default = part.keyword == "default"
-            subject = Subject.DEFAULT if is_default else Subject.REQUEST
+            subject = ClaimSubject.DEFAULT if is_default else ClaimSubject.REQUEST
             yield claim(
-                f"{name}/{part.name}", subject, part.sentence, part.evidence, part.place
+                f"{name}/{part.name}",
+                subject,
+                part.sentence,
+                part.evidence,
+                part.pointer,
             )
     for response in operation.responses.values():
-        yield from _response(provider, operation, response)
+        yield from _response_claims(provider, operation, response)
     for error in operation.errors.values():
         yield claim(
             f"errors/{error.name}",
-            Subject.ERROR,
+            ClaimSubject.ERROR,
             f"the error {error.name} comes with status {error.status}",
             error.evidence,
             error.pointer,
         )
 
 
-def _response(
+def _response_claims(
     provider: Provider, operation: Operation, response: Response
 ) -> Iterator[Claim]:
     begin = f"{operation.id}/{response.status}"
@@ -124,16 +128,16 @@ def _response(
             yield Claim(
                 "/".join(filter(None, (begin, above, part.name))),
                 operation.id,
-                Subject.ANSWER,
+                ClaimSubject.RESPONSE,
                 part.sentence,
                 part.evidence,
-                part.place,
+                part.pointer,
             )
     for name in response.headers:
         yield Claim(
             f"{begin}/headers/{name}",
             operation.id,
-            Subject.ANSWER,
+            ClaimSubject.RESPONSE,
             f"the answer has the header {name}",
             response.evidence.within(response.headers[name]),
             response.pointer,
@@ -142,29 +146,29 @@ def _response(
         yield Claim(
             f"{begin}/guarantees/{guarantee.name}",
             operation.id,
-            Subject.GUARANTEE,
-            _sentence_of(guarantee.name),
+            ClaimSubject.GUARANTEE,
+            _guarantee_sentence(guarantee.name),
             guarantee.evidence,
             guarantee.pointer,
         )
 
 
-def _sentence_of(guarantee: str) -> str:
+def _guarantee_sentence(guarantee: str) -> str:
     from specs.validation.vocabulary import GUARANTEES
 
     return GUARANTEES[guarantee]
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Constraint:
     name: str
     keyword: str
     sentence: str
     evidence: Evidence
-    place: str
+    pointer: str
 
 
-_PLAIN = {
+_SENTENCE_TEMPLATES = {
     "type": "must be {value}",
     "enum": "must be one of {value}",
     "const": "must be {value}",
@@ -179,10 +183,10 @@ _PLAIN = {
     "pattern": "matches {value}",
     "default": "is {value} when left out",
 }
-_ASPECTS = ("x-image-size", "x-upload")
+_ASPECT_KEYWORDS = ("x-image-size", "x-upload")
 
 
-def _constraints(provider: Provider, body: Body) -> Iterator[_Part]:
+def _constraints(provider: Provider, body: Body) -> Iterator[Constraint]:
     is_form = body.media_type.startswith("multipart/")
     yield from _walk(provider, body.schema, (), body.evidence, is_form=is_form)
 
@@ -190,42 +194,44 @@ def _constraints(provider: Provider, body: Body) -> Iterator[_Part]:
 def _walk(
     provider: Provider,
     node: Any,
-    words: tuple[str, ...],
+    segments: tuple[str, ...],
     evidence: Evidence,
     *,
     is_form: bool,
     outer: Any = None,
-    place: str = "",
-) -> Iterator[_Part]:
+    pointer: str = "",
+) -> Iterator[Constraint]:
     """
     What a node says; `outer` is the schema whose `allOf` it is a part of, `place` the
     pointer of the mapping that holds it.
     """
     if node is False:
-        text = f"{_last(words)} must be absent"
-        name = "/".join((*words, "absent"))
-        yield _Part(name, "not", text, evidence, place)
+        text = f"{_field_name(segments)} must be absent"
+        name = "/".join((*segments, "absent"))
+        yield Constraint(name, "not", text, evidence, pointer)
         return
     if not isinstance(node, dict):
         return
     evidence = evidence.within(node)
     if "x-rule" in node:
-        words = (node["x-rule"],)
-    place = provider.origin(node)
+        segments = (node["x-rule"],)
+    pointer = provider.pointer_of(node)
 
-    def part(keyword: str, sentence: str, *more: str) -> _Part:
-        basis = (node["x-basis"],) if is_second(outer, node, keyword) else ()
-        name = "/".join((*words, *basis, *(more or (keyword,))))
-        return _Part(name, keyword, sentence, evidence, place)
+    def part(keyword: str, sentence: str, *more: str) -> Constraint:
+        basis = (node["x-basis"],) if restates_keyword(outer, node, keyword) else ()
+        name = "/".join((*segments, *basis, *(more or (keyword,))))
+        return Constraint(name, keyword, sentence, evidence, pointer)
 
     for keyword, value in node.items():
-        if keyword in _PLAIN and not (is_form and _always_kept(keyword, node)):
-            subject = _last(words)
-            text = _PLAIN[keyword].format(value=_listed(value))
+        if keyword in _SENTENCE_TEMPLATES and not (
+            is_form and _is_trivial_in_form(keyword, node)
+        ):
+            subject = _field_name(segments)
+            text = _SENTENCE_TEMPLATES[keyword].format(value=_format_value(value))
             yield part(keyword, f"{subject} {text}")
-        elif keyword in _ASPECTS:
+        elif keyword in _ASPECT_KEYWORDS:
             for aspect, limit in value.items():
-                text = f"{_last(words)} keeps {aspect} {_listed(limit)}"
+                text = f"{_field_name(segments)} keeps {aspect} {_format_value(limit)}"
                 yield part(keyword, text, keyword, aspect)
         elif keyword == "x-same-dimensions":
             text = f"{value[1]} has the dimensions of {value[0]}"
@@ -234,31 +240,31 @@ def _walk(
             for name in value:
                 yield part(keyword, f"{name} is required", name, "required")
         elif keyword == "additionalProperties" and value is False:
-            yield part(keyword, f"{_last(words)} has no other members")
+            yield part(keyword, f"{_field_name(segments)} has no other members")
         elif keyword == "properties":
             for name, member in value.items():
                 yield from _walk(
                     provider,
                     member,
-                    (*words, name),
+                    (*segments, name),
                     evidence,
                     is_form=is_form,
-                    place=place,
+                    pointer=pointer,
                 )
         elif keyword == "items":
-            last = f"{words[-1]}[]" if words else "[]"
-            below_words = (*words[:-1], last)
+            last = f"{segments[-1]}[]" if segments else "[]"
+            below_words = (*segments[:-1], last)
             yield from _walk(provider, value, below_words, evidence, is_form=is_form)
         elif keyword in {"then", "else"}:
-            yield from _walk(provider, value, words, evidence, is_form=is_form)
+            yield from _walk(provider, value, segments, evidence, is_form=is_form)
         elif keyword == "allOf":
             for each in value:
                 yield from _walk(
-                    provider, each, words, evidence, is_form=is_form, outer=node
+                    provider, each, segments, evidence, is_form=is_form, outer=node
                 )
 
 
-def _always_kept(keyword: str, node: Mapping[str, Any]) -> bool:
+def _is_trivial_in_form(keyword: str, node: Mapping[str, Any]) -> bool:
     """A form is an object, every text in it a string, and nothing can be null."""
     types = node.get("type")
     kept = {"string", "null", "object"}
@@ -269,11 +275,11 @@ def _always_kept(keyword: str, node: Mapping[str, Any]) -> bool:
     )
 
 
-def _last(words: tuple[str, ...]) -> str:
-    return words[-1] if words else "the body"
+def _field_name(segments: tuple[str, ...]) -> str:
+    return segments[-1] if segments else "the body"
 
 
-def _listed(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join("null" if each is None else str(each) for each in value)
     return str(value)

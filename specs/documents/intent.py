@@ -6,13 +6,13 @@ from typing import Any
 from specs.documents.loader import Body, Dialect, Operation
 
 
-def effective(
+def canonical_request(
     dialect: Dialect,
     operation: Operation,
     body: Body,
     payload: Mapping[str, Any],
     *,
-    assumed: bool = False,
+    include_assumed: bool = False,
 ) -> dict[str, Any]:
     """
     What a payload asks for, under OpenAI's names.
@@ -20,10 +20,10 @@ def effective(
     Documented defaults stand in for what is absent or null; with `assumed`, those
     that the documents do not carry as well.
     """
-    defaults = {**(body.assumed_defaults if assumed else {}), **body.defaults}
+    defaults = {**(body.assumed_defaults if include_assumed else {}), **body.defaults}
     given = {name: value for name, value in payload.items() if value is not None}
-    canonical = dialect.canonical(operation.id, given)
-    for name, value in dialect.canonical(operation.id, defaults).items():
+    canonical = dialect.with_canonical_names(operation.id, given)
+    for name, value in dialect.with_canonical_names(operation.id, defaults).items():
         if value is not None:
             canonical.setdefault(name, value)
     return canonical

@@ -10,11 +10,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from specs.documents.references import Tree, escaped, read_yaml, walk
+from specs.documents.references import ResolvedDocument, escape_pointer, read_yaml, walk
 from specs.documents.supported import EVENT_STREAM, check_supported
 from specs.errors import SpecError
-from specs.validation.judge import Evidence, Judge, Schema, compiled, malformed
-from specs.validation.vocabulary import GUARANTEES, STANDARD, inner
+from specs.validation.judge import (
+    Evidence,
+    Judge,
+    Schema,
+    compile_validator,
+    schema_error,
+)
+from specs.validation.vocabulary import GUARANTEES, STANDARD_KEYWORDS, subschemas
 
 REQUIRED_ERRORS = ("invalid_request", "unauthenticated", "rate_limited", "server_error")
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -54,11 +60,11 @@ class Guarantee:
 
     def applies_to(self, request: Any) -> bool:
         """Whether it speaks of a request, given in canonical names with defaults."""
-        return bool(self._judge.is_valid(request))
+        return bool(self._validator.is_valid(request))
 
     @cached_property
-    def _judge(self) -> Any:
-        return compiled(self.when)
+    def _validator(self) -> Any:
+        return compile_validator(self.when)
 
 
 @dataclass(frozen=True)
@@ -105,9 +111,9 @@ class Body:
     @cached_property
     def events(self) -> Mapping[str, "Body"]:
         """Of a stream of events: the schema of each, by the type in its data."""
-        return dict(self._events())
+        return dict(self._iter_events())
 
-    def _events(self) -> Iterator[tuple[str, "Body"]]:
+    def _iter_events(self) -> Iterator[tuple[str, "Body"]]:
         branches = self.schema.get("oneOf", []) if isinstance(self.schema, dict) else []
         for branch in branches:
             evidence = self.evidence.within(branch)
@@ -145,7 +151,7 @@ class Operation:
     responses: Mapping[str, Response]
     errors: Mapping[str, ErrorExample]
     evidence: Evidence
-    authenticated: Evidence | None
+    authentication: Evidence | None
     pointer: str
     note: str = ""
     mentions: tuple[str, ...] = ()
@@ -159,7 +165,7 @@ class Operation:
         return tuple(g for each in self.responses.values() for g in each.guarantees)
 
     @property
-    def streams(self) -> bool:
+    def supports_streaming(self) -> bool:
         return EVENT_STREAM in self.success.bodies
 
     def response_for(self, status: int) -> Response | None:
@@ -189,11 +195,13 @@ class Dialect:
     homepage: str = ""
     note: str = ""
 
-    def names(self, operation: str, canonical: str) -> tuple[str, ...]:
+    def wire_names(self, operation: str, canonical: str) -> tuple[str, ...]:
         """The provider's names for a canonical field, the preferred one first."""
         return self.fields.get(operation, {}).get(canonical, (canonical,))
 
-    def canonical(self, operation: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    def with_canonical_names(
+        self, operation: str, payload: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """A payload under canonical names; what has none keeps its own."""
         renamed = dict(payload)
         for canonical, names in self.fields.get(operation, {}).items():
@@ -204,9 +212,9 @@ class Dialect:
                 renamed[canonical] = payload[given[0]]
         return renamed
 
-    def gives(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def delivery_for(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """The delivery entry that decides for a request in canonical names."""
-        for entry, when in self._deliveries:
+        for entry, when in self._delivery_rules:
             if when is None or when.is_valid(request):
                 return entry
         return self.delivery[-1]
@@ -215,15 +223,15 @@ class Dialect:
     def price_list(self) -> tuple[tuple[str, Mapping[str, Any], Any], ...]:
         """Every price: by what it is, the entry, and what judges whether it holds."""
         return tuple(
-            (kind, entry, compiled(entry["when"]) if "when" in entry else None)
+            (kind, entry, compile_validator(entry["when"]) if "when" in entry else None)
             for kind in ("per_image", "per_million_tokens")
             for entry in self.prices.get(kind, ())
         )
 
     @cached_property
-    def _deliveries(self) -> tuple[tuple[Mapping[str, Any], Any], ...]:
+    def _delivery_rules(self) -> tuple[tuple[Mapping[str, Any], Any], ...]:
         return tuple(
-            (entry, compiled(entry["when"]) if "when" in entry else None)
+            (entry, compile_validator(entry["when"]) if "when" in entry else None)
             for entry in self.delivery
         )
 
@@ -239,7 +247,7 @@ class Provider:
     sources: Mapping[str, Source]
     file: str
     version: str = ""
-    origin: Callable[[Any], str] = field(default=lambda node: "", repr=False)
+    pointer_of: Callable[[Any], str] = field(default=lambda node: "", repr=False)
 
     @property
     def title(self) -> str:
@@ -283,7 +291,7 @@ def load(name: str, *more: str | Path) -> Provider:
     for root in reversed(roots(*more)):
         folder = root / name
         if (folder / "openapi.yaml").is_file():
-            return _loaded(name, root, folder)
+            return _load_folder(name, root, folder)
     known = ", ".join(names(*more))
     raise SpecError(
         name, "", "is not a provider we know", f"Known are: {known}; see --specs"
@@ -299,20 +307,20 @@ def load_all(ids: Sequence[str], *more: str | Path) -> list[Provider]:
     return [load(each, *more) for each in dict.fromkeys(ids) or names(*more)]
 
 
-def _loaded(name: str, root: Traversable, folder: Traversable) -> Provider:
+def _load_folder(name: str, root: Traversable, folder: Traversable) -> Provider:
     raw = read_yaml(folder, "dialect.yaml")
-    _refuse_bad_dialect(str(folder / "dialect.yaml"), raw)
-    sources = _sources(root, raw)
-    _refuse_unknown_sources(str(folder / "dialect.yaml"), raw, "source", sources)
+    _validate_dialect(str(folder / "dialect.yaml"), raw)
+    sources = _load_sources(root, raw)
+    _check_sources(str(folder / "dialect.yaml"), raw, "source", sources)
     document = read_yaml(folder, "openapi.yaml")
-    tree = Tree(str(folder / "openapi.yaml"), document)
-    _refuse_unknown_sources(tree.file, document, "x-source", sources)
+    tree = ResolvedDocument(str(folder / "openapi.yaml"), document)
+    _check_sources(tree.file, document, "x-source", sources)
     for pointer, node in walk(document):
         if "x-contradicts" in node:
             said, place = node["x-contradicts"], f"{pointer}/x-contradicts"
-            _refuse_unknown_sources(tree.file, said, "source", sources, place)
+            _check_sources(tree.file, said, "source", sources, place)
     operations = _Builder(tree).operations()
-    dialect = _dialect(raw)
+    dialect = _build_dialect(raw)
     server = tree.root.get("servers", [{}])[0].get("url", "")
     if server.rstrip("/") != dialect.base_url.rstrip("/"):
         raise tree.error(
@@ -328,12 +336,12 @@ def _loaded(name: str, root: Traversable, folder: Traversable) -> Provider:
         sources=sources,
         file=str(folder / "openapi.yaml"),
         version=str(tree.root["info"]["version"]),
-        origin=tree.origin,
+        pointer_of=tree.pointer_of,
     )
 
 
-def _sources(root: Traversable, dialect: Mapping[str, Any]) -> dict[str, Source]:
-    raw = dict(_our("sources.yaml"))
+def _load_sources(root: Traversable, dialect: Mapping[str, Any]) -> dict[str, Source]:
+    raw = dict(_read_builtin("sources.yaml"))
     if root != files("specs") and (root / "sources.yaml").is_file():
         raw.update(read_yaml(root, "sources.yaml"))
     raw.update(dialect.get("sources", {}))
@@ -350,19 +358,19 @@ def _sources(root: Traversable, dialect: Mapping[str, Any]) -> dict[str, Source]
 
 
 @cache
-def _our(name: str) -> Any:
+def _read_builtin(name: str) -> Any:
     """One of our own files, of which every folder needs the same."""
     return read_yaml(files("specs"), name)
 
 
 @cache
-def _shape(name: str) -> Any:
+def _builtin_validator(name: str) -> Any:
     """One of our own schemas, ready to be asked."""
-    return compiled(read_yaml(files("specs.documents"), name))
+    return compile_validator(read_yaml(files("specs.documents"), name))
 
 
-def _refuse_bad_dialect(file: str, raw: Any) -> None:
-    for error in _shape("dialect.schema.yaml").iter_errors(raw):
+def _validate_dialect(file: str, raw: Any) -> None:
+    for error in _builtin_validator("dialect.schema.yaml").iter_errors(raw):
         pointer = "".join(f"/{step}" for step in error.instance_path)
         raise SpecError(
             file,
@@ -372,15 +380,15 @@ def _refuse_bad_dialect(file: str, raw: Any) -> None:
         )
 
 
-def _refuse_unknown_sources(
+def _check_sources(
     file: str,
     tree: Any,
-    word: str,
+    key: str,
     sources: Mapping[str, Source],
-    above: str = "",
+    base_pointer: str = "",
 ) -> None:
-    for pointer, node in walk(tree, above):
-        source = node.get(word)
+    for pointer, node in walk(tree, base_pointer):
+        source = node.get(key)
         if pointer.startswith("/fields") or source is None or isinstance(source, dict):
             continue  # a member or a field of that name
         if str(source).partition("#")[0] not in sources:
@@ -389,7 +397,7 @@ def _refuse_unknown_sources(
             )
 
 
-def _dialect(raw: Mapping[str, Any]) -> Dialect:
+def _build_dialect(raw: Mapping[str, Any]) -> Dialect:
     renamed = {
         operation: {
             canonical: (each,) if isinstance(each, str) else tuple(each)
@@ -415,7 +423,7 @@ def _dialect(raw: Mapping[str, Any]) -> Dialect:
 class _Builder:
     """Operations from a tree, each part with the evidence it carries or inherits."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: ResolvedDocument) -> None:
         self.tree = tree
 
     def operations(self) -> dict[str, Operation]:
@@ -425,8 +433,8 @@ class _Builder:
                 raise self.tree.error(
                     f"/{name}", f"'{name}' is missing", "An OpenAPI 3.1 document has it"
                 )
-        for error in _shape("document.schema.yaml").iter_errors(root):
-            place = self._place(root, error.instance_path)
+        for error in _builtin_validator("document.schema.yaml").iter_errors(root):
+            place = self._pointer_at(root, error.instance_path)
             raise self.tree.error(
                 place, error.message[:300], "See specs/documents/document.schema.yaml"
             )
@@ -471,8 +479,8 @@ class _Builder:
             responses=responses,
             errors=self._errors(node, evidence),
             evidence=evidence,
-            authenticated=self._security(node, evidence),
-            pointer=self.tree.origin(node),
+            authentication=self._security(node, evidence),
+            pointer=self.tree.pointer_of(node),
             note=node.get("x-note", ""),
             mentions=tuple(node.get("x-mentions", ())),
         )
@@ -515,7 +523,7 @@ class _Builder:
                 self._guarantee(each, evidence) for each in node.get("x-guarantees", [])
             ),
             evidence=evidence,
-            pointer=self.tree.origin(node),
+            pointer=self.tree.pointer_of(node),
         )
 
     def _guarantee(self, node: Mapping[str, Any], evidence: Evidence) -> Guarantee:
@@ -529,18 +537,18 @@ class _Builder:
             name=node["name"],
             evidence=evidence.within(node),
             when=node.get("if", True),
-            pointer=self.tree.origin(node),
+            pointer=self.tree.pointer_of(node),
         )
 
     def _body(
         self,
         media: str,
         node: Mapping[str, Any],
-        above: Evidence,
+        evidence: Evidence,
         *,
         open: bool = False,
     ) -> Body:
-        above = above.within(node)
+        evidence = evidence.within(node)
         schema = node.get("schema", True)
         examples = {
             name: each.get("value") for name, each in node.get("examples", {}).items()
@@ -549,8 +557,8 @@ class _Builder:
             media_type=media,
             schema=schema,
             examples=examples,
-            evidence=above if isinstance(schema, bool) else above.within(schema),
-            pointer=self.tree.origin(node),
+            evidence=evidence if isinstance(schema, bool) else evidence.within(schema),
+            pointer=self.tree.pointer_of(node),
             open=open,
         )
 
@@ -581,32 +589,34 @@ class _Builder:
                     body=example["value"],
                     headers=headers,
                     evidence=above.within(example),
-                    pointer=self.tree.origin(example),
+                    pointer=self.tree.pointer_of(example),
                 )
         return found
 
     def _check_schema(self, schema: Schema, operation: Operation) -> None:
         """Refuses what is no schema, and what a misspelling would hide."""
-        if fault := malformed(schema):
+        if fault := schema_error(schema):
             path, problem = fault
-            raise self.tree.error(self._place(schema, path), problem, "Mend the schema")
-        self._check_words(schema, operation, set())
+            raise self.tree.error(
+                self._pointer_at(schema, path), problem, "Mend the schema"
+            )
+        self._check_keywords(schema, operation, set())
 
-    def _place(self, node: Any, path: Sequence[str | int]) -> str:
+    def _pointer_at(self, node: Any, path: Sequence[str | int]) -> str:
         """The pointer of a part of a node, as authored."""
-        place = self.tree.origin(node)
+        place = self.tree.pointer_of(node)
         for step in path:
             node = node[
                 step if isinstance(node, list) else str(step)
             ]  # "200" comes as 200
-            place = self.tree.origin(node) or f"{place}/{escaped(step)}"
+            place = self.tree.pointer_of(node) or f"{place}/{escape_pointer(step)}"
         return place
 
-    def _check_words(self, node: Any, operation: Operation, rules: set[str]) -> None:
+    def _check_keywords(self, node: Any, operation: Operation, rules: set[str]) -> None:
         if not isinstance(node, dict):
             return
         for word in node:
-            if not word.startswith("x-") and word not in STANDARD:
+            if not word.startswith("x-") and word not in STANDARD_KEYWORDS:
                 raise self._error(
                     node, f"unknown word '{word}'", "Mend its spelling, or take it out"
                 )
@@ -626,8 +636,8 @@ class _Builder:
             raise self._error(
                 node, "additionalProperties is a schema", "Write true or false"
             )
-        for each in inner(node):
-            self._check_words(each, operation, rules)
+        for each in subschemas(node):
+            self._check_keywords(each, operation, rules)
 
     def _error(self, node: Any, problem: str, remedy: str) -> SpecError:
-        return self.tree.error(self.tree.origin(node), problem, remedy)
+        return self.tree.error(self.tree.pointer_of(node), problem, remedy)

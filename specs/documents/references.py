@@ -8,7 +8,7 @@ import yaml
 
 from specs.errors import SpecError
 from specs.validation import vocabulary
-from specs.validation.judge import Basis, compiled
+from specs.validation.judge import Basis, compile_validator
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -36,7 +36,7 @@ def read_yaml(folder: Traversable, name: str) -> Any:
 def read_checked(folder: Traversable, name: str, schema: str) -> Any:
     """The same, held to a schema that lies beside it. Raises `SpecError`."""
     found = read_yaml(folder, name)
-    for error in compiled(read_yaml(folder, schema)).iter_errors(found):
+    for error in compile_validator(read_yaml(folder, schema)).iter_errors(found):
         place = "".join(f"/{step}" for step in error.instance_path)
         raise SpecError(str(folder / name), place, error.message[:300], f"See {schema}")
     return found
@@ -60,7 +60,7 @@ class _StrictLoader(_Loader):  # type: ignore[misc, valid-type]
         return super().construct_mapping(node, deep)  # type: ignore[no-any-return]
 
 
-class Tree:
+class ResolvedDocument:
     """
     A document whose references are inlined, and where each of its parts was written.
 
@@ -70,51 +70,53 @@ class Tree:
 
     def __init__(self, file: str, document: Any) -> None:
         self.file = file
-        self._origins: dict[int, str] = {}
-        self._kept: list[Any] = []  # ids stay unique as long as their values live
+        self._pointers: dict[int, str] = {}
+        self._resolved_nodes: list[
+            Any
+        ] = []  # ids stay unique as long as their values live
         self._document = document
         if not isinstance(document, dict):
             raise self.error("", "is not a mapping", "Begin with `openapi: 3.1.0`")
-        _refuse_unknown_words(self, document)
-        self.root: dict[str, Any] = self._inlined(document, "", ())
+        _check_keywords(self, document)
+        self.root: dict[str, Any] = self._resolve(document, "", ())
 
-    def origin(self, node: Any) -> str:
-        return self._origins.get(id(node), "")
+    def pointer_of(self, node: Any) -> str:
+        return self._pointers.get(id(node), "")
 
     def error(self, pointer: str, problem: str, remedy: str) -> SpecError:
         return SpecError(self.file, pointer, problem, remedy)
 
-    def _inlined(self, node: Any, pointer: str, seen: tuple[str, ...]) -> Any:
+    def _resolve(self, node: Any, pointer: str, seen: tuple[str, ...]) -> Any:
         if isinstance(node, list):
             return [
-                self._inlined(each, f"{pointer}/{at}", seen)
+                self._resolve(each, f"{pointer}/{at}", seen)
                 for at, each in enumerate(node)
             ]
         if not isinstance(node, dict):
             return node
         if "$ref" in node and isinstance(node["$ref"], str):
-            return self._resolved(node, pointer, seen)
+            return self._resolve_reference(node, pointer, seen)
         result = {
-            key: self._inlined(value, f"{pointer}/{escaped(key)}", seen)
+            key: self._resolve(value, f"{pointer}/{escape_pointer(key)}", seen)
             for key, value in node.items()
         }
-        return self._placed(result, pointer)
+        return self._record_pointer(result, pointer)
 
-    def _resolved(
+    def _resolve_reference(
         self, node: dict[str, Any], pointer: str, seen: tuple[str, ...]
     ) -> Any:
         reference = node["$ref"]
-        target = self._at(reference, pointer)
+        target = self._lookup(reference, pointer)
         if reference in seen:
             raise self.error(pointer, f"{reference} refers to itself", "Break the ring")
-        found = self._inlined(target, reference.removeprefix("#"), (*seen, reference))
+        found = self._resolve(target, reference.removeprefix("#"), (*seen, reference))
         siblings = {key: value for key, value in node.items() if key != "$ref"}
         if not siblings:
             return found
-        own = self._inlined(siblings, pointer, seen)
-        return self._placed({**found, **own}, pointer)
+        own = self._resolve(siblings, pointer, seen)
+        return self._record_pointer({**found, **own}, pointer)
 
-    def _at(self, reference: str, pointer: str) -> Any:
+    def _lookup(self, reference: str, pointer: str) -> Any:
         node = self._document
         if not reference.startswith("#/"):
             raise self.error(
@@ -133,13 +135,13 @@ class Tree:
             node = node[key]
         return node
 
-    def _placed(self, node: Any, pointer: str) -> Any:
-        self._origins[id(node)] = pointer
-        self._kept.append(node)
+    def _record_pointer(self, node: Any, pointer: str) -> Any:
+        self._pointers[id(node)] = pointer
+        self._resolved_nodes.append(node)
         return node
 
 
-def escaped(key: Any) -> str:
+def escape_pointer(key: Any) -> str:
     return str(key).replace("~", "~0").replace("/", "~1")
 
 
@@ -149,13 +151,13 @@ def walk(node: Any, pointer: str = "") -> Iterator[tuple[str, Mapping[str, Any]]
         yield pointer, node
         for key, value in node.items():
             if key not in {"value", "example", "enum", "const", "default"}:
-                yield from walk(value, f"{pointer}/{escaped(key)}")
+                yield from walk(value, f"{pointer}/{escape_pointer(key)}")
     elif isinstance(node, list):
         for at, value in enumerate(node):
             yield from walk(value, f"{pointer}/{at}")
 
 
-def _refuse_unknown_words(tree: Tree, document: Any) -> None:
+def _check_keywords(tree: ResolvedDocument, document: Any) -> None:
     known = [*vocabulary.KEYWORDS, *vocabulary.ANNOTATIONS]
     for pointer, node in walk(document):
         for word, value in node.items():
@@ -173,28 +175,32 @@ def _refuse_unknown_words(tree: Tree, document: Any) -> None:
                     f"unknown word '{word}'",
                     f"Known are: {', '.join(known)}",
                 )
-            _refuse_bad_value(tree, f"{pointer}/{word}", word, value)
+            _check_keyword_value(tree, f"{pointer}/{word}", word, value)
 
 
-def _refuse_bad_value(tree: Tree, pointer: str, word: str, value: Any) -> None:
-    if word == "x-basis" and value not in list(Basis):
+def _check_keyword_value(
+    tree: ResolvedDocument, pointer: str, keyword: str, value: Any
+) -> None:
+    if keyword == "x-basis" and value not in list(Basis):
         raise tree.error(
             pointer, f"unknown basis '{value}'", f"Choose from: {', '.join(Basis)}"
         )
-    if word in vocabulary.ASPECTS:
-        known = vocabulary.ASPECTS[word]
+    if keyword in vocabulary.ASPECTS:
+        known = vocabulary.ASPECTS[keyword]
         unknown = sorted(set(value) - known) if isinstance(value, dict) else ["?"]
         if unknown:
             raise tree.error(
                 pointer,
-                f"'{word}' knows no '{unknown[0]}'",
+                f"'{keyword}' knows no '{unknown[0]}'",
                 f"Known are: {', '.join(sorted(known))}",
             )
-    for error in compiled(vocabulary.VALUES.get(word, {})).iter_errors(value):
+    for error in compile_validator(
+        vocabulary.VALUE_SCHEMAS.get(keyword, {})
+    ).iter_errors(value):
         below = "".join(f"/{step}" for step in error.instance_path)
-        problem = f"'{word}' cannot be this: {error.message[:300]}"
-        raise tree.error(f"{pointer}{below}", problem, f"It is {_meant(word)}")
+        problem = f"'{keyword}' cannot be this: {error.message[:300]}"
+        raise tree.error(f"{pointer}{below}", problem, f"It is {expected(keyword)}")
 
 
-def _meant(word: str) -> str:
-    return vocabulary.ANNOTATIONS.get(word, "a keyword with limits")
+def expected(keyword: str) -> str:
+    return vocabulary.ANNOTATIONS.get(keyword, "a keyword with limits")

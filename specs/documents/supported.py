@@ -8,7 +8,7 @@ be answered wrongly by the mock and never tested by the harness.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from specs.documents.references import Tree, escaped
+from specs.documents.references import ResolvedDocument, escape_pointer
 from specs.media import image
 
 JSON, FORM, EVENT_STREAM = (
@@ -18,36 +18,40 @@ JSON, FORM, EVENT_STREAM = (
 )
 REQUEST_TYPES = (JSON, FORM)
 SUCCESS_TYPES = (JSON, EVENT_STREAM)
-IGNORED = ("parameters", "servers", "callbacks")  # of an operation or a path
+UNSUPPORTED_KEYWORDS = (
+    "parameters",
+    "servers",
+    "callbacks",
+)  # of an operation or a path
 Problem = tuple[str, str, str]
 """A JSON pointer below the operation, what is wrong there, and the remedy."""
 
 
-def check_supported(tree: Tree, path: str, method: str) -> None:
+def check_supported(tree: ResolvedDocument, path: str, method: str) -> None:
     """
     Check one operation of a document against what is served and tested.
 
     Raises `SpecError`, with the place and a remedy, for the first thing that is not.
     """
     item = tree.root["paths"][path]
-    place = f"/paths/{escaped(path)}"
-    for pointer, problem, remedy in _of_path(path, item):
+    place = f"/paths/{escape_pointer(path)}"
+    for pointer, problem, remedy in _path_problems(path, item):
         raise tree.error(f"{place}{pointer}", problem, remedy)
-    for pointer, problem, remedy in _of_operation(method, item[method]):
+    for pointer, problem, remedy in _operation_problems(method, item[method]):
         raise tree.error(f"{place}/{method}{pointer}", problem, remedy)
-    for pointer, problem, remedy in _of_security(tree.root, item[method]):
+    for pointer, problem, remedy in _security_problems(tree.root, item[method]):
         raise tree.error(pointer or f"{place}/{method}/security", problem, remedy)
 
 
-def _of_path(path: str, item: Mapping[str, Any]) -> Iterator[Problem]:
+def _path_problems(path: str, item: Mapping[str, Any]) -> Iterator[Problem]:
     if "{" in path:
         yield "", "path templates are not supported", "Write a path without {…}"
-    for word in IGNORED:
+    for word in UNSUPPORTED_KEYWORDS:
         if item.get(word):
             yield f"/{word}", f"'{word}' is not supported", "Remove it"
 
 
-def _of_operation(method: str, node: Mapping[str, Any]) -> Iterator[Problem]:
+def _operation_problems(method: str, node: Mapping[str, Any]) -> Iterator[Problem]:
     name = node.get("operationId")
     if name not in image.OPERATIONS:
         known = ", ".join(image.OPERATIONS)
@@ -58,36 +62,36 @@ def _of_operation(method: str, node: Mapping[str, Any]) -> Iterator[Problem]:
         )
     if method != "post":
         yield "", f"{method.upper()} is not supported", "Describe a POST operation"
-    for word in IGNORED:
+    for word in UNSUPPORTED_KEYWORDS:
         if node.get(word):
             yield f"/{word}", f"'{word}' is not supported", "Remove it"
     content = node.get("requestBody", {}).get("content", {})
     if not content:
         yield "", "an operation without a request body is not supported", "Add one"
-    yield from _of_media_types("/requestBody", content, REQUEST_TYPES)
+    yield from _media_type_problems("/requestBody", content, REQUEST_TYPES)
     responses = node.get("responses", {})
     for status, response in responses.items():
         pointer = f"/responses/{status}"
         if response.get("links"):
             yield f"{pointer}/links", "'links' is not supported", "Remove it"
         types = SUCCESS_TYPES if status.startswith("2") else (JSON,)
-        yield from _of_media_types(pointer, response.get("content", {}), types)
-    yield from _of_success(responses)
+        yield from _media_type_problems(pointer, response.get("content", {}), types)
+    yield from _success_problems(responses)
 
 
-def _of_media_types(
+def _media_type_problems(
     pointer: str, content: Mapping[str, Any], supported: tuple[str, ...]
 ) -> Iterator[Problem]:
     for media_type in content:
         if media_type not in supported:
             yield (
-                f"{pointer}/content/{escaped(media_type)}",
+                f"{pointer}/content/{escape_pointer(media_type)}",
                 f"the media type '{media_type}' is not supported here",
                 f"Supported are: {', '.join(supported)}",
             )
 
 
-def _of_success(responses: Mapping[str, Any]) -> Iterator[Problem]:
+def _success_problems(responses: Mapping[str, Any]) -> Iterator[Problem]:
     success = {name: each for name, each in responses.items() if name.startswith("2")}
     if len(success) > 1:
         yield (
@@ -101,11 +105,11 @@ def _of_success(responses: Mapping[str, Any]) -> Iterator[Problem]:
             yield place, "a success without JSON is not supported", f"Add {JSON}"
             continue
         if EVENT_STREAM in content:
-            stream = f"{place}/content/{escaped(EVENT_STREAM)}/schema"
-            yield from _of_events(stream, content[EVENT_STREAM].get("schema"))
+            stream = f"{place}/content/{escape_pointer(EVENT_STREAM)}/schema"
+            yield from _event_problems(stream, content[EVENT_STREAM].get("schema"))
 
 
-def _of_events(pointer: str, schema: Any) -> Iterator[Problem]:
+def _event_problems(pointer: str, schema: Any) -> Iterator[Problem]:
     remedy = "Describe each event under oneOf, with a `const` for its field `type`"
     branches = schema.get("oneOf") if isinstance(schema, dict) else None
     if not branches:
@@ -117,7 +121,9 @@ def _of_events(pointer: str, schema: Any) -> Iterator[Problem]:
             yield f"{pointer}/oneOf/{number}", "this event has no constant type", remedy
 
 
-def _of_security(root: Mapping[str, Any], node: Mapping[str, Any]) -> Iterator[Problem]:
+def _security_problems(
+    root: Mapping[str, Any], node: Mapping[str, Any]
+) -> Iterator[Problem]:
     """Yield problems of the effective requirement; an empty pointer is its own."""
     required = node.get("security", root.get("security", []))
     schemes = root.get("components", {}).get("securitySchemes", {})
@@ -131,7 +137,7 @@ def _of_security(root: Mapping[str, Any], node: Mapping[str, Any]) -> Iterator[P
         )
         if label.lower() != "http bearer":
             yield (
-                f"/components/securitySchemes/{escaped(name)}",
+                f"/components/securitySchemes/{escape_pointer(name)}",
                 f"the security scheme '{label}' is not supported",
                 "Supported is: {type: http, scheme: bearer}",
             )

@@ -17,7 +17,7 @@ import jsonschema_rs
 from specs.validation import vocabulary
 
 Schema = dict[str, Any] | bool
-Path = tuple[str | int, ...]
+JsonPath = tuple[str | int, ...]
 
 
 class Basis(StrEnum):
@@ -63,7 +63,7 @@ class Violation:
     `expected` is what the broken keyword says: the maximum, the values of an enum.
     """
 
-    path: Path
+    path: JsonPath
     keyword: str
     message: str
     claim: str
@@ -96,7 +96,7 @@ class Verdict:
     violations: tuple[Violation, ...] = ()
 
     @property
-    def documented(self) -> tuple[Violation, ...]:
+    def documented_violations(self) -> tuple[Violation, ...]:
         """The violations that make a request invalid."""
         return tuple(
             each for each in self.violations if each.evidence.basis is Basis.DOCUMENTED
@@ -123,17 +123,17 @@ class Judge:
         open: bool = False,
     ) -> None:
         """With `open`, members that the schema does not list are welcome."""
-        plain = lowered(schema)
-        self._schema = plain if open else closed(plain)
+        plain = to_validator_schema(schema)
+        self._schema = plain if open else without_unlisted_members(plain)
         self._evidence = evidence or Evidence()
-        self._strict = compiled(self._schema)
-        self._documented = compiled(documented(plain))
+        self._strict_validator = compile_validator(self._schema)
+        self._documented_validator = compile_validator(documented_only(plain))
 
     def is_valid(self, payload: Any) -> bool:
-        return bool(self._strict.is_valid(payload))
+        return bool(self._strict_validator.is_valid(payload))
 
     def is_invalid(self, payload: Any) -> bool:
-        return not self._documented.is_valid(payload)
+        return not self._documented_validator.is_valid(payload)
 
     def state(self, payload: Any) -> State:
         """What the document says of a payload, without the reasons: microseconds."""
@@ -154,10 +154,10 @@ class Judge:
 
     @cached_property
     def _explainer(self) -> Any:
-        return _explainer_class(_Parts().is_kept)(self._schema)
+        return _explainer_class(_SubschemaValidators().is_valid)(self._schema)
 
 
-def lowered(schema: Any) -> Any:
+def to_validator_schema(schema: Any) -> Any:
     """
     A schema as validators want it.
 
@@ -165,10 +165,10 @@ def lowered(schema: Any) -> Any:
     is refused by a keyword, not by `false`.
     """
     if isinstance(schema, list):
-        return [lowered(each) for each in schema]
+        return [to_validator_schema(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    result = {key: lowered(value) for key, value in schema.items()}
+    result = {key: to_validator_schema(value) for key, value in schema.items()}
     if "properties" in result:  # `false` would not name the member in an error's path
         result["properties"] = {
             name: {"not": {}} if member is False else member
@@ -181,33 +181,33 @@ def lowered(schema: Any) -> Any:
     return result
 
 
-def documented(schema: Any, *, null: bool = False) -> Any:
+def documented_only(schema: Any, *, allow_null: bool = False) -> Any:
     """
     A schema without the parts that the provider's documents do not carry.
 
     With `null`, and below `x-null`, no member is refused for being null.
     """
     if isinstance(schema, list):
-        return [documented(each, null=null) for each in schema]
+        return [documented_only(each, allow_null=allow_null) for each in schema]
     if not isinstance(schema, dict):
         return schema
     if schema.get("x-basis", Basis.DOCUMENTED) != Basis.DOCUMENTED:
         return True
-    null = null or "x-null" in schema
+    allow_null = allow_null or "x-null" in schema
     kept = {
-        key: documented(value, null=null and key != "if")
+        key: documented_only(value, allow_null=allow_null and key != "if")
         for key, value in schema.items()
     }
     if kept.get("oneOf") != schema.get("oneOf"):  # weaker, more than one may fit
         parts = kept.get("allOf", [])
         kept["allOf"] = [*parts, {"anyOf": kept.pop("oneOf")}]
-    if null and "properties" in kept:
+    if allow_null and "properties" in kept:
         members = kept["properties"].items()
-        kept["properties"] = {name: _or_null(member) for name, member in members}
+        kept["properties"] = {name: _allow_null(member) for name, member in members}
     return kept
 
 
-def _or_null(member: Any) -> Any:
+def _allow_null(member: Any) -> Any:
     """A member's schema that takes null as well: to be null is to be absent."""
     if not isinstance(member, dict):
         return member
@@ -222,11 +222,11 @@ def _or_null(member: Any) -> Any:
     if "enum" in wider:
         wider["enum"] = [*wider["enum"], None]
     if "allOf" in member:
-        wider["allOf"] = [_or_null(part) for part in member["allOf"]]
+        wider["allOf"] = [_allow_null(part) for part in member["allOf"]]
     return wider
 
 
-def closed(schema: Any) -> Any:
+def without_unlisted_members(schema: Any) -> Any:
     """A schema that refuses the members which its document does not list."""
     if not isinstance(schema, dict) or "properties" not in schema:
         return schema
@@ -262,14 +262,14 @@ def _rust_keywords() -> dict[str, Any]:
     return {name: built(name, word) for name, word in vocabulary.KEYWORDS.items()}
 
 
-def compiled(schema: Schema) -> Any:
+def compile_validator(schema: Schema) -> Any:
     """A validator that says yes or no, in about a microsecond."""
     return jsonschema_rs.Draft202012Validator(
         schema, keywords=_rust_keywords(), validate_formats=False
     )
 
 
-def malformed(schema: Schema) -> tuple[Path, str] | None:
+def schema_error(schema: Schema) -> tuple[JsonPath, str] | None:
     """Where and why a schema is none by the rules of JSON Schema; None if it is one."""
     try:
         jsonschema_rs.meta.validate(schema)
@@ -278,30 +278,30 @@ def malformed(schema: Schema) -> tuple[Path, str] | None:
     return None
 
 
-def matches(schema: Schema, value: Any) -> bool:
+def is_instance(schema: Schema, value: Any) -> bool:
     """Whether a value keeps a small schema; the same schema is compiled once."""
-    return bool(_compiled_once(json.dumps(schema)).is_valid(value))
+    return bool(_cached_validator(json.dumps(schema)).is_valid(value))
 
 
 @lru_cache(maxsize=1024)
-def _compiled_once(text: str) -> Any:
-    return compiled(json.loads(text))
+def _cached_validator(text: str) -> Any:
+    return compile_validator(json.loads(text))
 
 
-class _Parts:
+class _SubschemaValidators:
     """The parts of one schema, for yes or no: ten times as fast as to explain each."""
 
     def __init__(self) -> None:
-        self._compiled: dict[int, tuple[Any, Any]] = {}
+        self._validators: dict[int, tuple[Any, Any]] = {}
 
-    def is_kept(self, part: Any, instance: Any) -> bool:
-        known = self._compiled.get(id(part))
+    def is_valid(self, part: Any, instance: Any) -> bool:
+        known = self._validators.get(id(part))
         if known is None:  # the part is held as well, so that its id stays its own
-            known = self._compiled[id(part)] = part, compiled(part)
+            known = self._validators[id(part)] = part, compile_validator(part)
         return bool(known[1].is_valid(instance))
 
 
-def _explainer_class(is_kept: Callable[[Any, Any], bool]) -> Any:
+def _explainer_class(is_valid: Callable[[Any, Any], bool]) -> Any:
     """
     A validator that says which constraints are broken, in document order.
 
@@ -331,14 +331,14 @@ def _explainer_class(is_kept: Callable[[Any, Any], bool]) -> Any:
     def properties(validator: Any, members: Any, instance: Any, schema: Any) -> Any:
         if validator.is_type(instance, "object"):
             for name, member in members.items():
-                if name in instance and not is_kept(member, instance[name]):
+                if name in instance and not is_valid(member, instance[name]):
                     yield from validator.descend(
                         instance[name], member, path=name, schema_path=name
                     )
 
     def all_of(validator: Any, rules: Any, instance: Any, schema: Any) -> Any:
         for at, rule in enumerate(rules):
-            if not is_kept(rule, instance):
+            if not is_valid(rule, instance):
                 yield from validator.descend(instance, rule, schema_path=at)
 
     def at_most(validator: Any, most: Any, instance: Any, schema: Any) -> Any:
@@ -347,7 +347,7 @@ def _explainer_class(is_kept: Callable[[Any, Any], bool]) -> Any:
 
     def pattern(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
         is_text = validator.is_type(instance, "string")
-        if is_text and not _pattern(value).is_valid(instance):
+        if is_text and not _pattern_validator(value).is_valid(instance):
             yield ValidationError(f"does not match {value}")
 
     def word(keyword: vocabulary.Keyword) -> Any:
@@ -373,13 +373,13 @@ def _explainer_class(is_kept: Callable[[Any, Any], bool]) -> Any:
 
 
 @cache
-def _pattern(value: str) -> Any:
-    return compiled({"pattern": value})
+def _pattern_validator(value: str) -> Any:
+    return compile_validator({"pattern": value})
 
 
 def _violation(error: Any, schema: Schema, evidence: Evidence) -> Violation:
-    path: Path = tuple(error.absolute_path)
-    schema_path: Path = tuple(error.absolute_schema_path)
+    path: JsonPath = tuple(error.absolute_path)
+    schema_path: JsonPath = tuple(error.absolute_schema_path)
     node: Any = schema
     null_is_open = False
     for step in schema_path:
@@ -388,7 +388,7 @@ def _violation(error: Any, schema: Schema, evidence: Evidence) -> Violation:
             null_is_open = null_is_open or "x-null" in node
             if step == "if" and "if" in node:
                 continue  # jsonschema writes "if, then" where the document has "then"
-        node = _step(node, step)
+        node = _child(node, step)
     if schema_path[-1] == "additionalProperties" and isinstance(node, dict):
         evidence = evidence.within(node)
     is_member = bool(path) and isinstance(path[-1], str)
@@ -397,7 +397,7 @@ def _violation(error: Any, schema: Schema, evidence: Evidence) -> Violation:
     return Violation(
         path=path,
         keyword=str(error.validator),
-        message=_sentence(error),
+        message=_message(error),
         claim=claim_path(schema, schema_path),
         evidence=evidence,
         value=error.instance,
@@ -405,7 +405,7 @@ def _violation(error: Any, schema: Schema, evidence: Evidence) -> Violation:
     )
 
 
-def _step(node: Any, step: str | int) -> Any:
+def _child(node: Any, step: str | int) -> Any:
     if isinstance(node, dict):
         return node.get(step)
     if isinstance(node, list) and isinstance(step, int) and step < len(node):
@@ -430,7 +430,7 @@ def claim_path(schema: Schema, schema_path: Sequence[str | int]) -> str:
             words = [node["x-rule"]]
         if step == "properties" and at + 1 < len(steps):
             words.append(str(steps[at + 1]))
-            node = _step(_step(node, step), steps[at + 1])
+            node = _child(_child(node, step), steps[at + 1])
             at += 2
             continue
         if step == "items":
@@ -441,20 +441,20 @@ def claim_path(schema: Schema, schema_path: Sequence[str | int]) -> str:
         elif step in {"if", "then", "else"}:
             pass
         elif step == "allOf":
-            outer, node = node, _step(_step(node, step), steps[at + 1])
-            if at + 2 < len(steps) and is_second(outer, node, steps[at + 2]):
+            outer, node = node, _child(_child(node, step), steps[at + 1])
+            if at + 2 < len(steps) and restates_keyword(outer, node, steps[at + 2]):
                 words.append(node["x-basis"])
             at += 2
             continue
         else:
             words.append("absent" if step == "not" else str(step))
         if not (step == "if" and isinstance(node, dict) and "then" in node):
-            node = _step(node, step)
+            node = _child(node, step)
         at += 1
     return "/".join(words)
 
 
-def is_second(outer: Any, part: Any, keyword: Any) -> bool:
+def restates_keyword(outer: Any, part: Any, keyword: Any) -> bool:
     """
     Whether a part of an `allOf` says a word that the schema around it says already.
 
@@ -463,11 +463,19 @@ def is_second(outer: Any, part: Any, keyword: Any) -> bool:
     if not (isinstance(outer, dict) and isinstance(part, dict)):
         return False
     is_reading = "x-basis" in part and "x-rule" not in part
-    return is_reading and keyword in outer and keyword not in _STRUCTURE
+    return is_reading and keyword in outer and keyword not in _STRUCTURAL_KEYWORDS
 
 
-_STRUCTURE = {"properties", "items", "required", "allOf", "if", "then", "else"}
-_SENTENCES: dict[str, str] = {
+_STRUCTURAL_KEYWORDS = {
+    "properties",
+    "items",
+    "required",
+    "allOf",
+    "if",
+    "then",
+    "else",
+}
+_MESSAGES: dict[str, str] = {
     "minimum": "must be at least {value}",
     "maximum": "must be at most {value}",
     "exclusiveMinimum": "must be greater than {value}",
@@ -480,16 +488,16 @@ _SENTENCES: dict[str, str] = {
     "pattern": "must match {value}",
     "not": "is not supported here",
 }
-_TYPES = {"object": "a file or an object"}
+_TYPE_NAMES = {"object": "a file or an object"}
 
 
-def _sentence(error: Any) -> str:
+def _message(error: Any) -> str:
     """Our own words for what is wrong, never longer than a line."""
     value = error.validator_value
     if error.validator == "enum":
         return f"must be one of {', '.join(map(str, value))}"
     if error.validator == "type":
         types = [value] if isinstance(value, str) else value
-        return f"must be {' or '.join(_TYPES.get(each, each) for each in types)}"
-    template = _SENTENCES.get(str(error.validator))
+        return f"must be {' or '.join(_TYPE_NAMES.get(each, each) for each in types)}"
+    template = _MESSAGES.get(str(error.validator))
     return template.format(value=value) if template else str(error.message)[:200]

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 Pairs = list[tuple[str, Any]]
-_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def decoder(
-    digits: int, paired: Callable[[Pairs], dict[str, Any]] = dict
+    max_digits: int, object_pairs_hook: Callable[[Pairs], dict[str, Any]] = dict
 ) -> json.JSONDecoder:
     """
     A decoder that raises `ValueError` for NaN and for numbers out of range, or longer.
@@ -29,28 +29,28 @@ def decoder(
         return found
 
     def _no_longer(text: str) -> str:
-        if len(text) > digits:
-            raise ValueError(f"a number has more than {digits} digits")
+        if len(text) > max_digits:
+            raise ValueError(f"a number has more than {max_digits} digits")
         return text
 
     return json.JSONDecoder(
-        object_pairs_hook=paired,
-        parse_constant=_no_constant,
+        object_pairs_hook=object_pairs_hook,
+        parse_constant=_reject_constant,
         parse_float=number,
         parse_int=integer,
     )
 
 
-def _no_constant(name: str) -> None:
+def _reject_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def marks(data: bytes) -> int:
+def estimate_values(data: bytes) -> int:
     """How many values there may be in a text: no fewer than there are."""
     return 1 + sum(map(data.count, (b",", b"[", b"{")))
 
 
-def counted(value: Any, *, depth: int, most: int) -> int:
+def count_values(value: Any, *, max_depth: int, max_values: int) -> int:
     """
     How many values there are in a value, found without recursion.
 
@@ -60,10 +60,10 @@ def counted(value: Any, *, depth: int, most: int) -> int:
     while level:
         count += len(level)
         deep += 1
-        if deep > depth:
-            raise ValueError(f"it is nested deeper than {depth} levels")
-        if count > most:
-            raise ValueError(f"it holds more than {most:,} values")
+        if deep > max_depth:
+            raise ValueError(f"it is nested deeper than {max_depth} levels")
+        if count > max_values:
+            raise ValueError(f"it holds more than {max_values:,} values")
         level = [
             part
             for each in level
@@ -75,7 +75,7 @@ def counted(value: Any, *, depth: int, most: int) -> int:
 
 def check_characters(data: bytes, value: Any) -> None:
     """Raises `ValueError` where a text holds half of a surrogate pair."""
-    if _HALF.search(data):
+    if _SURROGATE_ESCAPE.search(data):
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:

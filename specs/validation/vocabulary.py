@@ -10,19 +10,19 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-Fault = tuple[str, tuple[str, ...], str]
-Keyword = Callable[[Any, Any], Iterator[Fault]]
+Breach = tuple[str, tuple[str, ...], str]
+Keyword = Callable[[Any, Any], Iterator[Breach]]
 
-SIZE = re.compile(r"([1-9][0-9]{0,8})x([1-9][0-9]{0,8})", re.ASCII)
+SIZE_PATTERN = re.compile(r"([1-9][0-9]{0,8})x([1-9][0-9]{0,8})", re.ASCII)
 
 
 def size_of(text: Any) -> tuple[int, int] | None:
     """The numbers inside a "WIDTHxHEIGHT" string, in pixels, or None."""
-    match = SIZE.fullmatch(text) if isinstance(text, str) else None
+    match = SIZE_PATTERN.fullmatch(text) if isinstance(text, str) else None
     return (int(match[1]), int(match[2])) if match else None
 
 
-def image_size(limits: Mapping[str, Any], value: Any) -> Iterator[Fault]:
+def image_size_breaches(limits: Mapping[str, Any], value: Any) -> Iterator[Breach]:
     """`x-image-size`: bounds on the numbers inside a "WIDTHxHEIGHT" string."""
     numbers = size_of(value)
     if numbers is None:
@@ -46,7 +46,7 @@ def image_size(limits: Mapping[str, Any], value: Any) -> Iterator[Fault]:
         )
 
 
-def upload(limits: Mapping[str, Any], value: Any) -> Iterator[Fault]:
+def upload_breaches(limits: Mapping[str, Any], value: Any) -> Iterator[Breach]:
     """`x-upload`: facts about an uploaded file (see `specs.media.upload.Upload`)."""
     if not isinstance(value, dict):
         return
@@ -62,61 +62,63 @@ def upload(limits: Mapping[str, Any], value: Any) -> Iterator[Fault]:
         yield "square", (), "must be square"
 
 
-def same_dimensions(members: list[str], payload: Any) -> Iterator[Fault]:
+def same_dimensions_breaches(fields: list[str], payload: Any) -> Iterator[Breach]:
     """`x-same-dimensions: [a, b]`: picture b is as wide and as high as the first a."""
     if not isinstance(payload, dict):
         return
-    first, second = (_picture(payload.get(name)) for name in members)
+    first, second = (_first_image(payload.get(name)) for name in fields)
     if first and second and _dimensions(first) != _dimensions(second):
         width, height = _dimensions(first)
-        sentence = f"must be {width}x{height} pixels, like '{members[0]}'"
-        yield members[1], (members[1],), sentence
+        sentence = f"must be {width}x{height} pixels, like '{fields[0]}'"
+        yield fields[1], (fields[1],), sentence
 
 
-def _picture(value: Any) -> dict[str, Any] | None:
+def _first_image(value: Any) -> dict[str, Any] | None:
     """The facts of one upload or of the first of several; None without a size."""
     first = value[0] if isinstance(value, list) and value else value
     return first if isinstance(first, dict) and first.get("width") else None
 
 
-def _dimensions(picture: Mapping[str, Any]) -> tuple[int, int]:
-    return picture["width"], picture["height"]
+def _dimensions(image: Mapping[str, Any]) -> tuple[int, int]:
+    return image["width"], image["height"]
 
 
 KEYWORDS: dict[str, Keyword] = {
-    "x-image-size": image_size,
-    "x-upload": upload,
-    "x-same-dimensions": same_dimensions,
+    "x-image-size": image_size_breaches,
+    "x-upload": upload_breaches,
+    "x-same-dimensions": same_dimensions_breaches,
 }
 
 # JSON Schema's own words and OpenAPI's, by what stands under them: a misspelt one
 # would constrain nothing.
-_PLAIN = """
+_VALUE_KEYWORDS = """
     $comment $schema title description default deprecated readOnly writeOnly examples
     example type enum const multipleOf maximum exclusiveMaximum minimum exclusiveMinimum
     maxLength minLength pattern maxItems minItems uniqueItems maxContains minContains
     maxProperties minProperties required dependentRequired format contentEncoding
     contentMediaType discriminator xml externalDocs"""
-_ONE_SCHEMA = """
+_SCHEMA_KEYWORDS = """
     items contains not if then else propertyNames additionalProperties unevaluatedItems
     unevaluatedProperties contentSchema"""
-PLAIN = frozenset(_PLAIN.split())
-ONE_SCHEMA = frozenset(_ONE_SCHEMA.split())
-LISTED_SCHEMAS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
-NAMED_SCHEMAS = frozenset(
+VALUE_KEYWORDS = frozenset(_VALUE_KEYWORDS.split())
+SCHEMA_KEYWORDS = frozenset(_SCHEMA_KEYWORDS.split())
+SCHEMA_LIST_KEYWORDS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+SCHEMA_MAP_KEYWORDS = frozenset(
     {"properties", "patternProperties", "dependentSchemas", "$defs"}
 )
-STANDARD = PLAIN | ONE_SCHEMA | LISTED_SCHEMAS | NAMED_SCHEMAS
+STANDARD_KEYWORDS = (
+    VALUE_KEYWORDS | SCHEMA_KEYWORDS | SCHEMA_LIST_KEYWORDS | SCHEMA_MAP_KEYWORDS
+)
 
 
-def inner(schema: Mapping[str, Any]) -> Iterator[Any]:
+def subschemas(schema: Mapping[str, Any]) -> Iterator[Any]:
     """The schemas that stand directly inside a schema."""
     for word, value in schema.items():
-        if word in NAMED_SCHEMAS:
+        if word in SCHEMA_MAP_KEYWORDS:
             yield from value.values()
-        elif word in LISTED_SCHEMAS:
+        elif word in SCHEMA_LIST_KEYWORDS:
             yield from value
-        elif word in ONE_SCHEMA:
+        elif word in SCHEMA_KEYWORDS:
             yield value
 
 
@@ -146,7 +148,7 @@ _TEXT = {"type": "string", "minLength": 1}
 _NAMES = {"type": "array", "items": _TEXT, "minItems": 1}
 
 # What may stand behind each word, as a schema.
-VALUES: dict[str, dict[str, Any]] = {
+VALUE_SCHEMAS: dict[str, dict[str, Any]] = {
     "x-image-size": {"additionalProperties": {"type": "number", "minimum": 1}},
     "x-upload": {
         "properties": {

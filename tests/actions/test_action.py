@@ -10,7 +10,7 @@ from miniatures import on_refusal, relay, replace
 from workflows import ROOT, Machine
 
 from contracts.report.model import Report
-from mockserver.embedded.starter import served
+from mockserver.embedded.starter import serve_in_thread
 
 KEY = {"TOKENHUB_API_KEY": "th-very-secret"}
 BRIEF = {
@@ -31,7 +31,7 @@ def machine(tmp_path):
 def liar(mock):
     """A gateway that answers 500 where it should refuse."""
     lie = on_refusal(lambda said: replace(said, status=500))
-    with served(relay(mock.url, answer=lie)) as (url, _):
+    with serve_in_thread(relay(mock.url, answer=lie)) as (url, _):
         yield f"tokenhub={url}/tokenhub/api/v1"
 
 

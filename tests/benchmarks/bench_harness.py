@@ -23,13 +23,13 @@ from tables import Table, figure
 import specs
 from contracts.execution.campaign import Campaign
 from contracts.execution.client import Sender, Target
-from contracts.judging.guarantees import Memory
+from contracts.judging.guarantees import AnswerHistory
 from contracts.judging.interaction import Interaction
 from contracts.judging.second_opinion.requests import SecondOpinion
 from contracts.planning.case import Case
 from contracts.planning.fuzz import fuzz
-from contracts.planning.plan import _surveyed, plan
-from contracts.planning.request_model import desks_of
+from contracts.planning.plan import _probes_by_body, plan
+from contracts.planning.request_model import request_models
 
 ORDER = 5
 PROVIDER = "tokenhub"
@@ -143,7 +143,7 @@ def _steps(effort: Effort) -> Table:
 
     with mock(providers=[PROVIDER]) as server:
         target = Target(_base_url(server), KEY, is_mock=True)
-        campaign = Campaign(provider, target, fuzz=False, questions=plan(provider))
+        campaign = Campaign(provider, target, fuzz=False, selected_cases=plan(provider))
         answers = asyncio.run(_sent(campaign))
         steps: dict[str, Callable[[], int]] = {
             "planned": lambda: len(planned()),
@@ -175,14 +175,14 @@ async def _sent(campaign: Campaign) -> list[Interaction]:
 
 def _forget() -> None:
     """What is known of any document: to plan takes as long as at first."""
-    desks_of.cache_clear()
-    _surveyed.cache_clear()
+    request_models.cache_clear()
+    _probes_by_body.cache_clear()
 
 
 def _judged(campaign: Campaign, answers: list[Interaction]) -> int:
-    memory = Memory()
+    memory = AnswerHistory()
     for each in answers:
-        list(campaign.examined(campaign.subject(each, memory)))
+        list(campaign.observations(campaign.check_context(each, memory)))
     return len(answers)
 
 

@@ -23,9 +23,9 @@ from peers import BODY
 from tables import Table, figure, size
 
 import mockserver
-from mockserver.embedded.thread import served
-from mockserver.media.image.drawing.encode import Gallery, Plan, encoded
-from mockserver.server.process import TURN
+from mockserver.embedded.thread import serve_in_thread
+from mockserver.media.image.drawing.encode import Plan, RenderCache, render_image
+from mockserver.server.process import SWITCH_INTERVAL
 
 ORDER = 3
 HOLE = "%" * 12
@@ -92,21 +92,24 @@ def _drawn(rounds: int) -> Iterator[tuple]:
     for format in ("png", "jpeg", "webp"):
         for edges in SIZES:
             plans = _plans(*edges, format)
-            first = _spent(encoded, next(plans))
+            first = _spent(render_image, next(plans))
             for plan in islice(plans, 64 if format == "png" else 0):
-                encoded(plan)
+                render_image(plan)
             few = islice(plans, rounds if format == "png" else 3)
-            new = statistics.median(_spent(encoded, plan) for plan in few)
-            gallery, plan = Gallery(), next(plans)
-            weight = len(gallery.draw(plan))
+            new = statistics.median(_spent(render_image, plan) for plan in few)
+            gallery, plan = RenderCache(), next(plans)
+            weight = len(gallery.render(plan))
             kept = statistics.median(_spent(gallery.get, plan) for _ in range(99))
             name = f"{format.upper()} {edges[0]}x{edges[1]}"
             yield name, weight, first * 1e3, new * 1e3, kept * 1e6
     for format in ("png", "jpeg"):
         plan = replace(next(_plans(1024, 1024, format)), realistic=True)
-        first, new = _spent(encoded, plan), _spent(encoded, replace(plan, seed=2))
-        gallery = Gallery()
-        weight = len(gallery.draw(plan))
+        first, new = (
+            _spent(render_image, plan),
+            _spent(render_image, replace(plan, seed=2)),
+        )
+        gallery = RenderCache()
+        weight = len(gallery.render(plan))
         kept = _spent(gallery.get, plan)
         name = f"{format.upper()} 1024x1024, realistic"
         yield name, weight, first * 1e3, new * 1e3, kept * 1e6
@@ -139,7 +142,7 @@ async def _beside(
     more: dict | None, request: Path, seconds: float
 ) -> tuple[int, list[float]]:
     """How many requests were answered, and how late a timer came meanwhile."""
-    sys.setswitchinterval(TURN)  # this and the next as `serve` does
+    sys.setswitchinterval(SWITCH_INTERVAL)  # this and the next as `serve` does
     gc.freeze()
     async with mockserver.running("openai") as mock:
         if more is None:
@@ -195,7 +198,7 @@ def _copied(edges: str) -> Iterator[tuple]:
 
         app = web.Application()
         app.router.add_post("/", plain)
-        with served(app) as (url, _):
+        with serve_in_thread(app) as (url, _):
             for name, where in {
                 "bare aiohttp": f"{url}/",
                 "imageparity": mock.base_url + "/images/generations",

@@ -8,7 +8,7 @@ import pytest
 
 import mockserver
 import specs
-from contracts.judging.findings import curl, node, python
+from contracts.judging.findings import curl_command, node_snippet, python_snippet
 from contracts.media.image.samples import Sample
 from contracts.planning.case import FORM
 from contracts.planning.plan import plan
@@ -52,11 +52,11 @@ def test_a_snippet_asks_the_question(wanted, planned, running, executable, tmp_p
             (tmp_path / value.filename).write_bytes(value.data)
     operation = PROVIDER.operations[case.operation]
     told = (case, f"{running.base_url}{operation.path}", "KEY", operation.method)
-    (tmp_path / "ask.py").write_text(python(*told), "utf-8")
-    (tmp_path / "ask.mjs").write_text(node(*told), "utf-8")
+    (tmp_path / "ask.py").write_text(python_snippet(*told), "utf-8")
+    (tmp_path / "ask.mjs").write_text(node_snippet(*told), "utf-8")
     environment = {**os.environ, "KEY": "sk-it"}
     commands = [
-        ["bash", "-c", curl(*told)],
+        ["bash", "-c", curl_command(*told)],
         [sys.executable, "ask.py"],
         [executable(NODE), "ask.mjs"],
     ]

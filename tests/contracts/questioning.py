@@ -5,7 +5,7 @@ import contextlib
 import functools
 
 import specs
-from contracts.execution.campaign import Campaign, begin, conduct
+from contracts.execution.campaign import Campaign, execute, start
 from contracts.execution.client import Target
 from contracts.planning.case import Case
 from contracts.planning.plan import plan
@@ -29,13 +29,13 @@ def asked_of(
     """The report of a server that claims to be a provider, until something is seen."""
     provider, questions = planned(name)
     target = Target(base_url, "a-secret-key")
-    campaign = Campaign(provider, target, questions=questions, **options)
-    run = begin([campaign], version="0", seed=0)
+    campaign = Campaign(provider, target, selected_cases=questions, **options)
+    run = start([campaign], version="0", seed=0)
 
     def watch(outcome: Outcome) -> None:
         if any(until(finding) for finding in outcome.findings):
             raise Seen
 
     with contextlib.suppress(Seen):
-        asyncio.run(conduct(run, progress=watch))
+        asyncio.run(execute(run, progress=watch))
     return run.report()

@@ -5,7 +5,7 @@ from dataclasses import replace
 from contracts.report.model import (
     ClaimRecord,
     Finding,
-    Kind,
+    FindingKind,
     Outcome,
     Report,
     RunMetadata,
@@ -35,7 +35,7 @@ def claim(id_="createImage/request/n/maximum", **changes):
 
 def finding(**changes):
     made = Finding(
-        kind=Kind.ACCEPTS_INVALID,
+        kind=FindingKind.ACCEPTS_INVALID,
         check="invalid_request_is_refused",
         claim="createImage/request/n/maximum",
         basis="documented",
@@ -96,7 +96,7 @@ def report(*outcomes, targets=None, stopped=None):
 
 CONFORMING = report(outcome("one"), outcome("two"))
 DIFFERENCE = finding(
-    kind=Kind.WRONG_ERROR,
+    kind=FindingKind.WRONG_ERROR,
     basis="assumed",
     message=HOSTILE + CONTROLS,
     expected=HOSTILE,

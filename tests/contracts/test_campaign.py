@@ -5,13 +5,13 @@ from questioning import planned
 
 import mockserver
 import specs
-from contracts.execution.campaign import MOCK_KEY, Campaign, CouldNotRun, begin, conduct
+from contracts.execution.campaign import MOCK_KEY, Campaign, CouldNotRun, execute, start
 from contracts.execution.client import Target, Unreachable
 from contracts.judging.second_opinion.requests import SecondOpinion
 from contracts.planning.fuzz import fuzz
-from contracts.planning.plan import asked, plan
+from contracts.planning.plan import coverage, plan
 from contracts.report.model import Report
-from mockserver.embedded.starter import served
+from mockserver.embedded.starter import serve_in_thread
 from specs import State
 
 SEEDED = ("/pairs/", "/fuzz/", "/schemathesis/")
@@ -19,8 +19,8 @@ SEEDED = ("/pairs/", "/fuzz/", "/schemathesis/")
 
 def run_at(mock: mockserver.Running, provider: specs.Provider, **options) -> Report:
     target = Target(mock.base_urls[provider.id], MOCK_KEY, is_mock=True)
-    run = begin([Campaign(provider, target, **options)], version="0", seed=0)
-    asyncio.run(conduct(run))
+    run = start([Campaign(provider, target, **options)], version="0", seed=0)
+    asyncio.run(execute(run))
     return run.report()
 
 
@@ -61,9 +61,9 @@ def test_every_negative_has_faults_in_one_member_only(provider):
         if case.origin != "probe" or case.expectation is not State.INVALID:
             continue
         body = provider.operations[case.operation].bodies[case.media_type]
-        from contracts.media.image.samples import judged
+        from contracts.media.image.samples import with_file_facts
 
-        verdict = body.judge.judge(judged(case.payload))
+        verdict = body.judge.judge(with_file_facts(case.payload))
         assert verdict.state is State.INVALID
         assert len({each.path for each in verdict.violations}) == 1, case.id
 
@@ -75,7 +75,7 @@ def test_case_ids_are_unique(provider):
 
 
 def test_every_claim_is_asked_by_a_planned_case(provider):
-    counts = asked(provider, plan(provider, is_mock=True))
+    counts = coverage(provider, plan(provider, is_mock=True))
     documented = [each.id for each in specs.claims(provider) if each.is_documented]
 
     assert [claim for claim in documented if not counts[claim]] == []
@@ -115,10 +115,10 @@ def test_a_mock_that_forgets_a_rule_is_found_out(
 def test_nobody_at_the_address_ends_the_run_before_it_begins():
     provider = specs.load(specs.names()[0])
     target = Target("http://127.0.0.1:1/v1", "key")
-    run = begin([Campaign(provider, target, fuzz=False)], version="0", seed=0)
+    run = start([Campaign(provider, target, fuzz=False)], version="0", seed=0)
 
     with pytest.raises(Unreachable):
-        asyncio.run(conduct(run))
+        asyncio.run(execute(run))
     assert run.outcomes == []
 
 
@@ -131,8 +131,8 @@ def test_a_refused_key_ends_the_run_with_what_to_do():
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", refuse)
     provider = specs.load(specs.names()[0])
-    with served(app) as (url, _):
+    with serve_in_thread(app) as (url, _):
         campaign = Campaign(provider, Target(url, "key"), fuzz=False)
-        run = begin([campaign], version="0", seed=0)
+        run = start([campaign], version="0", seed=0)
         with pytest.raises(CouldNotRun, match=provider.dialect.key_env):
-            asyncio.run(conduct(run))
+            asyncio.run(execute(run))

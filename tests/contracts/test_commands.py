@@ -18,7 +18,7 @@ from miniatures import on_refusal, relay, replace
 import mockserver
 from contracts.cli.main import main
 from contracts.report.model import Report
-from mockserver.embedded.starter import served
+from mockserver.embedded.starter import serve_in_thread
 
 
 def contracts(*words: str, env: dict[str, str] | None = None, **options):
@@ -65,7 +65,7 @@ def assert_follows_its_schema(report: Path) -> None:
 def test_a_server_that_breaks_a_promise_is_told_so(mock, tmp_path):
     path = tmp_path / "report.jsonl"
     lie = on_refusal(lambda said: replace(said, status=500))
-    with served(relay(mock.url, answer=lie)) as (url, _):
+    with serve_in_thread(relay(mock.url, answer=lie)) as (url, _):
         done = contracts(
             "run",
             "tokenhub",
@@ -283,7 +283,7 @@ def test_what_was_found_by_chance_is_asked_first_the_next_time(mock, tmp_path):
         return said.saying({"error": "sorry"}, status=500) if is_odd else said
 
     kept, report = tmp_path / "kept", tmp_path / "report.jsonl"
-    with served(relay(mock.url, answer=crash)) as (url, _):
+    with serve_in_thread(relay(mock.url, answer=crash)) as (url, _):
         base = f"{url}/tokenhub/api/v1"
         words = ["run", "tokenhub", "--against", base, "--no-second-opinion"]
         words += ["--only", "createImage/request/fuzz", "--only", "remembered"]

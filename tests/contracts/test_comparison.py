@@ -10,13 +10,13 @@ import yaml
 
 import specs
 from contracts import compare as comparison
-from contracts.compare import Cell, Comparison, Kind, Row
-from contracts.compare.documents.cells import plain_note, row
+from contracts.compare import Comparison, ComparisonRow, DifferenceKind, ProviderCell
+from contracts.compare.documents.cells import row, strip_note_numbers
 from contracts.compare.documents.model import Section
 from contracts.planning.plan import plan
 from specs import SpecError
 from specs.documents.references import read_yaml, walk
-from specs.validation.judge import compiled
+from specs.validation.judge import compile_validator
 
 EVERY = [specs.load(name) for name in specs.names()]
 OURS = Path(specs.__file__).parent
@@ -48,7 +48,7 @@ def at(provider: specs.Provider, pointer: str):
 
 
 def test_as_json_it_keeps_its_schema(found):
-    schema = compiled(
+    schema = compile_validator(
         read_yaml(files("contracts.reporters.comparison"), "comparison.schema.yaml")
     )
 
@@ -93,7 +93,7 @@ def test_every_member_of_every_body_has_a_row(found, provider):
     for operation in provider.operations.values():
         for body in operation.bodies.values():
             payload = dict.fromkeys(body.properties)
-            for name in provider.dialect.canonical(operation.id, payload):
+            for name in provider.dialect.with_canonical_names(operation.id, payload):
                 assert f"{operation.id}/request/{name}" in known
 
 
@@ -159,17 +159,19 @@ def test_errors_delivery_events_and_prices_are_compared(of):
 
 
 def test_letters_go_by_how_many_say_the_same():
-    cells = {name: Cell(name[0]) for name in ("a1", "b1", "b2", "c1")}
+    cells = {name: ProviderCell(name[0]) for name in ("a1", "b1", "b2", "c1")}
 
     made = row("x", "x", "x", Section.REQUEST, cells)
 
     assert [each.letter for each in made.cells.values()] == ["B", "A", "A", "C"]
     assert made.majority == "b"
-    assert made.kinds == (Kind.DIFFER,)
+    assert made.kinds == (DifferenceKind.PEERS_DIFFER,)
 
 
 def test_without_a_majority_none_is_named():
-    made = row("x", "x", "x", Section.REQUEST, {"a": Cell("1"), "b": Cell("2")})
+    made = row(
+        "x", "x", "x", Section.REQUEST, {"a": ProviderCell("1"), "b": ProviderCell("2")}
+    )
 
     assert made.majority == ""
 
@@ -245,7 +247,7 @@ def test_contradictions_follow_the_rows_that_are_shown(found):
     ],
 )
 def test_a_note_loses_the_numbers_of_its_list(note, plain):
-    assert plain_note(note) == plain
+    assert strip_note_numbers(note) == plain
 
 
 @pytest.fixture
@@ -336,7 +338,7 @@ def test_a_document_of_other_shapes_is_compared_all_the_same(folder, found):
 def test_a_document_beside_its_copy_does_not_differ(folder):
     twins = [specs.load("tokenhub"), specs.load("mine", folder)]
 
-    assert comparison.compare(twins).differing == []
+    assert comparison.compare(twins).differing_rows == []
 
 
 def test_a_gateway_of_ones_own_is_compared_with_ours(folder):
@@ -346,7 +348,7 @@ def test_a_gateway_of_ones_own_is_compared_with_ours(folder):
     changed(folder, "openapi.yaml", change)
 
     found = comparison.compare([specs.load("tokenhub"), specs.load("mine", folder)])
-    differing: list[Row] = found.differing
+    differing: list[ComparisonRow] = found.differing_rows
 
     assert {each.id for each in differing} == {
         "createImage/request/n",

@@ -9,10 +9,10 @@ from click.testing import CliRunner
 import specs
 from contracts.cli.main import main
 from contracts.compare import Comparison, compare
-from contracts.judging.outcome import Verdict
+from contracts.judging.outcome import FeatureVerdict
 from contracts.report.model import Report, RunMetadata, TargetRecord
 from specs.documents.references import read_yaml
-from specs.validation.judge import compiled
+from specs.validation.judge import compile_validator
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_pages_that_contradict_themselves_have_both_sides(run):
 def test_json_goes_to_stdout_alone(run, found):
     value = json.loads(run("--json", "-").stdout)
 
-    schema = compiled(
+    schema = compile_validator(
         read_yaml(files("contracts.reporters.comparison"), "comparison.schema.yaml")
     )
     assert list(schema.iter_errors(value)) == []
@@ -152,4 +152,4 @@ def test_a_run_tells_what_became_of_parameters(monkeypatch):
     result = CliRunner().invoke(main, words)
 
     assert result.exit_code == 0
-    assert f"TokenHub, parameters: 1 {Verdict.HONOURED}" in result.stdout
+    assert f"TokenHub, parameters: 1 {FeatureVerdict.HONOURED}" in result.stdout

@@ -17,38 +17,62 @@ from rich.console import Console
 
 import specs
 from contracts import compare as comparison
-from contracts.compare import Comparison, Kind, Measured, Standing
+from contracts.compare import Comparison, Conformance, DifferenceKind, MeasuredBehavior
 from contracts.compare.measured.claim_rows import row_of
 from contracts.compare.servers import run as differential
 from contracts.compare.servers.model import Differences
 from contracts.execution.client import Target
-from contracts.execution.targets import Labelled
-from contracts.judging.outcome import Verdict
+from contracts.execution.targets import NamedTarget
+from contracts.judging.outcome import FeatureVerdict
 from contracts.report.model import BadReport, Report
-from contracts.reporters.run.text import summary
+from contracts.reporters.run.text import print_summary
 
 EVERY = [specs.load(name) for name in specs.names()]
 # A lie about one parameter, and what is then said of it.
 LIES = (
-    ("openai", "createImage", "n", "n-ignored", Verdict.IGNORED),
-    ("openai", "createImage", "n", "one-too-many", Verdict.ALTERED),
-    ("openai", "createImage", "n", "two-refused", Verdict.REFUSED),
-    ("openai", "createImage", "size", "size-ignored", Verdict.IGNORED),
-    ("openai", "createImage", "size", "one-pixel-short", Verdict.ALTERED),
-    ("openai", "createImage", "size", "sides-swapped", Verdict.ALTERED),
-    ("openai", "createImage", "output_format", "format-ignored", Verdict.IGNORED),
-    ("openai", "createImage", "background", "background-ignored", Verdict.IGNORED),
-    ("openai", "createImage", "stream", "stream-ignored", Verdict.IGNORED),
+    ("openai", "createImage", "n", "n-ignored", FeatureVerdict.IGNORED),
+    ("openai", "createImage", "n", "one-too-many", FeatureVerdict.ALTERED),
+    ("openai", "createImage", "n", "two-refused", FeatureVerdict.REFUSED),
+    ("openai", "createImage", "size", "size-ignored", FeatureVerdict.IGNORED),
+    ("openai", "createImage", "size", "one-pixel-short", FeatureVerdict.ALTERED),
+    ("openai", "createImage", "size", "sides-swapped", FeatureVerdict.ALTERED),
+    (
+        "openai",
+        "createImage",
+        "output_format",
+        "format-ignored",
+        FeatureVerdict.IGNORED,
+    ),
+    (
+        "openai",
+        "createImage",
+        "background",
+        "background-ignored",
+        FeatureVerdict.IGNORED,
+    ),
+    ("openai", "createImage", "stream", "stream-ignored", FeatureVerdict.IGNORED),
     (
         *("openai", "createImage", "output_compression", "compression-ignored"),
-        Verdict.IGNORED,
+        FeatureVerdict.IGNORED,
     ),
-    ("openai", "createImageEdit", "mask", "mask-ignored", Verdict.IGNORED),
-    ("openai", "createImageEdit", "image", "second-image-ignored", Verdict.IGNORED),
-    ("tikhub", "createImage", "prompt", "same-for-every-prompt", Verdict.IGNORED),
+    ("openai", "createImageEdit", "mask", "mask-ignored", FeatureVerdict.IGNORED),
+    (
+        "openai",
+        "createImageEdit",
+        "image",
+        "second-image-ignored",
+        FeatureVerdict.IGNORED,
+    ),
+    (
+        "tikhub",
+        "createImage",
+        "prompt",
+        "same-for-every-prompt",
+        FeatureVerdict.IGNORED,
+    ),
     (
         *("tikhub", "createImage", "response_format", "response-format-ignored"),
-        Verdict.IGNORED,
+        FeatureVerdict.IGNORED,
     ),
 )
 
@@ -61,7 +85,7 @@ def asked(name: str, url: str, operation: str, member: str) -> Report:
     return asked_of(name, url, fuzz=False, only=tuple(wanted))
 
 
-def measured(name: str, report: Report, row: str) -> Measured:
+def measured(name: str, report: Report, row: str) -> MeasuredBehavior:
     found = comparison.compare([specs.load(name)], [report])
     (cell,) = next(each for each in found.rows if each.id == row).cells.values()
     return cell.measured[name]
@@ -75,7 +99,7 @@ def test_a_lie_about_a_parameter_is_its_verdict(name, operation, member, lie, ve
     deed = measured(name, report, f"{operation}/request/{member}")
 
     assert deed.verdict is verdict
-    assert deed.standing is not Standing.KEPT
+    assert deed.standing is not Conformance.KEPT
     assert deed.fingerprint in {each.fingerprint for each in report.findings}
 
 
@@ -86,7 +110,7 @@ def test_a_right_server_honours_what_its_answers_show(member):
 
     deed = measured("openai", report, f"createImage/request/{member}")
 
-    assert (deed.verdict, deed.standing) == (Verdict.HONOURED, Standing.KEPT)
+    assert (deed.verdict, deed.standing) == (FeatureVerdict.HONOURED, Conformance.KEPT)
     assert deed.asked > 1
 
 
@@ -96,7 +120,7 @@ def test_what_no_answer_shows_is_untested():
 
     deed = measured("openai", report, "createImage/request/user")
 
-    assert deed.verdict is Verdict.UNTESTED
+    assert deed.verdict is FeatureVerdict.UNTESTED
     assert "no answer shows" in deed.note
 
 
@@ -108,8 +132,8 @@ def test_a_crash_on_what_may_be_asked_is_a_bad_refusal():
 
     deed = measured("openai", report, "createImage/request/n")
 
-    assert deed.verdict is Verdict.REFUSED_BADLY
-    assert deed.standing is Standing.BROKEN
+    assert deed.verdict is FeatureVerdict.REFUSED_BADLY
+    assert deed.standing is Conformance.BROKEN
 
 
 def test_an_ignored_parameter_that_a_page_promises_is_a_broken_promise():
@@ -118,7 +142,7 @@ def test_an_ignored_parameter_that_a_page_promises_is_a_broken_promise():
 
     deed = measured("openai", report, "createImage/request/size")
 
-    assert deed.standing is Standing.BROKEN
+    assert deed.standing is Conformance.BROKEN
     assert deed.value == "1024x1024"
     assert not report.conforms
 
@@ -139,7 +163,7 @@ def compared(reports) -> Comparison:
     return comparison.compare(EVERY, reports)
 
 
-def row(found: Comparison, id_: str) -> comparison.Row:
+def row(found: Comparison, id_: str) -> comparison.ComparisonRow:
     return next(each for each in found.rows if each.id == id_)
 
 
@@ -147,8 +171,14 @@ def test_three_kinds_of_difference_are_kept_apart(compared):
     found = row(compared, "createImage/request/n")
 
     assert found.cells["openai"].letter == found.cells["aihubmix"].letter
-    assert found.kinds == (Kind.OWN, Kind.AGREE, Kind.DIFFER)
-    assert row(compared, "createImage/request/size").kinds == (Kind.DIFFER,)
+    assert found.kinds == (
+        DifferenceKind.OWN_DOCUMENT,
+        DifferenceKind.PEERS_AGREE,
+        DifferenceKind.PEERS_DIFFER,
+    )
+    assert row(compared, "createImage/request/size").kinds == (
+        DifferenceKind.PEERS_DIFFER,
+    )
     assert row(compared, "createImage/path").kinds == ()
 
 
@@ -156,8 +186,8 @@ def test_two_targets_of_a_provider_have_labels_of_their_own(compared):
     cell = row(compared, "createImage/request/n").cells["openai"]
 
     assert {label: each.verdict for label, each in cell.measured.items()} == {
-        "openai": Verdict.HONOURED,
-        "openai 2": Verdict.IGNORED,
+        "openai": FeatureVerdict.HONOURED,
+        "openai 2": FeatureVerdict.IGNORED,
     }
     assert [each.label for each in compared.targets][-1] == "openai 2"
 
@@ -169,7 +199,7 @@ def test_deeds_that_differ_alarm_only_where_documents_agree(reports):
     found = row(comparison.compare(apart, [other, liar]), "createImage/request/n")
 
     assert found.cells["openai"].letter != found.cells["tokenhub"].letter
-    assert Kind.AGREE not in found.kinds
+    assert DifferenceKind.PEERS_AGREE not in found.kinds
     assert right_one.conforms
 
 
@@ -178,19 +208,19 @@ def test_a_rename_is_told_with_its_name(mock):
 
     deed = measured("tokenhub", report, "createImage/request/output_format")
 
-    assert (deed.verdict, deed.value) == (Verdict.RENAMED, "format")
+    assert (deed.verdict, deed.value) == (FeatureVerdict.RENAMED, "format")
 
 
 def test_an_ignored_parameter_is_told_by_name(reports):
     (fate,) = [
         each
-        for each in comparison.fates(reports[-1], EVERY)
-        if each.verdict is Verdict.IGNORED
+        for each in comparison.parameter_outcomes(reports[-1], EVERY)
+        if each.verdict is FeatureVerdict.IGNORED
     ]
 
     assert (fate.title, fate.operation, fate.member) == ("OpenAI", "createImage", "n")
     out = io.StringIO()
-    summary(reports[-1], Console(file=out, width=100), [fate])
+    print_summary(reports[-1], Console(file=out, width=100), [fate])
     assert "OpenAI, parameters: 1 ignored (n of createImage)" in out.getvalue()
     assert "wrong-response, broken promise, n is ignored" in out.getvalue()
 
@@ -289,11 +319,11 @@ def test_the_same_questions_to_several_are_read_as_deeds(tmp_path):
     found = comparison.compare(EVERY, [comparison.read(file)])
     deeds = row(found, "createImage/request/n").cells["openai"].measured
 
-    assert deeds["mine"].verdict is Verdict.IGNORED
-    assert deeds["mine"].standing is Standing.BROKEN
-    assert deeds["theirs"].standing is Standing.KEPT
-    assert deeds["theirs"].verdict is Verdict.HONOURED
-    assert Kind.AGREE in row(found, "createImage/request/n").kinds
+    assert deeds["mine"].verdict is FeatureVerdict.IGNORED
+    assert deeds["mine"].standing is Conformance.BROKEN
+    assert deeds["theirs"].standing is Conformance.KEPT
+    assert deeds["theirs"].verdict is FeatureVerdict.HONOURED
+    assert DifferenceKind.PEERS_AGREE in row(found, "createImage/request/n").kinds
 
 
 @pytest.fixture(scope="module")
@@ -305,11 +335,11 @@ def differing() -> Differences:
         Liar("openai", "createImage/n-ignored").serving() as two,
     ):
         targets = [
-            Labelled(label, openai, Target(url, "a-secret-key"))
+            NamedTarget(label, openai, Target(url, "a-secret-key"))
             for label, url in (("right", one), ("liar", two))
         ]
         only = ("createImage/n=",)
-        return asyncio.run(differential.conduct(targets, only=only))
+        return asyncio.run(differential.execute(targets, only=only))
 
 
 def test_what_differential_runs_write_is_read_as_it_was(tmp_path, differing):
@@ -328,11 +358,11 @@ def test_where_documents_agree_and_deeds_do_not_peers_are_told_apart(differing):
 
     deeds = found.cells["openai"].measured
     assert (deeds["right"].verdict, deeds["liar"].verdict) == (
-        Verdict.HONOURED,
-        Verdict.IGNORED,
+        FeatureVerdict.HONOURED,
+        FeatureVerdict.IGNORED,
     )
     assert deeds["liar"].fingerprint == differing.alarms[0].fingerprint
-    assert found.kinds == (Kind.AGREE, Kind.DIFFER)
+    assert found.kinds == (DifferenceKind.PEERS_AGREE, DifferenceKind.PEERS_DIFFER)
 
 
 def test_a_report_of_a_run_is_read_as_what_it_is(tmp_path, reports):

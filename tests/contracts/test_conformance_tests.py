@@ -15,13 +15,13 @@ import mockserver
 import specs
 from contracts.execution.campaign import Campaign
 from contracts.execution.client import Target
-from contracts.judging.guarantees import COMPARED
-from contracts.judging.relations import MEMBERS, relations
+from contracts.judging.guarantees import COMPARED_FIELD_NAMES
+from contracts.judging.relations import COMPARED_FIELDS, relations
 from contracts.report.baseline import BadBaseline, Baseline
-from contracts.report.failure_policy import Failing
+from contracts.report.failure_policy import FailurePolicy
 from contracts.report.model import Report
 from contracts.testing import imageparity_conformance
-from mockserver.embedded.starter import served
+from mockserver.embedded.starter import serve_in_thread
 
 pytest_plugins = ["pytester"]
 
@@ -52,7 +52,7 @@ def gateway(mock):
     with ExitStack() as stack:
 
         def start(**lies) -> str:
-            url, _ = stack.enter_context(served(relay(mock.url, **lies)))
+            url, _ = stack.enter_context(serve_in_thread(relay(mock.url, **lies)))
             return f"{url}/tokenhub/api/v1"
 
         yield start
@@ -189,8 +189,8 @@ def baseline_for(base_url: str, path: Path, until: str | None) -> None:
     """Accept what a run finds wrong with a gateway."""
     last = date.fromisoformat(until) if until else None
     today = date(2026, 1, 1)
-    judgement = Baseline().judge(run_of(base_url, ABOVE), today, Failing())
-    found = Baseline().updated(judgement, today, reason="ticket 7", until=last)
+    judgement = Baseline().judge(run_of(base_url, ABOVE), today, FailurePolicy())
+    found = Baseline().update(judgement, today, reason="ticket 7", until=last)
     assert found.accepted
     found.write(path)
 
@@ -448,7 +448,7 @@ def test_the_tests_of_a_provider_are_its_cases_and_its_comparisons(name):
 
 
 def test_every_comparison_of_a_run_has_tests():
-    assert {n: m.name for n, m in MEMBERS.items()} == COMPARED
+    assert {n: m.name for n, m in COMPARED_FIELDS.items()} == COMPARED_FIELD_NAMES
 
 
 def test_what_cannot_be_is_said_where_the_suite_is_made(tmp_path):

@@ -21,32 +21,32 @@ import specs
 from contracts.compare.servers import run as differential
 from contracts.compare.servers.intents import (
     Intent,
-    Spoken,
-    combined,
+    Translation,
+    combination_intents,
     intents,
-    smaller,
-    speak,
+    shrink_intent,
+    translate,
 )
-from contracts.compare.servers.model import Differences, Kind
+from contracts.compare.servers.model import Differences, DocumentAgreement
 from contracts.execution.campaign import CouldNotRun
 from contracts.execution.client import Target, Unreachable
-from contracts.execution.recording import Tape
-from contracts.execution.targets import Labelled
-from contracts.judging.outcome import Verdict
+from contracts.execution.recording import CassetteSession
+from contracts.execution.targets import NamedTarget
+from contracts.judging.outcome import FeatureVerdict
 from contracts.reporters import servers as reporting
-from mockserver.embedded.starter import served
+from mockserver.embedded.starter import serve_in_thread
 
 KEY = "sk-secret-of-the-caller"
 PROVIDERS = [specs.load(each) for each in specs.names()]
 LIES = {each.name: each for each in MINIATURES}
 
 
-def target(label: str, name: str, base_url: str) -> Labelled:
-    return Labelled(label, specs.load(name), Target(base_url, KEY))
+def target(label: str, name: str, base_url: str) -> NamedTarget:
+    return NamedTarget(label, specs.load(name), Target(base_url, KEY))
 
 
-def compared(*targets: Labelled, **options: Any) -> Differences:
-    return asyncio.run(differential.conduct(targets, **options))
+def compared(*targets: NamedTarget, **options: Any) -> Differences:
+    return asyncio.run(differential.execute(targets, **options))
 
 
 @contextmanager
@@ -55,10 +55,10 @@ def beside_a_liar(
     name: str,
     answer: Lie | None = None,
     request: Lie | None = None,
-) -> Iterator[list[Labelled]]:
+) -> Iterator[list[NamedTarget]]:
     """Our mock, and the same behind a relay that lies."""
     base_url = mock.base_urls[name]
-    with served(relay(mock.url, answer=answer, request=request)) as (url, _):
+    with serve_in_thread(relay(mock.url, answer=answer, request=request)) as (url, _):
         liar = base_url.replace(mock.url, url)
         yield [target("right", name, base_url), target("liar", name, liar)]
 
@@ -96,7 +96,7 @@ def test_right_servers_of_two_dialects_differ_and_nobody_is_alarmed(dialects):
     delivery = found["createImage/plain", "delivery"]
     values = {label: side.value for label, side in delivery.sides.items()}
     assert values == {"openai": "b64_json", "tokenhub": "data URI"}
-    assert delivery.kind is Kind.DIFFER
+    assert delivery.kind is DocumentAgreement.DIFFER
     size = found["createImage/size=1024x640", "outcome"]
     assert size.sides["tokenhub"].value == "refused"
     assert size.asked == {"size": '"1024x640"'}
@@ -241,7 +241,7 @@ def test_a_verdict_is_read_off_the_deeds(mock, name, feature, verdict):
     assert verdict in verdicts(found, feature, "liar")
     assert verdict not in verdicts(found, feature, "right")
     rows = [each for each in found.rows if each.feature == feature and each.kind]
-    assert {each.kind for each in rows} == {Kind.AGREE}
+    assert {each.kind for each in rows} == {DocumentAgreement.AGREE}
 
 
 def test_an_altered_value_is_told(mock):
@@ -379,7 +379,7 @@ def test_a_target_that_fails_always_is_left_alone(mock):
 
 def test_what_cannot_begin_says_why(mock):
     right = target("right", "tokenhub", mock.base_urls["tokenhub"])
-    refused = Labelled(
+    refused = NamedTarget(
         "r", right.provider, Target(right.target.base_url, "mock-unauthenticated")
     )
 
@@ -419,7 +419,7 @@ def test_with_a_budget_nothing_is_asked_that_has_no_price(mock):
 
 def text(found: Differences) -> str:
     out = io.StringIO()
-    reporting.summary(found, Console(file=out, width=110, highlight=False))
+    reporting.print_summary(found, Console(file=out, width=110, highlight=False))
     return out.getvalue()
 
 
@@ -491,7 +491,7 @@ def test_what_was_answered_before_an_interrupt_is_compared(mock):
     assert found.differences
     assert all(each.seen == each.tries for each in found.differences)
     assert any(
-        cell.verdict is Verdict.UNTESTED and cell.value == "" and cell.note
+        cell.verdict is FeatureVerdict.UNTESTED and cell.value == "" and cell.note
         for row in found.rows
         for cell in row.cells.values()
     )
@@ -504,11 +504,13 @@ def test_a_recording_is_compared_again_without_network(mock, tmp_path):
     nowhere = [target(each, each, "http://127.0.0.1:1/v1") for each in names]
 
     first = compared(
-        *there, tapes=lambda each: Tape.into(each.label, tmp_path / each.label), **only
+        *there,
+        tapes=lambda each: CassetteSession.recording(each.label, tmp_path / each.label),
+        **only,
     )
     again = compared(
         *nowhere,
-        tapes=lambda each: Tape.out_of(each.label, tmp_path / each.label),
+        tapes=lambda each: CassetteSession.replaying(each.label, tmp_path / each.label),
         **only,
     )
 
@@ -525,13 +527,13 @@ def test_a_recording_is_compared_again_without_network(mock, tmp_path):
 
 def test_a_question_says_in_each_dialect_what_it_means(provider):
     asked = 0
-    for intent in [*intents(PROVIDERS), *combined(PROVIDERS[:2], 0)]:
-        spoken = speak(intent, provider)
-        if isinstance(spoken, Spoken) and intent.raw is None:
+    for intent in [*intents(PROVIDERS), *combination_intents(PROVIDERS[:2], 0)]:
+        spoken = translate(intent, provider)
+        if isinstance(spoken, Translation) and intent.raw is None:
             payload = spoken.case.payload
-            canonical = provider.dialect.canonical(intent.operation, payload)
+            canonical = provider.dialect.with_canonical_names(intent.operation, payload)
             plain = {"image", "mask", *intent.absent}
-            meant = {name: e for name, e in intent.asked if name not in plain}
+            meant = {name: e for name, e in intent.fields if name not in plain}
             assert meant.items() <= canonical.items()
             assert not set(intent.absent) & set(canonical)
             asked += 1
@@ -549,7 +551,7 @@ def test_what_is_smaller_has_less_or_a_simpler_value():
     known = intents(PROVIDERS)
     asked = (("n", 10), ("output_format", "webp"))
 
-    found = {each.asked for each in smaller(Intent("createImage", asked), known)}
+    found = {each.fields for each in shrink_intent(Intent("createImage", asked), known)}
 
     assert {(("n", 10),), (("output_format", "webp"),)} <= found
     assert (("n", 2), ("output_format", "webp")) in found

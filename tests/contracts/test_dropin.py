@@ -16,14 +16,14 @@ from jsonschema import Draft202012Validator
 
 import mockserver
 import specs
-from contracts.compare.migration import Examination, Move, examine
+from contracts.compare.migration import Examination, Migration, examine
 from contracts.compare.migration import common_subset as common
 from contracts.compare.migration import patch as adapter
 from contracts.compare.migration.rules import Severity, rules
-from contracts.compare.servers.intents import Intent, speak
-from contracts.media.image.samples import judged
+from contracts.compare.servers.intents import Intent, translate
+from contracts.media.image.samples import with_file_facts
 from contracts.planning.case import Case, body_of
-from mockserver.cli.main import Lazy
+from mockserver.cli.main import LazyGroup
 from specs import State
 from specs.clients import clients
 
@@ -38,7 +38,7 @@ VERBS = {
 @cache
 def moved(old: str, new: str, client: str | None = None, **options) -> Examination:
     profile = clients()[client] if client else None
-    return examine(Move(specs.load(old), specs.load(new), profile, **options))
+    return examine(Migration(specs.load(old), specs.load(new), profile, **options))
 
 
 def ids(examination: Examination, severity: Severity | None = None) -> set[str]:
@@ -50,7 +50,7 @@ def ids(examination: Examination, severity: Severity | None = None) -> set[str]:
 
 
 def run(*words: str):
-    return CliRunner().invoke(Lazy(name="imageparity", verbs=VERBS), list(words))
+    return CliRunner().invoke(LazyGroup(name="imageparity", verbs=VERBS), list(words))
 
 
 # Each rule, planted: a provider moves to a copy of itself with one thing changed.
@@ -386,7 +386,7 @@ def copy_of(name: str, folder: Path, edit: Edit) -> specs.Provider:
 def test_a_planted_difference_is_found_and_nothing_else(plant, tmp_path):
     name, edit, severity, expected = PLANTED[plant]
 
-    found = examine(Move(specs.load(name), copy_of(name, tmp_path, edit)))
+    found = examine(Migration(specs.load(name), copy_of(name, tmp_path, edit)))
 
     assert ids(found) == expected
     assert {each.severity for each in found.findings} == {severity}
@@ -428,7 +428,7 @@ def test_a_witness_is_valid_at_the_one_and_not_at_the_other(old, new):
         shown = each.witness
         body = before.operations[shown.operation].bodies[shown.media_type]
         there = after.operations[shown.operation].bodies.get(shown.media_type)
-        request = judged(shown.request)
+        request = with_file_facts(shown.request)
         assert body.judge.state(request) is State.VALID, each.id
         if each.rule == "REQ-MEDIA":
             assert there is None
@@ -661,7 +661,7 @@ def test_the_adapter_mends_what_it_says_it_mends(old, new):
         if not mended or each.rule not in {"REQ-RENAMED", "REQ-FIELD"}:
             continue
         body = after.operations[each.operation].bodies[each.witness.media_type]
-        verdict = body.judge.judge(judged(patch.applied(each.witness.request)))
+        verdict = body.judge.judge(with_file_facts(patch.apply(each.witness.request)))
         assert not [
             one for one in verdict.violations if one.path[:1] == (each.member,)
         ], each.id
@@ -680,19 +680,19 @@ WORDS = st.sampled_from(
 def test_the_python_function_does_what_the_json_says(operation, payload):
     examination = moved("openai", "tokenhub")
     scope: dict = {}
-    exec(adapter.as_python(examination.move, examination.patches), scope)
+    exec(adapter.as_python(examination.migration, examination.patches), scope)
 
     adapted = scope["adapt"](operation, payload)
 
     patch = examination.patches.get(operation, adapter.Patch())
-    assert adapted == patch.applied(payload)
+    assert adapted == patch.apply(payload)
     assert scope["PATCHES"] == adapter.as_json(examination.patches)
 
 
 def test_the_adapter_makes_a_plain_request_acceptable():
     patch = moved("openai", "tokenhub").patches["createImage"]
 
-    adapted = patch.applied(
+    adapted = patch.apply(
         {"prompt": "A boat", "output_format": "webp", "user": "me", "stream": False}
     )
 
@@ -706,9 +706,11 @@ def test_a_title_cannot_get_out_of_the_function(tmp_path):
         dialect["title"] = 'Mine""" + open("/tmp/none") + """\\'
         generation(document).pop("quality")
 
-    found = examine(Move(specs.load("tokenhub"), copy_of("tokenhub", tmp_path, edit)))
+    found = examine(
+        Migration(specs.load("tokenhub"), copy_of("tokenhub", tmp_path, edit))
+    )
     scope: dict = {}
-    exec(adapter.as_python(found.move, found.patches), scope)
+    exec(adapter.as_python(found.migration, found.patches), scope)
 
     assert scope["adapt"]("createImage", {"quality": "low"}) == {}
 
@@ -734,7 +736,9 @@ def test_what_is_common_is_taken_by_every_server():
         for name in ("size", "output_format", "quality"):
             for value in members[name].values:
                 for provider in providers:
-                    spoken = speak(Intent("createImage", ((name, value),)), provider)
+                    spoken = translate(
+                        Intent("createImage", ((name, value),)), provider
+                    )
                     url = f"{mock.base_urls[provider.id]}/images/generations"
                     assert sent(url, spoken.case.payload, "application/json") == 200
 
@@ -748,7 +752,7 @@ def test_an_operation_that_someone_lacks_has_no_common_subset(tmp_path):
     }
 
     assert found["createImageEdit"].missing == ("copy",)
-    assert "lacks it" in "\n".join(common.lines(found["createImageEdit"]))
+    assert "lacks it" in "\n".join(common.text_lines(found["createImageEdit"]))
 
 
 # The command line.

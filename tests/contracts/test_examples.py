@@ -12,11 +12,16 @@ from hypothesis import strategies as st
 import specs
 from contracts.media.image.samples import Sample
 from contracts.planning.case import FORM, JSON, Case
-from contracts.planning.example_database import FORGOTTEN_AFTER, MOST, SHAPE, Examples
-from contracts.planning.example_database import _described as described
-from contracts.planning.example_database import _pictured as pictured
+from contracts.planning.example_database import (
+    DROP_AFTER_PASSES,
+    MAX_EXAMPLES,
+    SCHEMA,
+    ExampleDatabase,
+)
+from contracts.planning.example_database import _deserialize as pictured
+from contracts.planning.example_database import _serialize as described
 from specs import State
-from specs.validation.judge import matches
+from specs.validation.judge import is_instance
 
 BASE = {"model": "gpt-image-2", "prompt": "A red cube"}
 
@@ -38,11 +43,11 @@ def drawn(number: int = 1, **payload) -> Case:
 
 
 def kept(folder, provider, *cases: Case) -> list[Case]:
-    examples = Examples(folder)
+    examples = ExampleDatabase(folder)
     for case in cases:
-        examples.remember("tokenhub", case)
+        examples.add("tokenhub", case)
     examples.save()
-    return Examples(folder).cases(provider)
+    return ExampleDatabase(folder).cases(provider)
 
 
 def test_an_example_comes_back_judged_anew(tmp_path, tokenhub):
@@ -51,10 +56,10 @@ def test_an_example_comes_back_judged_anew(tmp_path, tokenhub):
     assert good.payload == {**BASE, "quality": "high"}
     assert good.origin == bad.origin == "remembered"
     assert good.expectation is State.VALID
-    assert good.fault is None
+    assert good.expected_error is None
     assert bad.expectation is State.INVALID
-    assert bad.fault
-    assert bad.fault.claim == "createImage/request/n/maximum"
+    assert bad.expected_error
+    assert bad.expected_error.claim == "createImage/request/n/maximum"
 
 
 def test_pictures_are_kept_by_their_facts(tmp_path, tokenhub):
@@ -89,30 +94,30 @@ def test_planned_cases_are_not_kept(tmp_path, tokenhub):
 
 def test_what_passes_often_enough_is_forgotten(tmp_path, tokenhub):
     kept(tmp_path, tokenhub, drawn(n=2))
-    for _ in range(FORGOTTEN_AFTER):
-        examples = Examples(tmp_path)
+    for _ in range(DROP_AFTER_PASSES):
+        examples = ExampleDatabase(tmp_path)
         (case,) = examples.cases(tokenhub)
-        examples.passed("tokenhub", case)
+        examples.mark_passed("tokenhub", case)
         examples.save()
 
-    assert Examples(tmp_path).cases(tokenhub) == []
+    assert ExampleDatabase(tmp_path).cases(tokenhub) == []
 
 
 def test_a_fault_that_comes_back_is_not_forgotten(tmp_path, tokenhub):
     kept(tmp_path, tokenhub, drawn(n=2))
     for has_passed in (True, True, False, True, True):
-        examples = Examples(tmp_path)
+        examples = ExampleDatabase(tmp_path)
         (case,) = examples.cases(tokenhub)
-        (examples.passed if has_passed else examples.remember)("tokenhub", case)
+        (examples.mark_passed if has_passed else examples.add)("tokenhub", case)
         examples.save()
 
-    assert Examples(tmp_path).cases(tokenhub)
+    assert ExampleDatabase(tmp_path).cases(tokenhub)
 
 
 def test_what_the_document_no_longer_speaks_of_is_forgotten(tmp_path, tokenhub):
     kept(tmp_path, tokenhub, drawn(unheard_of=1))
-    for _ in range(FORGOTTEN_AFTER):
-        examples = Examples(tmp_path)
+    for _ in range(DROP_AFTER_PASSES):
+        examples = ExampleDatabase(tmp_path)
         assert examples.cases(tokenhub) == []
         examples.save()
 
@@ -120,12 +125,14 @@ def test_what_the_document_no_longer_speaks_of_is_forgotten(tmp_path, tokenhub):
 
 
 def test_only_so_many_are_kept_the_newest(tmp_path, tokenhub):
-    cases = [drawn(number, prompt=f"Cube {number}") for number in range(MOST + 5)]
+    cases = [
+        drawn(number, prompt=f"Cube {number}") for number in range(MAX_EXAMPLES + 5)
+    ]
 
     found = kept(tmp_path, tokenhub, *cases)
 
     assert [each.payload["prompt"] for each in found] == [
-        f"Cube {number}" for number in range(5, MOST + 5)
+        f"Cube {number}" for number in range(5, MAX_EXAMPLES + 5)
     ]
 
 
@@ -149,7 +156,7 @@ def test_a_damaged_file_is_set_aside(tmp_path, tokenhub, caplog, damage: bytes):
     path = tmp_path / "tokenhub.json"
     path.write_bytes(damage)
 
-    assert Examples(tmp_path).cases(tokenhub) == []
+    assert ExampleDatabase(tmp_path).cases(tokenhub) == []
     assert "tokenhub.json is damaged" in caplog.text
     assert path.with_suffix(".damaged").read_bytes() == damage
     assert len(kept(tmp_path, tokenhub, drawn())) == 1
@@ -175,11 +182,11 @@ for turn in range(10):
     ]
 
     assert [each.wait() for each in runs] == [0, 0, 0]
-    assert len(Examples(tmp_path).cases(tokenhub)) == 30
+    assert len(ExampleDatabase(tmp_path).cases(tokenhub)) == 30
 
 
 def test_nothing_is_written_for_a_run_without_examples(tmp_path, tokenhub):
-    examples = Examples(tmp_path / "none")
+    examples = ExampleDatabase(tmp_path / "none")
 
     assert examples.cases(tokenhub) == []
     examples.save()
@@ -210,5 +217,5 @@ def test_any_payload_survives_its_description(payload):
     row = {"operation": "o", "media_type": "m", "passed": 0}
     row["payload"] = json.loads(text)
     whole = {"format": "imageparity-examples/1", "examples": [row]}
-    assert matches(SHAPE, whole)
-    assert set(asdict(Sample())) == set(SHAPE["$defs"]["picture"]["properties"])
+    assert is_instance(SCHEMA, whole)
+    assert set(asdict(Sample())) == set(SCHEMA["$defs"]["picture"]["properties"])

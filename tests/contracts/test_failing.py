@@ -12,18 +12,18 @@ from reports import finding, outcome, report, target
 
 import contracts
 from contracts.cli.main import main
-from contracts.report.failure_policy import CHECKS, KINDS, Failing
-from contracts.report.model import Kind
-from mockserver.cli.main import Usage
-from mockserver.embedded.starter import served
+from contracts.report.failure_policy import CHECKS, KINDS, FailurePolicy
+from contracts.report.model import FindingKind
+from mockserver.cli.main import UsageError
+from mockserver.embedded.starter import serve_in_thread
 
 SIZE = finding(
-    kind=Kind.WRONG_RESPONSE,
+    kind=FindingKind.WRONG_RESPONSE,
     check="size-as-asked",
     claim="createImage/200/guarantees/size-as-asked",
 )
 ASSUMED = finding(basis="assumed")
-EXTRA = finding(kind=Kind.UNDOCUMENTED)
+EXTRA = finding(kind=FindingKind.UNDOCUMENTED)
 
 
 @pytest.mark.parametrize(
@@ -40,23 +40,25 @@ EXTRA = finding(kind=Kind.UNDOCUMENTED)
     ],
 )
 def test_a_pattern_is_for_kind_check_or_claim_of_what_is_promised(pattern, failing):
-    fail_on = Failing((pattern,))
+    fail_on = FailurePolicy((pattern,))
 
     assert [e for e in (SIZE, ASSUMED, EXTRA) if fail_on.fails(e)] == failing
 
 
-kinds, bases = st.sampled_from(Kind), st.sampled_from(["documented", "assumed"])
+kinds, bases = st.sampled_from(FindingKind), st.sampled_from(["documented", "assumed"])
 
 
 @given(kind=kinds, basis=bases, pattern=st.sampled_from(["*", *KINDS, *CHECKS]))
 def test_no_pattern_but_difference_fails_what_is_not_promised(kind, basis, pattern):
     found = finding(kind=kind, basis=basis)
 
-    assert Failing().fails(found) == found.breaks
-    assert Failing(("difference",)).fails(found) == (kind is not Kind.UNDOCUMENTED)
-    if Failing((pattern,)).fails(found):
+    assert FailurePolicy().fails(found) == found.breaks
+    assert FailurePolicy(("difference",)).fails(found) == (
+        kind is not FindingKind.UNDOCUMENTED
+    )
+    if FailurePolicy((pattern,)).fails(found):
         assert found.breaks
-        assert Failing(("difference",)).fails(found)
+        assert FailurePolicy(("difference",)).fails(found)
 
 
 def written_checks():
@@ -79,15 +81,17 @@ def test_every_check_can_be_named():
 
 @pytest.mark.parametrize("pattern", ["rejects_valid", "createImag/*", "undocumented"])
 def test_a_pattern_that_nothing_can_fit_is_refused(pattern):
-    with pytest.raises(Usage, match=pattern.replace("*", r"\*")):
-        Failing(("broken", pattern)).check(lambda: ["createImage/request/n/maximum"])
+    with pytest.raises(UsageError, match=pattern.replace("*", r"\*")):
+        FailurePolicy(("broken", pattern)).validate(
+            lambda: ["createImage/request/n/maximum"]
+        )
 
 
 def test_patterns_that_something_can_fit_are_taken():
     claims = ["createImage/request/n/maximum"]
 
-    Failing((*KINDS, *CHECKS, "createImage/request/n/*")).check(lambda: claims)
-    Failing(("schemathesis:*",)).check(lambda: claims)
+    FailurePolicy((*KINDS, *CHECKS, "createImage/request/n/*")).validate(lambda: claims)
+    FailurePolicy(("schemathesis:*",)).validate(lambda: claims)
 
 
 def status(*words):
@@ -137,7 +141,7 @@ def test_a_baseline_takes_in_no_more_than_what_fails(written, tmp_path):
 def test_a_run_fails_on_what_is_named(mock):
     lie = on_refusal(lambda said: replace(said, status=500))
     words = ("--no-fuzz", "--only", "createImage/request/n/")
-    with served(relay(mock.url, answer=lie)) as (url, _):
+    with serve_in_thread(relay(mock.url, answer=lie)) as (url, _):
         run = ("run", f"tokenhub={url}/tokenhub/api/v1", *words)
 
         assert status(*run, "--fail-on=crash") == 1

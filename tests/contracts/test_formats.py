@@ -25,9 +25,16 @@ from reports import (
 import specs
 from contracts.cli.main import main
 from contracts.cli.schema import schema
-from contracts.compare import Cell, Column, Comparison, Measured, Row, compare
-from contracts.compare.documents.model import Section, Standing
-from contracts.judging.outcome import Verdict
+from contracts.compare import (
+    Comparison,
+    ComparisonRow,
+    MeasuredBehavior,
+    ProviderCell,
+    ProviderColumn,
+    compare,
+)
+from contracts.compare.documents.model import Conformance, Section
+from contracts.judging.outcome import FeatureVerdict
 from contracts.reporters import REPORTERS
 from contracts.reporters.comparison import compat
 from contracts.reporters.comparison import csv as table
@@ -296,24 +303,24 @@ def test_a_badge_of_several_counts_them():
 
 def cell(value="1…10", **changes):
     made = {"source": "S1#n", "source_url": "https://one.example", **changes}
-    return Cell(value, **made)
+    return ProviderCell(value, **made)
 
 
-MEASURED = Measured(
-    Standing.BROKEN,
-    Verdict.IGNORED,
+MEASURED = MeasuredBehavior(
+    Conformance.BROKEN,
+    FeatureVerdict.IGNORED,
     asked=3,
     value="=HYPERLINK(1)",
     fingerprint="f" * 16,
 )
 COMPARED = Comparison(
     providers=(
-        Column("one", "One", "2026", ("createImage",)),
-        Column("two", "Two", "7", ("createImage",)),
-        Column("three", "Three", "8", ("createImage",)),
+        ProviderColumn("one", "One", "2026", ("createImage",)),
+        ProviderColumn("two", "Two", "7", ("createImage",)),
+        ProviderColumn("three", "Three", "8", ("createImage",)),
     ),
     rows=(
-        Row(
+        ComparisonRow(
             "createImage/request/n",
             "n",
             "createImage",
@@ -324,7 +331,7 @@ COMPARED = Comparison(
                 "three": cell("none", stated=False, letter="C"),
             },
         ),
-        Row(
+        ComparisonRow(
             "createImage/request/n/deep",
             "=2+2",
             "createImage",

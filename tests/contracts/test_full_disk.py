@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from contracts.report.model import replacing
-from mockserver.cli.main import FULL
+from contracts.report.model import atomic_write
+from mockserver.cli.main import DISK_FULL_ERRNOS
 
 FULL_DEVICE = Path("/dev/full")
 RUN = ("contracts", "run", "tokenhub", "--no-fuzz", "--only", "createImage/request/n/")
@@ -57,11 +57,11 @@ def test_a_report_that_cannot_be_written_is_told_and_the_device_stays(tmp_path):
     assert FULL_DEVICE.is_char_device()
     with pytest.raises(OSError, match="No space") as raised:
         write(FULL_DEVICE)
-    assert raised.value.errno in FULL
+    assert raised.value.errno in DISK_FULL_ERRNOS
 
 
 def write(path: Path) -> None:
-    with replacing(path) as out:
+    with atomic_write(path) as out:
         out.write("whole")
 
 

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.cli.main import main
-from contracts.report.baseline import TO_BE_GIVEN, BadBaseline, Baseline
-from contracts.report.failure_policy import Failing
+from contracts.report.baseline import REASON_PLACEHOLDER, BadBaseline, Baseline
+from contracts.report.failure_policy import FailurePolicy
 from contracts.report.model import (
     ClaimRecord,
     Finding,
-    Kind,
+    FindingKind,
     Outcome,
     Report,
     RunMetadata,
@@ -29,7 +29,7 @@ CLAIMS = ["createImage/request/n/maximum", "createImage/200/guarantees/decodes"]
 
 def found(mark: str, claim: str = CLAIMS[0], basis: str = "documented") -> Finding:
     return Finding(
-        kind=Kind.ACCEPTS_INVALID,
+        kind=FindingKind.ACCEPTS_INVALID,
         check="refuses",
         claim=claim,
         basis=basis,
@@ -171,7 +171,7 @@ def test_an_update_keeps_what_people_wrote(gate):
 
     one, two = Baseline.read(path).accepted
     assert (one.reason, one.until) == ("a ticket is open", "2027-01-01")
-    assert two.reason == TO_BE_GIVEN
+    assert two.reason == REASON_PLACEHOLDER
 
 
 @pytest.mark.parametrize("name", ["baseline.yaml", "baseline.json"])
@@ -254,20 +254,20 @@ marks = st.sets(st.sampled_from("abcdef"))
 def test_every_finding_and_every_entry_is_in_one_class(seen, accepted, expired):
     first = reported(*map(found, sorted(accepted)))
     empty = Baseline()
-    judged = empty.judge(first, TODAY, Failing())
-    baseline = empty.updated(judged, TODAY, reason=None, until=None)
+    judged = empty.judge(first, TODAY, FailurePolicy())
+    baseline = empty.update(judged, TODAY, reason=None, until=None)
     old = [
         replace(e, until="2020-01-01") if e.fingerprint in expired else e
         for e in baseline.accepted
     ]
 
     found_ = Baseline(tuple(old)).judge(
-        reported(*map(found, sorted(seen))), TODAY, Failing()
+        reported(*map(found, sorted(seen))), TODAY, FailurePolicy()
     )
 
     assert {e.finding.fingerprint for e in found_.new} == seen - accepted
     assert {e.fingerprint for _, e in found_.expired} == seen & accepted & expired
-    assert {e.fingerprint for _, e in found_.known} == (seen & accepted) - expired
+    assert {e.fingerprint for _, e in found_.accepted} == (seen & accepted) - expired
     assert {e.fingerprint for e in found_.fixed} == accepted - seen
     assert found_.passes == (not seen - accepted and not seen & accepted & expired)
 

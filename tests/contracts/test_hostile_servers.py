@@ -38,21 +38,26 @@ from rich.console import Console
 
 import specs
 from contracts.execution.campaign import (
-    AHEAD,
-    ERRORS_IN_A_ROW,
-    LATE_IN_ALL,
+    IN_FLIGHT,
+    MAX_CONSECUTIVE_ERRORS,
+    MAX_TIMEOUTS,
     Campaign,
-    begin,
-    conduct,
+    execute,
+    start,
 )
-from contracts.execution.client import FREELY, Sender, Target, exchange
-from contracts.judging.interaction import Event, Interaction
-from contracts.planning.case import JSON, Case, Fault
-from contracts.report.model import Kind, Report
+from contracts.execution.client import (
+    LARGE_RESPONSE_BYTES,
+    Sender,
+    Target,
+    send_request,
+)
+from contracts.judging.interaction import Interaction, ServerSentEvent
+from contracts.planning.case import JSON, Case, ExpectedError
+from contracts.report.model import FindingKind, Report
 from contracts.reporters import REPORTERS
 from contracts.reporters.page import render as html
 from contracts.reporters.run import text
-from contracts.traffic.proxy.app import serving
+from contracts.traffic.proxy.app import serve_relay
 from contracts.traffic.proxy.proxy import Relay
 from specs import State
 
@@ -78,7 +83,9 @@ INVALID = Case(
     State.INVALID,
     payload={**PLAIN, "n": 11},
     claims=("createImage/request/n/maximum",),
-    fault=Fault("createImage/request/n/maximum", "invalid_request", ("n",)),
+    expected_error=ExpectedError(
+        "createImage/request/n/maximum", "invalid_request", ("n",)
+    ),
 )
 STREAMED = Case(
     "createImage/streams/plain",
@@ -101,13 +108,13 @@ def asked(url: str, *questions: Case, **options) -> Report:
     campaign = Campaign(
         PROVIDER,
         Target(f"{url}/v1", KEY),
-        questions=questions,
+        selected_cases=questions,
         only=only,
         fuzz=False,
         **options,
     )
-    run = begin([campaign], version="0", seed=0)
-    asyncio.run(conduct(run))
+    run = start([campaign], version="0", seed=0)
+    asyncio.run(execute(run))
     return run.report()
 
 
@@ -146,7 +153,7 @@ def test_an_answer_without_an_end_is_a_crash_of_the_server(name, tmp_path):
     with hostile(NOT_WHOLE[name]) as server:
         report = asked(server.url, VALID, frugal=True, patience=HASTE)
 
-    assert report.broken[0].kind is Kind.CRASH
+    assert report.broken[0].kind is FindingKind.CRASH
     assert report.broken[0].check == "answers"
     assert memory.taken < MUCH
     check(report, tmp_path / "report.jsonl")
@@ -188,7 +195,7 @@ def test_what_is_said_of_them_can_be_shown_in_every_format():
     said = {name: render(report) for name, render in REPORTERS.items()}
     said["html"] = html.render(report)
     console = Console(file=io.StringIO(), force_terminal=True)
-    text.summary(report, console)
+    text.print_summary(report, console)
 
     assert all(each.encode() for each in said.values())
     assert ET.fromstring(said["junit"]).findall(".//failure")
@@ -283,11 +290,11 @@ def test_a_certificate_of_nobody_is_not_trusted(nobodys):
 
 def test_large_answers_are_held_one_at_a_time():
     """Beyond what each may bring freely, an answer waits until it is looked at."""
-    large = saying(lambda: b" " * (FREELY + MEGABYTE))
+    large = saying(lambda: b" " * (LARGE_RESPONSE_BYTES + MEGABYTE))
 
     async def two(url: str) -> list[Interaction]:
         turns = [asyncio.Event(), asyncio.Event()]
-        async with Sender(Target(f"{url}/v1", KEY), patience=1.5) as sender:
+        async with Sender(Target(f"{url}/v1", KEY), timeout=1.5) as sender:
             tasks = [
                 asyncio.create_task(sender.send(VALID, OPERATION, turn))
                 for turn in turns
@@ -313,7 +320,7 @@ def many(number: int) -> list[Case]:
 
 
 @pytest.mark.parametrize(
-    ("name", "most"), [("silence", LATE_IN_ALL), ("half", ERRORS_IN_A_ROW)]
+    ("name", "most"), [("silence", MAX_TIMEOUTS), ("half", MAX_CONSECUTIVE_ERRORS)]
 )
 def test_a_server_that_hardly_answers_is_left_alone(name, most):
     """Silence costs time, and so do answers that are never whole."""
@@ -326,7 +333,7 @@ def test_a_server_that_hardly_answers_is_left_alone(name, most):
         report = asked(server.url, *many(200), patience=0.05)
 
     assert report.stopped == "errors"
-    assert most <= len(report.outcomes) < most + AHEAD
+    assert most <= len(report.outcomes) < most + IN_FLIGHT
 
 
 def test_some_silence_among_answers_is_too_much_as_well():
@@ -342,7 +349,7 @@ def test_some_silence_among_answers_is_too_much_as_well():
         report = asked(server.url, *many(200), patience=0.2, frugal=True)
 
     assert report.stopped == "errors"
-    assert len(report.outcomes) < LATE_IN_ALL * 3
+    assert len(report.outcomes) < MAX_TIMEOUTS * 3
 
 
 def test_a_server_that_is_always_busy_is_left_alone():
@@ -352,7 +359,11 @@ def test_a_server_that_is_always_busy_is_left_alone():
         report = asked(server.url, *many(200))
 
     assert report.stopped == "errors"
-    assert ERRORS_IN_A_ROW <= len(report.outcomes) < ERRORS_IN_A_ROW + AHEAD
+    assert (
+        MAX_CONSECUTIVE_ERRORS
+        <= len(report.outcomes)
+        < MAX_CONSECUTIVE_ERRORS + IN_FLIGHT
+    )
 
 
 def judged(body: bytes, type_: str = EVENTS) -> Interaction:
@@ -371,7 +382,7 @@ def test_events_are_parted_as_their_standard_says(end):
         (None, "1\u2028"),
     ]
     assert judged('data: "\u2028\x85"\n\n'.encode()).events == [
-        Event(None, "\u2028\x85")
+        ServerSentEvent(None, "\u2028\x85")
     ]
 
 
@@ -385,7 +396,7 @@ def test_a_proxy_before_it_goes_on():
 
     async def through(upstream: str) -> tuple[int, bytes]:
         relay = Relay(PROVIDER, f"{upstream}/v1")
-        async with serving(relay) as url:
+        async with serve_relay(relay) as url:
             body = json.dumps(PLAIN).encode()
             with suppress(OSError, http.client.HTTPException):  # passed on as it is
                 await asyncio.to_thread(
@@ -433,8 +444,8 @@ def test_the_time_of_an_exchange_is_bounded_while_a_request_is_sent():
         with socket.create_server(("127.0.0.1", 0)) as deaf:
             url = f"http://127.0.0.1:{deaf.getsockname()[1]}/"
             async with aiohttp.ClientSession() as session:
-                return await exchange(
-                    session, VALID, "POST", url, body, {}, patience=HASTE
+                return await send_request(
+                    session, VALID, "POST", url, body, {}, timeout=HASTE
                 )
 
     assert asyncio.run(send()).problem == f"no whole answer within {HASTE:g} s"

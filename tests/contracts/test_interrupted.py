@@ -10,7 +10,7 @@ from miniatures import on_refusal, relay, replace
 
 from contracts.report.baseline import Baseline
 from contracts.report.model import Report
-from mockserver.embedded.starter import served
+from mockserver.embedded.starter import serve_in_thread
 
 # Presses Ctrl-C so many seconds after the command has come to a function of its own.
 PRESSING = """
@@ -71,7 +71,7 @@ def test_runs_at_the_same_time_leave_their_files_whole(mock, tmp_path):
         return replace(said, status=500)
 
     report, accepted = tmp_path / "report.jsonl", tmp_path / "accepted.yaml"
-    with served(relay(mock.url, answer=on_refusal(crash))) as (url, _):
+    with serve_in_thread(relay(mock.url, answer=on_refusal(crash))) as (url, _):
         words = [*RUN, "--against", f"{url}/tokenhub/api/v1", "--report", report]
         assert two_at_once(words) == [1, 1]
 

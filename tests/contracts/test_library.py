@@ -15,8 +15,8 @@ from miniatures import on_refusal, relay, replace
 import contracts
 import mockserver
 import specs
-from contracts.api import awaited
-from mockserver.embedded.starter import served
+from contracts.api import run_in_thread
+from mockserver.embedded.starter import serve_in_thread
 
 ROOT = Path(__file__).parents[2]
 FEW = "createImage/request/n/"
@@ -70,15 +70,15 @@ def test_a_server_is_found_out_and_its_key_is_kept(mock):
         error = {"message": f"I know {KEY}", "type": "x"}
         return replace(said.saying({"error": error}), status=500)
 
-    with served(relay(mock.url, answer=on_refusal(lie))) as (url, _):
+    with serve_in_thread(relay(mock.url, answer=on_refusal(lie))) as (url, _):
         base_url = f"{url}/tokenhub/api/v1"
         report = contracts.run(
             "tokenhub", against=base_url, key=f" {KEY}\n", only=FEW, fuzz=False
         )
 
     assert not report.conforms
-    assert {each.kind for each in report.broken} >= {contracts.Kind.CRASH}
-    assert KEY not in "".join(report.serialized())
+    assert {each.kind for each in report.broken} >= {contracts.FindingKind.CRASH}
+    assert KEY not in "".join(report.to_lines())
 
 
 def test_the_key_comes_from_the_environment_as_well(mock, monkeypatch):
@@ -221,7 +221,7 @@ def test_a_refused_key_says_what_to_do():
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", refuse)
     with (
-        served(app) as (url, _),
+        serve_in_thread(app) as (url, _),
         pytest.raises(contracts.CouldNotRun, match="TOKENHUB_API_KEY"),
     ):
         contracts.run("tokenhub", against=url, key=KEY, fuzz=False)
@@ -342,9 +342,9 @@ def test_what_is_awaited_comes_back_as_it_is():
     async def fail() -> None:
         raise LookupError("of its own")
 
-    value, thread = awaited(give(7))
+    value, thread = run_in_thread(give(7))
 
     assert value == 7
     assert thread != threading.current_thread().name
     with pytest.raises(LookupError, match="of its own"):
-        awaited(fail())
+        run_in_thread(fail())

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import specs
 from contracts.cli.main import main
-from contracts.report.source_lines import Lines
+from contracts.report.source_lines import SourceLines
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "specs" / "tokenhub"
@@ -109,13 +109,13 @@ def test_a_path_about_no_provider_is_a_mistake(tmp_path):
 
 
 def test_every_claim_that_ships_stands_at_its_line(provider):
-    lines = Lines.of(provider.file)
+    lines = SourceLines.from_file(provider.file)
     text = Path(provider.file).read_text(encoding="utf-8").splitlines()
 
     for claim in specs.claims(provider):
         assert lines.has(claim.pointer), claim
         word = claim.pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
-        line = text[lines.at(claim.pointer) - 1]
+        line = text[lines.line_of(claim.pointer) - 1]
         if claim.pointer:
             assert word in line or line.lstrip().startswith("-"), claim
 
@@ -133,10 +133,10 @@ trees = st.recursive(
 @given(tree=st.dictionaries(names, trees, min_size=1, max_size=3))
 def test_a_part_is_found_at_the_line_where_it_is_written(tree):
     text = yaml.safe_dump(tree, allow_unicode=True, default_flow_style=False)
-    lines, written = Lines(text), text.splitlines()
+    lines, written = SourceLines(text), text.splitlines()
 
     for pointer, key, value in parts(tree, ""):
-        line = written[lines.at(pointer) - 1]
+        line = written[lines.line_of(pointer) - 1]
         assert lines.has(pointer)
         if key is not None:
             assert yaml.safe_dump(key, allow_unicode=True).split("\n")[0] in line
@@ -144,7 +144,7 @@ def test_a_part_is_found_at_the_line_where_it_is_written(tree):
             assert lines.text(pointer) == str(value)
             assert str(value) in line
         assert not lines.has(f"{pointer}/none")
-        assert lines.at(f"{pointer}/none") == lines.at(pointer)
+        assert lines.line_of(f"{pointer}/none") == lines.line_of(pointer)
 
 
 def parts(node, pointer):
@@ -157,9 +157,9 @@ def parts(node, pointer):
 
 
 def test_what_is_no_yaml_has_a_first_line():
-    assert Lines("a: [").at("/a/0") == 1
-    assert not Lines("a: [").has("/a")
-    assert Lines.of("/nowhere").at("/a") == 1
+    assert SourceLines("a: [").line_of("/a/0") == 1
+    assert not SourceLines("a: [").has("/a")
+    assert SourceLines.from_file("/nowhere").line_of("/a") == 1
 
 
 @pytest.fixture(scope="module")

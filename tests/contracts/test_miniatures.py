@@ -5,7 +5,7 @@ from miniatures import MINIATURES, Miniature, relay
 from questioning import asked_of
 
 from contracts.report.model import Finding
-from mockserver.embedded.starter import served
+from mockserver.embedded.starter import serve_in_thread
 
 
 @pytest.mark.parametrize("miniature", MINIATURES, ids=lambda each: each.name)
@@ -15,7 +15,7 @@ def test_a_lie_is_found_by_the_check_meant_for_it(mock, miniature: Miniature):
     def is_meant(finding: Finding) -> bool:
         return (finding.kind, finding.check) == (miniature.kind, miniature.check)
 
-    with served(app) as (url, _):
+    with serve_in_thread(app) as (url, _):
         report = asked_of(
             miniature.provider,
             mock.base_urls[miniature.provider].replace(mock.url, url),
@@ -33,7 +33,7 @@ def test_there_are_lies_enough():
 
 @pytest.mark.parametrize("name", ["tokenhub", "llmapi"])
 def test_a_relay_that_tells_no_lie_is_not_accused(mock, name: str):
-    with served(relay(mock.url)) as (url, _):
+    with serve_in_thread(relay(mock.url)) as (url, _):
         base_url = mock.base_urls[name].replace(mock.url, url)
         report = asked_of(name, base_url, fuzz=False)
 

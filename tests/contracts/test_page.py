@@ -24,18 +24,18 @@ import specs
 from contracts import compare as comparison
 from contracts.cli.main import main
 from contracts.compare import (
-    Cell,
-    Column,
     Comparison,
+    ComparisonRow,
+    Conformance,
     Contradiction,
-    Kind,
-    Measured,
-    Row,
+    DifferenceKind,
+    MeasuredBehavior,
+    ProviderCell,
+    ProviderColumn,
     Section,
-    Standing,
     Statement,
 )
-from contracts.judging.outcome import Verdict
+from contracts.judging.outcome import FeatureVerdict
 from contracts.reporters.page.render import page
 
 VOID = {"meta", "input", "br", "rect", "link", "img", "polyline", "circle"}
@@ -43,17 +43,17 @@ PICTURE = "data:image/webp;base64,UklGRg=="
 
 
 def said(value, letter="A", **more):
-    return Cell(value, source="S1#path", letter=letter, **more)
+    return ProviderCell(value, source="S1#path", letter=letter, **more)
 
 
 def row(id_, cells, *kinds):
     group, section, feature = id_.split("/")
-    return Row(id_, feature, group, Section(section), cells, kinds=kinds)
+    return ComparisonRow(id_, feature, group, Section(section), cells, kinds=kinds)
 
 
 COMPARED = Comparison(
     providers=tuple(
-        Column(name, name.capitalize(), "2026", ("createImage",))
+        ProviderColumn(name, name.capitalize(), "2026", ("createImage",))
         for name in ("one", "two", "three")
     ),
     rows=(
@@ -64,7 +64,7 @@ COMPARED = Comparison(
                 "two": said("1\N{HORIZONTAL ELLIPSIS}10"),
                 "three": said(HOSTILE, "B", basis="assumed", note="A `note`."),
             },
-            Kind.DIFFER,
+            DifferenceKind.PEERS_DIFFER,
         ),
         row(
             "createImage/request/prompt",
@@ -303,8 +303,12 @@ def test_a_cell_off_the_majority_has_a_letter_and_a_colour_of_its_own():
 
 
 def test_what_a_server_did_stands_beside_what_its_page_says():
-    deed = Measured(
-        Standing.BROKEN, Verdict.IGNORED, 3, note="One came.", fingerprint="f" * 16
+    deed = MeasuredBehavior(
+        Conformance.BROKEN,
+        FeatureVerdict.IGNORED,
+        3,
+        note="One came.",
+        fingerprint="f" * 16,
     )
     text = page(measured(one=deed), BROKEN)
 
@@ -335,7 +339,9 @@ def test_documents_alone_make_a_page_too():
     assert "<h1>1 of 3 features differ" not in text
     assert "<h1>1 of 2 features differ between three providers</h1>" in text
     assert "documents alone" in text
-    assert "documents and reports" in page(measured(one=Measured(Standing.KEPT)))
+    assert "documents and reports" in page(
+        measured(one=MeasuredBehavior(Conformance.KEPT))
+    )
     assert 'id="findings"' not in text
 
 

@@ -3,20 +3,20 @@
 from itertools import combinations, product
 
 from contracts.planning.case import Case
-from contracts.planning.pairwise import FEW, MOST_ROWS, pairs
-from contracts.planning.request_model import Desk, desks_of
+from contracts.planning.pairwise import MAX_ROWS, THREE_WAY_MAX_VALUES, pairwise_cases
+from contracts.planning.request_model import RequestModel, request_models
 from specs import State
 
 
-def rows_of(desk: Desk) -> list[Case]:
-    rows = list(pairs(desk, 0))
-    assert len(rows) < MOST_ROWS, "the limit cuts the covering short"
+def rows_of(desk: RequestModel) -> list[Case]:
+    rows = list(pairwise_cases(desk, 0))
+    assert len(rows) < MAX_ROWS, "the limit cuts the covering short"
     return rows
 
 
 def test_all_that_may_stand_together_does(provider):
     """Every two values, and every three of members that have few."""
-    for desk in desks_of(provider).values():
+    for desk in request_models(provider).values():
         rows = [
             {key: repr(value) for key, value in row.payload.items()}
             for row in rows_of(desk)
@@ -24,19 +24,23 @@ def test_all_that_may_stand_together_does(provider):
         values = {}
         for row in rows_of(desk):
             for member, value in row.payload.items():
-                if member not in desk.base:
+                if member not in desk.minimal_request:
                     values.setdefault(member, {})[repr(value)] = value
-        few = [member for member, each in values.items() if len(each) <= FEW]
+        few = [
+            member
+            for member, each in values.items()
+            if len(each) <= THREE_WAY_MAX_VALUES
+        ]
         for members in (*combinations(values, 2), *combinations(few, 3)):
             for group in product(*(values[each] for each in members)):
                 wanted = dict(zip(members, group, strict=True))
                 payload = {name: values[name][text] for name, text in wanted.items()}
-                if desk.state({**desk.base, **payload}) is State.VALID:
+                if desk.state({**desk.minimal_request, **payload}) is State.VALID:
                     assert any(wanted.items() <= row.items() for row in rows), wanted
 
 
 def test_no_row_is_idle_and_each_is_valid(provider):
-    for desk in desks_of(provider).values():
+    for desk in request_models(provider).values():
         rows = rows_of(desk)
         assert len({repr(row.payload) for row in rows}) == len(rows)
         assert all(desk.state(row.payload) is State.VALID for row in rows)

@@ -43,9 +43,9 @@ import contracts.traffic.proxy
 import contracts.traffic.proxy.proxy
 import mockserver
 import specs
-from contracts.traffic.proxy import MAX_HEADER, Relay, serving
-from mockserver.embedded.starter import served
-from mockserver.pipeline.body_parsing import payload_from
+from contracts.traffic.proxy import MAX_HEADER_LENGTH, Relay, serve_relay
+from mockserver.embedded.starter import serve_in_thread
+from mockserver.pipeline.body_parsing import parse_body
 from mockserver.pipeline.context import Settings
 from mockserver.recordings.cassettes import Cassettes
 from mockserver.recordings.recorder import Recorder
@@ -93,7 +93,7 @@ def proxied(name: str, upstream: str, folder: Path | None = None) -> Iterator[Ru
 
     async def run() -> None:
         stop = asyncio.Event()
-        async with serving(relay) as url:
+        async with serve_relay(relay) as url:
             begun.put((url, asyncio.get_running_loop(), stop))
             await stop.wait()
 
@@ -116,7 +116,7 @@ def app_of(answer: Any) -> web.Application:
 @contextmanager
 def upstream_of(answer: Any) -> Iterator[str]:
     """An upstream with one handler for everything."""
-    with served(app_of(answer)) as (url, _):
+    with serve_in_thread(app_of(answer)) as (url, _):
         yield f"{url}/v1"
 
 
@@ -285,10 +285,10 @@ def test_long_headers_and_large_bodies_pass():
     app = web.Application(client_max_size=2**28)
     app.router.add_route("*", "/{path:.*}", answer)
     sent = bytes(range(256)) * 40_000
-    with served(app) as (url, _), proxied("openai", f"{url}/v1") as proxy:
+    with serve_in_thread(app) as (url, _), proxied("openai", f"{url}/v1") as proxy:
         got = ask(f"{proxy.base_url}/anything", body=sent, X_Long="y" * 8000)
 
-    assert MAX_HEADER > 8000
+    assert MAX_HEADER_LENGTH > 8000
     assert (got.status, got.body) == (200, sent)
     assert got.headers["X-Long"] == "x" * 8000
 
@@ -448,7 +448,7 @@ def test_a_body_that_comes_after_its_head_is_judged_though_it_goes_nowhere():
         port = free.getsockname()[1]
     with proxied("openai", f"http://127.0.0.1:{port}/v1") as proxy:
         url = f"{proxy.base_url}/images/generations"
-        head, _, body = raw.good(url, proxy.provider).partition(b"\r\n\r\n")
+        head, _, body = raw.valid_values(url, proxy.provider).partition(b"\r\n\r\n")
         with raw.connected(url) as connection:
             connection.sendall(head + b"\r\n\r\n")
             time.sleep(0.2)  # it is refused long before
@@ -734,15 +734,15 @@ PACKED = [
 
 @pytest.mark.parametrize(("coding", "data"), PACKED)
 def test_a_content_coding_is_undone(coding, data, monkeypatch):
-    assert contracts.traffic.observed.plain(data, coding) == PLAIN
+    assert contracts.traffic.observed.decode_content(data, coding) == PLAIN
     if coding not in {"", "identity"}:
         with pytest.raises(contracts.traffic.observed.Unreadable, match="is not whole"):
-            contracts.traffic.observed.plain(data[:-9], coding)
-        monkeypatch.setattr(contracts.traffic.observed, "MAX_KEPT", 100)
+            contracts.traffic.observed.decode_content(data[:-9], coding)
+        monkeypatch.setattr(contracts.traffic.observed, "MAX_BODY_BYTES", 100)
         with pytest.raises(
             contracts.traffic.observed.Unreadable, match="more than 100 bytes"
         ):
-            contracts.traffic.observed.plain(data, coding)
+            contracts.traffic.observed.decode_content(data, coding)
 
 
 def test_the_journal_is_for_this_machine_and_no_page():
@@ -778,7 +778,7 @@ def replayed(folder: Path, provider: specs.Provider, path: str, question: Any) -
     if isinstance(body, dict):
         body = json.dumps(body).encode()
     content_type = question.get("Content_Type", "application/json")
-    payload = payload_from(body, content_type, operation).payload
+    payload = parse_body(body, content_type, operation).payload
     return Cassettes.open(folder).find(operation.id, payload, provider=provider.id)
 
 
@@ -1011,7 +1011,7 @@ def test_url_of_is_kept_in_step(mock):
     relay = Relay(provider, "http://127.0.0.1:1")
     target = urlsplit(url_of(mock, provider)).path
 
-    assert relay.below(target) == "/images/generations"
-    assert relay.below("/api/v1") == ""
-    assert relay.below("/api/v1?x=1") == "?x=1"
-    assert relay.below("/api/v11/images") is None
+    assert relay.path_below_base(target) == "/images/generations"
+    assert relay.path_below_base("/api/v1") == ""
+    assert relay.path_below_base("/api/v1?x=1") == "?x=1"
+    assert relay.path_below_base("/api/v11/images") is None

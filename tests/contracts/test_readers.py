@@ -18,14 +18,14 @@ from rich.console import Console
 
 import mockserver
 import specs
-from contracts.execution.campaign import MOCK_KEY, Campaign, begin, conduct
+from contracts.execution.campaign import MOCK_KEY, Campaign, execute, start
 from contracts.execution.client import Target
-from contracts.execution.recording import BadTape, Tape
+from contracts.execution.recording import BadRecording, CassetteSession
 from contracts.judging.interaction import Interaction
-from contracts.media.image.observation import picture_of
+from contracts.media.image.observation import decode_image
 from contracts.planning.case import Case, body_of
 from contracts.planning.example_database import FORMAT as EXAMPLES
-from contracts.planning.example_database import Examples
+from contracts.planning.example_database import ExampleDatabase
 from contracts.report.baseline import BadBaseline, Baseline
 from contracts.report.model import BadReport, Report
 from contracts.reporters import REPORTERS
@@ -150,16 +150,16 @@ def recorded(tmp_path_factory) -> Recorded:
         campaign = Campaign(
             provider,
             Target(other.base_url, MOCK_KEY),
-            questions=[CASE],
+            selected_cases=[CASE],
             fuzz=False,
-            frugal=True,
-            tape=Tape.into(NAME, folder),
+            is_paid=True,
+            cassette=CassetteSession.recording(NAME, folder),
         )
-        run = begin([campaign], version="0", seed=0)
-        asyncio.run(conduct(run))
+        run = start([campaign], version="0", seed=0)
+        asyncio.run(execute(run))
     report = run.report()
     assert report.findings
-    lines = [json.loads(line) for line in report.serialized()]
+    lines = [json.loads(line) for line in report.to_lines()]
     (target,) = lines[0]["targets"]
     target["claims"] = target["claims"][:2]
     return Recorded(lines, folder)
@@ -187,7 +187,7 @@ def test_a_report_of_any_kind_is_refused_or_can_be_shown(recorded, data, tmp_pat
     else:
         for render in REPORTERS.values():
             assert render(report).encode()
-        text.summary(report, Console(file=io.StringIO()))
+        text.print_summary(report, Console(file=io.StringIO()))
 
 
 @fuzz
@@ -217,9 +217,11 @@ def test_a_tape_of_any_kind_is_refused_or_can_be_played(recorded, data, tmp_path
     write(data, tmp_path / tape.name, whole, json.loads(whole))
 
     try:
-        played = Tape.out_of(NAME, tmp_path).play(CASE, body_of(CASE)[0])
+        played = CassetteSession.replaying(NAME, tmp_path).replay(
+            CASE, body_of(CASE)[0]
+        )
         found = asyncio.run(played)
-    except BadTape as error:
+    except BadRecording as error:
         said = str(error)
         assert said.startswith(str(tmp_path))
     else:
@@ -232,7 +234,7 @@ def test_examples_of_any_kind_are_read_or_set_aside(data, tmp_path):
     path = tmp_path / f"{NAME}.json"
     write(data, path, json.dumps(KEPT).encode(), KEPT)
 
-    found = Examples(tmp_path).cases(PROVIDER)
+    found = ExampleDatabase(tmp_path).cases(PROVIDER)
 
     assert len(found) <= 1
     assert path.exists() or path.with_suffix(".damaged").exists()
@@ -262,7 +264,7 @@ def test_a_picture_of_any_bytes_decodes_or_does_not(data):
     whole = picture(9, 9)
     body = damaged(data, whole)
 
-    found = picture_of(body)
+    found = decode_image(body)
 
     assert found.data == body
     assert found.problem or found.size == "9x9" or body != whole

@@ -8,18 +8,18 @@ from contracts.report.model import (
     BadReport,
     ClaimRecord,
     Finding,
-    Kind,
+    FindingKind,
     Outcome,
     Report,
     RunMetadata,
     TargetRecord,
-    replacing,
+    atomic_write,
 )
 
 texts = st.text(max_size=20)
 findings = st.builds(
     Finding,
-    kind=st.sampled_from(Kind),
+    kind=st.sampled_from(FindingKind),
     check=texts,
     claim=texts,
     basis=st.sampled_from(["documented", "reference", "assumed"]),
@@ -88,36 +88,36 @@ reports = st.builds(
 
 @given(reports)
 def test_a_report_survives_being_written_and_read(report):
-    assert Report.from_serialized(report.serialized()) == report
+    assert Report.from_lines(report.to_lines()) == report
 
 
 @given(reports, st.data())
 def test_a_report_cut_short_is_refused(report, data):
-    text = "".join(report.serialized())
+    text = "".join(report.to_lines())
     end = data.draw(st.integers(0, len(text) - 2))
 
     with pytest.raises(BadReport):
-        Report.from_serialized(text[:end].splitlines(keepends=True))
+        Report.from_lines(text[:end].splitlines(keepends=True))
 
 
 def test_another_format_is_refused_by_name():
     lines = [json.dumps({"type": "run", "format": "other/9"}), "{}"]
 
     with pytest.raises(BadReport, match="other/9"):
-        Report.from_serialized(lines)
+        Report.from_lines(lines)
 
 
 def test_a_finding_breaks_a_promise_only_where_the_provider_makes_it():
     made = findings.example
 
-    def breaks(kind: Kind, basis: str) -> bool:
+    def breaks(kind: FindingKind, basis: str) -> bool:
         return Finding(kind, *["x"] * 0, **_fields(basis)).breaks
 
     assert made
-    assert breaks(Kind.CRASH, "documented")
-    assert not breaks(Kind.CRASH, "reference")
-    assert not breaks(Kind.ACCEPTS_INVALID, "assumed")
-    assert not breaks(Kind.UNDOCUMENTED, "documented")
+    assert breaks(FindingKind.CRASH, "documented")
+    assert not breaks(FindingKind.CRASH, "reference")
+    assert not breaks(FindingKind.ACCEPTS_INVALID, "assumed")
+    assert not breaks(FindingKind.UNDOCUMENTED, "documented")
 
 
 def _fields(basis: str) -> dict:
@@ -139,7 +139,7 @@ def test_a_file_takes_its_name_only_when_it_is_whole(tmp_path):
     path.write_text("before")
 
     def write_half() -> None:
-        with replacing(path) as out:
+        with atomic_write(path) as out:
             out.write("half")
             raise KeyboardInterrupt
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from contracts.reporters import REPORTERS
 from contracts.reporters.page.render import render as page
-from contracts.reporters.run.text import summary
+from contracts.reporters.run.text import print_summary
 
 
 def printed(show, subject, width=80):
@@ -45,7 +45,7 @@ def test_the_verdict_is_the_same_everywhere(name, sentence):
 
     assert f"<h1>{sentence}</h1>" in page(subject)
     assert REPORTERS["markdown"](subject).startswith(f"## {sentence}\n")
-    assert f"{sentence}." in words(printed(summary, subject))
+    assert f"{sentence}." in words(printed(print_summary, subject))
 
 
 @pytest.mark.parametrize(("name", "alerts"), [("stopped", 1), ("conforming", 0)])
@@ -59,7 +59,7 @@ def test_a_run_cut_short_says_so(name, alerts):
         REPORTERS["markdown"](subject),
         REPORTERS["sarif"](subject),
         REPORTERS["junit"](subject),
-        words(printed(summary, subject)),
+        words(printed(print_summary, subject)),
     ):
         assert (reason in text) == bool(alerts)
 
@@ -161,7 +161,7 @@ def test_a_conforming_run_has_no_results():
 
 
 def test_a_summary_in_text_needs_neither_colours_nor_a_wide_window():
-    text = printed(summary, BROKEN)
+    text = printed(print_summary, BROKEN)
 
     prose = [line for line in text.splitlines() if "curl" not in line]
     assert max(map(len, prose)) <= 80
@@ -175,7 +175,7 @@ def test_hostile_text_does_not_leave_its_place_in_a_terminal():
     targets = (target("one", title="[red]a\nb\x1b[2J"), target("two"))
     hostile = replace(BROKEN, metadata=replace(BROKEN.metadata, targets=targets))
 
-    text = printed(summary, hostile)
+    text = printed(print_summary, hostile)
 
     assert "[red]a b\\x1b[2J" in text
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f]", text)

@@ -10,11 +10,11 @@ from miniatures import relay
 
 import mockserver
 import specs
-from contracts.execution.campaign import MOCK_KEY, Campaign, CouldNotRun, begin, conduct
-from contracts.execution.client import Pace, Target
-from contracts.execution.targets import BadTarget, labelled, target_of
+from contracts.execution.campaign import MOCK_KEY, Campaign, CouldNotRun, execute, start
+from contracts.execution.client import RateLimiter, Target
+from contracts.execution.targets import BadTarget, parse_targets, target_of
 from contracts.report.model import Report
-from mockserver.embedded.starter import served
+from mockserver.embedded.starter import serve_in_thread
 
 ONLY = ("createImage/request/n/", "createImage/request/plain", "/auth/")
 
@@ -36,8 +36,8 @@ def campaign(url, provider, **options):
 
 
 def report_of(campaigns, **limits) -> Report:
-    run = begin(campaigns, version="0", seed=0)
-    asyncio.run(conduct(run, **limits))
+    run = start(campaigns, version="0", seed=0)
+    asyncio.run(execute(run, **limits))
     return run.report()
 
 
@@ -52,7 +52,7 @@ def test_a_finding_that_does_not_come_back_is_marked(own, tokenhub):
         seen.add(known)
         return said.saying({"error": "try again"}, status=500)
 
-    with served(relay(own.url, answer=once)) as (url, _):
+    with serve_in_thread(relay(own.url, answer=once)) as (url, _):
         report = report_of([campaign(f"{url}/tokenhub/api/v1", tokenhub)])
 
     assert report.findings
@@ -64,7 +64,7 @@ def test_a_finding_that_comes_back_is_not_marked(own, tokenhub):
     def always(said):
         return said.saying({"created": 1}) if said.is_success else said
 
-    with served(relay(own.url, answer=always)) as (url, _):
+    with serve_in_thread(relay(own.url, answer=always)) as (url, _):
         report = report_of([campaign(f"{url}/tokenhub/api/v1", tokenhub)])
 
     assert report.findings
@@ -77,7 +77,7 @@ def test_a_target_that_only_fails_stops_a_run_that_costs(tokenhub):
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", down)
-    with served(app) as (url, _):
+    with serve_in_thread(app) as (url, _):
         report = report_of([campaign(url, tokenhub, only=(), frugal=True)], budget=10.0)
 
     assert report.stopped == "errors"
@@ -91,7 +91,7 @@ def test_a_target_that_went_away_stops_any_run(tokenhub):
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", gone)
-    with served(app) as (url, _):
+    with serve_in_thread(app) as (url, _):
         report = report_of([campaign(url, tokenhub, only=())])
 
     assert report.stopped == "errors"
@@ -101,7 +101,7 @@ def test_a_target_that_went_away_stops_any_run(tokenhub):
 def test_a_run_that_costs_asks_for_refusals_first_and_the_cheapest_next(tokenhub):
     frugal = campaign("http://127.0.0.1:1", tokenhub, only=(), frugal=True)
     prices = [
-        0.0 if each.fault else frugal.worst_cost(each) or 0.0 for each in frugal.cases
+        0.0 if each.fault else frugal.max_cost(each) or 0.0 for each in frugal.cases
     ]
 
     assert prices == sorted(prices)
@@ -126,7 +126,7 @@ def test_a_stopped_run_goes_on_and_asks_nothing_twice(own, tokenhub):
     first = report_of([campaign(url, tokenhub)], max_cases=9)
     before = len(own.journal())
 
-    again = campaign(url, tokenhub).resumed({e.case: e for e in first.outcomes})
+    again = campaign(url, tokenhub).resume_from({e.case: e for e in first.outcomes})
     report = report_of([again])
 
     assert first.stopped == "budget"
@@ -134,8 +134,8 @@ def test_a_stopped_run_goes_on_and_asks_nothing_twice(own, tokenhub):
     assert [e.case for e in first.outcomes] == [e.case for e in whole.outcomes[:9]]
     assert {e.case for e in report.outcomes} == {e.case for e in whole.outcomes}
     assert len(report.outcomes) == len(whole.outcomes)
-    assert len(own.journal()) - before == len(again.waiting)
-    assert len(again.waiting) < len(whole.outcomes)
+    assert len(own.journal()) - before == len(again.pending)
+    assert len(again.pending) < len(whole.outcomes)
 
 
 def test_what_is_to_be_compared_is_asked_again(own, tokenhub):
@@ -146,9 +146,9 @@ def test_what_is_to_be_compared_is_asked_again(own, tokenhub):
     plain = next(each for each in blind.cases if each.id.endswith("/plain"))
     outcome = report_outcome(plain)
 
-    again = blind.resumed({plain.id: outcome})
+    again = blind.resume_from({plain.id: outcome})
 
-    assert plain.id in {each.id for each in again.waiting}
+    assert plain.id in {each.id for each in again.pending}
 
 
 def report_outcome(case):
@@ -169,7 +169,7 @@ def report_outcome(case):
 
 def test_a_pace_lets_so_many_pass():
     async def turns() -> float:
-        pace, started = Pace(6000), time.monotonic()
+        pace, started = RateLimiter(6000), time.monotonic()
         for _ in range(11):
             await pace.wait()
         return time.monotonic() - started
@@ -207,11 +207,11 @@ def test_targets_have_labels_of_their_own():
         return target_of(provider, url, key="k")
 
     texts = ["tokenhub=http://127.0.0.1:1/a=b", "mine:openai=http://127.0.0.1:2/v1"]
-    found = labelled(texts, specs.load, target)
+    found = parse_targets(texts, specs.load, target)
 
     assert [each.label for each in found] == ["tokenhub", "mine"]
     assert found[0].target.base_url == "http://127.0.0.1:1/a=b"
     with pytest.raises(BadTarget, match="two targets"):
-        labelled([texts[0], texts[0]], specs.load, target)
+        parse_targets([texts[0], texts[0]], specs.load, target)
     with pytest.raises(BadTarget, match="PROVIDER=URL"):
-        labelled(["=http://127.0.0.1:1"], specs.load, target)
+        parse_targets(["=http://127.0.0.1:1"], specs.load, target)

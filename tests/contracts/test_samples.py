@@ -5,9 +5,9 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.media.image.samples import BLOCK, Sample
-from contracts.planning.case import FORM, Case, body_of, pieces_of
-from mockserver.media.image.drawing.encode import look_at
+from contracts.media.image.samples import CHUNK_SIZE, Sample
+from contracts.planning.case import FORM, Case, body_chunks, body_of
+from mockserver.media.image.drawing.encode import upload_facts
 from specs import State
 
 samples = st.builds(
@@ -16,7 +16,9 @@ samples = st.builds(
     height=st.integers(1, 80),
     format=st.sampled_from(["png", "jpeg", "webp", "gif", None]),
     alpha=st.booleans(),
-    weight=st.one_of(st.integers(0, 3 * BLOCK), st.integers(BLOCK - 200, BLOCK + 2000)),
+    weight=st.one_of(
+        st.integers(0, 3 * CHUNK_SIZE), st.integers(CHUNK_SIZE - 200, CHUNK_SIZE + 2000)
+    ),
     variant=st.integers(0, 3),
 ).filter(lambda each: not (each.alpha and each.format == "jpeg"))
 
@@ -28,7 +30,7 @@ def test_the_facts_of_a_sample_are_those_of_its_bytes(sample):
 
     padding = b"\0" if sample.format else b" "
     assert sample.data == replace(sample, weight=0).data.ljust(sample.weight, padding)
-    assert sample.facts == look_at(sample.data, **labels).facts()
+    assert sample.facts == upload_facts(sample.data, **labels).facts()
 
 
 @given(st.lists(samples, min_size=1, max_size=3), st.text(max_size=20))
@@ -41,7 +43,7 @@ def test_a_form_holds_its_files_whole_and_in_order(files, prompt):
     boundary = content_type.partition("boundary=")[2].encode()
     parts = body.split(b"--" + boundary)
 
-    assert b"".join(pieces_of(case)[0]) == body
+    assert b"".join(body_chunks(case)[0]) == body
     assert parts[-1] == b"--\r\n"
     contents = [each.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n") for each in parts]
     assert contents[1:-1] == [prompt.encode(), *(each.data for each in files)]

@@ -21,18 +21,20 @@ from aiohttp import web
 from PIL import Image
 
 import specs
-from contracts.judging.outcome import Verdict
-from contracts.reporters.gateway import Examined, json_text, markdown
+from contracts.judging.outcome import FeatureVerdict
+from contracts.reporters.gateway import GatewayReport, json_text, markdown
 from contracts.traffic.gateway.questions import Planner
-from contracts.traffic.gateway.session import Asker, Unusable
-from contracts.traffic.gateway.upstream import tapped
-from contracts.traffic.gateway.verdicts import Judge, Row
-from mockserver.embedded.starter import served
+from contracts.traffic.gateway.session import GatewaySession, Unusable
+from contracts.traffic.gateway.upstream import recording_upstream
+from contracts.traffic.gateway.verdicts import GatewayDiff, GatewayRow
+from mockserver.embedded.starter import serve_in_thread
 
 CALLERS, OWN = "sk-of-the-caller-4f7a", "sk-of-the-gateway"
 PASSED = ("Content-Type", "Retry-After")
 ENVELOPE = {"error": {"message": "No.", "type": "invalid_request_error"}}
-FAILS = frozenset([Verdict.IGNORED, Verdict.ALTERED, Verdict.REFUSED_BADLY])
+FAILS = frozenset(
+    [FeatureVerdict.IGNORED, FeatureVerdict.ALTERED, FeatureVerdict.REFUSED_BADLY]
+)
 
 Answer = Callable[[Any], Any]
 
@@ -140,7 +142,7 @@ async def passed_on(
 async def between(
     upstream: specs.Provider, damage: Damage
 ) -> AsyncIterator[tuple[Any, str]]:
-    async with tapped(upstream, "127.0.0.1", 0) as (tap, url):
+    async with recording_upstream(upstream, "127.0.0.1", 0) as (tap, url):
         runner = web.AppRunner(
             gateway(url, damage),
             access_log=None,
@@ -166,13 +168,13 @@ def examined(
     model: str | None = None,
     patience: float = 20.0,
     key: str = CALLERS,
-) -> list[Row]:
+) -> list[GatewayRow]:
     """The rows about features; all, if none is named."""
     upstream = loaded(name)
     provider = loaded(dialect or name)
     questions = [
         each
-        for each in Planner(provider, upstream, model, run="q0a1b2c").questions()
+        for each in Planner(provider, upstream, model, run_id="q0a1b2c").questions()
         if not features or {*each.features} & {*features}
     ]
 
@@ -181,15 +183,15 @@ def examined(
             between(upstream, damage) as (tap, url),
             aiohttp.ClientSession() as session,
         ):
-            asker = Asker(session, tap, url, key, patience)
-            return await asker.ask_all(questions, lambda: None)
+            asker = GatewaySession(session, tap, url, key, patience)
+            return await asker.send_all(questions, lambda: None)
 
-    judge = Judge(provider, upstream, model, key)
+    judge = GatewayDiff(provider, upstream, model, key)
     asked = asyncio.run(conduct())
     return [row for each in asked for row in judge.rows(each)]
 
 
-def one(rows: list[Row], feature: str, **wanted: str) -> Row:
+def one(rows: list[GatewayRow], feature: str, **wanted: str) -> GatewayRow:
     """The first row about a feature."""
     return next(
         row
@@ -199,7 +201,7 @@ def one(rows: list[Row], feature: str, **wanted: str) -> Row:
     )
 
 
-def verdicts(rows: list[Row], feature: str) -> set[str]:
+def verdicts(rows: list[GatewayRow], feature: str) -> set[str]:
     return {str(row.verdict) for row in rows if row.feature == feature}
 
 
@@ -211,18 +213,18 @@ def test_a_gateway_that_passes_all_on_is_found_to_do_so(provider):
     rows = examined(Damage(), name=provider.id)
 
     assert [row for row in rows if row.promised and row.verdict in FAILS] == []
-    kept = {row.group for row in rows if row.verdict is Verdict.HONOURED}
+    kept = {row.group for row in rows if row.verdict is FeatureVerdict.HONOURED}
     assert kept >= {"request", "edits", "answer", "errors"}
     assert ("stream" in kept) == provider.operations["createImage"].streams
     documented = provider.operations["createImage"].errors
     assert {row.feature for row in rows if row.group == "errors"} == set(documented)
-    assert one(rows, "slow").verdict is Verdict.HONOURED
+    assert one(rows, "slow").verdict is FeatureVerdict.HONOURED
     for fault in ("reset", "empty", "truncate", "stall", "garbage", "html"):
-        assert one(rows, fault).verdict is Verdict.REFUSED, fault
+        assert one(rows, fault).verdict is FeatureVerdict.REFUSED, fault
 
 
 def test_every_member_of_a_body_is_asked_about_or_said_to_be_untested(provider):
-    planner = Planner(provider, provider, None, run="q0")
+    planner = Planner(provider, provider, None, run_id="q0")
     questions = planner.questions()
 
     for operation in provider.operations.values():
@@ -399,8 +401,10 @@ def test_what_no_document_promises_cannot_fail_a_gateway():
 
     found = [row for row in rows if row.feature == "an unlisted member"]
     assert {row.group for row in found} == {"request", "answer"}
-    assert {(row.verdict, row.promised) for row in found} == {(Verdict.IGNORED, False)}
-    assert not Examined("0", "g", "a", "b", found, FAILS).failures
+    assert {(row.verdict, row.promised) for row in found} == {
+        (FeatureVerdict.IGNORED, False)
+    }
+    assert not GatewayReport("0", "g", "a", "b", found, FAILS).failures
 
 
 def reply(
@@ -458,7 +462,7 @@ def test_a_gateway_that_cools_down_is_asked_again():
 
     row = one(examined(Damage(instead=cooling), "server_error"), "server_error")
 
-    assert (row.verdict, next(refusals, None)) == (Verdict.HONOURED, None)
+    assert (row.verdict, next(refusals, None)) == (FeatureVerdict.HONOURED, None)
 
 
 FAULTS = [
@@ -510,7 +514,7 @@ def test_neither_report_holds_the_callers_key():
     rows = examined(
         Damage(after=lambda s, b: web.json_response(leaks, status=401)), "user"
     )
-    whole = Examined("0", "http://127.0.0.1/v1", "openai", "openai", rows, FAILS)
+    whole = GatewayReport("0", "http://127.0.0.1/v1", "openai", "openai", rows, FAILS)
 
     texts_ = (json_text(whole), markdown(whole))
     assert "unknown key ***" in texts_[0]
@@ -545,7 +549,7 @@ def test_the_command_waits_asks_and_writes(damage, status, tmp_path):
     port = free_port()
     upstream = f"http://127.0.0.1:{port}/openai/v1"
     paths = {name: tmp_path / "new" / name for name in ("report", "markdown")}
-    with served(gateway(upstream, damage)) as (url, _):
+    with serve_in_thread(gateway(upstream, damage)) as (url, _):
         done = sandwich(
             f"{url}/v1",
             "--upstream-dialect=openai",
@@ -577,7 +581,10 @@ def test_a_gateway_that_never_asks_its_upstream_cannot_be_examined():
     async def alone(request: web.Request, body: bytes) -> web.Response:
         return web.json_response({"data": []})
 
-    with served(gateway("http://127.0.0.1:1", Damage(instead=alone))) as (url, _):
+    with serve_in_thread(gateway("http://127.0.0.1:1", Damage(instead=alone))) as (
+        url,
+        _,
+    ):
         done = sandwich(
             f"{url}/v1", "--upstream-dialect=openai", "--listen-port=0", "--wait=5"
         )
@@ -591,7 +598,10 @@ def test_a_gateway_that_refuses_is_quoted():
     async def refusing(request: web.Request, body: bytes) -> web.Response:
         return web.json_response({"error": {"message": "who are you?"}}, status=401)
 
-    with served(gateway("http://127.0.0.1:1", Damage(instead=refusing))) as (url, _):
+    with serve_in_thread(gateway("http://127.0.0.1:1", Damage(instead=refusing))) as (
+        url,
+        _,
+    ):
         done = sandwich(f"{url}/v1", "--upstream-dialect=openai", "--listen-port=0")
 
     assert done.returncode == 2
@@ -601,18 +611,20 @@ def test_a_gateway_that_refuses_is_quoted():
 
 def test_a_gateway_that_comes_late_is_waited_for():
     provider = specs.load("openai")
-    question = Planner(provider, provider, None, run="q0").questions()[0]
+    question = Planner(provider, provider, None, run_id="q0").questions()[0]
 
     async def conduct() -> int:
         async with (
-            tapped(provider, "127.0.0.1", 0) as (tap, url),
+            recording_upstream(provider, "127.0.0.1", 0) as (tap, url),
             aiohttp.ClientSession() as session,
         ):
             port = free_port()
-            asker = Asker(session, tap, f"http://127.0.0.1:{port}/v1", CALLERS, 5)
+            asker = GatewaySession(
+                session, tap, f"http://127.0.0.1:{port}/v1", CALLERS, 5
+            )
             with pytest.raises(Unusable, match="no question reached its upstream"):
-                await asker.reach(question, 0)
-            waiting = asyncio.ensure_future(asker.reach(question, 30))
+                await asker.wait_for_upstream(question, 0)
+            waiting = asyncio.ensure_future(asker.wait_for_upstream(question, 30))
             await asyncio.sleep(0)
             runner = web.AppRunner(gateway(url, Damage()), access_log=None)
             await runner.setup()

@@ -18,7 +18,7 @@ from miniatures import on_refusal, relay, replace
 import specs
 from contracts.cli.main import main
 from contracts.cli.schema import SCHEMAS, schema
-from mockserver.embedded.starter import served
+from mockserver.embedded.starter import serve_in_thread
 from specs.documents.references import read_yaml
 
 KEY = {"TOKENHUB_API_KEY": "th-very-secret"}
@@ -86,7 +86,7 @@ def test_what_a_run_and_its_gate_write(mock, tmp_path):
     paths = {name: tmp_path / name for name in ("report", "ctrf", "badge")}
     outputs = [word for name, path in paths.items() for word in (f"--{name}", path)]
     lie = on_refusal(lambda said: replace(said, status=500))
-    with served(relay(mock.url, answer=lie)) as (url, _):
+    with serve_in_thread(relay(mock.url, answer=lie)) as (url, _):
         target = f"tokenhub={url}/tokenhub/api/v1"
         spoken("run", target, "--no-fuzz", *N, *outputs)
     baseline = tmp_path / "baseline.json"
@@ -131,7 +131,7 @@ def test_what_is_told_of_a_gateway(tmp_path):
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     path = tmp_path / "sandwich.json"
-    with served(relay(f"http://127.0.0.1:{port}")) as (url, _):
+    with serve_in_thread(relay(f"http://127.0.0.1:{port}")) as (url, _):
         spoken(
             *("sandwich", f"{url}/tokenhub/api/v1", "--upstream-dialect", "tokenhub"),
             *("--listen-port", port, "--only", "quality", "--report", path),

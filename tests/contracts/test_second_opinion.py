@@ -19,19 +19,19 @@ from test_independent import EXPECTED, serving
 
 import mockserver
 import specs
-from contracts.execution.campaign import MOCK_KEY, Campaign, begin, conduct
+from contracts.execution.campaign import MOCK_KEY, Campaign, execute, start
 from contracts.execution.client import Sender, Target
 from contracts.judging.interaction import Interaction
 from contracts.judging.second_opinion.requests import (
     SecondOpinion,
+    plain_document,
     second_opinion,
-    stated,
 )
-from contracts.media.image.samples import Sample, judged
+from contracts.media.image.samples import Sample, with_file_facts
 from contracts.planning.case import FORM, Case
-from contracts.planning.example_database import Examples
+from contracts.planning.example_database import ExampleDatabase
 from contracts.report.model import Report
-from mockserver.embedded.starter import served
+from mockserver.embedded.starter import serve_in_thread
 from specs import State
 
 OWN = ("/schemathesis/",)
@@ -41,15 +41,17 @@ def asked(name: str, base_url: str, only: tuple[str, ...] = OWN, **options) -> R
     options = {"fuzz": False, "second_opinion": True, **options}
     provider, questions = planned(name)
     target = Target(base_url, MOCK_KEY)
-    campaign = Campaign(provider, target, questions=questions, only=only, **options)
-    run = begin([campaign], version="0", seed=0)
-    asyncio.run(conduct(run))
+    campaign = Campaign(
+        provider, target, selected_cases=questions, only=only, **options
+    )
+    run = start([campaign], version="0", seed=0)
+    asyncio.run(execute(run))
     return run.report()
 
 
 def lied(mock, name: str, only: tuple[str, ...] = OWN, **lie) -> Report:
     """What is found at the mock of a provider behind a relay that lies."""
-    with served(relay(mock.url, **lie)) as (url, _):
+    with serve_in_thread(relay(mock.url, **lie)) as (url, _):
         return asked(name, mock.base_urls[name].replace(mock.url, url), only)
 
 
@@ -64,7 +66,9 @@ def opinions(mock, provider: specs.Provider) -> list[tuple[Case, str]]:
             for case in second.cases:
                 operation = provider.operations[case.operation]
                 interaction = await sender.send(case, operation)
-                found += [(case, each.check) for each in second.of(interaction)]
+                found += [
+                    (case, each.check) for each in second.failures_for(interaction)
+                ]
             return found
 
     return asyncio.run(exchanges())
@@ -81,9 +85,11 @@ def test_its_requests_are_judged_by_our_judge(name: str):
     for case in cases:
         operation = provider.operations[case.operation]
         body = operation.bodies[case.media_type]
-        if case.is_plain:
-            assert body.judge.state(judged(case.payload)) is case.expectation
-            assert (case.fault is not None) == (case.expectation is State.INVALID)
+        if case.is_payload_only:
+            assert body.judge.state(with_file_facts(case.payload)) is case.expectation
+            assert (case.expected_error is not None) == (
+                case.expectation is State.INVALID
+            )
     assert len({each.id for each in cases}) == len(cases)
     for operation in provider.operations:
         states = {each.expectation for each in cases if each.operation == operation}
@@ -118,7 +124,7 @@ def test_no_valid_request_asks_for_what_some_servers_may_refuse():
 
 
 def test_a_document_is_stated_without_our_assumptions(provider):
-    text = json.dumps(stated(provider), default=str)
+    text = json.dumps(plain_document(provider), default=str)
 
     assert "assumed" not in text.replace('"x-note"', "")
     assert '"format": "binary"' not in text
@@ -170,7 +176,7 @@ def test_no_answer_makes_it_send_anything(status: int, monkeypatch, caplog):
     second = second_opinion(provider)
     headers = {"content-type": "application/json"}
     for case in (*second.cases, *questions):
-        second.of(Interaction(case, status, headers, b"{}", seconds=0.1))
+        second.failures_for(Interaction(case, status, headers, b"{}", seconds=0.1))
 
     assert sent == []
     assert caplog.text == ""
@@ -186,7 +192,7 @@ def test_every_request_goes_through_the_ledger():
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", refuse)
-    with served(app) as (url, _):
+    with serve_in_thread(app) as (url, _):
         report = asked("tokenhub", url, (*OWN, "/auth/"), frugal=True)
 
     assert len(report.outcomes) == seen["requests"]
@@ -386,8 +392,8 @@ def test_a_drawn_request_that_fails_is_remembered(tmp_path):
         return said.saying({"error": "far"}, status=500) if is_far(said) else said
 
     def run(answer: Any) -> Report:
-        with served(relay(own.url, answer=answer)) as (url, _):
-            examples = Examples(tmp_path)
+        with serve_in_thread(relay(own.url, answer=answer)) as (url, _):
+            examples = ExampleDatabase(tmp_path)
             report = asked(
                 "tokenhub",
                 own.base_url.replace(own.url, url),

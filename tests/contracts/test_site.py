@@ -44,7 +44,7 @@ def test_its_mocks_keep_what_they_promise(twice):
 def test_what_is_published_is_what_the_documents_say():
     """After a change of the documents: `make site`."""
     published = json.loads((ROOT / "site" / "comparison.json").read_text("utf-8"))
-    told = json.loads(site.as_text(compare(PROVIDERS)))
+    told = json.loads(site.comparison_json(compare(PROVIDERS)))
 
     for row in published["rows"]:
         for cell in row["cells"].values():
@@ -61,17 +61,17 @@ def test_the_table_of_the_readme_is_made():
     """After a change of the documents: `make site`."""
     readme = (ROOT / "README.md").read_text("utf-8")
 
-    assert site.with_table(readme, site.table(PROVIDERS)) == readme
+    assert site.insert_table(readme, site.table(PROVIDERS)) == readme
 
 
 def test_a_readme_without_marks_is_not_written():
     with pytest.raises(ValueError, match="lacks <!-- differences -->"):
-        site.with_table("# A\n", "| |\n")
+        site.insert_table("# A\n", "| |\n")
 
 
 def test_the_table_is_short_and_keeps_to_its_cells():
     lines = site.table(PROVIDERS).splitlines()
 
-    assert len(lines) == 2 + site.TOP
+    assert len(lines) == 2 + site.MAX_TABLE_ROWS
     assert {line.count("|") for line in lines} == {len(PROVIDERS) + 2}
     assert len({line.split("|")[1] for line in lines}) == len(lines)

@@ -11,11 +11,11 @@ from miniatures import relay
 
 import specs
 from contracts.cli.main import main
-from contracts.execution.campaign import Campaign, begin, conduct
+from contracts.execution.campaign import Campaign, execute, start
 from contracts.execution.client import Target
-from contracts.execution.recording import BadTape, Tape
+from contracts.execution.recording import BadRecording, CassetteSession
 from contracts.report.model import Report
-from mockserver.embedded.starter import served
+from mockserver.embedded.starter import serve_in_thread
 
 KEY = "th-a-secret-of-mine"
 ONLY = ("createImage/request/n/", "createImage/request/plain", "/auth/", "/streams/")
@@ -24,9 +24,11 @@ ONLY = ("createImage/request/n/", "createImage/request/plain", "/auth/", "/strea
 def run_of(name, url, tape, **options) -> Report:
     options.setdefault("only", ONLY)
     provider = specs.load(name)
-    campaign = Campaign(provider, Target(url, KEY), fuzz=False, tape=tape, **options)
-    run = begin([campaign], version="0", seed=0)
-    asyncio.run(conduct(run))
+    campaign = Campaign(
+        provider, Target(url, KEY), fuzz=False, cassette=tape, **options
+    )
+    run = start([campaign], version="0", seed=0)
+    asyncio.run(execute(run))
     return run.report()
 
 
@@ -39,9 +41,13 @@ def told(report: Report) -> list:
 
 @pytest.mark.parametrize("name", ["openai", "tokenhub"])
 def test_a_recorded_run_is_judged_the_same_without_network(mock, name, tmp_path):
-    first = run_of(name, mock.base_urls[name], Tape.into(name, tmp_path))
+    first = run_of(
+        name, mock.base_urls[name], CassetteSession.recording(name, tmp_path)
+    )
 
-    again = run_of(name, "http://127.0.0.1:1/v1", Tape.out_of(name, tmp_path))
+    again = run_of(
+        name, "http://127.0.0.1:1/v1", CassetteSession.replaying(name, tmp_path)
+    )
 
     assert told(again) == told(first)
     assert first.outcomes
@@ -51,11 +57,13 @@ def test_findings_and_their_smallest_requests_are_the_same(mock, tmp_path):
     def lie(said):
         return said.saying({**said.json, "created": 1}) if said.is_success else said
 
-    with served(relay(mock.url, answer=lie)) as (url, _):
+    with serve_in_thread(relay(mock.url, answer=lie)) as (url, _):
         base = f"{url}/tokenhub/api/v1"
-        first = run_of("tokenhub", base, Tape.into("tokenhub", tmp_path))
+        first = run_of(
+            "tokenhub", base, CassetteSession.recording("tokenhub", tmp_path)
+        )
 
-    again = run_of("tokenhub", base, Tape.out_of("tokenhub", tmp_path))
+    again = run_of("tokenhub", base, CassetteSession.replaying("tokenhub", tmp_path))
 
     assert first.findings
     assert told(again) == told(first)
@@ -73,17 +81,25 @@ def test_a_broken_exchange_is_replayed_as_broken(tmp_path):
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", cut)
     only = ("createImage/request/plain",)
-    with served(app) as (url, _):
-        first = run_of("tokenhub", url, Tape.into("tokenhub", tmp_path), only=only)
+    with serve_in_thread(app) as (url, _):
+        first = run_of(
+            "tokenhub", url, CassetteSession.recording("tokenhub", tmp_path), only=only
+        )
 
-    again = run_of("tokenhub", url, Tape.out_of("tokenhub", tmp_path), only=only)
+    again = run_of(
+        "tokenhub", url, CassetteSession.replaying("tokenhub", tmp_path), only=only
+    )
 
     assert first.findings
     assert told(again) == told(first)
 
 
 def test_nothing_secret_is_written_down(mock, tmp_path):
-    run_of("openai", mock.base_urls["openai"], Tape.into("openai", tmp_path))
+    run_of(
+        "openai",
+        mock.base_urls["openai"],
+        CassetteSession.recording("openai", tmp_path),
+    )
 
     files = [each for each in tmp_path.rglob("*") if each.is_file()]
     assert len(files) > 20
@@ -95,22 +111,24 @@ def test_what_was_not_recorded_ends_the_run_with_what_to_do(mock, tmp_path):
     run_of(
         "tokenhub",
         mock.base_urls["tokenhub"],
-        Tape.into("tokenhub", tmp_path),
+        CassetteSession.recording("tokenhub", tmp_path),
         only=only,
     )
 
-    with pytest.raises(BadTape, match=r"no recording of .* record again"):
-        run_of("tokenhub", "http://x/v1", Tape.out_of("tokenhub", tmp_path))
+    with pytest.raises(BadRecording, match=r"no recording of .* record again"):
+        run_of(
+            "tokenhub", "http://x/v1", CassetteSession.replaying("tokenhub", tmp_path)
+        )
 
 
 def test_a_folder_that_cannot_be_used_is_refused(tmp_path):
     file = tmp_path / "file"
     file.write_text("")
 
-    with pytest.raises(BadTape, match="cannot be written"):
-        Tape.into("tokenhub", file)
-    with pytest.raises(BadTape, match="holds no recordings"):
-        Tape.out_of("tokenhub", tmp_path)
+    with pytest.raises(BadRecording, match="cannot be written"):
+        CassetteSession.recording("tokenhub", file)
+    with pytest.raises(BadRecording, match="holds no recordings"):
+        CassetteSession.replaying("tokenhub", tmp_path)
 
 
 def test_the_command_records_and_replays(mock, tmp_path, monkeypatch):
@@ -137,7 +155,7 @@ def test_the_command_records_and_replays(mock, tmp_path, monkeypatch):
 
 def test_a_tape_is_readable_by_people(mock, tmp_path):
     only = ("createImage/request/plain",)
-    tape = Tape.into("tokenhub", tmp_path)
+    tape = CassetteSession.recording("tokenhub", tmp_path)
     run_of("tokenhub", mock.base_urls["tokenhub"], tape, only=only)
 
     (file,) = tmp_path.glob("*.json")

@@ -14,7 +14,12 @@ from reports import finding
 
 import contracts
 from contracts.judging.interaction import Interaction
-from contracts.media.image.thumbnails import EDGE, MOST, illustrated, previews
+from contracts.media.image.thumbnails import (
+    MAX_EDGE,
+    MAX_IMAGES,
+    previews,
+    with_previews,
+)
 from contracts.planning.case import Case
 from specs import State
 
@@ -34,7 +39,7 @@ def answered(*files, status=200):
     case = Case("a", "createImage", "probe", State.VALID)
     body = json.dumps({"data": items}).encode()
     headers = {"content-type": "application/json"}
-    return Interaction(case, status, headers, body, 0.1).result_pictures
+    return Interaction(case, status, headers, body, 0.1).result_images
 
 
 @pytest.mark.parametrize(
@@ -53,14 +58,14 @@ def test_a_likeness_is_small_and_has_the_facts_of_the_picture(mode, format_):
     head, _, text = found["thumbnail"].partition(",")
     assert head == "data:image/webp;base64"
     with Image.open(io.BytesIO(base64.b64decode(text))) as image:
-        assert image.size == (EDGE, EDGE)
+        assert image.size == (MAX_EDGE, MAX_EDGE)
         assert ("A" in image.getbands()) == (mode == "RGBA")
 
 
 def test_at_most_so_many_are_shown_and_what_is_none_is_left_out():
     file = drawn(size=(16, 16))
 
-    assert len(previews(answered(*[file] * (MOST + 3)))) == MOST
+    assert len(previews(answered(*[file] * (MAX_IMAGES + 3)))) == MAX_IMAGES
     assert len(previews(answered(b"no picture", file))) == 1
     assert previews(answered(file, status=400)) == []
 
@@ -77,5 +82,5 @@ def test_a_picture_is_as_the_schema_of_reports_has_it():
 
 
 def test_a_finding_without_pictures_stays_as_it_was():
-    assert illustrated(finding(), answered()) == finding()
-    assert "pictures" in illustrated(finding(), answered(drawn())).answer
+    assert with_previews(finding(), answered()) == finding()
+    assert "pictures" in with_previews(finding(), answered(drawn())).answer

@@ -9,7 +9,7 @@ from miniatures import on_refusal, relay, replace
 from workflows import Machine
 
 from contracts.report.model import Report
-from mockserver.embedded.starter import served
+from mockserver.embedded.starter import serve_in_thread
 
 HERE = Path(__file__).parent / "recipes"
 RECIPES = sorted(HERE.glob("*.yml"))
@@ -52,7 +52,7 @@ def test_a_recipe_is_in_the_readme_as_it_is_and_gives_no_rights(recipe):
 
 def test_a_gateway_is_checked_once_it_is_started(tmp_path, mock):
     lie = on_refusal(lambda said: replace(said, status=500))
-    with served(relay(mock.url, answer=lie)) as (url, _):
+    with serve_in_thread(relay(mock.url, answer=lie)) as (url, _):
         machine = Machine(tmp_path, GATEWAY=f"{url}/tokenhub/api/v1", **BRIEF)
         machine.program("start-gateway", "echo started", machine.folder)
 

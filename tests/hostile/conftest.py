@@ -20,7 +20,7 @@ def server(mock: mockserver.Running) -> mockserver.Running:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever goes on sending after a refusal is not listened to for long."""
-    monkeypatch.setattr(connections, "LINGER", 0.1)
+    monkeypatch.setattr(connections, "LINGER_TIMEOUT", 0.1)
 
 
 @pytest.fixture(scope="session")

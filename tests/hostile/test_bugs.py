@@ -10,8 +10,8 @@ from raw import good, only
 import mockserver
 import specs
 from mockserver.media.image.planning import plans
-from mockserver.pipeline.context import Service
-from mockserver.pipeline.house import House
+from mockserver.pipeline.context import ProviderContext
+from mockserver.pipeline.house import ServerContext
 
 WORDS = "the words of a bug"
 
@@ -61,8 +61,8 @@ def test_in_an_operation(server, provider, operation, monkeypatch, caplog):
 
 @pytest.mark.parametrize("path", ["/models", "/nowhere", "/images/generations"])
 def test_on_the_way_to_an_operation(server, provider, path, monkeypatch, caplog):
-    monkeypatch.setattr("mockserver.app.noted", broken)
-    monkeypatch.setattr("mockserver.server.fast_path.answer", broken)
+    monkeypatch.setattr("mockserver.app.record_unrouted", broken)
+    monkeypatch.setattr("mockserver.server.fast_path.handle_request", broken)
 
     answer = ask(f"{server.base_urls[provider.id]}{path}", body=generation(provider))
 
@@ -74,8 +74,8 @@ def test_on_the_way_to_an_operation(server, provider, path, monkeypatch, caplog)
 @pytest.mark.parametrize("path", ["/__mock__/journal", "/__mock__/nothing",
                                   "/_images/x.png"])  # fmt: skip
 def test_beside_the_operations(server, path, monkeypatch, caplog):
-    monkeypatch.setattr("mockserver.control.api._barred", broken)
-    monkeypatch.setattr(House, "any", broken)
+    monkeypatch.setattr("mockserver.control.api._access_error", broken)
+    monkeypatch.setattr(ServerContext, "any", broken)
 
     answer = ask(f"{server.url}{path}", method="GET", key=None)
 
@@ -85,7 +85,7 @@ def test_beside_the_operations(server, path, monkeypatch, caplog):
 
 def test_the_connection_is_closed_after_a_bug(server, monkeypatch):
     """Nobody knows in what state it is."""
-    monkeypatch.setattr("mockserver.server.fast_path.answer", broken)
+    monkeypatch.setattr("mockserver.server.fast_path.handle_request", broken)
     openai = specs.load("openai")
     url = url_of(server, openai)
 
@@ -94,13 +94,13 @@ def test_the_connection_is_closed_after_a_bug(server, monkeypatch):
 
 def test_in_the_middle_of_an_answer(server, monkeypatch, caplog):
     """What was begun cannot be taken back: it is cut off, and seen to be."""
-    drawn = Service.draw
+    drawn = ProviderContext.render
     drawings = iter([drawn, broken])
 
     async def draw(*args, **more):
         return await next(drawings, broken)(*args, **more)
 
-    monkeypatch.setattr(Service, "draw", draw)
+    monkeypatch.setattr(ProviderContext, "draw", draw)
     openai = specs.load("openai")
     asked = {**generation(openai), "stream": True, "partial_images": 2}
 
@@ -114,7 +114,7 @@ def test_in_the_middle_of_an_answer(server, monkeypatch, caplog):
 
 
 def test_in_the_reading_of_a_body(server, monkeypatch, caplog):
-    monkeypatch.setattr("mockserver.pipeline.body_parsing.look_at", broken)
+    monkeypatch.setattr("mockserver.pipeline.body_parsing.upload_facts", broken)
     openai = specs.load("openai")
 
     answer = ask(

@@ -32,10 +32,10 @@ from mockserver.pipeline.body_parsing import (
     MAX_DIGITS,
     MAX_PARTS,
     MAX_VALUES,
-    payload_from,
+    parse_body,
 )
-from mockserver.pipeline.validation import MOST_VIOLATIONS
-from mockserver.settings import MAX_BODY, MAX_WORDS
+from mockserver.pipeline.validation import MAX_VIOLATIONS
+from mockserver.settings import MAX_BODY, MAX_TEXT_BODY
 
 MULTIPART = f"Content-Type: {FORM}; boundary={BOUNDARY}"
 MEGABYTE = 1024 * 1024
@@ -85,21 +85,21 @@ def test_words_may_not_be_as_large_as_pictures(url, lone):
     answer = only(url, post(url, b'{"prompt": "' + b"x" * 30 * MEGABYTE + b'"}'))
 
     assert is_refusal(answer, lone, 413)
-    assert str(MAX_WORDS) in answer.body.decode()
+    assert str(MAX_TEXT_BODY) in answer.body.decode()
     assert peak() - before < 100 * MEGABYTE  # of which thirty are the test's own
 
 
 def test_all_that_comes_at_once_is_bounded_too(edits, lone, monkeypatch):
     """Who comes when others hold it all is sent away, and let in when they left."""
-    monkeypatch.setattr(receiving, "MAX_ARRIVING", 2 * MEGABYTE)
+    monkeypatch.setattr(receiving, "MAX_INCOMING", 2 * MEGABYTE)
     lines = "Content-Length: 3000000", f"Content-Type: {JSON}"
     begun = head(edits, *lines) + b"\r\n" + b" " * (2 * MEGABYTE - 1000)
 
     with connected(edits) as first:
         first.sendall(begun)
-        eventually(lambda: receiving._arriving.bytes == 2 * MEGABYTE - 1000)
+        eventually(lambda: receiving._incoming.total == 2 * MEGABYTE - 1000)
         refused = only(edits, begun)
-    eventually(lambda: receiving._arriving.bytes == 0)
+    eventually(lambda: receiving._incoming.total == 0)
 
     assert is_refusal(refused, lone, 503)
     assert refused.header("Retry-After") == "1"
@@ -206,7 +206,7 @@ def test_of_many_mistakes_some_are_told(server, lone, edits):
 
     assert answer.status == 400
     told = server.journal()[-1]["decision"]["violations"]
-    assert 0 < len(told) <= MOST_VIOLATIONS + 1
+    assert 0 < len(told) <= MAX_VIOLATIONS + 1
     assert any(each["basis"] == "documented" for each in told)
 
 
@@ -335,7 +335,7 @@ bounded = settings(
 def read(data, content_type, operation):
     """What a body says, or None when it is refused; there is nothing else."""
     try:
-        return payload_from(data, content_type, operation)
+        return parse_body(data, content_type, operation)
     except Rejected:
         return None
 

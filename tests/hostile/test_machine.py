@@ -38,7 +38,7 @@ def server():
     with mockserver.running(
         *PROVIDERS, frozen=NOON, requests_per_minute=LIMIT, seed=7
     ) as running:
-        running._house.memory.journal._max_entries = KEPT
+        running._context.store.journal._max_entries = KEPT
         yield running
 
 
@@ -167,9 +167,9 @@ class Mock(RuleBasedStateMachine):
     def read_the_documents_again(self, has_trouble):
         """Nothing is forgotten by it, and nothing is answered otherwise."""
         if has_trouble:
-            self.server._house.trouble = "a document that makes no sense"
+            self.server._context.reload_error = "a document that makes no sense"
             assert self.send("/health")["status"] == "degraded"
-        self.server._house.adopt(list(LOADED.values()))
+        self.server._context.load(list(LOADED.values()))
         assert self.send("/health")["status"] == "ok"
 
     @invariant()

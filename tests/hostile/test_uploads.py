@@ -27,8 +27,8 @@ from hypothesis import strategies as st
 from PIL import Image, UnidentifiedImageError
 
 import specs
-from mockserver.media.image.drawing.encode import BadPicture, check
-from mockserver.media.image.headers import header
+from mockserver.media.image.drawing.encode import BadImage, verify
+from mockserver.media.image.headers import read_image_header
 
 
 def chunk(kind: bytes, data: bytes = b"") -> bytes:
@@ -108,7 +108,7 @@ def test_a_mask_that_is_no_picture_is_refused(edits, data):
 
 def test_texts_packed_into_a_picture_are_left_packed(edits):
     """Sixty files, each with eighty megabytes in it, unless somebody unpacked them."""
-    assert header(TEXTS) is not None
+    assert read_image_header(TEXTS) is not None
     files = [("image[]", TEXTS + bytes([each])) for each in range(60)]
 
     answer = ask(edits, **form(*generation(specs.load("openai")).items(), *files))
@@ -206,7 +206,7 @@ def test_headers_are_read_as_others_read_them(
         data[at % len(data)] = value
     data = bytes(data[: len(data) - cut]) if damage else bytes(data)
 
-    found, expected = header(data), read_by_pillow(data)
+    found, expected = read_image_header(data), read_by_pillow(data)
 
     if expected is not None and not damage:
         assert found is not None
@@ -214,8 +214,8 @@ def test_headers_are_read_as_others_read_them(
         shown = (found.format, found.width, found.height, found.alpha)
         assert shown == expected
     try:
-        check(data or b"\0")
-    except BadPicture:
+        verify(data or b"\0")
+    except BadImage:
         assert damage
 
 
@@ -306,5 +306,5 @@ def test_a_link_inside_an_upload_is_not_followed(edits, bait):
 
 def test_there_are_facts_of_pictures_of_each_kind():
     for format in ("PNG", "JPEG", "WEBP", "GIF"):
-        found = header(saved(Image.new("RGB", (30, 20)), format))
+        found = read_image_header(saved(Image.new("RGB", (30, 20)), format))
         assert (found.format, found.width, found.height) == (format.lower(), 30, 20)

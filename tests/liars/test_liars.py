@@ -16,7 +16,7 @@ from miniatures import relay
 from questioning import asked_of
 
 from contracts.report.model import Finding
-from mockserver.embedded.starter import served
+from mockserver.embedded.starter import serve_in_thread
 
 
 def chosen() -> list[Any]:
@@ -70,7 +70,7 @@ def test_a_lie_over_our_mock_is_found(mock, name: str):
     def is_it(finding: Finding) -> bool:
         return finding.kind == expected["kind"] and expected["claim"] in finding.claim
 
-    with served(relay(mock.url, request=request, answer=answer)) as (url, _):
+    with serve_in_thread(relay(mock.url, request=request, answer=answer)) as (url, _):
         report = asked_of(
             provider,
             mock.base_urls[provider].replace(mock.url, url),

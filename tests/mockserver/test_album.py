@@ -23,9 +23,9 @@ from PIL import Image
 
 import mockserver
 import specs
-from mockserver.control.api import THUMBNAIL
+from mockserver.control.api import THUMBNAIL_EDGE
 from mockserver.media.image.drawing.encode import Plan
-from mockserver.media.recent import PLAN_BYTES, Album
+from mockserver.media.recent import PLAN_BYTES, RecentOutputs
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +46,13 @@ kept = st.lists(
 
 @given(kept)
 def test_it_is_bounded_by_bytes_and_by_count_and_keeps_the_latest(answers):
-    album = Album(max_bytes=9 * PLAN_BYTES, max_answers=5)
+    album = RecentOutputs(max_bytes=9 * PLAN_BYTES, max_responses=5)
     for number, (count, inputs, uploads) in enumerate(answers):
         plans = [Plan("x", 16, 16, seed=each, inputs=tuple(inputs))
                  for each in range(count)]  # fmt: skip
         files = {hashlib.sha256(each).hexdigest(): each for each in uploads}
 
-        album.keep(str(number), plans, files)
+        album.add(str(number), plans, files)
 
         held = sum(map(len, album._uploads.values())) + sum(
             PLAN_BYTES * len(plans) + sum(map(len, {*plans[0].inputs}))
@@ -70,11 +70,11 @@ def test_it_is_bounded_by_bytes_and_by_count_and_keeps_the_latest(answers):
 
 
 def test_an_upload_that_comes_again_is_kept_once_and_for_longer():
-    album = Album(max_bytes=1000)
-    album.keep("1", [], {"a": b"x" * 400})
-    album.keep("2", [], {"b": b"y" * 400})
-    album.keep("3", [], {"a": b"x" * 400})
-    album.keep("4", [], {"c": b"z" * 400})
+    album = RecentOutputs(max_bytes=1000)
+    album.add("1", [], {"a": b"x" * 400})
+    album.add("2", [], {"b": b"y" * 400})
+    album.add("3", [], {"a": b"x" * 400})
+    album.add("4", [], {"c": b"z" * 400})
 
     assert album.upload("a") == b"x" * 400
     assert album.upload("b") is None
@@ -88,7 +88,7 @@ def small(running, path):
     assert "Access-Control-Allow-Origin" not in answer.headers
     image = opened(answer.body)
     assert image.format == "WEBP"
-    assert max(image.size) <= THUMBNAIL
+    assert max(image.size) <= THUMBNAIL_EDGE
     return image
 
 
@@ -145,7 +145,7 @@ def test_a_page_that_was_uploaded_is_never_shown_as_one(running):
     digest = hashlib.sha256(evil).hexdigest()
 
     before = control(running, f"/uploads/{digest}")
-    running._house.album.keep("x", [], {digest: evil, "cut": picture()[:-30]})
+    running._context.recent_outputs.add("x", [], {digest: evil, "cut": picture()[:-30]})
     after = control(running, f"/uploads/{digest}")
     cut = control(running, "/uploads/cut")
 
@@ -161,7 +161,7 @@ def test_a_bomb_is_refused_before_it_goes_off(running):
     bomb = bytearray(saved(Image.new("1", (8, 8))))
     at = bomb.index(b"IHDR") + 4
     bomb[at : at + 8] = (60_000).to_bytes(4) * 2
-    running._house.album.keep("y", [], {"bomb": bytes(bomb)})
+    running._context.recent_outputs.add("y", [], {"bomb": bytes(bomb)})
 
     assert control(running, "/uploads/bomb").status == 415
 

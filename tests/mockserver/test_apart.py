@@ -8,7 +8,7 @@ import pytest
 from asking import ask, eventually, generation
 
 import specs
-from mockserver.embedded.subprocess import running_apart
+from mockserver.embedded.subprocess import running_in_subprocess
 
 DYING = """
 import os, signal
@@ -29,7 +29,7 @@ def answers(base_url: str) -> bool:
 
 def test_it_answers_until_its_block_ends():
     tokenhub = specs.load("tokenhub")
-    with running_apart(["tokenhub", "openai"]) as urls:
+    with running_in_subprocess(["tokenhub", "openai"]) as urls:
         url = f"{urls['tokenhub']}/images/generations"
         assert set(urls) == {"tokenhub", "openai"}
         assert ask(url, body=generation(tokenhub)).status == 200
@@ -47,7 +47,7 @@ def test_it_ends_with_whoever_started_it():
 
 
 def test_an_error_within_the_block_ends_it():
-    with pytest.raises(ZeroDivisionError), running_apart(["tokenhub"]) as urls:
+    with pytest.raises(ZeroDivisionError), running_in_subprocess(["tokenhub"]) as urls:
         raise ZeroDivisionError
 
     assert not answers(urls["tokenhub"])
@@ -56,7 +56,7 @@ def test_an_error_within_the_block_ends_it():
 def test_what_cannot_start_says_so(capfd):
     with (
         pytest.raises(RuntimeError, match="could not start"),
-        running_apart(["nobody"]),
+        running_in_subprocess(["nobody"]),
     ):
         pytest.fail("it started")
 

@@ -12,17 +12,22 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import specs
-from mockserver.embedded.starter import served
-from mockserver.media.image.drawing.encode import look_at
-from mockserver.pipeline.body_parsing import payload_from
+from mockserver.embedded.starter import serve_in_thread
+from mockserver.media.image.drawing.encode import upload_facts
+from mockserver.pipeline.body_parsing import parse_body
 from mockserver.recordings.cassettes import (
-    REPLAYED,
+    REPLAY_PATH,
     CassetteError,
     Cassettes,
-    canonical,
-    key_of,
+    request_key,
+    without_file_bytes,
 )
-from mockserver.recordings.recorder import Recorder, Taken, secrets_in, without
+from mockserver.recordings.recorder import (
+    ExchangeRecord,
+    Recorder,
+    find_secrets,
+    redact,
+)
 
 KEY = "sk-live-0123456789abcdef"
 ASKED = {"model": "gpt-image-2", "prompt": "A paper boat", "size": "1024x1024"}
@@ -37,8 +42,8 @@ def answer_with(*pictures: bytes) -> bytes:
     return json.dumps({"created": 1, "data": data}).encode()
 
 
-def taken(**more) -> Taken:
-    return Taken(
+def taken(**more) -> ExchangeRecord:
+    return ExchangeRecord(
         **{
             "provider": "tokenhub",
             "operation": "createImage",
@@ -56,7 +61,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "cassettes"
 
 
-def recorded(folder: Path, *exchanges: Taken) -> Cassettes:
+def recorded(folder: Path, *exchanges: ExchangeRecord) -> Cassettes:
     recorder = Recorder(folder)
     for each in exchanges:
         recorder.record(each)
@@ -74,7 +79,7 @@ def test_an_answer_comes_back_as_it_was(folder):
 
     assert (found.status, found.body()) == (201, answer_with(PNG))
     assert found.headers == (("Content-Type", "application/json"),)
-    assert found.note == "hit"
+    assert found.replay_header == "hit"
 
 
 BODIES = [
@@ -128,7 +133,10 @@ def test_files_have_names_that_sort_and_tell(folder):
 
     names = sorted(each.name for each in folder.glob("*.json"))
 
-    first, second = key_of("createImage", ASKED)[:8], key_of("createImage", {})[:8]
+    first, second = (
+        request_key("createImage", ASKED)[:8],
+        request_key("createImage", {})[:8],
+    )
     assert names == [
         f"0001-createImage-{first}.json",
         f"0002-createImage-{second}.json",
@@ -179,26 +187,26 @@ def uploads(*parts, name="a.png"):
     operation = specs.load("tokenhub").operations["createImageEdit"]
     sent = form(("model", "gpt-image-2"), ("prompt", "A boat"), *parts)
     body = sent["body"].replace(b'filename="a.png"', f'filename="{name}"'.encode())
-    return payload_from(body, sent["Content_Type"], operation).payload
+    return parse_body(body, sent["Content_Type"], operation).payload
 
 
 def test_a_file_counts_by_what_is_in_it():
-    key = key_of("createImageEdit", uploads(("image", PNG)))
+    key = request_key("createImageEdit", uploads(("image", PNG)))
 
-    assert key == key_of("createImageEdit", uploads(("image", PNG), name="b.png"))
-    assert key != key_of("createImageEdit", uploads(("image", OTHER)))
+    assert key == request_key("createImageEdit", uploads(("image", PNG), name="b.png"))
+    assert key != request_key("createImageEdit", uploads(("image", OTHER)))
     inline = {**uploads(), "image": data_uri(PNG)}
-    assert key == key_of("createImageEdit", inline)
-    assert key == key_of(
+    assert key == request_key("createImageEdit", inline)
+    assert key == request_key(
         "createImageEdit", {**inline, "image": base64.b64encode(PNG).decode()}
     )
 
 
 def test_the_order_of_members_does_not_count():
-    assert key_of("x", {"a": 1, "b": [2]}) == key_of("x", {"b": [2], "a": 1})
-    assert key_of("x", {"a": [1, 2]}) != key_of("x", {"a": [2, 1]})
-    assert key_of("x", {"n": 1}) != key_of("x", {"n": "1"})
-    assert key_of("x", {}) != key_of("y", {})
+    assert request_key("x", {"a": 1, "b": [2]}) == request_key("x", {"b": [2], "a": 1})
+    assert request_key("x", {"a": [1, 2]}) != request_key("x", {"a": [2, 1]})
+    assert request_key("x", {"n": 1}) != request_key("x", {"n": "1"})
+    assert request_key("x", {}) != request_key("y", {})
 
 
 def test_uploads_are_written_down_as_facts(folder):
@@ -218,7 +226,7 @@ def test_uploads_are_written_down_as_facts(folder):
     assert cassettes.find("createImage", payload).body() == b"form"
     assert cassettes.find("createImage", inline).body() == b"json"
     facts = cassettes.recordings[1].payload["images"][0]["image_url"]
-    assert facts == look_at(JPEG, content_type="image/jpeg").facts()
+    assert facts == upload_facts(JPEG, content_type="image/jpeg").facts()
 
 
 JSON = st.recursive(
@@ -240,7 +248,7 @@ def test_whatever_was_asked_is_found_again(tmp_path_factory, payload):
 
     assert cassettes.find("createImage", payload) is not None
     kept = cassettes.recordings[0].payload
-    assert canonical(kept) == canonical(payload)
+    assert without_file_bytes(kept) == without_file_bytes(payload)
 
 
 # A miss says how near it was.
@@ -250,12 +258,12 @@ def test_a_miss_names_what_differs(folder):
     other = {"model": "gpt-image-2", "prompt": "A whole other prompt", "n": 2}
     cassettes = recorded(folder, taken(), taken(payload=other))
 
-    said = cassettes.nearest("createImage", {**ASKED, "size": "1536x1024"})
+    said = cassettes.explain_miss("createImage", {**ASKED, "size": "1536x1024"})
 
     assert cassettes.find("createImage", {**ASKED, "size": "1536x1024"}) is None
     assert "0001-" in said
     assert said.endswith("differs in size: '1024x1024' was recorded, '1536x1024' asked")
-    said = cassettes.nearest("createImage", {**other, "n": None, "user": "me"})
+    said = cassettes.explain_miss("createImage", {**other, "n": None, "user": "me"})
     assert "n: 2 was recorded, null asked" in said
     assert "user: nothing was recorded, 'me' asked" in said
 
@@ -263,7 +271,7 @@ def test_a_miss_names_what_differs(folder):
 def test_a_miss_shows_where_long_texts_part(folder):
     cassettes = recorded(folder, taken(payload={"prompt": "boat " * 50 + "one"}))
 
-    said = cassettes.nearest("createImage", {"prompt": "boat " * 50 + "two"})
+    said = cassettes.explain_miss("createImage", {"prompt": "boat " * 50 + "two"})
 
     assert "one' was recorded" in said
     assert "two' asked" in said
@@ -273,10 +281,10 @@ def test_a_miss_shows_where_long_texts_part(folder):
 def test_a_miss_tells_pictures_apart_and_says_when_there_is_nothing(folder):
     cassettes = recorded(folder, taken(payload=uploads(("image", PNG))))
 
-    said = cassettes.nearest("createImage", uploads(("image", OTHER)))
+    said = cassettes.explain_miss("createImage", uploads(("image", OTHER)))
 
     assert re.search(r"image: a file \w{8}… was recorded, a file \w{8}… asked", said)
-    nothing = cassettes.nearest("createImageEdit", {})
+    nothing = cassettes.explain_miss("createImageEdit", {})
     assert nothing == f"no recording of createImageEdit in {folder}"
 
 
@@ -295,7 +303,7 @@ def test_a_stream_comes_back_event_by_event(folder):
 
     assert found.is_stream
     assert found.body() == body
-    assert found.pieces() == list(zip([0.75, 0, 2.0, 0], events, strict=True))
+    assert found.timed_chunks() == list(zip([0.75, 0, 2.0, 0], events, strict=True))
 
 
 def test_a_picture_in_an_event_is_a_file(folder):
@@ -319,18 +327,18 @@ def test_an_address_leads_to_the_picture_that_was_fetched(folder, written):
 
     assert found.body() == body
     assert found.unrecorded == (gone,)
-    assert found.note == "hit; pictures=unrecorded"
+    assert found.replay_header == "hit; pictures=unrecorded"
     urls = [each["url"] for each in json.loads(found.body("http://mock"))["data"]]
     assert urls[1] == gone
-    assert urls[0].startswith(f"http://mock{REPLAYED}/")
+    assert urls[0].startswith(f"http://mock{REPLAY_PATH}/")
 
     from aiohttp import web
 
     app = web.Application()
-    app.router.add_get(f"{REPLAYED}/{{name}}", cassettes.show)
-    with served(app) as (origin, _):
+    app.router.add_get(f"{REPLAY_PATH}/{{name}}", cassettes.serve_image)
+    with serve_in_thread(app) as (origin, _):
         shown = ask(urls[0].replace("http://mock", origin), method="GET")
-        missing = ask(f"{origin}{REPLAYED}/..%2F{found.path.name}", method="GET")
+        missing = ask(f"{origin}{REPLAY_PATH}/..%2F{found.path.name}", method="GET")
 
     assert (shown.status, shown.body) == (200, PNG)
     assert shown.headers["Content-Type"] == "image/png"
@@ -349,7 +357,7 @@ def test_nothing_secret_is_on_disk(folder):
         ("X-Note", f"my key is {KEY}"),
         ("Accept", "*/*"),
     ]
-    secrets = secrets_in(headers)
+    secrets = find_secrets(headers)
     payload = {"prompt": f"Draw {KEY}", KEY: [KEY]}
     exchange = taken(
         payload=payload,
@@ -382,8 +390,8 @@ def test_a_secret_inside_a_picture_is_blanked(folder):
 
 @given(value=JSON)
 def test_hiding_leaves_everything_else_alone(value):
-    assert without(value, ()) == value
-    assert KEY not in json.dumps(without({KEY: [value, f"a{KEY}b"]}, (KEY,)))
+    assert redact(value, ()) == value
+    assert KEY not in json.dumps(redact({KEY: [value, f"a{KEY}b"]}, (KEY,)))
 
 
 # Folders that cannot be used.
@@ -391,7 +399,9 @@ def test_hiding_leaves_everything_else_alone(value):
 
 def test_what_is_cut_short_leaves_nothing_behind(folder):
     recorder = Recorder(folder)
-    in_the_way = folder / f"0001-createImage-{key_of('createImage', ASKED)[:8]}.json"
+    in_the_way = (
+        folder / f"0001-createImage-{request_key('createImage', ASKED)[:8]}.json"
+    )
     in_the_way.mkdir()
 
     with pytest.raises(IsADirectoryError):

@@ -11,8 +11,8 @@ import mockserver
 import specs
 from mockserver.state.clock import Clock
 from mockserver.state.journal import Journal
-from mockserver.state.memory import Memory
-from mockserver.state.statistics import Totals, sentence
+from mockserver.state.memory import StateStore
+from mockserver.state.statistics import Totals, cost_summary
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_clearing_the_journal_keeps_the_costs_and_a_reset_does_not(running):
 
 def test_costs_outlive_the_ring():
     """The journal forgets; the sums do not."""
-    memory = Memory(Clock(), Journal(max_entries=1))
+    memory = StateStore(Clock(), Journal(max_entries=1))
     entry = {"provider": "a", "operation": "one", "status": 200, "images": 1,
              "seconds": 0.1, "cost": {"amount": 0.1, "currency": "USD"}}  # fmt: skip
     for _ in range(3):
@@ -198,4 +198,4 @@ def test_every_sum_is_the_sum(given):
     ],
 )  # fmt: skip
 def test_it_is_said_in_a_sentence(total, said):
-    assert sentence({"total": total}) == said
+    assert cost_summary({"total": total}) == said

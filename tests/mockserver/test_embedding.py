@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import mockserver
 import specs
 from mockserver.state.memory import StateError
-from mockserver.state.transcript import MAX_LINE, MAX_LINES, transcript
+from mockserver.state.transcript import MAX_LINE_LENGTH, MAX_LINES, transcript
 
 NAMES = specs.names()
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
@@ -592,5 +592,5 @@ def test_a_transcript_is_short_and_clean_whatever_came(paths):
     lines = transcript(entries).split("\n")
 
     assert len(lines) == (min(len(paths), MAX_LINES) or 1)
-    assert all(line.isprintable() and len(line) <= MAX_LINE for line in lines)
+    assert all(line.isprintable() and len(line) <= MAX_LINE_LENGTH for line in lines)
     assert paths or lines == ["nothing"]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import mockserver
 import specs
-from mockserver.errors import filled
+from mockserver.errors import fill_placeholders
 
 CATALOGUE = [
     pytest.param(name, operation.id, error, id=f"{name}-{operation.id}-{error}")
@@ -28,7 +28,9 @@ CATALOGUE = [
 
 
 def expected(example, message):
-    return filled(example.body, {"message": message, "param": None, "value": message})
+    return fill_placeholders(
+        example.body, {"message": message, "param": None, "value": message}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -118,14 +120,14 @@ def test_the_first_documented_violation_is_the_answer(mock, provider):
     judge = operation.bodies[JSON].judge
     seen = set()
     for payload in spoilt(provider):
-        first = judge.judge(payload).documented[0]
+        first = judge.judge(payload).documented_violations[0]
         example = operation.errors[first.evidence.error]
 
         answer = ask(url_of(mock, provider), body=payload)
 
         assert answer.status == example.status
         details = {"message": str(first), "param": first.param, "value": str(first)}
-        assert answer.json == filled(example.body, details)
+        assert answer.json == fill_placeholders(example.body, details)
         seen.add(first.param)
     assert len(seen) >= 5
 

@@ -24,7 +24,7 @@ from asking import (
 
 import mockserver
 import specs
-from mockserver.errors import filled
+from mockserver.errors import fill_placeholders
 from mockserver.simulation.faults import FAULTS
 
 NOON = 1_777_896_000.0
@@ -37,7 +37,7 @@ STREAMS = [
     pytest.param(name, operation.id, id=f"{name}-{operation.id}")
     for name in specs.names()
     for operation in specs.load(name).operations.values()
-    if operation.streams
+    if operation.supports_streaming
 ]
 number = count()
 
@@ -228,7 +228,7 @@ def test_every_operation_suffers_every_fault(running, name, operation_id, fault)
     operation = specs.load(name).operations[operation_id]
     way = WAYS[(list(FAULTS).index(fault) + list(specs.names()).index(name)) % 4]
     streams = ({}, {"stream": True, "partial_images": 1})
-    for more in streams if operation.streams else streams[:1]:
+    for more in streams if operation.supports_streaming else streams[:1]:
         got, plain = spoilt_and_plain(running, name, operation_id, way, fault, **more)
 
         assert (plain.status, plain.is_whole) == (200, True)
@@ -278,7 +278,9 @@ def test_an_error_and_a_fault_of_one_source_go_together(running, provider, way, 
         items = [{"error": "rate_limited", "fault": fault}]
         control(running, f"/script/{provider.id}", "POST", items)
     said = f"Asked for by {way}."
-    whole = filled(example.body, {"message": said, "param": None, "value": said})
+    whole = fill_placeholders(
+        example.body, {"message": said, "param": None, "value": said}
+    )
 
     got = wire(url_of(running, provider), body=body, **headers)
 
@@ -308,7 +310,7 @@ def test_an_error_as_200_is_the_server_error_unless_another_is_asked_for(
 
     details = {"message": said, "param": None, "value": said}
     assert answer.status == 200
-    assert answer.json == filled(errors["server_error"].body, details)
+    assert answer.json == fill_placeholders(errors["server_error"].body, details)
 
 
 @pytest.mark.parametrize(("name", "operation_id"), STREAMS)

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 import mockserver
 import specs
-from mockserver.state.journal import MAX_ENTRY, Journal, Query, summarised
+from mockserver.state.journal import MAX_ENTRY_LENGTH, Journal, Query, summarize
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -206,7 +206,7 @@ def test_an_entry_of_any_length_leaves_room_for_others():
     journal.record({"payload": ["x" * 90_000], "decision": decision})
 
     (entry,) = entries(journal)
-    assert len(json.dumps(entry)) < MAX_ENTRY
+    assert len(json.dumps(entry)) < MAX_ENTRY_LENGTH
     assert entry["decision"] == {"state": "invalid", "violations": []}
     assert "characters" in entry["payload"]
 
@@ -391,7 +391,7 @@ def test_a_poisonous_request_leaves_an_entry_that_can_be_read(own, lone, body):
     found = control(own, "/journal")
 
     assert len(found.json["entries"]) == 3
-    assert len(found.body) < 3 * MAX_ENTRY
+    assert len(found.body) < 3 * MAX_ENTRY_LENGTH
     assert all(each["status"] for each in found.json["entries"])
 
 
@@ -413,14 +413,14 @@ def test_a_way_to_nowhere_is_recorded_too(own, provider):
 
 @given(anything)
 def test_a_summary_can_always_be_written_and_is_never_long(value):
-    text = json.dumps(summarised(value))
+    text = json.dumps(summarize(value))
 
     assert len(text) <= len(json.dumps(value)) + 40 * (1 + text.count("…"))
 
 
 @given(st.dictionaries(st.text(), st.text(max_size=300), max_size=64))
 def test_a_summary_of_a_short_payload_is_the_payload(payload):
-    assert summarised(payload) == payload
+    assert summarize(payload) == payload
 
 
 def test_a_summary_cuts_what_is_long_or_deep():
@@ -428,7 +428,7 @@ def test_a_summary_cuts_what_is_long_or_deep():
     for _ in range(20):
         value["x"] = value = {}
 
-    assert summarised("x" * 1000) == "x" * 300 + "… (+700 characters)"
-    assert len(summarised(list(range(1000)))) == 32
-    assert len(summarised({str(each): each for each in range(1000)})) == 64
-    assert json.dumps(summarised(deep)).count("{") == 8
+    assert summarize("x" * 1000) == "x" * 300 + "… (+700 characters)"
+    assert len(summarize(list(range(1000)))) == 32
+    assert len(summarize({str(each): each for each in range(1000)})) == 64
+    assert json.dumps(summarize(deep)).count("{") == 8

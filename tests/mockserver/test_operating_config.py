@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from operating import SERVE, control, ended, gateway_in, post, refusal, serving
 
 from mockserver.cli import config_file as configuration
-from mockserver.cli.main import PREFIX, main, serve
+from mockserver.cli.main import ENV_PREFIX, main, serve
 from mockserver.server import process as server
 
 # An option, a TOML value of it, and the same as text.
@@ -53,7 +53,7 @@ IDS = [f"{name}={text}" for name, _, text in VALUES]
 def apart(tmp_path, monkeypatch):
     """Neither the project we are in nor the tester's environment has a say."""
     monkeypatch.chdir(tmp_path)
-    for name in [f"{PREFIX}_{each}" for each in ("PROVIDER", "SPECS", "CONFIG")]:
+    for name in [f"{ENV_PREFIX}_{each}" for each in ("PROVIDER", "SPECS", "CONFIG")]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("SPECS_PATH", raising=False)
 
@@ -109,7 +109,7 @@ def test_an_option_means_the_same_wherever_it_stands(
     assert understood() == expected
     project.unlink()
 
-    monkeypatch.setenv(f"{PREFIX}_{name.upper().replace('-', '_')}", text)
+    monkeypatch.setenv(f"{ENV_PREFIX}_{name.upper().replace('-', '_')}", text)
     assert understood() == expected
 
 
@@ -120,12 +120,12 @@ def test_the_command_line_prevails_then_environment_then_file_then_project(
     assert (understood()["seed"], understood()["grace"]) == (4, 4.0)
 
     file = str(put(tmp_path / "mock.toml", "seed = 3\nworkers = 3\nstrict = true\n"))
-    monkeypatch.setenv(f"{PREFIX}_CONFIG", file)
+    monkeypatch.setenv(f"{ENV_PREFIX}_CONFIG", file)
     read = understood()
     assert (read["seed"], read["workers"]) == (3, 3)
     assert read["grace"] == 5.0  # of two files only one is read
 
-    monkeypatch.setenv(f"{PREFIX}_SEED", "2")
+    monkeypatch.setenv(f"{ENV_PREFIX}_SEED", "2")
     assert (understood()["seed"], understood()["workers"]) == (2, 3)
 
     read = understood("--seed", "1", "--no-strict")
@@ -214,7 +214,7 @@ def test_a_file_that_makes_no_sense_is_one_line_and_2(tmp_path, text, mentions):
     [("PORT", "x"), ("WORKERS", "0"), ("STRICT", "perhaps"), ("PROVIDER", "nobody")],
 )
 def test_a_variable_that_makes_no_sense_is_one_line_and_2(tmp_path, variable, value):
-    said, code = refusal(cwd=tmp_path, **{f"{PREFIX}_{variable}": value})
+    said, code = refusal(cwd=tmp_path, **{f"{ENV_PREFIX}_{variable}": value})
 
     assert code == 2
     assert said.count("\n") == 1

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from operating import control, post, serving
 from prometheus_client.parser import text_string_to_metric_families
 
-from mockserver.control.metrics import CONTENT_TYPE, rendered
-from mockserver.state.statistics import Row, Totals
+from mockserver.control.metrics import CONTENT_TYPE, render_metrics
+from mockserver.state.statistics import StatusTotals, Totals
 
 
 def read(text):
@@ -31,13 +31,13 @@ def sample(name, **labels):
 
 def test_sums_are_read_as_they_are():
     rows = {
-        ("one", "createImage", 200): Row(3, 5, 0.75, 0.625, "USD", 0),
-        ("one", "createImageEdit", 200): Row(1, 1, 0.5, 0.125, "USD", 0),
-        ("one", "createImage", 429): Row(2, 0, 0.25),
-        ("two", "createImage", 200): Row(1, 2, 0.125, 0.0, "", 2),
+        ("one", "createImage", 200): StatusTotals(3, 5, 0.75, 0.625, "USD", 0),
+        ("one", "createImageEdit", 200): StatusTotals(1, 1, 0.5, 0.125, "USD", 0),
+        ("one", "createImage", 429): StatusTotals(2, 0, 0.25),
+        ("two", "createImage", 200): StatusTotals(1, 2, 0.125, 0.0, "", 2),
     }
 
-    found = read(rendered(Totals(rows), journal_entries=7, tasks=3))
+    found = read(render_metrics(Totals(rows), journal_entries=7, tasks=3))
 
     one = {"provider": "one", "operation": "createImage", "status": "200"}
     assert found[sample("requests_total", **one)] == 3
@@ -54,7 +54,9 @@ def test_sums_are_read_as_they_are():
 
 
 def test_every_metric_has_a_type_and_a_help():
-    known = families(rendered(Totals({("a", "b", 200): Row(1)}), journal_entries=1))
+    known = families(
+        render_metrics(Totals({("a", "b", 200): StatusTotals(1)}), journal_entries=1)
+    )
 
     assert {
         name.removeprefix("imageparity_"): each.type for name, each in known.items()
@@ -77,7 +79,7 @@ def test_every_metric_has_a_type_and_a_help():
     st.dictionaries(
         st.tuples(st.text(), st.text(), st.integers(0, 599)),
         st.builds(
-            Row,
+            StatusTotals,
             requests=st.integers(0, 2**53),
             images=st.integers(0, 2**53),
             seconds=st.floats(0, 1e300),
@@ -88,7 +90,7 @@ def test_every_metric_has_a_type_and_a_help():
     )
 )
 def test_whatever_names_and_numbers_there_are_they_come_through(rows):
-    found = read(rendered(Totals(rows)))
+    found = read(render_metrics(Totals(rows)))
 
     for (provider, operation, status), row in rows.items():
         labels = {"provider": provider, "operation": operation, "status": str(status)}

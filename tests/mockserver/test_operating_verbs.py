@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from operating import gateway_in
 
 import specs
-from contracts.cli.main import VERBS, main
+from contracts.cli.main import COMMANDS, main
 from mockserver.cli import main as mock
 from mockserver.simulation.faults import FAULTS
 
@@ -34,7 +34,7 @@ def test_every_fault_is_told_with_its_sentence():
     text = " ".join(said("faults").split())
 
     for fault in FAULTS.values():
-        assert f" {fault.name} {' '.join(fault.about.split())}" in text
+        assert f" {fault.name} {' '.join(fault.description.split())}" in text
 
 
 def test_every_error_is_told_by_operation(provider):
@@ -195,7 +195,7 @@ def test_the_list_of_verbs_imports_none_of_them(group):
         assert re.search(rf"^  {verb} +[A-Z].*\.$", done.stdout, re.MULTILINE)
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", COMMANDS)
 def test_every_verb_is_there_and_explains_itself(verb):
     assert "Usage:" in said(verb, "--help")
 

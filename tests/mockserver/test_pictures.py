@@ -32,21 +32,21 @@ from mockserver.media.image.drawing import encode as pictures
 from mockserver.media.image.drawing import png as splicing
 from mockserver.media.image.drawing.encode import (
     FORMATS,
-    MAX_TEXT,
-    BadPicture,
-    Gallery,
+    MAX_TEXT_LENGTH,
+    BadImage,
     Plan,
     Provenance,
-    check,
-    encoded,
-    look_at,
-    spelt,
+    RenderCache,
+    read_provenance,
+    render_image,
     thumbnail,
-    whose,
+    transliterate,
+    upload_facts,
+    verify,
 )
 from mockserver.media.image.drawing.text import font as letters_of
-from mockserver.media.image.planning import GREY
-from mockserver.media.links import Signer, portable
+from mockserver.media.image.planning import UNFETCHED_IMAGE
+from mockserver.media.links import Signer, with_thumbnails
 
 PLAN = Plan(text="A paper boat", width=96, height=64, seed=7, caption="m 96x64 1/1")
 uploads = st.sampled_from([picture(40, 30), picture(16, 16, mode="RGBA", colour=0)])
@@ -60,7 +60,7 @@ plans = st.builds(
     compression=st.integers(0, 100),
     seed=st.integers(-(2**63), 2**63),
     caption=st.text(max_size=20),
-    inputs=st.lists(uploads | st.just(GREY), max_size=5).map(tuple),
+    inputs=st.lists(uploads | st.just(UNFETCHED_IMAGE), max_size=5).map(tuple),
     mask=st.none() | uploads,
     stage=st.integers(0, 3),
     request=st.text("0123456789abcdef", min_size=16, max_size=16),
@@ -75,7 +75,7 @@ def noise(width, height, mode="RGB"):
 
 
 def drawn(plan):
-    return opened(encoded(plan)).convert("RGB")
+    return opened(render_image(plan)).convert("RGB")
 
 
 def difference(one, other):
@@ -86,7 +86,7 @@ def difference(one, other):
 @given(plans)
 @settings(deadline=None, max_examples=60)
 def test_every_plan_becomes_a_picture_of_exactly_its_size_and_format(plan):
-    image = opened(encoded(plan))
+    image = opened(render_image(plan))
 
     assert image.size == (plan.width, plan.height)
     assert image.format.lower() == plan.format
@@ -95,7 +95,7 @@ def test_every_plan_becomes_a_picture_of_exactly_its_size_and_format(plan):
 @given(plans)
 @settings(deadline=None, max_examples=40)
 def test_a_picture_tells_the_plan_it_was_drawn_from(plan):
-    assert whose(encoded(plan)) == Provenance(
+    assert read_provenance(render_image(plan)) == Provenance(
         request=plan.request,
         seed=plan.seed,
         index=plan.index,
@@ -108,25 +108,25 @@ def test_a_picture_tells_the_plan_it_was_drawn_from(plan):
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF"])
 def test_a_picture_of_others_is_nobodys(format):
-    assert whose(saved(noise(20, 20), format)) is None
+    assert read_provenance(saved(noise(20, 20), format)) is None
 
 
 @given(st.binary(max_size=200))
 def test_what_is_no_picture_has_no_provenance(data):
-    with pytest.raises(BadPicture):
-        whose(data)
+    with pytest.raises(BadImage):
+        read_provenance(data)
 
 
 @given(plans)
 @settings(deadline=None, max_examples=25)
 def test_the_same_plan_gives_the_same_bytes(plan):
-    assert encoded(plan) == encoded(plan)
+    assert render_image(plan) == render_image(plan)
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_another_seed_gives_other_pixels(format):
     one, other = (
-        opened(encoded(replace(PLAN, format=format, seed=seed))).convert("RGB")
+        opened(render_image(replace(PLAN, format=format, seed=seed))).convert("RGB")
         for seed in (1, 2)
     )
 
@@ -137,7 +137,7 @@ def test_another_seed_gives_other_pixels(format):
 def test_the_prompt_can_be_seen(format):
     """Same seed, other words: the pixels differ, so the words are drawn."""
     one, other = (
-        opened(encoded(replace(PLAN, format=format, text=text))).convert("RGB")
+        opened(render_image(replace(PLAN, format=format, text=text))).convert("RGB")
         for text in ("A paper boat", "A paper kite")
     )
 
@@ -148,7 +148,7 @@ def test_the_prompt_can_be_seen(format):
 def test_a_transparent_picture_has_transparent_and_opaque_pixels(format):
     plan = replace(PLAN, format=format, transparent=True)
 
-    low, high = opened(encoded(plan)).getchannel("A").getextrema()
+    low, high = opened(render_image(plan)).getchannel("A").getextrema()
 
     assert low == 0
     assert high > 128
@@ -156,7 +156,7 @@ def test_a_transparent_picture_has_transparent_and_opaque_pixels(format):
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_an_opaque_picture_has_no_alpha(format):
-    image = opened(encoded(replace(PLAN, format=format)))
+    image = opened(render_image(replace(PLAN, format=format)))
 
     assert image.mode in {"P", "RGB"}
     assert "transparency" not in image.info
@@ -165,7 +165,7 @@ def test_an_opaque_picture_has_no_alpha(format):
 @pytest.mark.parametrize("format", ["jpeg", "webp"])
 def test_less_compression_gives_a_larger_file(format):
     sizes = [
-        len(encoded(replace(PLAN, format=format, compression=each)))
+        len(render_image(replace(PLAN, format=format, compression=each)))
         for each in (0, 40, 90)
     ]
 
@@ -209,8 +209,8 @@ def lettering(plan, monkeypatch):
         found.append((place, letters_of(size), line))
 
     with monkeypatch.context() as patch:
-        patch.setattr(pictures, "write", write)
-        encoded(replace(plan, format="jpeg"))  # which is drawn whole
+        patch.setattr(pictures, "draw_line", write)
+        render_image(replace(plan, format="jpeg"))  # which is drawn whole
     return found
 
 
@@ -233,7 +233,7 @@ def test_the_words_stay_within_the_picture(size, text, monkeypatch):
 
 
 @pytest.mark.parametrize("size", [each for each in SIZES if each[0] * each[1] > 2**15])
-@pytest.mark.parametrize("text", ["Boat", LONG, "x" * MAX_TEXT])
+@pytest.mark.parametrize("text", ["Boat", LONG, "x" * MAX_TEXT_LENGTH])
 def test_a_picture_that_is_large_enough_shows_every_letter(size, text, monkeypatch):
     plan = replace(PLAN, text=text, width=size[0], height=size[1], caption="")
 
@@ -277,9 +277,9 @@ def test_letters_stand_out_from_what_is_below_them():
     }
     assert len(ramps) > 200
     for ramp in ramps:
-        below = max(luminance(ramp, level) for level in pictures._DIMMED)
-        prompt = luminance(ramp, pictures.LETTERS)
-        small = luminance(ramp, pictures.SMALL_LETTERS)
+        below = max(luminance(ramp, level) for level in pictures._DIM_LEVELS)
+        prompt = luminance(ramp, pictures.TEXT_LEVEL)
+        small = luminance(ramp, pictures.CAPTION_LEVEL)
         assert (prompt + 0.05) / (below + 0.05) >= 7
         assert (small + 0.05) / (below + 0.05) >= 4.5
 
@@ -288,7 +288,7 @@ def test_letters_stand_out_from_what_is_below_them():
 @settings(max_examples=300)
 def test_any_text_can_be_written(text):
     """Only in letters that the font has, and no letter or digit is lost."""
-    found = spelt(text)
+    found = transliterate(text)
 
     assert set(found) <= set(string.printable)
     kinds = {unicodedata.category(each)[0] for each in text}
@@ -311,7 +311,7 @@ def test_any_text_can_be_written(text):
     ],
 )
 def test_other_scripts_are_spelt_in_latin(text, expected):
-    assert spelt(text) == expected
+    assert transliterate(text) == expected
 
 
 WEIGHTS = {"png": (1_000, 3_000), "jpeg": (200, 600), "webp": (200, 1_500)}
@@ -324,13 +324,13 @@ def test_a_realistic_picture_weighs_what_real_ones_do(format, inputs):
     plan = Plan("p", 1024, 1024, format=format, inputs=inputs, realistic=True)
 
     least, most = WEIGHTS[format]
-    assert least < len(encoded(plan)) / 1000 < most
+    assert least < len(render_image(plan)) / 1000 < most
 
 
 @pytest.mark.parametrize("transparent", [False, True])
 def test_the_weight_of_a_realistic_picture_grows_with_its_pixels(transparent):
     small, large = (
-        len(encoded(Plan("p", e, e, realistic=True, transparent=transparent)))
+        len(render_image(Plan("p", e, e, realistic=True, transparent=transparent)))
         for e in (256, 1024)
     )
 
@@ -341,7 +341,7 @@ def test_the_weight_of_a_realistic_picture_grows_with_its_pixels(transparent):
 def test_a_realistic_picture_can_be_compressed(format):
     plan = Plan("p", 512, 512, format=format, realistic=True)
     strong, middle, weak = (
-        len(encoded(replace(plan, compression=each))) for each in (10, 60, 100)
+        len(render_image(replace(plan, compression=each))) for each in (10, 60, 100)
     )
 
     assert strong < middle / 2
@@ -352,7 +352,7 @@ def test_a_realistic_picture_can_be_compressed(format):
 def test_grain_leaves_transparency_alone(format):
     plan = replace(PLAN, format=format, transparent=True)
     plain, realistic = (
-        opened(encoded(replace(plan, realistic=each))) for each in (False, True)
+        opened(render_image(replace(plan, realistic=each))) for each in (False, True)
     )
 
     assert plain.mode == realistic.mode == "RGBA"
@@ -393,7 +393,7 @@ def test_a_mask_is_for_the_first_of_several_pictures():
 @pytest.mark.parametrize("count", range(1, 17))
 def test_every_one_of_several_pictures_has_a_place(count):
     """Side by side without a gap, no place twice."""
-    cells = pictures._cells(count, (960, 640))
+    cells = pictures._grid_cells(count, (960, 640))
 
     areas = [(right - left) * (low - high) for left, high, right, low in cells]
     assert len(set(cells)) == len(cells) == count
@@ -404,7 +404,7 @@ def test_every_one_of_several_pictures_has_a_place(count):
 def test_a_transparent_edit_has_transparent_corners_only():
     plan = replace(PLAN, inputs=(picture(),), transparent=True)
 
-    alpha = opened(encoded(plan)).getchannel("A")
+    alpha = opened(render_image(plan)).getchannel("A")
 
     assert alpha.getpixel((0, 0)) == 0
     assert alpha.getpixel((48, 32)) == 255
@@ -432,7 +432,7 @@ def test_what_a_mask_keeps_is_kept_to_the_pixel(seed, width, height):
 def test_without_a_mask_every_input_shows():
     red, blue = picture(colour="red"), picture(colour="blue")
     answers = {
-        encoded(replace(PLAN, inputs=inputs))
+        render_image(replace(PLAN, inputs=inputs))
         for inputs in ((), (red,), (blue,), (red, blue), (blue, red))
     }
 
@@ -457,7 +457,7 @@ def test_the_facts_of_an_upload_come_from_its_bytes(format, mode, alpha):
         noise(30, 20, mode) if mode != "P" else Image.new("P", (30, 20)), format
     )
 
-    facts = look_at(data, filename="lie.bmp", content_type="image/bmp")
+    facts = upload_facts(data, filename="lie.bmp", content_type="image/bmp")
 
     assert (facts.format, facts.width, facts.height) == (format.lower(), 30, 20)
     assert facts.alpha is alpha
@@ -469,17 +469,17 @@ def test_a_palette_with_a_transparent_colour_has_alpha():
     out = io.BytesIO()
     Image.new("P", (8, 8)).save(out, "PNG", transparency=0)
 
-    assert look_at(out.getvalue()).alpha
+    assert upload_facts(out.getvalue()).alpha
 
 
 @given(st.binary(max_size=200))
 @settings(deadline=None)
 def test_what_is_no_picture_has_no_format(data):
-    facts = look_at(data)
+    facts = upload_facts(data)
 
     assert (facts.format, facts.width, facts.height) == (None, None, None)
-    with pytest.raises(BadPicture):
-        check(data or b"\0")
+    with pytest.raises(BadImage):
+        verify(data or b"\0")
 
 
 @given(
@@ -494,26 +494,26 @@ def test_a_damaged_picture_is_refused_and_nothing_worse(format, at, value, cut):
     data[at % len(data) : at % len(data) + len(value)] = value
     damaged = bytes(data[: len(data) - cut % len(data)]) or b"\0"
 
-    assert look_at(damaged).bytes == len(damaged)
-    with suppress(BadPicture):
-        check(damaged)
+    assert upload_facts(damaged).bytes == len(damaged)
+    with suppress(BadImage):
+        verify(damaged)
 
 
 def test_a_picture_too_large_to_look_at_is_refused_before_it_is_decoded():
     data = bytearray(picture())
     data[16:24] = (20_000).to_bytes(4, "big") * 2  # width and height
 
-    assert look_at(bytes(data)).bytes == len(data)
-    with pytest.raises(BadPicture):
-        check(bytes(data))
+    assert upload_facts(bytes(data)).bytes == len(data)
+    with pytest.raises(BadImage):
+        verify(bytes(data))
 
 
 def test_a_gallery_is_bounded_by_bytes():
-    gallery = Gallery(max_bytes=20_000)
+    gallery = RenderCache(max_bytes=20_000)
     for seed in range(40):
-        gallery.draw(replace(PLAN, seed=seed))
+        gallery.render(replace(PLAN, seed=seed))
 
-    kept = gallery._pictures
+    kept = gallery._images
     assert kept._weight <= 20_000
     assert kept._weight == sum(len(each) for each, _ in kept._values.values())
     assert kept.get((replace(PLAN, seed=39), False)) is not None
@@ -521,11 +521,11 @@ def test_a_gallery_is_bounded_by_bytes():
 
 
 def test_a_gallery_counts_a_picture_once_however_many_draw_it():
-    gallery, gate = Gallery(), threading.Barrier(4)
+    gallery, gate = RenderCache(), threading.Barrier(4)
 
     def draw():
         gate.wait()
-        gallery.draw(PLAN)
+        gallery.render(PLAN)
 
     threads = [threading.Thread(target=draw) for _ in range(4)]
     for each in threads:
@@ -533,13 +533,13 @@ def test_a_gallery_counts_a_picture_once_however_many_draw_it():
     for each in threads:
         each.join()
 
-    assert gallery._pictures._weight == len(encoded(PLAN))
+    assert gallery._images._weight == len(render_image(PLAN))
 
 
 def test_a_gallery_gives_a_file_or_its_base64():
-    gallery = Gallery()
+    gallery = RenderCache()
 
-    assert base64.b64decode(gallery.draw(PLAN, as_text=True)) == gallery.draw(PLAN)
+    assert base64.b64decode(gallery.render(PLAN, as_text=True)) == gallery.render(PLAN)
 
 
 @given(plans, st.integers(16, 160), st.integers(16, 160))
@@ -547,9 +547,12 @@ def test_a_gallery_gives_a_file_or_its_base64():
 def test_a_spliced_picture_is_the_one_that_was_drawn_whole(plan, width, height):
     plain = {"format": "png", "transparent": False, "inputs": (), "stage": 0}
     plan = replace(plan, width=width, height=height, realistic=False, **plain)
-    whole = pictures._drawn(plan)
+    whole = pictures._draw_image(plan)
 
-    for each in (encoded(plan), Gallery().get(plan)):  # the second from what is kept
+    for each in (
+        render_image(plan),
+        RenderCache().get(plan),
+    ):  # the second from what is kept
         with Image.open(io.BytesIO(each)) as image:
             assert image.mode == "P"
             assert image.tobytes() == whole.tobytes()
@@ -561,10 +564,10 @@ def test_a_spliced_picture_is_the_one_that_was_drawn_whole(plan, width, height):
 def test_rows_packed_apart_are_one_stream(name, parts):
     library = pytest.importorskip(name)
     *before, end = parts
-    packed = [splicing.packed(each, library=library) for each in before]
-    packed.append(splicing.packed(end, last=True, library=library))
+    packed = [splicing.compress_rows(each, library=library) for each in before]
+    packed.append(splicing.compress_rows(end, last=True, library=library))
 
-    stream = splicing.stream(*packed)
+    stream = splicing.zlib_stream(*packed)
 
     assert zlib.decompress(stream) == b"".join(parts)  # and its checksum is right
 
@@ -581,10 +584,10 @@ def test_the_address_of_any_plan_fits_into_a_request_line(count, masked, text, k
     )
     signer = Signer(b"secret", lambda: 0.0)
 
-    token = signer.token(portable(plan), 10)
+    token = signer.token(with_thumbnails(plan), 10)
 
     assert len(token) < 8000
-    assert signer.plan(token) == portable(plan)
+    assert signer.plan(token) == with_thumbnails(plan)
 
 
 def test_a_thumbnail_keeps_its_proportions():

@@ -11,8 +11,13 @@ from hypothesis import strategies as st
 
 import mockserver
 import specs
-from mockserver.simulation.latency import LONGEST, Latency
-from mockserver.state.rate_limit import MINUTE, Quotas, drawn, duration
+from mockserver.simulation.latency import MAX_LATENCY, Latency
+from mockserver.state.rate_limit import (
+    MINUTE,
+    Quotas,
+    format_duration,
+    take_from_bucket,
+)
 
 NOON = 1_777_896_000.0
 limits = st.integers(1, 1000)
@@ -43,9 +48,9 @@ def test_no_window_gets_more_than_a_full_bucket_and_what_flows_into_it(limit, as
     now, full_at, admitted = NOON, 0.0, []
     for pause, amount in asked:
         now += pause
-        full_at, level = drawn(full_at, now, amount, limit)
+        full_at, level = take_from_bucket(full_at, now, amount, limit)
         assert 0 <= level.remaining <= limit
-        if level.admitted and amount <= limit:
+        if level.is_admitted and amount <= limit:
             admitted.append((now, amount))
 
     for at, (begin, _) in enumerate(admitted):
@@ -60,34 +65,40 @@ def test_who_waits_as_long_as_told_is_let_in_and_nobody_sooner(limit, pauses, am
     now, full_at = NOON, 0.0
     for pause in pauses:
         now += pause
-        full_at, level = drawn(full_at, now, amount, limit)
-        if not level.admitted:
+        full_at, level = take_from_bucket(full_at, now, amount, limit)
+        if not level.is_admitted:
             assert level.retry_after == 1 or (
                 level.wait - 1e-3 <= level.retry_after < level.wait + 1
             )
-            assert drawn(full_at, now + level.wait, amount, limit)[1].admitted
-            assert drawn(full_at, now + level.retry_after, amount, limit)[1].admitted
+            assert take_from_bucket(full_at, now + level.wait, amount, limit)[
+                1
+            ].is_admitted
+            assert take_from_bucket(full_at, now + level.retry_after, amount, limit)[
+                1
+            ].is_admitted
             if level.wait > 1e-3:
                 sooner = now + level.wait - 1e-3
-                assert not drawn(full_at, sooner, amount, limit)[1].admitted
+                assert not take_from_bucket(full_at, sooner, amount, limit)[
+                    1
+                ].is_admitted
 
 
 @given(limits, st.integers(1, 10))
 def test_what_is_refused_takes_nothing(limit, amount):
     full_at, level = NOON + MINUTE, None
 
-    after, level = drawn(full_at, NOON, amount, limit)
+    after, level = take_from_bucket(full_at, NOON, amount, limit)
 
-    assert (after, level.admitted, level.remaining) == (full_at, False, 0)
+    assert (after, level.is_admitted, level.remaining) == (full_at, False, 0)
 
 
 def test_more_than_it_ever_holds_is_given_to_a_full_bucket_only():
-    full_at, first = drawn(0.0, NOON, 10, 4)
-    _, second = drawn(full_at, NOON, 1, 4)
-    _, third = drawn(full_at, NOON + second.retry_after, 1, 4)
+    full_at, first = take_from_bucket(0.0, NOON, 10, 4)
+    _, second = take_from_bucket(full_at, NOON, 1, 4)
+    _, third = take_from_bucket(full_at, NOON + second.retry_after, 1, 4)
 
-    assert first.admitted
-    assert (second.admitted, third.admitted) == (False, True)
+    assert first.is_admitted
+    assert (second.is_admitted, third.is_admitted) == (False, True)
     assert second.retry_after == math.ceil(10 * 15 - 60 + 15)
 
 
@@ -97,7 +108,7 @@ def test_more_than_it_ever_holds_is_given_to_a_full_bucket_only():
      (361, "6m1s")],
 )  # fmt: skip
 def test_a_duration_is_written_as_headers_write_it(seconds, text):
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text
 
 
 def test_the_limit_is_kept_and_its_pause_is_true(provider):
@@ -310,9 +321,9 @@ def test_the_clock_may_be_set_and_released_without_filling_or_locking_a_bucket()
 def test_the_dialects_own_limits_hold_unless_others_are_given():
     documented = {"requests_per_minute": 5, "concurrency": 2}
 
-    assert Quotas().over(documented) == Quotas(5, None, 2)
-    assert Quotas(requests_per_minute=9).over(documented) == Quotas(9, None, 2)
-    assert Quotas().over({}) == Quotas()
+    assert Quotas().with_defaults(documented) == Quotas(5, None, 2)
+    assert Quotas(requests_per_minute=9).with_defaults(documented) == Quotas(9, None, 2)
+    assert Quotas().with_defaults({}) == Quotas()
 
 
 # Latency.
@@ -327,7 +338,7 @@ def test_a_range_is_kept(one, other, seed):
     chance = random.Random(seed)
 
     for _ in range(20):
-        drawn = latency.draw(chance)
+        drawn = latency.sample(chance)
         assert least / 1000 - 1e-9 <= drawn <= most / 1000 + 1e-9
 
 
@@ -337,16 +348,16 @@ def test_a_distribution_is_bounded_and_the_same_for_the_same_seed(median, sigma,
 
     def draws():
         chance = random.Random(seed)
-        return [latency.draw(chance) for _ in range(20)]
+        return [latency.sample(chance) for _ in range(20)]
 
     assert draws() == draws()
-    assert all(0 <= each <= LONGEST for each in draws())
+    assert all(0 <= each <= MAX_LATENCY for each in draws())
 
 
 def test_a_distribution_has_its_median():
     latency, chance = Latency.parse("lognormal:300:0.4"), random.Random(7)
 
-    drawn = sorted(latency.draw(chance) for _ in range(4001))
+    drawn = sorted(latency.sample(chance) for _ in range(4001))
 
     assert drawn[2000] == pytest.approx(0.3, rel=0.05)
 
@@ -355,7 +366,7 @@ def test_a_distribution_has_its_median():
 def test_a_fixed_time_is_that_time(each):
     latency = Latency.parse(str(each))
 
-    assert latency.draw(random.Random()) == pytest.approx(each / 1000)
+    assert latency.sample(random.Random()) == pytest.approx(each / 1000)
     assert bool(latency) == (each > 0)
 
 
@@ -375,7 +386,7 @@ def test_latencies_of_a_server_are_drawn_from_its_seed():
     provider = specs.load("tokenhub")
     settings = mockserver.Settings(seed=3, latency=Latency.parse("1..40"))
     chance = random.Random(3)
-    expected = [settings.latency.draw(chance) for _ in range(4)]
+    expected = [settings.latency.sample(chance) for _ in range(4)]
     with mockserver.running(provider, settings=settings) as running:
         statuses(running, provider, 4)
         waited = [each["seconds"] for each in running.journal()]

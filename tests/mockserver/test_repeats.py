@@ -16,9 +16,9 @@ import mockserver
 import specs
 from mockserver.media.image.drawing import encode as pictures
 from mockserver.media.image.drawing.encode import Plan
-from mockserver.media.payloads import Form, place
-from mockserver.pipeline.interpretation import MAX_KNOWN
-from mockserver.state.journal import Deferred, Journal
+from mockserver.media.payloads import JsonTemplate, placeholder
+from mockserver.pipeline.interpretation import MAX_INTERPRETATIONS
+from mockserver.state.journal import Journal, LazyEntry
 
 OWN = ("id", "at", "request_id", "seconds")  # what two alike entries differ in
 NOON = 1_777_896_000.0
@@ -59,20 +59,20 @@ def test_a_request_seen_before_is_created_now(provider):
 
 def test_answers_that_overlap_are_each_of_their_own_time(monkeypatch):
     """The clock moves on while a picture is drawn that two requests wait for."""
-    gate, encoded = threading.Event(), pictures.encoded
+    gate, encoded = threading.Event(), pictures.render_image
     monkeypatch.setattr(
-        pictures, "encoded", lambda plan: gate.wait(20) and encoded(plan)
+        pictures, "render_image", lambda plan: gate.wait(20) and encoded(plan)
     )
     body = generation(specs.load("openai"), output_format="jpeg", size="1024x1024")
 
     with mockserver.running("openai", frozen=NOON) as own, ThreadPoolExecutor() as pool:
-        (service,) = own._house.services.values()
+        (service,) = own._context.provider_contexts.values()
 
         def asked():
             return ask(f"{own.base_url}/images/generations", body=body).json["created"]
 
         first = pool.submit(asked)
-        eventually(lambda: service.drawing)
+        eventually(lambda: service.pending_renders)
         own.advance(60)
         second = pool.submit(asked)
         gate.set()
@@ -109,22 +109,24 @@ def test_headers_and_keys_count_for_a_request_seen_before(own, provider):
 
 
 def test_a_server_forgets_what_it_saw_long_ago(own, provider):
-    (service,) = own._house.services.values()
-    for number in range(MAX_KNOWN + 8):
-        service.known.keep(("createImage", JSON, b"%d" % number), meaning(provider))
+    (service,) = own._context.provider_contexts.values()
+    for number in range(MAX_INTERPRETATIONS + 8):
+        service.interpretations.add(
+            ("createImage", JSON, b"%d" % number), meaning(provider)
+        )
 
-    assert len(service.known._meanings) == MAX_KNOWN
-    assert service.known.get(("createImage", JSON, b"0")) is None
+    assert len(service.interpretations._cache) == MAX_INTERPRETATIONS
+    assert service.interpretations.get(("createImage", JSON, b"0")) is None
 
 
 def meaning(provider):
-    from mockserver.pipeline.body_parsing import payload_from
-    from mockserver.pipeline.interpretation import meaning_of
+    from mockserver.pipeline.body_parsing import parse_body
+    from mockserver.pipeline.interpretation import build_interpretation
 
     operation = provider.operations["createImage"]
     data = json.dumps(generation(provider)).encode()
-    return meaning_of(
-        payload_from(data, JSON, operation),
+    return build_interpretation(
+        parse_body(data, JSON, operation),
         specs.Verdict(specs.State.VALID),
         provider.dialect,
         operation,
@@ -149,20 +151,20 @@ def test_an_answer_of_megabytes_comes_whole():
 @pytest.mark.parametrize("leaves", [False, True])
 def test_what_many_want_at_once_is_drawn_once(monkeypatch, leaves):
     """Whether or not the first of them leaves before it has it."""
-    drawn, encoded, gate = [], pictures.encoded, threading.Event()
+    drawn, encoded, gate = [], pictures.render_image, threading.Event()
 
     def counted(plan):
         gate.wait(10)
         drawn.append(plan)
         return encoded(plan)
 
-    monkeypatch.setattr(pictures, "encoded", counted)
+    monkeypatch.setattr(pictures, "render_image", counted)
     plan = Plan("A boat", 64, 64, format="jpeg")
 
     async def draw():
         async with mockserver.running("openai") as own:
-            (service,) = own._house.services.values()
-            tasks = [asyncio.create_task(service.draw(plan)) for _ in range(6)]
+            (service,) = own._context.provider_contexts.values()
+            tasks = [asyncio.create_task(service.render(plan)) for _ in range(6)]
             await asyncio.sleep(0)
             if leaves:
                 tasks[0].cancel()
@@ -170,7 +172,7 @@ def test_what_many_want_at_once_is_drawn_once(monkeypatch, leaves):
             with suppress(asyncio.CancelledError):
                 await tasks[0]
             found = await asyncio.gather(*tasks[1:])
-            assert not service.drawing
+            assert not service.pending_renders
             return found
 
     assert len({*asyncio.run(draw())}) == 1
@@ -191,9 +193,11 @@ values = st.recursive(
 @settings(max_examples=100)
 def test_json_around_pictures_is_that_with_them_inside(value, raw):
     encoded = [base64.b64encode(each) for each in raw]
-    places = [{"picture": f"data:{place(at)}"} for at in reversed(range(len(raw)))]
+    places = [
+        {"picture": f"data:{placeholder(at)}"} for at in reversed(range(len(raw)))
+    ]
 
-    parts = Form({"value": value, "data": places}).filled(encoded)
+    parts = JsonTemplate({"value": value, "data": places}).fill(encoded)
 
     assert json.loads(b"".join(parts)) == {
         "value": value,
@@ -210,7 +214,7 @@ def test_a_deferred_entry_is_made_when_it_is_read_and_once():
         return {"provider": "a", "number": number}
 
     for number in range(3):
-        entry = Deferred({"provider": "a"}, lambda at=number: make(at), weight=500)
+        entry = LazyEntry({"provider": "a"}, lambda at=number: make(at), weight=500)
         journal.record(entry)
         assert entry["provider"] == "a"
     assert made == []
@@ -226,6 +230,6 @@ def test_a_deferred_entry_is_made_when_it_is_read_and_once():
 def test_deferred_entries_are_bounded_by_what_they_hold():
     journal = Journal(max_bytes=10_000)
     for _ in range(50):
-        journal.record(Deferred({}, dict, weight=1000))
+        journal.record(LazyEntry({}, dict, weight=1000))
 
     assert asyncio.run(journal.size()) == 10

@@ -17,15 +17,15 @@ from hypothesis import strategies as st
 import mockserver
 import specs
 from mockserver.state.clock import Clock
-from mockserver.state.factory import check_state, memory_at
-from mockserver.state.journal import MAX_BYTES, MAX_ENTRIES, MAX_ENTRY
+from mockserver.state.factory import check_state, open_state_store
+from mockserver.state.journal import MAX_BYTES, MAX_ENTRIES, MAX_ENTRY_LENGTH
 from mockserver.state.memory import (
-    MAX_SCRIPT,
-    Memory,
+    MAX_SCRIPT_ITEMS,
     StateError,
+    StateStore,
 )
 from mockserver.state.rate_limit import Quotas
-from mockserver.state.redis import BYTES, KEY
+from mockserver.state.redis import JOURNAL_BYTES_KEY, JOURNAL_KEY
 
 NOON = 1_777_896_000.0
 
@@ -168,11 +168,13 @@ def test_the_shared_journal_is_bounded(pair, redis_url, lone):
 
     one, _ = pair
     with redis.Redis.from_url(redis_url) as client:
-        client.rpush(KEY, *['{"id": 0, "provider": "old"}'] * (MAX_ENTRIES + 50))
+        client.rpush(
+            JOURNAL_KEY, *['{"id": 0, "provider": "old"}'] * (MAX_ENTRIES + 50)
+        )
         ask(url_of(one, lone), body=generation(lone))
         one.journal()
 
-        assert client.llen(KEY) == MAX_ENTRIES
+        assert client.llen(JOURNAL_KEY) == MAX_ENTRIES
     assert one.journal(lone.id)[-1]["status"] == 200
 
 
@@ -181,10 +183,10 @@ def test_the_shared_journal_is_bounded_by_bytes_as_well(redis_url):
     import redis.asyncio
 
     async def lengths():
-        journal = memory_at(redis_url, Clock()).journal
+        journal = open_state_store(redis_url, Clock()).journal
         entry = {"provider": "a", "operation": "b", "status": 200, "images": 0,
                  "cost": {}, "seconds": 0.0, "namespace": ""}  # fmt: skip
-        large = {**entry, "payload": "x" * (MAX_ENTRY - 500)}
+        large = {**entry, "payload": "x" * (MAX_ENTRY_LENGTH - 500)}
         found = []
         await journal.clear()
         for namespace in ("a", "b", "a"):
@@ -203,15 +205,15 @@ def test_the_shared_journal_is_bounded_by_bytes_as_well(redis_url):
 
     async def kept():
         async with redis.asyncio.from_url(redis_url) as client:
-            texts = await client.lrange(KEY, 0, -1)
-            assert int(await client.get(BYTES)) == sum(map(len, texts))
+            texts = await client.lrange(JOURNAL_KEY, 0, -1)
+            assert int(await client.get(JOURNAL_BYTES_KEY)) == sum(map(len, texts))
             return sum(map(len, texts))
 
     *full, without_a, few = asyncio.run(lengths())
 
     assert full[0][0] == 150
     for count, size in full[1:]:
-        assert MAX_BYTES - MAX_ENTRY < size <= MAX_BYTES
+        assert MAX_BYTES - MAX_ENTRY_LENGTH < size <= MAX_BYTES
         assert count == MAX_BYTES // (size // count)
     assert 100 < without_a[0] < 150
     assert few == (1, pytest.approx(150, abs=80))
@@ -225,7 +227,7 @@ def test_keys_are_not_in_the_shared_journal_either(pair, redis_url, lone):
     one.journal()
 
     with redis.Redis.from_url(redis_url) as client:
-        (text,) = client.lrange(KEY, 0, -1)
+        (text,) = client.lrange(JOURNAL_KEY, 0, -1)
     assert b"5ecret" not in text
 
 
@@ -295,7 +297,7 @@ def test_a_shared_script_is_bounded(pair, lone):
     one, other = pair
     path = f"/script/{lone.id}"
 
-    first = control(one, path, "POST", [{"times": MAX_SCRIPT}])
+    first = control(one, path, "POST", [{"times": MAX_SCRIPT_ITEMS}])
     second = control(other, path, "POST", [{}])
 
     assert (first.status, second.status) == (200, 400)
@@ -370,17 +372,17 @@ def test_a_shared_bucket_is_the_bucket_of_one_process(redis_url, limit, steps):
         return found
 
     shared = asyncio.run(levels_of(redis_url, levels))
-    alone = asyncio.run(levels(Memory(Clock())))
+    alone = asyncio.run(levels(StateStore(Clock())))
 
     for one, other in zip(shared, alone, strict=True):
-        assert (one.admitted, one.limit) == (other.admitted, other.limit)
+        assert (one.is_admitted, one.limit) == (other.is_admitted, other.limit)
         assert (one.remaining, one.retry_after) == (other.remaining, other.retry_after)
         assert one.wait == pytest.approx(other.wait, abs=1e-4)
         assert one.reset == pytest.approx(other.reset, abs=1e-4)
 
 
 async def levels_of(redis_url, levels):
-    return await levels(memory_at(redis_url, Clock()))
+    return await levels(open_state_store(redis_url, Clock()))
 
 
 def test_the_clock_is_everybodys(pair, lone):

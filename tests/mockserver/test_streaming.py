@@ -29,7 +29,7 @@ STREAMS = [
     pytest.param(name, operation.id, id=f"{name}-{operation.id}")
     for name in specs.names()
     for operation in specs.load(name).operations.values()
-    if operation.streams
+    if operation.supports_streaming
 ]
 
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 import mockserver
 import specs
 from mockserver.errors import Rejected
-from mockserver.simulation.faults import FAULTS, LONGEST
-from mockserver.simulation.triggers import BadScript, checked, namespace_of
-from mockserver.state.memory import MAX_SCRIPT
+from mockserver.simulation.faults import FAULTS, MAX_DELAY
+from mockserver.simulation.triggers import BadScript, namespace_of, validate_script
+from mockserver.state.memory import MAX_SCRIPT_ITEMS
 
 NAMES = ("invalid_request", "unauthenticated", "rate_limited", "server_error")
 number = count()
@@ -228,13 +228,13 @@ def test_an_unknown_parameter_or_value_is_refused_with_what_is_known(
 
 
 def test_a_latency_is_never_longer_than_the_longest():
-    from mockserver.simulation.triggers import _in_headers, _named
+    from mockserver.simulation.triggers import _header_directives, _parse_directive
 
     operation = specs.load("tokenhub").operations["createImage"]
-    (header,) = _in_headers({"X-Mock-Latency": "999999999"}, operation)
-    marker = _named("latency=999999999", operation, "prompt")
+    (header,) = _header_directives({"X-Mock-Latency": "999999999"}, operation)
+    marker = _parse_directive("latency=999999999", operation, "prompt")
 
-    assert header.latency == marker.latency == LONGEST
+    assert header.latency == marker.latency == MAX_DELAY
 
 
 @pytest.mark.parametrize(
@@ -379,20 +379,20 @@ def test_an_error_of_another_operation_needs_it_named():
     errors = {each.id: each.errors for each in provider.operations.values()}
     (only,) = errors["createImageEdit"].keys() - errors["createImage"].keys()
 
-    assert checked([{"error": only}], errors)
-    assert checked([{"error": only, "operation": "createImageEdit"}], errors)
+    assert validate_script([{"error": only}], errors)
+    assert validate_script([{"error": only, "operation": "createImageEdit"}], errors)
     with pytest.raises(BadScript, match="no error"):
-        checked([{"error": only, "operation": "createImage"}], errors)
+        validate_script([{"error": only, "operation": "createImage"}], errors)
 
 
 def test_a_script_is_bounded(own, lone):
-    assert script(own, lone, [{"times": MAX_SCRIPT}]).status == 200
+    assert script(own, lone, [{"times": MAX_SCRIPT_ITEMS}]).status == 200
 
     answer = script(own, lone, [{}])
 
     assert answer.status == 400
     assert "at most 10000" in answer.json["error"]["message"]
-    assert len(control(own, f"/script/{lone.id}").json["items"]) == MAX_SCRIPT
+    assert len(control(own, f"/script/{lone.id}").json["items"]) == MAX_SCRIPT_ITEMS
 
 
 @given(
@@ -412,7 +412,7 @@ def test_a_script_is_bounded(own, lone):
     )
 )
 def test_times_are_written_out(items):
-    found = checked(items, ERRORS)
+    found = validate_script(items, ERRORS)
 
     assert len(found) == sum(each.get("times", 1) for each in items)
     assert all("times" not in each for each in found)
@@ -427,6 +427,6 @@ def test_times_are_written_out(items):
 @given(st.lists(st.dictionaries(st.text(), st.none() | st.integers() | st.text())))
 def test_any_script_is_followed_or_refused_with_a_reason(items):
     try:
-        checked(items, ERRORS)
+        validate_script(items, ERRORS)
     except BadScript as error:
         assert str(error).startswith("item ")  # noqa: PT017 -- either will do

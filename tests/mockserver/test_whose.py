@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 import mockserver
 from mockserver.cli.provenance import whose
-from mockserver.media.image.drawing.encode import FORMATS, Plan, encoded
+from mockserver.media.image.drawing.encode import FORMATS, Plan, render_image
 
 PLAN = Plan("A boat", 64, 48, seed=7, request="0123456789abcdef", index=2)
 
@@ -20,14 +20,14 @@ def told(*arguments, **more):
 @pytest.fixture
 def boat(tmp_path):
     file = tmp_path / "boat.png"
-    file.write_bytes(encoded(PLAN))
+    file.write_bytes(render_image(PLAN))
     return file
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_it_tells_people_where_a_picture_comes_from(tmp_path, format):
     file = tmp_path / f"boat.{format}"
-    file.write_bytes(encoded(Plan(**{**facts(PLAN), "format": format})))
+    file.write_bytes(render_image(Plan(**{**facts(PLAN), "format": format})))
 
     result = told(file)
 
@@ -65,7 +65,7 @@ def test_it_tells_programs_the_same(boat):
 
 
 def test_a_dash_is_the_standard_input():
-    result = told("-", input=encoded(PLAN))
+    result = told("-", input=render_image(PLAN))
 
     assert result.exit_code == 0
     assert result.stdout.startswith("-: PNG, 64x48\n")

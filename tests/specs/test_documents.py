@@ -14,9 +14,9 @@ import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import specs
-from contracts.planning.plan import asked, plan
-from mockserver.errors import filled
-from specs import EVENT_STREAM, Provider, State, Subject, Upload
+from contracts.planning.plan import coverage, plan
+from mockserver.errors import fill_placeholders
+from specs import EVENT_STREAM, ClaimSubject, Provider, State, Upload
 from specs.validation.vocabulary import ANNOTATIONS, KEYWORDS
 
 BOTH = {"createImage", "createImageEdit"}
@@ -118,7 +118,7 @@ def test_an_example_of_an_event_keeps_its_own_schema_once_filled(provider):
     for operation in provider.operations.values():
         stream = operation.success.bodies.get(EVENT_STREAM)
         for name, example in stream.examples.items() if stream else ():
-            event = filled(example, EVENT_DETAILS)
+            event = fill_placeholders(example, EVENT_DETAILS)
             verdict = stream.events[event["type"]].judge.judge(event)
             assert verdict.state is State.VALID, (name, verdict.violations)
 
@@ -137,7 +137,7 @@ def test_an_error_of_the_catalogue_keeps_the_schema_it_hangs_on(provider):
         for error in operation.errors.values():
             body = operation.response_for(error.status).bodies[J]
             for each in (details, {**details, "param": None}):
-                verdict = body.judge.judge(filled(error.body, each))
+                verdict = body.judge.judge(fill_placeholders(error.body, each))
                 assert verdict.state is State.VALID, (error.name, verdict.violations)
 
 
@@ -182,7 +182,7 @@ def test_every_claim_leads_to_its_place_in_the_document(provider):
 
 
 def test_every_documented_claim_is_asked(provider, cases):
-    counts = asked(provider, cases)
+    counts = coverage(provider, cases)
 
     assert [
         each.id
@@ -199,7 +199,7 @@ def test_every_documented_limit_is_broken_by_a_case(provider, cases):
         each.id
         for each in specs.claims(provider)
         if each.is_documented
-        and each.subject is Subject.REQUEST
+        and each.subject is ClaimSubject.REQUEST
         and each.id not in broken
     ] == []
 
@@ -223,7 +223,7 @@ def test_a_claim_that_no_case_asks_is_found_out(tmp_path):
     file.write_text(yaml.safe_dump(document), encoding="utf-8")
 
     provider = specs.load(name, tmp_path)
-    counts = asked(provider, plan(provider, is_mock=True))
+    counts = coverage(provider, plan(provider, is_mock=True))
 
     assert counts["createImage/request/only-for-one-prompt/n/maximum"] == 0
 
@@ -826,7 +826,7 @@ def test_a_document_says_of_a_request_what_the_pages_say(row):
 
     verdict = body.judge.judge(row.payload)
 
-    decisive = verdict.documented or verdict.violations
+    decisive = verdict.documented_violations or verdict.violations
     param = decisive[0].param if decisive else None
     assert (verdict.state, param) == (row.state, row.param)
 
@@ -868,7 +868,7 @@ def test_a_violation_leads_to_the_error_that_the_pages_name(
     found = loaded(name).operations[operation]
     payload = {"model": "gpt-image-2", "prompt": "a", **change}
 
-    violation = found.bodies[J].judge.judge(payload).documented[0]
+    violation = found.bodies[J].judge.judge(payload).documented_violations[0]
 
     assert violation.evidence.error == error
     assert found.errors[error].status == status
@@ -984,16 +984,16 @@ def test_pictures_of_gpt_image_2_come_as_the_pages_say(name, base_path, give):
     provider = loaded(name)
 
     assert provider.base_path == base_path
-    assert provider.dialect.gives({"model": "gpt-image-2"})["give"] == give
+    assert provider.dialect.delivery_for({"model": "gpt-image-2"})["give"] == give
 
 
 @pytest.mark.parametrize("name", ["openai", "aihubmix"])
 def test_dall_e_gives_addresses_that_live_for_an_hour(name):
     dialect = loaded(name).dialect
 
-    assert dialect.gives({"model": "dall-e-3"})["give"] == "url"
+    assert dialect.delivery_for({"model": "dall-e-3"})["give"] == "url"
     asked_for = {"model": "dall-e-3", "response_format": "b64_json"}
-    assert dialect.gives(asked_for)["give"] == "b64_json"
+    assert dialect.delivery_for(asked_for)["give"] == "b64_json"
     assert dialect.url_lifetime["seconds"] == 3600
 
 

@@ -8,16 +8,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import specs
-from contracts.media.image.samples import judged
-from contracts.planning.request_model import Desk, desks_of
+from contracts.media.image.samples import with_file_facts
+from contracts.planning.request_model import RequestModel, request_models
 from specs import Basis, Evidence, Judge, State, Upload
 from specs.validation.judge import (
     _explainer_class,
-    _Parts,
-    closed,
-    compiled,
-    documented,
-    lowered,
+    _SubschemaValidators,
+    compile_validator,
+    documented_only,
+    to_validator_schema,
+    without_unlisted_members,
 )
 from specs.validation.vocabulary import ANNOTATIONS, ASPECTS, KEYWORDS, size_of
 
@@ -37,12 +37,12 @@ LONGEST = 40_000  # longer values are the harness's business, and slow to explai
 
 
 @cache
-def desk_of(name: str, operation: str, media_type: str) -> Desk:
-    return desks_of(specs.load(name))[operation, media_type]
+def desk_of(name: str, operation: str, media_type: str) -> RequestModel:
+    return request_models(specs.load(name))[operation, media_type]
 
 
 @pytest.fixture(params=BODIES, ids="-".join)
-def desk(request: pytest.FixtureRequest) -> Desk:
+def desk(request: pytest.FixtureRequest) -> RequestModel:
     return desk_of(*request.param)
 
 
@@ -64,11 +64,11 @@ json_values = st.recursive(
 @cache
 def telling(desk_key: tuple[str, str, str], member: str) -> tuple[Any, ...]:
     """The telling values of a member, files as their facts."""
-    values = (judged(each.value) for each in desk_of(*desk_key).values(member))
+    values = (with_file_facts(each.value) for each in desk_of(*desk_key).values(member))
     return tuple(each for each in values if len(repr(each)) <= LONGEST)
 
 
-def key_of(desk: Desk) -> tuple[str, str, str]:
+def key_of(desk: RequestModel) -> tuple[str, str, str]:
     return desk.provider.id, desk.operation.id, desk.body.media_type
 
 
@@ -76,7 +76,7 @@ def key_of(desk: Desk) -> tuple[str, str, str]:
 def payloads(key: tuple[str, str, str]) -> st.SearchStrategy[Any]:
     """Something near a good request, or anything at all."""
     desk = desk_of(*key)
-    base = judged(desk.base)
+    base = with_file_facts(desk.minimal_request)
     changes = [
         st.tuples(st.just(name), st.sampled_from(telling(key, name)) | json_values)
         for name in desk.body.properties
@@ -106,10 +106,12 @@ def explained(schema: Any) -> Any:
 def test_both_engines_give_the_same_verdict(desk, data):
     """What is refused in a microsecond can be explained, and nothing else can."""
     payload = data.draw(payloads(key_of(desk)))
-    plain = lowered(desk.body.schema)
+    plain = to_validator_schema(desk.body.schema)
 
-    for schema in (closed(plain), documented(plain)):
-        assert compiled(schema).is_valid(payload) == explained(schema).is_valid(payload)
+    for schema in (without_unlisted_members(plain), documented_only(plain)):
+        assert compile_validator(schema).is_valid(payload) == explained(
+            schema
+        ).is_valid(payload)
 
 
 @MANY
@@ -117,7 +119,7 @@ def test_both_engines_give_the_same_verdict(desk, data):
 def test_what_is_kept_can_be_passed_over(desk, data):
     """To look only into what is broken explains the same, in the same order."""
     payload = data.draw(payloads(key_of(desk)))
-    schema = closed(lowered(desk.body.schema))
+    schema = without_unlisted_members(to_validator_schema(desk.body.schema))
 
     def told(validator: Any) -> list[Any]:
         return [
@@ -125,16 +127,16 @@ def test_what_is_kept_can_be_passed_over(desk, data):
             for each in validator.iter_errors(payload)
         ]
 
-    quick = _explainer_class(_Parts().is_kept)(schema)
+    quick = _explainer_class(_SubschemaValidators().is_valid)(schema)
     assert told(quick) == told(explained(schema))
 
 
 def test_both_engines_give_the_same_verdict_on_every_telling_value(desk):
     """And on each text with a line's end after it."""
     key = key_of(desk)
-    schema = documented(lowered(desk.body.schema))
-    fast, slow = compiled(schema), explained(schema)
-    base = judged(desk.base)
+    schema = documented_only(to_validator_schema(desk.body.schema))
+    fast, slow = compile_validator(schema), explained(schema)
+    base = with_file_facts(desk.base)
 
     for name in desk.body.properties:
         values = telling(key, name)
@@ -150,7 +152,7 @@ def test_a_state_and_its_violations_say_the_same(desk, data):
     verdict = desk.body.judge.judge(data.draw(payloads(key_of(desk))))
 
     assert bool(verdict.violations) == (verdict.state is not State.VALID)
-    assert bool(verdict.documented) == (verdict.state is State.INVALID)
+    assert bool(verdict.documented_violations) == (verdict.state is State.INVALID)
 
 
 @MANY
@@ -162,7 +164,7 @@ def test_a_documented_violation_breaks_a_claim_of_the_document(desk, data):
         for each in specs.claims(desk.provider)
     }
 
-    for each in desk.body.judge.judge(payload).documented:
+    for each in desk.body.judge.judge(payload).documented_violations:
         if not (desk.is_form and each.keyword == "type"):  # a form has texts and files
             claim = f"{desk.name}/{each.claim}"
             assert known[claim] == (Basis.DOCUMENTED, each.evidence.rule)
@@ -175,7 +177,8 @@ def test_violations_stand_in_the_order_of_the_document(desk):
     backwards = dict(reversed(wrong.items()))
 
     found = [
-        f"{desk.name}/{each.claim}" for each in desk.body.judge.judge(wrong).documented
+        f"{desk.name}/{each.claim}"
+        for each in desk.body.judge.judge(wrong).documented_violations
     ]
 
     places = [order.index(each) for each in found if each in order]
@@ -413,7 +416,9 @@ def test_both_engines_count_and_compare_alike(value):
         {"enum": [1, "a", 0]},
         {"const": 1},
     ):
-        assert compiled(schema).is_valid(value) == explained(schema).is_valid(value)
+        assert compile_validator(schema).is_valid(value) == explained(schema).is_valid(
+            value
+        )
 
 
 def upload(**changes: Any) -> dict[str, Any]:
@@ -481,7 +486,7 @@ def test_a_keyword_tells_both_sides_of_its_bound(word, limits, value, faults):
     found = [aspect for aspect, _, _ in KEYWORDS[word](limits, value)]
 
     assert found == faults
-    assert compiled(schema).is_valid(value) == (not faults)
+    assert compile_validator(schema).is_valid(value) == (not faults)
     assert explained(schema).is_valid(value) == (not faults)
 
 
@@ -561,7 +566,7 @@ def test_gpt_image_2_does_not_draw(sizes, size, aspects):
 def test_what_is_no_size_is_refused(sizes, size):
     verdict = sizes.judge(asking(size))
 
-    assert [each.claim for each in verdict.documented] == [
+    assert [each.claim for each in verdict.documented_violations] == [
         "size-gpt-image-2/size/pattern"
     ]
     assert size_of(size) is None

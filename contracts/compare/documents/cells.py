@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from contracts.compare.documents.model import (
-    NOTHING,
-    Cell,
+    NO_VALUE,
+    ComparisonRow,
+    DifferenceKind,
     Fact,
-    Kind,
-    Row,
+    ProviderCell,
     Section,
     Statement,
 )
@@ -19,7 +19,7 @@ from specs import Evidence, Provider
 
 DOCUMENT, DIALECT = "openapi.yaml", "dialect.yaml"
 # The numbers under which a reviewer's notes list contradictions and readings.
-_NUMBERS = re.compile(r"^(?:[A-Z][0-9]+(?:, )?)+[:.] ")
+_NOTE_NUMBERS = re.compile(r"^(?:[A-Z][0-9]+(?:, )?)+[:.] ")
 
 
 def cell(
@@ -31,11 +31,11 @@ def cell(
     note: str = "",
     pointer: str = "",
     facts: Mapping[str, Fact] | None = None,
-) -> Cell:
+) -> ProviderCell:
     """What a provider's document says, and where it was read."""
     source = evidence.source if evidence else ""
     found = provider.source(source)
-    return Cell(
+    return ProviderCell(
         value,
         wire=wire,
         source=source,
@@ -43,15 +43,15 @@ def cell(
         source_url=found.url if found else "",
         source_date=found.date if found else "",
         basis=evidence.basis if evidence else "documented",
-        note=plain_note(note),
+        note=strip_note_numbers(note),
         pointer=pointer,
         facts=facts or {},
     )
 
 
-def unsaid(value: str = NOTHING) -> Cell:
+def unstated_cell(value: str = NO_VALUE) -> ProviderCell:
     """What a document that has no such thing says of it."""
-    return Cell(value, stated=False)
+    return ProviderCell(value, stated=False)
 
 
 def statement(provider: Provider, says: str, source: str) -> Statement:
@@ -65,26 +65,30 @@ def statement(provider: Provider, says: str, source: str) -> Statement:
     )
 
 
-def place(provider: Provider, node: Any, file: str = DOCUMENT) -> str:
+def document_pointer(provider: Provider, node: Any, file: str = DOCUMENT) -> str:
     """Where a part of the document was written, as `openapi.yaml#/…`."""
-    return f"{file}#{provider.origin(node)}" if provider.origin(node) else ""
+    return f"{file}#{provider.pointer_of(node)}" if provider.pointer_of(node) else ""
 
 
-def plain_note(note: str) -> str:
+def strip_note_numbers(note: str) -> str:
     """A note without the numbers of the list that it was taken from."""
-    return _NUMBERS.sub("", " ".join(note.split()))
+    return _NOTE_NUMBERS.sub("", " ".join(note.split()))
 
 
 def row(
-    id_: str, feature: str, group: str, section: Section, cells: Mapping[str, Cell]
-) -> Row:
+    id_: str,
+    feature: str,
+    group: str,
+    section: Section,
+    cells: Mapping[str, ProviderCell],
+) -> ComparisonRow:
     """A row, its cells held against one another."""
-    said = {name: _said(each) for name, each in cells.items()}
+    said = {name: _agreement_key(each) for name, each in cells.items()}
     ranked = Counter(said.values()).most_common()
     letters = {each: _letter(at) for at, (each, _) in enumerate(ranked)}
     usual = next(each for name, each in cells.items() if said[name] == ranked[0][0])
     is_split = len(ranked) > 1 and ranked[0][1] == ranked[1][1]
-    return Row(
+    return ComparisonRow(
         id_,
         feature,
         group,
@@ -93,24 +97,26 @@ def row(
             name: replace(
                 each,
                 letter=letters[said[name]],
-                differs_in=() if said[name] == ranked[0][0] else _apart(each, usual),
+                differs_in=()
+                if said[name] == ranked[0][0]
+                else _differing_facts(each, usual),
             )
             for name, each in cells.items()
         },
         majority="" if is_split else usual.value,
-        kinds=(Kind.DIFFER,) if len(ranked) > 1 else (),
+        kinds=(DifferenceKind.PEERS_DIFFER,) if len(ranked) > 1 else (),
     )
 
 
-def _said(each: Cell) -> str:
+def _agreement_key(each: ProviderCell) -> str:
     """What makes two cells say the same: the order in which values stand does not."""
-    if not each.said:
+    if not each.firm_facts:
         return repr(each.value)
-    facts = {name: _unordered(value) for name, value in each.said.items()}
+    facts = {name: _order_insensitive(value) for name, value in each.firm_facts.items()}
     return repr((each.wire, sorted(facts.items())))
 
 
-def _unordered(value: Any) -> str:
+def _order_insensitive(value: Any) -> str:
     is_list = isinstance(value, list)
     return repr(sorted(map(repr, value)) if is_list else value)
 
@@ -119,12 +125,12 @@ def _letter(at: int) -> str:
     return chr(ord("A") + at) if at < 26 else f"+{at}"
 
 
-def _apart(one: Cell, other: Cell) -> tuple[str, ...]:
+def _differing_facts(one: ProviderCell, other: ProviderCell) -> tuple[str, ...]:
     """The names of the facts in which two cells differ, where both state some."""
     if not (one.stated and other.stated):
         return ()
     mine, theirs = (
-        {name: _unordered(value) for name, value in each.said.items()}
+        {name: _order_insensitive(value) for name, value in each.firm_facts.items()}
         for each in (one, other)
     )
     names = dict.fromkeys([*mine, *theirs])

@@ -6,21 +6,21 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
 
-from contracts.judging.outcome import Verdict
+from contracts.judging.outcome import FeatureVerdict
 
 FORMAT = "imageparity-comparison/1"
-NOTHING = "\N{EN DASH}"
+NO_VALUE = "\N{EN DASH}"
 
 
-class Kind(StrEnum):
+class DifferenceKind(StrEnum):
     """Whom a difference is with, the heaviest first."""
 
-    OWN = "own-document"
-    AGREE = "peers-agree"
-    DIFFER = "peers-differ"
+    OWN_DOCUMENT = "own-document"
+    PEERS_AGREE = "peers-agree"
+    PEERS_DIFFER = "peers-differ"
 
 
-class Standing(StrEnum):
+class Conformance(StrEnum):
     """How deeds stand to what is promised, the worst first."""
 
     BROKEN = "broken"
@@ -56,7 +56,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredBehavior:
     """
     What a target did about a feature, in `asked` answered questions.
 
@@ -65,8 +65,8 @@ class Measured:
     heaviest, if there is one.
     """
 
-    standing: Standing
-    verdict: Verdict | None = None
+    standing: Conformance
+    verdict: FeatureVerdict | None = None
     asked: int = 0
     value: str = ""
     note: str = ""
@@ -75,7 +75,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class ProviderCell:
     """
     What one provider's document says of a feature, and what its targets did, by label.
 
@@ -98,10 +98,10 @@ class Cell:
     facts: Mapping[str, Fact] = field(default_factory=dict)
     letter: str = "A"
     differs_in: tuple[str, ...] = ()
-    measured: Mapping[str, Measured] = field(default_factory=dict)
+    measured: Mapping[str, MeasuredBehavior] = field(default_factory=dict)
 
     @property
-    def said(self) -> dict[str, Any]:
+    def firm_facts(self) -> dict[str, Any]:
         """The facts that stand as firmly as the cell, by name."""
         if not self.stated:
             return {}
@@ -112,7 +112,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ComparisonRow:
     """
     A feature at every provider. `id` reads like a path: `createImage/request/size`.
 
@@ -123,9 +123,9 @@ class Row:
     feature: str
     group: str
     section: Section
-    cells: Mapping[str, Cell]
+    cells: Mapping[str, ProviderCell]
     majority: str = ""
-    kinds: tuple[Kind, ...] = ()
+    kinds: tuple[DifferenceKind, ...] = ()
 
     @property
     def is_member(self) -> bool:
@@ -138,11 +138,11 @@ class Row:
 
     @property
     def documents_differ(self) -> bool:
-        return Kind.DIFFER in self.kinds
+        return DifferenceKind.PEERS_DIFFER in self.kinds
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ProviderColumn:
     """A provider, the version of its document, and what may be asked of it."""
 
     id: str
@@ -152,7 +152,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class TargetFacts:
+class MeasuredTarget:
     """
     A server whose deeds are known.
 
@@ -169,22 +169,22 @@ class TargetFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Deeds:
+class TargetMeasurements:
     """What one target did, by the ids of rows; `apart` are those that alarm."""
 
-    target: TargetFacts
-    measured: Mapping[str, Measured]
-    apart: frozenset[str] = frozenset()
+    target: MeasuredTarget
+    measured: Mapping[str, MeasuredBehavior]
+    divergent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class ParameterOutcome:
     """What became of a parameter at a target; `fingerprint` is of what shows it."""
 
     title: str
     operation: str
     member: str
-    verdict: Verdict
+    verdict: FeatureVerdict
     fingerprint: str
 
 
@@ -220,31 +220,31 @@ class Contradiction:
 class Comparison:
     """Several providers side by side; with the deeds of `targets`, if any are given."""
 
-    providers: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    providers: tuple[ProviderColumn, ...]
+    rows: tuple[ComparisonRow, ...]
     contradictions: tuple[Contradiction, ...] = ()
-    targets: tuple[TargetFacts, ...] = ()
+    targets: tuple[MeasuredTarget, ...] = ()
 
     @property
-    def differing(self) -> list[Row]:
+    def differing_rows(self) -> list[ComparisonRow]:
         return [each for each in self.rows if each.differs]
 
     @property
-    def agreed(self) -> list[Row]:
+    def agreeing_rows(self) -> list[ComparisonRow]:
         return [each for each in self.rows if not each.differs]
 
-    def count(self, kind: Kind) -> int:
+    def count(self, kind: DifferenceKind) -> int:
         """In how many rows there is a difference of a kind."""
         return sum(kind in each.kinds for each in self.rows)
 
-    def only(self, patterns: Sequence[str]) -> "Comparison":
+    def select(self, patterns: Sequence[str]) -> "Comparison":
         """
         The part whose rows a pattern names: by group, section, or a glob over the id.
 
         A pattern without wildcards names what is below it as well.
         """
         rows = tuple(
-            row for row in self.rows if any(_names(each, row) for each in patterns)
+            row for row in self.rows if any(_matches(each, row) for each in patterns)
         )
         kept = {row.id for row in rows}
         return replace(
@@ -263,7 +263,7 @@ class Comparison:
         return found
 
 
-def _names(pattern: str, row: Row) -> bool:
+def _matches(pattern: str, row: ComparisonRow) -> bool:
     return (
         pattern in (row.group, row.section, row.feature)
         or fnmatchcase(row.id, pattern)

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from contracts.compare.documents.cells import cell, place
-from contracts.compare.documents.model import Cell, Fact
+from contracts.compare.documents.cells import cell, document_pointer
+from contracts.compare.documents.model import Fact, ProviderCell
 from specs import (
     Basis,
     Body,
@@ -54,28 +54,30 @@ class _Member:
             self.facts[name] = fact
 
 
-def members(provider: Provider, operation: Operation) -> dict[str, Cell]:
+def members(provider: Provider, operation: Operation) -> dict[str, ProviderCell]:
     """What may be sent, by canonical name; several bodies are laid over each other."""
     known = list(claims(provider))
     tables = {
         media: _members_of(provider, operation, body, known)
         for media, body in operation.bodies.items()
     }
-    found: dict[str, Cell] = {}
+    found: dict[str, ProviderCell] = {}
     for media, table in tables.items():
         for name, member in table.items():
-            made = _cell(provider, name, member)
-            found[name] = _both(found[name], made, media) if name in found else made
+            made = _member_cell(provider, name, member)
+            found[name] = (
+                _merge_cells(found[name], made, media) if name in found else made
+            )
     if len(tables) > 1:
         for name, made in found.items():
             lacking = [each for each, table in tables.items() if name not in table]
-            for kind in map(_kind, lacking):
+            for kind in map(_media_label, lacking):
                 facts = {f"{kind}/absent": Fact(True)}
-                found[name] = _extended(made, f"not in {kind}", facts)
+                found[name] = _extend_cell(made, f"not in {kind}", facts)
     return found
 
 
-def models(provider: Provider, operation: Operation) -> Cell | None:
+def named_models(provider: Provider, operation: Operation) -> ProviderCell | None:
     """The models that the page names, whether or not it takes others too."""
     for body in operation.bodies.values():
         node = body.properties.get("model")
@@ -86,7 +88,7 @@ def models(provider: Provider, operation: Operation) -> Cell | None:
             evidence = whole.within(part)
             is_own = evidence.source.partition("#")[0] == whole.source.partition("#")[0]
             values = [each for each in part.get("enum", ()) if each is not None]
-            shown = _listed(values)
+            shown = _join_values(values)
             if "pattern" in part and not values:
                 values, shown = [part["pattern"]], f"like {part['pattern']}"
             if values and is_own:
@@ -96,7 +98,7 @@ def models(provider: Provider, operation: Operation) -> Cell | None:
                     provider,
                     shown,
                     whole,
-                    pointer=place(provider, part),
+                    pointer=document_pointer(provider, part),
                     facts={"models": fact},
                 )
     return None
@@ -122,8 +124,8 @@ def _members_of(
         if canonical in found:
             known_names = found[canonical].names
             found[canonical].names = [each for each in own if each in known_names]
-    _require(provider, body, found)
-    _rule(provider, operation, body, found, known)
+    _add_required_facts(provider, body, found)
+    _add_rule_facts(provider, operation, body, found, known)
     return found
 
 
@@ -131,13 +133,13 @@ def _facts(
     provider: Provider, node: Mapping[str, Any], above: Evidence
 ) -> Iterator[tuple[str, Fact]]:
     """What a schema says of a member; its `allOf` may say more, on another basis."""
-    evidence, pointer = above.within(node), place(provider, node)
+    evidence, pointer = above.within(node), document_pointer(provider, node)
 
     def fact(value: Any) -> Fact:
         return Fact(value, evidence.source, evidence.basis, pointer)
 
     if "type" in node or "format" in node:
-        yield "type", fact(types(node))
+        yield "type", fact(type_text(node))
     for keyword in KEYWORDS:
         if keyword in node:
             value = node[keyword]
@@ -150,7 +152,9 @@ def _facts(
         yield from _facts(provider, part, evidence)
 
 
-def _require(provider: Provider, body: Body, found: Mapping[str, _Member]) -> None:
+def _add_required_facts(
+    provider: Provider, body: Body, found: Mapping[str, _Member]
+) -> None:
     """Which members must be there, and who says so."""
     if not isinstance(body.schema, dict):
         return
@@ -161,12 +165,12 @@ def _require(provider: Provider, body: Body, found: Mapping[str, _Member]) -> No
         for name in part.get("required", ()):
             for member in found.values():
                 if name in member.names:
-                    where = place(provider, part)
+                    where = document_pointer(provider, part)
                     fact = Fact(True, evidence.source, evidence.basis, where)
                     member.add("required", fact)
 
 
-def _rule(
+def _add_rule_facts(
     provider: Provider,
     operation: Operation,
     body: Body,
@@ -179,7 +183,7 @@ def _rule(
         if not claim.id.startswith(begin) or claim.evidence.rule is None:
             continue
         steps = claim.id.removeprefix(begin).split("/")
-        member = subject(steps, found)
+        member = member_for_claim(steps, found)
         if member is None:
             continue
         name = f"rule/{claim.evidence.rule}"
@@ -193,7 +197,7 @@ def _rule(
             member.facts[name] = fact
 
 
-def subject(steps: list[str], found: Mapping[str, _Member]) -> _Member | None:
+def member_for_claim(steps: list[str], found: Mapping[str, _Member]) -> _Member | None:
     """The member that a claim's name is about."""
     for step in steps:
         for member in found.values():
@@ -202,10 +206,10 @@ def subject(steps: list[str], found: Mapping[str, _Member]) -> _Member | None:
     return None
 
 
-def _cell(provider: Provider, canonical: str, member: _Member) -> Cell:
+def _member_cell(provider: Provider, canonical: str, member: _Member) -> ProviderCell:
     wire = "" if member.names == [canonical] else ", ".join(member.names)
     words = [" or ".join(f"`{name}`" for name in member.names)] if wire else []
-    words += worded(member.facts)
+    words += describe_facts(member.facts)
     if member.node is False:
         words = ["must be absent"]
     note = member.node.get("x-note", "") if isinstance(member.node, dict) else ""
@@ -215,16 +219,16 @@ def _cell(provider: Provider, canonical: str, member: _Member) -> Cell:
         member.evidence,
         wire=wire,
         note=note,
-        pointer=place(provider, member.node),
+        pointer=document_pointer(provider, member.node),
         facts=member.facts,
     )
 
 
-def _both(first: Cell, second: Cell, media: str) -> Cell:
+def _merge_cells(first: ProviderCell, second: ProviderCell, media: str) -> ProviderCell:
     """What is said of a member in two bodies: the second where it says otherwise."""
-    if (first.value, first.said) == (second.value, second.said):
+    if (first.value, first.firm_facts) == (second.value, second.firm_facts):
         return first
-    kind = _kind(media)
+    kind = _media_label(media)
     facts = {
         f"{kind}/{name}": fact
         for name, fact in second.facts.items()
@@ -232,77 +236,81 @@ def _both(first: Cell, second: Cell, media: str) -> Cell:
     }
     if first.value == second.value:
         return replace(first, facts={**first.facts, **facts})
-    return _extended(first, f"in {kind}: {second.value}", facts)
+    return _extend_cell(first, f"in {kind}: {second.value}", facts)
 
 
-def _extended(made: Cell, words: str, facts: Mapping[str, Fact]) -> Cell:
+def _extend_cell(
+    made: ProviderCell, words: str, facts: Mapping[str, Fact]
+) -> ProviderCell:
     return replace(made, value=f"{made.value}; {words}", facts={**made.facts, **facts})
 
 
-def _kind(media: str) -> str:
+def _media_label(media: str) -> str:
     return "JSON" if media == JSON else "forms"
 
 
-def types(node: Mapping[str, Any]) -> str:
+def type_text(node: Mapping[str, Any]) -> str:
     """What a member may be, in words; null is left to the schema."""
     if node.get("format") == "binary":
-        return "file or files" if "array" in _list(node.get("type")) else "file"
-    listed = [each for each in _list(node.get("type", "any")) if each != "null"]
+        return "file or files" if "array" in _as_list(node.get("type")) else "file"
+    listed = [each for each in _as_list(node.get("type", "any")) if each != "null"]
     return " or ".join(listed)
 
 
-def _list(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def worded(facts: Mapping[str, Fact]) -> list[str]:
+def describe_facts(facts: Mapping[str, Fact]) -> list[str]:
     """What the provider's own pages say of a member, in brief."""
     said = {
         name: fact.value
         for name, fact in facts.items()
         if fact.basis == Basis.DOCUMENTED
     }
-    words = list(_limits(said))
+    words = list(_limit_texts(said))
     type_ = str(said.get("type", ""))
     if type_ and (not words or type_.startswith("file")):
         words.insert(0, type_)
     if "required" in said:
         words.append("required")
     if "default" in said:
-        words.append(f"default {word(said['default'])}")
+        words.append(f"default {value_text(said['default'])}")
     rules = sum(name.startswith("rule/") for name in said)
     if rules:
         words.append(f"{rules} rule{'s' * (rules > 1)}")
     return words
 
 
-def _limits(said: Mapping[str, Any]) -> Iterator[str]:
+def _limit_texts(said: Mapping[str, Any]) -> Iterator[str]:
     if "enum" in said:
-        yield _listed(said["enum"])
+        yield _join_values(said["enum"])
     if "const" in said:
-        yield word(said["const"])
-    yield from _range(said, "minimum", "maximum", "")
-    yield from _range(said, "minLength", "maxLength", " characters")
-    yield from _range(said, "minItems", "maxItems", " entries")
+        yield value_text(said["const"])
+    yield from _range_text(said, "minimum", "maximum", "")
+    yield from _range_text(said, "minLength", "maxLength", " characters")
+    yield from _range_text(said, "minItems", "maxItems", " entries")
     if "pattern" in said:
         yield f"like {said['pattern']}"
     upload = said.get("x-upload", {})
     if "formats" in upload:
-        yield _listed(upload["formats"])
+        yield _join_values(upload["formats"])
     if "maxBytes" in upload:
         yield f"at most {upload['maxBytes'] / 1e6:g} MB"
     if upload.get("alpha"):
         yield "with alpha"
 
 
-def _range(said: Mapping[str, Any], low: str, high: str, unit: str) -> Iterator[str]:
+def _range_text(
+    said: Mapping[str, Any], low: str, high: str, unit: str
+) -> Iterator[str]:
     if low in said or high in said:
         yield f"{said.get(low, '')}…{said.get(high, '')}{unit}"
 
 
-def word(value: Any) -> str:
+def value_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _listed(values: list[Any]) -> str:
-    return " · ".join(word(each) for each in values)
+def _join_values(values: list[Any]) -> str:
+    return " · ".join(value_text(each) for each in values)

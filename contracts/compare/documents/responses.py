@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from contracts.compare.documents.cells import cell, place, unsaid
-from contracts.compare.documents.model import NOTHING, Cell, Fact
-from contracts.compare.documents.request_members import types, word
+from contracts.compare.documents.cells import cell, document_pointer, unstated_cell
+from contracts.compare.documents.model import NO_VALUE, Fact, ProviderCell
+from contracts.compare.documents.request_members import type_text, value_text
 from specs import (
     EVENT_STREAM,
     GUARANTEES,
@@ -19,50 +19,70 @@ from specs import (
     Provider,
 )
 
-MOST_NAMED = 6
+MAX_NAMED_ERRORS = 6
 # The errors that every catalogue has, and that no page has to name.
-USUAL = ("invalid_request", "unauthenticated", "rate_limited", "server_error")
+COMMON_ERRORS = ("invalid_request", "unauthenticated", "rate_limited", "server_error")
 # Guarantees that no member and no other row shows.
-WHOLE = ("is-json", "decodes", "echoes-agree", "request-id", "keeps-secrets")
-ORDER = ("one-completed-event", "partials-at-most-asked", "event-name-is-type")
+ANSWER_GUARANTEES = (
+    "is-json",
+    "decodes",
+    "echoes-agree",
+    "request-id",
+    "keeps-secrets",
+)
+EVENT_ORDER_GUARANTEES = (
+    "one-completed-event",
+    "partials-at-most-asked",
+    "event-name-is-type",
+)
 JSON = "application/json"
 
 
-def streaming(provider: Provider, operation: Operation) -> Cell:
+def streaming(provider: Provider, operation: Operation) -> ProviderCell:
     body = operation.success.bodies.get(EVENT_STREAM)
     if body is None:
-        return unsaid("no")
+        return unstated_cell("no")
     return cell(provider, "yes", body.evidence, pointer=f"openapi.yaml#{body.pointer}")
 
 
-def events(provider: Provider, operation: Operation) -> Cell:
+def events(provider: Provider, operation: Operation) -> ProviderCell:
     body = operation.success.bodies.get(EVENT_STREAM)
     if body is None:
-        return unsaid()
+        return unstated_cell()
     facts = {}
     for type_, event in body.events.items():
         listed = {
-            name: {"required": name in event.schema.get("required", []), **_short(node)}
+            name: {
+                "required": name in event.schema.get("required", []),
+                **_summarize_schema(node),
+            }
             for name, node in event.properties.items()
             if isinstance(event.schema, dict)
         }
-        facts[type_] = Fact(listed, **cited(provider, event.evidence, event.schema))
+        facts[type_] = Fact(listed, **citation(provider, event.evidence, event.schema))
     evidence = next((each.evidence for each in body.events.values()), body.evidence)
     pointer = f"openapi.yaml#{body.pointer}"
     return cell(provider, " · ".join(facts), evidence, pointer=pointer, facts=facts)
 
 
-def order(provider: Provider, operation: Operation) -> Cell:
-    return _guaranteed(provider, operation, ORDER, unsaid())
+def event_order(provider: Provider, operation: Operation) -> ProviderCell:
+    return _guarantees_cell(
+        provider, operation, EVENT_ORDER_GUARANTEES, unstated_cell()
+    )
 
 
-def whole(provider: Provider, operation: Operation) -> Cell:
-    return _guaranteed(provider, operation, WHOLE, unsaid("not said"))
+def answer_guarantees(provider: Provider, operation: Operation) -> ProviderCell:
+    return _guarantees_cell(
+        provider, operation, ANSWER_GUARANTEES, unstated_cell("not said")
+    )
 
 
-def _guaranteed(
-    provider: Provider, operation: Operation, names: Sequence[str], none: Cell
-) -> Cell:
+def _guarantees_cell(
+    provider: Provider,
+    operation: Operation,
+    names: Sequence[str],
+    default: ProviderCell,
+) -> ProviderCell:
     found: dict[str, Guarantee] = {}
     for each in operation.success.guarantees:
         if each.name in names:
@@ -80,7 +100,9 @@ def _guaranteed(
     if not said:
         firmest = next(iter(found.values()), None)
         evidence = firmest.evidence if firmest else None
-        return replace(cell(provider, none.value, evidence, facts=facts), stated=False)
+        return replace(
+            cell(provider, default.value, evidence, facts=facts), stated=False
+        )
     return cell(
         provider,
         " · ".join(sorted(each.name for each in said)),
@@ -90,14 +112,14 @@ def _guaranteed(
     )
 
 
-def answers(provider: Provider, operation: Operation) -> dict[str, Cell]:
+def answer_cells(provider: Provider, operation: Operation) -> dict[str, ProviderCell]:
     body = operation.success.bodies.get(JSON)
     if body is None or not isinstance(body.schema, dict):
         return {}
     found = {}
     for name, node, parent, evidence in answer_members(body):
         is_required = name.rpartition(".")[2] in parent.get("required", ())
-        found[name] = _answer(provider, node, evidence, is_required=is_required)
+        found[name] = _answer_cell(provider, node, evidence, is_required=is_required)
     return found
 
 
@@ -119,25 +141,25 @@ def answer_members(
                 yield f"{name}[].{each}", item, items, inner
 
 
-def _answer(
+def _answer_cell(
     provider: Provider,
     node: Mapping[str, Any],
     evidence: Evidence,
     *,
     is_required: bool,
-) -> Cell:
+) -> ProviderCell:
     facts = {
-        name: Fact(value, **cited(provider, evidence, node))
-        for name, value in _short(node).items()
+        name: Fact(value, **citation(provider, evidence, node))
+        for name, value in _summarize_schema(node).items()
     }
     if is_required:
-        facts["required"] = Fact(True, **cited(provider, evidence, node))
+        facts["required"] = Fact(True, **citation(provider, evidence, node))
     words = ["always" if is_required else "yes"]
     if "x-when" in node:
         words = ["for some requests"]
-        facts["when"] = Fact(node["x-when"], **cited(provider, evidence, node))
+        facts["when"] = Fact(node["x-when"], **citation(provider, evidence, node))
     if "enum" in node:
-        words.append(" · ".join(word(each) for each in node["enum"]))
+        words.append(" · ".join(value_text(each) for each in node["enum"]))
     if "pattern" in node:
         words.append(f"like {node['pattern']}")
     return cell(
@@ -145,12 +167,12 @@ def _answer(
         "; ".join(words),
         evidence,
         note=node.get("x-note", ""),
-        pointer=place(provider, node),
+        pointer=document_pointer(provider, node),
         facts=facts,
     )
 
 
-def statuses(provider: Provider, operation: Operation) -> Cell:
+def statuses(provider: Provider, operation: Operation) -> ProviderCell:
     """The statuses that the pages list, with or without a body."""
     said = [
         each
@@ -158,7 +180,7 @@ def statuses(provider: Provider, operation: Operation) -> Cell:
         if not each.is_success and each.evidence.basis is Basis.DOCUMENTED
     ]
     if not said:
-        return unsaid("none")
+        return unstated_cell("none")
     return cell(
         provider,
         ", ".join(sorted(each.status for each in said)),
@@ -167,14 +189,16 @@ def statuses(provider: Provider, operation: Operation) -> Cell:
     )
 
 
-def named(provider: Provider, operation: Operation) -> Cell:
+def error_names(provider: Provider, operation: Operation) -> ProviderCell:
     """The errors that pages tell apart, by the names of our catalogue."""
-    named = [each for each in _documented(operation) if each.name not in USUAL]
+    named = [
+        each for each in _documented_errors(operation) if each.name not in COMMON_ERRORS
+    ]
     if not named:
-        return unsaid("none")
+        return unstated_cell("none")
     names = [each.name for each in named]
-    more = len(names) - MOST_NAMED
-    value = " · ".join(names[:MOST_NAMED])
+    more = len(names) - MAX_NAMED_ERRORS
+    value = " · ".join(names[:MAX_NAMED_ERRORS])
     facts = {}
     for each in named:
         error = each.body.get("error", each.body) if isinstance(each.body, dict) else {}
@@ -194,16 +218,16 @@ def named(provider: Provider, operation: Operation) -> Cell:
     )
 
 
-def _documented(operation: Operation) -> list[ErrorExample]:
+def _documented_errors(operation: Operation) -> list[ErrorExample]:
     errors = operation.errors.values()
     return [each for each in errors if each.evidence.basis is Basis.DOCUMENTED]
 
 
-def envelope(provider: Provider, operation: Operation) -> Cell:
+def envelope(provider: Provider, operation: Operation) -> ProviderCell:
     response = operation.responses[str(operation.errors["invalid_request"].status)]
     body = response.bodies.get(JSON)
     if body is None or not isinstance(body.schema, dict):
-        return unsaid("not said")
+        return unstated_cell("not said")
     outer = body.schema
     error = outer.get("properties", {}).get("error")
     inner = error if isinstance(error, dict) and "properties" in error else outer
@@ -211,33 +235,35 @@ def envelope(provider: Provider, operation: Operation) -> Cell:
     listed = inner.get("properties", {})
     always = [each for each in listed if each in inner.get("required", ())]
     perhaps = [each for each in listed if each not in always]
-    words = [f"{'error' if inner is error else 'body'}: {', '.join(always) or NOTHING}"]
+    words = [
+        f"{'error' if inner is error else 'body'}: {', '.join(always) or NO_VALUE}"
+    ]
     if perhaps:
         words.append(f"perhaps {', '.join(perhaps)}")
     facts = {
         name: Fact(
-            {**_short(node), "required": name in always},
-            **cited(provider, evidence, inner),
+            {**_summarize_schema(node), "required": name in always},
+            **citation(provider, evidence, inner),
         )
         for name, node in listed.items()
     }
     for response in operation.responses.values():
         other = response.bodies.get(JSON)
         if not response.is_success and other and other.schema != outer:
-            members = list(_below(other.schema))
-            read = cited(provider, other.evidence, other.schema)
+            members = list(_property_paths(other.schema))
+            read = citation(provider, other.evidence, other.schema)
             facts[f"body of {response.status}"] = Fact(members, **read)
     return cell(
         provider,
         "; ".join(words),
         evidence,
         note=outer.get("x-note", ""),
-        pointer=place(provider, outer),
+        pointer=document_pointer(provider, outer),
         facts=facts,
     )
 
 
-def retry_after(provider: Provider, operation: Operation) -> Cell:
+def retry_after(provider: Provider, operation: Operation) -> ProviderCell:
     for response in operation.responses.values():
         for name, header in response.headers.items():
             if name.lower() == "retry-after":
@@ -246,35 +272,35 @@ def retry_after(provider: Provider, operation: Operation) -> Cell:
                     f"seconds, on {response.status}",
                     response.evidence.within(header),
                     note=header.get("x-note", ""),
-                    pointer=place(provider, header),
+                    pointer=document_pointer(provider, header),
                 )
-    return unsaid("not said")
+    return unstated_cell("not said")
 
 
-def _short(node: Any) -> dict[str, Any]:
+def _summarize_schema(node: Any) -> dict[str, Any]:
     """What a schema says of a member of an answer, as far as callers see it."""
     if not isinstance(node, dict):
         return {}
     found: dict[str, Any] = {}
     if "type" in node:
-        found["type"] = types(node)
+        found["type"] = type_text(node)
     for keyword in ("enum", "const", "pattern", "format"):
         if keyword in node:
             found[keyword] = node[keyword]
-    below = list(_below(node))
+    below = list(_property_paths(node))
     if below:
         found["members"] = below
     return found
 
 
-def _below(node: Any, above: str = "") -> Iterator[str]:
+def _property_paths(node: Any, above: str = "") -> Iterator[str]:
     """The members of a schema and of theirs, as paths."""
     listed = node.get("properties", {}) if isinstance(node, dict) else {}
     for name, member in listed.items():
         yield above + name
-        yield from _below(member, f"{above}{name}.")
+        yield from _property_paths(member, f"{above}{name}.")
 
 
-def cited(provider: Provider, evidence: Evidence, node: Any) -> dict[str, str]:
-    pointer = place(provider, node)
+def citation(provider: Provider, evidence: Evidence, node: Any) -> dict[str, str]:
+    pointer = document_pointer(provider, node)
     return {"source": evidence.source, "basis": evidence.basis, "pointer": pointer}

@@ -2,20 +2,26 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from contracts.compare.documents.cells import DIALECT, cell, place, row, unsaid
-from contracts.compare.documents.model import Cell, Fact, Row, Section
-from contracts.compare.documents.request_members import members, models
+from contracts.compare.documents.cells import (
+    DIALECT,
+    cell,
+    document_pointer,
+    row,
+    unstated_cell,
+)
+from contracts.compare.documents.model import ComparisonRow, Fact, ProviderCell, Section
+from contracts.compare.documents.request_members import members, named_models
 from contracts.compare.documents.responses import (
-    answers,
-    cited,
+    answer_cells,
+    answer_guarantees,
+    citation,
     envelope,
+    error_names,
+    event_order,
     events,
-    named,
-    order,
     retry_after,
     statuses,
     streaming,
-    whole,
 )
 from specs import (
     Basis,
@@ -25,29 +31,29 @@ from specs import (
 )
 
 JSON = "application/json"
-Made = Callable[[Provider, Operation], Cell]
+CellBuilder = Callable[[Provider, Operation], ProviderCell]
 
 
-def rows(providers: Sequence[Provider]) -> Iterator[Row]:
+def rows(providers: Sequence[Provider]) -> Iterator[ComparisonRow]:
     """Every feature that a document speaks of, transport first and money last."""
-    yield from _transport(providers)
+    yield from _transport_rows(providers)
     for id_ in dict.fromkeys(id_ for each in providers for id_ in each.operations):
-        yield from _operation(id_, providers)
-    yield from _common(providers)
+        yield from _operation_rows(id_, providers)
+    yield from _provider_rows(providers)
 
 
-def _transport(providers: Sequence[Provider]) -> Iterator[Row]:
+def _transport_rows(providers: Sequence[Provider]) -> Iterator[ComparisonRow]:
     for id_, feature, made in (
         ("base-url", "base URL", _base_url),
         ("auth", "authorization", _auth),
         ("key-form", "key form", _key_form),
-        ("limits", "rate limit headers", _limits),
+        ("limits", "rate limit headers", _rate_limit_headers),
     ):
         cells = {each.id: made(each) for each in providers}
         yield row(f"transport/{id_}", feature, "transport", Section.TRANSPORT, cells)
 
 
-def _common(providers: Sequence[Provider]) -> Iterator[Row]:
+def _provider_rows(providers: Sequence[Provider]) -> Iterator[ComparisonRow]:
     cells = {each.id: _url_lifetime(each) for each in providers}
     id_ = "delivery/url-lifetime"
     yield row(id_, "life of a picture's URL", "transport", Section.DELIVERY, cells)
@@ -55,54 +61,57 @@ def _common(providers: Sequence[Provider]) -> Iterator[Row]:
     yield row("money/price", "price", "money", Section.MONEY, cells)
 
 
-def _operation(id_: str, providers: Sequence[Provider]) -> Iterator[Row]:
-    def made(name: str, feature: str, section: Section, of: Made) -> Row:
+def _operation_rows(id_: str, providers: Sequence[Provider]) -> Iterator[ComparisonRow]:
+    def made(
+        name: str, feature: str, section: Section, of: CellBuilder
+    ) -> ComparisonRow:
         cells = {}
         for each in providers:
             operation = each.operations.get(id_)
-            cells[each.id] = of(each, operation) if operation else unsaid()
+            cells[each.id] = of(each, operation) if operation else unstated_cell()
         return row(f"{id_}/{name}", feature, id_, section, cells)
 
     yield made("path", "path", Section.TRANSPORT, _path)
     yield made("media", "request body", Section.TRANSPORT, _media)
     yield made("models", "models named", Section.REQUEST, _models)
-    yield from _tables(id_, providers, "request", Section.REQUEST, members)
+    yield from _member_rows(id_, providers, "request", Section.REQUEST, members)
     yield made("events/stream", "stream of events", Section.EVENTS, streaming)
     yield made("events/types", "types of events", Section.EVENTS, events)
-    yield made("events/order", "order of events", Section.EVENTS, order)
-    yield from _tables(id_, providers, "answer", Section.ANSWER, answers)
-    yield made("answer/whole", "answer keeps", Section.ANSWER, whole)
+    yield made("events/order", "order of events", Section.EVENTS, event_order)
+    yield from _member_rows(id_, providers, "answer", Section.ANSWER, answer_cells)
+    yield made("answer/whole", "answer keeps", Section.ANSWER, answer_guarantees)
     yield made("delivery", "picture comes as", Section.DELIVERY, _delivery)
     yield made("errors/statuses", "documented errors", Section.ERRORS, statuses)
     yield made("errors/envelope", "error body", Section.ERRORS, envelope)
-    yield made("errors/names", "errors with names", Section.ERRORS, named)
+    yield made("errors/names", "errors with names", Section.ERRORS, error_names)
     yield made("errors/retry-after", "Retry-After", Section.ERRORS, retry_after)
 
 
-def _tables(
+def _member_rows(
     id_: str,
     providers: Sequence[Provider],
     part: str,
     section: Section,
-    of: Callable[[Provider, Operation], Mapping[str, Cell]],
-) -> Iterator[Row]:
+    build_cells: Callable[[Provider, Operation], Mapping[str, ProviderCell]],
+) -> Iterator[ComparisonRow]:
     """A row for each member that one of the documents has."""
     having = {each.id: each.operations.get(id_) for each in providers}
     tables = {
-        each.id: of(each, operation) if (operation := having[each.id]) else {}
+        each.id: build_cells(each, operation) if (operation := having[each.id]) else {}
         for each in providers
     }
     for name in dict.fromkeys(name for table in tables.values() for name in table):
         is_answer = section is Section.ANSWER
         cells = {
-            each: table.get(name) or unsaid(*["no"] * bool(is_answer and having[each]))
+            each: table.get(name)
+            or unstated_cell(*["no"] * bool(is_answer and having[each]))
             for each, table in tables.items()
         }
         feature = f"answer has {name}" if is_answer else name
         yield row(f"{id_}/{part}/{name}", feature, id_, section, cells)
 
 
-def _base_url(provider: Provider) -> Cell:
+def _base_url(provider: Provider) -> ProviderCell:
     evidence = Evidence().within(provider.document)
     return cell(
         provider,
@@ -112,12 +121,14 @@ def _base_url(provider: Provider) -> Cell:
     )
 
 
-def _auth(provider: Provider) -> Cell:
+def _auth(provider: Provider) -> ProviderCell:
     schemes = provider.document.get("components", {}).get("securitySchemes", {})
     wanted = [name for each in provider.document.get("security", ()) for name in each]
-    evidence = next((each.authenticated for each in provider.operations.values()), None)
+    evidence = next(
+        (each.authentication for each in provider.operations.values()), None
+    )
     if evidence is None:
-        return unsaid("none")
+        return unstated_cell("none")
     name = (wanted or list(schemes))[0]
     scheme = schemes[name]
     words = [str(scheme.get(each)) for each in ("type", "scheme") if each in scheme]
@@ -130,10 +141,10 @@ def _auth(provider: Provider) -> Cell:
     )
 
 
-def _key_form(provider: Provider) -> Cell:
+def _key_form(provider: Provider) -> ProviderCell:
     key = provider.dialect.key
     if not key:
-        return unsaid("not said")
+        return unstated_cell("not said")
     return cell(
         provider,
         key["form"],
@@ -143,27 +154,27 @@ def _key_form(provider: Provider) -> Cell:
     )
 
 
-def _limits(provider: Provider) -> Cell:
+def _rate_limit_headers(provider: Provider) -> ProviderCell:
     """The headers of a success, beside its body: what is left of a quota."""
     for operation in provider.operations.values():
         evidence = operation.success.evidence
         facts = {
-            name: Fact(True, **cited(provider, evidence.within(header), header))
+            name: Fact(True, **citation(provider, evidence.within(header), header))
             for name, header in operation.success.headers.items()
         }
         if facts:
             first = next(iter(operation.success.headers.values()))
             return cell(
                 provider,
-                f"{len(facts)} headers, {_beginning(facts)}*",
+                f"{len(facts)} headers, {_common_prefix(facts)}*",
                 evidence.within(first),
-                pointer=place(provider, first),
+                pointer=document_pointer(provider, first),
                 facts=facts,
             )
-    return unsaid("not said")
+    return unstated_cell("not said")
 
 
-def _beginning(names: Iterable[str]) -> str:
+def _common_prefix(names: Iterable[str]) -> str:
     """What some names begin with alike, to the last hyphen."""
     first, last = min(names), max(names)
     alike = next(
@@ -173,20 +184,20 @@ def _beginning(names: Iterable[str]) -> str:
     return first[:alike].rpartition("-")[0] + "-" if "-" in first[:alike] else ""
 
 
-def _url_lifetime(provider: Provider) -> Cell:
+def _url_lifetime(provider: Provider) -> ProviderCell:
     found = provider.dialect.url_lifetime
     if not found:
-        return unsaid("not said")
+        return unstated_cell("not said")
     evidence = Evidence(found["source"], Basis(found.get("basis", "documented")))
     pointer = f"{DIALECT}#/url_lifetime"
     return cell(provider, f"{found['seconds']} s", evidence, pointer=pointer)
 
 
-def _price(provider: Provider) -> Cell:
+def _price(provider: Provider) -> ProviderCell:
     prices = provider.dialect.prices
     pictures, tokens = prices.get("per_image", []), prices.get("per_million_tokens", [])
     if not (pictures or tokens):
-        return unsaid("not documented")
+        return unstated_cell("not documented")
     listed = pictures or tokens
     value = "by the token"
     if pictures:
@@ -210,7 +221,7 @@ def _price(provider: Provider) -> Cell:
     )
 
 
-def _path(provider: Provider, operation: Operation) -> Cell:
+def _path(provider: Provider, operation: Operation) -> ProviderCell:
     return cell(
         provider,
         f"{operation.method} {operation.path}",
@@ -220,7 +231,7 @@ def _path(provider: Provider, operation: Operation) -> Cell:
     )
 
 
-def _media(provider: Provider, operation: Operation) -> Cell:
+def _media(provider: Provider, operation: Operation) -> ProviderCell:
     short = {JSON: "JSON", "multipart/form-data": "form"}
     names = [short.get(each, each) for each in operation.bodies]
     first = next(iter(operation.bodies.values()))
@@ -232,11 +243,11 @@ def _media(provider: Provider, operation: Operation) -> Cell:
     )
 
 
-def _models(provider: Provider, operation: Operation) -> Cell:
-    return models(provider, operation) or unsaid("not said")
+def _models(provider: Provider, operation: Operation) -> ProviderCell:
+    return named_models(provider, operation) or unstated_cell("not said")
 
 
-def _delivery(provider: Provider, operation: Operation) -> Cell:
+def _delivery(provider: Provider, operation: Operation) -> ProviderCell:
     entries = provider.dialect.delivery
     kinds = dict.fromkeys(str(each["give"]) for each in entries)
     first = entries[0]

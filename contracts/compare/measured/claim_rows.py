@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from contracts.compare.documents.responses import USUAL, answer_members
+from contracts.compare.documents.responses import COMMON_ERRORS, answer_members
 from specs import Operation, Provider
 
 # The member in which a guarantee shows, or the part of the answer that it is about.
-GUARANTEED: Mapping[str, str] = {
+GUARANTEE_ROWS: Mapping[str, str] = {
     "count-equals-n": "request/n",
     "size-as-asked": "request/size",
     "format-as-asked": "request/output_format",
@@ -25,8 +25,8 @@ GUARANTEED: Mapping[str, str] = {
     "created-is-now-in-seconds": "answer/created",
     "retry-after-on-429": "errors/retry-after",
 }
-WHOLE = "answer/whole"
-REQUESTS = ("request", "request-form", "request-json")
+WHOLE_ANSWER = "answer/whole"
+REQUEST_PREFIXES = ("request", "request-form", "request-json")
 
 
 def row_of(provider: Provider, claim: str) -> str:
@@ -38,45 +38,45 @@ def row_of(provider: Provider, claim: str) -> str:
     head, *steps = rest.split("/")
     if head == "auth":
         return "transport/auth"
-    if head in REQUESTS:
-        member = _member(provider, operation, steps)
+    if head in REQUEST_PREFIXES:
+        member = _first_member(provider, operation, steps)
         return f"{name}/request/{member}" if member else f"{name}/media"
     if head == "errors":
-        return f"{name}/errors/{'names' if _is_named(steps) else 'statuses'}"
+        return f"{name}/errors/{'names' if _is_specific_error(steps) else 'statuses'}"
     if head[:1].isdigit():
         if steps == ["headers", "Retry-After"]:
             return f"{name}/errors/retry-after"
         if steps[:1] == ["headers"]:
             return "transport/limits"
-        return f"{name}/{_answered(provider, operation, head, steps)}"
+        return f"{name}/{_answer_row(provider, operation, head, steps)}"
     return f"{name}/path"
 
 
-def _is_named(steps: list[str]) -> bool:
-    return bool(steps) and steps[0] not in USUAL
+def _is_specific_error(steps: list[str]) -> bool:
+    return bool(steps) and steps[0] not in COMMON_ERRORS
 
 
-def _member(provider: Provider, operation: Operation, steps: list[str]) -> str:
+def _first_member(provider: Provider, operation: Operation, steps: list[str]) -> str:
     """The canonical name of the first member that the steps of a name speak of."""
     listed = {name for body in operation.bodies.values() for name in body.properties}
     for step in steps:
         name = step.removesuffix("[]")
         if name in listed:
-            return canonical(provider, operation.id, name)
+            return canonical_name(provider, operation.id, name)
     return ""
 
 
-def canonical(provider: Provider, operation: str, name: str) -> str:
+def canonical_name(provider: Provider, operation: str, name: str) -> str:
     fields = provider.dialect.fields.get(operation, {})
     return next((each for each, own in fields.items() if name in own), name)
 
 
-def _answered(
+def _answer_row(
     provider: Provider, operation: Operation, status: str, steps: list[str]
 ) -> str:
     """The part of an answer that steps below a status speak of."""
     if steps[:1] == ["guarantees"]:
-        return _guaranteed(provider, operation, steps[1])
+        return _guarantee_row(provider, operation, steps[1])
     if not status.startswith("2"):
         return "errors/envelope"
     if steps[:1] == ["events"]:
@@ -85,18 +85,22 @@ def _answered(
     for name in (".".join(steps[:2]), *steps[:1]):
         if name in listed:
             return f"answer/{name}"
-    return WHOLE
+    return WHOLE_ANSWER
 
 
-def _guaranteed(provider: Provider, operation: Operation, name: str) -> str:
-    found = GUARANTEED.get(name, WHOLE)
+def _guarantee_row(provider: Provider, operation: Operation, name: str) -> str:
+    found = GUARANTEE_ROWS.get(name, WHOLE_ANSWER)
     part, _, member = found.partition("/")
-    if part == "request" and not _member(provider, operation, [member]):
-        own = provider.dialect.names(operation.id, member)
-        if not _member(provider, operation, list(own)):
-            return "events/stream" if member in {"stream", "partial_images"} else WHOLE
+    if part == "request" and not _first_member(provider, operation, [member]):
+        own = provider.dialect.wire_names(operation.id, member)
+        if not _first_member(provider, operation, list(own)):
+            return (
+                "events/stream"
+                if member in {"stream", "partial_images"}
+                else WHOLE_ANSWER
+            )
     if part == "answer" and member not in answer_names(operation):
-        return WHOLE
+        return WHOLE_ANSWER
     return found
 
 

@@ -5,39 +5,46 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from contracts.compare.documents.model import Deeds, Measured, Standing, TargetFacts
-from contracts.compare.measured.claim_rows import GUARANTEED, answer_names, row_of
-from contracts.judging.outcome import Verdict
+from contracts.compare.documents.model import (
+    Conformance,
+    MeasuredBehavior,
+    MeasuredTarget,
+    TargetMeasurements,
+)
+from contracts.compare.measured.claim_rows import GUARANTEE_ROWS, answer_names, row_of
+from contracts.judging.outcome import FeatureVerdict
 from contracts.report.model import ClaimRecord, Finding, Outcome, Report, TargetRecord
 from specs import Provider
 
 # What came, in the words of the guarantees.
-_CAME = re.compile(
+_ACTUAL_VALUE = re.compile(
     r"(?:is|labelled|said to be) '?([^', ]+)'?, asked was"
     r"|, (\d+) came|comes as (.+), not"
 )
 # What follows in the name of a case, after what it asks of one member.
-_BESIDE = re.compile("[@+#]")
+_CASE_NAME_SUFFIX = re.compile("[@+#]")
 # Words of a guarantee that say that a member made no difference at all.
-_NO_DIFFERENCE = ("the very same", "a stream was asked for")
+_NO_EFFECT_PHRASES = ("the very same", "a stream was asked for")
 ACCEPTED = "accepted; no answer shows whether it is heeded"
 ECHO, DELIVERY = "echoes-agree", "delivery-as-documented"
-CHOOSES = "/request/response_format"
+DELIVERY_PARAMETER = "/request/response_format"
 # Members that a text of the answer repeats, where no picture can show them.
-ECHOED = ("quality", "background")
+ECHOED_PARAMETERS = ("quality", "background")
 # Origins of cases that each ask about one thing.
-PROBES = ("probe", "stream", "example")
+PROBE_ORIGINS = ("probe", "stream", "example")
 
 
-def of_run(report: Report, known: Mapping[str, Provider]) -> Iterator[Deeds]:
+def measurements_of_run(
+    report: Report, known: Mapping[str, Provider]
+) -> Iterator[TargetMeasurements]:
     """What each target of a run did that claims to be one of these providers."""
     for target in report.metadata.targets:
         provider = known.get(target.provider)
         if provider is None:
             continue
-        part = report.of(target.provider)
-        yield Deeds(
-            TargetFacts(
+        part = report.for_provider(target.provider)
+        yield TargetMeasurements(
+            MeasuredTarget(
                 label=target.provider,
                 provider=target.provider,
                 title=target.title,
@@ -46,12 +53,12 @@ def of_run(report: Report, known: Mapping[str, Provider]) -> Iterator[Deeds]:
                 started=report.metadata.started,
                 asked=len(part.outcomes),
             ),
-            measured(provider, target, part),
+            measure(provider, target, part),
         )
 
 
 @dataclass(slots=True)
-class _Deed:
+class _RowEvidence:
     """
     What a run has about one row.
 
@@ -59,54 +66,56 @@ class _Deed:
     are the findings that say it is not.
     """
 
-    asked: int = 0
-    shown: int = 0
+    request_count: int = 0
+    observable_count: int = 0
     outcomes: list[Outcome] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    heeding: list[Finding] = field(default_factory=list)
+    effect_findings: list[Finding] = field(default_factory=list)
 
 
-def measured(
+def measure(
     provider: Provider, target: TargetRecord, part: Report
-) -> dict[str, Measured]:
+) -> dict[str, MeasuredBehavior]:
     """What the target of a run did about each feature, by the ids of rows."""
-    found: dict[str, _Deed] = defaultdict(_Deed)
+    found: dict[str, _RowEvidence] = defaultdict(_RowEvidence)
     for claim in target.claims:
         row = row_of(provider, claim.id)
-        found[row].asked = max(found[row].asked, claim.asked)
-        for member in _shown_by(provider, claim, row):
-            found[member].shown += claim.asked
+        found[row].request_count = max(found[row].request_count, claim.asked)
+        for member in _parameter_rows(provider, claim, row):
+            found[member].observable_count += claim.asked
     for outcome in part.outcomes:
-        subject = _subject(provider, outcome)
+        subject = _row_of_case(provider, outcome)
         found[subject].outcomes.append(outcome)
         for each in outcome.findings:
-            is_chosen = each.check == DELIVERY and subject.endswith(CHOOSES)
-            row = _echoed(each) or row_of(provider, each.claim)
+            is_chosen = each.check == DELIVERY and subject.endswith(DELIVERY_PARAMETER)
+            row = _echoed_parameter_row(each) or row_of(provider, each.claim)
             deed = found[subject if is_chosen else row]
             deed.findings.append(each)
-            if each.check in (*GUARANTEED, ECHO):
-                deed.heeding.append(each)
+            if each.check in (*GUARANTEE_ROWS, ECHO):
+                deed.effect_findings.append(each)
     return {
-        row: _measured(provider, row, deed)
+        row: _summarize(provider, row, deed)
         for row, deed in found.items()
-        if row and (deed.asked or deed.outcomes or deed.findings)
+        if row and (deed.request_count or deed.outcomes or deed.findings)
     }
 
 
-def _shown_by(provider: Provider, claim: ClaimRecord, row: str) -> Iterator[str]:
+def _parameter_rows(provider: Provider, claim: ClaimRecord, row: str) -> Iterator[str]:
     """The members that a guarantee shows to be heeded, as rows."""
     name = claim.id.rpartition("/guarantees/")[2]
-    if name in GUARANTEED:
+    if name in GUARANTEE_ROWS:
         yield row
     if name == DELIVERY:
-        yield f"{claim.operation}{CHOOSES}"
+        yield f"{claim.operation}{DELIVERY_PARAMETER}"
     if name == ECHO:
         operation = provider.operations.get(claim.operation)
         listed = answer_names(operation) if operation else ()
-        yield from (f"{claim.operation}/request/{e}" for e in ECHOED if e in listed)
+        yield from (
+            f"{claim.operation}/request/{e}" for e in ECHOED_PARAMETERS if e in listed
+        )
 
 
-def _subject(provider: Provider, outcome: Outcome) -> str:
+def _row_of_case(provider: Provider, outcome: Outcome) -> str:
     """The row that a case is about: its name tells, or its first claim."""
     row = row_of(provider, outcome.case)
     if outcome.origin == "stream" and outcome.claims:
@@ -114,30 +123,36 @@ def _subject(provider: Provider, outcome: Outcome) -> str:
     return row
 
 
-def _echoed(finding: Finding) -> str:
+def _echoed_parameter_row(finding: Finding) -> str:
     """The row of the member that an answer repeats wrongly, if it is about one."""
     if finding.check != ECHO:
         return ""
-    said = (each for each in ECHOED if finding.message.startswith(f"{each} is said"))
+    said = (
+        each
+        for each in ECHOED_PARAMETERS
+        if finding.message.startswith(f"{each} is said")
+    )
     operation = finding.claim.partition("/")[0]
     return next((f"{operation}/request/{each}" for each in said), "")
 
 
-def _measured(provider: Provider, row: str, deed: _Deed) -> Measured:
-    heaviest = shown = _heaviest(deed.findings)
+def _summarize(
+    provider: Provider, row: str, evidence: _RowEvidence
+) -> MeasuredBehavior:
+    heaviest = shown = _most_severe(evidence.findings)
     verdict, value, why = None, "", ""
     operation, is_request, member = row.partition("/request/")
     if is_request:
-        verdict, value, why = _verdict(deed)
-        if verdict in (Verdict.IGNORED, Verdict.ALTERED):
-            shown = _heaviest(deed.heeding)
-        own = provider.dialect.names(operation, member)[0]
-        if verdict is Verdict.HONOURED and own != member:
-            verdict, value = Verdict.RENAMED, own
-    answered = sum(each.status is not None for each in deed.outcomes)
-    asked = answered if is_request else max(deed.asked, answered)
-    return Measured(
-        standing=_standing(heaviest, asked),
+        verdict, value, why = _verdict(evidence)
+        if verdict in (FeatureVerdict.IGNORED, FeatureVerdict.ALTERED):
+            shown = _most_severe(evidence.effect_findings)
+        own = provider.dialect.wire_names(operation, member)[0]
+        if verdict is FeatureVerdict.HONOURED and own != member:
+            verdict, value = FeatureVerdict.RENAMED, own
+    answered = sum(each.status is not None for each in evidence.outcomes)
+    asked = answered if is_request else max(evidence.request_count, answered)
+    return MeasuredBehavior(
+        standing=_conformance(heaviest, asked),
         verdict=verdict,
         asked=asked,
         value=value,
@@ -147,75 +162,83 @@ def _measured(provider: Provider, row: str, deed: _Deed) -> Measured:
     )
 
 
-def _heaviest(findings: Sequence[Finding]) -> Finding | None:
+def _most_severe(findings: Sequence[Finding]) -> Finding | None:
     """The first broken promise, else the first difference."""
     return next((e for e in findings if e.breaks), next(iter(findings), None))
 
 
-def _standing(heaviest: Finding | None, asked: int) -> Standing:
+def _conformance(heaviest: Finding | None, asked: int) -> Conformance:
     if heaviest is None:
-        return Standing.KEPT if asked else Standing.UNTESTED
-    return Standing.BROKEN if heaviest.breaks else Standing.DIFFERS
+        return Conformance.KEPT if asked else Conformance.UNTESTED
+    return Conformance.BROKEN if heaviest.breaks else Conformance.DIFFERS
 
 
-def _verdict(deed: _Deed) -> tuple[Verdict, str, str]:
+def _verdict(evidence: _RowEvidence) -> tuple[FeatureVerdict, str, str]:
     """What became of a member, what came of it, and why no more is known."""
     positives = [
         each
-        for each in deed.outcomes
-        if each.expectation == "valid" and each.origin in PROBES
+        for each in evidence.outcomes
+        if each.expectation == "valid" and each.origin in PROBE_ORIGINS
     ]
     for verdict, is_such in (
-        (Verdict.REFUSED_BADLY, _is_bad),
-        (Verdict.REFUSED, _is_no),
+        (FeatureVerdict.REFUSED_BADLY, _is_unexpected_status),
+        (FeatureVerdict.REFUSED, _is_client_error),
     ):
         refused = next((each for each in positives if is_such(each.status)), None)
         if refused is not None:
             return verdict, str(refused.status or ""), ""
-    if deed.heeding:
-        came = {_came(each.message) for each in deed.heeding}
+    if evidence.effect_findings:
+        came = {_actual_value(each.message) for each in evidence.effect_findings}
         value = came.pop() if len(came) == 1 else ""
-        is_ignored = _is_ignored(deed.heeding, value, positives)
-        return (Verdict.IGNORED if is_ignored else Verdict.ALTERED), value, ""
-    if not deed.outcomes:
-        return Verdict.UNTESTED, "", "not asked"
-    if deed.shown and positives:
-        return Verdict.HONOURED, "", ""
-    return Verdict.UNTESTED, "", ACCEPTED if positives else "only refusals were asked"
+        is_ignored = _is_ignored(evidence.effect_findings, value, positives)
+        return (
+            (FeatureVerdict.IGNORED if is_ignored else FeatureVerdict.ALTERED),
+            value,
+            "",
+        )
+    if not evidence.outcomes:
+        return FeatureVerdict.UNTESTED, "", "not asked"
+    if evidence.observable_count and positives:
+        return FeatureVerdict.HONOURED, "", ""
+    return (
+        FeatureVerdict.UNTESTED,
+        "",
+        ACCEPTED if positives else "only refusals were asked",
+    )
 
 
-def _is_no(status: int | None) -> bool:
+def _is_client_error(status: int | None) -> bool:
     return status is not None and 400 <= status < 500
 
 
-def _is_bad(status: int | None) -> bool:
+def _is_unexpected_status(status: int | None) -> bool:
     """Whether that is neither a success nor a refusal."""
-    return status is None or not (200 <= status < 300 or _is_no(status))
+    return status is None or not (200 <= status < 300 or _is_client_error(status))
 
 
-def _came(message: str) -> str:
-    found = _CAME.search(message)
+def _actual_value(message: str) -> str:
+    found = _ACTUAL_VALUE.search(message)
     return next(filter(None, found.groups())) if found else ""
 
 
 def _is_ignored(
-    heeding: Sequence[Finding], came: str, positives: Sequence[Outcome]
+    findings: Sequence[Finding], actual: str, positives: Sequence[Outcome]
 ) -> bool:
     """Whether the same came whatever was asked for."""
-    if all(any(w in each.message for w in _NO_DIFFERENCE) for each in heeding):
+    if all(any(w in each.message for w in _NO_EFFECT_PHRASES) for each in findings):
         return True
-    checks = {each.check for each in heeding} - {ECHO}
+    checks = {each.check for each in findings} - {ECHO}
     if checks and checks <= {"alpha-as-asked", "opaque-as-asked"}:
         return len(checks) == 1
-    if not came:
+    if not actual:
         return False
-    wrong = {each.case for each in heeding}
+    wrong = {each.case for each in findings}
     return not any(
-        _is_heeded(each, came) for each in positives if each.case not in wrong
+        _is_honoured(each, actual) for each in positives if each.case not in wrong
     )
 
 
-def _is_heeded(outcome: Outcome, came: str) -> bool:
+def _is_honoured(outcome: Outcome, actual: str) -> bool:
     """Whether a case got what it asked for, which was not what comes anyway."""
-    label = _BESIDE.split(outcome.case)[0].rpartition("/")[2]
-    return not label.endswith((came, "auto", "null", "plain"))
+    label = _CASE_NAME_SUFFIX.split(outcome.case)[0].rpartition("/")[2]
+    return not label.endswith((actual, "auto", "null", "plain"))

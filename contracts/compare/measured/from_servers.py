@@ -4,27 +4,32 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from contracts.compare.documents.model import Deeds, Measured, Standing, TargetFacts
-from contracts.compare.measured.claim_rows import GUARANTEED, WHOLE
+from contracts.compare.documents.model import (
+    Conformance,
+    MeasuredBehavior,
+    MeasuredTarget,
+    TargetMeasurements,
+)
+from contracts.compare.measured.claim_rows import GUARANTEE_ROWS, WHOLE_ANSWER
 from contracts.compare.servers.aspects import OUTCOME
-from contracts.compare.servers.model import Difference, Differences, Row
-from contracts.judging.outcome import Verdict
+from contracts.compare.servers.model import Difference, Differences, FeatureRow
+from contracts.judging.outcome import FeatureVerdict
 from specs import Provider
 
-RESPONDS = "responds to "
+RESPONDS_PREFIX = "responds to "
 # What came of the questions about one member, the worst first: each value that a
 # document allows is asked for, and is lawfully refused by a document that does not.
-RANKED = (
-    Verdict.REFUSED_BADLY,
-    Verdict.IGNORED,
-    Verdict.ALTERED,
-    Verdict.HONOURED,
-    Verdict.RENAMED,
-    Verdict.REFUSED,
-    Verdict.UNTESTED,
+VERDICTS_BY_SEVERITY = (
+    FeatureVerdict.REFUSED_BADLY,
+    FeatureVerdict.IGNORED,
+    FeatureVerdict.ALTERED,
+    FeatureVerdict.HONOURED,
+    FeatureVerdict.RENAMED,
+    FeatureVerdict.REFUSED,
+    FeatureVerdict.UNTESTED,
 )
 # The row that an aspect of an answer belongs to; a member's own, where none is named.
-ASPECTS = {
+ROW_OF_ASPECT = {
     "delivery": "delivery",
     "usage": "answer/usage",
     "revised_prompt": "answer/data[].revised_prompt",
@@ -46,24 +51,24 @@ ASPECTS = {
     "blamed member": "errors/envelope",
 }
 # What the plain answers show, of the aspects that no member is asked for.
-ANSWERED = ("delivery", "usage", "revised_prompt", "members")
-ADDRESSES = {"request": "path", "as JSON": "media", "as a form": "media"}
+ANSWER_ASPECTS = ("delivery", "usage", "revised_prompt", "members")
+ROW_OF_REQUEST_FEATURE = {"request": "path", "as JSON": "media", "as a form": "media"}
 
 
-def of_differences(
+def measurements_of_differences(
     report: Differences, known: Mapping[str, Provider]
-) -> Iterator[Deeds]:
+) -> Iterator[TargetMeasurements]:
     """What each target did that was asked the same questions as others."""
     for target in report.targets:
         if target.provider not in known:
             continue
-        found = dict(_combined(report.rows, target.label))
+        found = dict(_combine(report.rows, target.label))
         for each in report.alarms:
             if target.label in each.sides:
-                place = _place(each)
-                found[place] = _alarmed(found.get(place), each, target.label)
-        yield Deeds(
-            TargetFacts(
+                place = _row_id(each)
+                found[place] = _apply_alarm(found.get(place), each, target.label)
+        yield TargetMeasurements(
+            MeasuredTarget(
                 label=target.label,
                 provider=target.provider,
                 title=target.title,
@@ -73,29 +78,31 @@ def of_differences(
                 asked=target.asked,
             ),
             found,
-            frozenset(map(_place, report.alarms)),
+            frozenset(map(_row_id, report.alarms)),
         )
 
 
-def _combined(rows: Sequence[Row], label: str) -> Iterator[tuple[str, Measured]]:
+def _combine(
+    rows: Sequence[FeatureRow], label: str
+) -> Iterator[tuple[str, MeasuredBehavior]]:
     """What one target did about each feature: of several values, the worst."""
-    found: dict[str, list[tuple[Verdict, Row]]] = defaultdict(list)
+    found: dict[str, list[tuple[FeatureVerdict, FeatureRow]]] = defaultdict(list)
     for row in rows:
         cell = row.cells[label]
-        if row.group == "answer" and row.feature in ANSWERED:
-            place = f"{row.operation}/{ASPECTS[row.feature]}"
-            yield place, Measured(Standing.KEPT, asked=1, value=cell.value)
+        if row.group == "answer" and row.feature in ANSWER_ASPECTS:
+            place = f"{row.operation}/{ROW_OF_ASPECT[row.feature]}"
+            yield place, MeasuredBehavior(Conformance.KEPT, asked=1, value=cell.value)
         elif row.group == "request" and cell.verdict is not None:
-            found[_feature(row)].append((cell.verdict, row))
+            found[_request_row_id(row)].append((cell.verdict, row))
     for place, pairs in found.items():
-        verdict, row = min(pairs, key=lambda pair: RANKED.index(pair[0]))
+        verdict, row = min(pairs, key=lambda pair: VERDICTS_BY_SEVERITY.index(pair[0]))
         cell = row.cells[label]
-        tested = sum(each is not Verdict.UNTESTED for each, _ in pairs)
-        is_said = verdict not in (Verdict.HONOURED, Verdict.UNTESTED)
+        tested = sum(each is not FeatureVerdict.UNTESTED for each, _ in pairs)
+        is_said = verdict not in (FeatureVerdict.HONOURED, FeatureVerdict.UNTESTED)
         yield (
             place,
-            Measured(
-                standing=_heeded(verdict),
+            MeasuredBehavior(
+                standing=_conformance(verdict),
                 verdict=verdict if "/request/" in place else None,
                 asked=tested,
                 value=cell.value if is_said else "",
@@ -105,43 +112,51 @@ def _combined(rows: Sequence[Row], label: str) -> Iterator[tuple[str, Measured]]
         )
 
 
-def _feature(row: Row) -> str:
-    if row.feature in ADDRESSES:
-        return f"{row.operation}/{ADDRESSES[row.feature]}"
+def _request_row_id(row: FeatureRow) -> str:
+    if row.feature in ROW_OF_REQUEST_FEATURE:
+        return f"{row.operation}/{ROW_OF_REQUEST_FEATURE[row.feature]}"
     return f"{row.operation}/request/{row.feature}"
 
 
-def _heeded(verdict: Verdict) -> Standing:
+def _conformance(verdict: FeatureVerdict) -> Conformance:
     """How a verdict stands to a document that promises nothing of it."""
-    if verdict is Verdict.UNTESTED:
-        return Standing.UNTESTED
-    is_as_wished = verdict in (Verdict.HONOURED, Verdict.RENAMED, Verdict.REFUSED)
-    return Standing.KEPT if is_as_wished else Standing.DIFFERS
+    if verdict is FeatureVerdict.UNTESTED:
+        return Conformance.UNTESTED
+    is_as_wished = verdict in (
+        FeatureVerdict.HONOURED,
+        FeatureVerdict.RENAMED,
+        FeatureVerdict.REFUSED,
+    )
+    return Conformance.KEPT if is_as_wished else Conformance.DIFFERS
 
 
-def _alarmed(known: Measured | None, found: Difference, label: str) -> Measured:
+def _apply_alarm(
+    known: MeasuredBehavior | None, difference: Difference, label: str
+) -> MeasuredBehavior:
     """The deed of a target that does not do as others do who promise the same."""
-    standing = Standing.KEPT if found.odd else Standing.DIFFERS
-    if label in found.odd:
-        standing = Standing.BROKEN
-    side = found.sides[label]
-    before = known or Measured(standing, asked=found.tries)
+    standing = Conformance.KEPT if difference.odd else Conformance.DIFFERS
+    if label in difference.odd:
+        standing = Conformance.BROKEN
+    side = difference.sides[label]
+    before = known or MeasuredBehavior(standing, asked=difference.tries)
     return replace(
         before,
         standing=standing,
         value=before.value or side.value,
         note=side.note or f"{side.value}, where its document says {side.promise}",
-        fingerprint=found.fingerprint,
-        case=found.question,
+        fingerprint=difference.fingerprint,
+        case=difference.question,
     )
 
 
-def _place(found: Difference) -> str:
+def _row_id(difference: Difference) -> str:
     """The row that a difference belongs to."""
-    if found.aspect == OUTCOME:
-        member = [*found.asked][-1:]
-        return "/".join((found.operation, "request" if member else "path", *member))
-    if found.aspect.startswith(RESPONDS):
-        return f"{found.operation}/request/{found.aspect.removeprefix(RESPONDS)}"
-    known = {**GUARANTEED, **ASPECTS}
-    return f"{found.operation}/{known.get(found.aspect, WHOLE)}"
+    if difference.aspect == OUTCOME:
+        member = [*difference.asked][-1:]
+        return "/".join(
+            (difference.operation, "request" if member else "path", *member)
+        )
+    if difference.aspect.startswith(RESPONDS_PREFIX):
+        return f"{difference.operation}/request/{difference.aspect.removeprefix(RESPONDS_PREFIX)}"
+    known = {**GUARANTEE_ROWS, **ROW_OF_ASPECT}
+    return f"{difference.operation}/{known.get(difference.aspect, WHOLE_ANSWER)}"

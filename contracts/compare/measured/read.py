@@ -9,16 +9,16 @@ from contracts.compare.servers.model import (
     FORMAT,
     Difference,
     Differences,
-    Kind,
-    Row,
+    DocumentAgreement,
+    FeatureRow,
+    ServerStats,
     Side,
-    TargetFacts,
 )
-from contracts.compare.servers.verdicts import Cell
-from contracts.judging.outcome import Verdict
+from contracts.compare.servers.verdicts import ParameterVerdict
+from contracts.judging.outcome import FeatureVerdict
 from contracts.report.model import BadReport, Report
 from specs.documents.references import read_yaml
-from specs.validation.judge import compiled
+from specs.validation.judge import compile_validator
 
 
 def read(path: str | Path) -> Report | Differences:
@@ -31,17 +31,17 @@ def read(path: str | Path) -> Report | Differences:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadReport(f"{path} cannot be read: {error}") from None
-    value = _object(text)
+    value = _parse_object(text)
     if value.get("format") != FORMAT:
-        return Report.from_serialized(text.splitlines(), name=str(path))
+        return Report.from_lines(text.splitlines(), name=str(path))
     schema = read_yaml(files("contracts.compare.servers"), "differential.schema.yaml")
-    for wrong in compiled(schema).iter_errors(value):
+    for wrong in compile_validator(schema).iter_errors(value):
         place = "".join(f"/{step}" for step in wrong.instance_path)
         raise BadReport(f"{path} is damaged at {place or '/'}: {wrong.message[:200]}")
     return _differences(value)
 
 
-def _object(text: str) -> dict[str, Any]:
+def _parse_object(text: str) -> dict[str, Any]:
     """The one JSON object of a text; nothing where it is lines, or no JSON."""
     try:
         value = json.loads(text)
@@ -54,38 +54,42 @@ def _differences(value: dict[str, Any]) -> Differences:
     return Differences(
         version=value["version"],
         seed=value["seed"],
-        targets=tuple(TargetFacts(**each) for each in value["targets"]),
+        targets=tuple(ServerStats(**each) for each in value["targets"]),
         questions=value["questions"],
         rows=tuple(_row(each) for each in value["rows"]),
         differences=tuple(_difference(each) for each in value["differences"]),
     )
 
 
-def _row(row: dict[str, Any]) -> Row:
+def _row(row: dict[str, Any]) -> FeatureRow:
     kind = row["kind"]
-    return Row(
+    return FeatureRow(
         **{
             **row,
             "cells": {label: _cell(each) for label, each in row["cells"].items()},
-            "kind": None if kind is None else Kind(kind),
+            "kind": None if kind is None else DocumentAgreement(kind),
             "odd": tuple(row["odd"]),
         }
     )
 
 
-def _cell(cell: dict[str, Any]) -> Cell:
+def _cell(cell: dict[str, Any]) -> ParameterVerdict:
     verdict = cell["verdict"]
-    return Cell(**{**cell, "verdict": None if verdict is None else Verdict(verdict)})
+    return ParameterVerdict(
+        **{**cell, "verdict": None if verdict is None else FeatureVerdict(verdict)}
+    )
 
 
-def _difference(found: dict[str, Any]) -> Difference:
-    fields = {name: value for name, value in found.items() if name != "alarms"}
+def _difference(difference: dict[str, Any]) -> Difference:
+    fields = {name: value for name, value in difference.items() if name != "alarms"}
     return Difference(
         **{
             **fields,
-            "kind": Kind(found["kind"]),
-            "sides": {label: Side(**each) for label, each in found["sides"].items()},
-            "odd": tuple(found["odd"]),
-            "also": tuple(found["also"]),
+            "kind": DocumentAgreement(difference["kind"]),
+            "sides": {
+                label: Side(**each) for label, each in difference["sides"].items()
+            },
+            "odd": tuple(difference["odd"]),
+            "also": tuple(difference["also"]),
         }
     )

@@ -10,13 +10,13 @@ from contracts.compare.migration import patch as adapter
 from contracts.compare.migration import requests
 from contracts.compare.migration import responses as answers
 from contracts.compare.migration.model import (
-    Finding,
-    Lane,
-    Move,
+    BodyPair,
+    BreakingChange,
+    Migration,
     Payload,
-    desks,
-    lane,
-    plain_requests,
+    called_request_models,
+    find_body_pair,
+    minimal_requests,
 )
 from contracts.compare.migration.patch import Patch
 from contracts.compare.migration.rules import Severity
@@ -35,25 +35,25 @@ class Examination:
     the old provider takes any request such as the code's.
     """
 
-    move: Move
-    findings: tuple[Finding, ...]
+    migration: Migration
+    findings: tuple[BreakingChange, ...]
     tried: int = 0
-    is_about_something: bool = True
+    has_requests: bool = True
 
     @cached_property
     def patches(self) -> dict[str, Patch]:
-        return adapter.patches(self.move, self.findings)
+        return adapter.patches(self.migration, self.findings)
 
     @property
     def counts(self) -> dict[str, int]:
         found = Counter(each.severity for each in self.findings)
         return {str(each): found[each] for each in Severity}
 
-    def of(self, severity: Severity) -> list[Finding]:
+    def with_severity(self, severity: Severity) -> list[BreakingChange]:
         return [each for each in self.findings if each.severity == severity]
 
     def as_json(self, version: str) -> dict[str, Any]:
-        move = self.move
+        move = self.migration
         return {
             "format": FORMAT,
             "imageparity": version,
@@ -64,12 +64,12 @@ class Examination:
             "features": sorted(move.features),
             "requests_tried": self.tried,
             "counts": self.counts,
-            "findings": [_record(each) for each in self.findings],
+            "findings": [_finding_to_json(each) for each in self.findings],
             "adapter": adapter.as_json(self.patches),
         }
 
 
-def _record(finding: Finding) -> dict[str, Any]:
+def _finding_to_json(finding: BreakingChange) -> dict[str, Any]:
     record = {"id": finding.id, **asdict(replace(finding, witness=None))}
     record["severity"] = str(finding.severity)
     for name in ("other", "always"):
@@ -79,70 +79,76 @@ def _record(finding: Finding) -> dict[str, Any]:
         record["witness"] = {
             "operation": shown_by.operation,
             "media_type": shown_by.media_type,
-            "request": plain(shown_by.request),
+            "request": to_json(shown_by.request),
             "curl": shown_by.curl,
-            "answer": plain(shown_by.answer),
+            "answer": to_json(shown_by.answer),
         }
     return record
 
 
-def plain(value: Any) -> Any:
+def to_json(value: Any) -> Any:
     """A payload as JSON can hold it: files as what they are."""
     if isinstance(value, Sample):
         return {"file": value.filename, "is": str(value)}
     if isinstance(value, Mapping):
-        return {name: plain(each) for name, each in value.items()}
+        return {name: to_json(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
+        return [to_json(each) for each in value]
     return value
 
 
-def examine(move: Move) -> Examination:
+def examine(migration: Migration) -> Examination:
     """
     What breaks for code written for `move.old` when it calls `move.new`.
 
     Nothing is sent. Takes about a second.
     """
-    found = [*answers.addresses(move)]
+    found = [*answers.transport_findings(migration)]
     has_requests, tried = False, 0
-    for old in desks(move):
-        has_requests = has_requests or bool(plain_requests(move, old))
-        both = lane(move, old)
+    for old in called_request_models(migration):
+        has_requests = has_requests or bool(minimal_requests(migration, old))
+        both = find_body_pair(migration, old)
         if both is None:
-            found += requests.media(move, old)
+            found += requests.media_type_findings(migration, old)
             continue
-        met = requests.searched(both)
+        met = requests.search(both)
         tried += met.tried
         refusals = list(requests.findings(both, met))
         found += refusals
-        found += requests.defaults(both, met)
-        found += answers.findings(both, met.accepted or _mended(both, refusals))
-    for operation in move.operations:
-        found += answers.errors(move, operation)
+        found += requests.default_findings(both, met)
+        found += answers.findings(
+            both, met.accepted or _patched_request(both, refusals)
+        )
+    for operation in migration.operations:
+        found += answers.error_findings(migration, operation)
     order = list(Severity)
     merged = sorted(
-        _merged(found), key=lambda each: order.index(Severity(each.severity))
+        _merge_findings(found), key=lambda each: order.index(Severity(each.severity))
     )
-    return Examination(move, tuple(merged), tried, has_requests)
+    return Examination(migration, tuple(merged), tried, has_requests)
 
 
-def _mended(both: Lane, refusals: Iterable[Finding]) -> list[Payload]:
+def _patched_request(
+    body_pair: BodyPair, rejections: Iterable[BreakingChange]
+) -> list[Payload]:
     """A plain request that the new provider takes once it is patched, if any."""
-    patch = adapter.patches(both.move, list(refusals)).get(both.operation, Patch())
-    for context in both.contexts:
-        payload = patch.applied(context)
+    patch = adapter.patches(body_pair.migration, list(rejections)).get(
+        body_pair.operation, Patch()
+    )
+    for context in body_pair.minimal_requests:
+        payload = patch.apply(context)
         if "model" in payload:
-            payload["model"] = both.move.new.dialect.model
-        if both.new.state(payload) is State.VALID:
+            payload["model"] = body_pair.migration.new.dialect.model
+        if body_pair.new.state(payload) is State.VALID:
             return [context]
     return []
 
 
-def _merged(found: Iterable[Finding]) -> Iterator[Finding]:
+def _merge_findings(findings: Iterable[BreakingChange]) -> Iterator[BreakingChange]:
     """One finding for what two media types of an operation have in common."""
-    kept: dict[tuple[str, str], Finding] = {}
+    kept: dict[tuple[str, str], BreakingChange] = {}
     order = list(Severity)
-    for each in found:
+    for each in findings:
         key = (each.id, each.sentence if each.rule == "DOC-SELF" else "")
         first = kept.get(key)
         if first is None:

@@ -4,19 +4,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from contracts.compare.migration.model import brief
-from contracts.compare.servers.intents import Intent, Spoken, Unspoken, intents, speak
+from contracts.compare.migration.model import shorten
+from contracts.compare.servers.intents import (
+    Intent,
+    NotTranslatable,
+    Translation,
+    intents,
+    translate,
+)
 from contracts.planning.values import PROMPT
 from specs import Provider, State
 
 FORMAT = "imageparity-common-1"
-MOST_NUMBERS = 200
-PLAIN = {"prompt": PROMPT, "image": "a picture"}
-WORDS = {"another": "another picture", "two": "several pictures"}
+MAX_RANGE = 200
+MINIMAL_VALUES = {"prompt": PROMPT, "image": "a picture"}
+IMAGE_DESCRIPTIONS = {"another": "another picture", "two": "several pictures"}
 
 
 @dataclass(frozen=True)
-class Shared:
+class SharedField:
     """
     A member that every provider takes, and the values that all of them take.
 
@@ -38,9 +44,9 @@ class Subset:
     """
 
     operation: str
-    members: tuple[Shared, ...] = ()
-    fullest: Mapping[str, Any] = field(default_factory=dict)
-    comes: Mapping[str, str] = field(default_factory=dict)
+    members: tuple[SharedField, ...] = ()
+    largest_request: Mapping[str, Any] = field(default_factory=dict)
+    deliveries: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
 
 
@@ -48,11 +54,11 @@ def subsets(providers: Sequence[Provider]) -> list[Subset]:
     """The common subset of each operation that any provider has."""
     asked = intents(providers)
     ids = dict.fromkeys(each for one in providers for each in one.operations)
-    return [_subset(id_, providers, asked) for id_ in ids]
+    return [_common_subset(id_, providers, asked) for id_ in ids]
 
 
-def _subset(
-    operation: str, providers: Sequence[Provider], asked: Sequence[Intent]
+def _common_subset(
+    operation: str, providers: Sequence[Provider], all_intents: Sequence[Intent]
 ) -> Subset:
     missing = tuple(each.id for each in providers if operation not in each.operations)
     if missing:
@@ -61,7 +67,7 @@ def _subset(
     candidates = [Intent(operation, (("model", each),), "model") for each in models]
     candidates += [
         each
-        for each in asked
+        for each in all_intents
         if each.operation == operation
         and each.value is not None
         and not each.absent
@@ -69,82 +75,97 @@ def _subset(
     ]
     values: dict[str, list[Intent]] = {}
     for intent in candidates:
-        if spoken_by_all(intent, providers):
-            values.setdefault(intent.about, []).append(intent)
-    plain = spoken_by_all(Intent(operation), providers)
-    shared = {name: Shared(name, (PLAIN[name],)) for name in _always(plain)}
+        if translate_for_all(intent, providers):
+            values.setdefault(intent.feature, []).append(intent)
+    plain = translate_for_all(Intent(operation), providers)
+    shared = {
+        name: SharedField(name, (MINIMAL_VALUES[name],))
+        for name in _always_present_fields(plain)
+    }
     for name, found in values.items():
-        own = _shared(name, found, providers)
+        own = _shared_field(name, found, providers)
         before = shared[name].values if name in shared else ()
         shared[name] = replace(own, values=(*before, *own.values))
     fullest = Intent(operation)
     for found in values.values():
-        more = dict(found[0].asked)
-        wider = Intent(operation, tuple({**dict(fullest.asked), **more}.items()))
-        if spoken_by_all(wider, providers):
+        more = dict(found[0].fields)
+        wider = Intent(operation, tuple({**dict(fullest.fields), **more}.items()))
+        if translate_for_all(wider, providers):
             fullest = wider
-    spoken = spoken_by_all(fullest, providers)
+    spoken = translate_for_all(fullest, providers)
     return Subset(
         operation,
         members=tuple(shared.values()),
-        fullest=_canonical(spoken[0]) if spoken else {},
-        comes={
-            each.provider.id: each.provider.dialect.gives(each.asked)["give"]
+        largest_request=_canonical_payload(spoken[0]) if spoken else {},
+        deliveries={
+            each.provider.id: each.provider.dialect.delivery_for(
+                each.canonical_payload
+            )["give"]
             for each in spoken
         },
     )
 
 
-def _always(plain: Sequence[Spoken]) -> Iterator[str]:
+def _always_present_fields(translations: Sequence[Translation]) -> Iterator[str]:
     """What the plainest request has in every dialect, beside its model."""
-    if plain:
-        dialects = [_canonical(each) for each in plain]
+    if translations:
+        dialects = [_canonical_payload(each) for each in translations]
         for name in dialects[0]:
-            if name in PLAIN and all(name in each for each in dialects):
+            if name in MINIMAL_VALUES and all(name in each for each in dialects):
                 yield name
 
 
-def _canonical(spoken: Spoken) -> dict[str, Any]:
-    dialect = spoken.provider.dialect
-    return dialect.canonical(spoken.operation.id, spoken.case.payload)
+def _canonical_payload(translation: Translation) -> dict[str, Any]:
+    dialect = translation.provider.dialect
+    return dialect.with_canonical_names(
+        translation.operation.id, translation.case.payload
+    )
 
 
-def spoken_by_all(intent: Intent, providers: Sequence[Provider]) -> list[Spoken]:
+def translate_for_all(
+    intent: Intent, providers: Sequence[Provider]
+) -> list[Translation]:
     """An intent in every dialect; none where some document does not call it valid."""
     found = []
     for provider in providers:
-        spoken = speak(intent, provider)
-        if isinstance(spoken, Unspoken) or spoken.state is not State.VALID:
+        spoken = translate(intent, provider)
+        if isinstance(spoken, NotTranslatable) or spoken.state is not State.VALID:
             return []
         found.append(spoken)
     return found
 
 
-def _shared(
-    name: str, found: Sequence[Intent], providers: Sequence[Provider]
-) -> Shared:
-    spoken = spoken_by_all(found[0], providers)
-    names = {each.provider.id: each.names.get(name, name) for each in spoken}
+def _shared_field(
+    name: str, field_intents: Sequence[Intent], providers: Sequence[Provider]
+) -> SharedField:
+    spoken = translate_for_all(field_intents[0], providers)
+    names = {each.provider.id: each.wire_names.get(name, name) for each in spoken}
     differ = len(set(names.values())) > 1
-    values = tuple(WORDS.get(each.value, each.value) for each in found)
+    values = tuple(
+        IMAGE_DESCRIPTIONS.get(each.value, each.value) for each in field_intents
+    )
     numbers = all(type(each) is int for each in values)
-    if numbers and max(values) - min(values) <= MOST_NUMBERS:
-        values = tuple(_between(found[0], min(values), max(values), providers))
-    return Shared(name, values, names if differ else {})
+    if numbers and max(values) - min(values) <= MAX_RANGE:
+        values = tuple(
+            _accepted_integers(field_intents[0], min(values), max(values), providers)
+        )
+    return SharedField(name, values, names if differ else {})
 
 
-def _between(
-    intent: Intent, least: int, most: int, providers: Sequence[Provider]
+def _accepted_integers(
+    intent: Intent, minimum: int, maximum: int, providers: Sequence[Provider]
 ) -> Iterator[int]:
     """The whole numbers within bounds that everyone takes."""
-    for number in range(least, most + 1):
-        asked = {**dict(intent.asked), intent.about: number}
-        if spoken_by_all(replace(intent, asked=tuple(asked.items())), providers):
+    for number in range(minimum, maximum + 1):
+        asked = {**dict(intent.fields), intent.feature: number}
+        if translate_for_all(replace(intent, fields=tuple(asked.items())), providers):
             yield number
 
 
-def as_json(found: Sequence[Subset], providers: Sequence[Provider]) -> dict[str, Any]:
-    from contracts.compare.migration.analysis import plain
+def as_json(
+    common_subsets: Sequence[Subset], providers: Sequence[Provider]
+) -> dict[str, Any]:
+    from contracts.compare.migration.analysis import to_json
 
     return {
         "format": FORMAT,
@@ -156,20 +177,20 @@ def as_json(found: Sequence[Subset], providers: Sequence[Provider]) -> dict[str,
                 "members": [
                     {
                         "member": one.member,
-                        "values": plain(one.values),
+                        "values": to_json(one.values),
                         "names": dict(one.names),
                     }
                     for one in each.members
                 ],
-                "request": plain(each.fullest),
-                "pictures": dict(each.comes),
+                "request": to_json(each.largest_request),
+                "pictures": dict(each.deliveries),
             }
-            for each in found
+            for each in common_subsets
         ],
     }
 
 
-def _listed(values: Sequence[Any]) -> str:
+def _join_values(values: Sequence[Any]) -> str:
     """Values as people read them: whole numbers without a gap as a range."""
     numbers = all(type(each) is int for each in values)
     if (
@@ -178,23 +199,23 @@ def _listed(values: Sequence[Any]) -> str:
         and list(values) == [*range(values[0], values[-1] + 1)]
     ):
         return f"{values[0]} to {values[-1]}"
-    return ", ".join(brief(each) for each in values)
+    return ", ".join(shorten(each) for each in values)
 
 
-def lines(subset: Subset) -> Iterator[str]:
+def text_lines(subset: Subset) -> Iterator[str]:
     """A subset as people read it."""
     yield subset.operation
     if subset.missing:
         yield f"  has no common subset: {', '.join(subset.missing)} lacks it"
         return
     for each in subset.members:
-        values = _listed(each.values)
+        values = _join_values(each.values)
         yield f"  {each.member}: {values}"
         for provider, name in each.names.items():
             if name != each.member:
                 yield f"    called {name} at {provider}"
     ways: dict[str, list[str]] = {}
-    for provider, give in subset.comes.items():
+    for provider, give in subset.deliveries.items():
         ways.setdefault(give, []).append(provider)
     for give, who in ways.items():
         yield f"  pictures come as {give}: {', '.join(who)}"

@@ -5,16 +5,16 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from contracts.media.image.samples import Sample, weight
+from contracts.media.image.samples import Sample, estimated_bytes
 from contracts.planning.case import JSON
-from contracts.planning.request_model import Desk, desks_of
-from contracts.planning.values import Value, shown
+from contracts.planning.request_model import RequestModel, request_models
+from contracts.planning.values import Value, format_value
 from specs import Basis, Body, Evidence, Operation, Provider, State, Verdict
-from specs.clients import Client, Sending
+from specs.clients import Client, ClientOperation
 
 Payload = dict[str, Any]
-HEAVY = 100_000  # characters
-LONGEST = 40
+LARGE_VALUE_BYTES = 100_000  # characters
+MAX_TEXT_LENGTH = 40
 
 # What each feature of the command line brings: operations, and members.
 FEATURES: Mapping[str, tuple[str, ...]] = {
@@ -23,11 +23,11 @@ FEATURES: Mapping[str, tuple[str, ...]] = {
     "mask": ("createImageEdit",),
     "stream": (),
 }
-MEMBERS = {"mask": "mask", "stream": "stream", "partial_images": "stream"}
+FEATURE_BY_FIELD = {"mask": "mask", "stream": "stream", "partial_images": "stream"}
 
 
 @dataclass(frozen=True)
-class Move:
+class Migration:
     """
     Code written for `old` that is to call `new`.
 
@@ -54,15 +54,15 @@ class Move:
 
     def uses(self, member: str) -> bool:
         """Whether the code uses a member, by its canonical name."""
-        feature = MEMBERS.get(member)
+        feature = FEATURE_BY_FIELD.get(member)
         return not self.features or feature is None or feature in self.features
 
-    def sending(self, operation: Operation) -> Sending | None:
+    def client_operation(self, operation: Operation) -> ClientOperation | None:
         return self.client.sends[operation.id] if self.client else None
 
     def bodies(self, operation: Operation) -> tuple[Body, ...]:
         """The bodies in which the code calls an operation."""
-        sending = self.sending(operation)
+        sending = self.client_operation(operation)
         return tuple(
             each
             for each in operation.bodies.values()
@@ -71,47 +71,51 @@ class Move:
 
 
 @dataclass(frozen=True)
-class Lane:
+class BodyPair:
     """One body of one operation, at both providers."""
 
-    move: Move
-    old: Desk
-    new: Desk
+    migration: Migration
+    old: RequestModel
+    new: RequestModel
     _values: dict[str, list[Value]] = field(default_factory=dict, compare=False)
 
     @cached_property
-    def sending(self) -> Sending | None:
-        return self.move.sending(self.old.operation)
+    def client_operation(self) -> ClientOperation | None:
+        return self.migration.client_operation(self.old.operation)
 
     @property
     def operation(self) -> str:
         return self.old.operation.id
 
-    def sent(self, payload: Payload) -> Payload:
+    def prepare_payload(self, payload: Payload) -> Payload:
         """A payload as it leaves the client."""
-        return self.sending.sent(payload) if self.sending else payload
+        return (
+            self.client_operation.prepare_payload(payload)
+            if self.client_operation
+            else payload
+        )
 
     def uses(self, member: str) -> bool:
         """Whether the code sends a member, by the old provider's name for it."""
-        role = self.old.role(member)
-        is_fixed = role == "model" and self.move.model is not None
-        return not is_fixed and self.move.uses(role)
+        role = self.old.canonical_name(member)
+        is_fixed = role == "model" and self.migration.model is not None
+        return not is_fixed and self.migration.uses(role)
 
     def may_send(self, payload: Payload) -> bool:
         """Whether the client sends a request that the old provider takes."""
-        return may_send(self.move, self.old, payload)
+        return may_send(self.migration, self.old, payload)
 
-    def other_name(self, member: str, payload: Mapping[str, Any]) -> str | None:
+    def new_name(self, member: str, payload: Mapping[str, Any]) -> str | None:
         """What the new provider calls a member that it does not know by this name."""
         if member in self.new.body.properties:
             return None
-        name = self.new.named(self.old.role(member))
+        name = self.new.wire_name(self.old.canonical_name(member))
         return name if name not in payload else None
 
-    def renamed(self, payload: Payload) -> Payload:
+    def with_new_names(self, payload: Payload) -> Payload:
         """A payload under the new provider's names."""
         return {
-            self.other_name(name, payload) or name: value
+            self.new_name(name, payload) or name: value
             for name, value in payload.items()
         }
 
@@ -122,71 +126,76 @@ class Lane:
         Null is left out, which means to be absent, and what is too long for a witness.
         """
         if member not in self._values:
-            there = self.new.named(self.old.role(member))
+            there = self.new.wire_name(self.old.canonical_name(member))
             more = self.new.values(there) if there else []
             found: dict[Hashable, Value] = {}
             for each in (*self.old.values(member), *more):
-                if each.value is not None and weight(each.value) < HEAVY:
+                if (
+                    each.value is not None
+                    and estimated_bytes(each.value) < LARGE_VALUE_BYTES
+                ):
                     found.setdefault(each.key, each)
             self._values[member] = list(found.values())
         return self._values[member]
 
     @cached_property
-    def contexts(self) -> tuple[Payload, ...]:
+    def minimal_requests(self) -> tuple[Payload, ...]:
         """Plain requests, one a model; those that the new provider takes come first."""
-        found = plain_requests(self.move, self.old)
-        return tuple(sorted(found, key=lambda each: not self.is_welcome(each)))
+        found = minimal_requests(self.migration, self.old)
+        return tuple(sorted(found, key=lambda each: not self.is_accepted(each)))
 
-    def is_welcome(self, payload: Payload) -> bool:
+    def is_accepted(self, payload: Payload) -> bool:
         """Whether the new provider takes a request, once members are renamed."""
-        return state(self.new, self.renamed(payload)) is State.VALID
+        return state(self.new, self.with_new_names(payload)) is State.VALID
 
 
-def desks(move: Move) -> Iterator[Desk]:
+def called_request_models(migration: Migration) -> Iterator[RequestModel]:
     """The bodies in which the code calls the old provider."""
-    for operation in move.operations:
-        for body in move.bodies(operation):
-            yield desks_of(move.old)[operation.id, body.media_type]
+    for operation in migration.operations:
+        for body in migration.bodies(operation):
+            yield request_models(migration.old)[operation.id, body.media_type]
 
 
-def lane(move: Move, old: Desk) -> Lane | None:
+def find_body_pair(migration: Migration, old: RequestModel) -> BodyPair | None:
     """The same body at the new provider; None where it takes no such body."""
-    operation = move.new.operations.get(old.operation.id)
+    operation = migration.new.operations.get(old.operation.id)
     body = operation.bodies.get(old.body.media_type) if operation else None
     if operation is None or body is None:
         return None
-    return Lane(move, old, desks_of(move.new)[operation.id, body.media_type])
+    return BodyPair(
+        migration, old, request_models(migration.new)[operation.id, body.media_type]
+    )
 
 
-def plain_requests(move: Move, old: Desk) -> list[Payload]:
+def minimal_requests(migration: Migration, old: RequestModel) -> list[Payload]:
     """The plainest valid request of the code for each model that it may ask for."""
-    sending = move.sending(old.operation)
+    sending = migration.client_operation(old.operation)
     found = []
-    for _, context in old.contexts:
-        sent = sending.sent(context) if sending else context
-        is_asked = move.model in (None, sent.get("model"))
-        if is_asked and may_send(move, old, sent):
+    for _, context in old.by_model:
+        sent = sending.prepare_payload(context) if sending else context
+        is_asked = migration.model in (None, sent.get("model"))
+        if is_asked and may_send(migration, old, sent):
             found.append(sent)
     return found
 
 
-def may_send(move: Move, old: Desk, payload: Payload) -> bool:
+def may_send(migration: Migration, old: RequestModel, payload: Payload) -> bool:
     """Whether the client sends a request that the old provider takes."""
     if state(old, payload) is not State.VALID:
         return False
-    sending = move.sending(old.operation)
+    sending = migration.client_operation(old.operation)
     return sending is None or sending.can_send(payload)
 
 
-def state(desk: Desk, payload: Mapping[str, Any]) -> State:
-    return desk.body.judge.state(facts(payload))
+def state(request_model: RequestModel, payload: Mapping[str, Any]) -> State:
+    return request_model.body.judge.state(with_estimated_file_facts(payload))
 
 
-def judge(desk: Desk, payload: Mapping[str, Any]) -> Verdict:
-    return desk.body.judge.judge(facts(payload))
+def judge(request_model: RequestModel, payload: Mapping[str, Any]) -> Verdict:
+    return request_model.body.judge.judge(with_estimated_file_facts(payload))
 
 
-def facts(value: Any) -> Any:
+def with_estimated_file_facts(value: Any) -> Any:
     """
     A payload with each sample as the object of its facts.
 
@@ -196,14 +205,14 @@ def facts(value: Any) -> Any:
         light = replace(value, weight=0).facts
         return {**light, "bytes": max(light["bytes"], value.weight)}
     if isinstance(value, Mapping):
-        return {key: facts(each) for key, each in value.items()}
+        return {key: with_estimated_file_facts(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [facts(each) for each in value]
+        return [with_estimated_file_facts(each) for each in value]
     return value
 
 
 @dataclass(frozen=True)
-class Said:
+class Citation:
     """What a provider's document says of something, and where it was read."""
 
     text: str
@@ -213,11 +222,11 @@ class Said:
     basis: str = ""
 
 
-def said(provider: Provider, text: str, evidence: Evidence | None = None) -> Said:
+def cite(provider: Provider, text: str, evidence: Evidence | None = None) -> Citation:
     if evidence is None or not evidence.source:
-        return Said(text)
+        return Citation(text)
     source = provider.source(evidence.source)
-    return Said(
+    return Citation(
         text,
         evidence.source,
         source.title if source else "",
@@ -227,7 +236,7 @@ def said(provider: Provider, text: str, evidence: Evidence | None = None) -> Sai
 
 
 @dataclass(frozen=True)
-class Witness:
+class Counterexample:
     """
     What shows a finding: a request that the old provider takes, or an answer.
 
@@ -242,7 +251,7 @@ class Witness:
 
 
 @dataclass(frozen=True)
-class Finding:
+class BreakingChange:
     """One way in which code breaks that moves; `values` are those that are refused."""
 
     rule: str
@@ -250,10 +259,10 @@ class Finding:
     operation: str
     member: str
     sentence: str
-    old: Said
-    new: Said
+    old: Citation
+    new: Citation
     fix: str
-    witness: Witness | None = None
+    witness: Counterexample | None = None
     values: tuple[str, ...] = ()
     media_types: tuple[str, ...] = ()
     other: str = field(default="", repr=False)
@@ -269,18 +278,18 @@ def is_documented(evidence: Evidence) -> bool:
     return evidence.basis is Basis.DOCUMENTED
 
 
-def brief(value: Any) -> str:
+def shorten(value: Any) -> str:
     """A value as a sentence shows it."""
     if isinstance(value, Sample):
         weight = f" of {value.weight} bytes" if value.weight else ""
         return f"{value}{weight}"
     if isinstance(value, list) and len(value) > 1:
-        return f"{len(value)} of {brief(value[0])}"
+        return f"{len(value)} of {shorten(value[0])}"
     if isinstance(value, list):
-        return f"[{', '.join(map(brief, value))}]"
+        return f"[{', '.join(map(shorten, value))}]"
     if isinstance(value, Mapping):
-        inner = (f"{name}: {brief(each)}" for name, each in value.items())
+        inner = (f"{name}: {shorten(each)}" for name, each in value.items())
         return f"{{{', '.join(inner)}}}"
-    if isinstance(value, str) and len(value) > LONGEST:
-        return f'"{value[: LONGEST - 12]}…" ({len(value)} characters)'
-    return shown(value)
+    if isinstance(value, str) and len(value) > MAX_TEXT_LENGTH:
+        return f'"{value[: MAX_TEXT_LENGTH - 12]}…" ({len(value)} characters)'
+    return format_value(value)

@@ -5,62 +5,64 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.compare.migration.model import (
-    Finding,
-    Lane,
-    Move,
+    BodyPair,
+    BreakingChange,
+    Citation,
+    Counterexample,
+    Migration,
     Payload,
-    Said,
-    Witness,
-    brief,
+    cite,
     is_documented,
-    said,
+    shorten,
 )
-from contracts.compare.migration.requests import witness
+from contracts.compare.migration.requests import build_counterexample
 from contracts.compare.migration.rules import Severity, rules
 from contracts.planning.case import JSON
-from contracts.planning.request_model import Desk
-from contracts.planning.values import flat, telling, types_of
-from specs import Body, Evidence, Judge, Operation, Provider, effective
-from specs.validation.judge import matches
+from contracts.planning.request_model import RequestModel
+from contracts.planning.values import all_of_parts, boundary_values, types_of
+from specs import Body, Evidence, Judge, Operation, Provider, canonical_request
+from specs.validation.judge import is_instance
 
-UNKNOWN = "imageparity"
-DELIVERED = {"data[].url", "data[].b64_json"}
-_OF_ANSWERS = {"RES-MISSING", "RES-TYPE", "RES-ENUM", "RES-FORMAT", "RES-EXTRA"}
-_WIDER = {
+UNKNOWN_VALUE = "imageparity"
+DELIVERY_PATHS = {"data[].url", "data[].b64_json"}
+_RESPONSE_RULES = {"RES-MISSING", "RES-TYPE", "RES-ENUM", "RES-FORMAT", "RES-EXTRA"}
+_RULE_BY_KEYWORD = {
     **dict.fromkeys(("enum", "const"), "RES-ENUM"),
     "type": "RES-TYPE",
 }
 
 
 @dataclass(frozen=True)
-class Promise:
+class ResponseMember:
     """A member of an answer; it is `sure` where the document promises it."""
 
     path: str
     schema: Any
     evidence: Evidence
-    sure: bool
+    is_guaranteed: bool
 
 
-def promises(body: Body, request: Mapping[str, Any] | None) -> dict[str, Promise]:
+def response_members(
+    body: Body, request: Mapping[str, Any] | None
+) -> dict[str, ResponseMember]:
     """
     The members of an answer by their paths, such as `data[].url`.
 
     `request`, in canonical names, decides about members that come with some requests
     only; None for answers that depend on none.
     """
-    found = _members(body.schema, "", body.evidence, request, sure=True)
+    found = _iter_members(body.schema, "", body.evidence, request, guaranteed=True)
     return {each.path: each for each in found}
 
 
-def _members(
+def _iter_members(
     schema: Any,
-    above: str,
+    parent_path: str,
     evidence: Evidence,
     request: Mapping[str, Any] | None,
     *,
-    sure: bool,
-) -> Iterator[Promise]:
+    guaranteed: bool,
+) -> Iterator[ResponseMember]:
     if not isinstance(schema, dict):
         return
     required = schema.get("required", [])
@@ -68,65 +70,81 @@ def _members(
         node = member if isinstance(member, dict) else {}
         own = evidence.within(node)
         when = node.get("x-when")
-        if when is not None and request is not None and not matches(when, request):
+        if when is not None and request is not None and not is_instance(when, request):
             continue
-        is_sure = sure and (name in required or when is not None)
-        path = f"{above}{name}"
-        yield Promise(path, member, own, is_sure)
-        yield from _members(node, f"{path}.", own, request, sure=is_sure)
+        is_sure = guaranteed and (name in required or when is not None)
+        path = f"{parent_path}{name}"
+        yield ResponseMember(path, member, own, is_sure)
+        yield from _iter_members(node, f"{path}.", own, request, guaranteed=is_sure)
         entries = node.get("items")
         if isinstance(entries, dict):
             below = own.within(entries)
-            yield from _members(entries, f"{path}[].", below, request, sure=is_sure)
+            yield from _iter_members(
+                entries, f"{path}[].", below, request, guaranteed=is_sure
+            )
 
 
-def findings(lane: Lane, accepted: Sequence[Payload]) -> Iterator[Finding]:
+def findings(
+    body_pair: BodyPair, accepted: Sequence[Payload]
+) -> Iterator[BreakingChange]:
     """How the answers to requests differ that both providers take."""
-    plain = [each for each in accepted if not _streams(lane.old, each)]
+    plain = [each for each in accepted if not _is_streaming(body_pair.old, each)]
     if plain:
-        yield from _deliveries(lane, plain)
-        yield from _missing(lane, plain[0])
-        yield from _contradictions(lane, plain)
-    yield from _stream(lane)
+        yield from _delivery_findings(body_pair, plain)
+        yield from _member_findings(body_pair, plain[0])
+        yield from _contradictions(body_pair, plain)
+    yield from _stream_findings(body_pair)
 
 
-def _canonical(desk: Desk, payload: Payload) -> dict[str, Any]:
-    return effective(desk.provider.dialect, desk.operation, desk.body, payload)
+def _canonical_payload(request_model: RequestModel, payload: Payload) -> dict[str, Any]:
+    return canonical_request(
+        request_model.provider.dialect,
+        request_model.operation,
+        request_model.body,
+        payload,
+    )
 
 
-def _streams(desk: Desk, payload: Payload) -> bool:
-    return _canonical(desk, payload).get("stream") is True
+def _is_streaming(request_model: RequestModel, payload: Payload) -> bool:
+    return _canonical_payload(request_model, payload).get("stream") is True
 
 
-def _deliveries(lane: Lane, accepted: Sequence[Payload]) -> Iterator[Finding]:
+def _delivery_findings(
+    body_pair: BodyPair, accepted: Sequence[Payload]
+) -> Iterator[BreakingChange]:
     """How pictures come, by the dialects, for each pair of ways that differ."""
     seen: set[tuple[str, str]] = set()
     for payload in accepted:
-        old = _given(lane.old, payload)
-        new = _given(lane.new, lane.renamed(payload))
+        old = _delivery_for(body_pair.old, payload)
+        new = _delivery_for(body_pair.new, body_pair.with_new_names(payload))
         pair = (old["give"], new["give"])
         if pair[0] == pair[1] or pair in seen:
             continue
         seen.add(pair)
-        yield from _delivery(lane, payload, old, new)
+        yield from _changed_delivery_findings(body_pair, payload, old, new)
 
 
-def _given(desk: Desk, payload: Payload) -> Mapping[str, Any]:
-    return desk.provider.dialect.gives(_canonical(desk, payload))
+def _delivery_for(request_model: RequestModel, payload: Payload) -> Mapping[str, Any]:
+    return request_model.provider.dialect.delivery_for(
+        _canonical_payload(request_model, payload)
+    )
 
 
-def _delivery(
-    lane: Lane, payload: Payload, old: Mapping[str, Any], new: Mapping[str, Any]
-) -> Iterator[Finding]:
+def _changed_delivery_findings(
+    body_pair: BodyPair,
+    payload: Payload,
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+) -> Iterator[BreakingChange]:
     words = {"url": "an address in `url`", "b64_json": "base64 in `b64_json`"}
     words["data_uri"] = "a data URI in `url`"
     told = (_evidence(old), _evidence(new))
     is_said = is_documented(told[1])
-    client = lane.move.client
+    client = body_pair.migration.client
     sentences = [
-        said(desk.provider, f"pictures come as {words[each['give']]}", evidence)
+        cite(desk.provider, f"pictures come as {words[each['give']]}", evidence)
         for desk, each, evidence in zip(
-            (lane.old, lane.new), (old, new), told, strict=True
+            (body_pair.old, body_pair.new), (old, new), told, strict=True
         )
     ]
     before = "b64_json" if old["give"] == "b64_json" else "url"
@@ -142,22 +160,22 @@ def _delivery(
     for id_, member, fix in found:
         # Code that reads base64 does not fetch addresses: it only may.
         reads = id_ != "RES-FORMAT" or before == "url"
-        severity = rules()[id_].severity(member, said=is_said and reads)
+        severity = rules()[id_].severity(member, documented=is_said and reads)
         if client and client.pictures is not None:
             can = new["give"] in client.pictures
             severity = Severity.INFO if can else severity
         what = "is a data URI" if id_ == "RES-FORMAT" else "does not come"
-        yield Finding(
+        yield BreakingChange(
             rule=id_,
             severity=severity,
-            operation=lane.operation,
+            operation=body_pair.operation,
             member=member,
             sentence=f"{member} {what}: the picture comes as {words[new['give']]}",
             old=sentences[0],
             new=sentences[1],
             fix=fix,
-            witness=witness(lane.move, lane.old, payload),
-            media_types=(lane.old.body.media_type,),
+            witness=build_counterexample(body_pair.migration, body_pair.old, payload),
+            media_types=(body_pair.old.body.media_type,),
         )
 
 
@@ -167,228 +185,283 @@ def _evidence(entry: Mapping[str, Any]) -> Evidence:
     )
 
 
-def _missing(lane: Lane, payload: Payload) -> Iterator[Finding]:
+def _member_findings(body_pair: BodyPair, payload: Payload) -> Iterator[BreakingChange]:
     """Members that do not come, that may hold more, and that are new."""
-    bodies = [desk.operation.success.bodies.get(JSON) for desk in (lane.old, lane.new)]
+    bodies = [
+        desk.operation.success.bodies.get(JSON)
+        for desk in (body_pair.old, body_pair.new)
+    ]
     if bodies[0] is None or bodies[1] is None:
         return
-    before = promises(bodies[0], _canonical(lane.old, payload))
-    after = promises(bodies[1], _canonical(lane.new, lane.renamed(payload)))
-    shown_by = witness(lane.move, lane.old, payload)
+    before = response_members(bodies[0], _canonical_payload(body_pair.old, payload))
+    after = response_members(
+        bodies[1], _canonical_payload(body_pair.new, body_pair.with_new_names(payload))
+    )
+    shown_by = build_counterexample(body_pair.migration, body_pair.old, payload)
     lacking: set[str] = set()
     for path, promise in before.items():
         there = after.get(path)
-        if path in DELIVERED or any(path.startswith(each) for each in lacking):
+        if path in DELIVERY_PATHS or any(path.startswith(each) for each in lacking):
             pass
-        elif there is None or (promise.sure and not there.sure and path != "data"):
+        elif there is None or (
+            promise.is_guaranteed and not there.is_guaranteed and path != "data"
+        ):
             lacking |= {f"{path}.", f"{path}[]."}
-            yield _lacks(lane.move, lane.operation, promise, there, shown_by)
+            yield _missing_member(
+                body_pair.migration, body_pair.operation, promise, there, shown_by
+            )
         else:
-            yield from _wider(lane.move, lane.operation, promise, there)
+            yield from _wider_value_findings(
+                body_pair.migration, body_pair.operation, promise, there
+            )
     for path, promise in after.items():
         parent = path.rpartition(".")[0].removesuffix("[]")
         if (
             path not in before
-            and path not in DELIVERED
+            and path not in DELIVERY_PATHS
             and (not parent or parent in before)
         ):
             yield _finding(
-                lane.move,
+                body_pair.migration,
                 "RES-EXTRA",
-                lane.operation,
+                body_pair.operation,
                 path,
                 f"{path} is new",
-                old=said(lane.move.old, f"{path} is not listed", bodies[0].evidence),
-                new=said(lane.move.new, f"{path} may come", promise.evidence),
-                is_said=is_documented(promise.evidence),
-                shown_by=shown_by,
+                old=cite(
+                    body_pair.migration.old, f"{path} is not listed", bodies[0].evidence
+                ),
+                new=cite(body_pair.migration.new, f"{path} may come", promise.evidence),
+                documented=is_documented(promise.evidence),
+                counterexample=shown_by,
             )
 
 
-def _lacks(
-    move: Move, operation: str, promise: Promise, there: Promise | None, by: Witness
-) -> Finding:
-    body = move.new.operations[operation].success
-    path = promise.path
-    word = "comes" if promise.sure else "may come"
-    evidence = there.evidence if there else body.evidence
-    here = f"{path} may come" if there else f"{path} is not listed"
+def _missing_member(
+    migration: Migration,
+    operation: str,
+    old_member: ResponseMember,
+    new_member: ResponseMember | None,
+    counterexample: Counterexample,
+) -> BreakingChange:
+    body = migration.new.operations[operation].success
+    path = old_member.path
+    word = "comes" if old_member.is_guaranteed else "may come"
+    evidence = new_member.evidence if new_member else body.evidence
+    here = f"{path} may come" if new_member else f"{path} is not listed"
     return _finding(
-        move,
+        migration,
         "RES-MISSING",
         operation,
         path,
-        f"{path} is not promised" if there else f"{path} is not among the members",
-        old=said(move.old, f"{path} {word}", promise.evidence),
-        new=said(move.new, here, evidence),
-        is_said=there is None and promise.sure and is_documented(promise.evidence),
-        shown_by=by,
+        f"{path} is not promised" if new_member else f"{path} is not among the members",
+        old=cite(migration.old, f"{path} {word}", old_member.evidence),
+        new=cite(migration.new, here, evidence),
+        documented=new_member is None
+        and old_member.is_guaranteed
+        and is_documented(old_member.evidence),
+        counterexample=counterexample,
     )
 
 
-def _wider(move: Move, operation: str, old: Promise, new: Promise) -> Iterator[Finding]:
+def _wider_value_findings(
+    migration: Migration, operation: str, old: ResponseMember, new: ResponseMember
+) -> Iterator[BreakingChange]:
     """A value that the new provider may send and the old one could not."""
     if types_of(new.schema) in (["object"], ["array"]):
         return  # its members are held against each other, one by one
-    before, after = (Judge(_or_true(each.schema), open=True) for each in (old, new))
+    before, after = (
+        Judge(_schema_or_empty(each.schema), open=True) for each in (old, new)
+    )
     role = new.path.rpartition(".")[2]
-    schemas = [*flat(new.schema), *flat(old.schema)]
-    values = [each.value for each in telling(schemas, [], is_form=False, role=role)]
-    for value in [*values, None, 1, 1.5, True, UNKNOWN, []]:
+    schemas = [*all_of_parts(new.schema), *all_of_parts(old.schema)]
+    values = [
+        each.value
+        for each in boundary_values(schemas, [], is_form=False, canonical_name=role)
+    ]
+    for value in [*values, None, 1, 1.5, True, UNKNOWN_VALUE, []]:
         if after.is_valid(value) and not before.is_valid(value):
             violation = next(iter(before.violations(value)))
-            rule = _WIDER.get(violation.keyword, "RES-FORMAT")
+            rule = _RULE_BY_KEYWORD.get(violation.keyword, "RES-FORMAT")
             yield _finding(
-                move,
+                migration,
                 rule,
                 operation,
                 new.path,
-                f"{new.path} may be {brief(value)}",
-                old=said(move.old, f"{new.path} {violation.message}", old.evidence),
-                new=said(move.new, f"{new.path} may be {brief(value)}", new.evidence),
-                is_said=is_documented(new.evidence),
-                shown_by=Witness(operation, answer={new.path: value}),
-                value=brief(value),
+                f"{new.path} may be {shorten(value)}",
+                old=cite(
+                    migration.old, f"{new.path} {violation.message}", old.evidence
+                ),
+                new=cite(
+                    migration.new, f"{new.path} may be {shorten(value)}", new.evidence
+                ),
+                documented=is_documented(new.evidence),
+                counterexample=Counterexample(operation, answer={new.path: value}),
+                value=shorten(value),
             )
             return
 
 
-def _or_true(schema: Any) -> Any:
+def _schema_or_empty(schema: Any) -> Any:
     return schema if isinstance(schema, dict) else {}
 
 
 def _finding(
-    move: Move,
-    id_: str,
+    migration: Migration,
+    rule_id: str,
     operation: str,
     member: str,
     sentence: str,
     *,
-    old: Said,
-    new: Said,
-    is_said: bool,
-    shown_by: Witness | None,
+    old: Citation,
+    new: Citation,
+    documented: bool,
+    counterexample: Counterexample | None,
     value: str = "",
-) -> Finding:
-    rule = rules()[id_]
-    severity = rule.severity(member, said=is_said)
-    if move.client and move.client.pictures_only and id_ in _OF_ANSWERS:
+) -> BreakingChange:
+    rule = rules()[rule_id]
+    severity = rule.severity(member, documented=documented)
+    if (
+        migration.client
+        and migration.client.pictures_only
+        and rule_id in _RESPONSE_RULES
+    ):
         severity = Severity.INFO
-    return Finding(
-        rule=id_,
+    return BreakingChange(
+        rule=rule_id,
         severity=severity,
         operation=operation,
         member=member,
         sentence=sentence,
         old=old,
         new=new,
-        fix=rule.fix.format(member=member, value=value, other="", to=move.new.title),
-        witness=shown_by,
-        media_types=(shown_by.media_type,) if shown_by else (),
+        fix=rule.fix.format(
+            member=member, value=value, other="", to=migration.new.title
+        ),
+        witness=counterexample,
+        media_types=(counterexample.media_type,) if counterexample else (),
     )
 
 
-def _contradictions(lane: Lane, accepted: Sequence[Payload]) -> Iterator[Finding]:
+def _contradictions(
+    body_pair: BodyPair, accepted: Sequence[Payload]
+) -> Iterator[BreakingChange]:
     """What may be asked for and cannot be repeated by the same page's answer."""
-    body = lane.new.operation.success.bodies.get(JSON)
+    body = body_pair.new.operation.success.bodies.get(JSON)
     if body is None:
         return
     seen: set[str] = set()
-    if not any("enum" in _or_true(each) for each in body.properties.values()):
+    if not any("enum" in _schema_or_empty(each) for each in body.properties.values()):
         return
     for payload in accepted:
-        asked = _canonical(lane.new, lane.renamed(payload))
-        for path, promise in promises(body, asked).items():
+        asked = _canonical_payload(body_pair.new, body_pair.with_new_names(payload))
+        for path, promise in response_members(body, asked).items():
             value = asked.get(path)
-            listed = _or_true(promise.schema).get("enum")
+            listed = _schema_or_empty(promise.schema).get("enum")
             if path in seen or not listed or value in (None, "auto"):
                 continue
             if not Judge(promise.schema, open=True).is_valid(value):
                 seen.add(path)
                 words = ", ".join(map(str, listed))
                 yield _finding(
-                    lane.move,
+                    body_pair.migration,
                     "DOC-SELF",
-                    lane.operation,
+                    body_pair.operation,
                     path,
-                    f"{path} = {brief(value)} may be asked for, "
+                    f"{path} = {shorten(value)} may be asked for, "
                     f"and an answer cannot repeat it",
-                    old=said(lane.move.old, "not concerned"),
-                    new=said(lane.move.new, f"{path}: {words}", promise.evidence),
-                    is_said=True,
-                    shown_by=witness(lane.move, lane.old, payload),
+                    old=cite(body_pair.migration.old, "not concerned"),
+                    new=cite(
+                        body_pair.migration.new, f"{path}: {words}", promise.evidence
+                    ),
+                    documented=True,
+                    counterexample=build_counterexample(
+                        body_pair.migration, body_pair.old, payload
+                    ),
                 )
 
 
-def _stream(lane: Lane) -> Iterator[Finding]:
+def _stream_findings(body_pair: BodyPair) -> Iterator[BreakingChange]:
     """A stream of events that the one documents and the other does not."""
-    old, new = lane.old, lane.new
-    name = old.named("stream")
-    if name is None or not old.operation.streams or not lane.uses(name):
+    old, new = body_pair.old, body_pair.new
+    name = old.wire_name("stream")
+    if name is None or not old.operation.supports_streaming or not body_pair.uses(name):
         return
-    asked = (lane.sent({**each, name: True}) for each in lane.contexts)
-    payload = next(filter(lane.may_send, asked), None)
+    asked = (
+        body_pair.prepare_payload({**each, name: True})
+        for each in body_pair.minimal_requests
+    )
+    payload = next(filter(body_pair.may_send, asked), None)
     if payload is None:
         return
     events = old.operation.success.bodies["text/event-stream"]
-    if new.operation.streams:
-        yield from _events(lane, payload)
+    if new.operation.supports_streaming:
+        yield from _event_findings(body_pair, payload)
         return
     yield _finding(
-        lane.move,
+        body_pair.migration,
         "RES-MEDIA",
-        lane.operation,
+        body_pair.operation,
         name,
         "no stream of events is documented",
-        old=said(lane.move.old, "answers with a stream of events", events.evidence),
-        new=said(
-            lane.move.new,
+        old=cite(
+            body_pair.migration.old, "answers with a stream of events", events.evidence
+        ),
+        new=cite(
+            body_pair.migration.new,
             f"answers with {', '.join(new.operation.success.bodies)}",
             new.operation.success.evidence,
         ),
-        is_said=True,
-        shown_by=witness(lane.move, lane.old, payload),
+        documented=True,
+        counterexample=build_counterexample(
+            body_pair.migration, body_pair.old, payload
+        ),
     )
 
 
-def _events(lane: Lane, payload: Payload) -> Iterator[Finding]:
+def _event_findings(body_pair: BodyPair, payload: Payload) -> Iterator[BreakingChange]:
     """Events that do not come, and members that they lack."""
     before, after = (
         desk.operation.success.bodies["text/event-stream"].events
-        for desk in (lane.old, lane.new)
+        for desk in (body_pair.old, body_pair.new)
     )
-    shown_by = witness(lane.move, lane.old, payload)
+    shown_by = build_counterexample(body_pair.migration, body_pair.old, payload)
     for type_, event in before.items():
-        here = promises(event, None)
-        there = promises(after[type_], None) if type_ in after else {}
-        lost = [each for each in here.values() if each.sure and "." not in each.path]
+        here = response_members(event, None)
+        there = response_members(after[type_], None) if type_ in after else {}
+        lost = [
+            each
+            for each in here.values()
+            if each.is_guaranteed and "." not in each.path
+        ]
         for promise in lost:
             match = there.get(promise.path)
-            if match is not None and match.sure:
+            if match is not None and match.is_guaranteed:
                 continue
             if type_ not in after and promise.path != "type":
                 continue  # the whole event is missing, which is told once
             name = type_ if type_ not in after else f"{type_}: {promise.path}"
             yield _finding(
-                lane.move,
+                body_pair.migration,
                 "RES-MISSING",
-                lane.operation,
+                body_pair.operation,
                 name,
                 f"{name} is not promised",
-                old=said(lane.move.old, f"{name} comes", promise.evidence),
-                new=said(
-                    lane.move.new,
+                old=cite(body_pair.migration.old, f"{name} comes", promise.evidence),
+                new=cite(
+                    body_pair.migration.new,
                     f"{name} {'may come' if match else 'is not listed'}",
-                    lane.new.operation.success.evidence,
+                    body_pair.new.operation.success.evidence,
                 ),
-                is_said=match is None and is_documented(promise.evidence),
-                shown_by=shown_by,
+                documented=match is None and is_documented(promise.evidence),
+                counterexample=shown_by,
             )
 
 
-def errors(move: Move, operation: Operation) -> Iterator[Finding]:
+def error_findings(
+    migration: Migration, operation: Operation
+) -> Iterator[BreakingChange]:
     """Statuses that are new, and error bodies that lack members."""
-    other = move.new.operations.get(operation.id)
+    other = migration.new.operations.get(operation.id)
     if other is None:
         return
     known = {each.status for each in operation.errors.values()}
@@ -398,51 +471,55 @@ def errors(move: Move, operation: Operation) -> Iterator[Finding]:
             continue
         seen.add(error.status)
         yield _finding(
-            move,
+            migration,
             "RES-STATUS",
             operation.id,
             str(error.status),
             f"status {error.status} may come ({error.name})",
-            old=said(move.old, f"{error.status} is not listed", operation.evidence),
-            new=said(move.new, f"{error.name}: {error.status}", error.evidence),
-            is_said=is_documented(error.evidence),
-            shown_by=Witness(operation.id, answer=error.body),
+            old=cite(
+                migration.old, f"{error.status} is not listed", operation.evidence
+            ),
+            new=cite(migration.new, f"{error.name}: {error.status}", error.evidence),
+            documented=is_documented(error.evidence),
+            counterexample=Counterexample(operation.id, answer=error.body),
             value=f" ({error.name})",
         )
-    yield from _envelopes(move, operation, other)
+    yield from _error_body_findings(migration, operation, other)
 
 
-def _envelopes(move: Move, operation: Operation, other: Operation) -> Iterator[Finding]:
+def _error_body_findings(
+    migration: Migration, operation: Operation, other: Operation
+) -> Iterator[BreakingChange]:
     told: set[str] = set()
     for error in other.errors.values():
         bodies = [_error_body(each, error.status) for each in (operation, other)]
         if bodies[0] is None or bodies[1] is None:
             continue
-        before, after = (promises(each, None) for each in bodies if each)
+        before, after = (response_members(each, None) for each in bodies if each)
         for path, promise in before.items():
             there = after.get(path)
-            hands_on = move.client is None or path in move.client.error
-            is_leaf = "properties" not in _or_true(promise.schema)
-            if path in told or not promise.sure or (is_leaf and not hands_on):
+            hands_on = migration.client is None or path in migration.client.error
+            is_leaf = "properties" not in _schema_or_empty(promise.schema)
+            if path in told or not promise.is_guaranteed or (is_leaf and not hands_on):
                 continue
-            if there is not None and there.sure:
+            if there is not None and there.is_guaranteed:
                 continue
             told.add(path)
-            body = _without(error.body, path.split("."))
+            body = _without_field(error.body, path.split("."))
             yield _finding(
-                move,
+                migration,
                 "RES-ERROR",
                 operation.id,
                 path,
                 f"{path} may be missing",
-                old=said(move.old, f"{path} comes", promise.evidence),
-                new=said(
-                    move.new,
+                old=cite(migration.old, f"{path} comes", promise.evidence),
+                new=cite(
+                    migration.new,
                     f"{path} {'may come' if there else 'is not listed'}",
                     bodies[1].evidence,
                 ),
-                is_said=there is None and is_documented(bodies[1].evidence),
-                shown_by=Witness(operation.id, answer=body),
+                documented=there is None and is_documented(bodies[1].evidence),
+                counterexample=Counterexample(operation.id, answer=body),
             )
 
 
@@ -451,7 +528,7 @@ def _error_body(operation: Operation, status: int) -> Body | None:
     return response.bodies.get(JSON) if response else None
 
 
-def _without(body: Any, steps: Sequence[str]) -> Any:
+def _without_field(body: Any, steps: Sequence[str]) -> Any:
     """An error body without one of its members."""
     if not isinstance(body, dict):
         return body
@@ -459,18 +536,18 @@ def _without(body: Any, steps: Sequence[str]) -> Any:
     if not rest:
         return {name: each for name, each in body.items() if name != first}
     return {
-        name: _without(each, rest) if name == first else each
+        name: _without_field(each, rest) if name == first else each
         for name, each in body.items()
     }
 
 
-def addresses(move: Move) -> Iterator[Finding]:
+def transport_findings(migration: Migration) -> Iterator[BreakingChange]:
     """Base URLs, keys, and operations that are elsewhere or nowhere."""
-    old, new = move.old, move.new
+    old, new = migration.old, migration.new
     if old.base_path != new.base_path:
         url = new.dialect.base_url
-        yield _transport(
-            move,
+        yield _transport_finding(
+            migration,
             "REQ-PATH",
             "",
             "base URL",
@@ -483,8 +560,8 @@ def addresses(move: Move) -> Iterator[Finding]:
     if forms[1].get("form") and forms[0].get("form") != forms[1]["form"]:
         before = forms[0].get("form")
         fix = f"read the key from {new.dialect.key_env}; do not check its form"
-        yield _transport(
-            move,
+        yield _transport_finding(
+            migration,
             "REQ-AUTH",
             "",
             "key form",
@@ -496,16 +573,18 @@ def addresses(move: Move) -> Iterator[Finding]:
             fix,
             tuple(str(each.get("source", "")) for each in forms),
         )
-    for operation in move.operations:
-        yield from _address(move, operation)
+    for operation in migration.operations:
+        yield from _operation_findings(migration, operation)
 
 
-def _address(move: Move, operation: Operation) -> Iterator[Finding]:
-    other = move.new.operations.get(operation.id)
+def _operation_findings(
+    migration: Migration, operation: Operation
+) -> Iterator[BreakingChange]:
+    other = migration.new.operations.get(operation.id)
     here = f"{operation.method} {operation.path}"
     if other is None:
-        yield _transport(
-            move,
+        yield _transport_finding(
+            migration,
             "REQ-PATH",
             operation.id,
             operation.path,
@@ -517,8 +596,8 @@ def _address(move: Move, operation: Operation) -> Iterator[Finding]:
         return
     there = f"{other.method} {other.path}"
     if here != there:
-        yield _transport(
-            move,
+        yield _transport_finding(
+            migration,
             "REQ-PATH",
             operation.id,
             operation.path,
@@ -527,16 +606,16 @@ def _address(move: Move, operation: Operation) -> Iterator[Finding]:
             f"call {there}",
             (operation.evidence.source, other.evidence.source),
         )
-    if bool(operation.authenticated) != bool(other.authenticated):
-        needs = "send a bearer token" if other.authenticated else "no key is needed"
-        yield _transport(
-            move,
+    if bool(operation.authentication) != bool(other.authentication):
+        needs = "send a bearer token" if other.authentication else "no key is needed"
+        yield _transport_finding(
+            migration,
             "REQ-AUTH",
             operation.id,
             "Authorization",
             f"{operation.id}: {needs}",
             tuple(
-                "wants a bearer token" if each.authenticated else "wants no key"
+                "wants a bearer token" if each.authentication else "wants no key"
                 for each in (operation, other)
             ),
             needs,
@@ -544,28 +623,28 @@ def _address(move: Move, operation: Operation) -> Iterator[Finding]:
         )
 
 
-def _transport(
-    move: Move,
-    id_: str,
+def _transport_finding(
+    migration: Migration,
+    rule_id: str,
     operation: str,
     member: str,
     sentence: str,
     texts: tuple[str, ...],
     fix: str,
     sources: tuple[str, ...] = ("", ""),
-) -> Finding:
-    rule = rules()[id_]
-    return Finding(
-        rule=id_,
-        severity=rule.severity(member, said=True),
+) -> BreakingChange:
+    rule = rules()[rule_id]
+    return BreakingChange(
+        rule=rule_id,
+        severity=rule.severity(member, documented=True),
         operation=operation,
         member=member,
         sentence=sentence,
-        old=_from(move.old, texts[0], sources[0]),
-        new=_from(move.new, texts[1], sources[1]),
+        old=_cite_source(migration.old, texts[0], sources[0]),
+        new=_cite_source(migration.new, texts[1], sources[1]),
         fix=rule.fix.format(member=member, value=fix),
     )
 
 
-def _from(provider: Provider, text: str, source: str) -> Said:
-    return said(provider, text, Evidence(source=source) if source else None)
+def _cite_source(provider: Provider, text: str, source: str) -> Citation:
+    return cite(provider, text, Evidence(source=source) if source else None)

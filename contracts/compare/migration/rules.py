@@ -18,7 +18,7 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True)
-class Rule:
+class MigrationRule:
     """
     One way to break code that moves.
 
@@ -29,28 +29,32 @@ class Rule:
 
     id: str
     title: str
-    said: Severity
-    open: Severity
+    documented_severity: Severity
+    undocumented_severity: Severity
     explanation: str
     fix: str
     members: Mapping[str, Severity] = field(default_factory=dict)
 
-    def severity(self, member: str, *, said: bool) -> Severity:
-        return self.members.get(member, self.said) if said else self.open
+    def severity(self, member: str, *, documented: bool) -> Severity:
+        return (
+            self.members.get(member, self.documented_severity)
+            if documented
+            else self.undocumented_severity
+        )
 
 
 @cache
-def rules() -> Mapping[str, Rule]:
+def rules() -> Mapping[str, MigrationRule]:
     """All rules by their ids. Raises `SpecError` when the file is not understood."""
     raw = read_checked(
         files("contracts.compare.migration"), "rules.yaml", "rules.schema.yaml"
     )
     return {
-        id_: Rule(
+        id_: MigrationRule(
             id_,
             title=each["title"],
-            said=Severity(each["said"]),
-            open=Severity(each["open"]),
+            documented_severity=Severity(each["said"]),
+            undocumented_severity=Severity(each["open"]),
             explanation=each["explanation"],
             fix=each["fix"],
             members={

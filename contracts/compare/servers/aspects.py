@@ -6,12 +6,17 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from contracts.compare.servers.intents import Spoken
-from contracts.judging.findings import redacted
-from contracts.judging.guarantees import CHECKS, Answer, Memory
+from contracts.compare.servers.intents import Translation
+from contracts.judging.findings import redact
+from contracts.judging.guarantees import CHECKS, Answer, AnswerHistory
 from contracts.judging.interaction import Interaction
-from contracts.judging.outcome import envelope, outcome_of, said, type_of
-from contracts.planning.values import shown
+from contracts.judging.outcome import (
+    describe_outcome,
+    error_object,
+    error_text,
+    event_type,
+)
+from contracts.planning.values import format_value
 from specs import EVENT_STREAM, Basis, Body, Operation, State, size_of
 
 JSON_TYPES = ("application/json", "application/problem+json")
@@ -20,7 +25,7 @@ KEPT, BROKEN = "kept", "broken"
 OUTCOME, SCHEMA = "outcome", "schema"
 # What a provider may guarantee, by the aspect that shows it, and the member it is
 # about.
-MEASURED: Mapping[str, tuple[tuple[str, ...], str]] = {
+GUARANTEES_BY_ASPECT: Mapping[str, tuple[tuple[str, ...], str]] = {
     "pictures": (("count-equals-n",), "n"),
     "size": (("size-as-asked",), "size"),
     "format": (("format-as-asked",), "output_format"),
@@ -29,7 +34,7 @@ MEASURED: Mapping[str, tuple[tuple[str, ...], str]] = {
     "body": (("streams-when-asked",), "stream"),
 }
 # Guarantees that are kept or not, of which no value is measured.
-YES_OR_NO = (
+BOOLEAN_GUARANTEES = (
     "is-json",
     "decodes",
     "usage-adds-up",
@@ -42,7 +47,7 @@ YES_OR_NO = (
     "request-id",
 )
 # Guarantees that two answers show together, by the member in which they differ.
-RESPONSES = {
+PAIR_GUARANTEES = {
     "prompt": "pictures-differ",
     "image": "every-image-matters",
     "mask": "mask-matters",
@@ -59,7 +64,7 @@ class Result(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class AspectValue:
     """
     One aspect of an answer.
 
@@ -67,13 +72,13 @@ class Measured:
     are both `as asked`. `note` says more.
     """
 
-    word: str
-    shown: str
+    category: str
+    text: str
     note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class DocumentedAspect:
     """
     What a document says of an aspect: nothing, where the statement is empty.
 
@@ -81,11 +86,11 @@ class Promise:
     """
 
     statement: str = ""
-    firm: bool = False
+    is_binding: bool = False
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ObservedAnswer:
     """
     What came of a question. `shown` is the whole in brief; `seconds` is how long it
     took; `answer` is kept where another is to be compared with it.
@@ -93,9 +98,9 @@ class Outcome:
 
     result: Result
     status: int | None
-    shown: str
+    summary: str
     seconds: float
-    aspects: Mapping[str, Measured]
+    aspects: Mapping[str, AspectValue]
     answer: Answer | None = field(default=None, compare=False, repr=False)
 
     @cached_property
@@ -110,125 +115,144 @@ class Outcome:
         return found[0].data if found else None
 
 
-def outcome(spoken: Spoken, found: Interaction, key: str, *, keep: bool) -> Outcome:
+def observe(
+    translation: Translation, interaction: Interaction, key: str, *, keep: bool
+) -> ObservedAnswer:
     """What came of a question; the answer itself is dropped without `keep`."""
     answer = Answer(
-        interaction=found,
-        dialect=spoken.provider.dialect,
-        asked=spoken.asked,
-        media_type=spoken.body.media_type,
+        interaction=interaction,
+        dialect=translation.provider.dialect,
+        request=translation.canonical_payload,
+        media_type=translation.body.media_type,
         key=key,
-        now=found.at,
-        memory=Memory(),
+        now=interaction.at,
+        history=AnswerHistory(),
     )
-    result = _result(spoken.operation, found)
-    aspects = {OUTCOME: Measured(result, result)}
+    result = _classify(translation.operation, interaction)
+    aspects = {OUTCOME: AspectValue(result, result)}
     if result is Result.ACCEPTED:
-        aspects.update(_success(spoken, answer))
+        aspects.update(_success_aspects(translation, answer))
     elif result is Result.REFUSED:
-        aspects.update(_refusal(spoken, answer))
-    return Outcome(
+        aspects.update(_error_aspects(translation, answer))
+    return ObservedAnswer(
         result,
-        found.status,
-        redacted(outcome_of(found), key),
-        found.seconds,
-        {name: _without(key, each) for name, each in aspects.items()},
+        interaction.status,
+        redact(describe_outcome(interaction), key),
+        interaction.seconds,
+        {name: _redact(key, each) for name, each in aspects.items()},
         answer if keep else None,
     )
 
 
-def _without(key: str, found: Measured) -> Measured:
-    texts = (found.word, found.shown, found.note)
-    return Measured(*(redacted(each, key) for each in texts))
+def _redact(key: str, value: AspectValue) -> AspectValue:
+    texts = (value.category, value.text, value.note)
+    return AspectValue(*(redact(each, key) for each in texts))
 
 
-def _result(operation: Operation, found: Interaction) -> Result:
-    if found.problem or found.status is None:
+def _classify(operation: Operation, interaction: Interaction) -> Result:
+    if interaction.problem or interaction.status is None:
         return Result.REFUSED_BADLY
-    if found.is_success:
-        data = (found.object or {}).get("data")
-        whole = found.is_stream or isinstance(data, list)
+    if interaction.is_success:
+        data = (interaction.object or {}).get("data")
+        whole = interaction.is_stream or isinstance(data, list)
         return Result.ACCEPTED if whole else Result.REFUSED_BADLY
-    if not 400 <= found.status < 500 or found.content_type not in JSON_TYPES:
+    if (
+        not 400 <= interaction.status < 500
+        or interaction.content_type not in JSON_TYPES
+    ):
         return Result.REFUSED_BADLY
-    declared = operation.response_for(found.status)
+    declared = operation.response_for(interaction.status)
     body = declared.bodies.get("application/json") if declared else None
-    wrong = body is not None and body.judge.is_invalid(found.object)
-    return Result.REFUSED_BADLY if wrong or not envelope(found) else Result.REFUSED
+    wrong = body is not None and body.judge.is_invalid(interaction.object)
+    return (
+        Result.REFUSED_BADLY
+        if wrong or not error_object(interaction)
+        else Result.REFUSED
+    )
 
 
-def _success(spoken: Spoken, answer: Answer) -> Iterator[tuple[str, Measured]]:
-    found, asked = answer.interaction, dict(spoken.intent.asked)
-    yield "body", _same("a stream" if found.is_stream else "one answer")
-    yield "pictures", _count(found, answer.asked.get("n", 1))
+def _success_aspects(
+    translation: Translation, answer: Answer
+) -> Iterator[tuple[str, AspectValue]]:
+    found, asked = answer.interaction, dict(translation.intent.fields)
+    yield "body", _aspect_value("a stream" if found.is_stream else "one answer")
+    yield "pictures", _image_count(found, answer.request.get("n", 1))
     pictures = answer.pictures
     if pictures:
-        size = _each(each.size for each in pictures)
+        size = _join_distinct(each.size for each in pictures)
         wanted = asked.get("size")
-        yield "size", _as_asked(size, wanted if size_of(wanted) else None)
-        format_ = _each(str(each.format) for each in pictures)
-        yield "format", _as_asked(format_, asked.get("output_format"))
+        yield "size", _match_requested(size, wanted if size_of(wanted) else None)
+        format_ = _join_distinct(str(each.format) for each in pictures)
+        yield "format", _match_requested(format_, asked.get("output_format"))
         words = ("opaque" if each.opaque else "transparent" for each in pictures)
-        yield "transparency", _same(_each(words))
+        yield "transparency", _aspect_value(_join_distinct(words))
     if len(pictures) > 1:
         distinct = len({each.data for each in pictures}) == len(pictures)
-        yield "several pictures", _same("all different" if distinct else "some alike")
+        yield (
+            "several pictures",
+            _aspect_value("all different" if distinct else "some alike"),
+        )
     if found.is_stream:
-        types = [type_of(each.data) for each in found.events]
+        types = [event_type(each.data) for each in found.events]
         partials = sum(each.endswith(".partial_image") for each in types)
-        yield "event types", _same(", ".join(dict.fromkeys(types)) or "none")
-        yield "partial pictures", _same(str(partials))
+        yield "event types", _aspect_value(", ".join(dict.fromkeys(types)) or "none")
+        yield "partial pictures", _aspect_value(str(partials))
     else:
-        yield "delivery", _same(_each(_delivery(each) for each in found.items))
-        yield "members", _same(", ".join(sorted(found.object or {})))
+        yield (
+            "delivery",
+            _aspect_value(_join_distinct(_delivery(each) for each in found.items)),
+        )
+        yield "members", _aspect_value(", ".join(sorted(found.object or {})))
         revised = any(each.get("revised_prompt") for each in found.items)
-        yield "revised_prompt", _same(PRESENT if revised else ABSENT)
-    yield "usage", _same(PRESENT if usage_of(found) else ABSENT)
+        yield "revised_prompt", _aspect_value(PRESENT if revised else ABSENT)
+    yield "usage", _aspect_value(PRESENT if usage_of(found) else ABSENT)
     quality = next((each["quality"] for each in _bodies(found) if "quality" in each), 0)
     if isinstance(quality, str):
-        yield "quality said", _as_asked(quality, asked.get("quality"))
-    for name in YES_OR_NO:
-        yield name, _kept(CHECKS[name](answer))
-    yield SCHEMA, _kept(_violations(spoken.operation, found))
+        yield "quality said", _match_requested(quality, asked.get("quality"))
+    for name in BOOLEAN_GUARANTEES:
+        yield name, _kept_or_broken(CHECKS[name](answer))
+    yield SCHEMA, _kept_or_broken(_violations(translation.operation, found))
 
 
-def _kept(wrongs: Iterator[str]) -> Measured:
-    wrong = next(wrongs, None)
-    return Measured(BROKEN, BROKEN, wrong) if wrong else _same(KEPT)
+def _kept_or_broken(violations: Iterator[str]) -> AspectValue:
+    wrong = next(violations, None)
+    return AspectValue(BROKEN, BROKEN, wrong) if wrong else _aspect_value(KEPT)
 
 
-def _violations(operation: Operation, found: Interaction) -> Iterator[str]:
+def _violations(operation: Operation, interaction: Interaction) -> Iterator[str]:
     """What the document surely forbids in a success."""
     bodies = operation.success.bodies
-    if found.is_stream:
+    if interaction.is_stream:
         known = bodies[EVENT_STREAM].events if EVENT_STREAM in bodies else {}
-        pairs = [(known.get(type_of(each.data)), each.data) for each in found.events]
+        pairs = [
+            (known.get(event_type(each.data)), each.data) for each in interaction.events
+        ]
     else:
-        pairs = [(bodies.get("application/json"), found.object)]
+        pairs = [(bodies.get("application/json"), interaction.object)]
     for body, value in pairs:
         if body is not None and body.judge.is_invalid(value):
-            yield str(body.judge.judge(value).documented[0])
+            yield str(body.judge.judge(value).documented_violations[0])
 
 
-def _same(word: str) -> Measured:
-    return Measured(word, word)
+def _aspect_value(category: str) -> AspectValue:
+    return AspectValue(category, category)
 
 
-def _as_asked(came: str, wanted: Any) -> Measured:
-    if wanted is None or wanted == "auto":
-        return _same(came)
-    return Measured("as asked" if came == wanted else "not as asked", came)
+def _match_requested(actual: str, requested: Any) -> AspectValue:
+    if requested is None or requested == "auto":
+        return _aspect_value(actual)
+    return AspectValue("as asked" if actual == requested else "not as asked", actual)
 
 
-def _each(words: Iterator[str]) -> str:
+def _join_distinct(words: Iterator[str]) -> str:
     return " and ".join(dict.fromkeys(words)) or "nothing"
 
 
-def _count(found: Interaction, wanted: Any) -> Measured:
-    count = len(found.pictures)
-    if not isinstance(wanted, int) or count == wanted:
-        return Measured("as asked", str(count))
-    return Measured("too few" if count < wanted else "too many", str(count))
+def _image_count(interaction: Interaction, requested: Any) -> AspectValue:
+    count = len(interaction.pictures)
+    if not isinstance(requested, int) or count == requested:
+        return AspectValue("as asked", str(count))
+    return AspectValue("too few" if count < requested else "too many", str(count))
 
 
 def _delivery(item: Mapping[str, Any]) -> str:
@@ -239,104 +263,126 @@ def _delivery(item: Mapping[str, Any]) -> str:
     return " with ".join(words) or "nothing"
 
 
-def _bodies(found: Interaction) -> list[Mapping[str, Any]]:
-    if not found.is_stream:
-        return [found.object or {}]
-    return [each.data for each in found.events if isinstance(each.data, dict)]
+def _bodies(interaction: Interaction) -> list[Mapping[str, Any]]:
+    if not interaction.is_stream:
+        return [interaction.object or {}]
+    return [each.data for each in interaction.events if isinstance(each.data, dict)]
 
 
-def usage_of(found: Interaction) -> Mapping[str, Any]:
-    usages = (each.get("usage") for each in _bodies(found))
+def usage_of(interaction: Interaction) -> Mapping[str, Any]:
+    usages = (each.get("usage") for each in _bodies(interaction))
     return next((each for each in usages if isinstance(each, dict)), {})
 
 
-def _refusal(spoken: Spoken, answer: Answer) -> Iterator[tuple[str, Measured]]:
+def _error_aspects(
+    translation: Translation, answer: Answer
+) -> Iterator[tuple[str, AspectValue]]:
     found = answer.interaction
-    error = envelope(found) or {}
-    message = said(found)
-    yield "status", Measured(str(found.status), str(found.status), message)
+    error = error_object(found) or {}
+    message = error_text(found)
+    yield "status", AspectValue(str(found.status), str(found.status), message)
     given = sorted(name for name, value in error.items() if value is not None)
-    yield "error members", _same(", ".join(given))
+    yield "error members", _aspect_value(", ".join(given))
     for name in ("type", "code"):
-        yield f"error {name}", _same(shown(error.get(name)))
-    yield "blamed member", _blame(spoken, error.get("param"))
+        yield f"error {name}", _aspect_value(format_value(error.get(name)))
+    yield "blamed member", _blamed_field(translation, error.get("param"))
     if found.status == 429:
-        yield "retry-after-on-429", _kept(CHECKS["retry-after-on-429"](answer))
-    yield "keeps-secrets", _kept(CHECKS["keeps-secrets"](answer))
+        yield (
+            "retry-after-on-429",
+            _kept_or_broken(CHECKS["retry-after-on-429"](answer)),
+        )
+    yield "keeps-secrets", _kept_or_broken(CHECKS["keeps-secrets"](answer))
 
 
-def _blame(spoken: Spoken, param: Any) -> Measured:
+def _blamed_field(translation: Translation, param: Any) -> AspectValue:
     """Whom an error blames: nobody is as good as the member in question."""
     if not isinstance(param, str) or not param:
-        return Measured("nothing else", "nothing")
+        return AspectValue("nothing else", "nothing")
     blamed = param.replace("[", ".").partition(".")[0]
-    documented = {_first(each.param) for each in spoken.verdict.documented}
-    right = {*spoken.names.values(), *spoken.intent.absent, *documented}
-    return Measured("nothing else" if blamed in right else "another member", param)
+    documented = {
+        _top_level_name(each.param)
+        for each in translation.verdict.documented_violations
+    }
+    right = {*translation.wire_names.values(), *translation.intent.absent, *documented}
+    return AspectValue("nothing else" if blamed in right else "another member", param)
 
 
-def _first(param: str | None) -> str:
+def _top_level_name(param: str | None) -> str:
     return (param or "").replace("[", ".").partition(".")[0]
 
 
-def promise(spoken: Spoken, name: str, result: Result) -> Promise:
+def documented_aspect(
+    translation: Translation, name: str, result: Result
+) -> DocumentedAspect:
     """What the document says of an aspect of the answer to a question."""
-    documented = spoken.basis is Basis.DOCUMENTED
+    documented = translation.basis is Basis.DOCUMENTED
     if name == OUTCOME:
-        if spoken.state is State.UNSPECIFIED:
-            return Promise()
-        if spoken.state is State.VALID:
-            return Promise(Result.ACCEPTED, documented)
-        return Promise(Result.REFUSED, firm=True)
+        if translation.state is State.UNSPECIFIED:
+            return DocumentedAspect()
+        if translation.state is State.VALID:
+            return DocumentedAspect(Result.ACCEPTED, documented)
+        return DocumentedAspect(Result.REFUSED, is_binding=True)
     if result is Result.REFUSED:
-        return _of_refusal(spoken, name)
-    if spoken.state is not State.VALID or not documented:
-        return Promise()
+        return _documented_error(translation, name)
+    if translation.state is not State.VALID or not documented:
+        return DocumentedAspect()
     if name == SCHEMA:
-        return Promise(f"the schema of {spoken.provider.title}'s document", firm=True)
-    body = spoken.operation.success.bodies.get("application/json")
+        return DocumentedAspect(
+            f"the schema of {translation.provider.title}'s document", is_binding=True
+        )
+    body = translation.operation.success.bodies.get("application/json")
     if name == "members" and body is not None:
-        return Promise(", ".join(sorted(body.properties)))
+        return DocumentedAspect(", ".join(sorted(body.properties)))
     if name in {"usage", "revised_prompt"}:
-        return _of_member(spoken, name)
-    names, member = MEASURED.get(name, ((name,), ""))
-    return _of_guarantee(spoken, names, member)
+        return _documented_field(translation, name)
+    names, member = GUARANTEES_BY_ASPECT.get(name, ((name,), ""))
+    return _documented_guarantee(translation, names, member)
 
 
-def of_response(spoken: Spoken) -> Promise:
+def documented_responsiveness(translation: Translation) -> DocumentedAspect:
     """What the document says of whether answers respond to what was changed."""
-    name = RESPONSES.get(spoken.intent.about)
-    if name is None or spoken.state is not State.VALID:
-        return Promise()
-    return _of_guarantee(spoken, (name,), "")
+    name = PAIR_GUARANTEES.get(translation.intent.feature)
+    if name is None or translation.state is not State.VALID:
+        return DocumentedAspect()
+    return _documented_guarantee(translation, (name,), "")
 
 
-def _of_guarantee(spoken: Spoken, names: tuple[str, ...], member: str) -> Promise:
-    for each in spoken.operation.success.guarantees:
+def _documented_guarantee(
+    translation: Translation, names: tuple[str, ...], member: str
+) -> DocumentedAspect:
+    for each in translation.operation.success.guarantees:
         documented = each.evidence.basis is Basis.DOCUMENTED
-        if each.name in names and documented and each.applies_to(spoken.asked):
-            return _stated(spoken, each.name, member)
-    return Promise()
+        if (
+            each.name in names
+            and documented
+            and each.applies_to(translation.canonical_payload)
+        ):
+            return _guarantee_statement(translation, each.name, member)
+    return DocumentedAspect()
 
 
-def _stated(spoken: Spoken, name: str, member: str) -> Promise:
+def _guarantee_statement(
+    translation: Translation, name: str, member: str
+) -> DocumentedAspect:
     if name == "delivery-as-documented":
-        entry = spoken.provider.dialect.gives(spoken.asked)
+        entry = translation.provider.dialect.delivery_for(translation.canonical_payload)
         basis = entry.get("basis", Basis.DOCUMENTED)
-        return Promise(f"{name}: {entry['give']}", firm=basis == Basis.DOCUMENTED)
+        return DocumentedAspect(
+            f"{name}: {entry['give']}", is_binding=basis == Basis.DOCUMENTED
+        )
     if not member:
-        return Promise(name, firm=True)
+        return DocumentedAspect(name, is_binding=True)
     defaults = {"n": 1, "stream": False}
-    wanted = spoken.asked.get(member, defaults.get(member))
+    wanted = translation.canonical_payload.get(member, defaults.get(member))
     if wanted is None or (member == "size" and size_of(wanted) is None):
-        return Promise()
-    return Promise(f"{name}: {shown(wanted)}", firm=True)
+        return DocumentedAspect()
+    return DocumentedAspect(f"{name}: {format_value(wanted)}", is_binding=True)
 
 
-def _of_member(spoken: Spoken, name: str) -> Promise:
+def _documented_field(translation: Translation, name: str) -> DocumentedAspect:
     """Whether a member of the answer is listed, and whether it may be missing."""
-    bodies = spoken.operation.success.bodies
-    if spoken.asked.get("stream") is True and EVENT_STREAM in bodies:
+    bodies = translation.operation.success.bodies
+    if translation.canonical_payload.get("stream") is True and EVENT_STREAM in bodies:
         events = bodies[EVENT_STREAM].events
         body = next(
             (each for t, each in events.items() if t.endswith(".completed")), None
@@ -347,15 +393,15 @@ def _of_member(spoken: Spoken, name: str) -> Promise:
     if name == "revised_prompt" and isinstance(schema, dict):
         schema = schema.get("properties", {}).get("data", {}).get("items", True)
     if body is None or not isinstance(schema, dict):
-        return Promise()
+        return DocumentedAspect()
     listed = schema.get("properties", {}).get(name)
     if listed is None:
-        return Promise(f"{name} is not listed")
+        return DocumentedAspect(f"{name} is not listed")
     required = name in schema.get("required", []) and _is_documented(
         body, schema, listed
     )
     word = "required" if required else "listed"
-    return Promise(f"{name} is {word}", firm=required)
+    return DocumentedAspect(f"{name} is {word}", is_binding=required)
 
 
 def _is_documented(body: Body, schema: Mapping[str, Any], listed: Any) -> bool:
@@ -365,31 +411,31 @@ def _is_documented(body: Body, schema: Mapping[str, Any], listed: Any) -> bool:
     return evidence.basis is Basis.DOCUMENTED
 
 
-def _of_refusal(spoken: Spoken, name: str) -> Promise:
-    operation, intent = spoken.operation, spoken.intent
+def _documented_error(translation: Translation, name: str) -> DocumentedAspect:
+    operation, intent = translation.operation, translation.intent
     if name in {"keeps-secrets", "retry-after-on-429"}:
-        return _of_guarantee(spoken, (name,), "")
-    errors = {each.evidence.error for each in spoken.verdict.documented}
-    if intent.raw is None and spoken.state is State.INVALID and not errors:
+        return _documented_guarantee(translation, (name,), "")
+    errors = {each.evidence.error for each in translation.verdict.documented_violations}
+    if intent.raw is None and translation.state is State.INVALID and not errors:
         errors = {"unauthenticated"}
     if len(errors) != 1 or intent.raw is not None:
-        return Promise()
+        return DocumentedAspect()
     example = operation.errors[errors.pop()]
     if name == "blamed member":
         firm = example.evidence.basis is Basis.DOCUMENTED
-        return Promise("blames the right member", firm)
+        return DocumentedAspect("blames the right member", firm)
     if name == "status":
         declared = operation.responses[str(example.status)]
         firm = declared.evidence.basis is Basis.DOCUMENTED
-        return Promise(f"status {example.status}", firm)
+        return DocumentedAspect(f"status {example.status}", firm)
     error = example.body.get("error") if isinstance(example.body, dict) else None
     member = name.removeprefix("error ")
     if isinstance(error, dict) and member in {"type", "code"}:
-        return Promise(f"{name} {shown(error.get(member))}")
-    return Promise()
+        return DocumentedAspect(f"{name} {format_value(error.get(member))}")
+    return DocumentedAspect()
 
 
-def evidence_of(outcome: Outcome, about: str) -> int | None:
+def relevant_token_count(outcome: ObservedAnswer, feature: str) -> int | None:
     """Tokens that tell whether a member was heeded; None where none are counted."""
     usage = outcome.usage
     details = usage.get("input_tokens_details")
@@ -398,16 +444,18 @@ def evidence_of(outcome: Outcome, about: str) -> int | None:
         "prompt": details.get("text_tokens"),
         "image": details.get("image_tokens"),
         "quality": usage.get("output_tokens"),
-    }.get(about)
+    }.get(feature)
     return found if isinstance(found, int) else None
 
 
-def wrongs(about: str, outcome: Outcome, reference: Outcome) -> list[str]:
+def pair_violations(
+    feature: str, outcome: ObservedAnswer, reference: ObservedAnswer
+) -> list[str]:
     """What is wrong with an answer beside another that differs in a member alone."""
-    name = RESPONSES.get(about)
+    name = PAIR_GUARANTEES.get(feature)
     if name is None or outcome.answer is None or reference.answer is None:
         return []
-    memory = Memory()
+    memory = AnswerHistory()
     for each in (reference.answer, outcome.answer):
-        seen = list(CHECKS[name](replace(each, memory=memory)))
+        seen = list(CHECKS[name](replace(each, history=memory)))
     return seen

@@ -8,39 +8,44 @@ from typing import Any
 
 from contracts.compare.servers.aspects import (
     OUTCOME,
-    Measured,
-    Outcome,
-    Promise,
+    AspectValue,
+    DocumentedAspect,
+    ObservedAnswer,
     Result,
-    of_response,
-    promise,
+    documented_aspect,
+    documented_responsiveness,
 )
 from contracts.compare.servers.intents import (
     Intent,
-    Spoken,
-    Unspoken,
-    is_fault,
-    smaller,
+    NotTranslatable,
+    Translation,
+    is_invalid_request,
+    shrink_intent,
 )
-from contracts.compare.servers.model import Difference, Kind, Row, Side
-from contracts.compare.servers.session import Asker
+from contracts.compare.servers.model import (
+    Difference,
+    DocumentAgreement,
+    FeatureRow,
+    Side,
+)
+from contracts.compare.servers.session import TargetSession
 from contracts.compare.servers.verdicts import (
-    SHOWS,
-    Cell,
-    Witness,
-    asked_for,
-    judged,
-    untested,
+    ASPECT_OF_PARAMETER,
+    ParameterVerdict,
+    VerdictEvidence,
+    requested_value,
+    untested_verdict,
+    verdict_for,
 )
-from contracts.judging.findings import curl, redacted, summary
-from contracts.judging.outcome import Verdict
-from contracts.planning.values import shown
+from contracts.judging.findings import curl_command, redact, summarize_case
+from contracts.judging.outcome import FeatureVerdict
+from contracts.planning.values import format_value
 from contracts.report.model import fingerprint
 
-ASKED_AGAIN = 2
-MOST_SMALLER = 24
+CONFIRMATION_ATTEMPTS = 2
+MAX_SHRINK_ATTEMPTS = 24
 # What a plain answer shows, as rows of the table.
-ANSWERS = (
+ANSWER_ASPECTS = (
     "delivery",
     "size",
     "format",
@@ -52,7 +57,7 @@ ANSWERS = (
 
 
 @dataclass(frozen=True)
-class _Apart:
+class _Divergence:
     """
     An aspect in which the answers to one question differ, by label.
 
@@ -62,112 +67,124 @@ class _Apart:
     intent: Intent
     aspect: str
     result: Result | None
-    measured: Mapping[str, Measured]
-    promises: Mapping[str, Promise]
+    values: Mapping[str, AspectValue]
+    documented_aspects: Mapping[str, DocumentedAspect]
 
     @property
-    def words(self) -> dict[str, str]:
-        return {label: each.word for label, each in self.measured.items()}
+    def categories(self) -> dict[str, str]:
+        return {label: each.category for label, each in self.values.items()}
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> DocumentAgreement:
         """What the documents of those say who differ."""
         pairs = [
-            (self.promises[one], self.promises[two])
-            for one, two in combinations(self.words, 2)
-            if self.words[one] != self.words[two]
+            (self.documented_aspects[one], self.documented_aspects[two])
+            for one, two in combinations(self.categories, 2)
+            if self.categories[one] != self.categories[two]
         ]
-        if any(one == two and one.firm for one, two in pairs):
-            return Kind.AGREE
+        if any(one == two and one.is_binding for one, two in pairs):
+            return DocumentAgreement.AGREE
         differ = any(one.statement != two.statement for one, two in pairs)
-        return Kind.DIFFER if differ else Kind.OPEN
+        return DocumentAgreement.DIFFER if differ else DocumentAgreement.SILENT
 
     @property
-    def is_refusal(self) -> bool:
+    def is_rejection(self) -> bool:
         """Whether all of them refuse, each in its own way."""
         if self.aspect == OUTCOME:
-            return Result.ACCEPTED not in self.words.values()
+            return Result.ACCEPTED not in self.categories.values()
         return self.result is Result.REFUSED
 
-    def among(self, other: "_Apart") -> dict[str, str]:
+    def shared_categories(self, other: "_Divergence") -> dict[str, str]:
         """The words of those of whom the other speaks as well."""
-        return {name: each for name, each in self.words.items() if name in other.words}
+        return {
+            name: each
+            for name, each in self.categories.items()
+            if name in other.categories
+        }
 
-    def is_as(self, other: "_Apart") -> bool:
+    def same_as(self, other: "_Divergence") -> bool:
         """Whether another question shows the same difference, or a part of it."""
-        words = self.among(other)
-        if self.aspect != other.aspect or len(words) < len(other.words):
+        words = self.shared_categories(other)
+        if self.aspect != other.aspect or len(words) < len(other.categories):
             return False
-        return words == other.words or (
-            self.aspect != OUTCOME and _groups(words) == _groups(other.words)
+        return words == other.categories or (
+            self.aspect != OUTCOME and _groups(words) == _groups(other.categories)
         )
 
-    def explains(self, other: "_Apart") -> bool:
+    def subsumes(self, other: "_Divergence") -> bool:
         """Whether the other is no news beside this one."""
-        if self.intent.operation != other.intent.operation or not self.is_as(other):
+        if self.intent.operation != other.intent.operation or not self.same_as(other):
             return False
-        if list(Kind).index(self.kind) > list(Kind).index(other.kind):
+        if list(DocumentAgreement).index(self.kind) > list(DocumentAgreement).index(
+            other.kind
+        ):
             return False
         # How a target refuses seldom depends on what.
-        is_manner = other.is_refusal and self.among(other) == other.words
-        return is_manner or self.intent.names <= other.intent.names
+        is_manner = (
+            other.is_rejection and self.shared_categories(other) == other.categories
+        )
+        return is_manner or self.intent.changes <= other.intent.changes
 
 
-def _groups(words: Mapping[str, str]) -> set[frozenset[str]]:
+def _groups(categories: Mapping[str, str]) -> set[frozenset[str]]:
     """Who agrees with whom."""
     return {
-        frozenset(label for label, each in words.items() if each == word)
-        for word in words.values()
+        frozenset(label for label, each in categories.items() if each == word)
+        for word in categories.values()
     }
 
 
 @dataclass(slots=True)
-class _Known:
+class _ConfirmedDivergence:
     """A difference as it was made small, and what else shows it."""
 
-    apart: _Apart
+    divergence: _Divergence
     seen: int = 1
     tries: int = 1
     also: list[str] = field(default_factory=list)
 
 
 @dataclass
-class Panel:
+class ServerComparison:
     """Compares what several targets answered to the `known` questions and others."""
 
-    askers: Sequence[Asker]
-    known: Sequence[Intent]
-    found: list[_Known] = field(default_factory=list)
+    sessions: Sequence[TargetSession]
+    intents: Sequence[Intent]
+    confirmed: list[_ConfirmedDivergence] = field(default_factory=list)
 
     async def compare(self, questions: Sequence[Intent]) -> None:
         """Find all differences, each by the smallest question that shows it."""
         for intent in questions:
-            await self._compare(intent)
+            await self._compare_intent(intent)
 
-    async def _compare(self, intent: Intent) -> None:
+    async def _compare_intent(self, intent: Intent) -> None:
         for apart in [
-            *self._apart(intent, self._outcomes(intent)),
-            *self._deaf(intent),
+            *self._find_divergences(intent, self._outcomes(intent)),
+            *self._unresponsive(intent),
         ]:
-            known = next((e for e in self.found if e.apart.explains(apart)), None)
+            known = next(
+                (e for e in self.confirmed if e.divergence.subsumes(apart)), None
+            )
             if known is None:
-                known = await self._believed(apart)
-                self.found.append(known)
-            if intent.id not in (known.apart.intent.id, *known.also):
+                known = await self._confirm(apart)
+                self.confirmed.append(known)
+            if intent.id not in (known.divergence.intent.id, *known.also):
                 known.also.append(intent.id)
 
-    def _outcomes(self, intent: Intent) -> dict[str, Outcome]:
-        key = replace(intent, about="")
-        found = {each.label: each.found.get(key) for each in self.askers}
+    def _outcomes(self, intent: Intent) -> dict[str, ObservedAnswer]:
+        key = replace(intent, feature="")
+        found = {each.label: each.outcomes.get(key) for each in self.sessions}
         return {
-            label: each for label, each in found.items() if isinstance(each, Outcome)
+            label: each
+            for label, each in found.items()
+            if isinstance(each, ObservedAnswer)
         }
 
-    def _apart(
-        self, intent: Intent, outcomes: Mapping[str, Outcome]
-    ) -> Iterator[_Apart]:
+    def _find_divergences(
+        self, intent: Intent, outcomes: Mapping[str, ObservedAnswer]
+    ) -> Iterator[_Divergence]:
         """Where the outcomes of a question differ; answers only with answers."""
-        yield from self._in_aspect(intent, OUTCOME, outcomes)
+        yield from self._compare_aspect(intent, OUTCOME, outcomes)
         for result in (Result.ACCEPTED, Result.REFUSED):
             alike = {
                 label: each for label, each in outcomes.items() if each.result is result
@@ -177,110 +194,122 @@ class Panel:
             )
             for name in names:
                 if name != OUTCOME:
-                    yield from self._in_aspect(intent, name, alike)
+                    yield from self._compare_aspect(intent, name, alike)
 
-    def _in_aspect(
-        self, intent: Intent, name: str, outcomes: Mapping[str, Outcome]
-    ) -> Iterator[_Apart]:
+    def _compare_aspect(
+        self, intent: Intent, name: str, outcomes: Mapping[str, ObservedAnswer]
+    ) -> Iterator[_Divergence]:
         measured = {
             label: each.aspects[name]
             for label, each in outcomes.items()
             if name in each.aspects
         }
-        if len({each.word for each in measured.values()}) < 2:
+        if len({each.category for each in measured.values()}) < 2:
             return
         promises = {
-            each.label: promise(spoken, name, outcomes[each.label].result)
-            for each in self.askers
+            each.label: documented_aspect(spoken, name, outcomes[each.label].result)
+            for each in self.sessions
             if each.label in measured
-            and isinstance(spoken := each.spoken(intent), Spoken)
+            and isinstance(spoken := each.translation_of(intent), Translation)
         }
         result = None if name == OUTCOME else next(iter(outcomes.values())).result
-        yield _Apart(intent, name, result, measured, promises)
+        yield _Divergence(intent, name, result, measured, promises)
 
-    def _deaf(self, intent: Intent) -> Iterator[_Apart]:
+    def _unresponsive(self, intent: Intent) -> Iterator[_Divergence]:
         """Whether answers respond to a member, where two had to be compared."""
         measured, promises = {}, {}
-        for asker in self.askers:
-            cell, spoken = self._cell(asker, intent), asker.spoken(intent)
-            if cell.responds is not None and isinstance(spoken, Spoken):
+        for asker in self.sessions:
+            cell, spoken = self._cell(asker, intent), asker.translation_of(intent)
+            if cell.responds is not None and isinstance(spoken, Translation):
                 word = "yes" if cell.responds else "no"
-                measured[asker.label] = Measured(word, word, cell.note or cell.value)
-                promises[asker.label] = of_response(spoken)
-        if len({each.word for each in measured.values()}) > 1:
+                measured[asker.label] = AspectValue(word, word, cell.note or cell.value)
+                promises[asker.label] = documented_responsiveness(spoken)
+        if len({each.category for each in measured.values()}) > 1:
             accepted = Result.ACCEPTED
-            yield _Apart(intent, _responds(intent), accepted, measured, promises)
+            yield _Divergence(
+                intent, _responsiveness_aspect(intent), accepted, measured, promises
+            )
 
-    async def _believed(self, apart: _Apart) -> _Known:
+    async def _confirm(self, divergence: _Divergence) -> _ConfirmedDivergence:
         """A difference asked for again, and made small."""
-        if self._is_final or apart.aspect == _responds(apart.intent):
-            return _Known(apart)
+        if self._forbids_resending or divergence.aspect == _responsiveness_aspect(
+            divergence.intent
+        ):
+            return _ConfirmedDivergence(divergence)
         seen = 1
-        for _ in range(ASKED_AGAIN):
-            again = await self._asked(apart, apart.intent, fresh=True)
+        for _ in range(CONFIRMATION_ATTEMPTS):
+            again = await self._reproduce(divergence, divergence.intent, fresh=True)
             seen += again is not None
-        if self._is_final:  # by now
-            return _Known(apart)
-        if seen <= ASKED_AGAIN:
-            return _Known(apart, seen, 1 + ASKED_AGAIN)
-        return _Known(await self._smallest(apart), seen, 1 + ASKED_AGAIN)
+        if self._forbids_resending:  # by now
+            return _ConfirmedDivergence(divergence)
+        if seen <= CONFIRMATION_ATTEMPTS:
+            return _ConfirmedDivergence(divergence, seen, 1 + CONFIRMATION_ATTEMPTS)
+        return _ConfirmedDivergence(
+            await self._shrink(divergence), seen, 1 + CONFIRMATION_ATTEMPTS
+        )
 
     @property
-    def _is_final(self) -> bool:
+    def _forbids_resending(self) -> bool:
         """Whether one of them is to be asked nothing twice, or nothing any more."""
-        return any(each.budget is not None or each.stopped for each in self.askers)
+        return any(each.budget is not None or each.stopped for each in self.sessions)
 
-    async def _smallest(self, apart: _Apart) -> _Apart:
+    async def _shrink(self, divergence: _Divergence) -> _Divergence:
         """The same difference by a question from which nothing can be taken."""
-        best, tried = apart, 0
-        found: _Apart | None = apart
+        best, tried = divergence, 0
+        found: _Divergence | None = divergence
         while found is not None:
             best, found = found, None
-            for intent in smaller(best.intent, self.known):
+            for intent in shrink_intent(best.intent, self.intents):
                 tried += 1
                 found = (
-                    await self._asked(apart, intent) if tried <= MOST_SMALLER else None
+                    await self._reproduce(divergence, intent)
+                    if tried <= MAX_SHRINK_ATTEMPTS
+                    else None
                 )
                 if found is not None:
                     break
         return best
 
-    async def _asked(
-        self, apart: _Apart, intent: Intent, *, fresh: bool = False
-    ) -> _Apart | None:
+    async def _reproduce(
+        self, divergence: _Divergence, intent: Intent, *, fresh: bool = False
+    ) -> _Divergence | None:
         """The same difference, shown by another question, if it shows it."""
         outcomes = {}
-        for asker in self.askers:
-            if asker.label in apart.measured:
-                found = await asker.ask(intent, fresh=fresh)
-                if isinstance(found, Outcome):
+        for asker in self.sessions:
+            if asker.label in divergence.values:
+                found = await asker.send(intent, fresh=fresh)
+                if isinstance(found, ObservedAnswer):
                     outcomes[asker.label] = found
-        for each in self._apart(intent, outcomes):
-            if each.is_as(apart) and each.kind is apart.kind:
+        for each in self._find_divergences(intent, outcomes):
+            if each.same_as(divergence) and each.kind is divergence.kind:
                 return each
         return None
 
     def differences(self) -> Iterator[Difference]:
-        for known in self.found:
-            apart = known.apart
+        for known in self.confirmed:
+            apart = known.divergence
             sides = {
                 each.label: _side(apart, each)
-                for each in self.askers
-                if each.label in apart.measured
+                for each in self.sessions
+                if each.label in apart.values
             }
-            parts = [f"{label} {word}" for label, word in sorted(apart.words.items())]
+            parts = [
+                f"{label} {word}" for label, word in sorted(apart.categories.items())
+            ]
             yield Difference(
                 kind=apart.kind,
                 operation=apart.intent.operation,
                 aspect=apart.aspect,
                 question=apart.intent.id,
-                asked={name: shown(value) for name, value in apart.intent.asked},
+                asked={
+                    name: format_value(value) for name, value in apart.intent.fields
+                },
                 sides=sides,
-                odd=_odd(apart.words),
+                odd=_outliers(apart.categories),
                 fingerprint=fingerprint(
                     apart.intent.operation,
                     apart.aspect,
-                    *sorted(apart.intent.names),
+                    *sorted(apart.intent.changes),
                     *parts,
                 ),
                 also=tuple(known.also),
@@ -288,26 +317,26 @@ class Panel:
                 tries=known.tries,
             )
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[FeatureRow]:
         """Every feature that was asked about, then what the plain answers show."""
-        providers = [each.provider for each in self.askers]
-        for intent in self.known:
-            cells = {each.label: self._cell(each, intent) for each in self.askers}
-            group = "errors" if is_fault(intent, providers) else "request"
-            feature, asked = intent.about, asked_for(intent)
+        providers = [each.provider for each in self.sessions]
+        for intent in self.intents:
+            cells = {each.label: self._cell(each, intent) for each in self.sessions}
+            group = "errors" if is_invalid_request(intent, providers) else "request"
+            feature, asked = intent.feature, requested_value(intent)
             yield self._row(intent, group, feature, asked, cells)
-        for intent in self.known:
-            if intent.about == "request":
-                yield from self._answers(intent)
+        for intent in self.intents:
+            if intent.feature == "request":
+                yield from self._answer_rows(intent)
 
-    def _answers(self, intent: Intent) -> Iterator[Row]:
+    def _answer_rows(self, intent: Intent) -> Iterator[FeatureRow]:
         outcomes = self._outcomes(intent)
-        for name in ANSWERS:
+        for name in ANSWER_ASPECTS:
             having = [each for each in outcomes.values() if name in each.aspects]
             if having:
                 cells = {
-                    each.label: _value(outcomes.get(each.label), name)
-                    for each in self.askers
+                    each.label: _aspect_cell(outcomes.get(each.label), name)
+                    for each in self.sessions
                 }
                 yield self._row(intent, "answer", name, "", cells)
 
@@ -317,91 +346,103 @@ class Panel:
         group: str,
         feature: str,
         asked: str,
-        cells: Mapping[str, Cell],
-    ) -> Row:
-        aspects = {OUTCOME, SHOWS.get(feature, ""), _responds(intent)}
+        cells: Mapping[str, ParameterVerdict],
+    ) -> FeatureRow:
+        aspects = {
+            OUTCOME,
+            ASPECT_OF_PARAMETER.get(feature, ""),
+            _responsiveness_aspect(intent),
+        }
         if group == "answer":
             aspects = {feature}
         kinds = {
-            known.apart.kind
-            for known in self.found
-            if known.apart.aspect in aspects
-            and intent.id in (known.apart.intent.id, *known.also)
+            known.divergence.kind
+            for known in self.confirmed
+            if known.divergence.aspect in aspects
+            and intent.id in (known.divergence.intent.id, *known.also)
         }
-        kind = next((each for each in Kind if each in kinds), None)
-        words = {label: _word(each) for label, each in cells.items()}
+        kind = next((each for each in DocumentAgreement if each in kinds), None)
+        words = {label: _agreement_key(each) for label, each in cells.items()}
         tested = {label: word for label, word in words.items() if word}
-        odd = _odd(tested) if kind else ()
-        return Row(intent.operation, group, feature, asked, intent.id, cells, kind, odd)
+        odd = _outliers(tested) if kind else ()
+        return FeatureRow(
+            intent.operation, group, feature, asked, intent.id, cells, kind, odd
+        )
 
-    def _cell(self, asker: Asker, intent: Intent) -> Cell:
-        found = asker.found.get(replace(intent, about=""))
-        spoken = asker.spoken(intent)
-        if isinstance(spoken, Unspoken):
-            return untested(spoken)
-        if not isinstance(found, Outcome):
-            return untested(found.why if found else "not asked")
-        if not intent.about:
-            return Cell(None)
+    def _cell(self, session: TargetSession, intent: Intent) -> ParameterVerdict:
+        found = session.outcomes.get(replace(intent, feature=""))
+        spoken = session.translation_of(intent)
+        if isinstance(spoken, NotTranslatable):
+            return untested_verdict(spoken)
+        if not isinstance(found, ObservedAnswer):
+            return untested_verdict(found.reason if found else "not asked")
+        if not intent.feature:
+            return ParameterVerdict(None)
         plain = Intent(intent.operation)
-        witness = Witness(
+        witness = VerdictEvidence(
             spoken,
             found,
-            _answered(asker, plain),
-            _answered(asker, intent.against),
-            asker.repeats.get(intent.operation, False),
-            is_fault(intent, [each.provider for each in self.askers]),
+            _outcome_for(session, plain),
+            _outcome_for(session, intent.reference),
+            session.determinism.get(intent.operation, False),
+            is_invalid_request(intent, [each.provider for each in self.sessions]),
         )
-        return judged(witness)
+        return verdict_for(witness)
 
 
-def _answered(asker: Asker, intent: Intent | None) -> Outcome | None:
-    found = asker.found.get(replace(intent, about="")) if intent else None
-    return found if isinstance(found, Outcome) else None
+def _outcome_for(
+    session: TargetSession, intent: Intent | None
+) -> ObservedAnswer | None:
+    found = session.outcomes.get(replace(intent, feature="")) if intent else None
+    return found if isinstance(found, ObservedAnswer) else None
 
 
-def _responds(intent: Intent) -> str:
-    return f"responds to {intent.about}"
+def _responsiveness_aspect(intent: Intent) -> str:
+    return f"responds to {intent.feature}"
 
 
-def _value(found: Outcome | None, name: str) -> Cell:
+def _aspect_cell(found: ObservedAnswer | None, name: str) -> ParameterVerdict:
     measured = found.aspects.get(name) if found else None
-    return Cell(None, measured.shown if measured else "")
+    return ParameterVerdict(None, measured.text if measured else "")
 
 
-def _word(cell: Cell) -> str:
+def _agreement_key(cell: ParameterVerdict) -> str:
     """What makes two cells agree; empty where nothing is known."""
     if cell.verdict is None:
         return cell.value
-    if cell.verdict is Verdict.UNTESTED:
+    if cell.verdict is FeatureVerdict.UNTESTED:
         return ""
-    return Verdict.HONOURED if cell.verdict is Verdict.RENAMED else cell.verdict
+    return (
+        FeatureVerdict.HONOURED
+        if cell.verdict is FeatureVerdict.RENAMED
+        else cell.verdict
+    )
 
 
-def _odd(words: Mapping[str, Any]) -> tuple[str, ...]:
+def _outliers(categories: Mapping[str, Any]) -> tuple[str, ...]:
     """Those who are not with the majority; nobody where there is none."""
-    ranked = Counter(words.values()).most_common(2)
+    ranked = Counter(categories.values()).most_common(2)
     if len(ranked) < 2 or ranked[0][1] == ranked[1][1]:
         return ()
-    return tuple(label for label, word in words.items() if word != ranked[0][0])
+    return tuple(label for label, word in categories.items() if word != ranked[0][0])
 
 
-def _side(apart: _Apart, asker: Asker) -> Side:
-    spoken = asker.spoken(apart.intent)
-    if not isinstance(spoken, Spoken):
-        raise TypeError(f"{asker.label} was never asked {apart.intent.id}")
-    measured, key = apart.measured[asker.label], asker.labelled.target.key
+def _side(divergence: _Divergence, session: TargetSession) -> Side:
+    spoken = session.translation_of(divergence.intent)
+    if not isinstance(spoken, Translation):
+        raise TypeError(f"{session.label} was never asked {divergence.intent.id}")
+    measured, key = divergence.values[session.label], session.named_target.target.key
     case, operation = spoken.case, spoken.operation
-    url = asker.labelled.target.url(case, operation)
-    key_env = asker.provider.dialect.key_env
+    url = session.named_target.target.url(case, operation)
+    key_env = session.provider.dialect.key_env
     note = measured.note
-    if apart.aspect == OUTCOME:
-        found = asker.found.get(replace(apart.intent, about=""))
-        note = found.shown if isinstance(found, Outcome) else ""
+    if divergence.aspect == OUTCOME:
+        found = session.outcomes.get(replace(divergence.intent, feature=""))
+        note = found.summary if isinstance(found, ObservedAnswer) else ""
     return Side(
-        value=measured.shown,
+        value=measured.text,
         note=note,
-        promise=apart.promises[asker.label].statement,
-        summary=redacted(summary(case), key),
-        curl=redacted(curl(case, url, key_env, operation.method), key),
+        promise=divergence.documented_aspects[session.label].statement,
+        summary=redact(summarize_case(case), key),
+        curl=redact(curl_command(case, url, key_env, operation.method), key),
     )

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from contracts.planning.case import AUTHORISED, FORM, JSON, Case
-from contracts.planning.pairwise import pairs
-from contracts.planning.probes import standing
-from contracts.planning.request_model import Desk, desks_of
-from contracts.planning.values import PROMPT, prompt_of, shown, simplest
+from contracts.planning.case import FORM, JSON, TARGET_KEY, Case
+from contracts.planning.pairwise import pairwise_cases
+from contracts.planning.probes import basis_of
+from contracts.planning.request_model import RequestModel, request_models
+from contracts.planning.values import PROMPT, format_value, minimal_value, prompt_of
 from specs import (
     Basis,
     Body,
@@ -17,26 +17,29 @@ from specs import (
     Provider,
     State,
     Verdict,
-    effective,
+    canonical_request,
     size_of,
 )
 
-Asked = tuple[tuple[str, Any], ...]
+FieldValues = tuple[tuple[str, Any], ...]
 
 OTHER_PROMPT = "A blue ball on green grass"
 UNICODE = "一只猫 🐈 ñandú\nin two lines"
-LONG = 4000
-UNKNOWN = "imageparity"
-BASIC = "Basic aW1hZ2U6cGFyaXR5"
-NO_JSON = b'{"prompt": "A red'
+LONG_PROMPT_LENGTH = 4000
+UNKNOWN_VALUE = "imageparity"
+BASIC_CREDENTIALS = "Basic aW1hZ2U6cGFyaXR5"
+BROKEN_JSON = b'{"prompt": "A red'
 # What a field needs beside it to mean anything.
-BESIDE: Mapping[str, Asked] = {
+COMPANION_FIELDS: Mapping[str, FieldValues] = {
     "output_compression": (("output_format", "jpeg"),),
     "partial_images": (("stream", True),),
 }
-PICTURES = {"image": ("another", "two"), "mask": ("a mask",)}
-TEXTS = {"prompt": (OTHER_PROMPT, UNICODE, prompt_of(LONG)), "user": (UNKNOWN,)}
-TELLING = ("value-", "at-m", "above-m", "below-m", "two")
+IMAGE_VARIANTS = {"image": ("another", "two"), "mask": ("a mask",)}
+TEXT_VALUES = {
+    "prompt": (OTHER_PROMPT, UNICODE, prompt_of(LONG_PROMPT_LENGTH)),
+    "user": (UNKNOWN_VALUE,),
+}
+BOUNDARY_LABEL_PREFIXES = ("value-", "at-m", "above-m", "below-m", "two")
 
 
 @dataclass(frozen=True)
@@ -53,35 +56,35 @@ class Intent:
     """
 
     operation: str
-    asked: Asked = ()
-    about: str = ""
+    fields: FieldValues = ()
+    feature: str = ""
     absent: tuple[str, ...] = ()
     media_type: str | None = None
-    auth: str | None = AUTHORISED
+    auth: str | None = TARGET_KEY
     raw: bytes | None = None
     label: str = ""
-    wrong: bool = False
-    against: "Intent | None" = field(default=None, compare=False, repr=False)
+    always_invalid: bool = False
+    reference: "Intent | None" = field(default=None, compare=False, repr=False)
 
     @property
     def id(self) -> str:
         """A stable name, such as `createImage/size=1536x1024`."""
-        words = [f"{name}={_brief(value)}" for name, value in self.asked]
+        words = [f"{name}={_shorten(value)}" for name, value in self.fields]
         return "/".join([self.operation, self.label or "&".join(words) or "plain"])
 
     @property
     def value(self) -> Any:
         """What is asked of the feature that it is about; None for its absence."""
-        return dict(self.asked).get(self.about)
+        return dict(self.fields).get(self.feature)
 
     @property
-    def names(self) -> frozenset[str]:
+    def changes(self) -> frozenset[str]:
         """All that sets it apart from the plain question."""
-        return frozenset([*dict(self.asked), *filter(None, [self.label])])
+        return frozenset([*dict(self.fields), *filter(None, [self.label])])
 
 
 @dataclass(frozen=True)
-class Spoken:
+class Translation:
     """
     An intent in one provider's words.
 
@@ -94,7 +97,7 @@ class Spoken:
     operation: Operation
     body: Body
     case: Case
-    names: Mapping[str, str]
+    wire_names: Mapping[str, str]
     verdict: Verdict
     basis: Basis
 
@@ -103,21 +106,21 @@ class Spoken:
         return self.verdict.state
 
     @cached_property
-    def asked(self) -> dict[str, Any]:
+    def canonical_payload(self) -> dict[str, Any]:
         """The request in canonical names, documented defaults filled in."""
         dialect = self.provider.dialect
-        return effective(dialect, self.operation, self.body, self.case.payload)
+        return canonical_request(dialect, self.operation, self.body, self.case.payload)
 
 
-class Unspoken(str):
+class NotTranslatable(str):
     """Why a provider cannot be asked something."""
 
     __slots__ = ()
 
 
-def speak(
+def translate(
     intent: Intent, provider: Provider, *, unlisted: bool = False
-) -> Spoken | Unspoken:
+) -> Translation | NotTranslatable:
     """
     An intent in a provider's words, or why it has none for it.
 
@@ -126,24 +129,26 @@ def speak(
     """
     operation = provider.operations.get(intent.operation)
     if operation is None:
-        return Unspoken("its document has no such operation")
-    body = _body(operation, intent.media_type)
+        return NotTranslatable("its document has no such operation")
+    body = _preferred_body(operation, intent.media_type)
     if body is None:
-        return Unspoken("its document takes no such body")
-    desk = desks_of(provider)[operation.id, body.media_type]
-    payload, names = dict(desk.base), {}
-    for name, value in intent.asked:
-        own = desk.named(name)
-        if own is None and (name in PICTURES or not unlisted):
-            here = desk.named(intent.about) or not intent.about
-            return Unspoken(f"its document has no {name if here else 'such member'}")
+        return NotTranslatable("its document takes no such body")
+    desk = request_models(provider)[operation.id, body.media_type]
+    payload, names = dict(desk.minimal_request), {}
+    for name, value in intent.fields:
+        own = desk.wire_name(name)
+        if own is None and (name in IMAGE_VARIANTS or not unlisted):
+            here = desk.wire_name(intent.feature) or not intent.feature
+            return NotTranslatable(
+                f"its document has no {name if here else 'such member'}"
+            )
         names[name] = own or name
-        put = _in_words(desk, names[name], name, value)
+        put = _translate_value(desk, names[name], name, value)
         if put is None:
-            return Unspoken(f"its document knows one {name} only")
+            return NotTranslatable(f"its document knows one {name} only")
         payload[names[name]] = put
     for name in intent.absent:
-        payload.pop(desk.named(name) or name, None)
+        payload.pop(desk.wire_name(name) or name, None)
     case = Case(
         id=intent.id,
         operation=operation.id,
@@ -155,7 +160,7 @@ def speak(
         raw=intent.raw,
     )
     verdict = _verdict(intent, operation, desk, payload)
-    return Spoken(
+    return Translation(
         intent,
         provider,
         operation,
@@ -163,21 +168,24 @@ def speak(
         replace(case, expectation=verdict.state),
         names,
         verdict,
-        standing(desk, names.values(), payload),
+        basis_of(desk, names.values(), payload),
     )
 
 
 def _verdict(
-    intent: Intent, operation: Operation, desk: Desk, payload: Mapping[str, Any]
+    intent: Intent,
+    operation: Operation,
+    request_model: RequestModel,
+    payload: Mapping[str, Any],
 ) -> Verdict:
     if intent.raw is not None or (
-        intent.auth != AUTHORISED and operation.authenticated
+        intent.auth != TARGET_KEY and operation.authentication
     ):
         return Verdict(State.INVALID)
-    return desk.judge(payload)
+    return request_model.judge(payload)
 
 
-def _body(operation: Operation, media_type: str | None) -> Body | None:
+def _preferred_body(operation: Operation, media_type: str | None) -> Body | None:
     """A form first: it is what every edit takes."""
     if media_type is not None:
         return operation.bodies.get(media_type)
@@ -185,16 +193,22 @@ def _body(operation: Operation, media_type: str | None) -> Body | None:
     return next(iter(bodies), None)
 
 
-def _in_words(desk: Desk, own: str, name: str, value: Any) -> Any:
+def _translate_value(
+    request_model: RequestModel, wire_name: str, name: str, value: Any
+) -> Any:
     """A canonical value as this body takes it; None where it cannot say it."""
-    if name not in PICTURES:
+    if name not in IMAGE_VARIANTS:
         return value
     if name == "mask":
-        return desk.good(own)[0]
+        return request_model.valid_values(wire_name)[0]
     if value == "two":
-        lists = (each for each in desk.values(own) if each.label == "two-entries")
+        lists = (
+            each
+            for each in request_model.values(wire_name)
+            if each.label == "two-entries"
+        )
         return next((each.value for each in lists), None)
-    return simplest(desk.body.properties[own], name, variant=3)
+    return minimal_value(request_model.body.properties[wire_name], name, variant=3)
 
 
 def intents(providers: Sequence[Provider]) -> list[Intent]:
@@ -204,44 +218,50 @@ def intents(providers: Sequence[Provider]) -> list[Intent]:
     A feature's values stand in order, the simplest first.
     """
     ids = dict.fromkeys(each for one in providers for each in one.operations)
-    found = (each for id_ in ids for each in _about(id_, providers))
+    found = (each for id_ in ids for each in _operation_intents(id_, providers))
     return list(dict.fromkeys(found))
 
 
-def _about(operation: str, providers: Sequence[Provider]) -> Iterator[Intent]:
-    desks = list(_desks(operation, providers))
-    plain = Intent(operation, about="request")
+def _operation_intents(
+    operation: str, providers: Sequence[Provider]
+) -> Iterator[Intent]:
+    desks = list(_request_models(operation, providers))
+    plain = Intent(operation, feature="request")
     yield plain
-    roles = [desk.role(each) for desk in desks for each in desk.body.properties]
+    roles = [
+        desk.canonical_name(each) for desk in desks for each in desk.body.properties
+    ]
     for name in dict.fromkeys(roles):
         if name != "model":
             made = [
-                Intent(operation, (*BESIDE.get(name, ()), (name, each)), name)
+                Intent(operation, (*COMPANION_FIELDS.get(name, ()), (name, each)), name)
                 for each in _values(desks, name)
             ]
-            usual = [each for each in made if not is_fault(each, providers)]
+            usual = [each for each in made if not is_invalid_request(each, providers)]
             for each in made:
-                yield replace(each, against=_farthest(each, usual) or plain)
+                yield replace(each, reference=_farthest_value(each, usual) or plain)
     medias = [each for desk in desks for each in desk.operation.bodies]
     for media_type in dict.fromkeys(medias):
         if any(desk.body.media_type != media_type for desk in desks):
             label = "as JSON" if media_type == JSON else f"as {media_type}"
             yield Intent(operation, (), label, media_type=media_type, label=label)
-    yield from _faults(operation, desks)
+    yield from _invalid_intents(operation, desks)
 
 
-def _desks(operation: str, providers: Iterable[Provider]) -> Iterator[Desk]:
+def _request_models(
+    operation: str, providers: Iterable[Provider]
+) -> Iterator[RequestModel]:
     """The bodies in which the providers are asked."""
     for provider in dict.fromkeys(providers):
         described = provider.operations.get(operation)
-        body = _body(described, None) if described else None
+        body = _preferred_body(described, None) if described else None
         if body is not None:
-            yield desks_of(provider)[operation, body.media_type]
+            yield request_models(provider)[operation, body.media_type]
 
 
-def _farthest(intent: Intent, usual: Sequence[Intent]) -> Intent | None:
+def _farthest_value(intent: Intent, usual: Sequence[Intent]) -> Intent | None:
     """The value that shows most beside this one: `low` beside `high`, 0 beside 100."""
-    if intent.about in PICTURES or intent.about in TEXTS:
+    if intent.feature in IMAGE_VARIANTS or intent.feature in TEXT_VALUES:
         return None
     named = [each for each in usual if each.value != "auto"]
     at = named.index(intent) if intent in named else 0
@@ -249,28 +269,31 @@ def _farthest(intent: Intent, usual: Sequence[Intent]) -> Intent | None:
     return max(others, key=lambda each: abs(named.index(each) - at), default=None)
 
 
-def _values(desks: Sequence[Desk], name: str) -> list[Any]:
+def _values(models: Sequence[RequestModel], name: str) -> list[Any]:
     """Telling values of a member in any of the documents, the simplest first."""
-    if name in PICTURES or name in TEXTS:
-        return list(PICTURES.get(name) or TEXTS[name])
+    if name in IMAGE_VARIANTS or name in TEXT_VALUES:
+        return list(IMAGE_VARIANTS.get(name) or TEXT_VALUES[name])
     found: dict[str, Any] = {}
     is_listed = name == "size"
-    for desk in desks:
+    for desk in models:
         for member in desk.body.properties:
-            if desk.role(member) == name:
+            if desk.canonical_name(member) == name:
                 schemas = desk.schemas(member)
                 is_listed = is_listed or any("enum" in each for each in schemas)
                 for each in desk.values(member):
-                    if each.label.startswith(TELLING) and each.value is not None:
+                    if (
+                        each.label.startswith(BOUNDARY_LABEL_PREFIXES)
+                        and each.value is not None
+                    ):
                         found.setdefault(repr(each.value), each.value)
-    values = [each for each in found.values() if each not in (PROMPT, UNKNOWN)]
+    values = [each for each in found.values() if each not in (PROMPT, UNKNOWN_VALUE)]
     if name == "stream":
         values = [True]
     if values and all(isinstance(each, int) for each in values):
         values.sort()
     if name == "size":
         values.sort(key=_pixels)
-    return [*values, UNKNOWN] if is_listed else values or [True]
+    return [*values, UNKNOWN_VALUE] if is_listed else values or [True]
 
 
 def _pixels(size: Any) -> float:
@@ -278,82 +301,100 @@ def _pixels(size: Any) -> float:
     return numbers[0] * numbers[1] if numbers else 0
 
 
-def _faults(operation: str, desks: Sequence[Desk]) -> Iterator[Intent]:
+def _invalid_intents(
+    operation: str, models: Sequence[RequestModel]
+) -> Iterator[Intent]:
     """Requests that are wrong as a whole."""
-    for each in _wrong(operation, desks):
-        yield replace(each, wrong=True)
+    for each in _invalid_variants(operation, models):
+        yield replace(each, always_invalid=True)
 
 
-def _wrong(operation: str, desks: Sequence[Desk]) -> Iterator[Intent]:
-    takes_picture = any(desk.named("image") for desk in desks)
+def _invalid_variants(
+    operation: str, models: Sequence[RequestModel]
+) -> Iterator[Intent]:
+    takes_picture = any(desk.wire_name("image") for desk in models)
     for name in ("prompt", *(["image"] if takes_picture else [])):
         label = f"no {name}"
-        yield Intent(operation, about=label, absent=(name,), label=label)
+        yield Intent(operation, feature=label, absent=(name,), label=label)
     yield Intent(operation, (("prompt", ""),), "empty prompt", label="empty prompt")
-    yield Intent(operation, (("model", UNKNOWN),), "unknown model")
-    if any(JSON in desk.operation.bodies for desk in desks):
+    yield Intent(operation, (("model", UNKNOWN_VALUE),), "unknown model")
+    if any(JSON in desk.operation.bodies for desk in models):
         label = "broken JSON"
-        yield Intent(operation, about=label, media_type=JSON, raw=NO_JSON, label=label)
-    yield Intent(operation, about="no key", auth=None, label="no key")
-    yield Intent(operation, about="another scheme", auth=BASIC, label="another scheme")
+        yield Intent(
+            operation, feature=label, media_type=JSON, raw=BROKEN_JSON, label=label
+        )
+    yield Intent(operation, feature="no key", auth=None, label="no key")
+    yield Intent(
+        operation,
+        feature="another scheme",
+        auth=BASIC_CREDENTIALS,
+        label="another scheme",
+    )
 
 
-def is_fault(intent: Intent, providers: Iterable[Provider]) -> bool:
+def is_invalid_request(intent: Intent, providers: Iterable[Provider]) -> bool:
     """Whether it is wrong, or some document forbids it and none allows it."""
-    if intent.wrong:
+    if intent.always_invalid:
         return True
-    spoken = [speak(intent, each) for each in providers]
-    states = [each.state for each in spoken if isinstance(each, Spoken)]
+    spoken = [translate(intent, each) for each in providers]
+    states = [each.state for each in spoken if isinstance(each, Translation)]
     return State.INVALID in states and State.VALID not in states
 
 
-def combined(providers: Sequence[Provider], seed: int) -> list[Intent]:
+def combination_intents(providers: Sequence[Provider], seed: int) -> list[Intent]:
     """Questions in which every two values of a document stand together that may."""
     found: dict[Intent, None] = {}
     for provider in dict.fromkeys(providers):
         for operation in provider.operations.values():
-            body = _body(operation, None)
+            body = _preferred_body(operation, None)
             if body is None:
                 continue
-            desk = desks_of(provider)[operation.id, body.media_type]
-            for case in pairs(desk, seed):
-                asked = provider.dialect.canonical(operation.id, case.payload)
-                base = provider.dialect.canonical(operation.id, desk.base)
+            desk = request_models(provider)[operation.id, body.media_type]
+            for case in pairwise_cases(desk, seed):
+                asked = provider.dialect.with_canonical_names(
+                    operation.id, case.payload
+                )
+                base = provider.dialect.with_canonical_names(
+                    operation.id, desk.minimal_request
+                )
                 more = {name: each for name, each in asked.items() if name not in base}
                 intent = Intent(operation.id, tuple(sorted(more.items())))
                 if (
-                    sum(isinstance(speak(intent, each), Spoken) for each in providers)
+                    sum(
+                        isinstance(translate(intent, each), Translation)
+                        for each in providers
+                    )
                     > 1
                 ):
                     found[intent] = None
     return list(found)
 
 
-def smaller(intent: Intent, known: Sequence[Intent]) -> Iterator[Intent]:
+def shrink_intent(intent: Intent, known_intents: Sequence[Intent]) -> Iterator[Intent]:
     """The same with a member less, or with a simpler value of one; simplest first."""
-    for name, _ in intent.asked:
-        yield _changed(intent, {name: None})
-    for name, value in intent.asked:
-        for each in _simpler(name, value, intent.operation, known):
-            yield _changed(intent, {name: each})
+    for name, _ in intent.fields:
+        yield _with_changes(intent, {name: None})
+    for name, value in intent.fields:
+        for each in _simpler_values(name, value, intent.operation, known_intents):
+            yield _with_changes(intent, {name: each})
 
 
-def _simpler(
-    name: str, value: Any, operation: str, known: Sequence[Intent]
+def _simpler_values(
+    name: str, value: Any, operation: str, known_intents: Sequence[Intent]
 ) -> Iterator[Any]:
-    for each in known:
-        if each.operation == operation and each.about == name:
+    for each in known_intents:
+        if each.operation == operation and each.feature == name:
             if each.value == value:
                 return
             yield each.value
 
 
-def _changed(intent: Intent, changes: Mapping[str, Any]) -> Intent:
-    asked = {**dict(intent.asked), **changes}
+def _with_changes(intent: Intent, changes: Mapping[str, Any]) -> Intent:
+    asked = {**dict(intent.fields), **changes}
     kept = tuple((name, each) for name, each in asked.items() if each is not None)
-    return replace(intent, asked=kept, about="")
+    return replace(intent, fields=kept, feature="")
 
 
-def _brief(value: Any) -> str:
-    text = value if isinstance(value, str) else shown(value)
+def _shorten(value: Any) -> str:
+    text = value if isinstance(value, str) else format_value(value)
     return text if len(text) <= 40 else f"{text[:24]}… ({len(text)} characters)"

@@ -6,21 +6,21 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from contracts.compare.servers.verdicts import Cell
+from contracts.compare.servers.verdicts import ParameterVerdict
 
 FORMAT = "imageparity-differences/1"
 
 
-class Kind(StrEnum):
+class DocumentAgreement(StrEnum):
     """What the documents say where deeds differ."""
 
     AGREE = "documents-agree"
     DIFFER = "documents-differ"
-    OPEN = "documents-silent"
+    SILENT = "documents-silent"
 
 
 @dataclass(frozen=True, slots=True)
-class TargetFacts:
+class ServerStats:
     """
     A target, what it was asked, and why no more, if it was not asked all.
 
@@ -40,7 +40,7 @@ class TargetFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FeatureRow:
     """
     A feature, or an aspect of the answer, at every target.
 
@@ -52,8 +52,8 @@ class Row:
     feature: str
     asked: str
     question: str
-    cells: Mapping[str, Cell]
-    kind: Kind | None = None
+    cells: Mapping[str, ParameterVerdict]
+    kind: DocumentAgreement | None = None
     odd: tuple[str, ...] = ()
 
 
@@ -78,7 +78,7 @@ class Difference:
     differ.
     """
 
-    kind: Kind
+    kind: DocumentAgreement
     operation: str
     aspect: str
     question: str
@@ -97,7 +97,7 @@ class Difference:
     @property
     def alarms(self) -> bool:
         """Whether documents promise the same, and deeds are surely not the same."""
-        return self.kind is Kind.AGREE and not self.is_flaky
+        return self.kind is DocumentAgreement.AGREE and not self.is_flaky
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +106,9 @@ class Differences:
 
     version: str
     seed: int
-    targets: tuple[TargetFacts, ...]
+    targets: tuple[ServerStats, ...]
     questions: int
-    rows: tuple[Row, ...]
+    rows: tuple[FeatureRow, ...]
     differences: tuple[Difference, ...]
 
     @property

@@ -11,18 +11,18 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from importlib.metadata import version
 
-from contracts.compare.servers.divergence import Panel
-from contracts.compare.servers.intents import Intent, combined, intents
-from contracts.compare.servers.model import Difference, Differences, Kind
-from contracts.compare.servers.session import AT_ONCE, Asker, Progress
+from contracts.compare.servers.divergence import ServerComparison
+from contracts.compare.servers.intents import Intent, combination_intents, intents
+from contracts.compare.servers.model import Difference, Differences, DocumentAgreement
+from contracts.compare.servers.session import MAX_CONNECTIONS, Progress, TargetSession
 from contracts.execution.campaign import CouldNotRun
-from contracts.execution.client import LONGEST_PAUSE, LONGEST_PAUSE_LIVE, Sender
-from contracts.execution.recording import Tape
-from contracts.execution.targets import Labelled
+from contracts.execution.client import MAX_RETRY_DELAY, MAX_RETRY_DELAY_LIVE, Sender
+from contracts.execution.recording import CassetteSession
+from contracts.execution.targets import NamedTarget
 
 
-async def conduct(
-    targets: Sequence[Labelled],
+async def execute(
+    targets: Sequence[NamedTarget],
     *,
     seed: int = 0,
     progress: Progress = lambda label, done, total: None,
@@ -30,7 +30,7 @@ async def conduct(
     unlisted: bool = False,
     budget: float | None = None,
     rate: float | None = None,
-    tapes: Callable[[Labelled], Tape | None] = lambda target: None,
+    cassettes: Callable[[NamedTarget], CassetteSession | None] = lambda target: None,
     interrupt: asyncio.Event | None = None,
 ) -> Differences:
     """
@@ -49,8 +49,8 @@ async def conduct(
     providers = [each.provider for each in targets]
     if len(targets) < 2:
         raise CouldNotRun("one target: name another to compare it with")
-    known = _wanted(intents(providers), only)
-    more = _wanted(combined(providers, seed), only) if budget is None else []
+    known = _select(intents(providers), only)
+    more = _select(combination_intents(providers, seed), only) if budget is None else []
     if not known:
         raise CouldNotRun(f"no question has {' or '.join(only)} in its id")
     async with AsyncExitStack() as stack:
@@ -58,25 +58,27 @@ async def conduct(
         for each in targets:
             sender = Sender(
                 each.target,
-                at_once=1 if budget is not None else AT_ONCE,
+                max_connections=1 if budget is not None else MAX_CONNECTIONS,
                 rate=rate,
-                longest_pause=LONGEST_PAUSE if budget is None else LONGEST_PAUSE_LIVE,
-                tape=tapes(each),
+                max_retry_delay=MAX_RETRY_DELAY
+                if budget is None
+                else MAX_RETRY_DELAY_LIVE,
+                cassette=cassettes(each),
             )
             await stack.enter_async_context(sender)
-            askers.append(Asker(each, sender, unlisted, budget))
+            askers.append(TargetSession(each, sender, unlisted, budget))
         for asker in askers:
-            await asker.begin(known[0])
-        panel = Panel(askers, known)
-        async with _heeding(interrupt, askers):
+            await asker.start(known[0])
+        panel = ServerComparison(askers, known)
+        async with _stop_on_interrupt(interrupt, askers):
             await asyncio.gather(
-                *(asker.ask_all([*known, *more], progress) for asker in askers)
+                *(asker.send_all([*known, *more], progress) for asker in askers)
             )
             await panel.compare([*known, *more])
         return Differences(
             version=version("imageparity"),
             seed=seed,
-            targets=tuple(each.facts() for each in askers),
+            targets=tuple(each.stats() for each in askers),
             questions=len(known) + len(more),
             rows=tuple(panel.rows()),
             differences=tuple(sorted(panel.differences(), key=_rank)),
@@ -84,8 +86,8 @@ async def conduct(
 
 
 @asynccontextmanager
-async def _heeding(
-    interrupt: asyncio.Event | None, askers: Sequence[Asker]
+async def _stop_on_interrupt(
+    interrupt: asyncio.Event | None, sessions: Sequence[TargetSession]
 ) -> AsyncIterator[None]:
     """Until the block ends, an interrupt stops all askers."""
     if interrupt is None:
@@ -95,7 +97,7 @@ async def _heeding(
 
     async def heed() -> None:
         await event.wait()
-        for each in askers:
+        for each in sessions:
             each.stopped = each.stopped or "interrupted"
 
     task = asyncio.create_task(heed())
@@ -105,14 +107,14 @@ async def _heeding(
         task.cancel()
 
 
-def _wanted(questions: Sequence[Intent], only: Sequence[str]) -> list[Intent]:
+def _select(questions: Sequence[Intent], only: Sequence[str]) -> list[Intent]:
     """Those whose id has one of the parts, and the plain ones beside them."""
     if not only:
         return list(questions)
     found = [each for each in questions if any(part in each.id for part in only)]
     plain = [Intent(each.operation) for each in found]
-    return [e for e in questions if e in found or replace(e, about="") in plain]
+    return [e for e in questions if e in found or replace(e, feature="") in plain]
 
 
 def _rank(difference: Difference) -> tuple[bool, int]:
-    return not difference.alarms, list(Kind).index(difference.kind)
+    return not difference.alarms, list(DocumentAgreement).index(difference.kind)

@@ -4,17 +4,17 @@ from dataclasses import dataclass
 
 from contracts.compare.servers.aspects import (
     BROKEN,
-    Outcome,
+    ObservedAnswer,
     Result,
-    evidence_of,
-    wrongs,
+    pair_violations,
+    relevant_token_count,
 )
-from contracts.compare.servers.intents import LONG, Intent, Spoken
-from contracts.judging.outcome import Verdict
-from contracts.planning.values import shown
+from contracts.compare.servers.intents import LONG_PROMPT_LENGTH, Intent, Translation
+from contracts.judging.outcome import FeatureVerdict
+from contracts.planning.values import format_value
 
 # The aspect in which a member shows of itself.
-SHOWS = {
+ASPECT_OF_PARAMETER = {
     "n": "pictures",
     "size": "size",
     "output_format": "format",
@@ -24,14 +24,14 @@ SHOWS = {
     "partial_images": "partial pictures",
     "quality": "quality said",
 }
-UNSEEN = {"user", "moderation"}
+UNOBSERVABLE_PARAMETERS = {"user", "moderation"}
 # Two levels of compression, or a mask, show in pictures that are never alike too.
-SHOWN_BY_ANY = {"output_compression", "mask"}
-ALIKE = "the very same picture"
+OBSERVABLE_WITHOUT_DETERMINISM = {"output_compression", "mask"}
+IDENTICAL_IMAGE = "the very same picture"
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class ParameterVerdict:
     """
     What became of a feature at one target.
 
@@ -39,14 +39,14 @@ class Cell:
     answers had to be compared to know.
     """
 
-    verdict: Verdict | None
+    verdict: FeatureVerdict | None
     value: str = ""
     note: str = ""
     responds: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
+class VerdictEvidence:
     """
     What a verdict rests on: the answer to the question, to the plain one, and to the
     one that differs in the feature alone, each None where there was none.
@@ -55,117 +55,131 @@ class Witness:
     `is_fault` whether the question is one that no document allows.
     """
 
-    spoken: Spoken
-    outcome: Outcome
-    plain: Outcome | None
-    reference: Outcome | None
-    repeats: bool
-    is_fault: bool
+    translation: Translation
+    outcome: ObservedAnswer
+    plain: ObservedAnswer | None
+    reference: ObservedAnswer | None
+    is_deterministic: bool
+    is_invalid_request: bool
 
 
 def is_compared(intent: Intent) -> bool:
     """Whether its answer is held against another to know what became of it."""
-    about = intent.about
-    return bool(about) and (about not in SHOWS or about == "quality")
+    about = intent.feature
+    return bool(about) and (about not in ASPECT_OF_PARAMETER or about == "quality")
 
 
-def untested(why: str) -> Cell:
-    return Cell(Verdict.UNTESTED, note=why)
+def untested_verdict(reason: str) -> ParameterVerdict:
+    return ParameterVerdict(FeatureVerdict.UNTESTED, note=reason)
 
 
-def judged(witness: Witness) -> Cell:
+def verdict_for(evidence: VerdictEvidence) -> ParameterVerdict:
     """The verdict on the feature that a question is about."""
-    spoken, outcome = witness.spoken, witness.outcome
+    spoken, outcome = evidence.translation, evidence.outcome
     if outcome.result is Result.REFUSED_BADLY:
-        return Cell(Verdict.REFUSED_BADLY, str(outcome.status or ""), outcome.shown)
+        return ParameterVerdict(
+            FeatureVerdict.REFUSED_BADLY, str(outcome.status or ""), outcome.summary
+        )
     if outcome.result is Result.REFUSED:
-        return Cell(Verdict.REFUSED, str(outcome.status), outcome.shown)
-    found = _heeded(witness)
-    about = spoken.intent.about
-    own = spoken.names.get(about, about)
-    if found.verdict is Verdict.HONOURED and own != about:
-        return Cell(Verdict.RENAMED, own, found.note, found.responds)
+        return ParameterVerdict(
+            FeatureVerdict.REFUSED, str(outcome.status), outcome.summary
+        )
+    found = _verdict_if_accepted(evidence)
+    about = spoken.intent.feature
+    own = spoken.wire_names.get(about, about)
+    if found.verdict is FeatureVerdict.HONOURED and own != about:
+        return ParameterVerdict(FeatureVerdict.RENAMED, own, found.note, found.responds)
     return found
 
 
-def _heeded(witness: Witness) -> Cell:
-    intent, outcome = witness.spoken.intent, witness.outcome
-    aspect = outcome.aspects.get(SHOWS.get(intent.about, ""))
+def _verdict_if_accepted(evidence: VerdictEvidence) -> ParameterVerdict:
+    intent, outcome = evidence.translation.intent, evidence.outcome
+    aspect = outcome.aspects.get(ASPECT_OF_PARAMETER.get(intent.feature, ""))
     if aspect is not None:
-        return _shown(witness, aspect.shown)
-    if witness.is_fault:
-        return Cell(Verdict.IGNORED, note="accepted")
-    if intent.about not in dict(intent.asked):
-        return _whole(outcome)
-    if intent.about in UNSEEN:
-        return untested("accepted; no answer shows whether it is heeded")
+        return _verdict_from_aspect(evidence, aspect.text)
+    if evidence.is_invalid_request:
+        return ParameterVerdict(FeatureVerdict.IGNORED, note="accepted")
+    if intent.feature not in dict(intent.fields):
+        return _whole_answer_verdict(outcome)
+    if intent.feature in UNOBSERVABLE_PARAMETERS:
+        return untested_verdict("accepted; no answer shows whether it is heeded")
     if intent.value == "auto":
-        return Cell(Verdict.HONOURED)
-    return _beside(witness)
+        return ParameterVerdict(FeatureVerdict.HONOURED)
+    return _verdict_from_comparison(evidence)
 
 
-def _shown(witness: Witness, came: str) -> Cell:
+def _verdict_from_aspect(evidence: VerdictEvidence, actual: str) -> ParameterVerdict:
     """A member that an answer shows of itself."""
-    intent = witness.spoken.intent
-    if intent.about == "partial_images":
-        return _partials(intent, int(came))
-    if intent.value == "auto" or came == _wanted(intent):
-        return Cell(Verdict.HONOURED, came)
-    before = witness.plain and witness.plain.aspects.get(SHOWS[intent.about])
-    if before is not None and before.shown == came:
-        return Cell(Verdict.IGNORED, came)
-    return Cell(Verdict.ALTERED, came)
+    intent = evidence.translation.intent
+    if intent.feature == "partial_images":
+        return _partial_images_verdict(intent, int(actual))
+    if intent.value == "auto" or actual == _expected_text(intent):
+        return ParameterVerdict(FeatureVerdict.HONOURED, actual)
+    plain, name = evidence.plain, ASPECT_OF_PARAMETER[intent.feature]
+    before = plain.aspects.get(name) if plain is not None else None
+    if before is not None and before.text == actual:
+        return ParameterVerdict(FeatureVerdict.IGNORED, actual)
+    return ParameterVerdict(FeatureVerdict.ALTERED, actual)
 
 
-def _wanted(intent: Intent) -> str:
+def _expected_text(intent: Intent) -> str:
     return "a stream" if intent.value is True else str(intent.value)
 
 
-def _partials(intent: Intent, came: int) -> Cell:
+def _partial_images_verdict(intent: Intent, actual: int) -> ParameterVerdict:
     """Fewer may come than were asked for."""
-    if came > intent.value:
-        return Cell(Verdict.ALTERED, str(came))
-    if came == 0 and intent.value:
-        return Cell(Verdict.IGNORED, "0")
-    return Cell(Verdict.HONOURED, str(came))
+    if actual > intent.value:
+        return ParameterVerdict(FeatureVerdict.ALTERED, str(actual))
+    if actual == 0 and intent.value:
+        return ParameterVerdict(FeatureVerdict.IGNORED, "0")
+    return ParameterVerdict(FeatureVerdict.HONOURED, str(actual))
 
 
-def _whole(outcome: Outcome) -> Cell:
+def _whole_answer_verdict(outcome: ObservedAnswer) -> ParameterVerdict:
     """A question that is about no member: whether pictures came at all."""
     decodes = outcome.aspects["decodes"]
-    if decodes.word == BROKEN:
-        return Cell(Verdict.ALTERED, note=decodes.note)
+    if decodes.category == BROKEN:
+        return ParameterVerdict(FeatureVerdict.ALTERED, note=decodes.note)
     if "format" not in outcome.aspects:
-        if outcome.aspects["pictures"].shown != "0":
-            return untested("accepted; its pictures are at an address not its own")
-        return Cell(Verdict.ALTERED, note="no picture came")
-    return Cell(Verdict.HONOURED)
+        if outcome.aspects["pictures"].text != "0":
+            return untested_verdict(
+                "accepted; its pictures are at an address not its own"
+            )
+        return ParameterVerdict(FeatureVerdict.ALTERED, note="no picture came")
+    return ParameterVerdict(FeatureVerdict.HONOURED)
 
 
-def _beside(witness: Witness) -> Cell:
+def _verdict_from_comparison(evidence: VerdictEvidence) -> ParameterVerdict:
     """A member of which only the comparison of two answers tells."""
-    outcome, reference = witness.outcome, witness.reference
-    about = witness.spoken.intent.about
+    outcome, reference = evidence.outcome, evidence.reference
+    about = evidence.translation.intent.feature
     if outcome.picture is None or reference is None or reference.picture is None:
-        return untested("accepted; no second picture to hold it against")
-    wrong = wrongs(about, outcome, reference)
+        return untested_verdict("accepted; no second picture to hold it against")
+    wrong = pair_violations(about, outcome, reference)
     if outcome.picture == reference.picture:
-        return Cell(Verdict.IGNORED, ALIKE, responds=False)
+        return ParameterVerdict(FeatureVerdict.IGNORED, IDENTICAL_IMAGE, responds=False)
     if wrong:
-        return Cell(Verdict.ALTERED, note=wrong[0], responds=False)
-    tokens = evidence_of(outcome, about), evidence_of(reference, about)
+        return ParameterVerdict(FeatureVerdict.ALTERED, note=wrong[0], responds=False)
+    tokens = (
+        relevant_token_count(outcome, about),
+        relevant_token_count(reference, about),
+    )
     counted = None not in tokens and tokens[0] != tokens[1]
-    if counted or witness.repeats or about in SHOWN_BY_ANY:
-        return Cell(Verdict.HONOURED, responds=True)
-    return untested("accepted; no two of its pictures are alike, so nothing shows it")
+    if counted or evidence.is_deterministic or about in OBSERVABLE_WITHOUT_DETERMINISM:
+        return ParameterVerdict(FeatureVerdict.HONOURED, responds=True)
+    return untested_verdict(
+        "accepted; no two of its pictures are alike, so nothing shows it"
+    )
 
 
-def asked_for(intent: Intent) -> str:
+def requested_value(intent: Intent) -> str:
     """What is asked of the feature, as a table shows it."""
-    if intent.label or intent.about not in dict(intent.asked):
+    if intent.label or intent.feature not in dict(intent.fields):
         return ""
     value = intent.value
-    if intent.about == "prompt":
-        kind = "another" if len(value) < LONG else f"{len(value)} characters"
+    if intent.feature == "prompt":
+        kind = (
+            "another" if len(value) < LONG_PROMPT_LENGTH else f"{len(value)} characters"
+        )
         return kind if value.isascii() else "not ASCII"
-    return value if isinstance(value, str) else shown(value)
+    return value if isinstance(value, str) else format_value(value)

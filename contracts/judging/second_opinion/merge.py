@@ -10,17 +10,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from contracts.judging.checks import Observation, Subject
+from contracts.judging.checks import CheckContext, Observation
 from contracts.planning.case import Case
-from contracts.planning.request_model import desks_of
-from contracts.report.model import Kind
+from contracts.planning.request_model import request_models
+from contracts.report.model import FindingKind
 from specs import Basis, Evidence, Provider, State
 
 TOOL = "schemathesis"
 
 
 @dataclass(frozen=True, slots=True)
-class Opinion:
+class ExternalFailure:
     """What schemathesis has against an answer: its check, its title and its words."""
 
     check: str
@@ -29,7 +29,7 @@ class Opinion:
 
 
 @dataclass(frozen=True, slots=True)
-class _Meaning:
+class CheckMapping:
     """
     What a check of theirs is in our words.
 
@@ -38,83 +38,102 @@ class _Meaning:
     server reads a request otherwise than they do; there our judge has the word.
     """
 
-    success: Kind
-    refusal: Kind
-    ours: frozenset[str]
-    doubts_request: bool = False
+    success_kind: FindingKind
+    error_kind: FindingKind
+    equivalent_checks: frozenset[str]
+    is_about_request: bool = False
 
 
-_ANSWERED = frozenset({"invalid-is-refused", "valid-is-accepted", "no-crash"})
-_REFUSED = frozenset({"invalid-is-refused", "error-status"})
-_ENVELOPE = frozenset({"error-is-json", "error-envelope"})
-_JSON = frozenset({"body", "is-json", "event"})
-_NONE_OF_OURS = _Meaning(Kind.UNDOCUMENTED, Kind.UNDOCUMENTED, frozenset())
-_READ_OTHERWISE = _Meaning(
-    Kind.ACCEPTS_INVALID, Kind.WRONG_ERROR, _REFUSED, doubts_request=True
+_STATUS_CHECKS = frozenset({"invalid-is-refused", "valid-is-accepted", "no-crash"})
+_REJECTION_CHECKS = frozenset({"invalid-is-refused", "error-status"})
+_ERROR_BODY_CHECKS = frozenset({"error-is-json", "error-envelope"})
+_BODY_FORMAT_CHECKS = frozenset({"body", "is-json", "event"})
+_UNKNOWN_CHECK = CheckMapping(
+    FindingKind.UNDOCUMENTED, FindingKind.UNDOCUMENTED, frozenset()
 )
-MEANINGS: Mapping[str, _Meaning] = {
-    "not_a_server_error": _Meaning(Kind.CRASH, Kind.CRASH, _ANSWERED),
-    "status_code_conformance": _Meaning(
-        Kind.UNDOCUMENTED,
-        Kind.UNDOCUMENTED,
-        _ANSWERED | {"status", "error-status"},
+_REQUEST_INTERPRETATION = CheckMapping(
+    FindingKind.ACCEPTS_INVALID,
+    FindingKind.WRONG_ERROR,
+    _REJECTION_CHECKS,
+    is_about_request=True,
+)
+CHECK_MAPPINGS: Mapping[str, CheckMapping] = {
+    "not_a_server_error": CheckMapping(
+        FindingKind.CRASH, FindingKind.CRASH, _STATUS_CHECKS
     ),
-    "content_type_conformance": _Meaning(
-        Kind.WRONG_RESPONSE, Kind.WRONG_ERROR, _ENVELOPE | _JSON
+    "status_code_conformance": CheckMapping(
+        FindingKind.UNDOCUMENTED,
+        FindingKind.UNDOCUMENTED,
+        _STATUS_CHECKS | {"status", "error-status"},
     ),
-    "response_schema_conformance": _Meaning(
-        Kind.WRONG_RESPONSE,
-        Kind.WRONG_ERROR,
-        _ENVELOPE | _JSON | {"schema", "event-schema"},
+    "content_type_conformance": CheckMapping(
+        FindingKind.WRONG_RESPONSE,
+        FindingKind.WRONG_ERROR,
+        _ERROR_BODY_CHECKS | _BODY_FORMAT_CHECKS,
     ),
-    "response_headers_conformance": _Meaning(
-        Kind.WRONG_RESPONSE, Kind.WRONG_ERROR, frozenset({"retry-after-on-429"})
+    "response_schema_conformance": CheckMapping(
+        FindingKind.WRONG_RESPONSE,
+        FindingKind.WRONG_ERROR,
+        _ERROR_BODY_CHECKS | _BODY_FORMAT_CHECKS | {"schema", "event-schema"},
     ),
-    "negative_data_rejection": _READ_OTHERWISE,
-    "positive_data_acceptance": _Meaning(
-        Kind.REJECTS_VALID,
-        Kind.REJECTS_VALID,
+    "response_headers_conformance": CheckMapping(
+        FindingKind.WRONG_RESPONSE,
+        FindingKind.WRONG_ERROR,
+        frozenset({"retry-after-on-429"}),
+    ),
+    "negative_data_rejection": _REQUEST_INTERPRETATION,
+    "positive_data_acceptance": CheckMapping(
+        FindingKind.REJECTS_VALID,
+        FindingKind.REJECTS_VALID,
         frozenset({"valid-is-accepted"}),
-        doubts_request=True,
+        is_about_request=True,
     ),
-    "ignored_auth": _READ_OTHERWISE,
-    "missing_required_header": _READ_OTHERWISE,
-    "unsupported_method": _Meaning(
-        Kind.UNDOCUMENTED, Kind.UNDOCUMENTED, frozenset({"elsewhere"})
+    "ignored_auth": _REQUEST_INTERPRETATION,
+    "missing_required_header": _REQUEST_INTERPRETATION,
+    "unsupported_method": CheckMapping(
+        FindingKind.UNDOCUMENTED, FindingKind.UNDOCUMENTED, frozenset({"elsewhere"})
     ),
 }
 
 
-def folded(
-    subject: Subject, observations: Iterable[Observation], opinions: Iterable[Opinion]
+def merge_external_failures(
+    subject: CheckContext,
+    observations: Iterable[Observation],
+    failures: Iterable[ExternalFailure],
 ) -> Iterator[Observation]:
     """Our observations, with who else saw each; then what only the other tool saw."""
     ours = list(observations)
     also: dict[int, list[str]] = {}
     alone: list[Observation] = []
-    for opinion in opinions:
-        meaning = MEANINGS.get(opinion.check, _NONE_OF_OURS)
+    for opinion in failures:
+        meaning = CHECK_MAPPINGS.get(opinion.check, _UNKNOWN_CHECK)
         agreeing = [
             at
             for at, each in enumerate(ours)
-            if each.check in meaning.ours or each.kind is Kind.CRASH
+            if each.check in meaning.equivalent_checks or each.kind is FindingKind.CRASH
         ]
         for at in agreeing:
             also.setdefault(at, []).append(f"{TOOL}:{opinion.check}")
-        if not agreeing and not meaning.doubts_request and not _is_free(subject):
-            alone.append(_own(subject, opinion, meaning))
+        if (
+            not agreeing
+            and not meaning.is_about_request
+            and not _is_unspecified_rejection(subject)
+        ):
+            alone.append(_external_observation(subject, opinion, meaning))
     for at, each in enumerate(ours):
         yield replace(each, also_seen_by=tuple(dict.fromkeys(also.get(at, ()))))
     yield from alone
 
 
-def _is_free(subject: Subject) -> bool:
+def _is_unspecified_rejection(subject: CheckContext) -> bool:
     """Whether the document leaves the request open, and the answer is a refusal."""
     is_open = subject.case.expectation is State.UNSPECIFIED
     return is_open and 400 <= subject.status < 500
 
 
-def _own(subject: Subject, opinion: Opinion, meaning: _Meaning) -> Observation:
+def _external_observation(
+    subject: CheckContext, failure: ExternalFailure, mapping: CheckMapping
+) -> Observation:
     """A finding that is theirs alone; no broken promise where nothing is promised."""
     operation = subject.operation
     response = operation.response_for(subject.status)
@@ -122,24 +141,26 @@ def _own(subject: Subject, opinion: Opinion, meaning: _Meaning) -> Observation:
     body = response.bodies.get(subject.interaction.content_type) if response else None
     if body is not None:
         evidence = body.evidence
-    kind = meaning.success if subject.interaction.is_success else meaning.refusal
-    message = f"status {subject.status}: {opinion.title}: {opinion.message}"
+    kind = (
+        mapping.success_kind if subject.interaction.is_success else mapping.error_kind
+    )
+    message = f"status {subject.status}: {failure.title}: {failure.message}"
     if subject.case.expectation is State.UNSPECIFIED:
-        kind = Kind.UNDOCUMENTED
+        kind = FindingKind.UNDOCUMENTED
         evidence = Evidence(evidence.source, Basis.ASSUMED)
         message += " (the document leaves this request open)"
     return Observation(
         kind,
-        f"{TOOL}:{opinion.check}",
+        f"{TOOL}:{failure.check}",
         f"{operation.id}/{response.status if response else 'path'}",
         evidence,
         message,
         "an answer that schemathesis, too, reads as the document has it",
-        opinion.title,
+        failure.title,
     )
 
 
-class Causes:
+class Deduplicator:
     """
     The causes seen so far, for one finding a cause.
 
@@ -149,22 +170,24 @@ class Causes:
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
-        self._first: dict[tuple[str, ...], str] = {}
-        self._refused: list[tuple[Case, dict[str, Any], Observation]] = []
+        self._cause_by_key: dict[tuple[str, ...], str] = {}
+        self._rejections: list[tuple[Case, dict[str, Any], Observation]] = []
 
-    def named(self, observation: Observation, case: Case) -> Observation:
+    def attribute(self, observation: Observation, case: Case) -> Observation:
         """The observation under the cause that it will be reported by."""
         key = (case.operation, observation.kind, observation.check, observation.claim)
         is_refusal = observation.check == "valid-is-accepted"
         if not case.is_generated:
-            self._first.setdefault(key, observation.cause)
-            if is_refusal and case.is_plain:
-                changed = self._changed(case)
-                self._refused.append((case, changed, observation))
+            self._cause_by_key.setdefault(key, observation.cause)
+            if is_refusal and case.is_payload_only:
+                changed = self._changed_members(case)
+                self._rejections.append((case, changed, observation))
             return observation
         if is_refusal:
-            for other, changed, known in self._refused:
-                if _asks_alike(case, other) and _has(case.payload, changed):
+            for other, changed, known in self._rejections:
+                if _has_same_body_type(case, other) and _contains(
+                    case.payload, changed
+                ):
                     return replace(
                         observation,
                         claim=known.claim,
@@ -172,11 +195,13 @@ class Causes:
                         expected=known.expected,
                         cause=known.cause,
                     )
-        return replace(observation, cause=self._first.setdefault(key, ""))
+        return replace(observation, cause=self._cause_by_key.setdefault(key, ""))
 
-    def _changed(self, case: Case) -> dict[str, Any]:
+    def _changed_members(self, case: Case) -> dict[str, Any]:
         """The members in which a request differs from the plain one."""
-        base = desks_of(self._provider)[case.operation, case.media_type or ""].base
+        base = request_models(self._provider)[
+            case.operation, case.media_type or ""
+        ].minimal_request
         return {
             name: value
             for name, value in case.payload.items()
@@ -184,11 +209,11 @@ class Causes:
         }
 
 
-def _asks_alike(one: Case, other: Case) -> bool:
+def _has_same_body_type(one: Case, other: Case) -> bool:
     return (one.operation, one.media_type) == (other.operation, other.media_type)
 
 
-def _has(payload: Mapping[str, Any], members: Mapping[str, Any]) -> bool:
+def _contains(payload: Mapping[str, Any], members: Mapping[str, Any]) -> bool:
     return all(
         name in payload and repr(payload[name]) == repr(value)
         for name, value in members.items()

@@ -9,13 +9,13 @@ from threading import Lock
 from typing import Any
 
 MAX_PIXELS = 64_000_000
-LARGE = 16_000_000  # pixels: of such pictures one is decoded at a time
-REMEMBERED = 256
-_READ = ("PNG", "JPEG", "WEBP", "GIF")
+LARGE_IMAGE_PIXELS = 16_000_000  # pixels: of such pictures one is decoded at a time
+MAX_CACHED_IMAGES = 256
+_ACCEPTED_FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class DecodedImage:
     """
     A decoded picture: what it is, and what it is not.
 
@@ -36,41 +36,41 @@ class Picture:
         return f"{self.width}x{self.height}"
 
 
-_known: OrderedDict[str, Picture] = OrderedDict()
-_knowing = Lock()
-_large = Lock()
+_cache: OrderedDict[str, DecodedImage] = OrderedDict()
+_cache_lock = Lock()
+_large_image_lock = Lock()
 
 
-def picture_of(data: bytes) -> Picture:
+def decode_image(data: bytes) -> DecodedImage:
     """The picture in some bytes, decoded to the last; once for the same bytes."""
     digest = hashlib.sha256(data).hexdigest()
-    with _knowing:
-        found = _known.get(digest)
+    with _cache_lock:
+        found = _cache.get(digest)
     if found is None:
-        found = _decoded(data)
-        with _knowing:
-            _known[digest] = found
-            while len(_known) > REMEMBERED:
-                _known.popitem(last=False)
+        found = _decode(data)
+        with _cache_lock:
+            _cache[digest] = found
+            while len(_cache) > MAX_CACHED_IMAGES:
+                _cache.popitem(last=False)
     return replace(found, data=data)
 
 
-def _decoded(data: bytes) -> Picture:
+def _decode(data: bytes) -> DecodedImage:
     """What is known of a picture, without its bytes."""
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(io.BytesIO(data), formats=_READ) as image:
+        with Image.open(io.BytesIO(data), formats=_ACCEPTED_FORMATS) as image:
             pixels = image.width * image.height
             if pixels > MAX_PIXELS:
-                return Picture(b"", problem=f"has over {MAX_PIXELS} pixels")
+                return DecodedImage(b"", problem=f"has over {MAX_PIXELS} pixels")
             if getattr(image, "is_animated", False):
-                return Picture(b"", problem="is a film, not a picture")
-            with _large if pixels > LARGE else nullcontext():
+                return DecodedImage(b"", problem="is a film, not a picture")
+            with _large_image_lock if pixels > LARGE_IMAGE_PIXELS else nullcontext():
                 image.load()
                 alpha = "A" in image.getbands() or "transparency" in image.info
                 opaque = not alpha or _is_opaque(image)
-            return Picture(
+            return DecodedImage(
                 b"",
                 format=str(image.format).lower(),
                 width=image.width,
@@ -79,11 +79,13 @@ def _decoded(data: bytes) -> Picture:
                 opaque=opaque,
             )
     except UnidentifiedImageError:
-        return Picture(b"", problem=f"does not decode: it is no {', '.join(_READ)}")
+        return DecodedImage(
+            b"", problem=f"does not decode: it is no {', '.join(_ACCEPTED_FORMATS)}"
+        )
     # A decoder that is fed by strangers raises what it likes, warnings among it.
     except Exception as error:
         why = " ".join(str(error).split())[:200] or type(error).__name__
-        return Picture(b"", problem=f"does not decode: {why}")
+        return DecodedImage(b"", problem=f"does not decode: {why}")
 
 
 def _is_opaque(image: Any) -> bool:

@@ -9,12 +9,12 @@ from functools import cache
 from itertools import repeat
 from typing import Any
 
-from mockserver.media.image.drawing.encode import FORMATS, look_at
+from mockserver.media.image.drawing.encode import FORMATS, upload_facts
 
-HEAVY = 1_100_000  # bytes
-GARBAGE = b"This is no picture.\n" * 8
-BLOCK = 256 * 1024  # bytes
-_ZEROS, _BLANKS = bytes(BLOCK), b" " * BLOCK
+LARGE_PAYLOAD_BYTES = 1_100_000  # bytes
+NOT_AN_IMAGE = b"This is no picture.\n" * 8
+CHUNK_SIZE = 256 * 1024  # bytes
+_ZEROS, _BLANKS = bytes(CHUNK_SIZE), b" " * CHUNK_SIZE
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,14 @@ class Sample:
 
     @property
     def data(self) -> bytes:
-        return b"".join(self.pieces)
+        return b"".join(self.chunks)
 
     @property
-    def pieces(self) -> Iterator[bytes]:
+    def chunks(self) -> Iterator[bytes]:
         """Its bytes in parts; what pads it is the same part again and again."""
         # Only light ones are kept: the heavy ones together would be a gigabyte.
-        picture = _encoded(replace(self, weight=0))
-        times, rest = divmod(max(0, self.weight - len(picture)), BLOCK)
+        picture = _encode(replace(self, weight=0))
+        times, rest = divmod(max(0, self.weight - len(picture)), CHUNK_SIZE)
         padding = _ZEROS if self.format else _BLANKS
         yield picture
         yield from repeat(padding, times)
@@ -72,9 +72,9 @@ class Sample:
 
 
 @cache
-def _encoded(sample: Sample) -> bytes:
+def _encode(sample: Sample) -> bytes:
     if sample.format is None:
-        return GARBAGE
+        return NOT_AN_IMAGE
     from PIL import Image, ImageDraw
 
     mode = "RGBA" if sample.alpha else "RGB"
@@ -93,29 +93,31 @@ def _encoded(sample: Sample) -> bytes:
 @cache
 def _facts(sample: Sample) -> dict[str, Any]:
     digest, size = hashlib.sha256(), 0
-    for piece in sample.pieces:
+    for piece in sample.chunks:
         digest.update(piece)
         size += len(piece)
-    light = _encoded(replace(sample, weight=0))
-    seen = look_at(light, filename=sample.filename, content_type=sample.content_type)
+    light = _encode(replace(sample, weight=0))
+    seen = upload_facts(
+        light, filename=sample.filename, content_type=sample.content_type
+    )
     return replace(seen, bytes=size, sha256=digest.hexdigest()).facts()
 
 
-def judged(value: Any) -> Any:
+def with_file_facts(value: Any) -> Any:
     """A payload with each sample as the object of its facts."""
     if isinstance(value, dict):
-        return {key: judged(each) for key, each in value.items()}
+        return {key: with_file_facts(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [judged(each) for each in value]
+        return [with_file_facts(each) for each in value]
     return value.facts if isinstance(value, Sample) else value
 
 
-def weight(value: Any) -> int:
+def estimated_bytes(value: Any) -> int:
     """About how many bytes a value takes."""
     if isinstance(value, dict):
-        return sum(map(weight, value.values()))
+        return sum(map(estimated_bytes, value.values()))
     if isinstance(value, list):
-        return sum(map(weight, value))
+        return sum(map(estimated_bytes, value))
     if isinstance(value, Sample):
         return value.weight
     return len(value if isinstance(value, str) else str(value))

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from contracts.compare import Cell, Comparison, Measured, Row
+from contracts.compare import Comparison, ComparisonRow, MeasuredBehavior, ProviderCell
 
 FORMAT = "imageparity-compat/1"
 
@@ -22,7 +22,7 @@ def render(comparison: Comparison) -> str:
         node = features
         for step in row.id.split("/"):
             node = node.setdefault(step, {})
-        node["__compat"] = _compat(row, versions)
+        node["__compat"] = _compat_statement(row, versions)
     found = {
         "format": FORMAT,
         "providers": {
@@ -34,19 +34,19 @@ def render(comparison: Comparison) -> str:
     return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
 
 
-def _compat(row: Row, versions: dict[str, str]) -> dict[str, Any]:
+def _compat_statement(row: ComparisonRow, versions: dict[str, str]) -> dict[str, Any]:
     return {
         "id": row.id,
         "description": row.feature,
         "differs": row.differs,
         "support": {
-            provider: _support(cell, versions[provider])
+            provider: _support_statement(cell, versions[provider])
             for provider, cell in row.cells.items()
         },
     }
 
 
-def _support(cell: Cell, version: str) -> dict[str, Any]:
+def _support_statement(cell: ProviderCell, version: str) -> dict[str, Any]:
     """What a provider says; members that would say nothing are left out."""
     is_said = cell.basis == "documented"
     found: dict[str, Any] = {
@@ -62,19 +62,21 @@ def _support(cell: Cell, version: str) -> dict[str, Any]:
         "source_title": cell.source_title,
         "source_url": cell.source_url,
         "source_date": cell.source_date,
-        "measured": {label: _measured(each) for label, each in cell.measured.items()},
+        "measured": {
+            label: _measurement(each) for label, each in cell.measured.items()
+        },
     }
     return found | {name: each for name, each in told.items() if each}
 
 
-def _notes(cell: Cell) -> Iterator[str]:
+def _notes(cell: ProviderCell) -> Iterator[str]:
     if cell.stated and cell.differs_in:
         yield f"not as most have it: {', '.join(cell.differs_in)}"
     if cell.note:
         yield cell.note
 
 
-def _measured(each: Measured) -> dict[str, Any]:
+def _measurement(each: MeasuredBehavior) -> dict[str, Any]:
     found = {"standing": each.standing.value, "asked": each.asked}
     told = {
         "verdict": each.verdict and each.verdict.value,

@@ -5,16 +5,23 @@ from collections.abc import Iterator
 from io import StringIO
 from typing import Any
 
-from contracts.compare import Cell, Comparison, Measured, Row
+from contracts.compare import Comparison, ComparisonRow, MeasuredBehavior, ProviderCell
 from contracts.text import one_line
 
-OF_THE_ROW = ("id", "group", "section", "feature", "differs")
-OF_THE_CELL = (
+ROW_COLUMNS = ("id", "group", "section", "feature", "differs")
+CELL_COLUMNS = (
     *("provider", "value", "wire", "stated", "letter", "differs_in", "basis"),
     *("source", "source_title", "source_url", "source_date", "note", "pointer"),
 )
-OF_THE_DEED = ("target", "standing", "verdict", "asked", "measured", "fingerprint")
-COLUMNS = (*OF_THE_ROW, *OF_THE_CELL, *OF_THE_DEED)
+MEASUREMENT_COLUMNS = (
+    "target",
+    "standing",
+    "verdict",
+    "asked",
+    "measured",
+    "fingerprint",
+)
+COLUMNS = (*ROW_COLUMNS, *CELL_COLUMNS, *MEASUREMENT_COLUMNS)
 
 
 def render(comparison: Comparison) -> str:
@@ -28,41 +35,41 @@ def render(comparison: Comparison) -> str:
     writer.writerow(COLUMNS)
     for row in comparison.rows:
         for provider, cell in row.cells.items():
-            for deed in _deeds(cell):
-                values = [*_of_the_row(row), provider, *_of_the_cell(cell), *deed]
-                writer.writerow(map(_harmless, values))
+            for deed in _measurement_rows(cell):
+                values = [*_row_values(row), provider, *_cell_values(cell), *deed]
+                writer.writerow(map(_escape_formula, values))
     return out.getvalue()
 
 
-def _of_the_row(row: Row) -> Iterator[Any]:
+def _row_values(row: ComparisonRow) -> Iterator[Any]:
     yield from (row.id, row.group, row.section.value, row.feature)
-    yield _word(row.differs)
+    yield _format_bool(row.differs)
 
 
-def _of_the_cell(cell: Cell) -> Iterator[Any]:
-    yield from (cell.value, cell.wire, _word(cell.stated), cell.letter)
+def _cell_values(cell: ProviderCell) -> Iterator[Any]:
+    yield from (cell.value, cell.wire, _format_bool(cell.stated), cell.letter)
     yield from (" ".join(cell.differs_in), cell.basis if cell.stated else "")
     yield from (cell.source, cell.source_title, cell.source_url, cell.source_date)
     yield from (cell.note, cell.pointer)
 
 
-def _deeds(cell: Cell) -> Iterator[tuple[Any, ...]]:
+def _measurement_rows(cell: ProviderCell) -> Iterator[tuple[Any, ...]]:
     for label, each in cell.measured.items():
-        yield (label, *_of_the_deed(each))
+        yield (label, *_measurement_values(each))
     if not cell.measured:
-        yield ("",) * len(OF_THE_DEED)
+        yield ("",) * len(MEASUREMENT_COLUMNS)
 
 
-def _of_the_deed(each: Measured) -> Iterator[Any]:
+def _measurement_values(each: MeasuredBehavior) -> Iterator[Any]:
     verdict = each.verdict.value if each.verdict else ""
     yield from (each.standing.value, verdict, each.asked, each.value, each.fingerprint)
 
 
-def _word(value: bool) -> str:
+def _format_bool(value: bool) -> str:
     return "true" if value else "false"
 
 
-def _harmless(value: Any) -> str:
+def _escape_formula(value: Any) -> str:
     """A text in one line that no spreadsheet takes for a formula."""
     text = one_line(str(value))
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

@@ -7,23 +7,23 @@ from typing import Any
 from urllib.parse import quote
 
 from contracts.report.model import ClaimRecord
-from contracts.report.summary import Sighting, Standing
-from contracts.reporters.page.clients import heard_by
-from contracts.text import NOTHING
+from contracts.report.summary import FindingSummary, ProviderSummary
+from contracts.reporters.page.clients import affected_clients
+from contracts.text import NO_VALUE
 
-SUBJECTS = ("request", "default", "answer", "guarantee", "error", "transport")
+SUBJECT_ORDER = ("request", "default", "answer", "guarantee", "error", "transport")
 LETTERS = {
     "K": "kept",
     "B": "broken",
     "D": "differs",
     "·": "not asked",
-    NOTHING: "not claimed",
+    NO_VALUE: "not claimed",
 }
-TONES = {"K": "K", "B": "B", "D": "D", "·": "O", NOTHING: "N"}
+TONES = {"K": "K", "B": "B", "D": "D", "·": "O", NO_VALUE: "N"}
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class ClaimCell:
     """
     One claim at one provider, and the claim itself where the provider makes it.
 
@@ -32,25 +32,25 @@ class Cell:
 
     letter: str
     claim: ClaimRecord | None = None
-    asked: int = 0
-    found: tuple[Sighting, ...] = ()
+    case_count: int = 0
+    findings: tuple[FindingSummary, ...] = ()
 
     @property
     def word(self) -> str:
         return LETTERS[self.letter]
 
     @property
-    def firm(self) -> bool:
+    def is_documented(self) -> bool:
         return self.claim is None or self.claim.basis == "documented"
 
     @property
     def anchor(self) -> str:
         """Where on the page its first finding is."""
-        return quote(self.found[0].anchor) if self.found else ""
+        return quote(self.findings[0].anchor) if self.findings else ""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ClaimRow:
     """
     One claim at every provider; `sentences` pairs each wording with who uses it.
 
@@ -60,27 +60,27 @@ class Row:
     id: str
     name: str
     sentences: tuple[tuple[str, str], ...]
-    cells: tuple[Cell, ...]
+    cells: tuple[ClaimCell, ...]
     agreement: str
     clients: tuple[str, ...]
 
     @property
-    def found(self) -> bool:
-        return any(cell.found for cell in self.cells)
+    def has_findings(self) -> bool:
+        return any(cell.findings for cell in self.cells)
 
     @property
     def fingerprints(self) -> frozenset[str]:
-        found = (each.finding for cell in self.cells for each in cell.found)
+        found = (each.finding for cell in self.cells for each in cell.findings)
         return frozenset(each.fingerprint for each in found)
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ClaimGroup:
     """The claims of one operation about one subject."""
 
     operation: str
     subject: str
-    rows: tuple[Row, ...]
+    rows: tuple[ClaimRow, ...]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -91,32 +91,38 @@ class Group:
     def name(self) -> str:
         return f"{self.operation} \N{MIDDLE DOT} {self.subject}"
 
-    def kept(self, column: int) -> str:
+    def kept_ratio(self, column: int) -> str:
         """`kept/asked` of one provider."""
         letters = Counter(row.cells[column].letter for row in self.rows)
         asked = letters["K"] + letters["B"] + letters["D"]
-        return f"{letters['K']}/{asked}" if asked else NOTHING
+        return f"{letters['K']}/{asked}" if asked else NO_VALUE
 
 
-def claim_groups(standings: Sequence[Standing]) -> list[Group]:
+def claim_groups(summaries: Sequence[ProviderSummary]) -> list[ClaimGroup]:
     """Every claim once, the providers' documents laid over each other."""
-    tables = [{each.id: each for each in one.target.claims} for one in standings]
-    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for id_ in _merged(tables):
+    tables = [{each.id: each for each in one.target.claims} for one in summaries]
+    groups: dict[tuple[str, str], list[ClaimRow]] = defaultdict(list)
+    for id_ in _merge_ids(tables):
         claims = [table.get(id_) for table in tables]
         first = next(each for each in claims if each is not None)
-        groups[first.operation, first.subject].append(_row(first, claims, standings))
+        groups[first.operation, first.subject].append(
+            _claim_row(first, claims, summaries)
+        )
     operations = list(dict.fromkeys(operation for operation, _ in groups))
 
     def place(key: tuple[str, str]) -> tuple[int, int]:
         subject = key[1]
-        known = SUBJECTS.index(subject) if subject in SUBJECTS else len(SUBJECTS)
+        known = (
+            SUBJECT_ORDER.index(subject)
+            if subject in SUBJECT_ORDER
+            else len(SUBJECT_ORDER)
+        )
         return operations.index(key[0]), known
 
-    return [Group(*key, tuple(groups[key])) for key in sorted(groups, key=place)]
+    return [ClaimGroup(*key, tuple(groups[key])) for key in sorted(groups, key=place)]
 
 
-def _merged(tables: Sequence[Mapping[str, ClaimRecord]]) -> list[str]:
+def _merge_ids(tables: Sequence[Mapping[str, ClaimRecord]]) -> list[str]:
     """All ids; one that an earlier document lacks follows its neighbour."""
     merged: list[str] = []
     seen: set[str] = set()
@@ -132,55 +138,55 @@ def _merged(tables: Sequence[Mapping[str, ClaimRecord]]) -> list[str]:
     return merged
 
 
-def _row(
+def _claim_row(
     first: ClaimRecord,
     claims: Sequence[ClaimRecord | None],
-    standings: Sequence[Standing],
-) -> Row:
+    summaries: Sequence[ProviderSummary],
+) -> ClaimRow:
     cells = tuple(
-        _cell(claim, standing)
-        for claim, standing in zip(claims, standings, strict=True)
+        _claim_cell(claim, standing)
+        for claim, standing in zip(claims, summaries, strict=True)
     )
     wordings: dict[str, list[str]] = defaultdict(list)
-    for claim, standing in zip(claims, standings, strict=True):
+    for claim, standing in zip(claims, summaries, strict=True):
         if claim is not None:
             wordings[claim.sentence].append(standing.target.title)
     keys = [
         (cell.claim.sentence if cell.claim else "", cell.letter.replace("·", "K"))
         for cell in cells
     ]
-    return Row(
+    return ClaimRow(
         first.id,
         first.id.removeprefix(f"{first.operation}/"),
         tuple((text, ", ".join(who)) for text, who in wordings.items()),
         cells,
-        lettered(keys),
-        heard_by(first.operation, first.subject, _member(first)),
+        agreement_letters(keys),
+        affected_clients(first.operation, first.subject, _field_name(first)),
     )
 
 
-def lettered(keys: Sequence[Any]) -> str:
+def agreement_letters(keys: Sequence[Any]) -> str:
     """A letter for each key, the same for the same; `a` is the commonest."""
     ranked = {key: at for at, (key, _) in enumerate(Counter(keys).most_common())}
     return "".join(chr(ord("a") + min(ranked[key], 25)) for key in keys)
 
 
-def _member(claim: ClaimRecord) -> str:
+def _field_name(claim: ClaimRecord) -> str:
     """`createImage/request/size/enum` is about `size`."""
     return "/".join(claim.id.split("/")[2:3])
 
 
-def _cell(claim: ClaimRecord | None, standing: Standing) -> Cell:
+def _claim_cell(claim: ClaimRecord | None, summary: ProviderSummary) -> ClaimCell:
     if claim is None:
-        return Cell(NOTHING)
-    found = tuple(e for e in standing.sightings if e.finding.claim == claim.id)
-    asked = standing.asked[claim.id]
-    return Cell(_letter(found, asked), claim, asked, found)
+        return ClaimCell(NO_VALUE)
+    found = tuple(e for e in summary.sightings if e.finding.claim == claim.id)
+    asked = summary.asked[claim.id]
+    return ClaimCell(_letter(found, asked), claim, asked, found)
 
 
-def _letter(found: Sequence[Sighting], asked: int) -> str:
-    if any(each.finding.breaks for each in found):
+def _letter(findings: Sequence[FindingSummary], asked: int) -> str:
+    if any(each.finding.breaks for each in findings):
         return "B"
-    if found:
+    if findings:
         return "D"
     return "K" if asked else "·"

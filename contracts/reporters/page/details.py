@@ -8,11 +8,11 @@ from typing import Any
 
 from contracts.execution.targets import BadTarget, host_of, is_loopback
 from contracts.report.model import Report, TargetRecord
-from contracts.reporters.page.claims import LETTERS, TONES, Cell, Group
-from contracts.reporters.page.features import DEEDS
-from contracts.text import clipped, one_line, printable, web_address
+from contracts.reporters.page.claims import LETTERS, TONES, ClaimCell, ClaimGroup
+from contracts.reporters.page.features import VERDICT_MARKS
+from contracts.text import clip, one_line, printable, safe_url
 
-LONGEST = 600  # characters of a fact
+MAX_FACT_LENGTH = 600  # characters of a fact
 
 
 class Details:
@@ -22,20 +22,20 @@ class Details:
     Sentences and sources are numbered, since many claims share them.
     """
 
-    def __init__(self, columns: Sequence[str], asked: Sequence[str]) -> None:
+    def __init__(self, columns: Sequence[str], claim_columns: Sequence[str]) -> None:
         self._columns = columns
-        self._asked = asked
+        self._claim_columns = claim_columns
         self._texts: dict[str, int] = {}
         self._sources: dict[tuple[str, str, str, str], int] = {}
 
-    def of(
+    def as_data(
         self,
         rows: Iterable[Mapping[str, Any]],
-        groups: Iterable[Group],
+        groups: Iterable[ClaimGroup],
         report: Report | None,
     ) -> dict[str, Any]:
         """As the page's script reads it."""
-        steps = _steps(report)
+        steps = _selectable_ids(report)
         features = {
             row["id"]: {
                 column: self._feature(cell) for column, cell in row["cells"].items()
@@ -45,20 +45,20 @@ class Details:
         claims = {
             row.id: [
                 self._claim(cell, steps.get(column, frozenset()))
-                for column, cell in zip(self._asked, row.cells, strict=True)
+                for column, cell in zip(self._claim_columns, row.cells, strict=True)
             ]
             for group in groups
             for row in group.rows
         }
         return {
             "columns": list(self._columns),
-            "asked": list(self._asked),
+            "asked": list(self._claim_columns),
             "features": features,
             "claims": claims,
             "texts": list(self._texts),
             "sources": list(self._sources),
             "commands": _commands(report),
-            "deeds": DEEDS,
+            "deeds": VERDICT_MARKS,
             "marks": {
                 letter: (word, TONES[letter]) for letter, word in LETTERS.items()
             },
@@ -66,7 +66,7 @@ class Details:
 
     def _feature(self, cell: Mapping[str, Any]) -> dict[str, Any]:
         facts = [
-            [name, _text(fact["value"]), fact["basis"]]
+            [name, _format_value(fact["value"]), fact["basis"]]
             for name, fact in cell["facts"].items()
         ]
         found = {
@@ -81,7 +81,9 @@ class Details:
         }
         return {name: each for name, each in found.items() if each or each == 0}
 
-    def _claim(self, cell: Cell, steps: frozenset[str]) -> list[Any] | int:
+    def _claim(
+        self, cell: ClaimCell, selectable_ids: frozenset[str]
+    ) -> list[Any] | int:
         """Letter, sentence, source, basis, mock, asked, can be asked alone, anchors."""
         claim = cell.claim
         if claim is None:
@@ -92,32 +94,32 @@ class Details:
             self._source(asdict(claim)),
             claim.basis,
             claim.mock,
-            cell.asked,
-            int(claim.id in steps),
-            [each.anchor for each in cell.found],
+            cell.case_count,
+            int(claim.id in selectable_ids),
+            [each.anchor for each in cell.findings],
         ]
 
-    def _source(self, cited: Mapping[str, Any]) -> int:
+    def _source(self, citation: Mapping[str, Any]) -> int:
         """The number of a page: its title, address, date, and the place on it."""
         key = (
-            one_line(cited["source_title"] or cited["source"]),
-            web_address(cited["source_url"]),
-            one_line(cited["source_date"]),
-            one_line(cited["source"]),
+            one_line(citation["source_title"] or citation["source"]),
+            safe_url(citation["source_url"]),
+            one_line(citation["source_date"]),
+            one_line(citation["source"]),
         )
         return self._sources.setdefault(key, len(self._sources))
 
 
-def _text(value: Any) -> str:
+def _format_value(value: Any) -> str:
     """A fact as people read it."""
     if isinstance(value, list) and not any(isinstance(e, dict | list) for e in value):
-        return clipped(" \N{MIDDLE DOT} ".join(map(_text, value)), LONGEST)
+        return clip(" \N{MIDDLE DOT} ".join(map(_format_value, value)), MAX_FACT_LENGTH)
     if isinstance(value, str):
-        return clipped(value, LONGEST)
-    return clipped(json.dumps(value, ensure_ascii=False), LONGEST)
+        return clip(value, MAX_FACT_LENGTH)
+    return clip(json.dumps(value, ensure_ascii=False), MAX_FACT_LENGTH)
 
 
-def _steps(report: Report | None) -> dict[str, frozenset[str]]:
+def _selectable_ids(report: Report | None) -> dict[str, frozenset[str]]:
     """By provider, everything that `--only` may name: cases, and what is above them."""
     found: dict[str, set[str]] = {}
     for outcome in report.outcomes if report else ():
@@ -142,14 +144,14 @@ def command(target: TargetRecord, seed: int, only: str = "") -> str:
     words = ["imageparity", "run", target.provider]
     if not target.is_mock:
         words += ["--against", target.base_url]
-        if not _is_here(target.base_url):
+        if not _is_local(target.base_url):
             words += ["--live", "--budget", "AMOUNT"]
     words += ["--only", only] if only else []
     words += ["--seed", str(seed)] if seed else []
     return shlex.join(words)
 
 
-def _is_here(base_url: str) -> bool:
+def _is_local(base_url: str) -> bool:
     try:
         return is_loopback(host_of(base_url))
     except BadTarget:
@@ -162,26 +164,33 @@ def as_script(data: Any) -> str:
 
     Each member of a member has a line, so that a change of one is a change of a line.
     """
-    parts = (f"{_dumped(name)}:{_lines(each)}" for name, each in _visible(data).items())
+    parts = (
+        f"{_to_json(name)}:{_json_lines(each)}"
+        for name, each in _make_printable(data).items()
+    )
     text = "{" + ",\n".join(parts) + "}"
     return text.replace("<", "\\u003c").replace("&", "\\u0026")
 
 
-def _lines(data: Any) -> str:
+def _json_lines(data: Any) -> str:
     if isinstance(data, dict):
-        inner = ",\n".join(f"{_dumped(k)}:{_dumped(v)}" for k, v in data.items())
+        inner = ",\n".join(f"{_to_json(k)}:{_to_json(v)}" for k, v in data.items())
         return f"{{{inner}}}"
-    return f"[{','.join(map(_dumped, data))}]"
+    return f"[{','.join(map(_to_json, data))}]"
 
 
-def _dumped(data: Any) -> str:
+def _to_json(data: Any) -> str:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
-def _visible(data: Any) -> Any:
+def _make_printable(data: Any) -> Any:
     """The same with every text printable, so that what is hidden cannot mislead."""
     if isinstance(data, str):
         return printable(data)
     if isinstance(data, Mapping):
-        return {printable(name): _visible(each) for name, each in data.items()}
-    return [_visible(each) for each in data] if isinstance(data, list | tuple) else data
+        return {printable(name): _make_printable(each) for name, each in data.items()}
+    return (
+        [_make_printable(each) for each in data]
+        if isinstance(data, list | tuple)
+        else data
+    )

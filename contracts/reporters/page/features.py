@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.reporters.page.claims import lettered
-from contracts.reporters.page.clients import heard_by
+from contracts.reporters.page.claims import agreement_letters
+from contracts.reporters.page.clients import affected_clients
 
 # What became of a feature: a letter, and the tone in which it is shown.
-DEEDS = {
+VERDICT_MARKS = {
     "honoured": ("H", "K"),
     "renamed": ("R", "R"),
     "ignored": ("I", "B"),
@@ -24,7 +24,7 @@ DEEDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class Measurement:
     """What a server did about a feature; `label` is set where it is one of several."""
 
     word: str
@@ -33,11 +33,11 @@ class Deed:
 
     @property
     def letter(self) -> str:
-        return DEEDS[self.word][0]
+        return VERDICT_MARKS[self.word][0]
 
     @property
     def tone(self) -> str:
-        return DEEDS[self.word][1]
+        return VERDICT_MARKS[self.word][1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,11 @@ class FeatureCell:
 
     value: str
     letter: str
-    stands_out: bool
-    firm: bool
+    is_outlier: bool
+    is_documented: bool
     note: int
     stated: bool = True
-    deeds: tuple[Deed, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Feature:
         return "".join(cell.letter for cell in self.cells)
 
     @property
-    def apart(self) -> bool:
+    def all_differ(self) -> bool:
         """Whether no two of several providers say the same."""
         return len(set(self.agreement)) == len(self.cells) > 2
 
@@ -96,16 +96,16 @@ class Feature:
         return f"{count} of {len(self.cells)} disagree" if count else "deeds disagree"
 
     @property
-    def deeds(self) -> list[Deed]:
-        return [deed for cell in self.cells for deed in cell.deeds]
+    def measurements(self) -> list[Measurement]:
+        return [deed for cell in self.cells for deed in cell.measurements]
 
     @property
     def ignored(self) -> bool:
-        return any(deed.word == "ignored" for deed in self.deeds)
+        return any(deed.word == "ignored" for deed in self.measurements)
 
     @property
-    def found(self) -> bool:
-        return any(deed.fingerprint for deed in self.deeds)
+    def has_findings(self) -> bool:
+        return any(deed.fingerprint for deed in self.measurements)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class Features:
 
     @property
     def measured(self) -> bool:
-        return any(each.deeds for each in self.rows)
+        return any(each.measurements for each in self.rows)
 
 
 def features(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Features:
@@ -144,7 +144,7 @@ def _feature(
     row: Mapping[str, Any], columns: Sequence[str], notes: dict[str, int]
 ) -> Feature:
     cells = [row["cells"].get(column, {}) for column in columns]
-    letters = lettered([cell.get("letter", "") for cell in cells])
+    letters = agreement_letters([cell.get("letter", "") for cell in cells])
     counts = Counter(letters).most_common(2)
     split = len(counts) == 2 and counts[0][1] == counts[1][1]
     section = row["section"]
@@ -154,9 +154,9 @@ def _feature(
             letter,
             letter != "a" and not split,
             cell.get("basis", "documented") == "documented",
-            _number(cell.get("note") or "", notes),
+            _note_number(cell.get("note") or "", notes),
             cell.get("stated", True),
-            tuple(_deeds(column, cell.get("measured", {}))),
+            tuple(_measurements(column, cell.get("measured", {}))),
         )
         for column, cell, letter in zip(columns, cells, letters, strict=True)
     )
@@ -168,13 +168,15 @@ def _feature(
         made,
         bool(row["differs"]),
         split,
-        heard_by(row["group"], section, row["id"].rpartition("/")[2]),
+        affected_clients(row["group"], section, row["id"].rpartition("/")[2]),
     )
 
 
-def _deeds(column: str, measured: Mapping[str, Mapping[str, Any]]) -> list[Deed]:
+def _measurements(
+    column: str, measured: Mapping[str, Mapping[str, Any]]
+) -> list[Measurement]:
     return [
-        Deed(
+        Measurement(
             each["verdict"] or each["standing"],
             "" if label == column else label,
             each["fingerprint"],
@@ -183,5 +185,5 @@ def _deeds(column: str, measured: Mapping[str, Mapping[str, Any]]) -> list[Deed]
     ]
 
 
-def _number(note: str, notes: dict[str, int]) -> int:
+def _note_number(note: str, notes: dict[str, int]) -> int:
     return notes.setdefault(note, len(notes) + 1) if note else 0

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contracts.reporters.page.claims import TONES, Group
+from contracts.reporters.page.claims import TONES, ClaimGroup
 from contracts.reporters.page.features import Features
-from contracts.text import NOTHING
+from contracts.text import NO_VALUE
 
-LEVELS = 4
+MAX_LEVEL = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class HeatCell:
     def level(self) -> int:
         if not self.count or not self.total or self.tone in {"K", "O"}:
             return 0
-        return max(1, round(LEVELS * self.count / self.total))
+        return max(1, round(MAX_LEVEL * self.count / self.total))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +41,29 @@ class HeatRow:
     cells: tuple[HeatCell, ...]
 
 
-def documented(found: Features, columns: Sequence[str]) -> list[HeatRow]:
+def documents_heatmap(features: Features, columns: Sequence[str]) -> list[HeatRow]:
     """By part and provider, features that are not with the majority."""
     return [
         HeatRow(
             part,
-            name_of(group, section),
+            part_name(group, section),
             tuple(
-                _documented(found, part, at, column)
+                _documents_cell(features, part, at, column)
                 for at, column in enumerate(columns)
             ),
         )
-        for group, section in found.parts
+        for group, section in features.parts
         for part in [f"{group}/{section}"]
     ]
 
 
-def name_of(group: str, section: str) -> str:
+def part_name(group: str, section: str) -> str:
     return group if group == section else f"{group} \N{MIDDLE DOT} {section}"
 
 
-def _documented(found: Features, part: str, at: int, column: str) -> HeatCell:
-    rows = [each for each in found.rows if each.part == part]
-    odd = sum(each.cells[at].stands_out for each in rows)
+def _documents_cell(features: Features, part: str, at: int, column: str) -> HeatCell:
+    rows = [each for each in features.rows if each.part == part]
+    odd = sum(each.cells[at].is_outlier for each in rows)
     title = f"{odd} of {len(rows)} not with the majority"
     if not odd:
         return HeatCell("=", "K", 0, len(rows), title)
@@ -72,23 +72,28 @@ def _documented(found: Features, part: str, at: int, column: str) -> HeatCell:
     )
 
 
-def measured(groups: Sequence[Group], columns: Sequence[str]) -> list[HeatRow]:
+def measurements_heatmap(
+    groups: Sequence[ClaimGroup], columns: Sequence[str]
+) -> list[HeatRow]:
     """By part and provider, claims that are broken; else that differ; else kept."""
     return [
         HeatRow(
             f"{group.operation}/{group.subject}",
             group.name,
-            tuple(_measured(group, at, column) for at, column in enumerate(columns)),
+            tuple(
+                _measurements_cell(group, at, column)
+                for at, column in enumerate(columns)
+            ),
         )
         for group in groups
     ]
 
 
-def _measured(group: Group, at: int, column: str) -> HeatCell:
+def _measurements_cell(group: ClaimGroup, at: int, column: str) -> HeatCell:
     letters = Counter(row.cells[at].letter for row in group.rows)
     asked = letters["K"] + letters["B"] + letters["D"]
     if not asked:
-        letter = "\N{MIDDLE DOT}" if letters["\N{MIDDLE DOT}"] else NOTHING
+        letter = "\N{MIDDLE DOT}" if letters["\N{MIDDLE DOT}"] else NO_VALUE
         title = "not asked" if letters["\N{MIDDLE DOT}"] else "claims nothing"
         return HeatCell(letter, TONES[letter], 0, 0, title)
     title = (

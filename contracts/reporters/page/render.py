@@ -15,30 +15,30 @@ from markupsafe import Markup, escape
 from contracts.compare import Comparison, compare, providers_of
 from contracts.report.model import Report
 from contracts.report.summary import (
-    Standing,
-    all_sightings,
-    bill,
-    bill_label,
-    standings,
-    why_stopped,
+    ProviderSummary,
+    all_findings,
+    cost_label,
+    provider_summaries,
+    stop_reason,
+    total_cost,
 )
-from contracts.report.summary import verdict as verdict_of
+from contracts.report.summary import run_verdict as verdict_of
 from contracts.reporters.page import heatmap as heat
 from contracts.reporters.page.claims import LETTERS, TONES, claim_groups
 from contracts.reporters.page.details import Details, as_script, command
-from contracts.reporters.page.features import DEEDS, Feature, Features, features
+from contracts.reporters.page.features import VERDICT_MARKS, Feature, Features, features
 from contracts.reporters.page.trend import trends
 from contracts.text import (
-    clipped,
+    clip,
+    format_date,
     in_words,
-    moment,
-    plural,
+    pluralize,
     printable,
-    web_address,
+    safe_url,
 )
 from specs.clients import clients
 
-EXCERPT = 4_000
+MAX_EXCERPT_LENGTH = 4_000
 _MODES = {  # whether all that was asked are mocks, and whether any is
     (True, True): "mocks",
     (False, True): "mocks and servers",
@@ -48,18 +48,18 @@ _MODES = {  # whether all that was asked are mocks, and whether any is
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class PageColumn:
     """A provider, and how it stands where it was asked."""
 
     id: str
     title: str
     document: str
-    standing: Standing | None
+    summary: ProviderSummary | None
     differing: int = 0
 
     @property
     def broken(self) -> int:
-        return len(self.standing.broken) if self.standing else 0
+        return len(self.summary.broken) if self.summary else 0
 
 
 def render(report: Report, *folders: str | Path, history: Sequence[Report] = ()) -> str:
@@ -83,26 +83,28 @@ def page(
 
     `history` are older reports of the same providers.
     """
-    return _template().render(_view(_compared(comparison), report, history))
+    return _template().render(
+        _template_context(_comparison_json(comparison), report, history)
+    )
 
 
-def _compared(comparison: Comparison | None) -> Mapping[str, Any]:
+def _comparison_json(comparison: Comparison | None) -> Mapping[str, Any]:
     """A comparison as its published JSON, which is all that the page knows of it."""
     if comparison is None:
         return {"providers": [], "rows": [], "contradictions": []}
     return comparison.as_json()
 
 
-def _view(
-    compared: Mapping[str, Any], report: Report | None, history: Sequence[Report]
+def _template_context(
+    comparison: Mapping[str, Any], report: Report | None, history: Sequence[Report]
 ) -> dict[str, Any]:
-    rows = compared["rows"]
-    columns = _columns(compared, report)
+    rows = comparison["rows"]
+    columns = _columns(comparison, report)
     ids = [each.id for each in columns]
     matrix = features(rows, ids)
-    asked = [each.standing for each in columns if each.standing]
+    asked = [each.summary for each in columns if each.summary]
     groups = claim_groups(asked)
-    found = all_sightings(asked)
+    found = all_findings(asked)
     data = Details(ids, [each.target.provider for each in asked])
     return {
         "report": report,
@@ -112,43 +114,53 @@ def _view(
         "features": matrix,
         "groups": groups,
         "parts": _parts(matrix, groups),
-        "contradictions": compared["contradictions"],
-        "documents_heat": heat.documented(matrix, ids) if len(ids) > 2 else [],
-        "deeds_heat": heat.measured(groups, [each.target.provider for each in asked]),
+        "contradictions": comparison["contradictions"],
+        "documents_heat": heat.documents_heatmap(matrix, ids) if len(ids) > 2 else [],
+        "deeds_heat": heat.measurements_heatmap(
+            groups, [each.target.provider for each in asked]
+        ),
         "trends": trends(report, history) if report else [],
         "clients": clients(),
         "sightings": found,
-        "ignored": _ignored(matrix),
+        "ignored": _ignored_fingerprints(matrix),
         "letters": LETTERS,
-        "deeds": DEEDS,
+        "deeds": VERDICT_MARKS,
         "open": len(found) <= 12,
-        "data": as_script(data.of(rows, groups, report)),
-        **(_of_run(report, asked) if report else _of_documents(matrix, columns)),
+        "data": as_script(data.as_data(rows, groups, report)),
+        **(
+            _run_context(report, asked)
+            if report
+            else _documents_context(matrix, columns)
+        ),
     }
 
 
-def _of_run(report: Report, asked: Sequence[Standing]) -> dict[str, Any]:
+def _run_context(
+    report: Report, summaries: Sequence[ProviderSummary]
+) -> dict[str, Any]:
     targets = report.metadata.targets
     mocks = [each.is_mock for each in targets]
     return {
-        "verdict": verdict_of(report, tuple(asked)),
+        "verdict": verdict_of(report, tuple(summaries)),
         "mode": _MODES[all(mocks), any(mocks)],
         "version": report.metadata.version,
-        "stopped": why_stopped(report),
+        "stopped": stop_reason(report),
         "planned": sum(each.planned for each in targets),
-        "bill": bill(asked),
-        "bill_label": bill_label(report),
-        "when": moment(report.metadata.started),
+        "bill": total_cost(summaries),
+        "bill_label": cost_label(report),
+        "when": format_date(report.metadata.started),
         "command": partial(command, seed=report.metadata.seed),
     }
 
 
-def _of_documents(matrix: Features, columns: Sequence[Column]) -> dict[str, Any]:
+def _documents_context(
+    matrix: Features, columns: Sequence[PageColumn]
+) -> dict[str, Any]:
     count, all_ = len(matrix.differing), len(matrix.rows)
     who = f"{in_words(len(columns))} providers"
     verdict = f"{count} of {all_} features differ between {who}"
     if len(columns) == 1:
-        verdict = f"{plural(all_, 'feature')} of {columns[0].title}"
+        verdict = f"{pluralize(all_, 'feature')} of {columns[0].title}"
     return {
         "verdict": verdict,
         "mode": "documents and reports" if matrix.measured else "documents alone",
@@ -157,23 +169,27 @@ def _of_documents(matrix: Features, columns: Sequence[Column]) -> dict[str, Any]
     }
 
 
-def _columns(compared: Mapping[str, Any], report: Report | None) -> list[Column]:
+def _columns(comparison: Mapping[str, Any], report: Report | None) -> list[PageColumn]:
     """Fewest broken promises first, then fewest differences from the majority."""
-    asked = {each.target.provider: each for each in standings(report)} if report else {}
-    told = {each["id"]: each for each in compared["providers"]}
+    asked = (
+        {each.target.provider: each for each in provider_summaries(report)}
+        if report
+        else {}
+    )
+    told = {each["id"]: each for each in comparison["providers"]}
     ids = list(dict.fromkeys([*told, *asked]))
-    matrix = features(compared["rows"], ids)
+    matrix = features(comparison["rows"], ids)
     columns = []
     for at, id_ in enumerate(ids):
         standing = asked.get(id_)
         known = told[id_] if id_ in told else asdict(asked[id_].target)
         columns.append(
-            Column(
+            PageColumn(
                 id_,
                 known["title"],
                 known["document"],
                 standing,
-                sum(row.cells[at].stands_out for row in matrix.rows),
+                sum(row.cells[at].is_outlier for row in matrix.rows),
             )
         )
     return sorted(columns, key=lambda each: (each.broken, each.differing, each.id))
@@ -185,16 +201,17 @@ def _parts(matrix: Features, groups: Sequence[Any]) -> list[tuple[str, str]]:
     for each in groups:
         found[f"{each.operation}/{each.subject}"] = (each.operation, each.subject)
     return [
-        (part, heat.name_of(group, section)) for part, (group, section) in found.items()
+        (part, heat.part_name(group, section))
+        for part, (group, section) in found.items()
     ]
 
 
-def _ignored(matrix: Features) -> frozenset[str]:
+def _ignored_fingerprints(matrix: Features) -> frozenset[str]:
     """The findings about what was taken and not heeded."""
     return frozenset(
         deed.fingerprint
         for row in matrix.rows
-        for deed in row.deeds
+        for deed in row.measurements
         if deed.word == "ignored" and deed.fingerprint
     )
 
@@ -206,27 +223,27 @@ def _template() -> Template:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_visible,
+        finalize=_make_printable,
     )
     environment.filters.update(
-        clipped=clipped,
-        coded=_coded,
+        clipped=clip,
+        coded=_format_code,
         in_words=in_words,
-        picture=_is_picture,
-        plural=plural,
+        picture=_is_image_uri,
+        plural=pluralize,
         tone=TONES.__getitem__,
-        web_address=web_address,
+        web_address=safe_url,
     )
     environment.globals.update(
-        EXCERPT=EXCERPT,
-        parted=_parted,
-        style=_text("page.css"),
-        script=_text("page.js"),
+        EXCERPT=MAX_EXCERPT_LENGTH,
+        parted=_rows_by_part,
+        style=_read_asset("page.css"),
+        script=_read_asset("page.js"),
     )
-    return environment.from_string(_text("template.html"))
+    return environment.from_string(_read_asset("template.html"))
 
 
-def _parted(rows: Sequence[Feature]) -> list[list[Feature]]:
+def _rows_by_part(rows: Sequence[Feature]) -> list[list[Feature]]:
     """The rows of each part together, in the order in which parts come."""
     found: dict[str, list[Feature]] = {}
     for row in rows:
@@ -234,7 +251,7 @@ def _parted(rows: Sequence[Feature]) -> list[list[Feature]]:
     return list(found.values())
 
 
-def _coded(text: str) -> Markup:
+def _format_code(text: str) -> Markup:
     """Text in which `names` between backticks are set as code."""
     code = Markup("<code>{}</code>")
     parts = escape(printable(text)).split("`")
@@ -243,16 +260,16 @@ def _coded(text: str) -> Markup:
     )
 
 
-def _is_picture(uri: str) -> bool:
+def _is_image_uri(uri: str) -> bool:
     """Whether a text is a picture and nothing else that an address may do."""
     return re.fullmatch(r"data:image/[a-z]+;base64,[A-Za-z0-9+/=]+", uri) is not None
 
 
-def _text(name: str) -> str:
+def _read_asset(name: str) -> str:
     return files("contracts.reporters.page").joinpath(name).read_text("utf-8")
 
 
-def _visible(value: Any) -> Any:
+def _make_printable(value: Any) -> Any:
     """Whatever is shown is made printable first, and escaped after."""
     is_text = isinstance(value, str) and not isinstance(value, Markup)
     return printable(value) if is_text else value

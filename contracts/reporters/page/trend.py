@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contracts.report.model import Report
-from contracts.report.summary import Sighting, Standing, standings
-from contracts.text import moment
+from contracts.report.summary import FindingSummary, ProviderSummary, provider_summaries
+from contracts.text import format_date
 
 WIDTH, HEIGHT, EDGE = 220, 44, 5  # of the drawing
 
@@ -35,9 +35,9 @@ class Trend:
 
     title: str
     points: tuple[Point, ...]
-    new: tuple[Sighting, ...]
-    fixed: tuple[Sighting, ...]
-    unknown: tuple[Sighting, ...]
+    new: tuple[FindingSummary, ...]
+    fixed: tuple[FindingSummary, ...]
+    unknown: tuple[FindingSummary, ...]
 
     @property
     def line(self) -> str:
@@ -49,12 +49,12 @@ class Trend:
         return len({each.document for each in self.points[-2:]}) > 1
 
 
-def trends(report: Report, older: Sequence[Report]) -> list[Trend]:
+def trends(report: Report, history: Sequence[Report]) -> list[Trend]:
     """One a provider of the report that an older one has asked, too."""
-    runs = sorted(older, key=lambda each: each.metadata.started)
-    before = [(each, _by_provider(each)) for each in runs]
+    runs = sorted(history, key=lambda each: each.metadata.started)
+    before = [(each, _summaries_by_provider(each)) for each in runs]
     found = []
-    for now in standings(report):
+    for now in provider_summaries(report):
         name = now.target.provider
         past = [(each, by[name]) for each, by in before if name in by]
         if past:
@@ -62,11 +62,11 @@ def trends(report: Report, older: Sequence[Report]) -> list[Trend]:
     return found
 
 
-def _by_provider(report: Report) -> dict[str, Standing]:
-    return {each.target.provider: each for each in standings(report)}
+def _summaries_by_provider(report: Report) -> dict[str, ProviderSummary]:
+    return {each.target.provider: each for each in provider_summaries(report)}
 
 
-def _trend(runs: Sequence[tuple[Report, Standing]]) -> Trend:
+def _trend(runs: Sequence[tuple[Report, ProviderSummary]]) -> Trend:
     (_, last), (_, now) = runs[-2], runs[-1]
     known = {each.finding.fingerprint for each in last.sightings}
     seen = {each.finding.fingerprint for each in now.sightings}
@@ -80,13 +80,13 @@ def _trend(runs: Sequence[tuple[Report, Standing]]) -> Trend:
     )
 
 
-def _points(runs: Sequence[tuple[Report, Standing]]) -> list[Point]:
+def _points(runs: Sequence[tuple[Report, ProviderSummary]]) -> list[Point]:
     counts = [len(each.broken) for _, each in runs]
     most = max(*counts, 1)
     step = (WIDTH - 2 * EDGE) / max(1, len(runs) - 1)
     return [
         Point(
-            moment(report.metadata.started),
+            format_date(report.metadata.started),
             each.target.document,
             count,
             len(each.sightings) - count,

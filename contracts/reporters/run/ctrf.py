@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from contracts.report.model import Report
-from contracts.report.summary import Standing, standings, why_stopped
-from contracts.reporters.run.junit import account
+from contracts.report.summary import ProviderSummary, provider_summaries, stop_reason
+from contracts.reporters.run.junit import findings_text
 from contracts.text import one_line, printable
 
 SPEC_VERSION = "0.1.0"
@@ -20,12 +20,12 @@ def render(report: Report) -> str:
 
     How long things took is how long answers took, one after the other.
     """
-    each = standings(report)
+    each = provider_summaries(report)
     tests = [test for standing in each for test in _tests(report, standing)]
     counts = Counter(test["status"] for test in tests)
-    start = _milliseconds(report.metadata.started)
+    start = _epoch_milliseconds(report.metadata.started)
     asked = round(sum(outcome.seconds for outcome in report.outcomes) * 1000)
-    stopped = why_stopped(report)
+    stopped = stop_reason(report)
     extra = {
         "seed": report.metadata.seed,
         "base_urls": {one.target.provider: one.target.base_url for one in each},
@@ -55,30 +55,30 @@ def render(report: Report) -> str:
     return json.dumps(ctrf, indent=1) + "\n"
 
 
-def _tests(report: Report, standing: Standing) -> Iterator[dict[str, Any]]:
+def _tests(report: Report, summary: ProviderSummary) -> Iterator[dict[str, Any]]:
     seconds: dict[str, float] = defaultdict(float)
-    for outcome in report.of(standing.target.provider).outcomes:
+    for outcome in report.for_provider(summary.target.provider).outcomes:
         for claim in outcome.claims:
             seconds[claim] += outcome.seconds
-    for tested in standing.tests:
+    for tested in summary.tested_claims:
         row: dict[str, Any] = {
             "name": printable(tested.claim) or "no claim",
             "status": "failed" if tested.broken else "passed",
             "duration": round(seconds[tested.claim] * 1000),
-            "suite": [printable(standing.target.title), printable(tested.operation)],
+            "suite": [printable(summary.target.title), printable(tested.operation)],
         }
         if tested.broken:
             first = tested.broken[0].finding
             row["message"] = one_line(first.message)
-            row["trace"] = account(tested.broken)
+            row["trace"] = findings_text(tested.broken)
             row["rawStatus"] = first.kind.value
             row["snippet"] = printable(str(first.request.get("curl") or ""))
         if tested.differing:
-            row["stdout"] = account(tested.differing).splitlines()
+            row["stdout"] = findings_text(tested.differing).splitlines()
         yield row
 
 
-def _milliseconds(started: str) -> int:
+def _epoch_milliseconds(started: str) -> int:
     """Since 1970; 0 for what is no date."""
     try:
         when = datetime.fromisoformat(started)

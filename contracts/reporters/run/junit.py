@@ -5,11 +5,11 @@ from xml.etree import ElementTree as ET
 
 from contracts.report.model import Report
 from contracts.report.summary import (
-    Sighting,
-    Standing,
-    Tested,
-    standings,
-    why_stopped,
+    FindingSummary,
+    ProviderSummary,
+    TestedClaim,
+    provider_summaries,
+    stop_reason,
 )
 from contracts.text import one_line, printable
 
@@ -18,7 +18,7 @@ DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 def render(report: Report) -> str:
     """One suite a provider, one case a claim that was asked."""
-    suites = [_suite(report, standing) for standing in standings(report)]
+    suites = [_suite(report, standing) for standing in provider_summaries(report)]
     root = ET.Element("testsuites", name="imageparity")
     for count in ("tests", "failures"):
         root.set(count, str(sum(int(suite.get(count, "0")) for suite in suites)))
@@ -27,12 +27,14 @@ def render(report: Report) -> str:
     return f"{DECLARATION}{ET.tostring(root, encoding='unicode')}\n"
 
 
-def _suite(report: Report, standing: Standing) -> ET.Element:
-    cases = [_case(tested) for tested in standing.tests]
-    seconds = sum(each.seconds for each in report.of(standing.target.provider).outcomes)
+def _suite(report: Report, summary: ProviderSummary) -> ET.Element:
+    cases = [_case(tested) for tested in summary.tested_claims]
+    seconds = sum(
+        each.seconds for each in report.for_provider(summary.target.provider).outcomes
+    )
     suite = ET.Element(
         "testsuite",
-        name=printable(standing.target.provider),
+        name=printable(summary.target.provider),
         tests=str(len(cases)),
         failures=str(sum(case.find("failure") is not None for case in cases)),
         errors="0",
@@ -41,24 +43,24 @@ def _suite(report: Report, standing: Standing) -> ET.Element:
         timestamp=printable(report.metadata.started),
     )
     properties = ET.SubElement(suite, "properties")
-    for name, value in _properties(report, standing):
+    for name, value in _properties(report, summary):
         ET.SubElement(properties, "property", name=name, value=printable(value))
     suite.extend(cases)
     return suite
 
 
-def _properties(report: Report, standing: Standing) -> Iterator[tuple[str, str]]:
+def _properties(report: Report, summary: ProviderSummary) -> Iterator[tuple[str, str]]:
     yield "version", report.metadata.version
     yield "seed", str(report.metadata.seed)
-    yield "base_url", standing.target.base_url
-    yield "document", standing.target.document
-    yield "cost", standing.price
-    stopped = why_stopped(report)
+    yield "base_url", summary.target.base_url
+    yield "document", summary.target.document
+    yield "cost", summary.price
+    stopped = stop_reason(report)
     if stopped:
         yield "stopped", stopped
 
 
-def _case(tested: Tested) -> ET.Element:
+def _case(tested: TestedClaim) -> ET.Element:
     name = printable(tested.claim) or "no claim"
     case = ET.Element("testcase", classname=printable(tested.operation), name=name)
     case.set("time", "0")
@@ -66,24 +68,24 @@ def _case(tested: Tested) -> ET.Element:
         first = tested.broken[0].finding
         failure = ET.SubElement(case, "failure", type=first.kind.value)
         failure.set("message", one_line(first.message))
-        failure.text = account(tested.broken)
+        failure.text = findings_text(tested.broken)
     if tested.differing:
-        ET.SubElement(case, "system-out").text = account(tested.differing)
+        ET.SubElement(case, "system-out").text = findings_text(tested.differing)
     return case
 
 
-def account(found: Sequence[Sighting]) -> str:
+def findings_text(findings: Sequence[FindingSummary]) -> str:
     """Some findings in full: a test tab shows the text of one failure only."""
-    return printable("\n\n".join("\n".join(_lines(each)) for each in found))
+    return printable("\n\n".join("\n".join(_finding_lines(each)) for each in findings))
 
 
-def _lines(sighting: Sighting) -> Iterator[str]:
-    finding = sighting.finding
+def _finding_lines(summary: FindingSummary) -> Iterator[str]:
+    finding = summary.finding
     yield f"{finding.kind}: {finding.message}"
-    yield f"claim: {sighting.sentence}"
+    yield f"claim: {summary.sentence}"
     yield f"expected: {finding.expected}"
-    yield f"source: {sighting.title} ({sighting.place}) {finding.source_url}"
+    yield f"source: {summary.title} ({summary.place}) {finding.source_url}"
     yield f"status: {finding.answer.get('status')}"
-    yield f"case: {finding.case} ({sighting.times} showed it)"
+    yield f"case: {finding.case} ({summary.times} showed it)"
     yield f"fingerprint: {finding.fingerprint}"
     yield str(finding.request.get("curl") or "")

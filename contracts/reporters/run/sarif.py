@@ -8,14 +8,14 @@ from typing import Any
 from urllib.parse import quote
 
 from contracts.report.model import Report, TargetRecord
-from contracts.report.source_lines import Lines
+from contracts.report.source_lines import SourceLines
 from contracts.report.summary import (
-    Sighting,
-    all_sightings,
-    standings,
-    why_stopped,
+    FindingSummary,
+    all_findings,
+    provider_summaries,
+    stop_reason,
 )
-from contracts.text import one_line, web_address
+from contracts.text import one_line, safe_url
 from specs.documents.loader import roots
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -28,7 +28,7 @@ def render(report: Report, *folders: str | Path) -> str:
     `folders` are those of further providers, as `specs.load` takes them: a result is
     on the line of the document that it contradicts.
     """
-    found = all_sightings(standings(report))
+    found = all_findings(provider_summaries(report))
     documents = {
         each.provider: _document(each, folders) for each in report.metadata.targets
     }
@@ -54,7 +54,7 @@ class _Document:
     """A provider's document: its address, and its lines as far as they are known."""
 
     uri: str
-    lines: Lines
+    lines: SourceLines
 
 
 def _document(target: TargetRecord, folders: tuple[str | Path, ...]) -> _Document:
@@ -66,14 +66,14 @@ def _document(target: TargetRecord, folders: tuple[str | Path, ...]) -> _Documen
     for each in reversed(more):
         if (Path(str(each)) / name).is_file():
             place = Path(str(each)) / name
-            uri = _uri(place)
+            uri = _path_uri(place)
             break
-    lines = Lines.of(place)
+    lines = SourceLines.from_file(place)
     is_same = lines.text("/info/version") == target.document
-    return _Document(uri, lines if is_same else Lines(""))
+    return _Document(uri, lines if is_same else SourceLines(""))
 
 
-def _uri(path: Path) -> str:
+def _path_uri(path: Path) -> str:
     """A path from the folder we are in, or the whole of one elsewhere."""
     path, here = path.resolve(), Path.cwd()
     if path.is_relative_to(here):
@@ -82,7 +82,7 @@ def _uri(path: Path) -> str:
 
 
 def _invocation(report: Report) -> dict[str, Any]:
-    stopped = why_stopped(report)
+    stopped = stop_reason(report)
     invocation: dict[str, Any] = {
         "executionSuccessful": stopped is None,
         "properties": {
@@ -97,44 +97,44 @@ def _invocation(report: Report) -> dict[str, Any]:
     return invocation
 
 
-def _rule_id(sighting: Sighting) -> str:
+def _rule_id(summary: FindingSummary) -> str:
     """The same claim reads differently at each provider, so the provider is in it."""
-    claim = sighting.finding.claim or sighting.finding.check
-    return f"{sighting.target.provider}/{claim}"
+    claim = summary.finding.claim or summary.finding.check
+    return f"{summary.target.provider}/{claim}"
 
 
-def _rule(sighting: Sighting) -> dict[str, Any]:
-    finding = sighting.finding
-    sentence = one_line(sighting.sentence) or finding.check
-    source = one_line(f"{sighting.title} ({sighting.place})")
+def _rule(summary: FindingSummary) -> dict[str, Any]:
+    finding = summary.finding
+    sentence = one_line(summary.sentence) or finding.check
+    source = one_line(f"{summary.title} ({summary.place})")
     rule: dict[str, Any] = {
-        "id": _rule_id(sighting),
-        "shortDescription": {"text": f"{sighting.target.title}: {sentence}"},
+        "id": _rule_id(summary),
+        "shortDescription": {"text": f"{summary.target.title}: {sentence}"},
         "fullDescription": {"text": f"{sentence}. Source: {source}"},
-        "defaultConfiguration": {"level": _level(sighting)},
+        "defaultConfiguration": {"level": _level(summary)},
     }
-    address = web_address(finding.source_url)
-    return rule | ({"helpUri": quote(address, safe=_URI)} if address else {})
+    address = safe_url(finding.source_url)
+    return rule | ({"helpUri": quote(address, safe=_URI_SAFE)} if address else {})
 
 
 def _result(
-    sighting: Sighting, rule: int, documents: Mapping[str, _Document]
+    summary: FindingSummary, rule: int, documents: Mapping[str, _Document]
 ) -> dict[str, Any]:
-    finding = sighting.finding
-    document = documents[sighting.target.provider]
+    finding = summary.finding
+    document = documents[summary.target.provider]
     return {
-        "ruleId": _rule_id(sighting),
+        "ruleId": _rule_id(summary),
         "ruleIndex": rule,
-        "level": _level(sighting),
+        "level": _level(summary),
         "message": {
             "text": one_line(f"{finding.message}. Expected: {finding.expected}")
         },
-        "locations": [_location(sighting, document)],
+        "locations": [_location(summary, document)],
         "partialFingerprints": {
             "imageparity/v1": finding.fingerprint,
             "primaryLocationLineHash": f"{finding.fingerprint}:1",
         },
-        "occurrenceCount": sighting.times,
+        "occurrenceCount": summary.times,
         "properties": {
             "kind": finding.kind.value,
             "check": finding.check,
@@ -147,13 +147,13 @@ def _result(
     }
 
 
-def _location(sighting: Sighting, document: _Document) -> dict[str, Any]:
+def _location(summary: FindingSummary, document: _Document) -> dict[str, Any]:
     """The line that states the claim; the first, when it is not known."""
-    pointer = sighting.claim.pointer if sighting.claim else ""
+    pointer = summary.claim.pointer if summary.claim else ""
     location: dict[str, Any] = {
         "physicalLocation": {
             "artifactLocation": {"uri": document.uri},
-            "region": {"startLine": document.lines.at(pointer)},
+            "region": {"startLine": document.lines.line_of(pointer)},
         }
     }
     if pointer:
@@ -163,8 +163,8 @@ def _location(sighting: Sighting, document: _Document) -> dict[str, Any]:
     return location
 
 
-def _level(sighting: Sighting) -> str:
-    return "error" if sighting.finding.breaks else "note"
+def _level(summary: FindingSummary) -> str:
+    return "error" if summary.finding.breaks else "note"
 
 
-_URI = ":/?#[]@!$&'()*+,;=%-._~"
+_URI_SAFE = ":/?#[]@!$&'()*+,;=%-._~"

@@ -8,88 +8,103 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from contracts.compare import Comparison, Fate
-from contracts.judging.outcome import Verdict
+from contracts.compare import Comparison, ParameterOutcome
+from contracts.judging.outcome import FeatureVerdict
 from contracts.report.model import Report
 from contracts.report.summary import (
-    Sighting,
-    Standing,
-    all_sightings,
-    bill,
-    bill_label,
-    standings,
-    verdict,
-    why_stopped,
+    FindingSummary,
+    ProviderSummary,
+    all_findings,
+    cost_label,
+    provider_summaries,
+    run_verdict,
+    stop_reason,
+    total_cost,
 )
 from contracts.text import (
     one_line,
-    plural,
+    pluralize,
     printable,
-    web_address,
+    safe_url,
 )
 
-MOST_FINDINGS = 50
-LONGEST_CURL = 1_000
-WELL = (Verdict.HONOURED, Verdict.RENAMED, Verdict.UNTESTED)
-LOST = (Verdict.IGNORED, Verdict.ALTERED)
+MAX_FINDINGS = 50
+MAX_CURL_LENGTH = 1_000
+ACCEPTABLE_VERDICTS = (
+    FeatureVerdict.HONOURED,
+    FeatureVerdict.RENAMED,
+    FeatureVerdict.UNTESTED,
+)
+LOST_VERDICTS = (FeatureVerdict.IGNORED, FeatureVerdict.ALTERED)
 
 
-def summary(report: Report, console: Console, fates: Sequence[Fate] = ()) -> None:
+def print_summary(
+    report: Report,
+    console: Console,
+    parameter_outcomes: Sequence[ParameterOutcome] = (),
+) -> None:
     """
     How each provider stands, each finding in brief, the verdict last.
 
     `fates` are what became of the parameters.
     """
-    each = standings(report)
-    console.print(_standings(each))
-    _print_parameters(fates, console)
-    found = all_sightings(each)
-    lost = {each.fingerprint: each for each in fates if each.verdict in LOST}
-    for number, sighting in enumerate(found[:MOST_FINDINGS], 1):
+    each = provider_summaries(report)
+    console.print(_summary_table(each))
+    _print_parameters(parameter_outcomes, console)
+    found = all_findings(each)
+    lost = {
+        each.fingerprint: each
+        for each in parameter_outcomes
+        if each.verdict in LOST_VERDICTS
+    }
+    for number, sighting in enumerate(found[:MAX_FINDINGS], 1):
         _print_finding(number, sighting, console, lost)
-    if len(found) > MOST_FINDINGS:
-        more = plural(len(found) - MOST_FINDINGS, "more finding")
+    if len(found) > MAX_FINDINGS:
+        more = pluralize(len(found) - MAX_FINDINGS, "more finding")
         console.print(Text(f"\n{more} in the HTML report"))
-    _print_closing(report, each, console)
+    _print_verdict(report, each, console)
 
 
-def _standings(each: Sequence[Standing]) -> Table:
+def _summary_table(summaries: Sequence[ProviderSummary]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("provider", overflow="fold")
     for name in ("asked", "kept", "broken", "differing", "cost"):
         table.add_column(name, justify="right", no_wrap=name != "cost")
-    for standing in each:
+    for standing in summaries:
         tally = standing.tally
         table.add_row(
-            _text(standing.target.title),
+            _safe_text(standing.target.title),
             f"{tally.asked:,}",
             f"{tally.kept:,}",
             Text(f"{tally.broken:,}", style="bold red" if tally.broken else ""),
             Text(f"{tally.differing:,}", style="yellow" if tally.differing else ""),
-            _text(standing.price),
+            _safe_text(standing.price),
         )
     return table
 
 
 def _print_finding(
-    number: int, sighting: Sighting, console: Console, lost: Mapping[str, Fate]
+    number: int,
+    summary: FindingSummary,
+    console: Console,
+    lost_parameters: Mapping[str, ParameterOutcome],
 ) -> None:
-    finding, claim = sighting.finding, sighting.claim
+    finding, claim = summary.finding, summary.claim
     kind = "broken promise" if finding.breaks else "difference"
     style = "bold red" if finding.breaks else "bold yellow"
     console.print()
-    head = f"{number}. {sighting.target.title}: {finding.kind}, {kind}"
-    fate = lost.get(finding.fingerprint)
+    head = f"{number}. {summary.target.title}: {finding.kind}, {kind}"
+    fate = lost_parameters.get(finding.fingerprint)
     head += f", {fate.member} is {fate.verdict}" if fate else ""
-    console.print(_text(head, style=style))
+    console.print(_safe_text(head, style=style))
     sentence = f"{claim.sentence} ({claim.id})" if claim else finding.claim
     _print_line("claim", sentence, console)
     _print_line("expected", finding.expected, console)
     _print_line("actual", finding.message, console)
-    _print_line("source", f"{sighting.title} ({sighting.place})", console)
-    if web_address(finding.source_url):
+    _print_line("source", f"{summary.title} ({summary.place})", console)
+    if safe_url(finding.source_url):
         _print_line("", finding.source_url, console)
-    _print_line("case", f"{finding.case}{_others(sighting.times - 1)}", console)
+    _print_line("case", f"{finding.case}{_other_cases(summary.times - 1)}", console)
     if finding.also_seen_by:
         _print_line("also", f"seen by {', '.join(finding.also_seen_by)}", console)
     _print_request(finding.request, console)
@@ -108,61 +123,68 @@ def _print_line(label: str, text: str, console: Console) -> None:
     console.print(Text("\n".join(lines)), soft_wrap=True)
 
 
-def _others(times: int) -> str:
-    return f" and {plural(times, 'other case')}" if times > 0 else ""
+def _other_cases(times: int) -> str:
+    return f" and {pluralize(times, 'other case')}" if times > 0 else ""
 
 
 def _print_request(request: Mapping[str, Any], console: Console) -> None:
     """The curl line unbroken, so that it can be copied; never half of one."""
     curl = printable(str(request.get("curl") or ""))
-    if curl and len(curl) <= LONGEST_CURL:
+    if curl and len(curl) <= MAX_CURL_LENGTH:
         indented = "\n".join(f"   {line}" for line in curl.splitlines())
         console.print(Text(indented, style="dim"), soft_wrap=True)
         return
     brief = one_line(str(request.get("summary") or ""))
-    console.print(_text(f"   {brief} (curl line in the HTML report)", style="dim"))
+    console.print(_safe_text(f"   {brief} (curl line in the HTML report)", style="dim"))
 
 
-def _print_closing(
-    report: Report, each: tuple[Standing, ...], console: Console
+def _print_verdict(
+    report: Report, summaries: tuple[ProviderSummary, ...], console: Console
 ) -> None:
     console.print()
-    stopped = why_stopped(report)
+    stopped = stop_reason(report)
     if stopped:
-        console.print(_text(f"{stopped}.", style="bold red"))
+        console.print(_safe_text(f"{stopped}.", style="bold red"))
     style = "bold green" if report.conforms and not stopped else "bold"
-    sentence = _text(f"{verdict(report, each)}.", style=style)
-    asked = plural(len(report.outcomes), "request")
+    sentence = _safe_text(f"{run_verdict(report, summaries)}.", style=style)
+    asked = pluralize(len(report.outcomes), "request")
     sentence.append(
-        f" {asked}. {bill_label(report)}: {one_line(bill(each))}.", "not bold"
+        f" {asked}. {cost_label(report)}: {one_line(total_cost(summaries))}.",
+        "not bold",
     )
     console.print(sentence)
 
 
-def _print_parameters(fates: Sequence[Fate], console: Console) -> None:
+def _print_parameters(
+    parameter_outcomes: Sequence[ParameterOutcome], console: Console
+) -> None:
     """Counts, and the names of those with which all is not well."""
-    for title in dict.fromkeys(each.title for each in fates):
+    for title in dict.fromkeys(each.title for each in parameter_outcomes):
         words = []
-        for became in Verdict:
-            found = [e for e in fates if (e.title, e.verdict) == (title, became)]
+        for became in FeatureVerdict:
+            found = [
+                e for e in parameter_outcomes if (e.title, e.verdict) == (title, became)
+            ]
             names = ", ".join(f"{each.member} of {each.operation}" for each in found)
             if found:
-                named = "" if became in WELL else f" ({names})"
+                named = "" if became in ACCEPTABLE_VERDICTS else f" ({names})"
                 words.append(f"{len(found)} {became}{named}")
         line = f"{title}, parameters: {', '.join(words)}"
-        console.print(_text(line), soft_wrap=True)
+        console.print(_safe_text(line), soft_wrap=True)
 
 
-def pointer(found: Comparison, console: Console) -> None:
+def print_documents_hint(comparison: Comparison, console: Console) -> None:
     """In how many features the documents differ, and where to read which."""
-    apart = sum(row.documents_differ for row in found.rows)
-    features = plural(len(found.rows), "feature")
-    command = f"imageparity compare {' '.join(each.id for each in found.providers)}"
+    apart = sum(row.documents_differ for row in comparison.rows)
+    features = pluralize(len(comparison.rows), "feature")
+    command = (
+        f"imageparity compare {' '.join(each.id for each in comparison.providers)}"
+    )
     line = f"The documents differ in {apart} of {features}: {command}"
-    console.print(_text(line), soft_wrap=True)
+    console.print(_safe_text(line), soft_wrap=True)
 
 
-def _text(text: str, style: str = "") -> Text:
+def _safe_text(text: str, style: str = "") -> Text:
     """Strangers' text: no markup is read in it, and no control codes are left in it."""
     shown = " " * (len(text) - len(text.lstrip(" "))) + one_line(text)
     return Text(shown, style=style)

@@ -7,24 +7,31 @@ from enum import StrEnum
 from typing import Any
 
 from contracts.planning.case import FORM, JSON, Case
-from contracts.planning.request_model import Desk, desks_of
-from contracts.planning.values import flat, prompt_of, types_of
+from contracts.planning.request_model import RequestModel, request_models
+from contracts.planning.values import all_of_parts, prompt_of, types_of
 from mockserver.simulation.faults import FAULTS
 from specs import Operation, Provider, State
 
 # Told apart from every default, and from each other.
-SIZES = ("1536x1024", "1280x768")
-UNICODE = "一只猫 🐈 ñandú\nin two lines"
-LONG = 4000
-UNLISTED = {"imageparity_unlisted": "kept"}
+TEST_SIZES = ("1536x1024", "1280x768")
+UNICODE_PROMPT = "一只猫 🐈 ñandú\nin two lines"
+LONG_PROMPT_LENGTH = 4000
+UNLISTED_FIELDS = {"imageparity_unlisted": "kept"}
 UNLISTED_FEATURE = "an unlisted member"
-EVENTS = ("events", "pictures of events", "events as they come")
+EVENT_FEATURES = ("events", "pictures of events", "events as they come")
 CUT_STREAM = "cut-stream"
 FAULT_SECONDS = 2  # of a fault that takes time: shorter than any gateway's patience
-APART = ("model", "prompt", "image", "mask", "stream", "partial_images")
+SEPARATELY_TESTED_FIELDS = (
+    "model",
+    "prompt",
+    "image",
+    "mask",
+    "stream",
+    "partial_images",
+)
 
 
-class Kind(StrEnum):
+class QuestionKind(StrEnum):
     """What is looked at once a question has been asked."""
 
     ANSWER = "answer"
@@ -38,7 +45,7 @@ class Kind(StrEnum):
 
 
 # A gateway may take an upstream that failed out of service, so that comes last.
-HARMFUL = {Kind.ERROR: 1, Kind.FAULT: 2, Kind.CUT_STREAM: 2}
+RISK_ORDER = {QuestionKind.ERROR: 1, QuestionKind.FAULT: 2, QuestionKind.CUT_STREAM: 2}
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,7 @@ class Question:
     is sent.
     """
 
-    kind: Kind
+    kind: QuestionKind
     group: str
     feature: str
     case: Case
@@ -61,13 +68,13 @@ class Question:
     marker: str = ""
     member: str = ""
     name: str = ""
-    more: tuple[str, ...] = ()
+    more_features: tuple[str, ...] = ()
     promised: bool = True
     untested: str = ""
 
     @property
     def features(self) -> tuple[str, ...]:
-        return (self.feature, *self.more)
+        return (self.feature, *self.more_features)
 
 
 @dataclass(frozen=True)
@@ -82,8 +89,8 @@ class Planner:
     provider: Provider
     upstream: Provider
     model: str | None
-    run: str
-    _number: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    run_id: str
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def questions(self) -> list[Question]:
         """What to ask, in order: the plainest first, what does harm last."""
@@ -91,158 +98,222 @@ class Planner:
             question
             for operation in self.provider.operations.values()
             if operation.id in self.upstream.operations
-            for question in self._about(operation)
+            for question in self._operation_questions(operation)
         ]
-        return sorted(found, key=lambda each: HARMFUL.get(each.kind, 0))
+        return sorted(found, key=lambda each: RISK_ORDER.get(each.kind, 0))
 
-    def _about(self, operation: Operation) -> Iterator[Question]:
-        known = desks_of(self.provider)
-        bodies = [known[operation.id, each.media_type] for each in _bodies(operation)]
+    def _operation_questions(self, operation: Operation) -> Iterator[Question]:
+        known = request_models(self.provider)
+        bodies = [
+            known[operation.id, each.media_type] for each in _request_bodies(operation)
+        ]
         desk = bodies[0]
-        if desk.named("image"):
-            yield from self._edits(desk)
+        if desk.wire_name("image"):
+            yield from self._edit_questions(desk)
             for other in bodies[1:]:
-                yield from self._pictures(other, f" ({_kind_of_body(other)})")
+                yield from self._image_questions(other, f" ({_body_label(other)})")
             return
-        yield self._question(Kind.ANSWER, desk, "request", "model", {})
-        yield from self._prompts(desk)
-        yield from self._members(desk, "request")
-        yield self._question(
-            Kind.MEMBER,
+        yield self._build_question(QuestionKind.ANSWER, desk, "request", "model", {})
+        yield from self._prompt_questions(desk)
+        yield from self._field_questions(desk, "request")
+        yield self._build_question(
+            QuestionKind.MEMBER,
             desk,
             "request",
             UNLISTED_FEATURE,
-            UNLISTED,
-            member=next(iter(UNLISTED)),
+            UNLISTED_FIELDS,
+            member=next(iter(UNLISTED_FIELDS)),
         )
-        yield self._question(Kind.UNLISTED_ANSWER, desk, "answer", UNLISTED_FEATURE, {})
-        yield from self._stream(desk)
-        yield from self._errors(desk)
+        yield self._build_question(
+            QuestionKind.UNLISTED_ANSWER, desk, "answer", UNLISTED_FEATURE, {}
+        )
+        yield from self._stream_questions(desk)
+        yield from self._error_questions(desk)
 
-    def _prompts(self, desk: Desk) -> Iterator[Question]:
-        member = desk.named("prompt") or "prompt"
-        long = prompt_of(LONG)
-        for feature, text in (("prompt", UNICODE), ("prompt, long", long)):
-            yield self._question(
-                Kind.MEMBER, desk, "request", feature, {member: text}, member=member
+    def _prompt_questions(self, request_model: RequestModel) -> Iterator[Question]:
+        member = request_model.wire_name("prompt") or "prompt"
+        long = prompt_of(LONG_PROMPT_LENGTH)
+        for feature, text in (("prompt", UNICODE_PROMPT), ("prompt, long", long)):
+            yield self._build_question(
+                QuestionKind.MEMBER,
+                request_model,
+                "request",
+                feature,
+                {member: text},
+                member=member,
             )
 
-    def _edits(self, desk: Desk) -> Iterator[Question]:
-        yield from self._pictures(desk)
-        yield from self._members(desk, "edits")
+    def _edit_questions(self, request_model: RequestModel) -> Iterator[Question]:
+        yield from self._image_questions(request_model)
+        yield from self._field_questions(request_model, "edits")
 
-    def _pictures(self, desk: Desk, label: str = "") -> Iterator[Question]:
+    def _image_questions(
+        self, request_model: RequestModel, label: str = ""
+    ) -> Iterator[Question]:
         """One picture, several, and a mask."""
-        image = desk.named("image") or "image"
-        yield self._question(
-            Kind.MEMBER, desk, "edits", f"{image}{label}", {}, member=image
+        image = request_model.wire_name("image") or "image"
+        yield self._build_question(
+            QuestionKind.MEMBER,
+            request_model,
+            "edits",
+            f"{image}{label}",
+            {},
+            member=image,
         )
         several = [
-            each.value for each in desk.values(image) if each.label == "two-entries"
+            each.value
+            for each in request_model.values(image)
+            if each.label == "two-entries"
         ]
         for value in several[:1]:
             feature = f"{image}, several{label}"
-            yield self._question(
-                Kind.MEMBER, desk, "edits", feature, {image: value}, member=image
+            yield self._build_question(
+                QuestionKind.MEMBER,
+                request_model,
+                "edits",
+                feature,
+                {image: value},
+                member=image,
             )
-        mask = desk.named("mask")
+        mask = request_model.wire_name("mask")
         if mask:
-            value = desk.good(mask)[0]
-            yield self._question(
-                Kind.MEMBER, desk, "edits", f"{mask}{label}", {mask: value}, member=mask
+            value = request_model.valid_values(mask)[0]
+            yield self._build_question(
+                QuestionKind.MEMBER,
+                request_model,
+                "edits",
+                f"{mask}{label}",
+                {mask: value},
+                member=mask,
             )
 
-    def _members(self, desk: Desk, group: str) -> Iterator[Question]:
-        for member in desk.body.properties:
-            if desk.role(member) in APART:
+    def _field_questions(
+        self, request_model: RequestModel, group: str
+    ) -> Iterator[Question]:
+        for member in request_model.body.properties:
+            if request_model.canonical_name(member) in SEPARATELY_TESTED_FIELDS:
                 continue
-            for value in _telling(desk, member):
-                yield self._about_member(
-                    desk, group, member, _where_valid(desk, member, value)
+            for value in _distinguishing_values(request_model, member):
+                yield self._field_question(
+                    request_model,
+                    group,
+                    member,
+                    _valid_combination(request_model, member, value),
                 )
 
-    def _about_member(
-        self, desk: Desk, group: str, member: str, asked: Mapping[str, Any]
+    def _field_question(
+        self,
+        request_model: RequestModel,
+        group: str,
+        member: str,
+        fields: Mapping[str, Any],
     ) -> Question:
-        if desk.role(member) != "n":
-            return self._question(
-                Kind.MEMBER, desk, group, member, asked, member=member
+        if request_model.canonical_name(member) != "n":
+            return self._build_question(
+                QuestionKind.MEMBER, request_model, group, member, fields, member=member
             )
         label = ", edits" if group == "edits" else ""
-        more = (f"pictures, {member}={asked[member]}{label}",)
-        return self._question(
-            Kind.SEVERAL, desk, group, member, asked, member=member, more=more
+        more = (f"pictures, {member}={fields[member]}{label}",)
+        return self._build_question(
+            QuestionKind.SEVERAL,
+            request_model,
+            group,
+            member,
+            fields,
+            member=member,
+            more_features=more,
         )
 
-    def _stream(self, desk: Desk) -> Iterator[Question]:
-        stream, partials = desk.named("stream"), desk.named("partial_images")
-        if not stream or not desk.operation.streams:
+    def _stream_questions(self, request_model: RequestModel) -> Iterator[Question]:
+        stream, partials = (
+            request_model.wire_name("stream"),
+            request_model.wire_name("partial_images"),
+        )
+        if not stream or not request_model.operation.supports_streaming:
             return
         asked: dict[str, Any] = {stream: True}
         if partials:
             asked[partials] = 2
-        yield self._question(
-            Kind.STREAM,
-            desk,
+        yield self._build_question(
+            QuestionKind.STREAM,
+            request_model,
             "stream",
             stream,
             asked,
             member=stream,
             name=partials or "",
-            more=(*filter(None, [partials]), *EVENTS),
+            more_features=(*filter(None, [partials]), *EVENT_FEATURES),
         )
 
-    def _errors(self, desk: Desk) -> Iterator[Question]:
-        named = self.upstream.operations[desk.operation.id].errors
+    def _error_questions(self, request_model: RequestModel) -> Iterator[Question]:
+        named = self.upstream.operations[request_model.operation.id].errors
         for name in named:
-            yield self._provoking(Kind.ERROR, desk, "errors", name, {})
-        stream = desk.named("stream") if desk.operation.streams else None
+            yield self._fault_question(
+                QuestionKind.ERROR, request_model, "errors", name, {}
+            )
+        stream = (
+            request_model.wire_name("stream")
+            if request_model.operation.supports_streaming
+            else None
+        )
         for name, fault in FAULTS.items():
             if fault.kind != "wire":
                 continue
             if name != CUT_STREAM:
-                yield self._provoking(Kind.FAULT, desk, "faults", name, {})
+                yield self._fault_question(
+                    QuestionKind.FAULT, request_model, "faults", name, {}
+                )
             elif stream:
                 more = {stream: True}
-                yield self._provoking(Kind.CUT_STREAM, desk, "faults", name, more)
+                yield self._fault_question(
+                    QuestionKind.CUT_STREAM, request_model, "faults", name, more
+                )
 
-    def _provoking(
-        self, kind: Kind, desk: Desk, group: str, name: str, more: Mapping[str, Any]
-    ) -> Question:
-        prompt = desk.named("prompt") or "prompt"
-        soon = "" if kind is Kind.ERROR else f";seconds={FAULT_SECONDS}"
-        text = f"{desk.base[prompt]} [[mock:{name}{soon}]]"
-        asked = {**more, prompt: text}
-        return self._question(kind, desk, group, name, asked, name=name)
-
-    def _question(
+    def _fault_question(
         self,
-        kind: Kind,
-        desk: Desk,
+        kind: QuestionKind,
+        request_model: RequestModel,
+        group: str,
+        name: str,
+        extra_fields: Mapping[str, Any],
+    ) -> Question:
+        prompt = request_model.wire_name("prompt") or "prompt"
+        soon = "" if kind is QuestionKind.ERROR else f";seconds={FAULT_SECONDS}"
+        text = f"{request_model.minimal_request[prompt]} [[mock:{name}{soon}]]"
+        asked = {**extra_fields, prompt: text}
+        return self._build_question(kind, request_model, group, name, asked, name=name)
+
+    def _build_question(
+        self,
+        kind: QuestionKind,
+        request_model: RequestModel,
         group: str,
         feature: str,
-        asked: Mapping[str, Any],
+        fields: Mapping[str, Any],
         *,
         member: str = "",
         name: str = "",
-        more: tuple[str, ...] = (),
+        more_features: tuple[str, ...] = (),
     ) -> Question:
-        marker = f"{self.run}-{next(self._number):03}"
-        payload = {**desk.base, **asked}
-        verdict = desk.judge(payload)
+        marker = f"{self.run_id}-{next(self._numbers):03}"
+        payload = {**request_model.minimal_request, **fields}
+        verdict = request_model.judge(payload)
         untested = ""
         if verdict.state is State.INVALID:
             untested = f"the dialect forbids it: {verdict.violations[0]}"
-        prompt, model = desk.named("prompt") or "prompt", desk.named("model")
+        prompt, model = (
+            request_model.wire_name("prompt") or "prompt",
+            request_model.wire_name("model"),
+        )
         sent = {**payload, prompt: f"{payload[prompt]} ({marker})"}
         if model and self.model:
             sent[model] = self.model
         case = Case(
             id=marker,
-            operation=desk.operation.id,
+            operation=request_model.operation.id,
             origin="sandwich",
             expectation=verdict.state,
-            media_type=desk.body.media_type,
+            media_type=request_model.body.media_type,
             payload=sent,
         )
         return Question(
@@ -250,44 +321,54 @@ class Planner:
             group=group,
             feature=feature,
             case=case,
-            operation=desk.operation,
+            operation=request_model.operation,
             marker=marker,
             member=member,
             name=name,
-            more=more,
+            more_features=more_features,
             promised=verdict.state is not State.UNSPECIFIED,
             untested=untested,
         )
 
 
-def _bodies(operation: Operation) -> list[Any]:
+def _request_bodies(operation: Operation) -> list[Any]:
     """The request bodies, a form first: it is what every edit takes."""
     return sorted(operation.bodies.values(), key=lambda each: each.media_type != FORM)
 
 
-def _kind_of_body(desk: Desk) -> str:
-    return "JSON" if desk.body.media_type == JSON else desk.body.media_type
+def _body_label(request_model: RequestModel) -> str:
+    return (
+        "JSON"
+        if request_model.body.media_type == JSON
+        else request_model.body.media_type
+    )
 
 
-def _telling(desk: Desk, member: str) -> list[Any]:
+def _distinguishing_values(request_model: RequestModel, member: str) -> list[Any]:
     """Documented values of a member that tell it from its default."""
-    schemas = list(flat(desk.body.properties[member]))
-    defaults = {**desk.body.assumed_defaults, **desk.body.defaults}
+    schemas = list(all_of_parts(request_model.body.properties[member]))
+    defaults = {**request_model.body.assumed_defaults, **request_model.body.defaults}
     listed = [value for each in schemas for value in each.get("enum", [])]
-    if desk.role(member) == "size":
-        listed = [*SIZES, *listed]
+    if request_model.canonical_name(member) == "size":
+        listed = [*TEST_SIZES, *listed]
     elif not listed:
-        listed = [_plain(schemas)]
+        listed = [_typical_value(schemas)]
     usable = [each for each in listed if each not in (None, defaults.get(member))]
     for state in (State.VALID, State.UNSPECIFIED):
-        found = [each for each in usable if _state(desk, member, each) is state]
+        found = [
+            each for each in usable if _state_with(request_model, member, each) is state
+        ]
         if found:
-            most = len(SIZES) if desk.role(member) == "size" else len(found)
+            most = (
+                len(TEST_SIZES)
+                if request_model.canonical_name(member) == "size"
+                else len(found)
+            )
             return found[:most]
     return usable[:1]
 
 
-def _plain(schemas: Sequence[Mapping[str, Any]]) -> Any:
+def _typical_value(schemas: Sequence[Mapping[str, Any]]) -> Any:
     types = [name for each in schemas for name in types_of(each)]
     if "boolean" in types:
         return True
@@ -297,21 +378,35 @@ def _plain(schemas: Sequence[Mapping[str, Any]]) -> Any:
     return "imageparity"
 
 
-def _state(desk: Desk, member: str, value: Any) -> State:
-    return desk.state({**desk.base, **_where_valid(desk, member, value)})
+def _state_with(request_model: RequestModel, member: str, value: Any) -> State:
+    return request_model.state(
+        {
+            **request_model.minimal_request,
+            **_valid_combination(request_model, member, value),
+        }
+    )
 
 
-def _where_valid(desk: Desk, member: str, value: Any) -> dict[str, Any]:
+def _valid_combination(
+    request_model: RequestModel, member: str, value: Any
+) -> dict[str, Any]:
     """A value with the one other member, if any, that makes the document allow it."""
     alone = {member: value}
-    if desk.state({**desk.base, **alone}) is State.VALID:
+    if request_model.state({**request_model.minimal_request, **alone}) is State.VALID:
         return alone
-    for other, schema in desk.body.properties.items():
-        if other == member or desk.role(other) in APART:
+    for other, schema in request_model.body.properties.items():
+        if (
+            other == member
+            or request_model.canonical_name(other) in SEPARATELY_TESTED_FIELDS
+        ):
             continue
-        for part in flat(schema):
+        for part in all_of_parts(schema):
             for each in part.get("enum", []):
                 both = {**alone, other: each}
-                if each and desk.state({**desk.base, **both}) is State.VALID:
+                if (
+                    each
+                    and request_model.state({**request_model.minimal_request, **both})
+                    is State.VALID
+                ):
                     return both
     return alone

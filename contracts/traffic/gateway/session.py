@@ -7,16 +7,21 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from contracts.execution.client import exchange
+from contracts.execution.client import send_request
 from contracts.judging.interaction import Interaction
-from contracts.judging.outcome import said
-from contracts.planning.case import pieces_of
-from contracts.traffic.gateway.questions import HARMFUL, UNLISTED, Kind, Question
-from contracts.traffic.gateway.upstream import Crossing, Tap
+from contracts.judging.outcome import error_text
+from contracts.planning.case import body_chunks
+from contracts.traffic.gateway.questions import (
+    RISK_ORDER,
+    UNLISTED_FIELDS,
+    Question,
+    QuestionKind,
+)
+from contracts.traffic.gateway.upstream import RecordingUpstream, UpstreamRequest
 
-PAUSE = 0.5
-COOLING = (429, 503)
-LONGEST_COOLING = 30.0
+RETRY_DELAY = 0.5
+COOLDOWN_STATUSES = (429, 503)
+MAX_COOLDOWN = 30.0
 
 
 class Unusable(Exception):
@@ -24,48 +29,50 @@ class Unusable(Exception):
 
 
 @dataclass(frozen=True)
-class Asked:
+class GatewayExchange:
     """A question, the gateway's answer, and each attempt that reached its upstream."""
 
     question: Question
     interaction: Interaction
-    crossings: Sequence[Crossing]
+    upstream_requests: Sequence[UpstreamRequest]
 
     @property
-    def crossing(self) -> Crossing | None:
+    def last_upstream_request(self) -> UpstreamRequest | None:
         """The attempt that was answered last."""
-        return self.crossings[-1] if self.crossings else None
+        return self.upstream_requests[-1] if self.upstream_requests else None
 
 
-class Asker:
+class GatewaySession:
     """Asks a gateway at `base_url`; an answer may take `patience` seconds."""
 
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        tap: Tap,
+        upstream: RecordingUpstream,
         base_url: str,
         key: str,
-        patience: float,
+        timeout: float,
     ) -> None:
         self._session = session
-        self._tap = tap
+        self._upstream = upstream
         self._base_url = base_url.rstrip("/")
         self._key = key
-        self._patience = patience
-        self._cooling = LONGEST_COOLING
+        self._timeout = timeout
+        self._max_cooldown = MAX_COOLDOWN
 
-    async def reach(self, question: Question, seconds: float) -> Asked:
+    async def wait_for_upstream(
+        self, question: Question, timeout: float
+    ) -> GatewayExchange:
         """
         The first exchange that reaches the upstream.
 
         Raises `Unusable` when none does within so many seconds, or none ever will.
         """
-        until = time.monotonic() + seconds
+        until = time.monotonic() + timeout
         while True:
-            asked = await self.ask(question)
+            asked = await self.send(question)
             found = asked.interaction
-            if asked.crossings:
+            if asked.upstream_requests:
                 return asked
             if found.is_success:
                 raise Unusable(
@@ -74,81 +81,93 @@ class Asker:
                 )
             if found.status is not None and 400 <= found.status < 500:
                 raise Unusable(
-                    f"it answers {found.status} and asks no upstream: {said(found)}. "
+                    f"it answers {found.status} and asks no upstream: {error_text(found)}. "
                     "Its key goes into --key-env, its name of the model into --model"
                 )
             if time.monotonic() > until:
-                why = found.problem or f"{found.status}: {said(found)}"
+                why = found.problem or f"{found.status}: {error_text(found)}"
                 raise Unusable(f"no question reached its upstream: {why}")
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(RETRY_DELAY)
 
-    async def ask_all(
+    async def send_all(
         self, questions: Sequence[Question], progress: Callable[[], None]
-    ) -> list[Asked]:
+    ) -> list[GatewayExchange]:
         """All exchanges, in order; late attempts are counted to their question."""
         found = []
         for each in questions:
-            found.append(await self._once_cool(each))
+            found.append(await self._send_after_cooldown(each))
             progress()
         return [
-            Asked(each.question, each.interaction, self._late(each)) for each in found
+            GatewayExchange(
+                each.question, each.interaction, self._all_upstream_requests(each)
+            )
+            for each in found
         ]
 
-    async def _once_cool(self, question: Question) -> Asked:
+    async def _send_after_cooldown(self, question: Question) -> GatewayExchange:
         """
         The exchange of a question.
 
         It is asked again while a gateway keeps it to itself, because its upstream
         failed before; no longer after one that has never been let through.
         """
-        until = time.monotonic() + self._cooling
+        until = time.monotonic() + self._max_cooldown
         while True:
-            asked = await self.ask(question)
-            keeps = not asked.crossings and asked.interaction.status in COOLING
-            if question.kind not in HARMFUL or not keeps:
+            asked = await self.send(question)
+            keeps = (
+                not asked.upstream_requests
+                and asked.interaction.status in COOLDOWN_STATUSES
+            )
+            if question.kind not in RISK_ORDER or not keeps:
                 return asked
             if time.monotonic() > until:
-                self._cooling = 0.0
+                self._max_cooldown = 0.0
                 return asked
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(RETRY_DELAY)
 
-    def _late(self, asked: Asked) -> Sequence[Crossing]:
-        marked = self._marked(asked.question)
-        return marked or asked.crossings
+    def _all_upstream_requests(
+        self, exchange: GatewayExchange
+    ) -> Sequence[UpstreamRequest]:
+        marked = self._find_by_marker(exchange.question)
+        return marked or exchange.upstream_requests
 
-    def _marked(self, question: Question) -> list[Crossing]:
+    def _find_by_marker(self, question: Question) -> list[UpstreamRequest]:
         marker = question.marker.encode()
-        return [each for each in self._tap.crossings if marker in each.body]
+        return [
+            each for each in self._upstream.upstream_requests if marker in each.body
+        ]
 
-    async def ask(self, question: Question) -> Asked:
+    async def send(self, question: Question) -> GatewayExchange:
         """One exchange. An attempt counts by its prompt; without it, by its time."""
-        before = len(self._tap.crossings)
-        self._tap.extra = UNLISTED if question.kind is Kind.UNLISTED_ANSWER else {}
-        arrived = asyncio.Event() if question.kind is Kind.STREAM else None
-        self._tap.arrived = arrived
-        interaction = await self._exchange(question, arrived)
-        crossings = self._marked(question) or [
+        before = len(self._upstream.upstream_requests)
+        self._upstream.extra_fields = (
+            UNLISTED_FIELDS if question.kind is QuestionKind.UNLISTED_ANSWER else {}
+        )
+        arrived = asyncio.Event() if question.kind is QuestionKind.STREAM else None
+        self._upstream.first_byte = arrived
+        interaction = await self._send_request(question, arrived)
+        crossings = self._find_by_marker(question) or [
             each
-            for each in self._tap.crossings[before:]
+            for each in self._upstream.upstream_requests[before:]
             if question.marker.rpartition("-")[0].encode() not in each.body
         ]
-        return Asked(question, interaction, crossings)
+        return GatewayExchange(question, interaction, crossings)
 
-    async def _exchange(
-        self, question: Question, arrived: asyncio.Event | None
+    async def _send_request(
+        self, question: Question, first_byte: asyncio.Event | None
     ) -> Interaction:
         case = question.case
-        pieces, content_type = pieces_of(case)
+        pieces, content_type = body_chunks(case)
         headers = {"Authorization": f"Bearer {self._key}"}
         if content_type:
             headers["Content-Type"] = content_type
-        return await exchange(
+        return await send_request(
             self._session,
             case,
             question.operation.method,
             self._base_url + question.operation.path,
             pieces,
             headers,
-            patience=self._patience,
-            arrived=arrived,
+            timeout=self._timeout,
+            first_byte=first_byte,
         )

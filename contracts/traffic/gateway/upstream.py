@@ -13,12 +13,12 @@ from aiohttp import web
 
 import mockserver
 from mockserver.errors import Rejected
-from mockserver.pipeline.body_parsing import payload_from
+from mockserver.pipeline.body_parsing import parse_body
 from specs import EVENT_STREAM, Operation, Provider
 
-MAX_BODY = 64 * 1024 * 1024
-HOLD = 3.0
-CONTROLS = "/__mock__"
+MAX_BODY_BYTES = 64 * 1024 * 1024
+HOLD_TIMEOUT = 3.0
+CONTROL_PREFIX = "/__mock__"
 END_OF_EVENT = b"\n\n"
 # RFC 9110 §7.6.1: about one connection, and so not for the next.
 HOP_BY_HOP = frozenset(
@@ -36,7 +36,7 @@ HOP_BY_HOP = frozenset(
 
 
 @dataclass
-class Crossing:
+class UpstreamRequest:
     """
     One request of the gateway to its upstream, and what the upstream answered.
 
@@ -50,9 +50,9 @@ class Crossing:
     body: bytes
     payload: Mapping[str, Any] | None
     status: int | None = None
-    answer_headers: Mapping[str, str] = field(default_factory=dict)
-    answer: bytearray = field(default_factory=bytearray)
-    came_at_once: bool | None = None
+    response_headers: Mapping[str, str] = field(default_factory=dict)
+    response_body: bytearray = field(default_factory=bytearray)
+    is_first_event_prompt: bool | None = None
 
     @property
     def key(self) -> str:
@@ -63,7 +63,7 @@ class Crossing:
         return self.status is not None and 200 <= self.status < 300
 
 
-class Tap:
+class RecordingUpstream:
     """
     A relay in front of a mock. Faults pass as they are: what breaks off, breaks off.
 
@@ -73,18 +73,18 @@ class Tap:
 
     def __init__(self, mock_url: str, provider: Provider) -> None:
         self.provider = provider
-        self.crossings: list[Crossing] = []
-        self.extra: Mapping[str, Any] = {}
-        self.arrived: asyncio.Event | None = None
+        self.upstream_requests: list[UpstreamRequest] = []
+        self.extra_fields: Mapping[str, Any] = {}
+        self.first_byte: asyncio.Event | None = None
         self._mock_url = mock_url
         self._prefix = f"/{provider.id}{provider.base_path}"
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
-    async def listening(self, host: str, port: int) -> AsyncIterator[str]:
+    async def listen(self, host: str, port: int) -> AsyncIterator[str]:
         """The base URL for the gateway. Raises `OSError` when it cannot be had."""
-        app = web.Application(client_max_size=MAX_BODY)
-        app.router.add_route("*", "/{path:.*}", self._relay)
+        app = web.Application(client_max_size=MAX_BODY_BYTES)
+        app.router.add_route("*", "/{path:.*}", self._forward)
         runner = web.AppRunner(
             app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0
         )
@@ -102,120 +102,144 @@ class Tap:
             finally:
                 await runner.cleanup()
 
-    async def _relay(self, request: web.Request) -> web.StreamResponse:
-        if request.path.startswith(CONTROLS) or self._session is None:
+    async def _forward(self, request: web.Request) -> web.StreamResponse:
+        if request.path.startswith(CONTROL_PREFIX) or self._session is None:
             raise web.HTTPNotFound
         body = await request.read()
-        crossing = self._crossing(request, body)
+        crossing = self._record_request(request, body)
         try:
             async with self._session.request(
                 request.method,
                 f"{self._mock_url}{request.rel_url}",
-                headers=_passed_on(request.headers),
+                headers=_end_to_end_headers(request.headers),
                 data=io.BytesIO(body) if body else None,  # bytes would hold the loop
                 allow_redirects=False,
             ) as answer:
-                return await self._answered(request, crossing, answer)
+                return await self._forward_response(request, crossing, answer)
         except (aiohttp.ClientError, OSError):
-            return _broken_off(request)
+            return _abort_connection(request)
 
-    def _crossing(self, request: web.Request, body: bytes) -> Crossing | None:
+    def _record_request(
+        self, request: web.Request, body: bytes
+    ) -> UpstreamRequest | None:
         """The record of a request to an operation; None for any other."""
         path = request.path.removeprefix(self._prefix)
         for operation in self.provider.operations.values():
             if (operation.method, operation.path) == (request.method, path):
                 headers = {name.lower(): each for name, each in request.headers.items()}
-                payload = _payload(body, headers.get("content-type", ""), operation)
-                crossing = Crossing(operation, headers, body, payload)
-                self.crossings.append(crossing)
+                payload = _parse_payload(
+                    body, headers.get("content-type", ""), operation
+                )
+                crossing = UpstreamRequest(operation, headers, body, payload)
+                self.upstream_requests.append(crossing)
                 return crossing
         return None
 
-    async def _answered(
+    async def _forward_response(
         self,
         request: web.Request,
-        crossing: Crossing | None,
-        answer: aiohttp.ClientResponse,
+        upstream_request: UpstreamRequest | None,
+        upstream_response: aiohttp.ClientResponse,
     ) -> web.StreamResponse:
-        if crossing is not None:
-            crossing.status = answer.status
-            crossing.answer_headers = {
-                name.lower(): value for name, value in answer.headers.items()
+        if upstream_request is not None:
+            upstream_request.status = upstream_response.status
+            upstream_request.response_headers = {
+                name.lower(): value for name, value in upstream_response.headers.items()
             }
-        headers = _passed_on(answer.headers)
-        if crossing and crossing.is_success and self.extra and _is_json(answer):
-            crossing.answer += _with_members(await answer.read(), self.extra)
+        headers = _end_to_end_headers(upstream_response.headers)
+        if (
+            upstream_request
+            and upstream_request.is_success
+            and self.extra_fields
+            and _is_json(upstream_response)
+        ):
+            upstream_request.response_body += _with_fields(
+                await upstream_response.read(), self.extra_fields
+            )
             headers.pop("Content-Length", None)
             return web.Response(
-                status=answer.status, headers=headers, body=bytes(crossing.answer)
+                status=upstream_response.status,
+                headers=headers,
+                body=bytes(upstream_request.response_body),
             )
         response = web.StreamResponse(
-            status=answer.status, reason=answer.reason, headers=headers
+            status=upstream_response.status,
+            reason=upstream_response.reason,
+            headers=headers,
         )
         await response.prepare(request)
-        async for chunk in answer.content.iter_any():
-            await self._write(response, crossing, chunk)
+        async for chunk in upstream_response.content.iter_any():
+            await self._write_chunk(response, upstream_request, chunk)
         await response.write_eof()
         return response
 
-    async def _write(
-        self, response: web.StreamResponse, crossing: Crossing | None, chunk: bytes
+    async def _write_chunk(
+        self,
+        response: web.StreamResponse,
+        upstream_request: UpstreamRequest | None,
+        chunk: bytes,
     ) -> None:
         """Pass bytes on; after the first event of a stream, wait for the caller."""
         rest = chunk
-        if crossing is not None:
-            crossing.answer += chunk
+        if upstream_request is not None:
+            upstream_request.response_body += chunk
             is_stream = response.content_type == EVENT_STREAM
-            if is_stream and self.arrived and crossing.came_at_once is None:
+            if (
+                is_stream
+                and self.first_byte
+                and upstream_request.is_first_event_prompt is None
+            ):
                 first, found, rest = chunk.partition(END_OF_EVENT)
                 await response.write(first + found)
                 if found:
-                    crossing.came_at_once = await _set_within(self.arrived, HOLD)
+                    upstream_request.is_first_event_prompt = await _wait_for_event(
+                        self.first_byte, HOLD_TIMEOUT
+                    )
         if rest:
             await response.write(rest)
 
 
-async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+async def _wait_for_event(event: asyncio.Event, timeout: float) -> bool:
     try:
-        await asyncio.wait_for(event.wait(), seconds)
+        await asyncio.wait_for(event.wait(), timeout)
     except TimeoutError:
         return False
     return True
 
 
 @asynccontextmanager
-async def tapped(
+async def recording_upstream(
     provider: Provider, host: str, port: int
-) -> AsyncIterator[tuple[Tap, str]]:
+) -> AsyncIterator[tuple[RecordingUpstream, str]]:
     """A mock of a provider behind a tap, and the base URL for the gateway."""
     with mockserver.running(provider) as mock:
-        tap = Tap(mock.url, provider)
-        async with tap.listening(host, port) as url:
+        tap = RecordingUpstream(mock.url, provider)
+        async with tap.listen(host, port) as url:
             yield tap, url
 
 
-def _payload(body: bytes, content_type: str, operation: Operation) -> Any:
+def _parse_payload(body: bytes, content_type: str, operation: Operation) -> Any:
     try:
-        return payload_from(body, content_type, operation).payload
+        return parse_body(body, content_type, operation).payload
     except Rejected:
         return None
 
 
-def _passed_on(headers: Mapping[str, str]) -> dict[str, str]:
+def _end_to_end_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value for name, value in headers.items() if name.lower() not in HOP_BY_HOP
     }
 
 
-def _is_json(answer: aiohttp.ClientResponse) -> bool:
-    return answer.content_type == "application/json"
+def _is_json(response: aiohttp.ClientResponse) -> bool:
+    return response.content_type == "application/json"
 
 
-def _with_members(body: bytes, extra: Mapping[str, Any]) -> bytes:
-    return json.dumps({**json.loads(body), **extra}).encode()
+def _with_fields(body: bytes, extra_fields: Mapping[str, Any]) -> bytes:
+    return json.dumps({**json.loads(body), **extra_fields}).encode()
 
 
-def _broken_off(request: web.Request) -> web.StreamResponse:
+def _abort_connection(request: web.Request) -> web.StreamResponse:
     """Break off as the upstream did; what is returned is not sent any more."""
     if request.transport is not None:
         request.transport.abort()

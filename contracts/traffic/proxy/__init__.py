@@ -3,7 +3,7 @@
 document.
 """
 
-from contracts.traffic.proxy.app import serving
-from contracts.traffic.proxy.proxy import MAX_HEADER, Relay
+from contracts.traffic.proxy.app import serve_relay
+from contracts.traffic.proxy.proxy import MAX_HEADER_LENGTH, Relay
 
-__all__ = ["MAX_HEADER", "Relay", "serving"]
+__all__ = ["MAX_HEADER_LENGTH", "Relay", "serve_relay"]

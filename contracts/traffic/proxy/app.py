@@ -9,13 +9,13 @@ from aiohttp import web
 
 from contracts.execution.targets import is_loopback
 from contracts.traffic.proxy.proxy import (
-    ADDED,
-    GIVEN,
-    GRACE,
-    MAX_HEADER,
-    PREFIX,
+    CONTROL_PREFIX,
+    MAX_HEADER_LENGTH,
+    SERVER_DEFAULT_HEADERS,
+    SHUTDOWN_TIMEOUT,
+    UPSTREAM_HEADER_NAMES,
     Relay,
-    refused,
+    error_response,
 )
 from mockserver.errors import dumps
 
@@ -28,23 +28,29 @@ def create_app(relay: Relay) -> web.Application:
         ("GET", "/journal", _journal),
         ("DELETE", "/journal", _clear),
     ):
-        app.router.add_route(method, PREFIX + path, _guarded(relay, handler))
-    app.router.add_route("*", PREFIX + "{path:(/.*)?}", _guarded(relay, _unknown))
-    app.router.add_route("*", "/{path:.*}", relay.answer)
-    app.on_response_prepare.append(_add_nothing)
+        app.router.add_route(
+            method, CONTROL_PREFIX + path, _loopback_only(relay, handler)
+        )
+    app.router.add_route(
+        "*", CONTROL_PREFIX + "{path:(/.*)?}", _loopback_only(relay, _not_found)
+    )
+    app.router.add_route("*", "/{path:.*}", relay.handle)
+    app.on_response_prepare.append(_remove_added_headers)
     return app
 
 
-async def _add_nothing(request: web.Request, response: web.StreamResponse) -> None:
-    given = response.get(GIVEN)
+async def _remove_added_headers(
+    request: web.Request, response: web.StreamResponse
+) -> None:
+    given = response.get(UPSTREAM_HEADER_NAMES)
     if given is None:
         return
-    for name in ADDED:
+    for name in SERVER_DEFAULT_HEADERS:
         if name.lower() not in given:
             response.headers.popall(name, None)
 
 
-def _guarded(relay: Relay, handler: Any) -> Any:
+def _loopback_only(relay: Relay, handler: Any) -> Any:
     """The journal is for this machine, and not for the pages in its browser."""
 
     async def guarded(request: web.Request) -> web.Response:
@@ -55,7 +61,7 @@ def _guarded(relay: Relay, handler: Any) -> Any:
             or not is_loopback((request.remote or "").removeprefix("::ffff:"))
         ):
             message = "The journal is read from this machine alone."
-            return refused(403, "forbidden", message)
+            return error_response(403, "forbidden", message)
         answer: web.Response = await handler(relay, request)
         return answer
 
@@ -70,25 +76,25 @@ async def _journal(relay: Relay, request: web.Request) -> web.Response:
     limit = request.query.get("limit", "100")
     if not (limit.isascii() and limit.isdigit() and len(limit) <= 6):
         message = f"limit must be a whole number, not '{limit[:40]}'."
-        return refused(400, "invalid_request", message)
-    await relay.settled()
+        return error_response(400, "invalid_request", message)
+    await relay.drain()
     entries = await relay.journal.entries(limit=int(limit))
     return web.json_response({"entries": entries}, dumps=dumps)
 
 
 async def _clear(relay: Relay, request: web.Request) -> web.Response:
-    await relay.settled()
+    await relay.drain()
     await relay.journal.clear()
     return web.json_response({"status": "ok"})
 
 
-async def _unknown(relay: Relay, request: web.Request) -> web.Response:
-    known = f"GET {PREFIX}/health, GET {PREFIX}/journal, DELETE {PREFIX}/journal"
-    return refused(404, "not_found", f"No such control; known: {known}.")
+async def _not_found(relay: Relay, request: web.Request) -> web.Response:
+    known = f"GET {CONTROL_PREFIX}/health, GET {CONTROL_PREFIX}/journal, DELETE {CONTROL_PREFIX}/journal"
+    return error_response(404, "not_found", f"No such control; known: {known}.")
 
 
 @asynccontextmanager
-async def serving(
+async def serve_relay(
     relay: Relay, *, host: str = "127.0.0.1", port: int = 0
 ) -> AsyncIterator[str]:
     """
@@ -101,10 +107,10 @@ async def serving(
             create_app(relay),
             access_log=None,
             handler_cancellation=True,
-            shutdown_timeout=GRACE,
+            shutdown_timeout=SHUTDOWN_TIMEOUT,
             auto_decompress=False,
-            max_line_size=MAX_HEADER,
-            max_field_size=MAX_HEADER,
+            max_line_size=MAX_HEADER_LENGTH,
+            max_field_size=MAX_HEADER_LENGTH,
         )
         await runner.setup()
         try:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from mockserver.errors import dumps
 from mockserver.media.image.drawing.encode import FORMATS, Plan
-from mockserver.media.payloads import place
+from mockserver.media.payloads import placeholder
 
 
 class Renderer(Protocol):
@@ -25,28 +25,28 @@ class Delivery:
     same at all times and for everybody.
     """
 
-    member: str
-    lead: Callable[[Plan], str]
+    field: str
+    prefix: Callable[[Plan], str]
     text: Callable[[Plan, Renderer], Awaitable[bytes]]
-    is_lasting: bool = True
+    is_cacheable: bool = True
 
     def entry(self, plan: Plan, number: int) -> dict[str, str]:
         """The member of an answer, in which the text of that number is to be put."""
-        return {self.member: f"{self.lead(plan)}{place(number)}"}
+        return {self.field: f"{self.prefix(plan)}{placeholder(number)}"}
 
 
-async def _base64(plan: Plan, renderer: Renderer) -> bytes:
+async def _render_base64(plan: Plan, renderer: Renderer) -> bytes:
     return await renderer.base64_of(plan)
 
 
-async def _url(plan: Plan, renderer: Renderer) -> bytes:
+async def _render_url(plan: Plan, renderer: Renderer) -> bytes:
     return dumps(await renderer.url_of(plan))[1:-1].encode()
 
 
 DELIVERIES: dict[str, Delivery] = {
-    "b64_json": Delivery("b64_json", lambda _: "", _base64),
+    "b64_json": Delivery("b64_json", lambda _: "", _render_base64),
     "data_uri": Delivery(
-        "url", lambda plan: f"data:{FORMATS[plan.format]};base64,", _base64
+        "url", lambda plan: f"data:{FORMATS[plan.format]};base64,", _render_base64
     ),
-    "url": Delivery("url", lambda _: "", _url, is_lasting=False),
+    "url": Delivery("url", lambda _: "", _render_url, is_cacheable=False),
 }

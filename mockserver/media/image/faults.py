@@ -14,7 +14,9 @@ def first_image_only(payload: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def with_both(body: dict[str, Any], images: list[dict[str, str]]) -> dict[str, Any]:
+def with_both_deliveries(
+    body: dict[str, Any], images: list[dict[str, str]]
+) -> dict[str, Any]:
     """A response whose entries hold each image in two ways."""
     data = [
         {**entry, **both}

@@ -11,11 +11,11 @@ import zlib
 from dataclasses import dataclass
 
 MAX_STEPS = 1000
-PNG = b"\x89PNG\r\n\x1a\n"
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class ImageHeader:
     """
     Edges in pixels; `format` is `png`, `jpeg`, `webp` or `gif`.
 
@@ -28,17 +28,17 @@ class Header:
     alpha: bool = False
 
 
-def header(data: bytes) -> Header | None:
+def read_image_header(data: bytes) -> ImageHeader | None:
     """What the bytes say, or None for what is no picture."""
     try:
-        if data.startswith(PNG):
-            found = _png(data)
+        if data.startswith(PNG_SIGNATURE):
+            found = _png_header(data)
         elif data.startswith(b"\xff\xd8\xff"):
-            found = _jpeg(data)
+            found = _jpeg_header(data)
         elif data.startswith((b"GIF87a", b"GIF89a")):
-            found = _gif(data)
+            found = _gif_header(data)
         elif data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-            found = _webp(data)
+            found = _webp_header(data)
         else:
             found = None
     except (struct.error, IndexError):  # it ends before it says so
@@ -46,7 +46,7 @@ def header(data: bytes) -> Header | None:
     return found if found and found.width and found.height else None
 
 
-def _png(data: bytes) -> Header | None:
+def _png_header(data: bytes) -> ImageHeader | None:
     head, (checksum,) = data[12:29], struct.unpack_from(">I", data, 29)
     if not head.startswith(b"IHDR") or zlib.crc32(head) != checksum:
         return None
@@ -60,32 +60,32 @@ def _png(data: bytes) -> Header | None:
             break
         alpha = kind == b"tRNS"
         at += 12 + struct.unpack_from(">I", data, at)[0]
-    return Header("png", width, height, alpha)
+    return ImageHeader("png", width, height, alpha)
 
 
-_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-_ALONE = {0x01, *range(0xD0, 0xD8)}
-_SCAN, _END = 0xDA, 0xD9
+_FRAME_MARKERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_STANDALONE_MARKERS = {0x01, *range(0xD0, 0xD8)}
+_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 
 
-def _jpeg(data: bytes) -> Header | None:
+def _jpeg_header(data: bytes) -> ImageHeader | None:
     at = 2
     for _ in range(MAX_STEPS):
         at = data.find(b"\xff", at, at + MAX_STEPS) + 1
-        marker = data[at] if at else _END
-        if marker in _FRAMES:
+        marker = data[at] if at else _END_OF_IMAGE
+        if marker in _FRAME_MARKERS:
             depth, height, width, channels = struct.unpack_from(">BHHB", data, at + 3)
             is_known = depth == 8 and channels in {1, 3, 4}
-            return Header("jpeg", width, height) if is_known else None
-        if marker in {_SCAN, _END}:
+            return ImageHeader("jpeg", width, height) if is_known else None
+        if marker in {_START_OF_SCAN, _END_OF_IMAGE}:
             return None
-        if marker in {0x00, 0xFF} | _ALONE:
+        if marker in {0x00, 0xFF} | _STANDALONE_MARKERS:
             continue
         at += 1 + struct.unpack_from(">H", data, at + 1)[0]
     return None
 
 
-def _gif(data: bytes) -> Header | None:
+def _gif_header(data: bytes) -> ImageHeader | None:
     width, height, flags = struct.unpack_from("<HHB", data, 6)
     at = 13 + (3 << (flags % 8 + 1) if flags & 0x80 else 0)
     alpha = False
@@ -94,7 +94,7 @@ def _gif(data: bytes) -> Header | None:
         if kind == 0x2C:
             left, top, *size = struct.unpack_from("<HHHH", data, at + 1)
             # Readers make room for a first frame that is larger than the screen.
-            return Header(
+            return ImageHeader(
                 "gif", max(width, left + size[0]), max(height, top + size[1]), alpha
             )
         if kind == 0x3B:
@@ -113,7 +113,7 @@ def _gif(data: bytes) -> Header | None:
     return None
 
 
-def _webp(data: bytes) -> Header | None:
+def _webp_header(data: bytes) -> ImageHeader | None:
     kind, at = data[12:16], 20
     if kind == b"VP8X":
         flags = data[at]
@@ -121,12 +121,12 @@ def _webp(data: bytes) -> Header | None:
         if len(edges[1]) < 3:
             return None
         width, height = (int.from_bytes(each, "little") + 1 for each in edges)
-        return Header("webp", width, height, bool(flags & 0x10))
+        return ImageHeader("webp", width, height, bool(flags & 0x10))
     if kind == b"VP8L" and data[at] == 0x2F:
         (bits,) = struct.unpack_from("<I", data, at + 1)
         width, height = bits % 0x4000 + 1, (bits >> 14) % 0x4000 + 1
-        return Header("webp", width, height, bool(bits >> 28 & 1))
+        return ImageHeader("webp", width, height, bool(bits >> 28 & 1))
     if kind == b"VP8 " and data[at + 3 : at + 6] == b"\x9d\x01\x2a":
         width, height = struct.unpack_from("<HH", data, at + 6)
-        return Header("webp", width % 0x4000, height % 0x4000)
+        return ImageHeader("webp", width % 0x4000, height % 0x4000)
     return None

@@ -14,20 +14,20 @@ from mockserver.media.image.drawing.encode import (
     FORMATS,
     MAX_EDGE,
     MAX_PIXELS,
-    MAX_TEXT,
+    MAX_TEXT_LENGTH,
     Plan,
 )
-from mockserver.media.image.headers import header
+from mockserver.media.image.headers import read_image_header
 from specs import Dialect, size_of
 
 MAX_IMAGES = 64
-MAX_PIXELS_READ = 8 * MAX_PIXELS
-MAX_PIXELS_DRAWN = 10 * MAX_PIXELS
-MAX_PARTIALS = 3
-MAX_NAME = 80
+MAX_INPUT_PIXELS = 8 * MAX_PIXELS
+MAX_OUTPUT_PIXELS = 10 * MAX_PIXELS
+MAX_PARTIAL_IMAGES = 3
+MAX_MODEL_NAME = 80
 _DATA_URI = re.compile(r"data:image/[a-z+.-]+;base64,", re.IGNORECASE)
-_SORTED = json.JSONEncoder(sort_keys=True)
-GREY = b""  # stands for a picture behind an address, which is never fetched
+_SORTED_JSON = json.JSONEncoder(sort_keys=True)
+UNFETCHED_IMAGE = b""  # stands for a picture behind an address, which is never fetched
 
 
 def plans(
@@ -47,23 +47,23 @@ def plans(
     weigh as much as real ones. What a document leaves unspecified is served as far as
     it can be drawn; raises `Rejected` beyond that.
     """
-    width, height = _size(request, dialect)
-    format_ = _format(request)
-    count = _whole(request, "n", default=1, least=1, most=_most(dialect))
-    inputs = tuple(islice(_pictures("image", request, files), MAX_IMAGES))
-    mask = next(_pictures("mask", request, files), None)
-    _check_work((*inputs, mask or GREY), count * width * height)
-    model = str(request.get("model", ""))[:MAX_NAME]
+    width, height = _requested_size(request, dialect)
+    format_ = _requested_format(request)
+    count = _integer(request, "n", default=1, minimum=1, maximum=_max_images(dialect))
+    inputs = tuple(islice(_input_images("image", request, files), MAX_IMAGES))
+    mask = next(_input_images("mask", request, files), None)
+    _check_pixel_limits((*inputs, mask or UNFETCHED_IMAGE), count * width * height)
+    model = str(request.get("model", ""))[:MAX_MODEL_NAME]
     return [
         Plan(
-            text=_shortened(str(request.get("prompt", ""))),
+            text=_shorten(str(request.get("prompt", ""))),
             width=width,
             height=height,
             format=format_,
             transparent=request.get("background") == "transparent"
             and format_ != "jpeg",
-            compression=_whole(
-                request, "output_compression", default=100, least=0, most=100
+            compression=_integer(
+                request, "output_compression", default=100, minimum=0, maximum=100
             ),
             seed=seed,
             caption=f"{model} {width}x{height} {at + 1}/{count}",
@@ -77,24 +77,24 @@ def plans(
     ]
 
 
-def _check_work(inputs: Sequence[bytes], drawn: int) -> None:
+def _check_pixel_limits(inputs: Sequence[bytes], output_pixels: int) -> None:
     """Raises `Rejected` where more is to be read or drawn than does others no harm."""
-    headers = filter(None, map(header, inputs))
+    headers = filter(None, map(read_image_header, inputs))
     read = sum(each.width * each.height for each in headers)
     for name, pixels, most in (
-        ("image", read, MAX_PIXELS_READ),
-        ("n", drawn, MAX_PIXELS_DRAWN),
+        ("image", read, MAX_INPUT_PIXELS),
+        ("n", output_pixels, MAX_OUTPUT_PIXELS),
     ):
         if pixels > most:
             message = f"{name}: this mock takes up to {most} pixels in all."
             raise Rejected("invalid_request", message, param=name)
 
 
-def _most(dialect: Dialect) -> int:
+def _max_images(dialect: Dialect) -> int:
     return int(dialect.mock.get("max_images", MAX_IMAGES))
 
 
-def _size(request: Mapping[str, Any], dialect: Dialect) -> tuple[int, int]:
+def _requested_size(request: Mapping[str, Any], dialect: Dialect) -> tuple[int, int]:
     asked = request.get("size", "auto")
     fallback = size_of(dialect.mock.get("auto_size")) or (1024, 1024)
     size = fallback if asked == "auto" else size_of(asked)
@@ -107,7 +107,7 @@ def _size(request: Mapping[str, Any], dialect: Dialect) -> tuple[int, int]:
     return size
 
 
-def _format(request: Mapping[str, Any]) -> str:
+def _requested_format(request: Mapping[str, Any]) -> str:
     format_ = request.get("output_format", "png")
     if not isinstance(format_, str) or format_ not in FORMATS:
         message = f"output_format: this mock draws {', '.join(FORMATS)}."
@@ -115,13 +115,13 @@ def _format(request: Mapping[str, Any]) -> str:
     return format_
 
 
-def _whole(
-    request: Mapping[str, Any], name: str, *, default: int, least: int, most: int
+def _integer(
+    request: Mapping[str, Any], name: str, *, default: int, minimum: int, maximum: int
 ) -> int:
     value = request.get(name, default)
     is_whole = isinstance(value, (int, float)) and int(value) == value
-    if isinstance(value, bool) or not is_whole or not least <= value <= most:
-        message = f"{name}: this mock takes whole numbers from {least} to {most}."
+    if isinstance(value, bool) or not is_whole or not minimum <= value <= maximum:
+        message = f"{name}: this mock takes whole numbers from {minimum} to {maximum}."
         raise Rejected("invalid_request", message, param=name)
     return int(value)
 
@@ -132,15 +132,15 @@ def request_hash(payload: Mapping[str, Any]) -> str:
 
     Names, values and the bytes of uploads count; order, spaces and headers do not.
     """
-    text = _SORTED.encode(payload)
+    text = _SORTED_JSON.encode(payload)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 3]}..."
+def _shorten(text: str) -> str:
+    return text if len(text) <= MAX_TEXT_LENGTH else f"{text[: MAX_TEXT_LENGTH - 3]}..."
 
 
-def _pictures(
+def _input_images(
     name: str, request: Mapping[str, Any], files: Mapping[str, bytes]
 ) -> Iterator[bytes]:
     """The bytes behind a member: uploads, data URIs, addresses, or lists of them."""
@@ -154,13 +154,13 @@ def _pictures(
         elif isinstance(value, dict):
             waiting.append(value.get("image_url", ""))
         elif isinstance(value, str):
-            yield _behind(value, name)
+            yield _inline_image(value, name)
 
 
-def _behind(text: str, name: str) -> bytes:
+def _inline_image(text: str, name: str) -> bytes:
     match = _DATA_URI.match(text)
     if not match:
-        return GREY
+        return UNFETCHED_IMAGE
     try:
         data = base64.b64decode(text[match.end() :].encode("ascii"), validate=True)
     except (UnicodeError, binascii.Error):
@@ -171,15 +171,15 @@ def _behind(text: str, name: str) -> bytes:
 
 
 def usage(
-    request: Mapping[str, Any], received: list[Plan], dialect: Dialect, previews: int
+    request: Mapping[str, Any], delivered: list[Plan], dialect: Dialect, previews: int
 ) -> dict[str, Any]:
     """Token counts that add up, by the documented counts where there are any."""
     words = len(str(request.get("prompt", "")))
     text = max(1, (words + 3) // 4)
-    pictures = 1024 * len(received[0].inputs) if received else 0
+    pictures = 1024 * len(delivered[0].inputs) if delivered else 0
     table = dialect.usage.get("output_tokens", {})
     each = table.get(str(request.get("quality")), table.get("medium", 1056))
-    output = sum(max(1, each * plan.pixels // (1024 * 1024)) for plan in received)
+    output = sum(max(1, each * plan.pixels // (1024 * 1024)) for plan in delivered)
     output += dialect.usage.get("partial_image_tokens", 0) * previews
     return {
         "input_tokens": text + pictures,
@@ -190,6 +190,8 @@ def usage(
     }
 
 
-def previews(request: Mapping[str, Any]) -> int:
+def preview_count(request: Mapping[str, Any]) -> int:
     """The previews of each picture in a stream. Raises `Rejected` for too many."""
-    return _whole(request, "partial_images", default=0, least=0, most=MAX_PARTIALS)
+    return _integer(
+        request, "partial_images", default=0, minimum=0, maximum=MAX_PARTIAL_IMAGES
+    )

@@ -18,21 +18,27 @@ from itertools import pairwise
 from typing import Any
 
 from mockserver.media.image.drawing import png as splicing
-from mockserver.media.image.drawing.text import caption, fitted, leading, spelt, write
-from mockserver.media.image.headers import header
-from mockserver.state.cache import Kept
+from mockserver.media.image.drawing.text import (
+    draw_line,
+    fit_caption,
+    fit_text,
+    line_height,
+    transliterate,
+)
+from mockserver.media.image.headers import read_image_header
+from mockserver.state.cache import LruCache
 from specs import Upload
 
 MAX_PIXELS = 4096 * 4096
 MAX_EDGE = 16383  # WebP's own
-MAX_TEXT = 400
+MAX_TEXT_LENGTH = 400
 FORMATS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom; in pixels
 Size = tuple[int, int]
 
 
-class BadPicture(ValueError):
+class BadImage(ValueError):
     """Bytes that are no picture, or one that is too large to be looked at."""
 
 
@@ -75,19 +81,19 @@ class Plan:
     def identity(self) -> str:
         """A name for this plan, readable back from the picture."""
         facts = {
-            **{name: getattr(self, name) for name in _MEMBERS},
+            **{name: getattr(self, name) for name in _FIELD_NAMES},
             "inputs": [hashlib.sha256(each).hexdigest() for each in self.inputs],
             "mask": self.mask and hashlib.sha256(self.mask).hexdigest(),
         }
         return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
 
-    def chance(self, purpose: str, count: int) -> bytes:
+    def stable_bytes(self, purpose: str, count: int) -> bytes:
         """So many bytes at random, always the same for the same picture."""
         text = f"{purpose} {self.seed} {self.request} {self.index}"
         return hashlib.shake_128(text.encode()).digest(count)
 
 
-_MEMBERS = tuple(each.name for each in fields(Plan))
+_FIELD_NAMES = tuple(each.name for each in fields(Plan))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +115,10 @@ class Provenance:
     height: int
 
 
-Wanted = tuple[Plan, bool]  # and whether as base64, the text of an answer
+RenderKey = tuple[Plan, bool]  # and whether as base64, the text of an answer
 
 
-class Gallery:
+class RenderCache:
     """
     Encoded pictures by plan, the latest used, bounded by bytes. Thread-safe.
 
@@ -120,42 +126,42 @@ class Gallery:
     """
 
     def __init__(self, max_bytes: int = 32 * 1024 * 1024) -> None:
-        self._pictures: Kept[Wanted, bytes] = Kept(max_bytes)
+        self._images: LruCache[RenderKey, bytes] = LruCache(max_bytes)
 
     def get(self, plan: Plan, *, as_text: bool = False) -> bytes | None:
         """The picture of a plan, if it is at hand or can be made in milliseconds."""
-        found = self._pictures.get((plan, as_text))
-        if found is None and (quick := _quickly(plan)):
-            found = self._kept(plan, quick, as_text=as_text)
+        found = self._images.get((plan, as_text))
+        if found is None and (quick := _render_if_precompressed(plan)):
+            found = self._store(plan, quick, as_text=as_text)
         return found
 
-    def draw(self, plan: Plan, *, as_text: bool = False) -> bytes:
+    def render(self, plan: Plan, *, as_text: bool = False) -> bytes:
         """The picture of a plan, encoded. Blocks: call it off the event loop."""
-        found = self._pictures.get((plan, as_text))
-        return found or self._kept(plan, encoded(plan), as_text=as_text)
+        found = self._images.get((plan, as_text))
+        return found or self._store(plan, render_image(plan), as_text=as_text)
 
-    def _kept(self, plan: Plan, picture: bytes, *, as_text: bool) -> bytes:
-        found = base64.b64encode(picture) if as_text else picture
-        self._pictures.keep((plan, as_text), found, len(found))
+    def _store(self, plan: Plan, image: bytes, *, as_text: bool) -> bytes:
+        found = base64.b64encode(image) if as_text else image
+        self._images.add((plan, as_text), found, len(found))
         return found
 
 
 # --- Encoding ---------------------------------------------------------------------
 
 
-def encoded(plan: Plan) -> bytes:
+def render_image(plan: Plan) -> bytes:
     """The bytes of the picture, in the plan's format and of exactly its size."""
     from PIL import PngImagePlugin
 
-    if _is_spliced(plan):
-        layout = _layout(plan, (plan.width, plan.height))
-        return _spliced(plan, layout, _card(plan, layout))
-    image = _composed(plan) if plan.inputs else _drawn(plan)
-    note = _note(plan)
+    if _is_precompressible(plan):
+        layout = _text_layout(plan, (plan.width, plan.height))
+        return _png_from_precompressed(plan, layout, _precompressed_image(plan, layout))
+    image = _compose(plan) if plan.inputs else _draw_image(plan)
+    note = _provenance_note(plan)
     if plan.realistic:
-        image = _grained(image, plan)
+        image = _add_grain(image, plan)
         if plan.format == "png":
-            return _packed(image, note)
+            return _encode_grainy_png(image, note)
     out = io.BytesIO()
     if plan.format == "png":
         info = PngImagePlugin.PngInfo()
@@ -163,92 +169,96 @@ def encoded(plan: Plan) -> bytes:
         image.save(out, "PNG", compress_level=1, pnginfo=info)
     elif plan.format == "jpeg":
         quality = max(1, min(95, plan.compression))
-        image = _converted(image, "RGB")
+        image = _convert(image, "RGB")
         image.save(out, "JPEG", quality=quality, comment=note.encode())
     else:
         mode = "RGBA" if plan.transparent else "RGB"
-        xmp = _XMP.format(note).encode()
-        image = _converted(image, mode)
-        best = 100 if plan.realistic else GOOD
+        xmp = _XMP_TEMPLATE.format(note).encode()
+        image = _convert(image, mode)
+        best = 100 if plan.realistic else WEBP_QUALITY
         quality = max(1, plan.compression * best // 100)
         image.save(out, "WEBP", quality=quality, method=0, xmp=xmp)
     return out.getvalue()
 
 
-GOOD = 85  # of WebP's qualities the best that takes no half as long again
+WEBP_QUALITY = 85  # of WebP's qualities the best that takes no half as long again
 
 # What a picture is but for its words, by all that this depends on.
-_cards: Kept[tuple[Any, ...], splicing.Card] = Kept(32 * 1024 * 1024)
+_precompressed: LruCache[tuple[Any, ...], splicing.PrecompressedImage] = LruCache(
+    32 * 1024 * 1024
+)
 
 
-QUICK = 1024 * 1024  # pixels that are packed in two milliseconds
+MAX_PIXELS_ON_LOOP = 1024 * 1024  # pixels that are packed in two milliseconds
 
 
-def _is_spliced(plan: Plan) -> bool:
+def _is_precompressible(plan: Plan) -> bool:
     is_plain = not (plan.inputs or plan.stage or plan.realistic or plan.transparent)
     has_room = min(plan.width, plan.height) >= 16
     return is_plain and has_room and plan.format == "png"
 
 
-def _quickly(plan: Plan) -> bytes | None:
+def _render_if_precompressed(plan: Plan) -> bytes | None:
     """The picture, if so much of it is at hand that the event loop can wait for it."""
-    if not _is_spliced(plan):
+    if not _is_precompressible(plan):
         return None
-    layout = _layout(plan, (plan.width, plan.height))
+    layout = _text_layout(plan, (plan.width, plan.height))
     top, bottom = layout.rows
-    if (bottom - top) * plan.width > QUICK:
+    if (bottom - top) * plan.width > MAX_PIXELS_ON_LOOP:
         return None
-    card = _cards.get(_card_key(plan, layout))
-    return _spliced(plan, layout, card) if card else None
+    card = _precompressed.get(_precompressed_key(plan, layout))
+    return _png_from_precompressed(plan, layout, card) if card else None
 
 
-def _card_key(plan: Plan, layout: "Layout") -> tuple[Any, ...]:
-    return (plan.width, plan.height, _scenery(plan), layout.frame)
+def _precompressed_key(plan: Plan, layout: "Layout") -> tuple[Any, ...]:
+    return (plan.width, plan.height, _scene_number(plan), layout.key)
 
 
-def _card(plan: Plan, layout: "Layout") -> splicing.Card:
+def _precompressed_image(plan: Plan, layout: "Layout") -> splicing.PrecompressedImage:
     """All but the words."""
-    key = _card_key(plan, layout)
-    found = _cards.get(key)
+    key = _precompressed_key(plan, layout)
+    found = _precompressed.get(key)
     if found is None:
-        image = _scene(plan, (plan.width, plan.height))
-        _lay(image, layout)
+        image = _draw_scene(plan, (plan.width, plan.height))
+        _draw_panel(image, layout)
         top, bottom = layout.rows
-        found = splicing.card(image, top, min(bottom, plan.height))
-        _cards.keep(key, found, found.weight)
+        found = splicing.precompress(image, top, min(bottom, plan.height))
+        _precompressed.add(key, found, found.weight)
     return found
 
 
-def _spliced(plan: Plan, layout: "Layout", card: splicing.Card) -> bytes:
-    band = card.band.copy()
-    x, y = layout.place
-    _write(band, layout, (x + 1, y - card.top))
-    rows = splicing.packed(band.tobytes())
-    return splicing.picture(
+def _png_from_precompressed(
+    plan: Plan, layout: "Layout", card: splicing.PrecompressedImage
+) -> bytes:
+    band = card.text_rows.copy()
+    x, y = layout.origin
+    _draw_text(band, layout, (x + 1, y - card.top))
+    rows = splicing.compress_rows(band.tobytes())
+    return splicing.assemble_png(
         plan.width,
         plan.height,
-        splicing.COLOURS["P"],
+        splicing.COLOUR_TYPES["P"],
         {
-            b"tEXt": b"Comment\0" + _note(plan).encode("latin-1"),
+            b"tEXt": b"Comment\0" + _provenance_note(plan).encode("latin-1"),
             b"PLTE": _palette(plan),
-            b"IDAT": splicing.stream(card.above, rows, card.below),
+            b"IDAT": splicing.zlib_stream(card.above, rows, card.below),
         },
     )
 
 
-def _note(plan: Plan) -> str:
+def _provenance_note(plan: Plan) -> str:
     return (
         f"imageparity request={plan.request} seed={plan.seed} index={plan.index} "
         f"identity={plan.identity}"
     )
 
 
-_NOTE = re.compile(
+_PROVENANCE_NOTE = re.compile(
     r"imageparity request=(?P<request>\w*) seed=(?P<seed>-?\d{1,99}) "
     r"index=(?P<index>\d{1,9}) identity=(?P<identity>[0-9a-f]{32})",
     re.ASCII,
 )
-_XMP = (
+_XMP_TEMPLATE = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
     '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
     '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/">'
@@ -258,20 +268,22 @@ _XMP = (
 
 # How far apart the lightest and the darkest grain are, of 255. A PNG keeps every bit of
 # it, the other formats as much as the compression asked for.
-GRAIN = {"png": 8, "jpeg": 32, "webp": 24}
-_BLOCK = 98_317  # beyond the 32 KiB in which deflate finds repeats, and a prime
+GRAIN_DEPTH = {"png": 8, "jpeg": 32, "webp": 24}
+_GRAIN_BLOCK_BYTES = (
+    98_317  # beyond the 32 KiB in which deflate finds repeats, and a prime
+)
 
 
-def _grained(image: Any, plan: Plan) -> Any:
+def _add_grain(image: Any, plan: Plan) -> Any:
     """The same picture with the grain that makes real ones heavy; alpha is kept."""
     from PIL import Image, ImageChops
 
-    depth = GRAIN[plan.format]
-    block = plan.chance("grain", _BLOCK).translate(
+    depth = GRAIN_DEPTH[plan.format]
+    block = plan.stable_bytes("grain", _GRAIN_BLOCK_BYTES).translate(
         bytes(each * depth // 256 for each in range(256))
     )
     needed = plan.pixels * 3
-    repeated = (block * (needed // _BLOCK + 1))[:needed]
+    repeated = (block * (needed // _GRAIN_BLOCK_BYTES + 1))[:needed]
     grain = Image.frombytes("RGB", image.size, repeated)
     result = ImageChops.add(image.convert("RGB"), grain, offset=-depth // 2)
     if image.mode == "RGBA":
@@ -279,7 +291,7 @@ def _grained(image: Any, plan: Plan) -> Any:
     return result
 
 
-def _packed(image: Any, note: str) -> bytes:
+def _encode_grainy_png(image: Any, note: str) -> bytes:
     """
     A PNG of an RGB or RGBA image full of grain.
 
@@ -294,35 +306,37 @@ def _packed(image: Any, note: str) -> bytes:
         b"IDAT": deflate.compress(b"".join(unfiltered)) + deflate.flush(),
     }
     width, height = image.size
-    return splicing.picture(width, height, splicing.COLOURS[image.mode], chunks)
+    return splicing.assemble_png(
+        width, height, splicing.COLOUR_TYPES[image.mode], chunks
+    )
 
 
 # --- Drawing ----------------------------------------------------------------------
 # A scene is one channel, from 0 (darkest) to 255 (the letters), and gets its colours
 # from a palette at the end: quick to draw, quick to pack, quick to blur.
 
-SKY, SUN, LETTERS, SMALL_LETTERS = (100, 176), 226, 255, 206
-RANGES = (88, 62, 36)  # of mountains, far to near
-SCENES = 8
-STRIP = 512 * 1024  # pixels
-_DIMMED = [14 + level // 10 for level in range(256)]  # below letters; never 0
-_OPAQUE = [0] + [255] * 255
-_ENOUGH = 256 * 256  # pixels
+SKY_LEVELS, SUN_LEVEL, TEXT_LEVEL, CAPTION_LEVEL = (100, 176), 226, 255, 206
+MOUNTAIN_LEVELS = (88, 62, 36)  # of mountains, far to near
+SCENE_COUNT = 8
+STRIP_PIXELS = 512 * 1024  # pixels
+_DIM_LEVELS = [14 + level // 10 for level in range(256)]  # below letters; never 0
+_ALPHA_LEVELS = [0] + [255] * 255
+_LOW_RESOLUTION_PIXELS = 256 * 256  # pixels
 
 
-def _drawn(plan: Plan) -> Any:
-    scene, _ = _worded(plan, (plan.width, plan.height))
+def _draw_image(plan: Plan) -> Any:
+    scene, _ = _draw_scene_with_text(plan, (plan.width, plan.height))
     if plan.stage:
-        scene = _coarse(scene, plan.stage)
-    return _coloured(scene, plan)
+        scene = _coarsen(scene, plan.stage)
+    return _apply_palette(scene, plan)
 
 
-def _coloured(scene: Any, plan: Plan) -> Any:
+def _apply_palette(scene: Any, plan: Plan) -> Any:
     """In colours, by a palette; where a transparent picture has level 0, nothing."""
     if plan.transparent:
-        alpha = scene.point(_OPAQUE)
+        alpha = scene.point(_ALPHA_LEVELS)
         scene.putpalette(_palette(plan))
-        image = _converted(scene, "RGB")
+        image = _convert(scene, "RGB")
         image.putalpha(alpha)
         return image
     scene.putpalette(_palette(plan))
@@ -330,12 +344,12 @@ def _coloured(scene: Any, plan: Plan) -> Any:
 
 
 def _palette(plan: Plan) -> bytes:
-    first, second, side = plan.chance("palette", 3)
-    return _ramp(first // 8, second // 52, side % 2)
+    first, second, side = plan.stable_bytes("palette", 3)
+    return _colour_ramp(first // 8, second // 52, side % 2)
 
 
 @cache
-def _ramp(hue: int, apart: int, side: int) -> bytes:
+def _colour_ramp(hue: int, apart: int, side: int) -> bytes:
     """
     256 colours, from nearly black through two hues to nearly white.
 
@@ -348,8 +362,8 @@ def _ramp(hue: int, apart: int, side: int) -> bytes:
         (0, _rgb(dark, 0.07, 0.6)),
         (90, _rgb(dark, 0.33, 0.5)),
         (180, _rgb(light, 0.68, 0.6)),
-        (SUN, _rgb(light, 0.88, 0.85)),
-        (LETTERS, _rgb(light, 0.97, 0.9)),
+        (SUN_LEVEL, _rgb(light, 0.88, 0.85)),
+        (TEXT_LEVEL, _rgb(light, 0.97, 0.9)),
     ]
     found = [
         low + (high - low) * step // (end - start)
@@ -365,7 +379,7 @@ def _rgb(hue: float, lightness: float, saturation: float) -> tuple[int, ...]:
     return tuple(int(each * 255) for each in channels)
 
 
-def _coarse(image: Any, stage: int) -> Any:
+def _coarsen(image: Any, stage: int) -> Any:
     """What a preview shows of a picture: all of it, out of focus."""
     from PIL import Image
 
@@ -387,12 +401,12 @@ def _strips(size: Size) -> Iterator[Box]:
     While Pillow works on one it lets no other thread do anything.
     """
     width, height = size
-    step = max(1, STRIP // width)
+    step = max(1, STRIP_PIXELS // width)
     for top in range(0, height, step):
         yield 0, top, width, min(top + step, height)
 
 
-def _converted(image: Any, mode: str) -> Any:
+def _convert(image: Any, mode: str) -> Any:
     """The same picture in another mode."""
     from PIL import Image
 
@@ -404,25 +418,27 @@ def _converted(image: Any, mode: str) -> Any:
     return result
 
 
-def _worded(plan: Plan, size: Size, *, inset: float = 0) -> tuple[Any, Box]:
+def _draw_scene_with_text(
+    plan: Plan, size: Size, *, inset: float = 0
+) -> tuple[Any, Box]:
     """
     Mountains under a sun, and the words on a panel; and where the panel is.
 
     `inset` is the part of each edge that the panel leaves free at either end.
     """
-    image = _scene(plan, size)
-    layout = _layout(plan, size, inset)
-    _lay(image, layout)
-    _write(image, layout, layout.place)
+    image = _draw_scene(plan, size)
+    layout = _text_layout(plan, size, inset)
+    _draw_panel(image, layout)
+    _draw_text(image, layout, layout.origin)
     return image, layout.panel
 
 
-def _scenery(plan: Plan) -> int:
+def _scene_number(plan: Plan) -> int:
     """Which of the scenes is behind the words."""
-    return plan.chance("scene", 1)[0] % SCENES
+    return plan.stable_bytes("scene", 1)[0] % SCENE_COUNT
 
 
-def _scene(plan: Plan, size: Size) -> Any:
+def _draw_scene(plan: Plan, size: Size) -> Any:
     """Mountains under a sun."""
     from PIL import Image, ImageDraw
 
@@ -430,16 +446,16 @@ def _scene(plan: Plan, size: Size) -> Any:
     image = Image.new("L", size)
     draw = ImageDraw.Draw(image)
     if not plan.transparent:
-        top, horizon = SKY
+        top, horizon = SKY_LEVELS
         edges = [height * at // (horizon - top) for at in range(horizon - top + 1)]
         for level, (above, below) in enumerate(pairwise(edges), top):
             draw.rectangle((0, above, width, below), fill=level)
-    chance = hashlib.shake_128(f"scene {_scenery(plan)}".encode()).digest(64)
+    chance = hashlib.shake_128(f"scene {_scene_number(plan)}".encode()).digest(64)
     radius = min(width, height) * (70 + chance[0] // 4) / 1000
     x = width * (150 + chance[1] * 700 // 255) / 1000
     y = height * (160 + chance[2] * 180 // 255) / 1000
-    draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=SUN)
-    for at, level in enumerate(RANGES):
+    draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=SUN_LEVEL)
+    for at, level in enumerate(MOUNTAIN_LEVELS):
         heights = chance[16 * (at + 1) :][: 8 + at * 3]
         step = width / (len(heights) - 1)
         foot = height * (52 + 13 * at) / 100
@@ -459,65 +475,67 @@ class Layout:
     """
 
     panel: Box
-    place: Size
-    letters: int
+    origin: Size
+    font_size: int
     lines: tuple[str, ...]
-    below: tuple[int, str, Size] | None
+    caption: tuple[int, str, Size] | None
 
     @property
     def rows(self) -> tuple[int, int]:
         """The rows of the lines, from and to before."""
-        top = self.place[1]
-        return top, top + leading(self.letters) * len(self.lines)
+        top = self.origin[1]
+        return top, top + line_height(self.font_size) * len(self.lines)
 
     @property
-    def frame(self) -> tuple[Any, ...]:
+    def key(self) -> tuple[Any, ...]:
         """All of it but the words of the lines."""
-        return (self.panel, self.rows, self.below)
+        return (self.panel, self.rows, self.caption)
 
 
-def _layout(plan: Plan, size: Size, inset: float = 0) -> Layout:
+def _text_layout(plan: Plan, size: Size, inset: float = 0) -> Layout:
     """The words on a panel at the foot of a scene."""
     least, gap = min(size) // 24, min(size) // 32
     left, above = (max(least, int(edge * inset)) for edge in size)
     width = size[0] - 2 * left - 2 * gap
     height = size[1] - 2 * above - 2 * gap
-    letters, lines = fitted(spelt(plan.text), width, height, math.isqrt(plan.pixels))
-    used = leading(letters) * len(lines)
-    small = caption(spelt(plan.caption), width, height - used, letters)
-    foot = leading(small[0]) if small else 0
+    letters, lines = fit_text(
+        transliterate(plan.text), width, height, math.isqrt(plan.pixels)
+    )
+    used = line_height(letters) * len(lines)
+    small = fit_caption(transliterate(plan.caption), width, height - used, letters)
+    foot = line_height(small[0]) if small else 0
     bottom = size[1] - above
     top = max(above, bottom - used - foot - 2 * gap)
     x = left + gap
     return Layout(
         panel=(left, top, size[0] - left, bottom),
-        place=(x, top + gap),
-        letters=letters,
+        origin=(x, top + gap),
+        font_size=letters,
         lines=tuple(lines),
-        below=small and (*small, (x, bottom - gap - small[0] - small[0] // 8)),
+        caption=small and (*small, (x, bottom - gap - small[0] - small[0] // 8)),
     )
 
 
-def _lay(image: Any, layout: Layout) -> None:
+def _draw_panel(image: Any, layout: Layout) -> None:
     """The panel, and the line below the words, which is the same for many."""
-    image.paste(image.crop(layout.panel).point(_DIMMED), layout.panel)
-    if layout.below:
-        small, line, place = layout.below
-        write(image, place, line, SMALL_LETTERS, small)
+    image.paste(image.crop(layout.panel).point(_DIM_LEVELS), layout.panel)
+    if layout.caption:
+        small, line, place = layout.caption
+        draw_line(image, place, line, CAPTION_LEVEL, small)
 
 
-def _write(image: Any, layout: Layout, place: Size) -> None:
+def _draw_text(image: Any, layout: Layout, origin: Size) -> None:
     """The words, from a place on."""
-    x, y = place
+    x, y = origin
     for line in layout.lines:
-        write(image, (x, y), line, LETTERS, layout.letters)
-        y += leading(layout.letters)
+        draw_line(image, (x, y), line, TEXT_LEVEL, layout.font_size)
+        y += line_height(layout.font_size)
 
 
 # --- Editing ----------------------------------------------------------------------
 
 
-def _composed(plan: Plan) -> Any:
+def _compose(plan: Plan) -> Any:
     """
     The inputs, in a grid when there are several, and over them the scene.
 
@@ -528,17 +546,19 @@ def _composed(plan: Plan) -> Any:
 
     size = (plan.width, plan.height)
     if plan.mask is not None:
-        canvas = _arranged(plan, size)
-        cell = _cells(len(plan.inputs), size)[0]
-        mask = _opened(plan.mask).getchannel("A")
-        _redraw(canvas, plan, _placed(mask, cell, whole=len(plan.inputs) == 1))
+        canvas = _arrange_inputs(plan, size)
+        cell = _grid_cells(len(plan.inputs), size)[0]
+        mask = _decode(plan.mask).getchannel("A")
+        _redraw(
+            canvas, plan, _resize_to_cell(mask, cell, keep_whole=len(plan.inputs) == 1)
+        )
     elif plan.realistic:
-        canvas = _arranged(plan, size)
-        _overdraw(canvas, plan)
+        canvas = _arrange_inputs(plan, size)
+        _overlay_scene(canvas, plan)
     else:
-        canvas = _glazed(plan, size)
+        canvas = _overlay_scene_indexed(plan, size)
     if plan.stage:
-        canvas = _coarse(canvas.convert("RGB"), plan.stage)
+        canvas = _coarsen(canvas.convert("RGB"), plan.stage)
     if plan.transparent:
         canvas = canvas.convert("RGB")
         corners = Image.new("L", size)
@@ -550,47 +570,51 @@ def _composed(plan: Plan) -> Any:
     return canvas
 
 
-def _arranged(plan: Plan, size: Size) -> Any:
+def _arrange_inputs(plan: Plan, size: Size) -> Any:
     """The inputs side by side, in colours."""
     from PIL import Image
 
-    cells = _cells(len(plan.inputs), size)
+    cells = _grid_cells(len(plan.inputs), size)
     canvas = Image.new("RGB", size)
     for each, cell in zip(plan.inputs, cells, strict=True):
-        piece = _opened(each, "RGB")
-        canvas.paste(_placed(piece, cell, whole=len(cells) == 1), cell[:2])
+        piece = _decode(each, "RGB")
+        canvas.paste(_resize_to_cell(piece, cell, keep_whole=len(cells) == 1), cell[:2])
     return canvas
 
 
-def _redraw(canvas: Any, plan: Plan, keep: Any) -> None:
+def _redraw(canvas: Any, plan: Plan, kept_mask: Any) -> None:
     """The scene, small enough for the words to be seen, where a mask keeps nothing."""
     from PIL import ImageChops
 
-    redrawn = ImageChops.invert(keep)
+    redrawn = ImageChops.invert(kept_mask)
     box = redrawn.getbbox()
     if box is None:
         return
-    scene, _ = _worded(replace(plan, transparent=False), _size(box), inset=0.15)
+    scene, _ = _draw_scene_with_text(
+        replace(plan, transparent=False), _box_size(box), inset=0.15
+    )
     scene.putpalette(_palette(plan))
     canvas.paste(scene.convert("RGB"), box[:2], redrawn.crop(box))
 
 
-def _overdraw(canvas: Any, plan: Plan) -> None:
+def _overlay_scene(canvas: Any, plan: Plan) -> None:
     """The scene over everything, the inputs shining through; the words in full."""
     from PIL import Image
 
-    scene, panel = _worded(replace(plan, transparent=False), canvas.size)
+    scene, panel = _draw_scene_with_text(replace(plan, transparent=False), canvas.size)
     scene.putpalette(_palette(plan))
-    fresh = _converted(scene, "RGB")
+    fresh = _convert(scene, "RGB")
     canvas.paste(Image.blend(canvas, fresh, 0.4))
     canvas.paste(fresh.crop(panel), panel)
 
 
-_WORDS = 16  # colours that are kept for the panel
-_LEVELS = [256 - _WORDS + level * _WORDS // 256 for level in range(256)]
+_PANEL_COLOURS = 16  # colours that are kept for the panel
+_PANEL_LEVELS = [
+    256 - _PANEL_COLOURS + level * _PANEL_COLOURS // 256 for level in range(256)
+]
 
 
-def _glazed(plan: Plan, size: Size) -> Any:
+def _overlay_scene_indexed(plan: Plan, size: Size) -> Any:
     """
     As `_overdraw`, in a fraction of the time: a picture with a palette.
 
@@ -600,29 +624,31 @@ def _glazed(plan: Plan, size: Size) -> Any:
     from PIL import Image
 
     width, height = size
-    scale = max(1, min(4, math.isqrt(plan.pixels // _ENOUGH)))
+    scale = max(1, min(4, math.isqrt(plan.pixels // _LOW_RESOLUTION_PIXELS)))
     low = (-(-width // scale), -(-height // scale))
-    scene = _scene(replace(plan, transparent=False), low)
+    scene = _draw_scene(replace(plan, transparent=False), low)
     panel = scene.resize(size, Image.Resampling.NEAREST)
-    layout = _layout(plan, size)
-    _lay(panel, layout)
-    _write(panel, layout, layout.place)
+    layout = _text_layout(plan, size)
+    _draw_panel(panel, layout)
+    _draw_text(panel, layout, layout.origin)
     ramp = _palette(plan)
     scene.putpalette(ramp)
-    mixed = Image.blend(_arranged(plan, low), scene.convert("RGB"), 0.4)
-    found = mixed.quantize(256 - _WORDS, method=Image.Quantize.FASTOCTREE)
-    colours = bytes(found.getpalette("RGB") or ()).ljust(3 * (256 - _WORDS), b"\0")
-    step = 255 // (_WORDS - 1)
+    mixed = Image.blend(_arrange_inputs(plan, low), scene.convert("RGB"), 0.4)
+    found = mixed.quantize(256 - _PANEL_COLOURS, method=Image.Quantize.FASTOCTREE)
+    colours = bytes(found.getpalette("RGB") or ()).ljust(
+        3 * (256 - _PANEL_COLOURS), b"\0"
+    )
+    step = 255 // (_PANEL_COLOURS - 1)
     shades = b"".join(ramp[3 * at : 3 * at + 3] for at in range(0, 256, step))
     found = found.resize(size, Image.Resampling.NEAREST)
-    found.putpalette(colours[: 3 * (256 - _WORDS)] + shades)
-    words = panel.crop(layout.panel).point(_LEVELS)
+    found.putpalette(colours[: 3 * (256 - _PANEL_COLOURS)] + shades)
+    words = panel.crop(layout.panel).point(_PANEL_LEVELS)
     words.putpalette(found.getpalette())
     found.paste(words, layout.panel)
     return found
 
 
-def _cells(count: int, size: Size) -> list[Box]:
+def _grid_cells(count: int, size: Size) -> list[Box]:
     """Places for so many pictures: rows of about as many as there are rows."""
     width, height = size
     rows = max(1, min(round(math.sqrt(count * height / width)), count))
@@ -641,11 +667,11 @@ def _cells(count: int, size: Size) -> list[Box]:
     return found
 
 
-def _size(box: Box) -> Size:
+def _box_size(box: Box) -> Size:
     return box[2] - box[0], box[3] - box[1]
 
 
-def _placed(image: Any, cell: Box, *, whole: bool) -> Any:
+def _resize_to_cell(image: Any, cell: Box, *, keep_whole: bool) -> Any:
     """
     An image in the size of its place, or of a pixel where there is no room for one.
 
@@ -654,11 +680,11 @@ def _placed(image: Any, cell: Box, *, whole: bool) -> Any:
     """
     from PIL import Image, ImageOps
 
-    width, height = _size(cell)
+    width, height = _box_size(cell)
     size = (max(1, width), max(1, height))
     if image.size == size:
         return image
-    if whole:
+    if keep_whole:
         return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=1)
     return ImageOps.fit(image, size, Image.Resampling.BILINEAR)
 
@@ -666,29 +692,29 @@ def _placed(image: Any, cell: Box, *, whole: bool) -> Any:
 # --- Looking ------------------------------------------------------------------
 
 
-def _opened(data: bytes, mode: str = "RGBA") -> Any:
+def _decode(data: bytes, mode: str = "RGBA") -> Any:
     """A decoded picture; grey for one unknown. Raises `BadPicture`."""
     from PIL import Image
 
     if not data:
         return Image.new(mode, (8, 8), (128, 128, 128, 255)[: len(mode)])
-    found = header(data)
+    found = read_image_header(data)
     if found is not None and found.width * found.height > MAX_PIXELS:
-        raise BadPicture(f"has more than {MAX_PIXELS} pixels")
+        raise BadImage(f"has more than {MAX_PIXELS} pixels")
     try:
-        with Image.open(io.BytesIO(data), formats=_READ) as image:
+        with Image.open(io.BytesIO(data), formats=_READABLE_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise BadPicture(f"has more than {MAX_PIXELS} pixels")
+                raise BadImage(f"has more than {MAX_PIXELS} pixels")
             return image.convert(mode)
-    except _faults() as error:
-        raise BadPicture(str(error)) from None
+    except _decode_errors() as error:
+        raise BadImage(str(error)) from None
 
 
-_READ = ("PNG", "JPEG", "WEBP", "GIF")
+_READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 
 
 @cache
-def _faults() -> tuple[type[Exception], ...]:
+def _decode_errors() -> tuple[type[Exception], ...]:
     """What Pillow raises for bytes that are no picture, or too large a one."""
     from PIL import Image
 
@@ -696,7 +722,7 @@ def _faults() -> tuple[type[Exception], ...]:
     return (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Warning)
 
 
-def look_at(data: bytes, *, filename: str = "", content_type: str = "") -> Upload:
+def upload_facts(data: bytes, *, filename: str = "", content_type: str = "") -> Upload:
     """
     The facts of an upload, from its header alone.
 
@@ -708,25 +734,25 @@ def look_at(data: bytes, *, filename: str = "", content_type: str = "") -> Uploa
         bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
     )
-    found = header(data)
+    found = read_image_header(data)
     return replace(facts, **asdict(found)) if found else facts
 
 
-def check(data: bytes) -> None:
+def verify(data: bytes) -> None:
     """Decode a picture to its last byte. Raises `BadPicture`; blocks."""
-    _opened(data)
+    _decode(data)
 
 
 def thumbnail(data: bytes, edge: int = 96) -> bytes:
     """A small WebP of a picture, transparency kept. Raises `BadPicture`; blocks."""
-    image = _opened(data)
+    image = _decode(data)
     image.thumbnail((edge, edge))
     out = io.BytesIO()
     image.save(out, "WEBP", quality=60, method=0)
     return out.getvalue()
 
 
-def whose(data: bytes) -> Provenance | None:
+def read_provenance(data: bytes) -> Provenance | None:
     """
     What a picture says of itself, or None if it is none of ours.
 
@@ -735,12 +761,14 @@ def whose(data: bytes) -> Provenance | None:
     from PIL import Image
 
     try:
-        with Image.open(io.BytesIO(data), formats=_READ) as image:
+        with Image.open(io.BytesIO(data), formats=_READABLE_FORMATS) as image:
             notes = [image.info.get(each, "") for each in ("Comment", "comment", "xmp")]
             width, height, format_ = image.width, image.height, str(image.format)
-    except _faults() as error:
-        raise BadPicture(str(error)) from None
-    found = next(filter(None, (_NOTE.search(_text(each)) for each in notes)), None)
+    except _decode_errors() as error:
+        raise BadImage(str(error)) from None
+    found = next(
+        filter(None, (_PROVENANCE_NOTE.search(_text(each)) for each in notes)), None
+    )
     if found is None:
         return None
     return Provenance(

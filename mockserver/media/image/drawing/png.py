@@ -15,13 +15,13 @@ from importlib import import_module
 from typing import Any
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-COLOURS = {"P": 3, "RGB": 2, "RGBA": 6}  # a mode's colour type
-_ZLIB = b"\x78\x01"
-_BASE = 65521  # of Adler-32
+COLOUR_TYPES = {"P": 3, "RGB": 2, "RGBA": 6}  # a mode's colour type
+_ZLIB_HEADER = b"\x78\x01"
+_ADLER_BASE = 65521  # of Adler-32
 
 
 @cache
-def _fastest() -> Any:
+def _fastest_zlib() -> Any:
     """ISA-L where it is installed: two to seven times as fast; its bytes are others."""
     try:
         return import_module("isal.isal_zlib")
@@ -30,47 +30,51 @@ def _fastest() -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class CompressedRows:
     """Rows, deflated up to the boundary of a byte; `sum` is their Adler-32."""
 
     data: bytes
-    sum: int
+    adler32: int
     length: int
 
 
-def packed(rows: bytes, *, last: bool = False, library: Any = None) -> Packed:
+def compress_rows(
+    rows: bytes, *, last: bool = False, library: Any = None
+) -> CompressedRows:
     """
     Rows with their filter bytes, so packed that others may follow, or none.
 
     `library` is a module that does what zlib does, the fastest at hand by default.
     """
-    packing = library or _fastest()
+    packing = library or _fastest_zlib()
     deflate = packing.compressobj(1, wbits=-packing.MAX_WBITS)
     data = deflate.compress(rows)
     data += deflate.flush(packing.Z_FINISH if last else packing.Z_FULL_FLUSH)
-    return Packed(data, packing.adler32(rows), len(rows))
+    return CompressedRows(data, packing.adler32(rows), len(rows))
 
 
-def stream(*parts: Packed) -> bytes:
+def zlib_stream(*parts: CompressedRows) -> bytes:
     """The zlib stream of rows packed apart; those at the end must be the `last`."""
     total = 1
     for each in parts:
-        total = _combined(total, each.sum, each.length)
-    return b"".join((_ZLIB, *(each.data for each in parts), struct.pack(">I", total)))
+        total = _combine_adler32(total, each.adler32, each.length)
+    return b"".join(
+        (_ZLIB_HEADER, *(each.data for each in parts), struct.pack(">I", total))
+    )
 
 
-def _combined(first: int, second: int, length: int) -> int:
+def _combine_adler32(first: int, second: int, length: int) -> int:
     """The Adler-32 of two texts one after the other; `length` is the second's."""
     low, second_low = first & 0xFFFF, second & 0xFFFF
     high = (first >> 16) + (second >> 16) + (low - 1) * length
-    return (high % _BASE) << 16 | (low + second_low - 1) % _BASE
+    return (high % _ADLER_BASE) << 16 | (low + second_low - 1) % _ADLER_BASE
 
 
-def picture(
-    width: int, height: int, colours: int, chunks: Mapping[bytes, bytes]
+def assemble_png(
+    width: int, height: int, colour_type: int, chunks: Mapping[bytes, bytes]
 ) -> bytes:
     """A PNG of 8 bits a channel; `colours` is its colour type, as the format has it."""
-    head = struct.pack(">IIBBBBB", width, height, 8, colours, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
     parts = [SIGNATURE, chunk(b"IHDR", head)]
     parts += [chunk(name, data) for name, data in chunks.items()]
     return b"".join([*parts, chunk(b"IEND", b"")])
@@ -84,25 +88,25 @@ def chunk(name: bytes, data: bytes) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class PrecompressedImage:
     """
     A picture without words: `band` are the rows in which they are to stand, those
     `above` and `below` are packed. Its first column are the filter bytes, all 0.
     """
 
-    band: Any
+    text_rows: Any
     top: int
-    above: Packed
-    below: Packed
+    above: CompressedRows
+    below: CompressedRows
 
     @property
     def weight(self) -> int:
         """About how many bytes it holds."""
-        band: int = self.band.width * self.band.height
+        band: int = self.text_rows.width * self.text_rows.height
         return band + len(self.above.data) + len(self.below.data)
 
 
-def card(image: Any, top: int, bottom: int) -> Card:
+def precompress(image: Any, top: int, bottom: int) -> PrecompressedImage:
     """A picture of one channel, open for words from row `top` to before `bottom`."""
     from PIL import Image
 
@@ -110,9 +114,9 @@ def card(image: Any, top: int, bottom: int) -> Card:
     wider = Image.new("L", (width, height))
     wider.paste(image, (1, 0))
     rows = wider.tobytes()
-    return Card(
+    return PrecompressedImage(
         wider.crop((0, top, width, bottom)),
         top,
-        packed(rows[: width * top]),
-        packed(rows[width * bottom :], last=True),
+        compress_rows(rows[: width * top]),
+        compress_rows(rows[width * bottom :], last=True),
     )

@@ -7,16 +7,44 @@ from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Any
 
-SIZES = [7, 8, 9, 10, 11, 12, 14, 16, 18, 21, 24, 28, 32, 37, 43, 50, 58, 67, 77, 89]
-SIZES += [103, 119, 138, 160, 185, 214]  # of letters, in pixels; each a seventh more
+FONT_SIZES = [
+    7,
+    8,
+    9,
+    10,
+    11,
+    12,
+    14,
+    16,
+    18,
+    21,
+    24,
+    28,
+    32,
+    37,
+    43,
+    50,
+    58,
+    67,
+    77,
+    89,
+]
+FONT_SIZES += [
+    103,
+    119,
+    138,
+    160,
+    185,
+    214,
+]  # of letters, in pixels; each a seventh more
 ELLIPSIS = "..."
 
 
-def leading(size: int) -> int:
+def line_height(size: int) -> int:
     return size + size // 4
 
 
-def fitted(text: str, width: int, height: int, scale: int) -> tuple[int, list[str]]:
+def fit_text(text: str, width: int, height: int, scale: int) -> tuple[int, list[str]]:
     """
     The largest letters in which a text fits, and its lines.
 
@@ -30,24 +58,27 @@ def fitted(text: str, width: int, height: int, scale: int) -> tuple[int, list[st
     for share, least, most, breaks in (
         (0.5, pleasant, largest, False),
         (0.9, pleasant, largest, False),
-        (0.9, SIZES[0], pleasant, True),
+        (0.9, FONT_SIZES[0], pleasant, True),
     ):
-        for size in reversed(SIZES):
+        for size in reversed(FONT_SIZES):
             if least <= size <= most:
-                lines = _wrapped(words, width, _widths(size), breaks=breaks)
-                if lines is not None and len(lines) * leading(size) <= height * share:
+                lines = _wrap(words, width, _letter_widths(size), break_words=breaks)
+                if (
+                    lines is not None
+                    and len(lines) * line_height(size) <= height * share
+                ):
                     return size, lines
-    size = SIZES[0]
-    lines = _wrapped(words, width, _widths(size), breaks=True) or []
-    room = max(1, (height + size // 4) // leading(size))
+    size = FONT_SIZES[0]
+    lines = _wrap(words, width, _letter_widths(size), break_words=True) or []
+    room = max(1, (height + size // 4) // line_height(size))
     if len(lines) > room:
-        last = _cut(lines[room - 1] + ELLIPSIS, width, _widths(size))
+        last = _ellipsize(lines[room - 1] + ELLIPSIS, width, _letter_widths(size))
         lines = [*lines[: room - 1], last]
     return size, lines
 
 
-def _wrapped(
-    words: list[str], width: int, widths: Mapping[str, int], *, breaks: bool
+def _wrap(
+    words: list[str], width: int, widths: Mapping[str, int], *, break_words: bool
 ) -> list[str] | None:
     """Lines of no more than a width; None if a word is too long, unless it `breaks`."""
     lines: list[str] = []
@@ -60,7 +91,7 @@ def _wrapped(
         elif needed <= width:
             lines.append(word)
             room = width - needed
-        elif breaks:
+        elif break_words:
             lines.append("")
             room = width
             for letter in word:
@@ -74,7 +105,7 @@ def _wrapped(
     return lines
 
 
-def _cut(line: str, width: int, widths: Mapping[str, int]) -> str:
+def _ellipsize(line: str, width: int, widths: Mapping[str, int]) -> str:
     """A line that ends in an ellipsis, shortened before it until it fits."""
     kept = line.removesuffix(ELLIPSIS)
     while kept and sum(map(widths.__getitem__, kept + ELLIPSIS)) > width:
@@ -83,12 +114,14 @@ def _cut(line: str, width: int, widths: Mapping[str, int]) -> str:
 
 
 @lru_cache(maxsize=256)
-def caption(text: str, width: int, height: int, size: int) -> tuple[int, str] | None:
+def fit_caption(
+    text: str, width: int, height: int, size: int
+) -> tuple[int, str] | None:
     """Size and words of the line below; None where there is no room, or no word."""
-    for small in reversed(SIZES):
-        if small > max(SIZES[0], size * 2 // 3) or 2 * small > height:
+    for small in reversed(FONT_SIZES):
+        if small > max(FONT_SIZES[0], size * 2 // 3) or 2 * small > height:
             continue
-        if text and sum(map(_widths(small).__getitem__, text)) <= width:
+        if text and sum(map(_letter_widths(small).__getitem__, text)) <= width:
             return small, text
     return None
 
@@ -101,12 +134,12 @@ def font(size: int) -> Any:
 
 
 @cache
-def _widths(size: int) -> Mapping[str, int]:
+def _letter_widths(size: int) -> Mapping[str, int]:
     """How wide each letter is, in pixels."""
-    return {each: _cell(each, size)[1] for each in _DRAWABLE}
+    return {each: _letter_extent(each, size)[1] for each in _DRAWABLE}
 
 
-def _cell(letter: str, size: int) -> tuple[int, int]:
+def _letter_extent(letter: str, size: int) -> tuple[int, int]:
     """How far a letter reaches to the left of its place, and how wide it is in all."""
     left, _, right, _ = font(size).getbbox(letter)
     before = max(0, math.ceil(-left))
@@ -116,10 +149,10 @@ def _cell(letter: str, size: int) -> tuple[int, int]:
 
 
 # Eight shades are enough for a smooth edge, and pack in half the time.
-_FEW = bytes(round(each * 7 / 255) * 255 // 7 for each in range(256))
+_EIGHT_SHADES = bytes(round(each * 7 / 255) * 255 // 7 for each in range(256))
 
 
-class _Glyphs(dict[str, bytes]):
+class _GlyphCache(dict[str, bytes]):
     """
     The letters of one size, each as its columns from left to right.
 
@@ -134,34 +167,40 @@ class _Glyphs(dict[str, bytes]):
     def __missing__(self, letter: str) -> bytes:
         from PIL import Image, ImageDraw
 
-        before, width = _cell(letter, self._size)
-        image = Image.new("L", (width, leading(self._size)))
+        before, width = _letter_extent(letter, self._size)
+        image = Image.new("L", (width, line_height(self._size)))
         place = (before, 0)
         ImageDraw.Draw(image).text(place, letter, fill=255, font=font(self._size))
-        columns = image.transpose(Image.Transpose.TRANSPOSE).tobytes().translate(_FEW)
+        columns = (
+            image.transpose(Image.Transpose.TRANSPOSE)
+            .tobytes()
+            .translate(_EIGHT_SHADES)
+        )
         self[letter] = columns
         return columns
 
 
-_glyphs = cache(_Glyphs)
+_glyphs = cache(_GlyphCache)
 
 
-def write(image: Any, place: tuple[int, int], line: str, level: int, size: int) -> None:
+def draw_line(
+    image: Any, position: tuple[int, int], line: str, level: int, size: int
+) -> None:
     """A line in letters of a size and a level, on an image of one channel."""
     from PIL import Image
 
     if line:
         columns = b"".join(map(_glyphs(size).__getitem__, line))
-        height = leading(size)
+        height = line_height(size)
         lying = Image.frombytes("L", (height, len(columns) // height), columns)
-        image.paste(level, place, lying.transpose(Image.Transpose.TRANSPOSE))
+        image.paste(level, position, lying.transpose(Image.Transpose.TRANSPOSE))
 
 
 _DRAWABLE = frozenset(string.printable.strip() + " ")
-_BLANKS = {code: " " for code in range(128) if chr(code) not in _DRAWABLE}
+_TO_SPACES = {code: " " for code in range(128) if chr(code) not in _DRAWABLE}
 
 
-def spelt(text: str) -> str:
+def transliterate(text: str) -> str:
     """
     A text in the letters that Pillow's own font has, which are those of ASCII.
 
@@ -172,7 +211,7 @@ def spelt(text: str) -> str:
         from anyascii import anyascii
 
         text = "".join(anyascii(each) or _code_point(each) for each in text)
-    return " ".join(text.translate(_BLANKS).split())
+    return " ".join(text.translate(_TO_SPACES).split())
 
 
 def _code_point(letter: str) -> str:
