@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import specs
-from contracts.execution.campaign import Campaign, CouldNotRun, execute, mocks, start
+from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.client import Target
+from contracts.execution.mocks import mocks
+from contracts.execution.run import execute, start
 from contracts.execution.targets import LIVE_RATE, target_of
 from contracts.planning.request_model import PlanError
 from contracts.report.model import Outcome, Report

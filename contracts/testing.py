@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 
 from contracts.api import id_parts, load_providers, run_in_thread
-from contracts.execution.campaign import Campaign, CouldNotRun, execute, start
+from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.client import Target, Unreachable
+from contracts.execution.run import execute, start
 from contracts.execution.targets import BadTarget, host_of, is_loopback, target_of
 from contracts.judging.findings import summarize_case
 from contracts.judging.relations import COMPARED_FIELDS, relations

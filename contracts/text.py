@@ -1,8 +1,15 @@
 """Words, numbers and strangers' text, as every format writes them."""
 
 import re
-from collections.abc import Iterable
+import time
+from collections.abc import (
+    Iterable,
+)
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
 
 STOP_REASONS = {
     "budget": "its budget, of cases or of money, allowed no more",
@@ -100,3 +107,11 @@ def format_date(started: str) -> str:
     if when.tzinfo is not None:
         when = when.astimezone(UTC)
     return f"{when.day} {when:%b %Y, %H:%M} UTC"
+
+
+def format_elapsed(started: float) -> str:
+    return f"{time.monotonic() - started:.1f} s"
+
+
+def _truncate(text: str) -> str:
+    return text if len(text) <= 4000 else f"{text[:400]}…({len(text)} characters)"

@@ -8,11 +8,16 @@ from aiohttp import HttpVersion11, web
 
 from mockserver.control import api as admin
 from mockserver.errors import Rejected, documented_error_response, dumps
-from mockserver.media.image.drawing.encode import FORMATS
+from mockserver.media.image.plan import FORMATS
 from mockserver.media.links import IMAGES_PATH, ExpiredLink, InvalidLink
-from mockserver.pipeline.context import ProviderContext, Settings
-from mockserver.pipeline.handler import handle_request, record_unrouted
-from mockserver.pipeline.house import SERVER_CONTEXT, ServerContext, error_response
+from mockserver.pipeline.handler import handle_request
+from mockserver.pipeline.journal_entry import record_unrouted
+from mockserver.pipeline.provider_context import ProviderContext, Settings
+from mockserver.pipeline.server_context import (
+    SERVER_CONTEXT,
+    ServerContext,
+    error_response,
+)
 from specs import Provider
 
 __all__ = ["SERVER_CONTEXT", "ServerContext", "create_app"]

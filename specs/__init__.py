@@ -1,25 +1,24 @@
 """What was promised: the providers' documents, and the one reader and judge of them."""
 
 from specs.documents.claims import Claim, ClaimSubject, claims, request_name
-from specs.documents.intent import canonical_request
-from specs.documents.loader import (
+from specs.documents.dialect import Dialect
+from specs.documents.loader import load, load_all, names
+from specs.documents.model import (
     Body,
-    Dialect,
     ErrorExample,
     Guarantee,
     Operation,
     Provider,
     Response,
-    Source,
-    load,
-    load_all,
-    names,
 )
+from specs.documents.sources import Source
 from specs.documents.supported import EVENT_STREAM
 from specs.errors import SpecError
 from specs.media.upload import Upload
 from specs.pricing import Cost, cost
-from specs.validation.judge import Basis, Evidence, Judge, State, Verdict, Violation
+from specs.validation.evidence import Basis, Evidence
+from specs.validation.explanation import Violation
+from specs.validation.judge import Judge, State, Verdict
 from specs.validation.vocabulary import GUARANTEES, size_of
 
 __all__ = [
@@ -44,7 +43,6 @@ __all__ = [
     "Upload",
     "Verdict",
     "Violation",
-    "canonical_request",
     "claims",
     "cost",
     "load",

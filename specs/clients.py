@@ -6,8 +6,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from specs.documents.references import read_checked
-from specs.validation.judge import is_instance
+from specs.documents.yaml_files import read_checked
+from specs.validation.engine import is_instance
 
 
 @dataclass(frozen=True)

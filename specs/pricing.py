@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from specs.documents.loader import Dialect
+from specs.documents.dialect import Dialect
 from specs.validation.vocabulary import size_of
 
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import click
 from rich.console import Console
 
-from contracts.cli.run import check_outputs, open_output
+from contracts.cli.output import check_outputs, open_output
 from contracts.compare import Comparison, compare, read
 from contracts.compare.servers.model import Differences
 from contracts.report.model import BadReport, Report
 from contracts.reporters.comparison import compat, csv, text
-from mockserver.cli.main import PROVIDER, UsageError, load_providers, specs_option
+from mockserver.cli.common import PROVIDER, UsageError, load_providers, specs_option
 from specs import Provider
 
 path_option = click.Path(dir_okay=False)

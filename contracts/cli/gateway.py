@@ -13,7 +13,8 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from contracts.cli.run import check_outputs, path_option
+from contracts.cli.options import path_option
+from contracts.cli.output import check_outputs
 from contracts.execution.targets import is_loopback
 from contracts.judging.outcome import FeatureVerdict
 from contracts.planning.request_model import PlanError
@@ -23,7 +24,7 @@ from contracts.traffic.gateway.questions import Planner, Question
 from contracts.traffic.gateway.session import GatewayExchange, GatewaySession, Unusable
 from contracts.traffic.gateway.upstream import HOLD_TIMEOUT, recording_upstream
 from contracts.traffic.gateway.verdicts import GatewayDiff
-from mockserver.cli.main import UsageError, load_providers, specs_option
+from mockserver.cli.common import UsageError, load_providers, specs_option
 from specs import Provider
 
 DEFAULT_PORT = 8090

@@ -7,9 +7,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from contracts.cli.options import STOPPED
 from contracts.report.model import Report, RunMetadata
-
-STOPPED = 3
 
 
 def report_on_interrupt(command: Callable[..., None]) -> Callable[..., None]:

@@ -10,7 +10,7 @@ import specs
 from contracts.planning.request_model import PlanError, request_models
 from contracts.report.source_lines import SourceLines
 from contracts.text import one_line, pluralize
-from mockserver.cli.main import UsageError, specs_option
+from mockserver.cli.common import UsageError, specs_option
 
 NO_PROBLEMS, PROBLEMS_FOUND = 0, 1
 DIALECT, DOCUMENT, SOURCES = "dialect.yaml", "openapi.yaml", "sources.yaml"

@@ -3,7 +3,7 @@
 import click
 
 from mockserver.cli import main as mock
-from mockserver.cli.main import ENV_PREFIX, CommandTable, LazyGroup
+from mockserver.cli.common import ENV_PREFIX, CommandTable, LazyGroup
 
 COMMANDS: CommandTable = {
     "serve": mock.COMMANDS["serve"],
@@ -19,11 +19,11 @@ COMMANDS: CommandTable = {
     ),
     "explain": ("contracts.cli.migration:explain", "Explain a rule of drop-in."),
     "claims": (
-        "contracts.cli.run:claims",
+        "contracts.cli.claims:claims",
         "List each claim, its source, its standing.",
     ),
     "gate": ("contracts.cli.gate:gate", "Let known findings pass, and no others."),
-    "show": ("contracts.cli.run:show", "Make what people look at of a report."),
+    "show": ("contracts.cli.show:show", "Make what people look at of a report."),
     "schema": (
         "contracts.cli.schema:command",
         "Print the JSON Schema of a file of ours.",

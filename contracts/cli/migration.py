@@ -14,7 +14,7 @@ from contracts.compare.migration.model import FEATURES, Migration
 from contracts.compare.migration.rules import Severity, rules
 from contracts.planning.request_model import PlanError
 from contracts.reporters.migration import explain_rule, print_text
-from mockserver.cli.main import PROVIDER, UsageError, load_providers, specs_option
+from mockserver.cli.common import PROVIDER, UsageError, load_providers, specs_option
 from specs.clients import Client, clients
 
 NO_BREAKS, BREAKS = 0, 1  # 2, a usage error, is what `Usage` exits with

@@ -21,7 +21,7 @@ from contracts.traffic.proxy.proxy import (
     Relay,
     ignore_entry,
 )
-from mockserver.cli.main import UsageError, load_providers
+from mockserver.cli.common import UsageError, load_providers
 from mockserver.recordings.recorder import Recorder
 
 DEFAULT_PORT = 8081  # beside `serve`

@@ -1,67 +1,89 @@
 """
-A finding's request, made as small as still shows the finding.
+Repeat the request of a finding, and shrink it to the smallest that still shows it.
 
-By structure, not by chance: a member is dropped, and stays dropped if the same thing is
-still wrong. That takes about as many requests as there are members.
+Shrinking is by structure: a field is dropped, and stays dropped if the same thing is
+still wrong. It takes about as many requests as there are fields.
 """
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
 
 from contracts.execution.client import Sender
 from contracts.judging.checks import CheckContext, Observation
-from contracts.judging.guarantees import AnswerHistory
+from contracts.judging.examiner import Examiner
 from contracts.planning.case import Case
 from contracts.planning.request_model import RequestModel, request_models
 from specs import State
 
-if TYPE_CHECKING:
-    from contracts.execution.campaign import Campaign
-
+REPRODUCTION_ATTEMPTS = 2
 MAX_FIELDS = 24
+MAX_SHRUNK_FINDINGS = 10  # findings of one exchange
 
 
-async def shrink_request(
-    context: CheckContext,
-    observation: Observation,
-    campaign: "Campaign",
-    sender: Sender,
-) -> CheckContext | None:
-    """The exchange of a smaller request with the same finding, if there is one."""
-    case, best = context.case, None
-    operation = context.operation
-    desk = request_models(campaign.provider).get((operation.id, case.media_type or ""))
-    if desk is None:
-        return None
-    extra = [name for name in case.payload if name not in desk.minimal_request]
-    if len(extra) < 2:
-        return None
-    for name in extra[:MAX_FIELDS]:
-        payload = {key: value for key, value in case.payload.items() if key != name}
-        candidate = _with_payload(case, payload, desk)
-        if candidate is None:
-            continue
-        interaction = await sender.send(candidate, operation)
-        found = campaign.check_context(interaction, AnswerHistory())
-        if any(
-            same_observation(each, observation) for each in campaign.observations(found)
-        ):
-            case, best = candidate, found
-    return best
+@dataclass(slots=True)
+class Reproducer:
+    """Sends the request of one exchange again, once for all its findings."""
+
+    examiner: Examiner
+    context: CheckContext
+    sender: Sender
+    attempts: list[list[Observation]] = field(default_factory=list)
+    shrink_count: int = 0
+
+    async def reproduces(self, observation: Observation) -> bool:
+        """Whether the same request leads to the same observation once more."""
+        for at in range(REPRODUCTION_ATTEMPTS):
+            if at == len(self.attempts):
+                self.attempts.append(await self._observations(self.context.case))
+            if any(same_observation(each, observation) for each in self.attempts[at]):
+                return True
+        return False
+
+    async def shrink(self, observation: Observation) -> CheckContext | None:
+        """
+        The exchange of a smaller request with the same observation.
+
+        None if there is none, or after `MAX_SHRUNK_FINDINGS` calls.
+        """
+        self.shrink_count += 1
+        if self.shrink_count > MAX_SHRUNK_FINDINGS:
+            return None
+        case, smallest = self.context.case, None
+        models = request_models(self.examiner.provider)
+        model = models.get((case.operation, case.media_type or ""))
+        if model is None:
+            return None
+        extra = [name for name in case.payload if name not in model.minimal_request]
+        if len(extra) < 2:
+            return None
+        for name in extra[:MAX_FIELDS]:
+            payload = {key: value for key, value in case.payload.items() if key != name}
+            candidate = _with_payload(case, payload, model)
+            if candidate is None:
+                continue
+            context = await self._send(candidate)
+            found = self.examiner.observations(context)
+            if any(same_observation(each, observation) for each in found):
+                case, smallest = candidate, context
+        return smallest
+
+    async def _send(self, case: Case) -> CheckContext:
+        interaction = await self.sender.send(case, self.context.operation)
+        return self.examiner.without_history().context(interaction)
+
+    async def _observations(self, case: Case) -> list[Observation]:
+        return list(self.examiner.observations(await self._send(case)))
 
 
 def _with_payload(
-    case: Case, payload: dict[str, object], request_model: RequestModel
+    case: Case, payload: dict[str, object], model: RequestModel
 ) -> Case | None:
-    """The case with a smaller payload, if the document says the same of it."""
-    verdict = request_model.judge(payload)
+    """The case with a smaller payload; None if the document judges it otherwise."""
+    verdict = model.judge(payload)
     if verdict.state is not case.expectation:
         return None
     if verdict.state is State.INVALID and case.expected_error is not None:
-        claims = {
-            f"{request_model.name}/{each.claim}"
-            for each in verdict.documented_violations
-        }
+        violations = verdict.documented_violations
+        claims = {f"{model.name}/{each.claim}" for each in violations}
         if case.expected_error.claim not in claims:
             return None
     return replace(case, payload=payload)

@@ -84,6 +84,13 @@ class Interaction:
             return None
 
     @cached_property
+    def objects(self) -> list[dict[str, Any]]:
+        """The JSON objects of the response: its body, or the data of its events."""
+        body = [self.object] if self.object else []
+        events = self.events if self.is_stream else []
+        return [*body, *(each.data for each in events if isinstance(each.data, dict))]
+
+    @cached_property
     def items(self) -> list[dict[str, Any]]:
         """The entries of `data` that are objects."""
         data = (self.object or {}).get("data")

@@ -7,7 +7,7 @@ from typing import Any
 from contracts.judging.guarantees import MIN_COMPRESSION_GAP, request_key
 from contracts.media.image.samples import with_file_facts
 from contracts.planning.case import Case
-from specs import Provider, State, canonical_request
+from specs import Provider, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,10 @@ def relations(provider: Provider, cases: Iterable[Case]) -> Iterator[Relation]:
     for case in cases:
         if case.expectation is not State.VALID or not case.is_payload_only:
             continue
-        asked = _canonical_request(provider, case)
-        if asked is None or asked.get("stream") is True:
+        asked = provider.canonical_request(
+            case.operation, case.media_type, case.payload
+        )
+        if not asked or asked.get("stream") is True:
             continue
         for guarantee in provider.operations[case.operation].success.guarantees:
             member = COMPARED_FIELDS.get(guarantee.name)
@@ -82,14 +84,6 @@ def relations(provider: Provider, cases: Iterable[Case]) -> Iterator[Relation]:
         if len(found) > 1:
             status = provider.operations[operation].success.status
             yield Relation(f"{operation}/{status}/guarantees/{name}", found)
-
-
-def _canonical_request(provider: Provider, case: Case) -> dict[str, Any] | None:
-    operation = provider.operations[case.operation]
-    body = operation.bodies.get(case.media_type or "")
-    if body is None:
-        return None
-    return canonical_request(provider.dialect, operation, body, case.payload)
 
 
 def _cases_to_compare(

@@ -23,7 +23,7 @@ from contracts.planning.probes import (
     probes,
 )
 from contracts.planning.request_model import RequestModel, request_models
-from specs import Operation, Provider, State, claims
+from specs import Operation, Provider, State
 
 OTHER_PROMPT = "A blue sphere on black sand"
 
@@ -331,44 +331,3 @@ def _with_unique_ids(cases: Iterable[Case]) -> list[Case]:
         number = seen[case.id]
         named.append(replace(case, id=f"{case.id}#{number}") if number > 1 else case)
     return named
-
-
-def coverage(provider: Provider, cases: Iterable[Case]) -> dict[str, int]:
-    """How many of the cases put each claim of a document to the test."""
-    counts = dict.fromkeys([each.id for each in claims(provider)], 0)
-    successes: dict[tuple[str, bool], int] = {}
-    failures: dict[tuple[str, int], int] = {}
-    for case in cases:
-        operation = provider.operations[case.operation]
-        for claim in case.claims:
-            counts[claim] = counts.get(claim, 0) + 1
-        if case.expected_error is not None:
-            error = operation.errors.get(
-                case.expected_error.error, operation.errors["invalid_request"]
-            )
-            key = (operation.id, error.status)
-            failures[key] = failures.get(key, 0) + 1
-            counts[f"{operation.id}/errors/{error.name}"] += 1
-        else:
-            streams = (
-                case.payload.get("stream") is True and operation.supports_streaming
-            )
-            both = (operation.id, streams)
-            successes[both] = successes.get(both, 0) + 1
-    for claim in counts:
-        name, _, rest = claim.partition("/")
-        status, _, part = rest.partition("/")
-        if not status.isdigit():
-            continue
-        if status.startswith("2"):
-            plain, stream = (
-                successes.get((name, False), 0),
-                successes.get((name, True), 0),
-            )
-            is_event = part.startswith("events/")
-            counts[claim] += (
-                stream if is_event else plain + stream * part.startswith("guarantees/")
-            )
-        else:
-            counts[claim] += failures.get((name, int(status)), 0)
-    return counts

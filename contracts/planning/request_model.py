@@ -15,7 +15,8 @@ from contracts.planning.values import (
     minimal_value,
 )
 from specs import Basis, Body, Operation, Provider, State, Verdict, claims, request_name
-from specs.validation.judge import compile_validator, to_validator_schema
+from specs.validation.engine import compile_validator
+from specs.validation.transforms import to_validator_schema
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from contracts.report.model import Report, atomic_write
 from contracts.report.summary import FindingSummary, all_findings, provider_summaries
 from contracts.text import one_line
 from specs import SpecError
-from specs.documents.references import read_yaml, yaml_text
-from specs.validation.judge import compile_validator
+from specs.documents.yaml_files import read_yaml, yaml_text
+from specs.validation.engine import compile_validator
 
 FORMAT = "imageparity-baseline/1"
 REASON_PLACEHOLDER = "to be given"

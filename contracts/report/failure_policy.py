@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from contracts.report.model import Finding, FindingKind
-from mockserver.cli.main import UsageError
+from mockserver.cli.common import UsageError
 from specs import GUARANTEES
 
 BROKEN, DIFFERENCE = "broken", "difference"

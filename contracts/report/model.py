@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from contracts.strict_json import strict_json
-from specs.documents.references import read_yaml
-from specs.validation.judge import compile_validator
+from specs.documents.yaml_files import read_yaml
+from specs.validation.engine import compile_validator
 
 FORMAT = "imageparity-report/1"
 MAX_VALUES = 5_000_000  # in a line

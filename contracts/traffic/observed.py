@@ -7,15 +7,15 @@ import json
 import time
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
-from contracts.judging.checks import CheckContext, examine
+from contracts.judging.checks import examine
+from contracts.judging.examiner import Examiner, cost_of
 from contracts.judging.findings import build_finding
-from contracts.judging.guarantees import Answer, AnswerHistory
 from contracts.judging.interaction import Interaction
 from contracts.media.image.samples import Sample
 from contracts.planning.case import JSON, TARGET_KEY, Case, ExpectedError
@@ -30,16 +30,12 @@ from mockserver.recordings.recorder import Headers
 from specs import (
     Basis,
     Body,
-    Claim,
     Evidence,
     Operation,
     Provider,
     State,
     Upload,
     Verdict,
-    canonical_request,
-    claims,
-    cost,
     request_name,
 )
 
@@ -206,8 +202,7 @@ class TrafficJudge:
     def __init__(self, provider: Provider, upstream: str) -> None:
         self.provider = provider
         self.upstream = upstream.rstrip("/")
-        self._claims: dict[str, Claim] = {each.id: each for each in claims(provider)}
-        self._history = AnswerHistory()
+        self._examiner = Examiner(provider)
 
     def operation(self, method: str, path: str) -> Operation | None:
         """The operation that the document has at a path below the base URL."""
@@ -218,11 +213,11 @@ class TrafficJudge:
 
     def evidence(self, claim: str, operation: Operation) -> Evidence:
         """Where a claim was read."""
-        found = self._claims.get(claim)
+        found = self._examiner.claims.get(claim)
         return found.evidence if found else operation.evidence
 
     def sentence(self, claim: str) -> str:
-        found = self._claims.get(claim)
+        found = self._examiner.claims.get(claim)
         return found.sentence if found else ""
 
     def image_urls(self, exchange: ObservedExchange) -> list[str]:
@@ -430,20 +425,8 @@ class TrafficJudge:
         operation: Operation,
         request: ClassifiedRequest,
     ) -> list[Finding]:
-        subject = CheckContext(
-            Answer(
-                interaction=interaction,
-                dialect=self.provider.dialect,
-                request=self._canonical_request(interaction.case, operation),
-                media_type=interaction.case.media_type or "",
-                key=exchange.key,
-                now=exchange.started_at + exchange.seconds,
-                history=self._history,
-            ),
-            interaction.case,
-            operation,
-            self._claims,
-        )
+        now = exchange.started_at + exchange.seconds
+        subject = self._examiner.context(interaction, key=exchange.key, now=now)
         url = self.upstream + exchange.path
         found: dict[str, Finding] = {}
         for each in islice(examine(subject), MAX_OBSERVATIONS):
@@ -454,15 +437,9 @@ class TrafficJudge:
 
     def _limit_history(self) -> None:
         """Keep memory bounded: a proxy may run for weeks, a run does not."""
-        memory = self._history
-        if max(len(memory.by_request_key), len(memory.by_prompt)) > MAX_HISTORY:
-            self._history = AnswerHistory()
-
-    def _canonical_request(self, case: Case, operation: Operation) -> dict[str, Any]:
-        body = operation.bodies.get(case.media_type or "")
-        if body is None:
-            return {}
-        return canonical_request(self.provider.dialect, operation, body, case.payload)
+        history = self._examiner.history
+        if max(len(history.by_request_key), len(history.by_prompt)) > MAX_HISTORY:
+            self._examiner = self._examiner.without_history()
 
     def _cost(
         self,
@@ -471,28 +448,16 @@ class TrafficJudge:
         request: ClassifiedRequest,
     ) -> dict[str, Any]:
         """What a success cost, by the documented prices."""
-        dialect = self.provider.dialect
-        currency = dialect.prices.get("currency")
-        if (
-            interaction is not None
-            and interaction.status
-            and not interaction.is_success
-        ):
-            return {"amount": 0.0, "currency": currency}
-        if interaction is None or request.received is None:
-            return {"amount": None, "currency": currency}
-        bodies = [interaction.object or {}]
-        if interaction.is_stream:
-            bodies = [each.data for each in interaction.events]
-        usages = [each.get("usage") for each in bodies if isinstance(each, dict)]
-        price = cost(
-            dialect,
-            operation.id,
-            self._canonical_request(interaction.case, operation),
-            count=max(1, len(interaction.pictures)),
-            usage=next((each for each in usages if isinstance(each, dict)), None),
-        )
-        return asdict(price)
+        currency = self.provider.dialect.prices.get("currency")
+        if interaction is None:
+            amount = None
+        elif interaction.status and not interaction.is_success:
+            amount = 0.0
+        elif request.received is None:
+            amount = None
+        else:
+            amount = cost_of(self.provider, interaction)
+        return {"amount": amount, "currency": currency}
 
 
 def _auth(exchange: ObservedExchange, operation: Operation) -> str | None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import click
 
 import specs
-from mockserver.cli.main import (
+from mockserver.cli.common import (
     DEFAULT_PORT,
     PROVIDER,
     UsageError,

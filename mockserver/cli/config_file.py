@@ -7,8 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from specs.documents.references import read_yaml
-from specs.validation.judge import compile_validator
+from specs.documents.yaml_files import read_yaml
+from specs.validation.engine import compile_validator
 
 PROJECT_FILE = Path("pyproject.toml")
 SERVE_TABLE = "serve"

@@ -7,7 +7,8 @@ from dataclasses import asdict
 
 import click
 
-from mockserver.media.image.drawing.encode import BadImage, Provenance
+from mockserver.media.image.plan import BadImage
+from mockserver.media.image.provenance import Provenance
 
 FROM_MOCK, NOT_FROM_MOCK, UNREADABLE = 0, 1, 2
 
@@ -35,7 +36,7 @@ def whose(files: Sequence[str], *, as_json: bool) -> None:
 
 def _inspect_file(name: str, *, as_json: bool) -> tuple[int, str]:
     """An exit status, and what to say of a file."""
-    from mockserver.media.image.drawing.encode import read_provenance as read
+    from mockserver.media.image.provenance import read_provenance as read
 
     try:
         with click.open_file(name, "rb") as file:

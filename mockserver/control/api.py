@@ -4,43 +4,40 @@ a clean slate.
 """
 
 import asyncio
-import hmac
-import ipaddress
-import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from importlib import resources
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from mockserver.control.access import PUBLIC_PATHS, guard
+from mockserver.control.http import (
+    BadControlRequest,
+    Handler,
+    error_response,
+    integer_parameter,
+    json_body,
+    json_response,
+    namespace_parameter,
+)
 from mockserver.control.metrics import CONTENT_TYPE, render_metrics
 from mockserver.errors import Rejected, dumps
-from mockserver.media.image.drawing.encode import BadImage, thumbnail
-from mockserver.pipeline.body_reading import read_bytes
-from mockserver.pipeline.context import ProviderContext
-from mockserver.pipeline.house import ServerContext
+from mockserver.media.image.plan import BadImage
+from mockserver.media.image.uploads import thumbnail
+from mockserver.pipeline.provider_context import ProviderContext
+from mockserver.pipeline.server_context import ServerContext
 from mockserver.simulation.faults import FAULTS
-from mockserver.simulation.triggers import BadScript, is_namespace, validate_script
+from mockserver.simulation.triggers import BadScript, validate_script
 from mockserver.state.clock import parse_time
 from mockserver.state.journal import MAX_ENTRIES, Query
-from mockserver.state.memory import ScriptFull, StateError
+from mockserver.state.memory import ScriptFull
 
 PREFIX = "/__mock__"
-TOKEN_HEADER = "X-Mock-Token"  # noqa: S105 -- the name of a header
-PUBLIC_PATHS = {"/", "/health"}
-MAX_REQUEST_BYTES = 1024 * 1024
 MAX_WAIT_MS = 600_000
 MAX_ADVANCE_SECONDS = 100 * 366 * 86_400
 HEARTBEAT_INTERVAL = 15.0
 THUMBNAIL_EDGE = 320
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class BadControlRequest(ValueError):
-    """A control request that makes no sense; the message says what would."""
 
 
 def add_routes(app: web.Application, context: ServerContext) -> None:
@@ -74,14 +71,14 @@ def add_routes(app: web.Application, context: ServerContext) -> None:
         ("GET", "/", control.inspector),
     ]
     for method, path, handler in routes:
-        guarded = _guard(handler, context, is_open=path in PUBLIC_PATHS)
+        guarded = guard(handler, context, is_open=path in PUBLIC_PATHS)
         app.router.add_route(method, PREFIX + path, guarded)
 
     async def unknown(request: web.Request) -> web.StreamResponse:
         known = ", ".join(f"{method} {PREFIX}{path}" for method, path, _ in routes)
-        return _error_response(f"no such control; known: {known}", status=404)
+        return error_response(f"no such control; known: {known}", status=404)
 
-    app.router.add_route("*", PREFIX + "{path:(/.*)?}", _guard(unknown, context))
+    app.router.add_route("*", PREFIX + "{path:(/.*)?}", guard(unknown, context))
 
 
 class Control:
@@ -93,7 +90,7 @@ class Control:
 
     async def health(self, request: web.Request) -> web.Response:
         trouble = self.context.reload_error
-        return _json_response(
+        return json_response(
             {
                 "status": "ok" if trouble is None else "degraded",
                 "providers": list(self.context.provider_contexts),
@@ -103,7 +100,7 @@ class Control:
 
     async def providers(self, request: web.Request) -> web.Response:
         base = f"{request.scheme}://{request.host}"
-        return _json_response(
+        return json_response(
             {"providers": describe_providers(self.context.provider_contexts, base)}
         )
 
@@ -112,38 +109,38 @@ class Control:
             {"name": each.name, "kind": each.kind, "about": each.description}
             for each in FAULTS.values()
         ]
-        return _json_response({"faults": known})
+        return json_response({"faults": known})
 
     async def journal(self, request: web.Request) -> web.Response:
-        limit = _integer_parameter(request, "limit", 100, maximum=999_999)
+        limit = integer_parameter(request, "limit", 100, maximum=999_999)
         entries = await self.store.journal.entries(
             self._build_query(request), limit=limit
         )
-        return _json_response({"entries": entries})
+        return json_response({"entries": entries})
 
     async def count_entries(self, request: web.Request) -> web.Response:
         entries = await self.store.journal.entries(self._build_query(request))
-        return _json_response({"count": len(entries)})
+        return json_response({"count": len(entries)})
 
     async def wait_for_entries(self, request: web.Request) -> web.Response:
         """Status 408 when the time is up before so many entries are there."""
-        count = _integer_parameter(request, "count", 1, maximum=MAX_ENTRIES)
-        milliseconds = _integer_parameter(
+        count = integer_parameter(request, "count", 1, maximum=MAX_ENTRIES)
+        milliseconds = integer_parameter(
             request, "timeout_ms", 5000, maximum=MAX_WAIT_MS
         )
         found = await self.store.journal.wait(
             self._build_query(request), count=count, seconds=milliseconds / 1000
         )
         status = 200 if len(found) >= count else 408
-        return _json_response({"count": len(found), "entries": found}, status=status)
+        return json_response({"count": len(found), "entries": found}, status=status)
 
     async def clear_journal(self, request: web.Request) -> web.Response:
-        await self.store.journal.clear(_namespace_parameter(request))
-        return _json_response({"status": "ok"})
+        await self.store.journal.clear(namespace_parameter(request))
+        return json_response({"status": "ok"})
 
     async def reset(self, request: web.Request) -> web.Response:
-        await self.context.reset(_namespace_parameter(request))
-        return _json_response({"status": "ok"})
+        await self.context.reset(namespace_parameter(request))
+        return json_response({"status": "ok"})
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Entries of the journal as they are written, as server-sent events."""
@@ -174,33 +171,33 @@ class Control:
 
     async def script(self, request: web.Request) -> web.Response:
         service = self._provider_context(request)
-        namespace = _namespace_parameter(request) or ""
+        namespace = namespace_parameter(request) or ""
         items = await self.store.scripts(service.provider.id, namespace)
-        return _json_response({"items": items})
+        return json_response({"items": items})
 
     async def extend_script(self, request: web.Request) -> web.Response:
         service = self._provider_context(request)
         errors = {
             name: each.errors for name, each in service.provider.operations.items()
         }
-        namespace = _namespace_parameter(request) or ""
+        namespace = namespace_parameter(request) or ""
         try:
-            items = validate_script(await _json_body(request), errors)
+            items = validate_script(await json_body(request), errors)
             waiting = await self.store.push(service.provider.id, namespace, items)
         except (BadScript, ScriptFull) as error:
             raise BadControlRequest(str(error)) from None
-        return _json_response({"status": "ok", "waiting": waiting})
+        return json_response({"status": "ok", "waiting": waiting})
 
     async def costs(self, request: web.Request) -> web.Response:
-        return _json_response((await self.store.totals()).costs())
+        return json_response((await self.store.totals()).costs())
 
     async def clock(self, request: web.Request) -> web.Response:
         await self.store.sync_clock()
-        return _json_response(self.store.clock.to_json())
+        return json_response(self.store.clock.to_json())
 
     async def set_clock(self, request: web.Request) -> web.Response:
         """`{"advance_s": 3600}`, `{"freeze": true | ISO 8601}`, `{"freeze": false}`."""
-        asked = await _json_body(request)
+        asked = await json_body(request)
         known = {"advance_s", "freeze"}
         if not isinstance(asked, dict) or not asked or set(asked) - known:
             raise BadControlRequest(
@@ -224,7 +221,7 @@ class Control:
             clock.load(before)
             raise BadControlRequest(str(error)) from None
         await self.store.publish_clock()
-        return _json_response(clock.to_json())
+        return json_response(clock.to_json())
 
     async def metrics(self, request: web.Request) -> web.Response:
         kept = await self.store.journal.size()
@@ -242,19 +239,19 @@ class Control:
             request.match_info["request_id"], int(index) if _INDEX.match(index) else -1
         )
         if plan is None:
-            return _error_response("no such picture here, or no longer", status=404)
+            return error_response("no such picture here, or no longer", status=404)
         try:
             return await self._thumbnail_response(
                 await self.context.any_provider_context().render(plan)
             )
         except Rejected as rejected:
-            return _error_response(rejected.message, status=415)
+            return error_response(rejected.message, status=415)
 
     async def upload(self, request: web.Request) -> web.Response:
         """A picture that was uploaded, drawn anew and made small."""
         data = self.context.recent_outputs.upload(request.match_info["sha256"])
         if data is None:
-            return _error_response("no such upload here, or no longer", status=404)
+            return error_response("no such upload here, or no longer", status=404)
         return await self._thumbnail_response(data)
 
     async def _thumbnail_response(self, data: bytes) -> web.Response:
@@ -262,7 +259,7 @@ class Control:
         try:
             small = await loop.run_in_executor(None, thumbnail, data, THUMBNAIL_EDGE)
         except BadImage as error:
-            return _error_response(f"this is no picture: {error}", status=415)
+            return error_response(f"this is no picture: {error}", status=415)
         headers = {"Cache-Control": "private, max-age=3600"}
         return web.Response(body=small, content_type="image/webp", headers=headers)
 
@@ -299,11 +296,11 @@ class Control:
             for name in Query.__slots__
             if name in asked and name not in {"status", "since"}
         }
-        status = _integer_parameter(request, "status", 0, maximum=999)
+        status = integer_parameter(request, "status", 0, maximum=999)
         return Query(
             **texts,
             status=status or None,
-            since=_integer_parameter(request, "since", 0),
+            since=integer_parameter(request, "since", 0),
         )
 
 
@@ -352,118 +349,3 @@ def _freeze(clock: Any, value: Any) -> None:
                 "freeze takes true, false or an ISO 8601 time, such as "
                 "2026-05-04T12:00:00Z"
             ) from None
-
-
-def _integer_parameter(
-    request: web.Request, name: str, default: int, maximum: int = 10**15
-) -> int:
-    text = request.query.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and len(text) <= 15):
-        raise BadControlRequest(f"{name} must be a whole number, not '{text[:40]}'")
-    if int(text) > maximum:
-        raise BadControlRequest(f"{name} must be at most {maximum}")
-    return int(text)
-
-
-def _namespace_parameter(request: web.Request) -> str | None:
-    """The one meant, or None: a slip of the pen must not wipe the whole slate."""
-    unknown = sorted(set(request.query) - {"namespace", "token"})
-    if unknown:
-        raise BadControlRequest(f"no parameter '{unknown[0][:80]}'; known: namespace")
-    name = request.query.get("namespace")
-    if name and not is_namespace(name):
-        raise BadControlRequest(
-            "namespace takes up to 64 letters, digits, '.', '_' and '-', "
-            f"not '{name[:80]}'"
-        )
-    return name
-
-
-async def _json_body(request: web.Request) -> Any:
-    try:
-        return json.loads(await read_bytes(request, MAX_REQUEST_BYTES))
-    except Rejected as rejected:
-        raise BadControlRequest(rejected.message) from None
-    except (ValueError, RecursionError):
-        raise BadControlRequest("the body is no JSON") from None
-
-
-def _guard(
-    handler: Handler, context: ServerContext, *, is_open: bool = False
-) -> Handler:
-    async def guarded(request: web.Request) -> web.StreamResponse:
-        refusal = _access_error(request, context.settings.token, is_open=is_open)
-        if refusal is not None:
-            return refusal
-        try:
-            return await handler(request)
-        except BadControlRequest as error:
-            return _error_response(str(error))
-        except StateError as error:
-            return _error_response(str(error), status=503)
-
-    return guarded
-
-
-def _access_error(
-    request: web.Request, token: str | None, *, is_open: bool
-) -> web.Response | None:
-    """Why a request may not control this mock, if so."""
-    origin = request.headers.get("Origin")
-    if origin is not None and _origin_host(origin) != request.host:
-        return _error_response("the control API is closed to other origins", status=403)
-    if token is None:
-        if not _is_local_host(request.host):
-            message = f"the control API does not answer to '{request.host[:80]}'"
-            return _error_response(message, status=403)
-        return None
-    if is_open:
-        return None
-    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-    given = [request.headers.get(TOKEN_HEADER), request.query.get("token")]
-    given += [bearer.strip()] if scheme.lower() == "bearer" else []
-    if any(each and _is_token(each, token) for each in given):
-        return None
-    return _error_response(
-        f"the control API wants its token: {TOKEN_HEADER}, a bearer token or ?token=",
-        status=401,
-    )
-
-
-def _is_token(given: str, token: str) -> bool:
-    """Compared in constant time; headers may hold what no text can."""
-    return hmac.compare_digest(given.encode("utf-8", "replace"), token.encode())
-
-
-def _is_local_host(host: str) -> bool:
-    """Whether a Host header names this machine by address or as localhost."""
-    name = _host_name(host)
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _host_name(host: str) -> str:
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
-
-
-def _origin_host(origin: str) -> str:
-    try:
-        return urlsplit(origin).netloc
-    except ValueError:
-        return ""
-
-
-def _json_response(value: Any, status: int = 200) -> web.Response:
-    return web.json_response(value, status=status, dumps=dumps)
-
-
-def _error_response(message: str, status: int = 400) -> web.Response:
-    return _json_response({"error": {"message": message}}, status=status)

@@ -13,7 +13,7 @@ import specs
 from mockserver.app import SERVER_CONTEXT, create_app
 from mockserver.embedded.handle import AsyncRunning, Running
 from mockserver.embedded.thread import serve_in_loop, serve_in_thread
-from mockserver.pipeline.context import Settings
+from mockserver.pipeline.provider_context import Settings
 from mockserver.settings import Limits
 from mockserver.simulation.latency import Latency
 from mockserver.state.clock import parse_time

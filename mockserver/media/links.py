@@ -15,7 +15,8 @@ from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
 
-from mockserver.media.image.drawing.encode import Plan, thumbnail
+from mockserver.media.image.plan import Plan
+from mockserver.media.image.uploads import thumbnail
 
 IMAGES_PATH = "/_images"  # the path below which signed URLs lie
 MAX_TOKEN_LENGTH = 8_000  # a request line holds 8190 bytes

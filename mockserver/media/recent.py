@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
-from mockserver.media.image.drawing.encode import Plan
+from mockserver.media.image.plan import Plan
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_RESPONSES = 200

@@ -10,7 +10,7 @@ from typing import Any
 from multipart import MultipartError, PushMultipartParser, parse_options_header
 
 from mockserver.errors import Rejected
-from mockserver.media.image.drawing.encode import upload_facts
+from mockserver.media.image.uploads import upload_facts
 from mockserver.settings import MAX_TEXT_BODY
 from specs import Body, Operation
 from specs.validation.strict_json import (

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mockserver.media.image import planning as generation
-from mockserver.media.image.drawing.encode import Plan
+from mockserver.media.image.plan import Plan
 from mockserver.media.payloads import JsonTemplate
 from mockserver.pipeline.body_parsing import ParsedBody
 from mockserver.state.cache import LruCache
-from specs import Dialect, Operation, Verdict, canonical_request, cost
+from specs import Operation, Provider, Verdict, cost
 
 MAX_INTERPRETATIONS = 128
 MAX_REQUEST_BYTES = 8 * 1024
@@ -55,7 +55,7 @@ class Interpretation:
 def build_interpretation(
     parsed_body: ParsedBody,
     verdict: Verdict,
-    dialect: Dialect,
+    provider: Provider,
     operation: Operation,
     *,
     seed: int,
@@ -67,8 +67,12 @@ def build_interpretation(
 
     Without `partials` the previews that were asked for are left out.
     """
-    asked = canonical_request(
-        dialect, operation, parsed_body.body, parsed_body.payload, include_assumed=True
+    dialect = provider.dialect
+    asked = provider.canonical_request(
+        operation.id,
+        parsed_body.body.media_type,
+        parsed_body.payload,
+        include_assumed=True,
     )
     plans = generation.plans(
         asked,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from specs.validation.judge import compile_validator
+from specs.validation.engine import compile_validator
 
 QUALITIES = ("low", "medium", "high")
 

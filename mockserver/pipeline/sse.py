@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mockserver.errors import fill_placeholders
-from mockserver.media.image.drawing.encode import Plan
+from mockserver.media.image.plan import Plan
 from mockserver.media.payloads import JsonTemplate, placeholder
-from mockserver.pipeline.context import ProviderContext
 from mockserver.pipeline.projection import echo_fields
+from mockserver.pipeline.provider_context import ProviderContext
 from mockserver.simulation.faults import PendingResponse
 from specs import EVENT_STREAM, Body
 

@@ -1,7 +1,7 @@
 """What a document says of a payload: why it says no, without end to nobody's harm."""
 
 from mockserver.pipeline.body_parsing import ParsedBody
-from mockserver.pipeline.context import ProviderContext
+from mockserver.pipeline.provider_context import ProviderContext
 from specs import Basis, State, Verdict, Violation
 
 MAX_VALUES_ON_LOOP = 200

@@ -21,10 +21,10 @@ from typing import Any
 
 from aiohttp import web
 
-from mockserver.media.image.drawing.encode import FORMATS
+from mockserver.media.image.plan import FORMATS
 from specs import Upload
-from specs.documents.references import read_yaml
-from specs.validation.judge import compile_validator
+from specs.documents.yaml_files import read_yaml
+from specs.validation.engine import compile_validator
 
 FORMAT = "imageparity-cassette/1"
 IMAGES_FOLDER = "pictures"

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mockserver.media.image.drawing.encode import upload_facts
+from mockserver.media.image.uploads import upload_facts
 from mockserver.recordings.cassettes import (
     ENCODERS,
     FORMAT,

@@ -15,7 +15,7 @@ from aiohttp.http_exceptions import (
 )
 
 from mockserver.errors import INCIDENT_HEADER, Rejected, printable
-from mockserver.pipeline.house import SERVER_CONTEXT, error_response
+from mockserver.pipeline.server_context import SERVER_CONTEXT, error_response
 from mockserver.server.fast_path import fast_path_handler
 from mockserver.settings import MIN_BYTES_PER_SECOND, Limits
 

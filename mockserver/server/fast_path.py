@@ -6,7 +6,7 @@ from typing import cast
 from aiohttp import web
 
 from mockserver.pipeline.handler import handle_request
-from mockserver.pipeline.house import ServerContext
+from mockserver.pipeline.server_context import ServerContext
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 

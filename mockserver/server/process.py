@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from aiohttp import web
 
 from mockserver.app import SERVER_CONTEXT, create_app
-from mockserver.pipeline.context import Settings
+from mockserver.pipeline.provider_context import Settings
 from mockserver.server import file_limits as descriptors
 from mockserver.server import workers
 from mockserver.server.connections import ConnectionFactory

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import specs
-from mockserver.pipeline.house import ServerContext
+from mockserver.pipeline.server_context import ServerContext
 
 POLL_INTERVAL = 0.5
 

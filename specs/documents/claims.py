@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from specs.documents.loader import Body, Operation, Provider, Response
+from specs.documents.model import Body, Operation, Provider, Response
 from specs.documents.supported import EVENT_STREAM
-from specs.validation.judge import Basis, Evidence, restates_keyword
+from specs.validation.evidence import Basis, Evidence
+from specs.validation.explanation import restates_keyword
 
 
 class ClaimSubject(StrEnum):

@@ -23,7 +23,7 @@ from tables import Table, figure
 import specs
 from contracts.execution.campaign import Campaign
 from contracts.execution.client import Sender, Target
-from contracts.judging.guarantees import AnswerHistory
+from contracts.judging.examiner import Examiner
 from contracts.judging.interaction import Interaction
 from contracts.judging.second_opinion.requests import SecondOpinion
 from contracts.planning.case import Case
@@ -180,9 +180,9 @@ def _forget() -> None:
 
 
 def _judged(campaign: Campaign, answers: list[Interaction]) -> int:
-    memory = AnswerHistory()
+    examiner = Examiner(campaign.provider, campaign.target.key)
     for each in answers:
-        list(campaign.observations(campaign.check_context(each, memory)))
+        list(examiner.observations(examiner.context(each)))
     return len(answers)
 
 

@@ -24,7 +24,9 @@ from tables import Table, figure, size
 
 import mockserver
 from mockserver.embedded.thread import serve_in_thread
-from mockserver.media.image.drawing.encode import Plan, RenderCache, render_image
+from mockserver.media.image.drawing.encode import render_image
+from mockserver.media.image.plan import Plan
+from mockserver.media.rendering import RenderCache
 from mockserver.server.process import SWITCH_INTERVAL
 
 ORDER = 3

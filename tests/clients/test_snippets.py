@@ -8,9 +8,9 @@ import pytest
 
 import mockserver
 import specs
-from contracts.judging.findings import curl_command, node_snippet, python_snippet
 from contracts.media.image.samples import Sample
 from contracts.planning.case import FORM
+from contracts.planning.code_samples import curl_command, node_snippet, python_snippet
 from contracts.planning.plan import plan
 from specs import State
 

@@ -15,8 +15,9 @@ from contracts.compare.documents.cells import row, strip_note_numbers
 from contracts.compare.documents.model import Section
 from contracts.planning.plan import plan
 from specs import SpecError
-from specs.documents.references import read_yaml, walk
-from specs.validation.judge import compile_validator
+from specs.documents.references import walk
+from specs.documents.yaml_files import read_yaml
+from specs.validation.engine import compile_validator
 
 EVERY = [specs.load(name) for name in specs.names()]
 OURS = Path(specs.__file__).parent

@@ -11,8 +11,8 @@ from contracts.cli.main import main
 from contracts.compare import Comparison, compare
 from contracts.judging.outcome import FeatureVerdict
 from contracts.report.model import Report, RunMetadata, TargetRecord
-from specs.documents.references import read_yaml
-from specs.validation.judge import compile_validator
+from specs.documents.yaml_files import read_yaml
+from specs.validation.engine import compile_validator
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from contracts.compare.migration.rules import Severity, rules
 from contracts.compare.servers.intents import Intent, translate
 from contracts.media.image.samples import with_file_facts
 from contracts.planning.case import Case, body_of
-from mockserver.cli.main import LazyGroup
+from mockserver.cli.common import LazyGroup
 from specs import State
 from specs.clients import clients
 

@@ -21,7 +21,7 @@ from contracts.planning.example_database import (
 from contracts.planning.example_database import _deserialize as pictured
 from contracts.planning.example_database import _serialize as described
 from specs import State
-from specs.validation.judge import is_instance
+from specs.validation.engine import is_instance
 
 BASE = {"model": "gpt-image-2", "prompt": "A red cube"}
 

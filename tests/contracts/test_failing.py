@@ -14,7 +14,7 @@ import contracts
 from contracts.cli.main import main
 from contracts.report.failure_policy import CHECKS, KINDS, FailurePolicy
 from contracts.report.model import FindingKind
-from mockserver.cli.main import UsageError
+from mockserver.cli.common import UsageError
 from mockserver.embedded.starter import serve_in_thread
 
 SIZE = finding(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from contracts.report.model import atomic_write
-from mockserver.cli.main import DISK_FULL_ERRNOS
+from mockserver.cli.common import DISK_FULL_ERRNOS
 
 FULL_DEVICE = Path("/dev/full")
 RUN = ("contracts", "run", "tokenhub", "--no-fuzz", "--only", "createImage/request/n/")

@@ -37,20 +37,16 @@ from hostile import (
 from rich.console import Console
 
 import specs
-from contracts.execution.campaign import (
-    IN_FLIGHT,
-    MAX_CONSECUTIVE_ERRORS,
-    MAX_TIMEOUTS,
-    Campaign,
-    execute,
-    start,
-)
+from contracts.execution.budget import MAX_CONSECUTIVE_ERRORS, MAX_TIMEOUTS
+from contracts.execution.campaign import Campaign
 from contracts.execution.client import (
     LARGE_RESPONSE_BYTES,
     Sender,
     Target,
     send_request,
 )
+from contracts.execution.run import execute, start
+from contracts.execution.session import IN_FLIGHT
 from contracts.judging.interaction import Interaction, ServerSentEvent
 from contracts.planning.case import JSON, Case, ExpectedError
 from contracts.report.model import FindingKind, Report

@@ -18,9 +18,11 @@ from rich.console import Console
 
 import mockserver
 import specs
-from contracts.execution.campaign import MOCK_KEY, Campaign, execute, start
+from contracts.execution.campaign import Campaign
 from contracts.execution.client import Target
+from contracts.execution.mocks import MOCK_KEY
 from contracts.execution.recording import BadRecording, CassetteSession
+from contracts.execution.run import execute, start
 from contracts.judging.interaction import Interaction
 from contracts.media.image.observation import decode_image
 from contracts.planning.case import Case, body_of

@@ -10,8 +10,10 @@ from miniatures import relay
 
 import mockserver
 import specs
-from contracts.execution.campaign import MOCK_KEY, Campaign, CouldNotRun, execute, start
+from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.client import RateLimiter, Target
+from contracts.execution.mocks import MOCK_KEY
+from contracts.execution.run import execute, start
 from contracts.execution.targets import BadTarget, parse_targets, target_of
 from contracts.report.model import Report
 from mockserver.embedded.starter import serve_in_thread

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from contracts.media.image.samples import CHUNK_SIZE, Sample
 from contracts.planning.case import FORM, Case, body_chunks, body_of
-from mockserver.media.image.drawing.encode import upload_facts
+from mockserver.media.image.uploads import upload_facts
 from specs import State
 
 samples = st.builds(

@@ -19,7 +19,7 @@ import specs
 from contracts.cli.main import main
 from contracts.cli.schema import SCHEMAS, schema
 from mockserver.embedded.starter import serve_in_thread
-from specs.documents.references import read_yaml
+from specs.documents.yaml_files import read_yaml
 
 KEY = {"TOKENHUB_API_KEY": "th-very-secret"}
 N = ("--only", "createImage/request/n/")

@@ -19,8 +19,10 @@ from test_independent import EXPECTED, serving
 
 import mockserver
 import specs
-from contracts.execution.campaign import MOCK_KEY, Campaign, execute, start
+from contracts.execution.campaign import Campaign
 from contracts.execution.client import Sender, Target
+from contracts.execution.mocks import MOCK_KEY
+from contracts.execution.run import execute, start
 from contracts.judging.interaction import Interaction
 from contracts.judging.second_opinion.requests import (
     SecondOpinion,

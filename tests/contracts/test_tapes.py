@@ -11,9 +11,10 @@ from miniatures import relay
 
 import specs
 from contracts.cli.main import main
-from contracts.execution.campaign import Campaign, execute, start
+from contracts.execution.campaign import Campaign
 from contracts.execution.client import Target
 from contracts.execution.recording import BadRecording, CassetteSession
+from contracts.execution.run import execute, start
 from contracts.report.model import Report
 from mockserver.embedded.starter import serve_in_thread
 

@@ -10,8 +10,8 @@ from raw import good, only
 import mockserver
 import specs
 from mockserver.media.image.planning import plans
-from mockserver.pipeline.context import ProviderContext
-from mockserver.pipeline.house import ServerContext
+from mockserver.pipeline.provider_context import ProviderContext
+from mockserver.pipeline.server_context import ServerContext
 
 WORDS = "the words of a bug"
 
@@ -74,7 +74,7 @@ def test_on_the_way_to_an_operation(server, provider, path, monkeypatch, caplog)
 @pytest.mark.parametrize("path", ["/__mock__/journal", "/__mock__/nothing",
                                   "/_images/x.png"])  # fmt: skip
 def test_beside_the_operations(server, path, monkeypatch, caplog):
-    monkeypatch.setattr("mockserver.control.api._access_error", broken)
+    monkeypatch.setattr("mockserver.control.access._access_error", broken)
     monkeypatch.setattr(ServerContext, "any", broken)
 
     answer = ask(f"{server.url}{path}", method="GET", key=None)

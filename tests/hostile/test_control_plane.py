@@ -24,7 +24,7 @@ from raw import exchange
 
 import mockserver
 import specs
-from mockserver.media.image.drawing.encode import Plan
+from mockserver.media.image.plan import Plan
 from mockserver.media.links import ExpiredLink, InvalidLink, Signer
 
 SECRET = "sk-5ecret-5ecret-5ecret"

@@ -27,8 +27,9 @@ from hypothesis import strategies as st
 from PIL import Image, UnidentifiedImageError
 
 import specs
-from mockserver.media.image.drawing.encode import BadImage, verify
 from mockserver.media.image.headers import read_image_header
+from mockserver.media.image.plan import BadImage
+from mockserver.media.image.uploads import verify
 
 
 def chunk(kind: bytes, data: bytes = b"") -> bytes:

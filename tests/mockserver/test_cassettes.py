@@ -13,7 +13,7 @@ from PIL import Image
 
 import specs
 from mockserver.embedded.starter import serve_in_thread
-from mockserver.media.image.drawing.encode import upload_facts
+from mockserver.media.image.uploads import upload_facts
 from mockserver.pipeline.body_parsing import parse_body
 from mockserver.recordings.cassettes import (
     REPLAY_PATH,

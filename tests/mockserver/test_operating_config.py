@@ -11,7 +11,9 @@ from jsonschema import Draft202012Validator
 from operating import SERVE, control, ended, gateway_in, post, refusal, serving
 
 from mockserver.cli import config_file as configuration
-from mockserver.cli.main import ENV_PREFIX, main, serve
+from mockserver.cli.common import ENV_PREFIX
+from mockserver.cli.main import main
+from mockserver.cli.serve import serve
 from mockserver.server import process as server
 
 # An option, a TOML value of it, and the same as text.

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mockserver.cli.main import serve
+from mockserver.cli.serve import serve
 
 ROOT = Path(__file__).parent.parent.parent
 DOCKER = ROOT / ".github" / "docker"

@@ -28,25 +28,18 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageStat
 
 import mockserver
-from mockserver.media.image.drawing import encode as pictures
+from mockserver.media.image.drawing import edit as edits
+from mockserver.media.image.drawing import encode, scene
 from mockserver.media.image.drawing import png as splicing
-from mockserver.media.image.drawing.encode import (
-    FORMATS,
-    MAX_TEXT_LENGTH,
-    BadImage,
-    Plan,
-    Provenance,
-    RenderCache,
-    read_provenance,
-    render_image,
-    thumbnail,
-    transliterate,
-    upload_facts,
-    verify,
-)
+from mockserver.media.image.drawing.encode import render_image
 from mockserver.media.image.drawing.text import font as letters_of
+from mockserver.media.image.drawing.text import transliterate
+from mockserver.media.image.plan import FORMATS, MAX_TEXT_LENGTH, BadImage, Plan
 from mockserver.media.image.planning import UNFETCHED_IMAGE
+from mockserver.media.image.provenance import Provenance, read_provenance
+from mockserver.media.image.uploads import thumbnail, upload_facts, verify
 from mockserver.media.links import Signer, with_thumbnails
+from mockserver.media.rendering import RenderCache
 
 PLAN = Plan(text="A paper boat", width=96, height=64, seed=7, caption="m 96x64 1/1")
 uploads = st.sampled_from([picture(40, 30), picture(16, 16, mode="RGBA", colour=0)])
@@ -209,7 +202,7 @@ def lettering(plan, monkeypatch):
         found.append((place, letters_of(size), line))
 
     with monkeypatch.context() as patch:
-        patch.setattr(pictures, "draw_line", write)
+        patch.setattr(scene, "draw_line", write)
         render_image(replace(plan, format="jpeg"))  # which is drawn whole
     return found
 
@@ -271,15 +264,15 @@ def test_letters_stand_out_from_what_is_below_them():
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
     ramps = {
-        pictures._palette(Plan("", 1, 1, seed=seed, index=index))
+        scene.palette_of(Plan("", 1, 1, seed=seed, index=index))
         for seed in range(600)
         for index in range(2)
     }
     assert len(ramps) > 200
     for ramp in ramps:
-        below = max(luminance(ramp, level) for level in pictures._DIM_LEVELS)
-        prompt = luminance(ramp, pictures.TEXT_LEVEL)
-        small = luminance(ramp, pictures.CAPTION_LEVEL)
+        below = max(luminance(ramp, level) for level in scene._DIM_LEVELS)
+        prompt = luminance(ramp, scene.TEXT_LEVEL)
+        small = luminance(ramp, scene.CAPTION_LEVEL)
         assert (prompt + 0.05) / (below + 0.05) >= 7
         assert (small + 0.05) / (below + 0.05) >= 4.5
 
@@ -393,7 +386,7 @@ def test_a_mask_is_for_the_first_of_several_pictures():
 @pytest.mark.parametrize("count", range(1, 17))
 def test_every_one_of_several_pictures_has_a_place(count):
     """Side by side without a gap, no place twice."""
-    cells = pictures._grid_cells(count, (960, 640))
+    cells = edits._grid_cells(count, (960, 640))
 
     areas = [(right - left) * (low - high) for left, high, right, low in cells]
     assert len(set(cells)) == len(cells) == count
@@ -547,7 +540,7 @@ def test_a_gallery_gives_a_file_or_its_base64():
 def test_a_spliced_picture_is_the_one_that_was_drawn_whole(plan, width, height):
     plain = {"format": "png", "transparent": False, "inputs": (), "stage": 0}
     plan = replace(plan, width=width, height=height, realistic=False, **plain)
-    whole = pictures._draw_image(plan)
+    whole = encode._draw_image(plan)
 
     for each in (
         render_image(plan),

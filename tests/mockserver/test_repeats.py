@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import mockserver
 import specs
 from mockserver.media.image.drawing import encode as pictures
-from mockserver.media.image.drawing.encode import Plan
+from mockserver.media.image.plan import Plan
 from mockserver.media.payloads import JsonTemplate, placeholder
 from mockserver.pipeline.interpretation import MAX_INTERPRETATIONS
 from mockserver.state.journal import Journal, LazyEntry

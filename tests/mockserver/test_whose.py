@@ -8,7 +8,8 @@ from click.testing import CliRunner
 
 import mockserver
 from mockserver.cli.provenance import whose
-from mockserver.media.image.drawing.encode import FORMATS, Plan, render_image
+from mockserver.media.image.drawing.encode import render_image
+from mockserver.media.image.plan import FORMATS, Plan
 
 PLAN = Plan("A boat", 64, 48, seed=7, request="0123456789abcdef", index=2)
 

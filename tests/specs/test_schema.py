@@ -11,10 +11,9 @@ import specs
 from contracts.media.image.samples import with_file_facts
 from contracts.planning.request_model import RequestModel, request_models
 from specs import Basis, Evidence, Judge, State, Upload
-from specs.validation.judge import (
-    _explainer_class,
-    _SubschemaValidators,
-    compile_validator,
+from specs.validation.engine import compile_validator
+from specs.validation.explanation import SubschemaValidators, explainer_class
+from specs.validation.transforms import (
     documented_only,
     to_validator_schema,
     without_unlisted_members,
@@ -98,7 +97,7 @@ def payloads(key: tuple[str, str, str]) -> st.SearchStrategy[Any]:
 
 
 def explained(schema: Any) -> Any:
-    return _explainer_class(lambda part, instance: False)(schema)
+    return explainer_class(lambda part, instance: False)(schema)
 
 
 @MANY
@@ -127,7 +126,7 @@ def test_what_is_kept_can_be_passed_over(desk, data):
             for each in validator.iter_errors(payload)
         ]
 
-    quick = _explainer_class(_SubschemaValidators().is_valid)(schema)
+    quick = explainer_class(SubschemaValidators().is_valid)(schema)
     assert told(quick) == told(explained(schema))
 
 

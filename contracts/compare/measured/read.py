@@ -17,8 +17,8 @@ from contracts.compare.servers.model import (
 from contracts.compare.servers.verdicts import ParameterVerdict
 from contracts.judging.outcome import FeatureVerdict
 from contracts.report.model import BadReport, Report
-from specs.documents.references import read_yaml
-from specs.validation.judge import compile_validator
+from specs.documents.yaml_files import read_yaml
+from specs.validation.engine import compile_validator
 
 
 def read(path: str | Path) -> Report | Differences:

@@ -25,11 +25,11 @@ from contracts.compare.migration.model import (
     state,
 )
 from contracts.compare.migration.rules import rules
-from contracts.judging.findings import curl_command
 from contracts.planning.case import FORM, JSON, Case
+from contracts.planning.code_samples import curl_command
 from contracts.planning.request_model import RequestModel
 from contracts.planning.values import Value, all_of_parts, format_value, types_of
-from specs import Body, Evidence, State, Violation, canonical_request, cost
+from specs import Body, Evidence, State, Violation, cost
 
 MAX_VALUES = 6
 MAX_COMPANION_VALUES = 6
@@ -524,8 +524,8 @@ def _cost_difference(body_pair: BodyPair, payload: Payload) -> str:
         (body_pair.old, payload),
         (body_pair.new, body_pair.with_new_names(payload)),
     ):
-        asked = canonical_request(
-            desk.provider.dialect, desk.operation, desk.body, body
+        asked = desk.provider.canonical_request(
+            desk.operation.id, desk.body.media_type, body
         )
         count = asked.get("n") or 1
         bills.append(

@@ -20,8 +20,8 @@ from contracts.compare.migration.rules import Severity, rules
 from contracts.planning.case import JSON
 from contracts.planning.request_model import RequestModel
 from contracts.planning.values import all_of_parts, boundary_values, types_of
-from specs import Body, Evidence, Judge, Operation, Provider, canonical_request
-from specs.validation.judge import is_instance
+from specs import Body, Evidence, Judge, Operation, Provider
+from specs.validation.engine import is_instance
 
 UNKNOWN_VALUE = "imageparity"
 DELIVERY_PATHS = {"data[].url", "data[].b64_json"}
@@ -97,11 +97,8 @@ def findings(
 
 
 def _canonical_payload(request_model: RequestModel, payload: Payload) -> dict[str, Any]:
-    return canonical_request(
-        request_model.provider.dialect,
-        request_model.operation,
-        request_model.body,
-        payload,
+    return request_model.provider.canonical_request(
+        request_model.operation.id, request_model.body.media_type, payload
     )
 
 

@@ -37,8 +37,9 @@ from contracts.compare.servers.verdicts import (
     untested_verdict,
     verdict_for,
 )
-from contracts.judging.findings import curl_command, redact, summarize_case
+from contracts.judging.findings import redact, summarize_case
 from contracts.judging.outcome import FeatureVerdict
+from contracts.planning.code_samples import curl_command
 from contracts.planning.values import format_value
 from contracts.report.model import fingerprint
 

@@ -17,7 +17,6 @@ from specs import (
     Provider,
     State,
     Verdict,
-    canonical_request,
     size_of,
 )
 
@@ -108,8 +107,10 @@ class Translation:
     @cached_property
     def canonical_payload(self) -> dict[str, Any]:
         """The request in canonical names, documented defaults filled in."""
-        dialect = self.provider.dialect
-        return canonical_request(dialect, self.operation, self.body, self.case.payload)
+        case = self.case
+        return self.provider.canonical_request(
+            case.operation, case.media_type, case.payload
+        )
 
 
 class NotTranslatable(str):

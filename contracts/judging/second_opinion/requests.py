@@ -38,11 +38,8 @@ from specs import (
     Response,
     State,
 )
-from specs.validation.judge import (
-    compile_validator,
-    documented_only,
-    to_validator_schema,
-)
+from specs.validation.engine import compile_validator
+from specs.validation.transforms import documented_only, to_validator_schema
 
 ORIGIN = "schemathesis"
 DEFAULT_MAX_EXAMPLES = 12

@@ -9,7 +9,8 @@ from functools import cache
 from itertools import repeat
 from typing import Any
 
-from mockserver.media.image.drawing.encode import FORMATS, upload_facts
+from mockserver.media.image.plan import FORMATS
+from mockserver.media.image.uploads import upload_facts
 
 LARGE_PAYLOAD_BYTES = 1_100_000  # bytes
 NOT_AN_IMAGE = b"This is no picture.\n" * 8

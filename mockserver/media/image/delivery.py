@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mockserver.errors import dumps
-from mockserver.media.image.drawing.encode import FORMATS, Plan
+from mockserver.media.image.plan import FORMATS, Plan
 from mockserver.media.payloads import placeholder
 
 

@@ -10,14 +10,14 @@ from itertools import islice
 from typing import Any
 
 from mockserver.errors import Rejected
-from mockserver.media.image.drawing.encode import (
+from mockserver.media.image.headers import read_image_header
+from mockserver.media.image.plan import (
     FORMATS,
     MAX_EDGE,
     MAX_PIXELS,
     MAX_TEXT_LENGTH,
     Plan,
 )
-from mockserver.media.image.headers import read_image_header
 from specs import Dialect, size_of
 
 MAX_IMAGES = 64

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from mockserver.errors import Rejected, documented_error_response, dumps, printable
-from mockserver.media.image.drawing.encode import RenderCache
 from mockserver.media.links import Signer
 from mockserver.media.recent import RecentOutputs
-from mockserver.pipeline.context import ProviderContext, Settings
+from mockserver.media.rendering import RenderCache
+from mockserver.pipeline.provider_context import ProviderContext, Settings
 from mockserver.state.clock import Clock
 from mockserver.state.factory import open_state_store
 from specs import Provider

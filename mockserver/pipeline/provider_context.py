@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from mockserver.errors import Rejected
-from mockserver.media.image.drawing.encode import BadImage, Plan, RenderCache, RenderKey
+from mockserver.media.image.plan import BadImage, Plan
 from mockserver.media.links import IMAGES_PATH, Signer, with_thumbnails
 from mockserver.media.recent import RecentOutputs
+from mockserver.media.rendering import RenderCache, RenderKey
 from mockserver.pipeline.body_parsing import max_body_bytes
 from mockserver.pipeline.interpretation import InterpretationCache
 from mockserver.pipeline.projection import Projection, compile_projection

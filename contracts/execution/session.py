@@ -1,0 +1,172 @@
+"""Send the cases of a campaign to its target, and judge each response as it comes."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+from contracts.execution.campaign import Campaign, CouldNotRun
+from contracts.execution.client import Sender
+from contracts.execution.shrink import REPRODUCTION_ATTEMPTS, Reproducer
+from contracts.judging.causes import Deduplicator
+from contracts.judging.checks import CheckContext, Observation
+from contracts.judging.examiner import Examiner, cost_of
+from contracts.judging.findings import build_finding
+from contracts.judging.guarantees import COMPARED_FIELD_NAMES
+from contracts.judging.interaction import Interaction
+from contracts.media.image.thumbnails import with_previews
+from contracts.planning.case import Case
+from contracts.report.model import Finding, Outcome
+
+IN_FLIGHT = 32
+SHUTDOWN_TIMEOUT = 10.0  # seconds, for responses that nobody will read
+
+
+@dataclass
+class Session:
+    """One campaign being executed: the sender, and what was seen so far."""
+
+    campaign: Campaign
+    sender: Sender
+    examiner: Examiner = field(init=False)
+    deduplicator: Deduplicator = field(init=False)
+    fingerprints: set[str] = field(default_factory=set)
+    has_response: bool = False
+
+    def __post_init__(self) -> None:
+        campaign = self.campaign
+        provider, key = campaign.provider, campaign.target.key
+        self.examiner = Examiner(provider, key, campaign.external_judge)
+        self.deduplicator = Deduplicator(provider)
+
+    async def outcomes(
+        self, may_send: Callable[[Case], bool]
+    ) -> AsyncGenerator[Outcome, None]:
+        """
+        Yield the outcome of each case in the order of the plan.
+
+        A case that `may_send` forbids is left out. Raises `CouldNotRun` when the target
+        rejects the key of the first request.
+        """
+        limit = 1 if self.campaign.is_paid else IN_FLIGHT
+        tasks: list[tuple[asyncio.Task[Interaction], asyncio.Event]] = []
+        pending = iter(self.campaign.pending)
+        try:
+            while True:
+                while len(tasks) < limit and (case := next(pending, None)):
+                    if not may_send(case):
+                        continue
+                    operation = self.campaign.provider.operations[case.operation]
+                    turn = asyncio.Event()
+                    sending = self.sender.send(case, operation, turn)
+                    tasks.append((asyncio.create_task(sending), turn))
+                if not tasks:
+                    return
+                task, turn = tasks.pop(0)
+                turn.set()
+                yield await self._outcome(await task)
+        finally:
+            await _finish_tasks([task for task, _ in tasks])
+
+    async def _outcome(self, interaction: Interaction) -> Outcome:
+        case, campaign = interaction.case, self.campaign
+        context = self.examiner.context(interaction)
+        self._check_key_accepted(context)
+        known = set(self.fingerprints)
+        findings: dict[str, Finding] = {}
+        reproducer = Reproducer(self.examiner, context, self.sender)
+        for observation in self.examiner.observations(context):
+            finding = await self._finding(observation, context, reproducer)
+            findings.setdefault(finding.fingerprint, finding)
+        self._update_examples(interaction, list(findings.values()), known)
+        return Outcome(
+            provider=campaign.provider.id,
+            case=case.id,
+            operation=case.operation,
+            origin=case.origin,
+            expectation=case.expectation,
+            claims=case.claims,
+            status=interaction.status,
+            seconds=round(interaction.seconds, 4),
+            cost=cost_of(campaign.provider, interaction),
+            findings=tuple(findings.values()),
+        )
+
+    def _update_examples(
+        self, interaction: Interaction, findings: Sequence[Finding], known: set[str]
+    ) -> None:
+        """Keep a generated request that showed something new, for the next run."""
+        examples, provider = self.campaign.examples, self.campaign.provider.id
+        if examples is None or interaction.status is None:
+            return
+        if any(each.breaks and each.fingerprint not in known for each in findings):
+            examples.add(provider, interaction.case)
+        elif not findings:
+            examples.mark_passed(provider, interaction.case)
+
+    def _check_key_accepted(self, context: CheckContext) -> None:
+        """Stop if the first response rejects the key: all others would, too."""
+        is_first, self.has_response = not self.has_response, True
+        if is_first and context.status == 401 and context.case.auth == "key":
+            raise CouldNotRun(
+                f"{self.campaign.target.base_url} refuses the key (401). "
+                f"Check {self.campaign.provider.dialect.key_env}, or name another "
+                "variable with --key-env"
+            )
+
+    async def _finding(
+        self, observation: Observation, context: CheckContext, reproducer: Reproducer
+    ) -> Finding:
+        """The finding of an observation; a new one is repeated and shrunk."""
+        named = self.deduplicator.attribute(observation, context.case)
+        finding = self._build(named, context)
+        if finding.fingerprint in self.fingerprints:
+            return finding
+        self.fingerprints.add(finding.fingerprint)
+        finding = with_previews(finding, context.interaction.result_images)
+        if not self._may_repeat(observation, context.interaction):
+            return finding
+        if not await reproducer.reproduces(observation):
+            tries = f"(not seen again in {REPRODUCTION_ATTEMPTS} tries)"
+            return replace(finding, flaky=True, message=f"{finding.message} {tries}")
+        if context.case.is_payload_only:
+            smaller = await reproducer.shrink(observation)
+            if smaller is not None:
+                shown = self._build(named, smaller)
+                shown = with_previews(shown, smaller.interaction.result_images)
+                return replace(finding, request=shown.request, answer=shown.answer)
+        return finding
+
+    def _build(self, observation: Observation, context: CheckContext) -> Finding:
+        target = self.campaign.target
+        url = target.url(context.case, context.operation)
+        provider = self.campaign.provider
+        return build_finding(observation, context, provider, url, target.key)
+
+    def _may_repeat(self, observation: Observation, interaction: Interaction) -> bool:
+        """Whether a request may be sent again: it is free, quick, and tells something."""
+        has_timed_out = (
+            interaction.problem is not None
+            and interaction.seconds >= self.campaign.timeout
+        )
+        return not (
+            self.campaign.is_paid
+            or observation.check in COMPARED_FIELD_NAMES
+            or interaction.status == 429
+            or has_timed_out
+        )
+
+
+async def _finish_tasks(tasks: Collection[asyncio.Task[Interaction]]) -> None:
+    """
+    Wait for the requests in flight, then cancel them.
+
+    A request cancelled halfway would leave its connection half open. A second interrupt
+    does not wait.
+    """
+    try:
+        if tasks:
+            await asyncio.wait(tasks, timeout=SHUTDOWN_TIMEOUT)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

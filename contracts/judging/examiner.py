@@ -1,0 +1,141 @@
+"""From an exchange to observations: what is not as the document says, each once."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from contracts.judging.checks import CheckContext, Observation, examine
+from contracts.judging.guarantees import Answer, AnswerHistory
+from contracts.judging.interaction import Interaction
+from contracts.judging.second_opinion.merge import merge_external_failures
+from contracts.planning.case import Case
+from contracts.report.model import FindingKind
+from specs import Basis, Claim, Evidence, Provider, claims, cost
+
+if TYPE_CHECKING:
+    from contracts.judging.second_opinion.requests import SecondOpinion
+
+MAX_OBSERVATIONS = 100  # of one exchange
+MAX_MESSAGE_LENGTH = 1000  # characters
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Examiner:
+    """
+    Examines exchanges with one provider by its document.
+
+    `key` is what the requests were authorized with. `second_opinion` adds the failures
+    that schemathesis reports. `history` holds the responses so far: some guarantees
+    compare a response with an earlier one.
+    """
+
+    provider: Provider
+    key: str = field(default="", repr=False)
+    second_opinion: "SecondOpinion | None" = None
+    history: AnswerHistory = field(default_factory=AnswerHistory)
+
+    @cached_property
+    def claims(self) -> Mapping[str, Claim]:
+        """The claims of the document by id."""
+        return {each.id: each for each in claims(self.provider)}
+
+    def without_history(self) -> "Examiner":
+        """The same examiner for a request that is repeated: nothing is compared."""
+        fresh = replace(self, history=AnswerHistory())
+        vars(fresh)["claims"] = self.claims
+        return fresh
+
+    def context(
+        self, interaction: Interaction, *, key: str | None = None, now: float = 0.0
+    ) -> CheckContext:
+        """
+        An interaction with all that its checks need.
+
+        `key` and `now` (seconds since 1970) default to those of the examiner and of
+        the interaction.
+        """
+        case = interaction.case
+        answer = Answer(
+            interaction=interaction,
+            dialect=self.provider.dialect,
+            request=canonical_payload(self.provider, case),
+            media_type=case.media_type or "",
+            key=self.key if key is None else key,
+            now=now or interaction.at,
+            history=self.history,
+        )
+        operation = self.provider.operations[case.operation]
+        return CheckContext(answer, case, operation, self.claims)
+
+    def observations(self, context: CheckContext) -> Iterator[Observation]:
+        """
+        Yield at most `MAX_OBSERVATIONS`, each once, whoever made them.
+
+        Failures of schemathesis are ignored for responses that are cut off or beyond a
+        limit.
+        """
+        second, interaction = self.second_opinion, context.interaction
+        is_complete = interaction.problem is None and interaction.limit_error is None
+        failures = second.failures_for(interaction) if second and is_complete else []
+        seen: set[tuple[str, ...]] = set()
+        for each in merge_external_failures(context, _run_checks(context), failures):
+            key = (each.kind, each.check, each.claim, each.cause)
+            if key not in seen:
+                seen.add(key)
+                yield replace(each, message=each.message[:MAX_MESSAGE_LENGTH])
+
+
+def canonical_payload(provider: Provider, case: Case) -> dict[str, Any]:
+    """The request of a case in canonical names; empty where it has no such body."""
+    return provider.canonical_request(case.operation, case.media_type, case.payload)
+
+
+def max_cost(provider: Provider, case: Case) -> float | None:
+    """The price of a case if every image it asks for came; None if none is documented."""
+    request = canonical_payload(provider, case)
+    count = request.get("n", 1)
+    if isinstance(count, bool) or not isinstance(count, int):
+        count = 1
+    return cost(provider.dialect, case.operation, request, count=count).amount
+
+
+def cost_of(provider: Provider, interaction: Interaction) -> float | None:
+    """
+    The price of a response by the documented prices, in the provider's currency.
+
+    0 for an error response, None where no price is documented or it is not known.
+    """
+    dialect = provider.dialect
+    if not dialect.prices or not interaction.is_success:
+        return 0.0 if dialect.prices else None
+    usages = [each["usage"] for each in interaction.objects if each.get("usage")]
+    case = interaction.case
+    return cost(
+        dialect,
+        case.operation,
+        canonical_payload(provider, case),
+        count=max(1, len(interaction.pictures)),
+        usage=usages[0] if usages and isinstance(usages[0], dict) else None,
+    ).amount
+
+
+def _run_checks(context: CheckContext) -> Iterator[Observation]:
+    """Run our checks; a check that raises becomes an observation of its own."""
+    try:
+        yield from islice(examine(context), MAX_OBSERVATIONS)
+    except Exception as error:
+        log.exception("the response to %s could not be judged", context.case.id)
+        yield Observation(
+            FindingKind.UNDOCUMENTED,
+            "not-judged",
+            f"{context.operation.id}/path",
+            Evidence(context.operation.evidence.source, Basis.ASSUMED),
+            f"the answer could not be judged: {type(error).__name__}, a fault of ours",
+            "an answer that we can judge",
+            type(error).__name__,
+        )

@@ -1,0 +1,234 @@
+"""Draw a scene of coloured shapes with the prompt written on it."""
+
+import colorsys
+import hashlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+from mockserver.media.image.drawing.text import (
+    draw_line,
+    fit_caption,
+    fit_text,
+    line_height,
+    transliterate,
+)
+from mockserver.media.image.plan import Box, Plan, Size
+
+MOUNTAIN_LEVELS = (88, 62, 36)  # of mountains, far to near
+SCENE_COUNT = 8
+STRIP_PIXELS = 512 * 1024  # pixels
+_DIM_LEVELS = [14 + level // 10 for level in range(256)]  # below letters; never 0
+_ALPHA_LEVELS = [0] + [255] * 255
+LOW_RESOLUTION_PIXELS = 256 * 256  # pixels
+
+
+def _apply_palette(scene: Any, plan: Plan) -> Any:
+    """In colours, by a palette; where a transparent picture has level 0, nothing."""
+    if plan.transparent:
+        alpha = scene.point(_ALPHA_LEVELS)
+        scene.putpalette(palette_of(plan))
+        image = convert(scene, "RGB")
+        image.putalpha(alpha)
+        return image
+    scene.putpalette(palette_of(plan))
+    return scene
+
+
+def palette_of(plan: Plan) -> bytes:
+    first, second, side = plan.stable_bytes("palette", 3)
+    return _colour_ramp(first // 8, second // 52, side % 2)
+
+
+@cache
+def _colour_ramp(hue: int, apart: int, side: int) -> bytes:
+    """
+    256 colours, from nearly black through two hues to nearly white.
+
+    `hue` counts to 32, `apart` to 5: how far the second is from the first, and on
+    which side.
+    """
+    dark = hue / 32
+    light = dark + (3 + apart) / 32 * (1 if side else -1)
+    stops = [
+        (0, _rgb(dark, 0.07, 0.6)),
+        (90, _rgb(dark, 0.33, 0.5)),
+        (180, _rgb(light, 0.68, 0.6)),
+        (SUN_LEVEL, _rgb(light, 0.88, 0.85)),
+        (TEXT_LEVEL, _rgb(light, 0.97, 0.9)),
+    ]
+    found = [
+        low + (high - low) * step // (end - start)
+        for (start, one), (end, other) in pairwise(stops)
+        for step in range(end - start)
+        for low, high in zip(one, other, strict=True)
+    ]
+    return bytes([*found, *stops[-1][1]])
+
+
+def _rgb(hue: float, lightness: float, saturation: float) -> tuple[int, ...]:
+    channels = colorsys.hls_to_rgb(hue % 1, lightness, saturation)
+    return tuple(int(each * 255) for each in channels)
+
+
+def coarsen(image: Any, stage: int) -> Any:
+    """What a preview shows of a picture: all of it, out of focus."""
+    from PIL import Image
+
+    small = image.reduce(min(2 ** (stage + 1), *image.size))
+    result = Image.new(image.mode, image.size)
+    high = small.height / image.height
+    for left, top, right, bottom in _strips(image.size):
+        part = (0, top * high, small.width, bottom * high)
+        whole = (right - left, bottom - top)
+        piece = small.resize(whole, Image.Resampling.BILINEAR, part)
+        result.paste(piece, (left, top))
+    return result
+
+
+def _strips(size: Size) -> Iterator[Box]:
+    """
+    Parts of a picture, from top to bottom, each of a millisecond or two.
+
+    While Pillow works on one it lets no other thread do anything.
+    """
+    width, height = size
+    step = max(1, STRIP_PIXELS // width)
+    for top in range(0, height, step):
+        yield 0, top, width, min(top + step, height)
+
+
+def convert(image: Any, mode: str) -> Any:
+    """The same picture in another mode."""
+    from PIL import Image
+
+    if image.mode == mode:
+        return image
+    result = Image.new(mode, image.size)
+    for box in _strips(image.size):
+        result.paste(image.crop(box).convert(mode), box)
+    return result
+
+
+def draw_scene_with_text(
+    plan: Plan, size: Size, *, inset: float = 0
+) -> tuple[Any, Box]:
+    """
+    Mountains under a sun, and the words on a panel; and where the panel is.
+
+    `inset` is the part of each edge that the panel leaves free at either end.
+    """
+    image = draw_scene(plan, size)
+    layout = text_layout(plan, size, inset)
+    draw_panel(image, layout)
+    draw_text(image, layout, layout.origin)
+    return image, layout.panel
+
+
+def scene_number(plan: Plan) -> int:
+    """Which of the scenes is behind the words."""
+    return plan.stable_bytes("scene", 1)[0] % SCENE_COUNT
+
+
+def draw_scene(plan: Plan, size: Size) -> Any:
+    """Mountains under a sun."""
+    from PIL import Image, ImageDraw
+
+    width, height = size
+    image = Image.new("L", size)
+    draw = ImageDraw.Draw(image)
+    if not plan.transparent:
+        top, horizon = SKY_LEVELS
+        edges = [height * at // (horizon - top) for at in range(horizon - top + 1)]
+        for level, (above, below) in enumerate(pairwise(edges), top):
+            draw.rectangle((0, above, width, below), fill=level)
+    chance = hashlib.shake_128(f"scene {scene_number(plan)}".encode()).digest(64)
+    radius = min(width, height) * (70 + chance[0] // 4) / 1000
+    x = width * (150 + chance[1] * 700 // 255) / 1000
+    y = height * (160 + chance[2] * 180 // 255) / 1000
+    draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=SUN_LEVEL)
+    for at, level in enumerate(MOUNTAIN_LEVELS):
+        heights = chance[16 * (at + 1) :][: 8 + at * 3]
+        step = width / (len(heights) - 1)
+        foot = height * (52 + 13 * at) / 100
+        ridge = [
+            (step * number, foot - height * each / (1100 + 300 * at))
+            for number, each in enumerate(heights)
+        ]
+        draw.polygon([(0, height), *ridge, (width, height)], fill=level)
+    return image
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """
+    Where the words stand: `lines` in letters of a size from `place` on, on a `panel`,
+    and `below` them a line of its own size at its own place. All in pixels.
+    """
+
+    panel: Box
+    origin: Size
+    font_size: int
+    lines: tuple[str, ...]
+    caption: tuple[int, str, Size] | None
+
+    @property
+    def rows(self) -> tuple[int, int]:
+        """The rows of the lines, from and to before."""
+        top = self.origin[1]
+        return top, top + line_height(self.font_size) * len(self.lines)
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """All of it but the words of the lines."""
+        return (self.panel, self.rows, self.caption)
+
+
+def text_layout(plan: Plan, size: Size, inset: float = 0) -> Layout:
+    """The words on a panel at the foot of a scene."""
+    least, gap = min(size) // 24, min(size) // 32
+    left, above = (max(least, int(edge * inset)) for edge in size)
+    width = size[0] - 2 * left - 2 * gap
+    height = size[1] - 2 * above - 2 * gap
+    letters, lines = fit_text(
+        transliterate(plan.text), width, height, math.isqrt(plan.pixels)
+    )
+    used = line_height(letters) * len(lines)
+    small = fit_caption(transliterate(plan.caption), width, height - used, letters)
+    foot = line_height(small[0]) if small else 0
+    bottom = size[1] - above
+    top = max(above, bottom - used - foot - 2 * gap)
+    x = left + gap
+    return Layout(
+        panel=(left, top, size[0] - left, bottom),
+        origin=(x, top + gap),
+        font_size=letters,
+        lines=tuple(lines),
+        caption=small and (*small, (x, bottom - gap - small[0] - small[0] // 8)),
+    )
+
+
+def draw_panel(image: Any, layout: Layout) -> None:
+    """The panel, and the line below the words, which is the same for many."""
+    image.paste(image.crop(layout.panel).point(_DIM_LEVELS), layout.panel)
+    if layout.caption:
+        small, line, place = layout.caption
+        draw_line(image, place, line, CAPTION_LEVEL, small)
+
+
+def draw_text(image: Any, layout: Layout, origin: Size) -> None:
+    """The words, from a place on."""
+    x, y = origin
+    for line in layout.lines:
+        draw_line(image, (x, y), line, TEXT_LEVEL, layout.font_size)
+        y += line_height(layout.font_size)
+
+
+# --- Drawing ----------------------------------------------------------------------
+# A scene is one channel, from 0 (darkest) to 255 (the letters), and gets its colours
+# from a palette at the end: quick to draw, quick to pack, quick to blur.
+
+SKY_LEVELS, SUN_LEVEL, TEXT_LEVEL, CAPTION_LEVEL = (100, 176), 226, 255, 206

@@ -1,0 +1,82 @@
+"""The request that an image was drawn for, written into its file and read again."""
+
+import io
+import re
+from dataclasses import dataclass
+
+from mockserver.media.image.decoding import READABLE_FORMATS, decode_errors
+from mockserver.media.image.plan import BadImage, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """
+    What a picture of ours says of itself.
+
+    `request` is the hash of the request that it answered, `seed` the server's,
+    `index` its place in that answer from 0, `identity` the name of its plan. Edges in
+    pixels, `format` one of `FORMATS`.
+    """
+
+    request: str
+    seed: int
+    index: int
+    identity: str
+    format: str
+    width: int
+    height: int
+
+
+def provenance_note(plan: Plan) -> str:
+    return (
+        f"imageparity request={plan.request} seed={plan.seed} index={plan.index} "
+        f"identity={plan.identity}"
+    )
+
+
+_PROVENANCE_NOTE = re.compile(
+    r"imageparity request=(?P<request>\w*) seed=(?P<seed>-?\d{1,99}) "
+    r"index=(?P<index>\d{1,9}) identity=(?P<identity>[0-9a-f]{32})",
+    re.ASCII,
+)
+XMP_TEMPLATE = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/">'
+    "<dc:identifier>{}</dc:identifier>"
+    "</rdf:Description></rdf:RDF></x:xmpmeta>"
+)
+
+
+def read_provenance(data: bytes) -> Provenance | None:
+    """
+    What a picture says of itself, or None if it is none of ours.
+
+    Raises `BadPicture` for what is no picture.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=READABLE_FORMATS) as image:
+            notes = [image.info.get(each, "") for each in ("Comment", "comment", "xmp")]
+            width, height, format_ = image.width, image.height, str(image.format)
+    except decode_errors() as error:
+        raise BadImage(str(error)) from None
+    found = next(
+        filter(None, (_PROVENANCE_NOTE.search(_text(each)) for each in notes)), None
+    )
+    if found is None:
+        return None
+    return Provenance(
+        request=found["request"],
+        seed=int(found["seed"]),
+        index=int(found["index"]),
+        identity=found["identity"],
+        format=format_.lower(),
+        width=width,
+        height=height,
+    )
+
+
+def _text(value: bytes | str) -> str:
+    return value if isinstance(value, str) else value.decode("utf-8", "replace")

@@ -1,0 +1,209 @@
+"""A provider document as values: operations, bodies, errors, guarantees."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+from specs.documents.dialect import Dialect
+from specs.documents.sources import Source
+from specs.documents.supported import EVENT_STREAM
+from specs.validation.engine import Schema, compile_validator
+from specs.validation.evidence import Evidence
+from specs.validation.judge import Judge
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorExample:
+    """An entry of the error catalogue: a whole body, and the status it hangs on."""
+
+    name: str
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+    evidence: Evidence
+    pointer: str
+
+
+@dataclass(frozen=True)
+class Guarantee:
+    """What an answer keeps beyond its schema, for the requests that it is about."""
+
+    name: str
+    evidence: Evidence
+    when: Schema
+    pointer: str
+
+    def applies_to(self, request: Any) -> bool:
+        """Whether it speaks of a request, given in canonical names with defaults."""
+        return bool(self._validator.is_valid(request))
+
+    @cached_property
+    def _validator(self) -> Any:
+        return compile_validator(self.when)
+
+
+@dataclass(frozen=True)
+class Body:
+    """One media type of a request or an answer: its schema, judge and examples."""
+
+    media_type: str
+    schema: Schema
+    examples: Mapping[str, Any]
+    evidence: Evidence
+    pointer: str
+    open: bool = False
+
+    @cached_property
+    def judge(self) -> Judge:
+        return Judge(self.schema, evidence=self.evidence, open=self.open)
+
+    @cached_property
+    def properties(self) -> Mapping[str, Any]:
+        return (
+            self.schema.get("properties", {}) if isinstance(self.schema, dict) else {}
+        )
+
+    @cached_property
+    def defaults(self) -> Mapping[str, Any]:
+        """The documented defaults of the members."""
+        return {
+            name: member["default"]
+            for name, member in self.properties.items()
+            if isinstance(member, dict) and "default" in member
+        }
+
+    @cached_property
+    def assumed_defaults(self) -> Mapping[str, Any]:
+        """Defaults that stand in a member's `allOf`, with a basis of their own."""
+        return {
+            name: part["default"]
+            for name, member in self.properties.items()
+            if isinstance(member, dict)
+            for part in member.get("allOf", [])
+            if isinstance(part, dict) and "default" in part
+        }
+
+    @cached_property
+    def events(self) -> Mapping[str, "Body"]:
+        """Of a stream of events: the schema of each, by the type in its data."""
+        return dict(self._iter_events())
+
+    def _iter_events(self) -> Iterator[tuple[str, "Body"]]:
+        branches = self.schema.get("oneOf", []) if isinstance(self.schema, dict) else []
+        for branch in branches:
+            evidence = self.evidence.within(branch)
+            type_ = branch["properties"]["type"]["const"]
+            yield (
+                type_,
+                Body("application/json", branch, {}, evidence, self.pointer, open=True),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What may come back with one status; `status` is as written: `200`, `4XX`."""
+
+    status: str
+    bodies: Mapping[str, Body]
+    headers: Mapping[str, Any]
+    guarantees: tuple[Guarantee, ...]
+    evidence: Evidence
+    pointer: str
+
+    @property
+    def is_success(self) -> bool:
+        return self.status.startswith("2")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A method and a path, with all that may be asked and answered there."""
+
+    id: str
+    method: str
+    path: str
+    bodies: Mapping[str, Body]
+    responses: Mapping[str, Response]
+    errors: Mapping[str, ErrorExample]
+    evidence: Evidence
+    authentication: Evidence | None
+    pointer: str
+    note: str = ""
+    mentions: tuple[str, ...] = ()
+
+    @cached_property
+    def success(self) -> Response:
+        return next(each for each in self.responses.values() if each.is_success)
+
+    @cached_property
+    def guarantees(self) -> tuple[Guarantee, ...]:
+        return tuple(g for each in self.responses.values() for g in each.guarantees)
+
+    @property
+    def supports_streaming(self) -> bool:
+        return EVENT_STREAM in self.success.bodies
+
+    def response_for(self, status: int) -> Response | None:
+        """The declared answer for a status: exact, then `4XX`, then `default`."""
+        for name in (str(status), f"{status // 100}XX", "default"):
+            if name in self.responses:
+                return self.responses[name]
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class Provider:
+    """A gateway with a folder under `specs/`; itself and no other, once loaded."""
+
+    id: str
+    dialect: Dialect
+    operations: Mapping[str, Operation]
+    document: Mapping[str, Any]
+    sources: Mapping[str, Source]
+    file: str
+    version: str = ""
+    pointer_of: Callable[[Any], str] = field(default=lambda node: "", repr=False)
+
+    @property
+    def title(self) -> str:
+        return self.dialect.title
+
+    @cached_property
+    def base_path(self) -> str:
+        """The path of the documented server URL: `/v1`, `/api/v1`."""
+        return urlsplit(str(self.document["servers"][0]["url"])).path.rstrip("/")
+
+    def canonical_request(
+        self,
+        operation: str,
+        media_type: str | None,
+        payload: Mapping[str, Any],
+        *,
+        include_assumed: bool = False,
+    ) -> dict[str, Any]:
+        """
+        The fields of a payload under canonical names, with documented defaults.
+
+        A default stands in for a field that is absent or null. With `include_assumed`
+        so do defaults that no page states. Empty where the operation takes no such
+        media type.
+        """
+        body = self.operations[operation].bodies.get(media_type or "")
+        if body is None:
+            return {}
+        defaults = {
+            **(body.assumed_defaults if include_assumed else {}),
+            **body.defaults,
+        }
+        given = {name: value for name, value in payload.items() if value is not None}
+        canonical = self.dialect.with_canonical_names(operation, given)
+        renamed = self.dialect.with_canonical_names(operation, defaults)
+        for name, value in renamed.items():
+            if value is not None:
+                canonical.setdefault(name, value)
+        return canonical
+
+    def source(self, reference: str) -> Source | None:
+        return self.sources.get(reference.partition("#")[0])

@@ -1,0 +1,70 @@
+"""The sources that a document cites, and the files of ours that every folder shares."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from specs.documents.references import walk
+from specs.documents.yaml_files import read_yaml
+from specs.errors import SpecError
+from specs.validation.engine import compile_validator
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A page that claims are read from."""
+
+    id: str
+    title: str
+    url: str
+    grade: str
+    date: str
+
+
+def load_sources(root: Traversable, dialect: Mapping[str, Any]) -> dict[str, Source]:
+    raw = dict(_read_builtin("sources.yaml"))
+    if root != files("specs") and (root / "sources.yaml").is_file():
+        raw.update(read_yaml(root, "sources.yaml"))
+    raw.update(dialect.get("sources", {}))
+    return {
+        id_: Source(
+            id_,
+            title=str(each.get("title", id_)),
+            url=str(each.get("url", "")),
+            grade=str(each.get("grade", "")),
+            date=str(each.get("date", "")),
+        )
+        for id_, each in raw.items()
+    }
+
+
+@cache
+def _read_builtin(name: str) -> Any:
+    """One of our own files, of which every folder needs the same."""
+    return read_yaml(files("specs"), name)
+
+
+@cache
+def builtin_validator(name: str) -> Any:
+    """One of our own schemas, ready to be asked."""
+    return compile_validator(read_yaml(files("specs.documents"), name))
+
+
+def check_sources(
+    file: str,
+    tree: Any,
+    key: str,
+    sources: Mapping[str, Source],
+    base_pointer: str = "",
+) -> None:
+    for pointer, node in walk(tree, base_pointer):
+        source = node.get(key)
+        if pointer.startswith("/fields") or source is None or isinstance(source, dict):
+            continue  # a member or a field of that name
+        if str(source).partition("#")[0] not in sources:
+            raise SpecError(
+                file, pointer, f"unknown source '{source}'", "List it in sources.yaml"
+            )

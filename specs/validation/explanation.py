@@ -1,0 +1,253 @@
+"""Explain why a value is not valid: a sentence for each broken claim."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+from specs.validation import vocabulary
+from specs.validation.engine import JsonPath, Schema, compile_validator
+from specs.validation.evidence import Basis, Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """
+    One way in which a payload breaks a schema.
+
+    `expected` is what the broken keyword says: the maximum, the values of an enum.
+    """
+
+    path: JsonPath
+    keyword: str
+    message: str
+    claim: str
+    evidence: Evidence
+    value: Any = field(default=None, compare=False)
+    expected: Any = field(default=None, compare=False)
+
+    @property
+    def param(self) -> str | None:
+        """The broken member as error envelopes name it: `images[0].image_url`."""
+        text = ""
+        for step in self.path:
+            text += f"[{step}]" if isinstance(step, int) else f".{step}"
+        return text.removeprefix(".") or None
+
+    def __str__(self) -> str:
+        return f"{self.param or 'the request'}: {self.message}"
+
+
+class SubschemaValidators:
+    """The parts of one schema, for yes or no: ten times as fast as to explain each."""
+
+    def __init__(self) -> None:
+        self._validators: dict[int, tuple[Any, Any]] = {}
+
+    def is_valid(self, part: Any, instance: Any) -> bool:
+        known = self._validators.get(id(part))
+        if known is None:  # the part is held as well, so that its id stays its own
+            known = self._validators[id(part)] = part, compile_validator(part)
+        return bool(known[1].is_valid(instance))
+
+
+def explainer_class(is_valid: Callable[[Any, Any], bool]) -> Any:
+    """
+    A validator that says which constraints are broken, in document order.
+
+    Differs from jsonschema's own in that a missing or unlisted member is named by the
+    error's path, so that an envelope's `param` is right; that patterns are those of
+    jsonschema-rs: to Python's, `$` also stands before a line's end; and that it looks
+    only into members and rules of which `is_kept` denies that an instance keeps them.
+    """
+    from jsonschema import Draft202012Validator, ValidationError
+    from jsonschema.validators import extend
+
+    def required(validator: Any, names: Any, instance: Any, schema: Any) -> Any:
+        if validator.is_type(instance, "object"):
+            for name in names:
+                if name not in instance:
+                    yield ValidationError(
+                        "is required", path=[name], schema_path=[name]
+                    )
+
+    def additional(validator: Any, member: Any, instance: Any, schema: Any) -> Any:
+        if not validator.is_type(instance, "object") or member is True:
+            return
+        for name in instance:
+            if name not in schema.get("properties", {}):
+                yield ValidationError("is not a known member", path=[name])
+
+    def properties(validator: Any, members: Any, instance: Any, schema: Any) -> Any:
+        if validator.is_type(instance, "object"):
+            for name, member in members.items():
+                if name in instance and not is_valid(member, instance[name]):
+                    yield from validator.descend(
+                        instance[name], member, path=name, schema_path=name
+                    )
+
+    def all_of(validator: Any, rules: Any, instance: Any, schema: Any) -> Any:
+        for at, rule in enumerate(rules):
+            if not is_valid(rule, instance):
+                yield from validator.descend(instance, rule, schema_path=at)
+
+    def at_most(validator: Any, most: Any, instance: Any, schema: Any) -> Any:
+        if validator.is_type(instance, "string") and len(instance) > most:
+            yield ValidationError("is too long")  # jsonschema quotes it: megabytes
+
+    def pattern(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
+        is_text = validator.is_type(instance, "string")
+        if is_text and not _pattern_validator(value).is_valid(instance):
+            yield ValidationError(f"does not match {value}")
+
+    def word(keyword: vocabulary.Keyword) -> Any:
+        def check(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
+            for aspect, path, sentence in keyword(value, instance):
+                yield ValidationError(sentence, path=path, schema_path=[aspect])
+
+        return check
+
+    words = {name: word(each) for name, each in vocabulary.KEYWORDS.items()}
+    return extend(  # type: ignore[no-untyped-call]
+        Draft202012Validator,
+        {
+            "required": required,
+            "additionalProperties": additional,
+            "properties": properties,
+            "allOf": all_of,
+            "maxLength": at_most,
+            "pattern": pattern,
+            **words,
+        },
+    )
+
+
+@cache
+def _pattern_validator(value: str) -> Any:
+    return compile_validator({"pattern": value})
+
+
+def violation_from(error: Any, schema: Schema, evidence: Evidence) -> Violation:
+    path: JsonPath = tuple(error.absolute_path)
+    schema_path: JsonPath = tuple(error.absolute_schema_path)
+    node: Any = schema
+    null_is_open = False
+    for step in schema_path:
+        if isinstance(node, dict):
+            evidence = evidence.within(node)
+            null_is_open = null_is_open or "x-null" in node
+            if step == "if" and "if" in node:
+                continue  # jsonschema writes "if, then" where the document has "then"
+        node = _child(node, step)
+    if schema_path[-1] == "additionalProperties" and isinstance(node, dict):
+        evidence = evidence.within(node)
+    is_member = bool(path) and isinstance(path[-1], str)
+    if null_is_open and is_member and error.instance is None:
+        evidence = replace(evidence, basis=Basis.ASSUMED)
+    return Violation(
+        path=path,
+        keyword=str(error.validator),
+        message=_message(error),
+        claim=claim_path(schema, schema_path),
+        evidence=evidence,
+        value=error.instance,
+        expected=error.validator_value,
+    )
+
+
+def _child(node: Any, step: str | int) -> Any:
+    if isinstance(node, dict):
+        return node.get(step)
+    if isinstance(node, list) and isinstance(step, int) and step < len(node):
+        return node[step]
+    return None
+
+
+def claim_path(schema: Schema, schema_path: Sequence[str | int]) -> str:
+    """
+    The readable name of the constraint at a path inside a schema.
+
+    Members by their names, rules by theirs, then the keyword and, where it has
+    several, its aspect: `n/maximum`, `gpt-image-2-grid/size/x-image-size/maxEdge`.
+    """
+    words: list[str] = []
+    node: Any = schema
+    steps = list(schema_path)
+    at = 0
+    while at < len(steps):
+        step = steps[at]
+        if isinstance(node, dict) and "x-rule" in node and node["x-rule"] not in words:
+            words = [node["x-rule"]]
+        if step == "properties" and at + 1 < len(steps):
+            words.append(str(steps[at + 1]))
+            node = _child(_child(node, step), steps[at + 1])
+            at += 2
+            continue
+        if step == "items":
+            words[-1:] = [f"{words[-1]}[]"] if words else ["[]"]
+        elif step == "required" and at + 1 < len(steps):
+            words += [str(steps[at + 1]), "required"]
+            break
+        elif step in {"if", "then", "else"}:
+            pass
+        elif step == "allOf":
+            outer, node = node, _child(_child(node, step), steps[at + 1])
+            if at + 2 < len(steps) and restates_keyword(outer, node, steps[at + 2]):
+                words.append(node["x-basis"])
+            at += 2
+            continue
+        else:
+            words.append("absent" if step == "not" else str(step))
+        if not (step == "if" and isinstance(node, dict) and "then" in node):
+            node = _child(node, step)
+        at += 1
+    return "/".join(words)
+
+
+def restates_keyword(outer: Any, part: Any, keyword: Any) -> bool:
+    """
+    Whether a part of an `allOf` says a word that the schema around it says already.
+
+    Its claim then bears its basis: `quality/enum`, `quality/assumed/enum`.
+    """
+    if not (isinstance(outer, dict) and isinstance(part, dict)):
+        return False
+    is_reading = "x-basis" in part and "x-rule" not in part
+    return is_reading and keyword in outer and keyword not in _STRUCTURAL_KEYWORDS
+
+
+_STRUCTURAL_KEYWORDS = {
+    "properties",
+    "items",
+    "required",
+    "allOf",
+    "if",
+    "then",
+    "else",
+}
+_MESSAGES: dict[str, str] = {
+    "minimum": "must be at least {value}",
+    "maximum": "must be at most {value}",
+    "exclusiveMinimum": "must be greater than {value}",
+    "exclusiveMaximum": "must be less than {value}",
+    "minLength": "must have at least {value} characters",
+    "maxLength": "must have at most {value} characters",
+    "minItems": "must have at least {value} entries",
+    "maxItems": "must have at most {value} entries",
+    "const": "must be {value}",
+    "pattern": "must match {value}",
+    "not": "is not supported here",
+}
+_TYPE_NAMES = {"object": "a file or an object"}
+
+
+def _message(error: Any) -> str:
+    """Our own words for what is wrong, never longer than a line."""
+    value = error.validator_value
+    if error.validator == "enum":
+        return f"must be one of {', '.join(map(str, value))}"
+    if error.validator == "type":
+        types = [value] if isinstance(value, str) else value
+        return f"must be {' or '.join(_TYPE_NAMES.get(each, each) for each in types)}"
+    template = _MESSAGES.get(str(error.validator))
+    return template.format(value=value) if template else str(error.message)[:200]

@@ -1,0 +1,93 @@
+"""Derive from an authored schema the schemas that are compiled."""
+
+from typing import Any
+
+from specs.validation.evidence import Basis
+
+
+def to_validator_schema(schema: Any) -> Any:
+    """
+    A schema as validators want it.
+
+    A file is the object of its facts (`Upload.facts`); a member that must not be there
+    is refused by a keyword, not by `false`.
+    """
+    if isinstance(schema, list):
+        return [to_validator_schema(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    result = {key: to_validator_schema(value) for key, value in schema.items()}
+    if "properties" in result:  # `false` would not name the member in an error's path
+        result["properties"] = {
+            name: {"not": {}} if member is False else member
+            for name, member in result["properties"].items()
+        }
+    if schema.get("format") == "binary" and "type" in schema:
+        types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        result["type"] = ["object" if each == "string" else each for each in types]
+        del result["format"]
+    return result
+
+
+def documented_only(schema: Any, *, allow_null: bool = False) -> Any:
+    """
+    A schema without the parts that the provider's documents do not carry.
+
+    With `null`, and below `x-null`, no member is refused for being null.
+    """
+    if isinstance(schema, list):
+        return [documented_only(each, allow_null=allow_null) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("x-basis", Basis.DOCUMENTED) != Basis.DOCUMENTED:
+        return True
+    allow_null = allow_null or "x-null" in schema
+    kept = {
+        key: documented_only(value, allow_null=allow_null and key != "if")
+        for key, value in schema.items()
+    }
+    if kept.get("oneOf") != schema.get("oneOf"):  # weaker, more than one may fit
+        parts = kept.get("allOf", [])
+        kept["allOf"] = [*parts, {"anyOf": kept.pop("oneOf")}]
+    if allow_null and "properties" in kept:
+        members = kept["properties"].items()
+        kept["properties"] = {name: _allow_null(member) for name, member in members}
+    return kept
+
+
+def _allow_null(member: Any) -> Any:
+    """A member's schema that takes null as well: to be null is to be absent."""
+    if not isinstance(member, dict):
+        return member
+    if member.get("not") == {}:
+        return {"type": "null"}
+    wider = dict(member)
+    if "type" in member:
+        types = member["type"]
+        wider["type"] = [*(types if isinstance(types, list) else [types]), "null"]
+    if "const" in member:
+        wider["enum"] = [wider.pop("const")]
+    if "enum" in wider:
+        wider["enum"] = [*wider["enum"], None]
+    if "allOf" in member:
+        wider["allOf"] = [_allow_null(part) for part in member["allOf"]]
+    return wider
+
+
+def without_unlisted_members(schema: Any) -> Any:
+    """A schema that refuses the members which its document does not list."""
+    if not isinstance(schema, dict) or "properties" not in schema:
+        return schema
+    unlisted = {"not": {}, "x-basis": Basis.ASSUMED.value}
+    listed = {
+        name: unlisted if _is_assumed(member) else member
+        for name, member in schema["properties"].items()
+    }
+    return {"additionalProperties": unlisted, **schema, "properties": listed}
+
+
+def _is_assumed(member: Any) -> bool:
+    documented_ = Basis.DOCUMENTED.value
+    return (
+        isinstance(member, dict) and member.get("x-basis", documented_) != documented_
+    )
