@@ -127,7 +127,7 @@ def test_curl_sends_a_large_form_that_waits_to_be_welcome(
 
 def test_curl_reads_events_as_they_come(curl, mock, provider):
     operation = provider.operations["createImage"]
-    if not operation.streams:
+    if not operation.supports_streaming:
         return
     payload = {
         "model": provider.dialect.model,

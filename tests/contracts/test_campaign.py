@@ -108,7 +108,7 @@ def test_a_mock_that_forgets_a_rule_is_found_out(
 
     with mockserver.running(forgetful) as mock:
         report = run_at(
-            mock, whole, fuzz=False, questions=questions, only=(f"/{rule}/",)
+            mock, whole, fuzz=False, selected_cases=questions, only=(f"/{rule}/",)
         )
 
     broken = {(each.kind, each.claim.split("/")[2]) for each in report.broken}

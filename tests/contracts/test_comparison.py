@@ -196,7 +196,7 @@ def test_the_order_of_values_is_no_difference(of):
     ],
 )
 def test_a_part_is_named_by_group_section_feature_or_glob(found, pattern, ids):
-    rows = {each.id for each in found.only([pattern]).rows}
+    rows = {each.id for each in found.select([pattern]).rows}
 
     assert rows
     if ids is None:
@@ -232,7 +232,7 @@ def test_each_contradiction_has_two_sides_a_reading_and_a_place(found):
 
 
 def test_contradictions_follow_the_rows_that_are_shown(found):
-    part = found.only(["createImage/request/size"])
+    part = found.select(["createImage/request/size"])
 
     assert {each.place for each in part.contradictions} == {"createImage/request/size"}
     assert {each.provider for each in part.contradictions} >= {"tokenhub", "tikhub"}

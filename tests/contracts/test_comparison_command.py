@@ -36,9 +36,11 @@ def test_all_that_differs_is_shown_and_can_be_read_in_80_columns(run, found):
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert max(len(line) for line in lines if "://" not in line) <= 80
-    for row in found.differing:
+    for row in found.differing_rows:
         assert row.feature.split()[0] in result.stdout, row.id
-    assert f"differ in {len(found.differing)} of {len(found.rows)}" in result.stdout
+    assert (
+        f"differ in {len(found.differing_rows)} of {len(found.rows)}" in result.stdout
+    )
 
 
 def test_what_all_agree_on_is_shown_when_asked_for(run, found):

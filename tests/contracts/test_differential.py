@@ -505,12 +505,16 @@ def test_a_recording_is_compared_again_without_network(mock, tmp_path):
 
     first = compared(
         *there,
-        tapes=lambda each: CassetteSession.recording(each.label, tmp_path / each.label),
+        cassettes=lambda each: CassetteSession.recording(
+            each.label, tmp_path / each.label
+        ),
         **only,
     )
     again = compared(
         *nowhere,
-        tapes=lambda each: CassetteSession.replaying(each.label, tmp_path / each.label),
+        cassettes=lambda each: CassetteSession.replaying(
+            each.label, tmp_path / each.label
+        ),
         **only,
     )
 

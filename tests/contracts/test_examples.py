@@ -166,14 +166,14 @@ def test_runs_at_the_same_time_lose_nothing(tmp_path, tokenhub):
     words = """
 import sys
 from contracts.planning.case import Case
-from contracts.planning.example_database import Examples
+from contracts.planning.example_database import ExampleDatabase
 from specs import State
 for turn in range(10):
-    examples = Examples(sys.argv[1])
+    examples = ExampleDatabase(sys.argv[1])
     payload = {"model": "gpt-image-2", "prompt": f"{sys.argv[2]} {turn}"}
     id_ = "createImage/request/fuzz/1"
     case = Case(id_, "createImage", "fuzz", State.VALID, payload=payload)
-    examples.remember("tokenhub", case)
+    examples.add("tokenhub", case)
     examples.save()
 """
     runs = [

@@ -99,7 +99,7 @@ ASKED_AGAIN = {  # and, with SOAK, judged by schemathesis as well
 
 
 def asked(url: str, *questions: Case, **options) -> Report:
-    options.setdefault("patience", PATIENCE)
+    options.setdefault("timeout", PATIENCE)
     only = tuple(each.id for each in questions)
     campaign = Campaign(
         PROVIDER,
@@ -147,7 +147,7 @@ def test_an_answer_without_an_end_is_a_crash_of_the_server(name, tmp_path):
     memory = Memory()
 
     with hostile(NOT_WHOLE[name]) as server:
-        report = asked(server.url, VALID, frugal=True, patience=HASTE)
+        report = asked(server.url, VALID, is_paid=True, timeout=HASTE)
 
     assert report.broken[0].kind is FindingKind.CRASH
     assert report.broken[0].check == "answers"
@@ -159,7 +159,7 @@ def test_an_answer_without_an_end_is_a_crash_of_the_server(name, tmp_path):
 def test_an_answer_that_is_wrong_is_a_finding(name, tmp_path):
     seen_by, deed = NOT_RIGHT[name]
     patience = HASTE if name == "dripping picture" else PATIENCE
-    questions, options = [VALID], {"frugal": True, "patience": patience}
+    questions, options = [VALID], {"is_paid": True, "timeout": patience}
     if name in ASKED_AGAIN:
         questions = [VALID, INVALID, STREAMED]
         options = {"second_opinion": "SOAK" in os.environ}
@@ -184,7 +184,7 @@ def test_what_is_said_of_them_can_be_shown_in_every_format():
     outcomes = []
     for name in NASTY:
         with hostile(NOT_RIGHT[name][1]) as server:
-            report = asked(server.url, VALID, INVALID, frugal=True)
+            report = asked(server.url, VALID, INVALID, is_paid=True)
         outcomes += report.outcomes
     report = Report(report.metadata, tuple(outcomes))
 
@@ -238,10 +238,10 @@ def test_nobody_is_sent_elsewhere_and_no_key_leaves(way):
         hostile(saying(picture(dot()))) as other,
         hostile(passed_on(other.url)) as server,
     ):
-        report = asked(server.url, VALID, frugal=True)
+        report = asked(server.url, VALID, is_paid=True)
         stranger = at_address(f"{other.url}/a.png")
         with hostile(stranger) as third:
-            asked(third.url, VALID, frugal=True)
+            asked(third.url, VALID, is_paid=True)
 
     assert report.broken
     assert [talk.path for talk in other.seen] == []
@@ -278,7 +278,7 @@ def nobodys(tmp_path_factory) -> ssl.SSLContext:
 
 def test_a_certificate_of_nobody_is_not_trusted(nobodys):
     with hostile(saying(picture(dot())), nobodys) as server:
-        report = asked(server.url, VALID, frugal=True)
+        report = asked(server.url, VALID, is_paid=True)
 
     assert "certificate" in report.findings[0].message.lower()
     assert server.seen == []
@@ -326,7 +326,7 @@ def test_a_server_that_hardly_answers_is_left_alone(name, most):
 
     deed = half if name == "half" else NOT_WHOLE[name]
     with hostile(deed) as server:
-        report = asked(server.url, *many(200), patience=0.05)
+        report = asked(server.url, *many(200), timeout=0.05)
 
     assert report.stopped == "errors"
     assert most <= len(report.outcomes) < most + IN_FLIGHT
@@ -342,7 +342,7 @@ def test_some_silence_among_answers_is_too_much_as_well():
         await talk.say(whole(b"{}", "text/plain", status="400 Bad"))
 
     with hostile(now_and_then) as server:
-        report = asked(server.url, *many(200), patience=0.2, frugal=True)
+        report = asked(server.url, *many(200), timeout=0.2, is_paid=True)
 
     assert report.stopped == "errors"
     assert len(report.outcomes) < MAX_TIMEOUTS * 3

@@ -38,10 +38,10 @@ RUN = ("run", "tokenhub", "--no-fuzz", "--only", "createImage/request/n/")
 @pytest.mark.parametrize(
     ("name", "seconds"),
     [
-        ("load_all", 0),
-        ("begin", 0),
-        ("conduct", 0.05),
-        ("_write", 0),
+        ("load_providers", 0),
+        ("start", 0),
+        ("execute", 0.05),
+        ("_write_outputs", 0),
     ],
 )
 def test_an_interrupt_leaves_a_readable_report_and_says_so(name, seconds, tmp_path):

@@ -448,7 +448,7 @@ def test_a_body_that_comes_after_its_head_is_judged_though_it_goes_nowhere():
         port = free.getsockname()[1]
     with proxied("openai", f"http://127.0.0.1:{port}/v1") as proxy:
         url = f"{proxy.base_url}/images/generations"
-        head, _, body = raw.valid_values(url, proxy.provider).partition(b"\r\n\r\n")
+        head, _, body = raw.good(url, proxy.provider).partition(b"\r\n\r\n")
         with raw.connected(url) as connection:
             connection.sendall(head + b"\r\n\r\n")
             time.sleep(0.2)  # it is refused long before
@@ -679,7 +679,7 @@ def test_a_request_is_explained_by_rule_and_source():
 
 def test_what_is_too_large_passes_unjudged(monkeypatch):
     for module in (contracts.traffic.proxy.proxy, contracts.traffic.observed):
-        monkeypatch.setattr(module, "MAX_KEPT", 2000)
+        monkeypatch.setattr(module, "MAX_BODY_BYTES", 2000)
 
     async def answer(request: web.Request) -> web.Response:
         return web.json_response({"data": "x" * (len(await request.read()) - 50)})
@@ -806,7 +806,7 @@ def test_what_was_recorded_is_answered_to_the_byte(provider, tmp_path):
         found = replayed(tmp_path, provider, path, question)
         assert (found.status, found.body()) == (answer.status, answer.body)
         assert ("Content-Type", answer.headers["Content-Type"]) in found.headers
-        assert found.note == "hit"
+        assert found.replay_header == "hit"
     assert SECRET not in json.dumps(entries)
     disk = everything(tmp_path)
     assert SECRET.encode() not in disk
@@ -825,8 +825,8 @@ def test_a_stream_is_recorded_with_its_pace(tmp_path):
     assert entry["findings"] == []
     assert found.is_stream
     assert found.body() == answer.body
-    assert len(found.pieces()) == 3
-    assert all(piece.endswith(b"\n\n") for _, piece in found.pieces())
+    assert len(found.timed_chunks()) == 3
+    assert all(piece.endswith(b"\n\n") for _, piece in found.timed_chunks())
 
 
 def test_a_coded_answer_is_recorded_plain(tmp_path):

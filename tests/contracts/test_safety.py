@@ -80,7 +80,9 @@ def test_a_target_that_only_fails_stops_a_run_that_costs(tokenhub):
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", down)
     with serve_in_thread(app) as (url, _):
-        report = report_of([campaign(url, tokenhub, only=(), frugal=True)], budget=10.0)
+        report = report_of(
+            [campaign(url, tokenhub, only=(), is_paid=True)], budget=10.0
+        )
 
     assert report.stopped == "errors"
     assert len(report.outcomes) == 10
@@ -101,9 +103,10 @@ def test_a_target_that_went_away_stops_any_run(tokenhub):
 
 
 def test_a_run_that_costs_asks_for_refusals_first_and_the_cheapest_next(tokenhub):
-    frugal = campaign("http://127.0.0.1:1", tokenhub, only=(), frugal=True)
+    frugal = campaign("http://127.0.0.1:1", tokenhub, only=(), is_paid=True)
     prices = [
-        0.0 if each.fault else frugal.max_cost(each) or 0.0 for each in frugal.cases
+        0.0 if each.expected_error else frugal.max_cost(each) or 0.0
+        for each in frugal.cases
     ]
 
     assert prices == sorted(prices)
@@ -117,7 +120,7 @@ def test_a_budget_too_small_for_one_picture_is_refused_before_the_first_request(
     before = len(own.journal())
 
     with pytest.raises(CouldNotRun, match=r"cheapest picture costs 0.125 USD"):
-        report_of([campaign(own_url, tokenhub, frugal=True)], budget=0.1)
+        report_of([campaign(own_url, tokenhub, is_paid=True)], budget=0.1)
 
     assert len(own.journal()) == before
 

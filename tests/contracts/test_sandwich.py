@@ -215,7 +215,7 @@ def test_a_gateway_that_passes_all_on_is_found_to_do_so(provider):
     assert [row for row in rows if row.promised and row.verdict in FAILS] == []
     kept = {row.group for row in rows if row.verdict is FeatureVerdict.HONOURED}
     assert kept >= {"request", "edits", "answer", "errors"}
-    assert ("stream" in kept) == provider.operations["createImage"].streams
+    assert ("stream" in kept) == provider.operations["createImage"].supports_streaming
     documented = provider.operations["createImage"].errors
     assert {row.feature for row in rows if row.group == "errors"} == set(documented)
     assert one(rows, "slow").verdict is FeatureVerdict.HONOURED
@@ -236,7 +236,9 @@ def test_every_member_of_a_body_is_asked_about_or_said_to_be_untested(provider):
             for name in each.case.payload
         }
         streams = {"stream", "partial_images"} & set(body.properties)
-        wanted = set(body.properties) - (streams if not operation.streams else set())
+        wanted = set(body.properties) - (
+            streams if not operation.supports_streaming else set()
+        )
         if "image" in body.properties:
             wanted -= streams
         aliases = {

@@ -195,7 +195,7 @@ def test_every_request_goes_through_the_ledger():
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", refuse)
     with serve_in_thread(app) as (url, _):
-        report = asked("tokenhub", url, (*OWN, "/auth/"), frugal=True)
+        report = asked("tokenhub", url, (*OWN, "/auth/"), is_paid=True)
 
     assert len(report.outcomes) == seen["requests"]
 

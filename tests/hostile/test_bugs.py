@@ -75,7 +75,7 @@ def test_on_the_way_to_an_operation(server, provider, path, monkeypatch, caplog)
                                   "/_images/x.png"])  # fmt: skip
 def test_beside_the_operations(server, path, monkeypatch, caplog):
     monkeypatch.setattr("mockserver.control.access._access_error", broken)
-    monkeypatch.setattr(ServerContext, "any", broken)
+    monkeypatch.setattr(ServerContext, "any_provider_context", broken)
 
     answer = ask(f"{server.url}{path}", method="GET", key=None)
 
@@ -100,7 +100,7 @@ def test_in_the_middle_of_an_answer(server, monkeypatch, caplog):
     async def draw(*args, **more):
         return await next(drawings, broken)(*args, **more)
 
-    monkeypatch.setattr(ProviderContext, "draw", draw)
+    monkeypatch.setattr(ProviderContext, "render", draw)
     openai = specs.load("openai")
     asked = {**generation(openai), "stream": True, "partial_images": 2}
 

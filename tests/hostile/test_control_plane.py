@@ -319,4 +319,4 @@ def test_the_year_2038_and_a_clock_that_jumps_are_borne(server, lone):
         assert answer.status == 200
         assert delivered(answer.json["data"][0])
     control(server, "/reset", "POST")
-    assert abs(server._context.memory.clock() - time.time()) < 60
+    assert abs(server._context.store.clock() - time.time()) < 60

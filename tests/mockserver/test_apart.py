@@ -12,8 +12,8 @@ from mockserver.embedded.subprocess import running_in_subprocess
 
 DYING = """
 import os, signal
-from mockserver.embedded.subprocess import running_apart
-with running_apart(["tokenhub"]) as urls:
+from mockserver.embedded.subprocess import running_in_subprocess
+with running_in_subprocess(["tokenhub"]) as urls:
     print(urls["tokenhub"], flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """

@@ -361,7 +361,7 @@ def test_nothing_secret_is_on_disk(folder):
     payload = {"prompt": f"Draw {KEY}", KEY: [KEY]}
     exchange = taken(
         payload=payload,
-        asked_with=headers,
+        request_headers=headers,
         headers=[("Set-Cookie", "a=set-secret-99"), ("X-Echo", KEY), ("X-Ok", "yes")],
         body=f'{{"error": "{KEY} another-secret-77"}}'.encode() + answer_with(PNG),
         links={f"https://x.example/{KEY}.png": None},

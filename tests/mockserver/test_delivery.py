@@ -38,7 +38,7 @@ def gives(provider):
     for more in ({}, {"response_format": "url"}, {"response_format": "b64_json"}):
         payload = generation(provider, **more)
         if judge.judge(payload).state is not specs.State.INVALID:
-            found[provider.dialect.gives(payload)["give"]] = payload
+            found[provider.dialect.delivery_for(payload)["give"]] = payload
     return found
 
 
@@ -185,7 +185,7 @@ def test_an_edit_is_delivered_like_a_generation(mock, provider):
     )
 
     item = answer.json["data"][0]
-    give = provider.dialect.gives(generation(provider))["give"]
+    give = provider.dialect.delivery_for(generation(provider))["give"]
     member = "b64_json" if give == "b64_json" else "url"
     assert member in item
     assert give != "data_uri" or item["url"].startswith("data:")

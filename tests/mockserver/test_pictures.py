@@ -593,7 +593,7 @@ def test_a_thumbnail_keeps_its_proportions():
 @pytest.mark.parametrize("format", FORMATS)
 def test_an_answer_has_the_size_and_format_asked_for(mock, provider, size, format):
     operation = provider.operations["createImage"]
-    name = provider.dialect.names(operation.id, "output_format")[0]
+    name = provider.dialect.wire_names(operation.id, "output_format")[0]
     if name not in operation.bodies[JSON].properties:
         return
 

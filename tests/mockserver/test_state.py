@@ -367,7 +367,7 @@ def test_a_shared_bucket_is_the_bucket_of_one_process(redis_url, limit, steps):
         found = []
         for milliseconds, amount in steps:
             memory.clock.advance(milliseconds / 1000)
-            found.append(await memory.take("|bucket", amount, limit))
+            found.append(await memory.take_quota("|bucket", amount, limit))
         await memory.close()
         return found
 

@@ -178,7 +178,7 @@ def test_an_event_keeps_its_schema_whatever_quality_was_asked_for(mock):
 
 def test_without_a_documented_stream_one_answer_comes(mock, provider):
     """A gateway that knows no `stream` answers as if it had not been asked."""
-    if provider.operations["createImage"].streams:
+    if provider.operations["createImage"].supports_streaming:
         return
     body = generation(provider, stream=True, partial_images="odd")
 

@@ -194,7 +194,7 @@ def test_every_documented_claim_is_asked(provider, cases):
 
 def test_every_documented_limit_is_broken_by_a_case(provider, cases):
     """To speak of a member is not yet to try its bounds."""
-    broken = {case.fault.claim for case in cases if case.fault}
+    broken = {case.expected_error.claim for case in cases if case.expected_error}
 
     assert [
         each.id
