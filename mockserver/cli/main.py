@@ -11,7 +11,10 @@ from mockserver.cli.common import CommandTable, LazyGroup
 SERVE = "serve"
 
 COMMANDS: CommandTable = {
-    SERVE: ("mockserver.cli.main:serve", "Serve mocks of PROVIDERs until interrupted."),
+    SERVE: (
+        "mockserver.cli.serve:serve",
+        "Serve mocks of PROVIDERs until interrupted.",
+    ),
     "faults": ("mockserver.cli.commands:faults", "List what can go wrong on demand."),
     "env": (
         "mockserver.cli.commands:env",
