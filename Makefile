@@ -58,7 +58,7 @@ soak: $(VENV)/.developing  ## 200,000 requests, memory has to stay flat; then al
 	SOAK=1 $(BIN)/pytest -n auto tests/hostile
 
 defects: $(VENV)/.developing  ## ask every planted defect; tests/benchmarks/DEFECTS.md is the result
-	LIARS=all $(BIN)/pytest -n auto tests/liars
+	FAULTY_SERVERS=all $(BIN)/pytest -n auto tests/faulty_servers
 	$(BIN)/python tests/benchmarks/defects.py
 
 clean:  ## remove the environment and what was built

@@ -28,11 +28,11 @@ from typing import Any
 
 HERE = Path(__file__).parent
 TESTS = HERE.parent
-sys.path[:0] = [str(TESTS.parent), str(TESTS), str(TESTS / "contracts")]
+sys.path[:0] = [str(TESTS.parent), str(TESTS)]
 
 import yaml  # noqa: E402
-from liars import cast  # noqa: E402
-from questioning import asked_of  # noqa: E402
+from faulty_servers import catalogue  # noqa: E402
+from support.campaigns import run_against  # noqa: E402
 
 from contracts.execution.client import Sender  # noqa: E402
 
@@ -47,7 +47,7 @@ COLUMNS = (
     "requests, whole run",
     "seconds, whole run",
 )
-INDEPENDENT = TESTS / "independent"
+INDEPENDENT = TESTS / "faulty_servers" / "independent"
 Serving = Callable[[], AbstractContextManager[str]]
 
 
@@ -58,7 +58,7 @@ class Defect:
     name: str
     operation: str
     serving: Serving
-    is_given_away_by: Callable[[Any], bool]
+    is_found_by: Callable[[Any], bool]
 
 
 @dataclass(frozen=True)
@@ -83,21 +83,25 @@ def process(server: str, defect: str = "") -> Iterator[str]:
 
 
 def casts() -> Iterator[Cast]:
-    for provider in cast.SERVERS:
-        liars = [each for each in cast.LIARS if each.provider == provider and each.kind]
+    for provider in catalogue.SERVERS:
+        liars = [
+            each
+            for each in catalogue.FAULTY_SERVERS
+            if each.provider == provider and each.kind
+        ]
         yield Cast(
-            f"tests/liars, {provider}",
+            f"tests/faulty_servers, {provider}",
             provider,
-            lambda provider=provider: cast.right(provider),
+            lambda provider=provider: catalogue.right(provider),
             tuple(
-                Defect(each.name, each.operation, each.serving, each.is_given_away_by)
+                Defect(each.name, each.operation, each.serving, each.is_found_by)
                 for each in liars
             ),
         )
     expected = yaml.safe_load((INDEPENDENT / "expected.yaml").read_text())
     for provider, defects in expected.items():
         yield Cast(
-            f"tests/independent, {provider}",
+            f"tests/faulty_servers/independent, {provider}",
             provider,
             lambda provider=provider: process(provider),
             tuple(
@@ -137,22 +141,22 @@ class Counting:
 def ours(each: Cast, every: int, count: Counting) -> dict[str, Any]:
     began = time.perf_counter()
     with each.right() as url:
-        report = asked_of(each.provider, url, fuzz=False)
+        report = run_against(each.provider, url, fuzz=False)
     whole, whole_seconds = count.since(), time.perf_counter() - began
     defects = each.defects[::every]
     found, told, requests, began = 0, 0, 0, time.perf_counter()
     missed = []
     for defect in defects:
         with defect.serving() as url:
-            seen = asked_of(
+            seen = run_against(
                 each.provider,
                 url,
-                until=defect.is_given_away_by,
+                until=defect.is_found_by,
                 fuzz=False,
                 only=(f"{defect.operation}/",),
             )
         requests += count.since()
-        is_told = any(map(defect.is_given_away_by, seen.findings))
+        is_told = any(map(defect.is_found_by, seen.findings))
         told += is_told
         found += is_told or bool(seen.broken)
         if not is_told:
@@ -271,7 +275,7 @@ def main() -> None:
         if us["missed"]
     )
     known = ", ".join(
-        f"{each.id} ({each.missed})" for each in cast.LIARS if each.missed
+        f"{each.id} ({each.missed})" for each in catalogue.FAULTY_SERVERS if each.missed
     )
     HERE.joinpath("DEFECTS.md").write_text(
         "# Planted defects\n\n"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import KEY, opened, picture
+from support.http import KEY, opened, picture
 
 import specs
 

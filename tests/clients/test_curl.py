@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from asking import FORM, KEY, data_uri, delivered, events, opened, picture, url_of
+from support.http import FORM, KEY, data_uri, delivered, events, opened, picture, url_of
 
 PROMPT = "A paper boat on a pond"
 JSON_EDITS = {"openai": "images", "llmapi": "images", "tokenhub": "image"}

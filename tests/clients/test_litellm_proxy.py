@@ -11,7 +11,7 @@ import urllib.request
 
 import openai
 import pytest
-from asking import delivered, opened
+from support.http import delivered, opened
 
 import specs
 

@@ -6,7 +6,7 @@ import types
 
 import openai
 import pytest
-from asking import KEY, delivered, opened
+from support.http import KEY, delivered, opened
 
 ERRORS = [
     ("invalid_request", openai.BadRequestError),

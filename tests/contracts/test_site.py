@@ -1,15 +1,14 @@
 """What is published is what the documents say, the same at every making."""
 
 import json
-from pathlib import Path
 
 import pytest
+from support.paths import ROOT
 
 import specs
 from contracts import site
 from contracts.compare import compare
 
-ROOT = Path(__file__).parents[2]
 PROVIDERS = [specs.load(name) for name in specs.names()]
 
 

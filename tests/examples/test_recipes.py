@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from miniatures import on_refusal, relay, replace
-from workflows import Machine
+from support.relays import on_refusal, relay, replace
+from support.workflows import Machine
 
 from contracts.report.model import Report
 from mockserver.embedded.starter import serve_in_thread

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-from asking import ask, generation, url_of
+from support.http import ask, generation, url_of
 
 import mockserver
 import specs

@@ -4,8 +4,8 @@ import json
 import logging
 
 import pytest
-from asking import JSON, ask, events, generation, request_for, url_of, wire
-from raw import good, only
+from support.http import JSON, ask, events, generation, request_for, url_of, wire
+from support.raw_http import good, only
 
 import mockserver
 import specs

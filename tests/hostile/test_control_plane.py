@@ -8,7 +8,9 @@ import threading
 import time
 
 import pytest
-from asking import (
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from support.http import (
     ask,
     control,
     delivered,
@@ -17,10 +19,8 @@ from asking import (
     url_of,
     watching,
 )
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
-from operating import ended, post, serving
-from raw import exchange
+from support.processes import ended, post, serving
+from support.raw_http import exchange
 
 import mockserver
 import specs

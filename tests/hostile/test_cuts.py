@@ -7,8 +7,8 @@ import struct
 import time
 
 import pytest
-from asking import BOUNDARY, FORM, edit, picture, url_of
-from raw import answers, connected, everything, good, post
+from support.http import BOUNDARY, FORM, edit, picture, url_of
+from support.raw_http import answers, connected, everything, good, post
 
 import specs
 

@@ -4,8 +4,8 @@ import json
 import time
 
 import pytest
-from asking import KEY, ask, generation, url_of
-from raw import (
+from support.http import KEY, ask, generation, url_of
+from support.raw_http import (
     answers,
     connected,
     everything,

@@ -8,7 +8,9 @@ import zlib
 from dataclasses import replace
 
 import pytest
-from asking import (
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.http import (
     BOUNDARY,
     FORM,
     JSON,
@@ -20,9 +22,7 @@ from asking import (
     picture,
     url_of,
 )
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from raw import connected, head, is_refusal, only, post
+from support.raw_http import connected, head, is_refusal, only, post
 
 import mockserver
 import specs

@@ -5,7 +5,6 @@ from collections import deque
 from fractions import Fraction
 
 import pytest
-from asking import ask, control, generation, url_of
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -15,6 +14,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from support.http import ask, control, generation, url_of
 
 import mockserver
 import specs

@@ -9,8 +9,17 @@ import time
 from urllib.parse import urlsplit
 
 import pytest
-from asking import JSON, ask, eventually, generation, url_of
-from raw import answers, connected, everything, exchange, good, head, is_refusal, one
+from support.http import JSON, ask, eventually, generation, url_of
+from support.raw_http import (
+    answers,
+    connected,
+    everything,
+    exchange,
+    good,
+    head,
+    is_refusal,
+    one,
+)
 
 import mockserver
 import specs

@@ -9,7 +9,10 @@ import zlib
 from itertools import cycle, product
 
 import pytest
-from asking import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, UnidentifiedImageError
+from support.http import (
     FORM,
     ask,
     control,
@@ -22,9 +25,6 @@ from asking import (
     saved,
     url_of,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from PIL import Image, UnidentifiedImageError
 
 import specs
 from mockserver.media.image.headers import read_image_header

@@ -6,15 +6,14 @@ import shutil
 import subprocess
 import sys
 from importlib.metadata import entry_points
-from pathlib import Path
 
 import pytest
+from support.paths import ROOT
 
 import specs
 
 pytest_plugins = ["pytester"]
 
-ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "tests/examples").glob("test_readme_*.py"))
 NAMES = sorted(specs.names())
 MODULE = "mockserver.pytest_plugin"

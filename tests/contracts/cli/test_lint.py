@@ -1,0 +1,185 @@
+"""What is wrong in a provider's folder is told with its file and line."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from support.paths import ROOT
+
+import specs
+from contracts.cli.main import main
+from contracts.report.source_lines import SourceLines
+
+SHIPPED = ROOT / "specs" / "tokenhub"
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    """A sound folder of a provider, in a folder that we are in."""
+    shutil.copytree(SHIPPED, tmp_path / "providers" / "mine")
+    monkeypatch.chdir(tmp_path)
+    return Path("providers", "mine")
+
+
+def lint(*words):
+    done = CliRunner().invoke(main, ["lint", *map(str, words)])
+    return done.exit_code, done.stdout, done.stderr
+
+
+def rewritten(file: Path, old: str, new: str) -> int:
+    """Put `new` in the first place of `old`; the line at which that is."""
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return text[: text.index(old)].count("\n") + 1
+
+
+def test_what_ships_is_sound():
+    assert lint() == (0, "5 providers: nothing is wrong\n", "")
+
+
+@pytest.mark.parametrize(
+    "path", [".", "mine", "mine/openapi.yaml", "mine/dialect.yaml"]
+)
+def test_a_folder_is_found_by_whatever_is_in_it(mine, path):
+    assert lint(mine.parent / path) == (0, "1 provider: nothing is wrong\n", "")
+
+
+def test_a_folder_is_found_by_the_option_of_other_verbs(mine):
+    assert lint("--specs", mine.parent)[1] == "1 provider: nothing is wrong\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("openapi.yaml", "      x-source: S4#model", "      x-sauce: S4", "x-sauce"),
+        ("openapi.yaml", "#/components/responses/Images", "#/nowhere", "leads nowhere"),
+        ("openapi.yaml", "openapi: 3.1.0", "openapi: [", "is not YAML"),
+        ("dialect.yaml", "title: TokenHub", "title: 5", "5 is not of type"),
+    ],
+)
+def test_a_mistake_is_one_line_with_its_place(mine, file, old, new, said):
+    line = rewritten(mine / file, old, new)
+
+    status, out, err = lint(mine)
+
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    if "not YAML" not in said:  # where the parser gave up is another line
+        assert err.startswith(f"{mine / file}:{line}: ")
+    assert said in err
+
+
+def test_a_file_that_is_missing_is_named(mine):
+    (mine / "dialect.yaml").unlink()
+
+    assert lint(mine) == (1, "", f"{mine}/dialect.yaml:1: is missing\n")
+
+
+def test_a_document_that_allows_no_request_is_wrong(mine):
+    rewritten(
+        mine / "openapi.yaml", "required: [", "maxProperties: 0\n      required: ["
+    )
+
+    status, _, err = lint(mine)
+
+    assert status == 1
+    assert "no plain valid request" in err
+
+
+@pytest.mark.parametrize("name", ["openapi.yaml", "sources.yaml"])
+def test_a_file_about_something_else_is_passed_over(tmp_path, name):
+    (tmp_path / name).write_text("openapi: 3.0.0\n")
+
+    assert lint(tmp_path / name) == (0, "0 providers: nothing is wrong\n", "")
+
+
+def test_a_path_about_no_provider_is_a_mistake(tmp_path):
+    (tmp_path / "notes.txt").write_text("")
+
+    for path in (tmp_path, tmp_path / "notes.txt"):
+        status, _, err = lint(path)
+        assert (status, err.count("\n")) == (2, 1)
+
+
+def test_every_claim_that_ships_stands_at_its_line(provider):
+    lines = SourceLines.from_file(provider.file)
+    text = Path(provider.file).read_text(encoding="utf-8").splitlines()
+
+    for claim in specs.claims(provider):
+        assert lines.has(claim.pointer), claim
+        word = claim.pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+        line = text[lines.line_of(claim.pointer) - 1]
+        if claim.pointer:
+            assert word in line or line.lstrip().startswith("-"), claim
+
+
+names = st.text("ab/~0 é", min_size=1, max_size=4)
+trees = st.recursive(
+    st.integers(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+@given(tree=st.dictionaries(names, trees, min_size=1, max_size=3))
+def test_a_part_is_found_at_the_line_where_it_is_written(tree):
+    text = yaml.safe_dump(tree, allow_unicode=True, default_flow_style=False)
+    lines, written = SourceLines(text), text.splitlines()
+
+    for pointer, key, value in parts(tree, ""):
+        line = written[lines.line_of(pointer) - 1]
+        assert lines.has(pointer)
+        if key is not None:
+            assert yaml.safe_dump(key, allow_unicode=True).split("\n")[0] in line
+        if not isinstance(value, (dict, list)):
+            assert lines.text(pointer) == str(value)
+            assert str(value) in line
+        assert not lines.has(f"{pointer}/none")
+        assert lines.line_of(f"{pointer}/none") == lines.line_of(pointer)
+
+
+def parts(node, pointer):
+    items = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in items:
+        step = str(key).replace("~", "~0").replace("/", "~1")
+        yield f"{pointer}/{step}", key if isinstance(node, dict) else None, value
+        if isinstance(value, (dict, list)):
+            yield from parts(value, f"{pointer}/{step}")
+
+
+def test_what_is_no_yaml_has_a_first_line():
+    assert SourceLines("a: [").line_of("/a/0") == 1
+    assert not SourceLines("a: [").has("/a")
+    assert SourceLines.from_file("/nowhere").line_of("/a") == 1
+
+
+@pytest.fixture(scope="module")
+def hook():
+    (found,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    return found
+
+
+def test_the_hook_runs_on_the_files_it_is_given(hook, mine):
+    """Its entry, as pre-commit runs it: by words, the changed files after them."""
+    files = [mine / "openapi.yaml", mine / "dialect.yaml", Path("README.md")]
+    chosen = [str(each) for each in files if re.search(hook["files"], str(each))]
+    program, *words = hook["entry"].split()
+    command = [str(Path(sys.executable).parent / program), *words, *chosen]
+    sound = subprocess.run(command, capture_output=True, text=True, check=False)
+    rewritten(mine / "dialect.yaml", "title: TokenHub", "title: 5")
+    broken = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert chosen == [str(each) for each in files[:2]]
+    assert (hook["id"], hook["language"]) == ("imageparity-specs", "python")
+    assert (sound.returncode, sound.stderr) == (0, "")
+    assert (broken.returncode, broken.stdout) == (1, "")
+    assert "providers/mine/dialect.yaml:" in broken.stderr

@@ -1,0 +1,302 @@
+"""The command line: exit statuses, files, and what is said when something is wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from jsonschema import Draft202012Validator
+from support.relays import on_refusal, relay, replace
+
+import mockserver
+from contracts.cli.main import main
+from contracts.report.model import Report
+from mockserver.embedded.starter import serve_in_thread
+
+
+def contracts(*words: str, env: dict[str, str] | None = None, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "contracts", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+        env={**os.environ, **(env or {})},
+        **options,
+    )
+
+
+KEY = {"TOKENHUB_API_KEY": "th-very-secret"}
+
+
+def test_a_run_writes_every_report_and_conforms(tmp_path):
+    paths = {
+        name: tmp_path / "new" / f"r.{name}"
+        for name in ("report", "html", "junit", "markdown", "sarif")
+    }
+    words = [word for name, path in paths.items() for word in (f"--{name}", path)]
+
+    done = contracts("run", "tokenhub", "--no-fuzz", *words)
+
+    assert (done.returncode, "TokenHub" in done.stdout) == (0, True)
+    assert Report.read(paths["report"]).conforms
+    assert_follows_its_schema(paths["report"])
+    assert paths["html"].read_text().startswith("<!DOCTYPE html>")
+    assert ET.parse(paths["junit"]).getroot().tag == "testsuites"
+    assert json.loads(paths["sarif"].read_text())["version"] == "2.1.0"
+    assert sorted(tmp_path.rglob("*")) == sorted([tmp_path / "new", *paths.values()])
+    assert "Traceback" not in done.stderr
+
+
+def assert_follows_its_schema(report: Path) -> None:
+    text = (files("contracts.report") / "report.schema.yaml").read_text()
+    schema = Draft202012Validator(yaml.safe_load(text))
+    for line in report.read_text().splitlines():
+        schema.validate(json.loads(line))
+
+
+def test_a_server_that_breaks_a_promise_is_told_so(mock, tmp_path):
+    path = tmp_path / "report.jsonl"
+    lie = on_refusal(lambda said: replace(said, status=500))
+    with serve_in_thread(relay(mock.url, answer=lie)) as (url, _):
+        done = contracts(
+            "run",
+            "tokenhub",
+            "--against",
+            f"{url}/tokenhub/api/v1",
+            "--no-fuzz",
+            "--only",
+            "createImage/request/n/",
+            "--report",
+            path,
+            env=KEY,
+        )
+
+    assert done.returncode == 1
+    assert_follows_its_schema(path)
+    assert "crash" in done.stdout
+    assert "n must be at most 10" in done.stdout
+    assert "th-very-secret" not in done.stdout + path.read_text()
+    assert contracts("show", path).returncode == 1
+    assert contracts("show", path, "--format", "markdown").stdout.startswith("#")
+
+
+def test_a_run_that_stops_early_says_so(tmp_path):
+    path = tmp_path / "report.jsonl"
+
+    done = contracts(
+        "run", "tokenhub", "--no-fuzz", "--max-cases", "5", "--report", path
+    )
+
+    assert done.returncode == 3
+    report = Report.read(path)
+    assert (len(report.outcomes), report.stopped) == (5, "budget")
+
+
+def test_a_budget_is_never_exceeded(tmp_path):
+    path = tmp_path / "report.jsonl"
+    words = ["--no-fuzz", "--only", "createImage/request/n/", "--budget", "1.4"]
+    with mockserver.running("tokenhub") as mock:
+        target = ["--against", mock.base_url, "--report", path]
+        done = contracts("run", "tokenhub", *target, *words, env=KEY)
+        requests = len(mock.journal())
+
+    report = Report.read(path)
+    assert (done.returncode, report.stopped) == (3, "budget")
+    assert 0 < report.cost() <= 1.4
+    assert requests == len(report.outcomes)
+
+
+def test_an_interrupted_run_leaves_a_readable_report(tmp_path):
+    path = tmp_path / "report.jsonl"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "contracts", "run", "--no-fuzz", "--report", path],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stderr is not None
+    process.stderr.readline()  # the first provider is being asked
+
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+
+    assert process.returncode == 3
+    assert Report.read(path).stopped == "interrupt"
+    assert "Traceback" not in said
+
+
+def test_an_interrupted_comparison_tells_what_it_has(tmp_path):
+    path = tmp_path / "deeds.json"
+    with mockserver.running("tokenhub", "aihubmix", latency="40..60") as mock:
+        urls = [f"{name}={url}" for name, url in mock.base_urls.items()]
+        words = ["run", *urls, "--same-questions", "--report", str(path)]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "contracts", *words],
+            env={**os.environ, **KEY, "AIHUBMIX_API_KEY": "k"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        mock.wait_for(20)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+
+    assert (process.returncode, said) == (3, "")
+    stopped = [each["stopped"] for each in json.loads(path.read_text())["targets"]]
+    assert stopped == ["interrupted", "interrupted"]
+
+
+WRONG_WORDS = {
+    "unknown provider": (["run", "nobody"], {}, "nobody"),
+    "unknown option": (["run", "--fast"], {}, "--fast"),
+    "unknown verb": (["race"], {}, "race"),
+    "no key": (
+        ["run", "tokenhub", "--against", "http://127.0.0.1:1"],
+        {},
+        "TOKENHUB_API_KEY",
+    ),
+    "other key": (
+        ["run", "tokenhub", "--against", "http://127.0.0.1:1", "--key-env", "MINE"],
+        {},
+        "MINE",
+    ),
+    "nobody there": (
+        ["run", "tokenhub", "--against", "http://127.0.0.1:1/v1"],
+        KEY,
+        "127.0.0.1:1",
+    ),
+    "no address": (["run", "tokenhub", "--against", "tokenhub"], KEY, "base URL"),
+    "no provider named": (["run", "--against", "http://127.0.0.1:1"], KEY, "name it"),
+    "far away": (
+        ["run", "tokenhub", "--against", "https://tokenhub.example/v1"],
+        KEY,
+        "--live",
+    ),
+    "budget for a mock": (["run", "--budget", "1"], {}, "--against"),
+    "unwritable": (["run", "--html", "/proc/x/report.html"], {}, "/proc/x/report.html"),
+    "folder": (["run", "--html", "/tmp"], {}, "/tmp"),
+    "no report": (["show", "/nowhere.jsonl"], {}, "/nowhere.jsonl"),
+    "bad specs": (["compare", "--specs", "/nowhere"], {}, "/nowhere"),
+}
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "named"), WRONG_WORDS.values(), ids=WRONG_WORDS.keys()
+)
+def test_what_cannot_be_done_is_said_in_a_line(words, env, named):
+    done = contracts(*words, env=env)
+
+    assert done.returncode == 2
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_truncated_report_is_refused(tmp_path):
+    path = tmp_path / "report.jsonl"
+    contracts("run", "tokenhub", "--no-fuzz", "--max-cases", "3", "--report", path)
+    path.write_text(path.read_text().rpartition('{"type": "footer"')[0])
+
+    done = contracts("show", path)
+
+    assert done.returncode == 2
+    assert "cut short" in done.stderr
+
+
+def test_a_dry_run_asks_nothing_and_knows_the_bill():
+    done = contracts("run", "tokenhub", "--dry-run", "--no-fuzz")
+
+    assert done.returncode == 0
+    assert "createImage/request/n/maximum/above-maximum-10" in done.stdout
+    assert "USD" in done.stdout.splitlines()[-1]
+
+
+def test_claims_are_listed_with_source_and_place():
+    done = contracts("claims", "tokenhub", "--json")
+
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0
+    assert {row["provider"] for row in rows} == {"tokenhub"}
+    assert all(row["source"] and row["mock"] for row in rows)
+    assert all(row["asked"] for row in rows if row["basis"] == "documented")
+
+
+def test_documents_are_compared_without_asking():
+    done = contracts("compare", "openai", "tokenhub")
+
+    assert done.returncode == 0
+    assert "`format`" in done.stdout
+
+
+def test_the_same_questions_are_put_to_two_mocks(tmp_path):
+    """Two of our own mocks: their documents differ, their deeds never beyond those."""
+    report, page = tmp_path / "deeds.json", tmp_path / "deeds.md"
+    words = ["run", "tokenhub", "aihubmix", "--same-questions"]
+
+    files = ["--report", str(report), "--markdown", str(page)]
+    result = CliRunner().invoke(main, [*words, "--only", "size", *files])
+
+    assert result.exit_code == 0, result.output
+    found = json.loads(report.read_text())
+    assert {each["label"] for each in found["targets"]} == {"tokenhub", "aihubmix"}
+    assert found["differences"]
+    assert "none where the documents promise the same" in result.output
+    assert "tokenhub" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["tokenhub", "--same-questions"], "name another"),
+        (["tokenhub", "--unlisted"], "--same-questions"),
+        (["tokenhub", "openai", "--same-questions", "--html", "x.html"], "--markdown"),
+        (["tokenhub", "openai", "--same-questions", "--dry-run"], "--dry-run"),
+        (["tokenhub", "openai", "--same-questions", "--max-cases", "9"], "--max-cases"),
+        (["a:tokenhub=http://127.0.0.1:1", "b:tokenhub=http://127.0.0.1:2"], "both"),
+        (["tokenhub", "--only", "no-such-case"], "no case has it"),
+    ],
+)
+def test_what_makes_no_sense_together_is_refused(words, said, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TOKENHUB_API_KEY", "k")
+
+    result = CliRunner().invoke(main, ["run", *words])
+
+    assert result.exit_code == 2
+    assert said in result.output
+
+
+def test_what_was_found_by_chance_is_asked_first_the_next_time(mock, tmp_path):
+    """A prompt that only a drawn request has: the next run has it from the folder."""
+
+    def crash(said):
+        prompt = said.asked.get("prompt", "")
+        is_odd = said.is_success and not prompt.isascii() and len(prompt) > 9
+        return said.with_json({"error": "sorry"}, status=500) if is_odd else said
+
+    kept, report = tmp_path / "kept", tmp_path / "report.jsonl"
+    with serve_in_thread(relay(mock.url, answer=crash)) as (url, _):
+        base = f"{url}/tokenhub/api/v1"
+        words = ["run", "tokenhub", "--against", base, "--no-second-opinion"]
+        words += ["--only", "createImage/request/fuzz", "--only", "remembered"]
+        runs = []
+        for seed in range(8):
+            seeded = [*words, "--seed", seed, "--examples", kept, "--report", report]
+            runs.append(contracts(*seeded, env=KEY))
+            if runs[-1].returncode == 1:
+                break
+        again = [*words, "--examples", kept, "--report", report, "--seed", 99]
+        contracts(*again, env=KEY)
+
+    assert runs[-1].returncode == 1, runs[-1].stderr
+    first = Report.read(report).outcomes[0]
+    assert first.origin == "remembered"
+    assert first.findings

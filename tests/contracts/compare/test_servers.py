@@ -1,0 +1,562 @@
+"""The same questions to several targets: mocks, relays with one lie, other hands."""
+
+import asyncio
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.resources import files
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from rich.console import Console
+from support.independent import serving
+from support.relays import MINIATURES, Change, on_success, relay, replace
+
+import mockserver
+import specs
+from contracts.compare.servers import run as differential
+from contracts.compare.servers.intents import (
+    Intent,
+    Translation,
+    combination_intents,
+    intents,
+    shrink_intent,
+    translate,
+)
+from contracts.compare.servers.model import Differences, DocumentAgreement
+from contracts.execution.campaign import CouldNotRun
+from contracts.execution.client import Target, Unreachable
+from contracts.execution.recording import CassetteSession
+from contracts.execution.targets import NamedTarget
+from contracts.judging.outcome import FeatureVerdict
+from contracts.reporters import servers as reporting
+from mockserver.embedded.starter import serve_in_thread
+
+KEY = "sk-secret-of-the-caller"
+PROVIDERS = [specs.load(each) for each in specs.names()]
+LIES = {each.name: each for each in MINIATURES}
+
+
+def target(label: str, name: str, base_url: str) -> NamedTarget:
+    return NamedTarget(label, specs.load(name), Target(base_url, KEY))
+
+
+def compared(*targets: NamedTarget, **options: Any) -> Differences:
+    return asyncio.run(differential.execute(targets, **options))
+
+
+@contextmanager
+def beside_a_liar(
+    mock: mockserver.Running,
+    name: str,
+    answer: Change | None = None,
+    request: Change | None = None,
+) -> Iterator[list[NamedTarget]]:
+    """Our mock, and the same behind a relay that lies."""
+    base_url = mock.base_urls[name]
+    with serve_in_thread(relay(mock.url, answer=answer, request=request)) as (url, _):
+        liar = base_url.replace(mock.url, url)
+        yield [target("right", name, base_url), target("liar", name, liar)]
+
+
+def verdicts(found: Differences, feature: str, label: str) -> set[str]:
+    """The verdicts on a feature's values, at one target."""
+    rows = [each for each in found.rows if each.feature == feature]
+    return {str(each.cells[label].verdict) for each in rows}
+
+
+# Two dialects.
+
+
+@pytest.fixture(scope="module")
+def dialects(mock: mockserver.Running) -> Differences:
+    urls = mock.base_urls
+    only = (
+        "createImage/n=",
+        "createImage/output_format=",
+        "createImage/background=",
+        "createImage/quality=",
+        "createImage/size=1024x640",
+        "createImage/user",
+        "createImage/no ",
+        "createImageEdit/mask",
+    )
+    pair = (target(each, each, urls[each]) for each in ("openai", "tokenhub"))
+    return compared(*pair, only=only)
+
+
+def test_right_servers_of_two_dialects_differ_and_nobody_is_alarmed(dialects):
+    found = {(each.question, each.aspect): each for each in dialects.differences}
+
+    assert dialects.alarms == ()
+    delivery = found["createImage/plain", "delivery"]
+    values = {label: side.value for label, side in delivery.sides.items()}
+    assert values == {"openai": "b64_json", "tokenhub": "data URI"}
+    assert delivery.kind is DocumentAgreement.DIFFER
+    size = found["createImage/size=1024x640", "outcome"]
+    assert size.sides["tokenhub"].value == "refused"
+    assert size.asked == {"size": '"1024x640"'}
+
+
+FEATURES = [
+    ("n", {"honoured", "refused"}, {"honoured", "refused"}),
+    ("output_format", {"honoured", "refused"}, {"renamed", "refused"}),
+    ("background", {"honoured", "refused"}, {"untested"}),
+    ("quality", {"honoured", "refused"}, {"honoured", "refused"}),
+    ("user", {"untested"}, {"untested"}),
+    ("no key", {"refused"}, {"refused"}),
+    ("mask", {"honoured"}, {"honoured"}),
+]
+
+
+@pytest.mark.parametrize(("feature", "at_one", "at_the_other"), FEATURES)
+def test_each_feature_has_a_verdict_at_each(dialects, feature, at_one, at_the_other):
+    assert verdicts(dialects, feature, "openai") == at_one
+    assert verdicts(dialects, feature, "tokenhub") == at_the_other
+
+
+def test_a_renamed_member_is_told_by_its_name_there(dialects):
+    rows = [each for each in dialects.rows if each.feature == "output_format"]
+    renamed = {each.cells["tokenhub"].value for each in rows if each.asked == "jpeg"}
+
+    assert renamed == {"format"}
+
+
+def test_what_a_document_does_not_list_is_sent_only_if_told_to(mock):
+    urls = mock.base_urls
+    pair = [target(each, each, urls[each]) for each in ("openai", "tokenhub")]
+
+    found = compared(*pair, only=("createImage/background=",), unlisted=True)
+
+    assert found.alarms == ()
+    assert "ignored" in verdicts(found, "background", "tokenhub")
+
+
+# One lie.
+
+PLAIN, FORMS = "createImage/plain", "createImage/output_format="
+FOUND = [
+    ("n-ignored", ["createImage/n="], [("createImage/n=2", "pictures")]),
+    ("one-picture-too-many", ["createImage/n="], [(PLAIN, "pictures")]),
+    ("wrong-size", ["createImage/size=1536x1024"], [(PLAIN, "size")]),
+    (
+        "always-png",
+        ["createImage/output_format=webp", "createImage/output_format=jpeg"],
+        [(f"{FORMS}jpeg", "format"), (f"{FORMS}jpeg", "echoes-agree")],
+    ),
+    ("bad-base64", ["createImage/n="], [(PLAIN, "decodes")]),
+    ("created-in-milliseconds", ["/n="], [(PLAIN, "created-is-now-in-seconds")]),
+    ("created-as-text", ["createImage/n="], [(PLAIN, "schema")]),
+    ("no-data", ["createImage/n="], [(PLAIN, "outcome")]),
+    ("url-where-base64-is-promised", ["/n="], [(PLAIN, "delivery")]),
+    ("labelled-text", ["createImage/n="], [(PLAIN, "is-json")]),
+    ("error-as-200", ["createImage/n="], [("createImage/n=0", "outcome")]),
+    (
+        "no-key-needed",
+        ["createImage/no key"],
+        [("createImage/no key", "outcome")],
+    ),
+    ("crash-on-webp", [FORMS], [(f"{FORMS}webp", "outcome")]),
+    ("ten-refused", ["createImage/n="], [("createImage/n=10", "outcome")]),
+    ("eleven-accepted", ["createImage/n="], [("createImage/n=11", "outcome")]),
+    ("wrong-status", ["createImage/n=", "/quality"], [("createImage/n=0", "status")]),
+    ("wrong-member-blamed", ["/n=", "/no "], [("createImage/n=0", "blamed member")]),
+    (
+        "one-picture-for-all",
+        ["createImage/prompt="],
+        [("createImage/prompt=A blue ball on green grass", "responds to prompt")],
+    ),
+    (
+        "compression-ignored",
+        ["&output_compression=0", "&output_compression=100"],
+        [
+            (
+                "createImage/output_format=jpeg&output_compression=0",
+                "responds to output_compression",
+            )
+        ],
+    ),
+    ("stream-ignored", ["stream=true"], [("createImage/stream=true", "body")]),
+    (
+        "completed-twice",
+        ["createImage/stream=true"],
+        [("createImage/stream=true", "one-completed-event")],
+    ),
+    (
+        "event-misnamed",
+        ["createImage/stream=true"],
+        [("createImage/stream=true", "event-name-is-type")],
+    ),
+    (
+        "partials-from-one",
+        ["partial_images=2"],
+        [
+            (
+                "createImage/stream=true&partial_images=2",
+                "partials-at-most-asked",
+            )
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "only", "wanted"), FOUND, ids=[e[0] for e in FOUND])
+def test_a_lie_is_the_one_difference_and_its_question_the_smallest(
+    mock, name, only, wanted
+):
+    lie = LIES[name]
+    with beside_a_liar(mock, lie.provider, lie.answer, lie.request) as pair:
+        found = compared(*pair, only=only)
+
+    generations = [each for each in found.alarms if each.operation == "createImage"]
+    counts = Counter((each.question, each.aspect) for each in generations)
+    assert counts == Counter(wanted), [
+        (each.question, each.aspect, each.sides) for each in generations
+    ]
+    assert {*found.alarms[0].sides} == {"right", "liar"}
+
+
+VERDICTS = [
+    ("n-ignored", "n", "ignored"),
+    ("always-png", "output_format", "ignored"),
+    ("crash-on-webp", "output_format", "refused-badly"),
+    ("compression-ignored", "output_compression", "ignored"),
+    ("stream-ignored", "stream", "ignored"),
+    ("one-picture-for-all", "prompt", "ignored"),
+    ("no-key-needed", "no key", "ignored"),
+]
+
+
+@pytest.mark.parametrize(("name", "feature", "verdict"), VERDICTS)
+def test_a_verdict_is_read_off_the_deeds(mock, name, feature, verdict):
+    lie = LIES[name]
+    only = (f"createImage/{feature}", f"&{feature}")
+    with beside_a_liar(mock, lie.provider, lie.answer, lie.request) as pair:
+        found = compared(*pair, only=only)
+
+    assert verdict in verdicts(found, feature, "liar")
+    assert verdict not in verdicts(found, feature, "right")
+    rows = [each for each in found.rows if each.feature == feature and each.kind]
+    assert {each.kind for each in rows} == {DocumentAgreement.AGREE}
+
+
+def test_an_altered_value_is_told(mock):
+    def fewer(said):
+        asked = said.asked.get("n", 1)
+        return said.with_json({**said.asked, "n": min(asked, 4)}) if asked > 4 else said
+
+    with beside_a_liar(mock, "tokenhub", request=fewer) as pair:
+        found = compared(*pair, only=("createImage/n=10",))
+
+    (cell,) = [e.cells["liar"] for e in found.rows if e.question == "createImage/n=10"]
+    assert (cell.verdict, cell.value) == ("altered", "4")
+
+
+def test_a_lie_about_two_members_together_is_found_by_a_combination(mock):
+    def few(said):
+        both = said.asked.get("n", 1) > 1 and said.asked.get("format") == "webp"
+        return said.with_json({**said.asked, "n": 1}) if both else said
+
+    with beside_a_liar(mock, "tokenhub", request=few) as pair:
+        found = compared(*pair, only=("createImage/n", "createImage/output_format"))
+
+    (alarm,) = found.alarms
+    assert alarm.aspect == "pictures"
+    assert alarm.asked == {"n": "2", "output_format": '"webp"'}
+
+
+def test_the_odd_one_out_is_named(mock):
+    lie = LIES["n-ignored"]
+    with beside_a_liar(mock, lie.provider, lie.answer) as pair:
+        third = target("third", "tokenhub", mock.base_urls["tokenhub"])
+        found = compared(*pair, third, only=("createImage/n=2",))
+
+    (alarm,) = found.alarms
+    (row,) = [each for each in found.rows if each.question == "createImage/n=2"]
+    assert alarm.odd == row.odd == ("liar",)
+    assert "1 of 3: liar" in text(found)
+
+
+def test_a_difference_that_comes_and_goes_alarms_nobody(mock):
+    seen: list[Any] = []
+
+    def once(said):
+        if said.asked.get("n") != 2 or seen:
+            return said
+        seen.append(said)
+        return on_success(lambda body, _: {**body, "data": body["data"][:1]})(said)
+
+    with beside_a_liar(mock, "tokenhub", once) as pair:
+        found = compared(*pair, only=("createImage/n=2",))
+
+    (flaky,) = [each for each in found.differences if each.aspect == "pictures"]
+    assert (flaky.seen, flaky.tries, found.alarms) == (1, 3, ())
+    assert "1 of 3 times" in text(found)
+
+
+# Right servers.
+
+
+@pytest.mark.parametrize("name", ["tokenhub", "aihubmix"])
+def test_a_server_of_another_hand_alarms_nobody(mock, name):
+    with serving(name) as base_url:
+        pair = [target("ours", name, mock.base_urls[name])]
+        found = compared(*pair, target("theirs", name, base_url))
+
+    assert found.alarms == ()
+    assert found.stopped == {}
+
+
+def test_two_mocks_of_one_dialect_do_not_differ(mock):
+    urls = [mock.base_urls["llmapi"]] * 2
+    pair = [target(f"mock{at}", "llmapi", url) for at, url in enumerate(urls)]
+
+    found = compared(*pair, only=("createImage/",))
+
+    assert found.differences == ()
+    assert "no differences" in text(found)
+
+
+def test_the_same_questions_bring_the_same_report(mock):
+    lie = LIES["wrong-size"]
+    with beside_a_liar(mock, lie.provider, lie.answer) as pair:
+        once, again = (
+            compared(*pair, seed=3, only=("createImage/n", "/quality"))
+            for _ in range(2)
+        )
+
+    def told(found: Differences) -> Differences:
+        timeless = [replace(each, seconds=None) for each in found.targets]
+        return replace(found, targets=tuple(timeless))
+
+    assert told(once) == told(again)
+    assert once.alarms
+
+
+# Targets that do not answer.
+
+
+def test_a_target_that_goes_down_is_left_alone(mock):
+    with ExitStack() as stack:
+        pair = stack.enter_context(beside_a_liar(mock, "tokenhub"))
+        progress = after(16, "liar", stack.close)
+        found = compared(*pair, only=("createImage/",), progress=progress)
+
+    assert list(found.stopped) == ["liar"]
+    assert "went down" in found.stopped["liar"]
+    assert found.alarms == ()
+    cells = [each.cells for each in found.rows if each.group != "answer"]
+    notes = {each["liar"].note for each in cells if each["liar"].verdict == "untested"}
+    assert notes == {found.stopped["liar"]}
+    assert {each["right"].verdict for each in cells} >= {"honoured", "refused"}
+    assert "was not asked everything" in text(found)
+
+
+def after(count: int, label: str, do: Callable[[], None]) -> differential.Progress:
+    def progress(of: str, done: int, total: int) -> None:
+        if (of, done) == (label, count):
+            do()
+
+    return progress
+
+
+def test_a_target_that_fails_always_is_left_alone(mock):
+    def broken(said):
+        return replace(said, status=502) if said.asked.get("n") is not None else said
+
+    with beside_a_liar(mock, "tokenhub", broken) as pair:
+        few = compared(*pair, only=("createImage/n=",))
+    with beside_a_liar(mock, "tokenhub", lambda e: replace(e, status=502)) as pair:
+        all_ = compared(*pair, only=("createImage/",))
+
+    assert (few.stopped, verdicts(few, "n", "liar")) == ({}, {"refused-badly"})
+    assert all_.stopped == {"liar": "it answers with nothing but errors"}
+
+
+def test_what_cannot_begin_says_why(mock):
+    right = target("right", "tokenhub", mock.base_urls["tokenhub"])
+    refused = NamedTarget(
+        "r", right.provider, Target(right.target.base_url, "mock-unauthenticated")
+    )
+
+    with pytest.raises(Unreachable, match="127"):
+        compared(right, target("nobody", "tokenhub", "http://127.0.0.1:1/v1"))
+    with pytest.raises(CouldNotRun, match="--key-env"):
+        compared(right, refused)
+    with pytest.raises(CouldNotRun, match="name another"):
+        compared(right)
+
+
+def test_a_budget_is_never_exceeded():
+    only = ("createImage/n=", "createImage/size=")
+    with mockserver.running("tokenhub") as mock:
+        pair = [target(each, "tokenhub", mock.base_url) for each in "AB"]
+        found = compared(*pair, only=only, budget=1.0)
+        requests = len(mock.journal())
+
+    assert all(0 < each.cost <= 1.0 for each in found.targets)
+    assert sum(each.asked for each in found.targets) == requests
+    notes = {each.cells["A"].note for each in found.rows if each.group == "request"}
+    assert "the budget allows no more" in notes
+
+
+def test_with_a_budget_nothing_is_asked_that_has_no_price(mock):
+    pair = [target(each, "aihubmix", mock.base_urls["aihubmix"]) for each in "AB"]
+
+    found = compared(*pair, only=("createImage/n=",), budget=1.0)
+
+    cells = {each.question: each.cells["A"] for each in found.rows}
+    assert "price" in cells["createImage/n=2"].note
+    assert cells["createImage/n=0"].verdict == "refused"
+
+
+# What is written.
+
+
+def text(found: Differences) -> str:
+    out = io.StringIO()
+    reporting.print_summary(found, Console(file=out, width=110, highlight=False))
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def alarming(mock: mockserver.Running) -> Differences:
+    def leaks(said):
+        value = said.json if said.status == 400 else None
+        if value is None or said.asked.get("n") != 0:
+            return said
+        message = f"{said.headers} <b>|`{KEY}`</b>"
+        return said.with_json({"error": {**value["error"], "message": message}})
+
+    lie = LIES["n-ignored"]
+    answer = lambda said: leaks(lie.answer(said))  # noqa: E731
+    with beside_a_liar(mock, lie.provider, answer) as pair:
+        return compared(*pair, only=("createImage/n=", "createImageEdit/n="))
+
+
+def test_the_json_follows_its_schema(alarming, dialects):
+    schema = yaml.safe_load(
+        (files("contracts.compare.servers") / "differential.schema.yaml").read_text()
+    )
+    Draft202012Validator.check_schema(schema)
+
+    for each in (alarming, dialects):
+        Draft202012Validator(schema).validate(json.loads(each.json_text()))
+
+
+def test_the_key_is_in_no_report(alarming):
+    for each in (alarming.json_text(), reporting.markdown(alarming), text(alarming)):
+        assert KEY not in each
+        assert "$TOKENHUB_API_KEY" in each
+
+
+def test_each_side_of_an_alarm_has_its_request(alarming):
+    shown = text(alarming)
+    (number,) = [e for e in alarming.alarms if e.question == "createImage/n=2"]
+
+    urls = [each.base_url for each in alarming.targets]
+    assert all(f"{url}/images/generations" in shown for url in urls)
+    assert '"n": 2' in number.sides["liar"].curl
+    assert "where the documents promise the same" in shown.splitlines()[-1]
+
+
+def test_the_markdown_has_the_table_and_folds_the_rest(alarming):
+    made = reporting.markdown(alarming)
+
+    assert made.count("<details>") == len(alarming.differences)
+    assert "| ! | n | 2, 10 | honoured | ignored" in made
+
+
+# Stopped, and told again.
+
+
+def test_what_was_answered_before_an_interrupt_is_compared(mock):
+    """Nothing more is asked, and nothing that differs is called unsteady for it."""
+    interrupt = asyncio.Event()
+    names = "openai", "tokenhub"
+    targets = [target(each, each, mock.base_urls[each]) for each in names]
+
+    def progress(label: str, done: int, total: int) -> None:
+        if done >= total // 2:
+            interrupt.set()
+
+    found = compared(*targets, progress=progress, interrupt=interrupt)
+
+    assert set(found.stopped) == set(names)
+    assert all("interrupted" in each for each in found.stopped.values())
+    assert found.differences
+    assert all(each.seen == each.tries for each in found.differences)
+    assert any(
+        cell.verdict is FeatureVerdict.UNTESTED and cell.value == "" and cell.note
+        for row in found.rows
+        for cell in row.cells.values()
+    )
+
+
+def test_a_recording_is_compared_again_without_network(mock, tmp_path):
+    only = {"only": ["createImage/size"]}
+    names = "openai", "tokenhub"
+    there = [target(each, each, mock.base_urls[each]) for each in names]
+    nowhere = [target(each, each, "http://127.0.0.1:1/v1") for each in names]
+
+    first = compared(
+        *there,
+        cassettes=lambda each: CassetteSession.recording(
+            each.label, tmp_path / each.label
+        ),
+        **only,
+    )
+    again = compared(
+        *nowhere,
+        cassettes=lambda each: CassetteSession.replaying(
+            each.label, tmp_path / each.label
+        ),
+        **only,
+    )
+
+    assert first.differences
+    assert again.rows == first.rows
+    assert [each.fingerprint for each in again.differences] == [
+        each.fingerprint for each in first.differences
+    ]
+    assert KEY not in "".join(each.read_text() for each in tmp_path.rglob("*.json"))
+
+
+# The questions.
+
+
+def test_a_question_says_in_each_dialect_what_it_means(provider):
+    asked = 0
+    for intent in [*intents(PROVIDERS), *combination_intents(PROVIDERS[:2], 0)]:
+        spoken = translate(intent, provider)
+        if isinstance(spoken, Translation) and intent.raw is None:
+            payload = spoken.case.payload
+            canonical = provider.dialect.with_canonical_names(intent.operation, payload)
+            plain = {"image", "mask", *intent.absent}
+            meant = {name: e for name, e in intent.fields if name not in plain}
+            assert meant.items() <= canonical.items()
+            assert not set(intent.absent) & set(canonical)
+            asked += 1
+    assert asked > 50
+
+
+def test_the_ids_of_questions_are_their_own():
+    ids = [each.id for each in intents(PROVIDERS)]
+
+    assert len(ids) == len(set(ids))
+    assert ids == [each.id for each in intents(PROVIDERS)]
+
+
+def test_what_is_smaller_has_less_or_a_simpler_value():
+    known = intents(PROVIDERS)
+    asked = (("n", 10), ("output_format", "webp"))
+
+    found = {each.fields for each in shrink_intent(Intent("createImage", asked), known)}
+
+    assert {(("n", 10),), (("output_format", "webp"),)} <= found
+    assert (("n", 2), ("output_format", "webp")) in found
+    assert (("n", 11), ("output_format", "webp")) not in found

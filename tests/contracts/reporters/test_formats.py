@@ -1,0 +1,421 @@
+"""Formats that other programs read: each as its readers want it."""
+
+import csv
+import json
+import re
+from importlib.resources import files
+from io import StringIO
+from xml.etree import ElementTree as ET
+
+import pytest
+from click.testing import CliRunner
+from jsonschema import Draft202012Validator
+from support.reports import (
+    ALL,
+    BROKEN,
+    CONFORMING,
+    HOSTILE,
+    claim,
+    finding,
+    outcome,
+    report,
+    target,
+)
+
+import specs
+from contracts.cli.main import main
+from contracts.cli.schema import schema
+from contracts.compare import (
+    Comparison,
+    ComparisonRow,
+    MeasuredBehavior,
+    ProviderCell,
+    ProviderColumn,
+    compare,
+)
+from contracts.compare.documents.model import Conformance, Section
+from contracts.judging.outcome import FeatureVerdict
+from contracts.reporters import REPORTERS
+from contracts.reporters.comparison import compat
+from contracts.reporters.comparison import csv as table
+from contracts.reporters.run import sarif
+
+DOCUMENT = """\
+openapi: 3.1.0
+info:
+  version: "2026"
+components:
+  schemas:
+    N:
+      maximum: 10
+"""
+
+
+@pytest.fixture
+def providers(tmp_path, monkeypatch):
+    """A folder of providers' folders, below the folder that we are in."""
+    folder = tmp_path / "providers"
+    (folder / "one").mkdir(parents=True)
+    (folder / "one" / "openapi.yaml").write_text(DOCUMENT)
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+def located(made, *folders) -> list[tuple[str, int]]:
+    (run,) = json.loads(sarif.render(made, *folders))["runs"]
+    places = [each["locations"][0]["physicalLocation"] for each in run["results"]]
+    return [
+        (each["artifactLocation"]["uri"], each["region"]["startLine"])
+        for each in places
+    ]
+
+
+# What SARIF 2.1.0 asks of the parts that are used here, in its own words' order.
+TEXT = {
+    "type": "object",
+    "required": ["text"],
+    "properties": {"text": {"minLength": 1}},
+}
+LEVEL = {"enum": ["none", "note", "warning", "error"]}
+SARIF = {
+    "required": ["version", "runs"],
+    "properties": {
+        "version": {"const": "2.1.0"},
+        "runs": {
+            "items": {
+                "required": ["tool", "results"],
+                "properties": {
+                    "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
+                    "tool": {
+                        "required": ["driver"],
+                        "properties": {
+                            "driver": {
+                                "required": ["name"],
+                                "properties": {
+                                    "rules": {
+                                        "uniqueItems": True,
+                                        "items": {
+                                            "required": ["id"],
+                                            "properties": {
+                                                "shortDescription": TEXT,
+                                                "fullDescription": TEXT,
+                                                "helpUri": {
+                                                    "pattern": r"^https?://\S+$"
+                                                },
+                                            },
+                                        },
+                                    }
+                                },
+                            }
+                        },
+                    },
+                    "invocations": {"items": {"required": ["executionSuccessful"]}},
+                    "results": {
+                        "items": {
+                            "required": ["message"],
+                            "properties": {
+                                "level": LEVEL,
+                                "message": TEXT,
+                                "ruleIndex": {"type": "integer", "minimum": 0},
+                                "occurrenceCount": {"type": "integer", "minimum": 1},
+                                "partialFingerprints": {
+                                    "additionalProperties": {"type": "string"}
+                                },
+                                "locations": {
+                                    "items": {
+                                        "properties": {
+                                            "physicalLocation": {
+                                                "required": ["artifactLocation"],
+                                                "properties": {
+                                                    "region": {
+                                                        "properties": {
+                                                            "startLine": {"minimum": 1}
+                                                        }
+                                                    },
+                                                    "artifactLocation": {
+                                                        "properties": {
+                                                            "uri": {"pattern": r"^\S+$"}
+                                                        }
+                                                    },
+                                                },
+                                            }
+                                        }
+                                    }
+                                },
+                            },
+                        }
+                    },
+                },
+            }
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_sarif_follows_its_standard(name):
+    Draft202012Validator(SARIF).validate(json.loads(REPORTERS["sarif"](ALL[name])))
+
+
+def test_sarif_points_at_the_line_that_is_contradicted(providers):
+    made = report(outcome("one", [finding()]), targets=(target("one"),))
+
+    assert located(made, providers) == [("providers/one/openapi.yaml", 6)]
+
+
+def test_sarif_points_at_the_line_of_a_document_that_ships(provider):
+    """The pointer of a claim leads there, whatever it stands behind."""
+    chosen = [each for each in specs.claims(provider) if each.id.endswith("/enum")][-1]
+    one = target(
+        provider.id,
+        document=provider.version,
+        claims=(claim(chosen.id, pointer=chosen.pointer),),
+    )
+    made = report(outcome(provider.id, [finding(claim=chosen.id)]), targets=(one,))
+
+    ((uri, line),) = located(made)
+
+    assert uri == f"specs/{provider.id}/openapi.yaml"
+    text = (files("specs") / provider.id / "openapi.yaml").read_text(encoding="utf-8")
+    name = chosen.pointer.rpartition("/")[2].replace("~1", "/")
+    assert name in text.splitlines()[line - 1] or name.isdecimal()
+
+
+def test_sarif_of_a_report_that_is_shown_again_points_there_too(providers):
+    made = report(outcome("one", [finding()]), targets=(target("one"),))
+    made.write("report.jsonl")
+    words = ["show", "report.jsonl", "--format", "sarif", "--specs", str(providers)]
+
+    done = CliRunner().invoke(main, words)
+
+    assert done.stdout == sarif.render(made, providers)
+    assert '"startLine": 6' in done.stdout
+
+
+def test_sarif_points_at_no_line_of_another_document(providers):
+    older = (target("one", document="2025"),)
+
+    made = report(outcome("one", [finding()]), targets=older)
+
+    assert located(made, providers) == [("providers/one/openapi.yaml", 1)]
+
+
+def test_sarif_names_a_document_elsewhere_by_its_whole_address(
+    providers, tmp_path_factory, monkeypatch
+):
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    made = report(outcome("one", [finding()]), targets=(target("one"),))
+
+    assert located(made, providers) == [
+        ((providers / "one" / "openapi.yaml").as_uri(), 6)
+    ]
+
+
+def test_sarif_gives_code_scanning_a_fingerprint_of_its_own():
+    (run,) = json.loads(REPORTERS["sarif"](BROKEN))["runs"]
+
+    hashes = [
+        each["partialFingerprints"]["primaryLocationLineHash"]
+        for each in run["results"]
+    ]
+    assert hashes == [f"{'f' * 16}:1", f"{'d' * 16}:1"]
+
+
+# What https://github.com/jenkinsci/xunit-plugin asks of JUnit's elements.
+CHILDREN = {
+    "testsuites": {"testsuite"},
+    "testsuite": {"properties", "testcase", "system-out", "system-err"},
+    "testcase": {"failure", "error", "skipped", "system-out", "system-err"},
+    "properties": {"property"},
+}
+NEEDED = {
+    "testsuite": {"name", "tests", "failures", "errors"},
+    "testcase": {"name", "classname"},
+    "property": {"name", "value"},
+}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_junit_is_as_its_readers_want_it(name):
+    root = ET.fromstring(REPORTERS["junit"](ALL[name]))
+
+    assert root.tag == "testsuites"
+    suites = [each.get("name") for each in root]
+    assert suites == [each.provider for each in ALL[name].metadata.targets]
+    for element in root.iter():
+        assert {child.tag for child in element} <= CHILDREN.get(element.tag, set())
+        assert NEEDED.get(element.tag, set()) <= set(element.attrib)
+    for suite in root:
+        cases = suite.findall("testcase")
+        names = [(each.get("classname"), each.get("name")) for each in cases]
+        assert len(set(names)) == len(names) == int(suite.get("tests"))
+        assert len(suite.findall("testcase/failure")) == int(suite.get("failures"))
+
+
+@pytest.mark.parametrize("format_", ["ctrf", "badge"])
+@pytest.mark.parametrize("name", ALL)
+def test_a_json_format_follows_its_schema(name, format_):
+    text = REPORTERS[format_](ALL[name])
+
+    Draft202012Validator(schema(format_)).validate(json.loads(text))
+
+
+def test_ctrf_has_a_test_for_each_claim_that_was_asked():
+    results = json.loads(REPORTERS["ctrf"](BROKEN))["results"]
+
+    assert [(each["suite"], each["status"]) for each in results["tests"]] == [
+        (["One", "createImage"], "failed"),
+        (["Two", "createImage"], "passed"),
+    ]
+    failed = results["tests"][0]
+    assert failed["message"] == "n = 11 was accepted"
+    assert failed["rawStatus"] == "accepts-invalid"
+    assert "source: One: images" in failed["trace"]
+    assert any(HOSTILE in line for line in failed["stdout"])
+    counts = results["summary"]
+    assert (counts["tests"], counts["passed"], counts["failed"]) == (2, 1, 1)
+    assert (failed["duration"], counts["stop"] - counts["start"]) == (250, 500)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "more", "message", "color"),
+    [
+        ([outcome()], {}, "conforms", "brightgreen"),
+        ([outcome(findings=[finding(basis="assumed")])], {}, "conforms", "brightgreen"),
+        ([outcome(findings=[finding()])], {}, "1 broken promise", "red"),
+        ([outcome()], {"stopped": "budget"}, "conforms as far as asked", "yellowgreen"),
+        ([], {"stopped": "interrupt"}, "not asked", "lightgrey"),
+    ],
+)
+def test_a_badge_promises_no_more_than_is_known(outcomes, more, message, color):
+    made = report(*outcomes, targets=(target("one"),), **more)
+
+    badge = json.loads(REPORTERS["badge"](made))
+
+    assert badge["label"] == "One"
+    assert (badge["message"], badge["color"]) == (message, color)
+
+
+def test_a_badge_of_several_counts_them():
+    assert json.loads(REPORTERS["badge"](BROKEN))["message"] == "1 of 2 conform"
+    assert json.loads(REPORTERS["badge"](CONFORMING))["message"] == "conforms"
+
+
+def cell(value="1…10", **changes):
+    made = {"source": "S1#n", "source_url": "https://one.example", **changes}
+    return ProviderCell(value, **made)
+
+
+MEASURED = MeasuredBehavior(
+    Conformance.BROKEN,
+    FeatureVerdict.IGNORED,
+    asked=3,
+    value="=HYPERLINK(1)",
+    fingerprint="f" * 16,
+)
+COMPARED = Comparison(
+    providers=(
+        ProviderColumn("one", "One", "2026", ("createImage",)),
+        ProviderColumn("two", "Two", "7", ("createImage",)),
+        ProviderColumn("three", "Three", "8", ("createImage",)),
+    ),
+    rows=(
+        ComparisonRow(
+            "createImage/request/n",
+            "n",
+            "createImage",
+            Section.REQUEST,
+            {
+                "one": cell(measured={"one": MEASURED, "one 2": MEASURED}),
+                "two": cell("1…4", wire="count", letter="B", differs_in=("maximum",)),
+                "three": cell("none", stated=False, letter="C"),
+            },
+        ),
+        ComparisonRow(
+            "createImage/request/n/deep",
+            "=2+2",
+            "createImage",
+            Section.REQUEST,
+            {
+                "one": cell(basis="assumed", note='a\nnote, "quoted"'),
+                "two": cell("-1"),
+                "three": cell(),
+            },
+        ),
+    ),
+)
+
+
+def test_compatibility_data_tells_what_is_said_by_whom_and_what_was_done():
+    data = json.loads(compat.render(COMPARED))
+
+    Draft202012Validator(schema("compat")).validate(data)
+    assert data["providers"]["one"] == {"name": "One", "document": "2026"}
+    found = data["features"]["createImage"]["request"]["n"]
+    support = found["__compat"]["support"]
+    assert support["two"]["version_added"] == "7"
+    assert support["two"]["alternative_name"] == "count"
+    assert support["two"]["partial_implementation"]
+    assert support["two"]["notes"] == ["not as most have it: maximum"]
+    assert "partial_implementation" not in support["one"]
+    assert support["three"]["version_added"] is False
+    assert support["one"]["measured"]["one"]["verdict"] == "ignored"
+    assert found["deep"]["__compat"]["support"]["one"]["version_added"] is None
+
+
+def test_csv_has_a_line_for_each_feature_and_provider():
+    rows = list(csv.DictReader(StringIO(table.render(COMPARED), newline="")))
+
+    assert [(each["id"], each["provider"], each["target"]) for each in rows] == [
+        ("createImage/request/n", "one", "one"),
+        ("createImage/request/n", "one", "one 2"),
+        ("createImage/request/n", "two", ""),
+        ("createImage/request/n", "three", ""),
+        ("createImage/request/n/deep", "one", ""),
+        ("createImage/request/n/deep", "two", ""),
+        ("createImage/request/n/deep", "three", ""),
+    ]
+    assert rows[0]["verdict"] == "ignored"
+    assert (rows[2]["wire"], rows[2]["differs_in"]) == ("count", "maximum")
+    assert rows[4]["note"] == 'a note, "quoted"'
+
+
+def test_csv_holds_nothing_that_a_spreadsheet_would_run():
+    rows = list(csv.reader(StringIO(table.render(COMPARED), newline="")))
+
+    cells = [each for row in rows for each in row]
+    assert not [each for each in cells if re.match("[=+@-]", each)]
+    assert "'=HYPERLINK(1)" in cells
+
+
+def test_what_ships_can_be_written_for_other_tools():
+    found = compare([specs.load(name) for name in specs.names()])
+
+    data = json.loads(compat.render(found))
+    rows = list(csv.DictReader(StringIO(table.render(found), newline="")))
+
+    Draft202012Validator(schema("compat")).validate(data)
+    assert len(rows) == len(found.rows) * len(found.providers)
+    ids = {each["id"] for each in compats(data["features"])}
+    assert ids == {each.id for each in found.rows} == {each["id"] for each in rows}
+
+
+def compats(node):
+    for name, each in node.items():
+        if name == "__compat":
+            yield each
+        else:
+            yield from compats(each)
+
+
+def test_markdown_is_short_before_its_folds_however_much_was_found():
+    many = [
+        finding(claim=f"createImage/request/p{n}", fingerprint=f"{n:016}")
+        for n in range(90)
+    ]
+    made = report(outcome("one", many), targets=(target("one"),))
+
+    head, fold, _ = REPORTERS["markdown"](made).partition("<details>")
+
+    assert fold
+    assert len(head.splitlines()) <= 40

@@ -1,0 +1,426 @@
+"""The page as text: what it holds, what it never holds. A browser looks at it too."""
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from urllib.parse import unquote
+
+import pytest
+from click.testing import CliRunner
+from support.reports import (
+    ALL,
+    BROKEN,
+    CONFORMING,
+    HOSTILE,
+    claim,
+    finding,
+    outcome,
+    report,
+    target,
+)
+
+import specs
+from contracts import compare as comparison
+from contracts.cli.main import main
+from contracts.compare import (
+    Comparison,
+    ComparisonRow,
+    Conformance,
+    Contradiction,
+    DifferenceKind,
+    MeasuredBehavior,
+    ProviderCell,
+    ProviderColumn,
+    Section,
+    Statement,
+)
+from contracts.judging.outcome import FeatureVerdict
+from contracts.reporters.page.render import page
+
+VOID = {"meta", "input", "br", "rect", "link", "img", "polyline", "circle"}
+PICTURE = "data:image/webp;base64,UklGRg=="
+
+
+def said(value, letter="A", **more):
+    return ProviderCell(value, source="S1#path", letter=letter, **more)
+
+
+def row(id_, cells, *kinds):
+    group, section, feature = id_.split("/")
+    return ComparisonRow(id_, feature, group, Section(section), cells, kinds=kinds)
+
+
+COMPARED = Comparison(
+    providers=tuple(
+        ProviderColumn(name, name.capitalize(), "2026", ("createImage",))
+        for name in ("one", "two", "three")
+    ),
+    rows=(
+        row(
+            "createImage/request/n",
+            {
+                "one": said("1\N{HORIZONTAL ELLIPSIS}10"),
+                "two": said("1\N{HORIZONTAL ELLIPSIS}10"),
+                "three": said(HOSTILE, "B", basis="assumed", note="A `note`."),
+            },
+            DifferenceKind.PEERS_DIFFER,
+        ),
+        row(
+            "createImage/request/prompt",
+            {name: said("string") for name in ("one", "two", "three")},
+        ),
+    ),
+    contradictions=(
+        Contradiction(
+            "three/createImage/request/n",
+            "three",
+            "createImage/request/n",
+            "openapi.yaml#/",
+            (Statement("yes", "S1"), Statement("no", "S2", source_url="javascript:x")),
+            "maybe",
+        ),
+    ),
+)
+
+
+def measured(**cells):
+    """The same, with what became of `n` at some targets."""
+    first = COMPARED.rows[0]
+    found = {
+        name: replace(cell, measured={name: cells[name]}) if name in cells else cell
+        for name, cell in first.cells.items()
+    }
+    return replace(COMPARED, rows=(replace(first, cells=found), *COMPARED.rows[1:]))
+
+
+class Page(HTMLParser):
+    """What a browser would make of a page: its elements, ids, links, balance."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.elements, self.unbalanced = [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.unbalanced.append(tag)
+
+    def all(self, tag):
+        return [attrs for each, attrs in self.elements if each == tag]
+
+    def classed(self, name):
+        return [a for _, a in self.elements if name in (a.get("class") or "").split()]
+
+    def values(self, name):
+        return [attrs[name] for _, attrs in self.elements if name in attrs]
+
+
+def letters(text):
+    """The letters of the claims table, with the words a screen reader says."""
+    pattern = r'class="(?:open )?cell \w[^>]*>(.)<span class="vh"> ([a-z ]+)<'
+    return re.findall(pattern, text)
+
+
+def data_of(text):
+    _, _, rest = text.partition('<script type="application/json" id="data">')
+    return json.loads(rest.partition("</script>")[0])
+
+
+@pytest.mark.parametrize("compared", [COMPARED, None], ids=["compared", "alone"])
+@pytest.mark.parametrize("name", ALL)
+def test_a_page_is_balanced_and_its_ids_are_unique(name, compared):
+    parsed = Page(page(compared, ALL[name], [ALL[name]]))
+
+    assert (parsed.unbalanced, parsed.open) == ([], [])
+    ids = parsed.values("id")
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("name", [*ALL, None])
+def test_a_page_loads_nothing(name):
+    text = page(COMPARED, ALL.get(name))
+    parsed = Page(text)
+
+    tags = {tag for tag, _ in parsed.elements}
+    assert not tags & {"link", "img", "iframe", "object", "embed", "base"}
+    assert parsed.values("src") == []
+    assert "url(" not in text
+    assert "@import" not in text
+    links = {each for each in parsed.values("href") if not each.startswith("#")}
+    assert links <= {"https://one.example/docs"}
+    (policy,) = [a for a in parsed.all("meta") if a.get("http-equiv")]
+    assert policy["content"].startswith("default-src 'none'; img-src data:; style-src")
+
+
+def test_every_link_within_a_page_leads_somewhere():
+    text = page(COMPARED, BROKEN)
+    parsed = Page(text)
+    data = data_of(text)
+
+    links = [unquote(each[1:]) for each in parsed.values("href") if each[0] == "#"]
+    places = {each for each in links if "=" not in each}
+    assert "f" * 16 in places
+    assert places <= set(parsed.values("id"))
+    for each in links:
+        kind, _, name = each.partition("=")
+        id_, _, provider = name.rpartition("@")
+        if kind == "cell":
+            assert data["features"][id_][provider]["value"]
+        elif kind == "claim":
+            assert data["claims"][id_][data["asked"].index(provider)]
+
+
+def test_hostile_text_stays_text_in_a_page():
+    title = '"><img src=x onerror=alert(1)>'
+    targets = (target("one", title=title, base_url="javascript:x"), target("two"))
+    hostile = replace(BROKEN, metadata=replace(BROKEN.metadata, targets=targets))
+
+    text = page(COMPARED, hostile)
+
+    parsed = Page(text)
+    assert [each.get("type") for each in parsed.all("script")] == [
+        "application/json",
+        None,
+    ]
+    assert parsed.all("img") == []
+    assert parsed.values("onclick") == []
+    assert "&lt;/script&gt;&lt;b onclick=x&gt;" in text
+    assert "{{ 7*7 }}" in text
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\u202e]", text)
+    assert "\\x1b[31mred" in text
+    assert data_of(text)["features"]["createImage/request/n"]["three"]["value"] == (
+        HOSTILE
+    )
+
+
+def test_what_calls_itself_a_picture_is_shown_only_where_it_is_one():
+    def shown(thumbnail):
+        shots = [{"format": "webp", "width": 8, "height": 9, "thumbnail": thumbnail}]
+        answer = {"status": 200, "content_type": "", "excerpt": "", "pictures": shots}
+        text = page(None, report(outcome("one", [finding(answer=answer)])))
+        assert "webp, 8\N{MULTIPLICATION SIGN}9" in text
+        return [each["src"] for each in Page(text).all("img")]
+
+    assert shown(PICTURE) == [PICTURE]
+    for each in ("", "https://x.example/a.png", "data:text/html;base64,AAAA", "x"):
+        assert shown(each) == []
+
+
+def test_a_page_shows_both_findings_with_all_that_is_needed_to_believe_them():
+    request = {"curl": "c1", "python": "p1", "node": "n1", "summary": "n = 11"}
+    text = page(
+        None,
+        report(outcome("one", [finding(request=request)]), *BROKEN.outcomes),
+    )
+    parsed = Page(text)
+
+    found = parsed.classed("finding")
+    assert [(each["id"], each["class"]) for each in found] == [
+        ("f" * 16, "finding broken"),
+        ("d" * 16, "finding difference"),
+    ]
+    for needed in ("n = 11 was accepted", "status 400", "n must be at most 10"):
+        assert needed in text
+    for snippet in ("c1", "p1", "n1"):
+        assert f">{snippet}</pre>" in text
+    command = "imageparity run one --only createImage/n/above --seed 42"
+    assert f">{command}</pre>" in text
+
+
+def test_an_older_report_has_no_snippet_for_node_and_shows_none():
+    text = page(None, BROKEN)
+
+    assert 'data-tab="python"' in text
+    assert 'data-tab="node"' not in text
+    assert "curl -d &#39;{&#34;n&#34;: 11}&#39;" in text
+
+
+def test_a_page_tells_kept_broken_unasked_and_unclaimed_apart():
+    both = (target("one"), target("two", claims=(claim(asked=1),)))
+    mixed = report(outcome("one", [finding()]), outcome("two"), targets=both)
+
+    assert letters(page(None, mixed)) == [
+        ("K", "kept"),
+        ("B", "broken"),
+        ("\N{EN DASH}", "not claimed"),
+        ("\N{MIDDLE DOT}", "not asked"),
+    ]
+
+
+def test_a_finding_on_an_assumed_claim_is_a_difference():
+    one = (target("one", claims=(claim(basis="assumed"),)),)
+    assumed = report(outcome("one", [finding(basis="assumed")]), targets=one)
+
+    text = page(None, assumed)
+
+    assert letters(text) == [("D", "differs")]
+    assert "<h1>One keeps what it promises</h1>" in text
+
+
+def test_a_case_without_an_answer_keeps_no_claim():
+    one = (target("one", claims=(claim(),)),)
+
+    assert letters(page(None, report(outcome(status=None), targets=one))) == [
+        ("\N{MIDDLE DOT}", "not asked")
+    ]
+
+
+def test_the_same_fingerprint_at_two_providers_is_two_findings():
+    twice = report(outcome("one", [finding()]), outcome("two", [finding()]))
+
+    parsed = Page(page(None, twice))
+
+    assert {"f" * 16, "f" * 16 + "-two"} <= set(parsed.values("id"))
+
+
+def test_the_fewest_broken_promises_come_first_then_the_fewest_differences():
+    def order(*args):
+        return data_of(page(*args))["columns"]
+
+    assert order(COMPARED) == ["one", "two", "three"]
+    assert order(COMPARED, BROKEN) == ["two", "three", "one"]
+
+
+def test_a_cell_off_the_majority_has_a_letter_and_a_colour_of_its_own():
+    text = page(COMPARED)
+
+    row = text[text.index('data-id="createImage/request/n"') :]
+    assert re.findall(r'<td class="([^"]*)"', row)[:3] == ["l-a", "l-a", "l-b soft"]
+    assert re.findall(r'class="lt">(.)<', row)[:3] == ["a", "a", "b"]
+    assert "<small>1 of 3 disagree</small>" in row
+    assert "1 feature on which all agree" in text
+    assert "<li>A <code>note</code>.</li>" in text
+
+
+def test_what_a_server_did_stands_beside_what_its_page_says():
+    deed = MeasuredBehavior(
+        Conformance.BROKEN,
+        FeatureVerdict.IGNORED,
+        3,
+        note="One came.",
+        fingerprint="f" * 16,
+    )
+    text = page(measured(one=deed), BROKEN)
+
+    assert '<span class="chip B"><b>I</b> ignored</span>' in text
+    (marked,) = [a for a in Page(text).all("tr") if a.get("data-kind") == "cell"][:1]
+    assert marked["data-id"] == "createImage/request/n"
+    assert {"data-i", "data-f"} <= set(marked)
+    cell = data_of(text)["features"]["createImage/request/n"]["one"]
+    assert cell["measured"]["one"]["note"] == "One came."
+
+
+def test_a_contradiction_is_told_with_both_its_sides_and_the_reading():
+    text = page(COMPARED)
+
+    assert "Pages that contradict themselves" in text
+    assert "<b>Read as:</b> maybe" in text
+    assert not [each for each in Page(text).values("href") if "javascript" in each]
+
+
+def test_without_a_comparison_there_are_no_features():
+    assert "Where providers differ" in page(COMPARED, CONFORMING)
+    assert "Where providers differ" not in page(None, CONFORMING)
+
+
+def test_documents_alone_make_a_page_too():
+    text = page(COMPARED)
+
+    assert "<h1>1 of 3 features differ" not in text
+    assert "<h1>1 of 2 features differ between three providers</h1>" in text
+    assert "documents alone" in text
+    assert "documents and reports" in page(
+        measured(one=MeasuredBehavior(Conformance.KEPT))
+    )
+    assert 'id="findings"' not in text
+
+
+OLD = report(outcome("one", [finding(fingerprint="a" * 16)]), outcome("two"))
+OLD = replace(OLD, metadata=replace(OLD.metadata, started="2026-10-01T00:00:00+00:00"))
+
+
+def changes(text):
+    """What is new, fixed and unknown, provider by provider."""
+    return re.findall(r"<b>(\d+)</b> (new|fixed|not asked again)</span>", text)
+
+
+def test_older_reports_tell_what_is_new_and_what_is_fixed():
+    text = page(None, BROKEN, [OLD])
+
+    assert "Over time" in text
+    assert changes(text) == [
+        *[("2", "new"), ("1", "fixed")],
+        *[("0", "new"), ("0", "fixed")],
+    ]
+    assert "1 Oct 2026, 00:00 UTC" in text
+    assert "Over time" not in page(None, BROKEN)
+
+
+def test_the_page_of_a_report_is_made_again_with_its_history(tmp_path):
+    paths = [tmp_path / "new.jsonl", tmp_path / "old.jsonl"]
+    last = report(outcome("one", [finding()]), outcome("two"))
+    for path, each in zip(paths, (last, OLD), strict=True):
+        each.write(path)
+    new, old = map(str, paths)
+
+    def shown(*words):
+        return CliRunner().invoke(main, ["show", *words], prog_name="imageparity")
+
+    made = shown(new, "--format", "html", "--history", old)
+    assert (made.exit_code, made.output) == (1, page(None, last, [OLD]))
+    useless = shown(new, "--history", old)
+    assert (useless.exit_code, "--history" in useless.output) == (2, True)
+    missing = shown(new, "--format", "html", "--history", f"{old}.gone")
+    assert (missing.exit_code, "cannot be read" in missing.output) == (2, True)
+
+
+def test_what_was_not_asked_again_is_not_fixed():
+    unasked = (target("one", claims=(claim(asked=0),)), target("two"))
+    nothing = report(outcome("two"), targets=unasked)
+
+    text = page(None, nothing, [OLD])
+
+    assert changes(text)[:3] == [("0", "new"), ("0", "fixed"), ("1", "not asked again")]
+
+
+def test_a_client_has_to_do_with_what_it_sends_and_reads():
+    providers = [specs.load(each) for each in ("openai", "tokenhub")]
+    parsed = Page(page(comparison.compare(providers)))
+    heard = {
+        attrs["data-id"]: set(attrs["data-c"].split())
+        for attrs in parsed.all("tr")
+        if attrs.get("data-kind") == "cell"
+    }
+
+    everyone = set(specs.clients.clients())
+    assert heard["transport/base-url"] == everyone
+    assert heard["createImage/request/size"] == everyone
+    assert heard["createImage/request/response_format"] == everyone - {"litellm"}
+    only_b64 = everyone - {"ai-sdk-openai"}
+    assert heard["createImage/answer/data[].url"] == only_b64
+    assert heard["createImage/answer/data[].b64_json"] == everyone
+
+
+def test_a_page_of_five_providers_stays_small():
+    names = ("a", "b", "c", "d", "e")
+    many = tuple(claim(f"createImage/request/p{n}/maximum") for n in range(250))
+    targets = tuple(target(name, claims=many, planned=300) for name in names)
+    outcomes = [
+        outcome(name, case=f"case {n}", claims=(many[n % 250].id,))
+        for name in names
+        for n in range(300)
+    ]
+
+    text = page(None, report(*outcomes, targets=targets))
+
+    assert len(text.encode()) < 1_000_000

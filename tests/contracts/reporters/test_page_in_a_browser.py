@@ -1,0 +1,401 @@
+"""The page in a real browser: what it shows, does, and never does."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from faulty_servers.catalogue import FaultyServer
+from playwright.sync_api import expect
+from support.browser import FAINT, STUMBLES, chromium, fits_in_width
+
+import contracts
+import specs
+from contracts.compare import compare
+from contracts.report.model import Report
+from contracts.reporters.page.render import page as made
+
+ONLY = ("createImage/request/size", "createImage/request/n/")
+SIZE = "createImage/request/size"
+
+
+@pytest.fixture(scope="module")
+def report():
+    """A server that heeds no size, and one that is right."""
+    with FaultyServer("openai", "createImage/size-ignored").serving() as url:
+        lying = contracts.run("openai", against=url, key="it", only=ONLY, fuzz=False)
+    right = contracts.run("tokenhub", only=ONLY, fuzz=False)
+    targets = (*lying.metadata.targets, *right.metadata.targets)
+    metadata = replace(lying.metadata, targets=targets)
+    return Report(metadata, (*lying.outcomes, *right.outcomes))
+
+
+@pytest.fixture(scope="module")
+def file(report, tmp_path_factory):
+    providers = [specs.load(name) for name in specs.names()]
+    older = replace(report, outcomes=report.outcomes[:9])
+    path = tmp_path_factory.mktemp("page") / "index.html"
+    path.write_text(made(compare(providers, [report]), report, [older]), "utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def tab(browser):
+    """One for all tests: a new one each time costs more than the test."""
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    context.set_default_timeout(15_000)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def opened(tab, file):
+    """Opens the page at a hash; in the end, it asked for nothing and nothing failed."""
+    asked, mishaps = [], []
+
+    def seen(request):
+        asked.append(request.url)
+
+    def told(message):
+        mishaps.append(message.text)
+
+    def failed(error):
+        mishaps.append(str(error))
+
+    tab.on("request", seen)
+    tab.on("console", told)
+    tab.on("pageerror", failed)
+
+    def opened(hash_="", width=1280):
+        tab.goto("about:blank")
+        tab.set_viewport_size({"width": width, "height": 800})
+        tab.goto(f"{file.as_uri()}{'#' * bool(hash_)}{hash_}")
+        return tab
+
+    yield opened
+    tab.emulate_media(color_scheme="light", media="screen")
+    tab.remove_listener("request", seen)
+    tab.remove_listener("console", told)
+    tab.remove_listener("pageerror", failed)
+    assert {each for each in asked if not each.startswith(("data:", "about:"))} == {
+        file.as_uri()
+    }
+    assert mishaps == []
+
+
+def shown(page, kind="cell"):
+    """The ids of the features or claims that pass the filter."""
+    return page.locator(f"tr.r[data-kind={kind}]:not([hidden])").evaluate_all(
+        "all => all.map(it => it.dataset.id)"
+    )
+
+
+def heads(page):
+    return page.locator(".features").first.locator("thead th:visible").all_inner_texts()
+
+
+def hash_of(page):
+    return page.evaluate("location.hash")
+
+
+def cell(page, id_, column):
+    index = heads(page).index(column)
+    return page.locator(f'tr.r[data-kind=cell][data-id="{id_}"]').locator(
+        f"td:nth-child({index + 1}) a"
+    )
+
+
+def test_a_filter_is_in_the_address_and_back_takes_it_off(opened):
+    page = opened()
+    everything = shown(page)
+
+    page.get_by_label("Differs from").select_option(label="TokenHub")
+    assert hash_of(page) == "#differs=tokenhub"
+    some = shown(page)
+    assert 0 < len(some) < len(everything)
+    page.get_by_label("Text").fill("size")
+    assert hash_of(page) == "#q=size&differs=tokenhub"
+    assert set(shown(page)) < set(some)
+    expect(page.get_by_role("status").first).to_contain_text("features")
+    page.go_back()
+    assert hash_of(page) == "#differs=tokenhub"
+    assert shown(page) == some
+    expect(page.get_by_label("Text")).to_have_value("")
+    page.go_back()
+    assert shown(page) == everything
+    page.go_forward()
+    assert shown(page) == some
+    page.get_by_role("button", name="Show all").click()
+    assert (shown(page), hash_of(page)) == (everything, "")
+
+
+def test_an_address_shows_what_it_says(opened):
+    page = opened(f"q=size&differs=openai&part={SIZE.rpartition('/')[0]}")
+
+    assert shown(page) == [SIZE]
+    assert {each.split("/")[1] for each in shown(page, "claim")} == {"request"}
+    expect(page.get_by_label("Differs from")).to_have_value("openai")
+    expect(page.locator(".features").first).to_be_in_viewport()
+
+
+def test_differing_is_seen_from_the_provider_that_was_chosen(opened):
+    page = opened("differs=tokenhub")
+
+    letters = page.locator(f'tr[data-id="{SIZE}"] .lt').all_inner_texts()
+    assert letters[heads(page).index("TokenHub") - 1] == "a"
+    assert len(set(letters)) > 1
+
+
+def test_a_pair_is_alone_and_shows_where_it_differs(opened):
+    page = opened("pair=openai,tokenhub")
+
+    assert set(heads(page)) == {"Feature", "OpenAI", "TokenHub"}
+    assert SIZE in shown(page)
+    for id_ in shown(page):
+        one, two = page.locator(f'tr[data-id="{id_}"] td:visible .lt').all_inner_texts()
+        assert one != two
+    page.get_by_label("second provider").select_option(label="TikHub")
+    assert hash_of(page) == "#pair=openai,tikhub"
+
+
+def test_what_was_ignored_and_what_was_found(opened):
+    page = opened("ignored")
+    ignored = shown(page)
+    assert SIZE in ignored
+    expect(page.locator(f'tr[data-id="{SIZE}"]')).to_contain_text("ignored")
+    expect(page.locator(".finding:visible")).not_to_have_count(0)
+
+    page.get_by_label("Ignored only").uncheck()
+    page.get_by_label("Findings only").check()
+    assert hash_of(page) == "#findings"
+    assert set(ignored) <= set(shown(page))
+    assert all("/" in each for each in shown(page, "claim"))
+    page.get_by_label("Odd one out").select_option(label="TokenHub")
+    assert (shown(page), shown(page, "claim")) == ([], [])
+    expect(page.get_by_text("No finding is left by this filter.")).to_be_visible()
+
+
+def test_my_client_leaves_what_it_neither_sends_nor_reads(opened):
+    page = opened("client=litellm")
+
+    assert "createImage/request/response_format" not in shown(page)
+    assert SIZE in shown(page)
+    page.get_by_label("My client").select_option("ai-sdk-openai")
+    assert "createImage/answer/data[].url" not in shown(page)
+
+
+def test_a_number_of_the_overview_leads_to_what_it_counts(opened):
+    page = opened()
+    hot = page.locator(".heat").first.locator("a.hot").first
+    count = int(re.match(r"\D*(\d+)", hot.inner_text())[1])
+
+    hot.click()
+
+    assert "odd=" in hash_of(page)
+    assert len(shown(page)) == count
+
+
+def test_a_cell_opens_closes_and_gives_the_focus_back(opened):
+    page = opened("differs=openai")
+    link = cell(page, SIZE, "OpenAI")
+
+    link.click()
+
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    assert hash_of(page) == f"#differs=openai&cell={SIZE}@openai"
+    expect(page.locator("#opened-title")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(link).to_be_focused()
+    page.wait_for_function("location.hash === '#differs=openai'")
+    page.go_forward()
+    expect(dialog).to_be_visible()
+    page.go_back()
+    expect(dialog).to_be_hidden()
+    assert hash_of(page) == "#differs=openai"
+
+
+def test_a_cell_is_a_link(opened):
+    page = opened(f"cell={SIZE}@openai")
+
+    dialog = page.get_by_role("dialog", name=re.compile("^size"))
+    expect(dialog).to_be_visible()
+    for said in ("Documented", "Measured", "ignored", "Beside the others", "Expected"):
+        expect(dialog).to_contain_text(said)
+    expect(dialog.locator("a[href^='https://']").first).to_be_visible()
+    dialog.get_by_role("link", name=re.compile("^TokenHub")).click()
+    assert hash_of(page) == f"#cell={SIZE}@tokenhub"
+    expect(dialog).to_contain_text("TokenHub")
+    dialog.get_by_role("button", name="Close").click()
+    expect(dialog).to_be_hidden()
+    page.wait_for_function("location.hash === ''")
+
+
+@pytest.mark.parametrize(
+    "hash_",
+    [
+        *("cell=no/such@openai", "claim=x@y", "cell=@", "%%"),
+        *("cell=__proto__@constructor", "claim=constructor@openai"),
+        *("pair=no,such", "differs=nobody&odd=nobody"),
+    ],
+)
+def test_an_address_of_nothing_opens_nothing(opened, hash_):
+    page = opened(hash_)
+
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    assert SIZE in shown(page)
+
+
+def test_a_claim_opens_with_its_sentence_and_its_answers(opened):
+    page = opened(f"claim={SIZE}/enum@tokenhub")
+
+    dialog = page.get_by_role("dialog", name=re.compile("^size must be one of"))
+    expect(dialog).to_contain_text("kept")
+    expect(dialog.get_by_label("Ask it yourself", exact=True)).to_have_text(
+        f"imageparity run tokenhub --only {SIZE}/enum"
+    )
+
+
+def test_what_was_unfolded_by_hand_stays_while_a_claim_is_open(opened):
+    page = opened()
+    group = page.locator(".claim-group").first
+    group.locator("summary").click()
+    link = group.locator("a.open").first
+
+    link.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+
+    expect(group).to_have_attribute("open", "")
+    expect(link).to_be_focused()
+
+
+def test_a_table_is_one_stop_and_arrows_move_in_it(opened):
+    page = opened()
+    table = page.get_by_role("grid", name="Features on which providers differ")
+    expect(table.locator("a[tabindex='0']")).to_have_count(1)
+    first = table.locator("a.open").first
+    first.focus()
+
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    focused = page.evaluate("document.activeElement.closest('tr').dataset.id")
+    assert focused == shown(page)[1]
+    expect(table.locator("a[tabindex='0']")).to_be_focused()
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowRight")
+    at = page.evaluate("document.activeElement.closest('td').cellIndex")
+    assert at == len(heads(page)) - 1
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Space")
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def test_a_finding_has_its_request_in_three_languages_and_its_pictures(opened):
+    page = opened()
+    finding = page.locator(".finding").filter(has_text="size-as-asked").first
+    if finding.get_attribute("open") is None:
+        finding.locator("summary").first.click()
+
+    expect(finding.locator("pre:visible").first).to_contain_text("curl -sS")
+    finding.get_by_role("tab", name="curl").focus()
+    page.keyboard.press("ArrowRight")
+    expect(finding.get_by_role("tab", name="Python")).to_be_focused()
+    expect(finding.locator("pre:visible").first).to_contain_text("requests.request(")
+    page.keyboard.press("ArrowRight")
+    expect(finding.locator("pre:visible").first).to_contain_text("await fetch(")
+    finding.get_by_role("button", name="Copy the request").click()
+    expect(finding.get_by_role("button", name="Copy the request")).to_have_text(
+        "Copied"
+    )
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == finding.locator("pre:visible").first.inner_text()
+    picture = finding.get_by_alt_text("Picture 1 of the answer")
+    picture.scroll_into_view_if_needed()
+    assert 0 < picture.evaluate("it => it.naturalWidth") <= 96
+    expect(finding.locator("figcaption").first).to_contain_text("1024")
+
+
+def test_an_address_of_a_finding_opens_it(opened, report):
+    page = opened(report.findings[0].fingerprint)
+
+    expect(page.locator(f'[id="{report.findings[0].fingerprint}"]')).to_have_attribute(
+        "open", ""
+    )
+
+
+def test_the_runs_are_told_over_time(opened):
+    page = opened()
+
+    part = page.locator("#history")
+    expect(part).to_contain_text("new")
+    expect(part.get_by_role("img").first).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_nothing_is_wider_than_a_phone(opened, width):
+    page = opened(width=width)
+    assert fits_in_width(page)
+    page.locator("details").evaluate_all("all => all.forEach(it => { it.open = true })")
+    assert fits_in_width(page)
+
+    page = opened(f"cell={SIZE}@openai", width=width)
+    box = page.get_by_role("dialog").bounding_box()
+    assert (box["x"], box["width"]) == (0, width)
+    body = page.get_by_role("dialog").locator(".body")
+    assert body.evaluate("it => it.scrollWidth <= it.clientWidth")
+
+
+def test_every_text_can_be_read_by_day_and_by_night(opened):
+    page = opened()
+    page.locator("details").evaluate_all("all => all.forEach(it => { it.open = true })")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (int(re.findall(r"\d+", ground)[0]) < 128) == (scheme == "dark")
+        assert page.evaluate(FAINT) == []
+    cell(page, SIZE, "OpenAI").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert page.evaluate(FAINT) == []
+
+
+def test_who_does_not_see_the_page_does_not_stumble(opened):
+    page = opened()
+    assert page.evaluate(STUMBLES) == []
+
+    page = opened(f"cell={SIZE}@openai")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert page.evaluate(STUMBLES) == []
+
+
+def test_on_paper_everything_is_open_and_nothing_can_be_pressed(opened):
+    page = opened()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+
+    assert page.locator("button:visible, .panel:visible").count() == 0
+    assert page.locator(".finding:not([open])").count() == 0
+    assert page.locator(".finding .inside").first.is_visible()
+
+
+def test_without_a_script_all_is_told(browser, file):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(file.as_uri())
+
+    expect(page.get_by_role("search")).to_be_hidden()
+    expect(
+        page.get_by_role("table", name="Features on which providers differ")
+    ).to_be_visible()
+    expect(page.locator(".finding").first).to_be_visible()
+    context.close()

@@ -1,0 +1,181 @@
+"""Each format says what the report says, whatever the provider put into its answers."""
+
+import json
+import re
+from dataclasses import replace
+from io import StringIO
+from xml.etree import ElementTree as ET
+
+import pytest
+from rich.console import Console
+from support.reports import ALL, BROKEN, CONFORMING, finding, outcome, report, target
+
+from contracts.reporters import REPORTERS
+from contracts.reporters.page.render import render as page
+from contracts.reporters.run.text import print_summary
+
+
+def printed(show, subject, width=80):
+    out = StringIO()
+    show(subject, Console(file=out, width=width))
+    return out.getvalue()
+
+
+def words(text):
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("format_", REPORTERS)
+def test_every_format_can_be_written_to_a_file(name, format_):
+    assert REPORTERS[format_](ALL[name]).encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("conforming", "Both keep what they promise"),
+        ("broken", "1 of 2 breaks promises"),
+        ("stopped", "One keeps what it promises, as far as asked"),
+        ("unasked", "Nothing was asked, so nothing is known"),
+    ],
+)
+def test_the_verdict_is_the_same_everywhere(name, sentence):
+    subject = ALL[name]
+
+    assert f"<h1>{sentence}</h1>" in page(subject)
+    assert REPORTERS["markdown"](subject).startswith(f"## {sentence}\n")
+    assert f"{sentence}." in words(printed(print_summary, subject))
+
+
+@pytest.mark.parametrize(("name", "alerts"), [("stopped", 1), ("conforming", 0)])
+def test_a_run_cut_short_says_so(name, alerts):
+    subject = ALL[name]
+    reason = "allowed no more. 1 of 4 planned requests were asked"
+
+    assert page(subject).count('role="alert"') == alerts
+    for text in (
+        page(subject),
+        REPORTERS["markdown"](subject),
+        REPORTERS["sarif"](subject),
+        REPORTERS["junit"](subject),
+        words(printed(print_summary, subject)),
+    ):
+        assert (reason in text) == bool(alerts)
+
+
+def test_money_of_different_currencies_is_not_added():
+    assert "0.50 USD + 0.50 EUR" in page(CONFORMING)
+    assert "0.50 USD + 0.50 EUR" in REPORTERS["markdown"](CONFORMING)
+
+
+def test_a_summary_in_markdown_comes_before_the_folds_and_is_short():
+    many = tuple(target(f"p{n}") for n in range(60))
+    text = REPORTERS["markdown"](
+        report(outcome("p0", [finding()]), targets=many, stopped="interrupt")
+    )
+
+    head, fold, _ = text.partition("<details>")
+
+    assert fold
+    assert len(head.splitlines()) <= 40
+    assert "| P0 (mock) | 1 | 0 | **1** | 0 | 0.50 USD |" in head
+
+
+def test_hostile_text_does_not_leave_its_place_in_markdown():
+    targets = (target("one", title="a|b\n\n# c <i> @all"), target("two"))
+    hostile = replace(BROKEN, metadata=replace(BROKEN.metadata, targets=targets))
+
+    text = REPORTERS["markdown"](hostile)
+
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert [row.count("|") for row in rows] == [7] * 4
+    outside = re.sub(r"(?ms)^(`{3,})\w*\n.*?^\1$", "", text)
+    assert "\n`````sh\ncurl </script>" in text
+    assert "`````" not in outside
+    assert not re.search(r"(?<!\\)<b|(?<!\\)<i|@all|\n# c", outside)
+    assert "](<javascript" not in outside
+    assert text.count("<details>") == text.count("</details>") == 2
+    assert "\x1b" not in text
+
+
+def test_junit_has_a_case_for_each_claim_asked_and_for_no_other():
+    root = ET.fromstring(REPORTERS["junit"](BROKEN))
+
+    one, two = root.findall("testsuite")
+    assert (one.get("tests"), one.get("failures")) == ("1", "1")
+    assert (two.get("tests"), two.get("failures")) == ("1", "0")
+    (case,) = one.findall("testcase")
+    assert case.get("classname") == "createImage"
+    assert case.get("name") == "createImage/request/n/maximum"
+    (failure,) = case.findall("failure")
+    assert failure.get("type") == "accepts-invalid"
+    assert failure.get("message") == "n = 11 was accepted"
+    assert "<b onclick=x>" in case.findtext("system-out", "")
+
+
+def test_junit_does_not_lose_a_finding_about_no_listed_claim():
+    stray = report(outcome("one", [finding(claim="elsewhere")]))
+
+    root = ET.fromstring(REPORTERS["junit"](stray))
+
+    (failure,) = root.iter("failure")
+    assert root.get("failures") == "1"
+    assert failure.get("type") == "accepts-invalid"
+
+
+def test_sarif_has_what_its_schema_requires():
+    log = json.loads(REPORTERS["sarif"](BROKEN))
+
+    assert log["version"] == "2.1.0"
+    (run,) = log["runs"]
+    assert run["tool"]["driver"]["name"] == "imageparity"
+    rules = run["tool"]["driver"]["rules"]
+    for result in run["results"]:
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        assert result["message"]["text"]
+        (location,) = result["locations"]
+        place = location["physicalLocation"]["artifactLocation"]
+        assert place == {"uri": "specs/one/openapi.yaml"}
+        (logical,) = location["logicalLocations"]
+        assert logical["fullyQualifiedName"] == "/components/schemas/N"
+
+
+def test_sarif_tells_broken_promises_from_differences():
+    (run,) = json.loads(REPORTERS["sarif"](BROKEN))["runs"]
+
+    found = [
+        (each["level"], each["partialFingerprints"]["imageparity/v1"])
+        for each in run["results"]
+    ]
+    assert found == [("error", "f" * 16), ("note", "d" * 16)]
+    (rule,) = run["tool"]["driver"]["rules"]
+    assert rule["defaultConfiguration"] == {"level": "error"}
+
+
+def test_a_conforming_run_has_no_results():
+    (run,) = json.loads(REPORTERS["sarif"](CONFORMING))["runs"]
+
+    assert run["results"] == []
+    assert list(ET.fromstring(REPORTERS["junit"](CONFORMING)).iter("failure")) == []
+
+
+def test_a_summary_in_text_needs_neither_colours_nor_a_wide_window():
+    text = printed(print_summary, BROKEN)
+
+    prose = [line for line in text.splitlines() if "curl" not in line]
+    assert max(map(len, prose)) <= 80
+    assert "\x1b" not in text
+    assert "curl -d '{\"n\": 11}' https://one.example" in text
+    assert "accepts-invalid, broken promise" in text
+    assert "wrong-error, difference" in text
+
+
+def test_hostile_text_does_not_leave_its_place_in_a_terminal():
+    targets = (target("one", title="[red]a\nb\x1b[2J"), target("two"))
+    hostile = replace(BROKEN, metadata=replace(BROKEN.metadata, targets=targets))
+
+    text = printed(print_summary, hostile)
+
+    assert "[red]a b\\x1b[2J" in text
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f]", text)

@@ -1,0 +1,302 @@
+"""
+Lies for an operation to tell: each makes a right one wrong in one way.
+
+`COMMON` are those that any dialect can tell of generations; the rest of a dialect's
+stand in a file of its own.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from aiohttp import hdrs, web
+from faulty_servers.minimal import (
+    Asked,
+    Check,
+    Members,
+    Operation,
+    Refusal,
+    Service,
+    anything,
+    encoded,
+    integer,
+    opened,
+)
+
+Defect = Callable[[Operation], None]
+
+
+def changed(step: str, change: Callable[..., Any]) -> Defect:
+    """A step whose result is changed: `change(result, *arguments)`."""
+
+    def lie(operation: Operation) -> None:
+        right = getattr(operation, step)
+        setattr(operation, step, lambda *given: change(right(*given), *given))
+
+    return lie
+
+
+def before(step: str, change: Callable[..., Any]) -> Defect:
+    """A step before which something else happens."""
+
+    def lie(operation: Operation) -> None:
+        right = getattr(operation, step)
+
+        def step_of_liar(*given: Any) -> Any:
+            change(*given)
+            return right(*given)
+
+        setattr(operation, step, step_of_liar)
+
+    return lie
+
+
+def both(*lies: Defect) -> Defect:
+    """What takes more than one change to be told."""
+
+    def lie(operation: Operation) -> None:
+        for each in lies:
+            each(operation)
+
+    return lie
+
+
+def having(name: str, value: Any) -> Defect:
+    """An attribute of the operation that is another."""
+    return lambda operation: setattr(operation, name, value)
+
+
+def taking(name: str, check: Check = anything) -> Defect:
+    """A member that may be something else, by default anything."""
+    return lambda operation: operation.members.update({name: check})
+
+
+def without_rule(*names: str) -> Defect:
+    def lie(operation: Operation) -> None:
+        for name in names:
+            del operation.rules[name]
+
+    return lie
+
+
+def with_rule(name: str, rule: Callable[[Asked], None]) -> Defect:
+    return lambda operation: operation.rules.update({name: rule})
+
+
+def not_requiring(name: str) -> Defect:
+    return lambda operation: operation.required.remove(name)
+
+
+def ignoring(name: str) -> Defect:
+    """A member that is judged and then forgotten."""
+    return changed("judge", lambda _, asked: asked.members.pop(name, None))
+
+
+def refusing(is_refused: Callable[[Asked], bool], param: str | None = None) -> Defect:
+    def refuse(asked: Asked) -> None:
+        if is_refused(asked):
+            raise Refusal("This is not taken.", param)
+
+    return with_rule("of the liar", refuse)
+
+
+def crashing(is_too_much: Callable[[Asked], bool]) -> Defect:
+    """A request that the server does not survive before it judges it."""
+
+    def crash(asked: Asked) -> None:
+        if is_too_much(asked):
+            raise ValueError("planted")
+
+    return before("judge", crash)
+
+
+def in_body(**members: Any) -> Defect:
+    return changed("body", lambda body, *_: body | members)
+
+
+def in_items(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Defect:
+    return changed("item", lambda item, *_: change(item))
+
+
+def in_pictures(change: Callable[[bytes], bytes]) -> Defect:
+    return changed("picture", lambda picture, *_: change(picture))
+
+
+def in_error(change: Callable[[dict[str, Any]], Any]) -> Defect:
+    """The object within `error` is another."""
+    return changed("error", lambda body, *_: body | {"error": change(body["error"])})
+
+
+def url_kept_nowhere(operation: Operation) -> None:
+    changed("kept_at", lambda url, *_: f"{url}.gone")(operation)
+
+
+def url_of_a_page(operation: Operation) -> None:
+    def item(item: Members, asked: Asked, data: bytes) -> Members:
+        for name in operation.files:
+            operation.files[name] = b"<html>Sign in</html>", "text/html"
+        return item
+
+    changed("item", item)(operation)
+
+
+def inverted(asked: Asked) -> None:
+    if asked.mask is None:
+        return
+    image = opened(asked.mask, "mask").convert("RGBA")
+    alpha = image.getchannel("A").point(lambda value: 255 - value)
+    image.putalpha(alpha)
+    asked.mask = encoded(image, "png")
+
+
+def forget(name: str, value: Any) -> Defect:
+    """Something about the uploads that is judged and then forgotten."""
+    return changed("judge", lambda _, asked: setattr(asked, name, value(asked)))
+
+
+def refuse_if(is_refused: bool, param: str) -> None:
+    if is_refused:
+        raise Refusal("This is not taken.", param, code="invalid_value")
+
+
+def any_scheme(operation: Operation) -> None:
+    def authenticate(header: str) -> str:
+        if not header:
+            raise operation.unauthenticated()
+        return header
+
+    having("authenticate", authenticate)(operation)
+
+
+def key_after_body(operation: Operation) -> None:
+    right = operation.authenticate
+    having("authenticate", lambda header: header)(operation)
+    changed("judge", lambda _, asked: right(asked.key))(operation)
+
+
+def same_for_every_prompt(operation: Operation) -> None:
+    right = operation.seed
+
+    def seed(asked: Asked, index: int) -> bytes:
+        blind = replace(asked, members={**asked.members, "prompt": ""})
+        return right(blind, index)
+
+    having("seed", seed)(operation)
+
+
+def bodies_of_any_label(operation: Operation) -> None:
+    async def read(request: web.Request) -> Asked:
+        origin = f"{request.scheme}://{request.host}"
+        asked = Asked(operation.name, operation.from_json(await request.read()), origin)
+        operation.take_images(asked)
+        return asked
+
+    having("read", read)(operation)
+
+
+def paths_by_prefix(operation: Operation) -> None:
+    having("is_at", lambda path: path.startswith(operation.path))(operation)
+
+
+def n_as_text(value: Any) -> None:
+    if not (isinstance(value, str) and value.isdecimal()):
+        integer(1, 10, null=True)(value)
+
+
+def n_as_fraction(value: Any) -> None:
+    is_fraction = isinstance(value, float) and 1 <= value <= 10
+    integer(1, 10, null=True)(int(value) if is_fraction else value)
+
+
+def n_as_flag(value: Any) -> None:
+    integer(1, 10, null=True)(int(value) if isinstance(value, bool) else value)
+
+
+def crash_on_a_list(operation: Operation) -> None:
+    right = operation.from_json
+
+    def from_json(body: bytes) -> Members:
+        if body.lstrip().startswith(b"["):
+            raise TypeError("planted")
+        return right(body)
+
+    having("from_json", from_json)(operation)
+
+
+def trace_shown(error: dict[str, Any]) -> dict[str, Any]:
+    trace = 'Traceback (most recent call last):\n  File "/srv/app.py", line 3, in draw'
+    return error | {"message": trace}
+
+
+def without(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda value: {key: value[key] for key in value if key != name}
+
+
+COMMON: dict[str, Defect] = {
+    # requests
+    "no-key-needed": having("authenticate", lambda header: header or "nobody"),
+    "any-scheme-will-do": any_scheme,
+    "prompt-not-needed": not_requiring("prompt"),
+    "prompt-of-any-type": taking("prompt"),
+    "n-of-zero": taking("n", integer(0, 10)),
+    "n-as-text": taking("n", n_as_text),
+    "n-as-fraction": taking("n", n_as_fraction),
+    "n-as-flag": taking("n", n_as_flag),
+    "size-of-any-type": taking("size"),
+    "two-refused": refusing(lambda asked: asked.get("n") == 2, "n"),
+    "bodies-of-any-label": bodies_of_any_label,
+    "any-method-will-do": having("methods", hdrs.METH_ALL),
+    "paths-by-prefix": paths_by_prefix,
+    # answers
+    "n-ignored": ignoring("n"),
+    "one-too-many": changed("count", lambda count, _: count + 1),
+    "one-picture-n-times": changed("pictures", lambda each, _: each[:1] * len(each)),
+    "sides-swapped": changed("size", lambda size, _: size[::-1]),
+    "one-pixel-short": changed("size", lambda size, _: (size[0] - 1, size[1])),
+    "size-ignored": ignoring("size"),
+    "cut-short": in_pictures(lambda data: data[: len(data) * 2 // 3]),
+    "no-picture-at-all": in_pictures(lambda data: b"<html>Busy</html>"),
+    "created-in-milliseconds": changed("created", lambda created: created * 1000),
+    "created-as-text": changed("created", str),
+    "created-yesterday": changed("created", lambda created: created - 86400),
+    "data-no-list": changed("body", lambda body, *_: body | {"data": body["data"][0]}),
+    "data-empty": in_body(data=[]),
+    "same-for-every-prompt": same_for_every_prompt,
+    "labelled-as-text": having("success_type", "text/plain"),
+    "not-a-number": in_body(score=float("nan")),
+    "more-after-the-end": changed("written", lambda text, _: f'{text}\n{{"ok": true}}'),
+    # refusals
+    "error-without-envelope": changed("error", lambda body, *_: body["error"]),
+    "error-as-page": having("error_type", "text/html"),
+    "error-without-message": in_error(without("message")),
+    "trace-shown": in_error(trace_shown),
+    "key-echoed": changed(
+        "error",
+        lambda body, _, key: (
+            body | {"error": body["error"] | {"message": f"Refused: {key}"}}
+        ),
+    ),
+    "forbidden-not-unauthenticated": having(
+        "status", lambda refusal: 403 if refusal.status == 401 else refusal.status
+    ),
+    "refused-with-success": having(
+        "status", lambda refusal: 200 if refusal.status == 400 else refusal.status
+    ),
+    "crash-on-every-refusal": having(
+        "status", lambda refusal: 500 if refusal.status == 400 else refusal.status
+    ),
+    # crashes
+    "crash-on-unicode": crashing(
+        lambda asked: not str(asked.members.get("prompt")).isascii()
+    ),
+    "crash-on-broken-json": having("from_json", json.loads),
+    "crash-on-a-list": crash_on_a_list,
+    "crash-without-prompt": crashing(lambda asked: "prompt" not in asked.members),
+}
+
+
+def with_defect(service: Service, name: str, lies: dict[str, Defect]) -> Service:
+    """The service, one operation of which tells the lie of that name."""
+    lies[name](service[name.partition("/")[0]])
+    return service

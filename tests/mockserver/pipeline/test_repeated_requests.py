@@ -1,0 +1,235 @@
+"""What was understood, drawn or written before is not done again."""
+
+import asyncio
+import base64
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.http import JSON, ask, delivered, eventually, generation, opened, url_of
+
+import mockserver
+import specs
+from mockserver.media.image.drawing import encode as pictures
+from mockserver.media.image.plan import Plan
+from mockserver.media.payloads import JsonTemplate, placeholder
+from mockserver.pipeline.interpretation import MAX_INTERPRETATIONS
+from mockserver.state.journal import Journal, LazyEntry
+
+OWN = ("id", "at", "request_id", "seconds")  # what two alike entries differ in
+NOON = 1_777_896_000.0
+
+
+@pytest.fixture
+def own(provider):
+    with mockserver.running(provider) as running:
+        yield running
+
+
+def test_a_request_seen_before_is_answered_alike(own, provider):
+    body = generation(provider, n=2)
+
+    first, again = (ask(url_of(own, provider), body=body) for _ in range(2))
+
+    pictures_ = [
+        [delivered(each) for each in answer.json["data"]] for answer in (first, again)
+    ]
+    assert pictures_[0] == pictures_[1]
+    one, other = own.journal()
+    assert one["request_id"] != other["request_id"]
+    for name in OWN:
+        del one[name], other[name]
+    assert one == other
+
+
+def test_a_request_seen_before_is_created_now(provider):
+    with mockserver.running(provider, frozen=NOON) as own:
+        created = []
+        for _ in range(2):
+            answer = ask(url_of(own, provider), body=generation(provider))
+            created.append(answer.json["created"])
+            own.advance(60)
+
+    assert created == [NOON, NOON + 60]
+
+
+def test_answers_that_overlap_are_each_of_their_own_time(monkeypatch):
+    """The clock moves on while a picture is drawn that two requests wait for."""
+    gate, encoded = threading.Event(), pictures.render_image
+    monkeypatch.setattr(
+        pictures, "render_image", lambda plan: gate.wait(20) and encoded(plan)
+    )
+    body = generation(specs.load("openai"), output_format="jpeg", size="1024x1024")
+
+    with mockserver.running("openai", frozen=NOON) as own, ThreadPoolExecutor() as pool:
+        (service,) = own._context.provider_contexts.values()
+
+        def asked():
+            return ask(f"{own.base_url}/images/generations", body=body).json["created"]
+
+        first = pool.submit(asked)
+        eventually(lambda: service.pending_renders)
+        own.advance(60)
+        second = pool.submit(asked)
+        gate.set()
+
+        assert [first.result(20), second.result(20)] == [NOON, NOON + 60]
+        assert asked() == NOON + 60
+
+
+def test_a_fault_leaves_nothing_behind(own, provider):
+    body = generation(provider)
+
+    def members(**headers):
+        answer = ask(url_of(own, provider), body=body, **headers)
+        return set(answer.json["data"][0])
+
+    plain = members()
+    both = members(**{"X-Mock-Fault": "both-deliveries"})
+
+    assert both > plain
+    assert members() == plain
+
+
+def test_headers_and_keys_count_for_a_request_seen_before(own, provider):
+    body = generation(provider)
+    ask(url_of(own, provider), body=body)
+
+    for more in (
+        {"X-Mock-Error": "rate_limited"},
+        {"key": "sk-mock-rate_limited"},
+        {"X-Mock-Error": "unauthenticated"},
+    ):
+        assert ask(url_of(own, provider), body=body, **more).status in {401, 429}
+    assert ask(url_of(own, provider), body=body).status == 200
+
+
+def test_a_server_forgets_what_it_saw_long_ago(own, provider):
+    (service,) = own._context.provider_contexts.values()
+    for number in range(MAX_INTERPRETATIONS + 8):
+        service.interpretations.add(
+            ("createImage", JSON, b"%d" % number), meaning(provider)
+        )
+
+    assert len(service.interpretations._cache) == MAX_INTERPRETATIONS
+    assert service.interpretations.get(("createImage", JSON, b"0")) is None
+
+
+def meaning(provider):
+    from mockserver.pipeline.body_parsing import parse_body
+    from mockserver.pipeline.interpretation import build_interpretation
+
+    operation = provider.operations["createImage"]
+    data = json.dumps(generation(provider)).encode()
+    return build_interpretation(
+        parse_body(data, JSON, operation),
+        specs.Verdict(specs.State.VALID),
+        provider.dialect,
+        operation,
+        seed=0,
+        realistic=False,
+    )
+
+
+def test_an_answer_of_megabytes_comes_whole():
+    with mockserver.running("openai", realistic=True) as own:
+        body = generation(specs.load("openai"), n=2)
+        first, again = (
+            ask(own.base_url + "/images/generations", body=body) for _ in range(2)
+        )
+
+    assert len(first.body) > 4_000_000
+    assert first.json["data"] == again.json["data"]
+    for each in first.json["data"]:
+        assert opened(delivered(each)).size == (1024, 1024)
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_what_many_want_at_once_is_drawn_once(monkeypatch, leaves):
+    """Whether or not the first of them leaves before it has it."""
+    drawn, encoded, gate = [], pictures.render_image, threading.Event()
+
+    def counted(plan):
+        gate.wait(10)
+        drawn.append(plan)
+        return encoded(plan)
+
+    monkeypatch.setattr(pictures, "render_image", counted)
+    plan = Plan("A boat", 64, 64, format="jpeg")
+
+    async def draw():
+        async with mockserver.running("openai") as own:
+            (service,) = own._context.provider_contexts.values()
+            tasks = [asyncio.create_task(service.render(plan)) for _ in range(6)]
+            await asyncio.sleep(0)
+            if leaves:
+                tasks[0].cancel()
+            gate.set()
+            with suppress(asyncio.CancelledError):
+                await tasks[0]
+            found = await asyncio.gather(*tasks[1:])
+            assert not service.pending_renders
+            return found
+
+    assert len({*asyncio.run(draw())}) == 1
+    assert drawn == [plan]
+
+
+texts = st.text(st.characters(codec="utf-8"), max_size=20)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | texts,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(values, st.lists(st.binary(max_size=30), max_size=4))
+@settings(max_examples=100)
+def test_json_around_pictures_is_that_with_them_inside(value, raw):
+    encoded = [base64.b64encode(each) for each in raw]
+    places = [
+        {"picture": f"data:{placeholder(at)}"} for at in reversed(range(len(raw)))
+    ]
+
+    parts = JsonTemplate({"value": value, "data": places}).fill(encoded)
+
+    assert json.loads(b"".join(parts)) == {
+        "value": value,
+        "data": [{"picture": f"data:{each.decode()}"} for each in reversed(encoded)],
+    }
+    assert all(each in parts for each in encoded)  # and none of them was copied
+
+
+def test_a_deferred_entry_is_made_when_it_is_read_and_once():
+    journal, made = Journal(), []
+
+    def make(number):
+        made.append(number)
+        return {"provider": "a", "number": number}
+
+    for number in range(3):
+        entry = LazyEntry({"provider": "a"}, lambda at=number: make(at), weight=500)
+        journal.record(entry)
+        assert entry["provider"] == "a"
+    assert made == []
+    assert journal._bytes == 1500
+
+    first, again = (asyncio.run(journal.entries()) for _ in range(2))
+
+    assert first == again
+    assert [each["number"] for each in first] == made == [0, 1, 2]
+    assert journal._bytes == sum(len(json.dumps(each)) for each in first)
+
+
+def test_deferred_entries_are_bounded_by_what_they_hold():
+    journal = Journal(max_bytes=10_000)
+    for _ in range(50):
+        journal.record(LazyEntry({}, dict, weight=1000))
+
+    assert asyncio.run(journal.size()) == 10

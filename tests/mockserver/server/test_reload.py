@@ -1,0 +1,118 @@
+"""A folder that is edited while it is served."""
+
+import pytest
+from support.http import ask, eventually, generation
+from support.processes import control, ended, gateway_in, serving
+
+import specs
+
+
+@pytest.fixture
+def gateway(tmp_path):
+    return gateway_in(tmp_path / "specs")
+
+
+def edit(file, old, new):
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def health(ready):
+    return control(ready, "/health").json
+
+
+def model_of(ready, name="gateway"):
+    """The model that a provider names first."""
+    url = f"{ready['url']}/{name}/api/v1/models"
+    answer = ask(url, method="GET")
+    return answer.json["data"][0]["id"] if answer.status == 200 else None
+
+
+@pytest.mark.parametrize("workers", [(), ("--workers", "2")])
+def test_what_is_changed_is_served(gateway, workers):
+    with serving("--specs", str(gateway.parent), *workers) as (process, ready):
+        assert model_of(ready) == "gpt-image-2"
+
+        edit(gateway / "dialect.yaml", "model: gpt-image-2", "model: my-image-9")
+
+        for _ in range(10):  # whichever worker answers
+            eventually(lambda: model_of(ready) == "my-image-9")
+        assert health(ready)["status"] == "ok"
+        process.terminate()
+        _, errors, code = ended(process)
+
+    assert code == 0
+    assert errors.count("\n") == errors.count("read again") == 1
+
+
+def test_a_new_folder_is_served_and_one_that_is_gone_is_not(gateway):
+    with serving("--specs", str(gateway.parent)) as (_, ready):
+        gateway_in(gateway.parent, "another")
+        eventually(lambda: model_of(ready, "another"))
+
+        gateway.rename(gateway.parent.parent / "elsewhere")
+        eventually(lambda: model_of(ready) is None)
+
+        assert health(ready)["providers"] == [*specs.names(), "another"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "mentions"),
+    [
+        ("x-basis", "x-bassis", "unknown word 'x-bassis'"),
+        ("openapi: 3.1", "openapi: [", "is not YAML"),
+        ("x-basis", "x-basis: [", "is not YAML"),
+    ],
+)
+def test_broken_documents_are_told_of_and_the_last_good_ones_kept(
+    gateway, old, new, mentions
+):
+    file = gateway / "openapi.yaml"
+    good = file.read_text(encoding="utf-8")
+    with serving("gateway", "--specs", str(gateway.parent)) as (process, ready):
+        assert health(ready)["trouble"] is None
+
+        edit(file, old, new)
+        trouble = eventually(lambda: health(ready)["trouble"])
+        assert mentions in trouble
+        assert str(file) in trouble
+        assert health(ready)["status"] != "ok"
+        url = f"{ready['providers']['gateway']}/images/generations"
+        assert ask(url, body=generation(specs.load("tokenhub"))).status == 200
+
+        file.write_text(good, encoding="utf-8")
+        eventually(lambda: health(ready)["trouble"] is None)
+        assert health(ready)["status"] == "ok"
+
+        process.terminate()
+        _, errors, code = ended(process)
+
+    kept, again = errors.splitlines()
+    assert mentions in kept
+    assert "last good documents are kept" in kept
+    assert "read again" in again
+    assert code == 0
+
+
+def test_a_folder_that_vanishes_is_trouble(gateway):
+    with serving("gateway", "--specs", str(gateway.parent)) as (_, ready):
+        gateway.parent.rename(gateway.parent.parent / "elsewhere")
+
+        assert str(gateway.parent) in eventually(lambda: health(ready)["trouble"])
+        assert model_of(ready) == "gpt-image-2"
+
+
+def test_nothing_is_watched_when_that_is_asked_for(gateway, tmp_path):
+    """Beside one that watches, so that there is something to wait for."""
+    folder = str(gateway.parent)
+    with (
+        serving("gateway", "--specs", folder, "--no-reload") as (_, still),
+        serving("gateway", "--specs", folder) as (_, watching),
+    ):
+        edit(gateway / "dialect.yaml", "model: gpt-image-2", "model: my-image-9")
+        eventually(lambda: model_of(watching) == "my-image-9")
+        edit(gateway / "dialect.yaml", "model: my-image-9", "model: my-image-10")
+        eventually(lambda: model_of(watching) == "my-image-10")
+
+        assert model_of(still) == "gpt-image-2"

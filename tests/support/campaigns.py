@@ -1,0 +1,42 @@
+"""Asking a server that claims to be a provider, until something is seen."""
+
+import asyncio
+import contextlib
+import functools
+
+import specs
+from contracts.execution.campaign import Campaign
+from contracts.execution.client import Target
+from contracts.execution.run import execute, start
+from contracts.planning.case import Case
+from contracts.planning.plan import plan
+from contracts.report.model import Outcome, Report
+
+
+class Seen(Exception):
+    """What was looked for has been seen; the rest of the run can be spared."""
+
+
+@functools.cache
+def planned_cases(name: str) -> tuple[specs.Provider, list[Case]]:
+    """A provider and the questions to it, which are the same for every server."""
+    provider = specs.load(name)
+    return provider, plan(provider)
+
+
+def run_against(
+    name: str, base_url: str, *, until=lambda finding: False, **options
+) -> Report:
+    """The report of a server that claims to be a provider, until something is seen."""
+    provider, questions = planned_cases(name)
+    target = Target(base_url, "a-secret-key")
+    campaign = Campaign(provider, target, selected_cases=questions, **options)
+    run = start([campaign], version="0", seed=0)
+
+    def watch(outcome: Outcome) -> None:
+        if any(until(finding) for finding in outcome.findings):
+            raise Seen
+
+    with contextlib.suppress(Seen):
+        asyncio.run(execute(run, progress=watch))
+    return run.report()
