@@ -4,18 +4,21 @@ BIN := $(VENV)/bin
 CLIENTS := .clients
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-min check audit clients serve compare claims site wheel bench soak defects clean
+.PHONY: help run test test-quick test-min docs check audit clients serve compare claims site wheel bench soak defects clean
 
-help:  ## this list
+help:  ## list all targets
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
-run: $(VENV)/.installed  ## ask all five mocks everything; report/index.html is the result
+run: $(VENV)/.installed  ## run the harness against all five mocks; writes report/index.html
 	@$(BIN)/imageparity run --html report/index.html --report report/report.jsonl
 
 test: $(VENV)/.developing  ## run the tests
 	$(BIN)/pytest -n auto
 
-test-min: $(VENV)/bin/python  ## run the tests with the oldest dependencies that are allowed
+test-quick: $(VENV)/.developing  ## run the tests that take less than a minute together
+	$(BIN)/pytest -n auto -m "not slow and not browser and not clients and not redis"
+
+test-min: $(VENV)/bin/python  ## run the tests with the oldest supported dependencies
 	@$(PYTHON) -m venv --clear $(VENV)/min
 	@sed -n -e '/^dependencies/,/^]/s/^ *"\([a-z0-9-]*\)>=\([0-9.]*\).*/\1==\2/p' \
 	  -e 's/^[a-z]* = \["\([a-z]*\)>=\([0-9.]*\)"\]$$/\1==\2/p' \
@@ -25,14 +28,14 @@ test-min: $(VENV)/bin/python  ## run the tests with the oldest dependencies that
 	  --constraint $(VENV)/min/oldest.txt
 	$(VENV)/min/bin/pytest -n auto tests/specs tests/mockserver tests/contracts
 
-clients: $(CLIENTS)/node/.installed  ## install other makers' clients, for the tests
+clients: $(CLIENTS)/node/.installed  ## install the clients of other makers that the tests use
 
 check: $(VENV)/.developing  ## lint and type-check
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-audit: $(VENV)/.developing  ## report what is known against the dependencies
+audit: $(VENV)/.developing  ## report known vulnerabilities of the dependencies
 	$(BIN)/pip-audit --skip-editable --progress-spinner off --timeout 15
 
 serve: $(VENV)/.installed  ## serve all five mocks on port 8080
@@ -41,28 +44,31 @@ serve: $(VENV)/.installed  ## serve all five mocks on port 8080
 compare: $(VENV)/.installed  ## show where the documents differ
 	@$(BIN)/imageparity compare
 
-claims: $(VENV)/.installed  ## list each claim, its source, and whether it is asked
+claims: $(VENV)/.installed  ## list each documented claim with source and test coverage
 	@$(BIN)/imageparity claims
 
-site: $(VENV)/.installed  ## publish the differences: site/, and the README's table
+site: $(VENV)/.installed  ## make site/ and the README's table from the documents
 	@$(BIN)/python -m contracts.site site README.md
+
+docs: $(VENV)/.documenting  ## build the documentation into docs/build
+	$(BIN)/mkdocs build --quiet --config-file docs/mkdocs.yml
 
 wheel: $(VENV)/.developing  ## build the wheel into dist/
 	$(BIN)/python -m build
 
-bench: $(VENV)/.developing  ## measure speed and size; tests/benchmarks/RESULTS.md is the result
+bench: $(VENV)/.developing  ## measure speed and size; writes tests/benchmarks/RESULTS.md
 	$(BIN)/python tests/benchmarks/run.py
 
-soak: $(VENV)/.developing  ## 200,000 requests, memory has to stay flat; then all hostile ones
+soak: $(VENV)/.developing  ## send 200,000 requests while memory must stay flat, then all hostile ones
 	$(BIN)/python tests/benchmarks/soak.py
 	SOAK=1 $(BIN)/pytest -n auto tests/hostile
 
-defects: $(VENV)/.developing  ## ask every planted defect; tests/benchmarks/DEFECTS.md is the result
+defects: $(VENV)/.developing  ## run the harness on every planted defect; writes tests/benchmarks/DEFECTS.md
 	FAULTY_SERVERS=all $(BIN)/pytest -n auto tests/faulty_servers
 	$(BIN)/python tests/benchmarks/defects.py
 
-clean:  ## remove the environment and what was built
-	rm -rf $(VENV) $(CLIENTS) dist report .pytest_cache .mypy_cache .ruff_cache
+clean:  ## remove the environments and everything that was built
+	rm -rf $(VENV) $(CLIENTS) dist report docs/build .pytest_cache .mypy_cache .ruff_cache
 
 $(VENV)/bin/python:
 	@echo "Making the environment in $(VENV) (once, about a minute) …"
@@ -77,6 +83,10 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
 $(VENV)/.developing: $(VENV)/.installed pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 	@$(BIN)/pip install --quiet --editable ".[redis,speedups]" --group dev
+	@touch $@
+
+$(VENV)/.documenting: $(VENV)/.developing pyproject.toml
+	@$(BIN)/pip install --quiet --disable-pip-version-check --group docs
 	@touch $@
 
 # The tests of these clients are skipped where they are not installed.

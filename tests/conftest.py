@@ -1,12 +1,18 @@
-"""Providers found by folder, and the rule that CI skips nothing."""
+"""Fixtures for all tests, and the rule that CI skips nothing."""
 
 import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+from support.properties import IN_CI, examples
 
 import mockserver
 import specs
+
+settings.register_profile("ci", max_examples=100)
+settings.register_profile("by hand", max_examples=examples(100))
+settings.load_profile("ci" if IN_CI else "by hand")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -34,14 +40,14 @@ def own_examples(
     tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
 ) -> None:
-    """No test remembers what another one has found."""
+    """Give each test an empty database of remembered examples."""
     folder = tmp_path_factory.getbasetemp() / f"examples-{id(request.node)}"
     monkeypatch.setenv("IMAGEPARITY_RUN_EXAMPLES", str(folder))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
-    """In CI a skipped test is a failed one: what it needs was to be installed."""
+    """Fail a skipped test in CI: `.ci/run` installs whatever a test needs."""
     report = yield
     if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI"):
         report.outcome = "failed"

@@ -1,32 +1,31 @@
-"""The README's commands are commands, and its first client program runs."""
+"""The commands of the README and the documentation exist; the first program runs."""
 
 import re
 import shlex
-from pathlib import Path
 
 import click
 import pytest
+from support.documentation import TEXT
 
 import mockserver
 from contracts.cli.main import main
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+BLOCKS = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
 WORDS = re.compile(r"(?:\.venv/bin/)?imageparity (.*)")
 
 
 def commands() -> list[str]:
     lines = [line for block in BLOCKS for line in block.splitlines()]
-    inline = re.findall(r"`((?:\.venv/bin/)?imageparity [^`]+)`", README)
+    inline = re.findall(r"`((?:\.venv/bin/)?imageparity [^`]+)`", TEXT)
     found = [WORDS.match(line.strip()) for line in [*lines, *inline]]
     return sorted({each[1].partition("#")[0].strip() for each in found if each})
 
 
 @pytest.mark.parametrize("line", commands())
-def test_a_command_of_the_readme_is_understood(line, tmp_path, monkeypatch):
-    """Its verb is there, and its options and arguments are what the verb takes."""
+def test_a_command_of_the_documentation_is_understood(line, tmp_path, monkeypatch):
+    """The command exists and takes these options and arguments."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "tapes").mkdir()
+    (tmp_path / "recordings").mkdir()
     (tmp_path / "providers").mkdir()
     verb, *words = shlex.split(line.replace("|", " ").replace("…", ""))
     context = click.Context(main)
@@ -35,7 +34,7 @@ def test_a_command_of_the_readme_is_understood(line, tmp_path, monkeypatch):
     assert command is not None, verb
     if verb == "completion":
         words = words[:1]
-    if words:  # else it is only spoken of
+    if words:  # else it is only mentioned
         command.make_context(verb, words, parent=context)
 
 
@@ -45,7 +44,7 @@ def test_there_are_commands_to_look_at():
 
 def test_the_first_program_runs(capsys):
     (program,) = re.findall(
-        r"```python\n(from openai import OpenAI\n.*?)```", README, re.DOTALL
+        r"```python\n(from openai import OpenAI\n.*?)```", TEXT, re.DOTALL
     )[:1]
     with mockserver.running("tokenhub") as mock:
         here = program.replace("http://127.0.0.1:8080", mock.url)

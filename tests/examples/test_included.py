@@ -1,28 +1,29 @@
-"""The README shows these examples as they are run here, to the letter."""
+"""The documentation shows these examples exactly as they run here."""
 
 import re
 from pathlib import Path
 
 import pytest
+from support.documentation import TEXT
+from support.paths import ROOT
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
 BLOCK = re.compile(r"<!-- (tests/examples/\S+) -->\n+```python\n(.*?)```\n", re.DOTALL)
 
 
 def shown() -> dict[str, str]:
-    """What the README includes, by the file that it names."""
-    return dict(BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8")))
+    """The examples that the documentation includes, by file name."""
+    return dict(BLOCK.findall(TEXT))
 
 
 @pytest.mark.parametrize(
-    "example", sorted(HERE.glob("test_readme_*.py")), ids=lambda each: each.stem
+    "example", sorted(HERE.glob("test_docs_*.py")), ids=lambda each: each.stem
 )
-def test_the_readme_includes_each_example_as_it_is(example):
+def test_each_example_is_included_as_it_is(example):
     name = example.relative_to(ROOT).as_posix()
 
     assert shown().get(name) == example.read_text(encoding="utf-8")
 
 
-def test_the_readme_includes_nothing_that_is_not_there():
+def test_nothing_is_included_that_does_not_exist():
     assert [name for name in shown() if not (ROOT / name).is_file()] == []

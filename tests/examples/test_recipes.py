@@ -1,10 +1,11 @@
-"""The recipes of the README are workflows, and their steps do what they say."""
+"""The recipes of the documentation are workflows whose steps do what they say."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 import yaml
+from support.documentation import TEXT
 from support.relays import on_refusal, relay, replace
 from support.workflows import Machine
 
@@ -13,7 +14,6 @@ from mockserver.embedded.starter import serve_in_thread
 
 HERE = Path(__file__).parent / "recipes"
 RECIPES = sorted(HERE.glob("*.yml"))
-README = (HERE.parents[2] / "README.md").read_text(encoding="utf-8")
 BRIEF = {
     "IMAGEPARITY_RUN_ONLY": "createImage/request/n/",
     "IMAGEPARITY_RUN_NO_FUZZ": "1",
@@ -42,12 +42,12 @@ def uploaded(steps):
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda each: each.stem)
-def test_a_recipe_is_in_the_readme_as_it_is_and_gives_no_rights(recipe):
+def test_a_recipe_is_in_the_documentation_as_it_is_and_gives_no_rights(recipe):
     text = recipe.read_text(encoding="utf-8")
     found = yaml.safe_load(text)
 
     assert found["permissions"] == {"contents": "read"}
-    assert f"```yaml\n{text}```\n" in README
+    assert f"```yaml\n{text}```\n" in TEXT
 
 
 def test_a_gateway_is_checked_once_it_is_started(tmp_path, mock):

@@ -20,6 +20,7 @@ from support.http import (
     watching,
 )
 from support.processes import ended, post, serving
+from support.properties import examples
 from support.raw_http import exchange
 
 import mockserver
@@ -176,7 +177,7 @@ def test_a_token_is_its_plan_until_it_expires():
     st.text(string.ascii_letters + string.digits + "-_=", max_size=4),
     st.integers(0, 4),
 )
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 def test_no_other_token_is_as_good(at, put, taken):
     token = GOOD[:at] + put + GOOD[at + taken :]
     if as_bytes(token) == as_bytes(GOOD):
@@ -198,7 +199,7 @@ def as_bytes(token):
 ))  # fmt: skip
 @example("A" * 9000)
 @example("é")
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 def test_nothing_is_a_token_by_chance(text):
     with pytest.raises(InvalidLink):
         SIGNER.plan(text)
@@ -287,7 +288,7 @@ hostile_value = st.recursive(
 )  # fmt: skip
 @settings(
     deadline=None,
-    max_examples=150,
+    max_examples=examples(150),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_no_order_is_answered_by_a_crash(server, path, value):

@@ -22,6 +22,7 @@ from support.http import (
     picture,
     url_of,
 )
+from support.properties import examples
 from support.raw_http import connected, head, is_refusal, only, post
 
 import mockserver
@@ -327,7 +328,7 @@ OPERATIONS = [
 ]
 bounded = settings(
     deadline=None,
-    max_examples=200,
+    max_examples=examples(200),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

@@ -25,6 +25,7 @@ from support.http import (
     saved,
     url_of,
 )
+from support.properties import examples
 
 import specs
 from mockserver.media.image.headers import read_image_header
@@ -193,7 +194,7 @@ MODES = ("RGB", "RGBA", "L", "LA", "P", "1", "I;16", "CMYK")
     st.lists(st.tuples(st.integers(0, 60), st.integers(0, 255)), max_size=3),
     st.integers(0, 40),
 )  # fmt: skip
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 def test_headers_are_read_as_others_read_them(
     server, format, mode, width, height, options, damage, cut
 ):

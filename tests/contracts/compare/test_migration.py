@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from support.properties import examples
 
 import mockserver
 import specs
@@ -676,7 +677,7 @@ WORDS = st.sampled_from(
     operation=st.sampled_from(["createImage", "createImageEdit", "other"]),
     payload=st.dictionaries(WORDS, st.integers()),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_the_python_function_does_what_the_json_says(operation, payload):
     examination = moved("openai", "tokenhub")
     scope: dict = {}

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.properties import examples
 
 from contracts.media.image.samples import CHUNK_SIZE, Sample
 from contracts.planning.case import FORM, Case, body_chunks, body_of
@@ -24,7 +25,7 @@ samples = st.builds(
 
 
 @given(samples)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_the_facts_of_a_sample_are_those_of_its_bytes(sample):
     labels = {"filename": sample.filename, "content_type": sample.content_type}
 
@@ -34,7 +35,7 @@ def test_the_facts_of_a_sample_are_those_of_its_bytes(sample):
 
 
 @given(st.lists(samples, min_size=1, max_size=3), st.text(max_size=20))
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 def test_a_form_holds_its_files_whole_and_in_order(files, prompt):
     payload = {"prompt": prompt, "image": files}
     case = Case("x", "edit", "probe", State.VALID, media_type=FORM, payload=payload)

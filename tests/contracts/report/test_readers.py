@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 from support.http import picture
+from support.properties import examples
 
 import mockserver
 import specs
@@ -89,7 +90,7 @@ odd = st.recursive(
 )
 deep = st.sampled_from([b"[" * 2000, b'{"a":' * 2000, b"[" * 400 + b"]" * 400])
 fuzz = settings(
-    max_examples=40,
+    max_examples=examples(40),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -21,6 +21,7 @@ from support.http import (
     picture,
     url_of,
 )
+from support.properties import examples
 
 import mockserver
 import specs
@@ -412,7 +413,7 @@ PROVIDERS = {name: specs.load(name) for name in specs.names()}
 OPERATIONS = ("createImage", "createImageEdit")
 fuzz = settings(
     deadline=None,
-    max_examples=150,
+    max_examples=examples(150),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

@@ -14,6 +14,7 @@ from support.http import (
     request_for,
     url_of,
 )
+from support.properties import examples
 
 import mockserver
 import specs
@@ -271,7 +272,7 @@ def test_several_pictures_are_for_one_model_only(mock):
 
 
 @given(st.text(max_size=300))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 def test_an_answer_never_repeats_the_key(mock, text):
     """Not even its end, which may look like a trigger."""
     secret = "5ecret" + "".join(

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.http import JSON, ask, delivered, eventually, generation, opened, url_of
+from support.properties import examples
 
 import mockserver
 import specs
@@ -190,7 +191,7 @@ values = st.recursive(
 
 
 @given(values, st.lists(st.binary(max_size=30), max_size=4))
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_json_around_pictures_is_that_with_them_inside(value, raw):
     encoded = [base64.b64encode(each) for each in raw]
     places = [

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.http import ask, control, eventually, generation, url_of, watching
+from support.properties import examples
 
 import mockserver
 import specs
@@ -351,7 +352,7 @@ def test_who_is_inside_is_counted_together(redis_url, lone):
         eventually(lambda: statuses(lone, other) == [200])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(
     limit=st.integers(1, 300),
     steps=st.lists(

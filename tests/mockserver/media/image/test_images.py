@@ -26,6 +26,7 @@ from support.http import (
     saved,
     url_of,
 )
+from support.properties import examples
 
 import mockserver
 from mockserver.media.image.drawing import edit as edits
@@ -77,7 +78,7 @@ def difference(one, other):
 
 
 @given(plans)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_every_plan_becomes_a_picture_of_exactly_its_size_and_format(plan):
     image = opened(render_image(plan))
 
@@ -86,7 +87,7 @@ def test_every_plan_becomes_a_picture_of_exactly_its_size_and_format(plan):
 
 
 @given(plans)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 def test_a_picture_tells_the_plan_it_was_drawn_from(plan):
     assert read_provenance(render_image(plan)) == Provenance(
         request=plan.request,
@@ -111,7 +112,7 @@ def test_what_is_no_picture_has_no_provenance(data):
 
 
 @given(plans)
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 def test_the_same_plan_gives_the_same_bytes(plan):
     assert render_image(plan) == render_image(plan)
 
@@ -278,7 +279,7 @@ def test_letters_stand_out_from_what_is_below_them():
 
 
 @given(st.text(max_size=60))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_any_text_can_be_written(text):
     """Only in letters that the font has, and no letter or digit is lost."""
     found = transliterate(text)
@@ -405,7 +406,7 @@ def test_a_transparent_edit_has_transparent_corners_only():
 
 
 @given(st.integers(0, 2**32), st.integers(8, 90), st.integers(8, 90))
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=examples(20))
 def test_what_a_mask_keeps_is_kept_to_the_pixel(seed, width, height):
     """Opaque is kept, transparent is drawn anew."""
     source = noise(width, height)
@@ -481,7 +482,7 @@ def test_what_is_no_picture_has_no_format(data):
     value=st.binary(min_size=1, max_size=8),
     cut=st.integers(0, 400),
 )
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 def test_a_damaged_picture_is_refused_and_nothing_worse(format, at, value, cut):
     data = bytearray(saved(noise(12, 12), format))
     data[at % len(data) : at % len(data) + len(value)] = value
@@ -536,7 +537,7 @@ def test_a_gallery_gives_a_file_or_its_base64():
 
 
 @given(plans, st.integers(16, 160), st.integers(16, 160))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 def test_a_spliced_picture_is_the_one_that_was_drawn_whole(plan, width, height):
     plain = {"format": "png", "transparent": False, "inputs": (), "stage": 0}
     plan = replace(plan, width=width, height=height, realistic=False, **plain)
@@ -568,7 +569,7 @@ def test_rows_packed_apart_are_one_stream(name, parts):
 @given(
     st.integers(1, 6), st.booleans(), st.text(max_size=400), st.sampled_from(["P", "N"])
 )
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=examples(15))
 def test_the_address_of_any_plan_fits_into_a_request_line(count, masked, text, kind):
     """Even pictures of noise, which nothing makes small, are made small enough."""
     each = saved(noise(300, 200, "RGBA")) if kind == "N" else picture(300, 200)

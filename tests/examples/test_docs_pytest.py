@@ -3,7 +3,7 @@ from openai import OpenAI
 
 
 def poster(prompt):
-    """The code under test; it knows nothing of a mock."""
+    """The code under test; it knows nothing of the mock."""
     with OpenAI() as client:
         answer = client.images.generate(
             model="gpt-image-2", prompt=prompt, size="1536x1024"
@@ -12,24 +12,24 @@ def poster(prompt):
 
 
 @pytest.mark.dialect("tokenhub")
-def test_a_poster_is_asked_for_once(image_mock, openai_env):
+def test_one_request_per_poster(image_mock, openai_env):
     assert poster("A paper boat").startswith("data:image/png;base64,")
 
-    (came,) = image_mock.journal()
-    assert came["payload"]["size"] == "1536x1024"
+    (request,) = image_mock.journal()
+    assert request["payload"]["size"] == "1536x1024"
     assert image_mock.costs()["total"]["amounts"] == {"USD": 0.125}
 
 
 @pytest.mark.dialect("tokenhub")
-def test_a_busy_provider_is_asked_again(image_mock, openai_env):
+def test_a_rate_limit_is_retried(image_mock, openai_env):
     image_mock.script({"error": "rate_limited", "retry_after": 0.1})
 
     poster("A paper boat")
 
-    assert [each["status"] for each in image_mock.journal()] == [429, 200]
+    assert [entry["status"] for entry in image_mock.journal()] == [429, 200]
 
 
-def test_every_provider_is_asked_alike(all_dialects, openai_env):
+def test_every_provider_is_supported(all_dialects, openai_env):
     poster("A paper boat")
 
     assert all_dialects.count(status=200) == 1

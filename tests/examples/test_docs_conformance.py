@@ -6,7 +6,7 @@ from contracts.testing import imageparity_conformance
 
 @pytest.fixture(scope="session")
 def gateway_url():
-    """Your gateway's base URL; a mock stands in for it here."""
+    """The base URL of your gateway; here a mock takes its place."""
     with mockserver.running("tokenhub") as gateway:
         yield gateway.base_url
 

@@ -7,7 +7,7 @@ import mockserver
 BOAT = {"model": "gpt-image-2", "prompt": "A paper boat"}
 
 
-def test_from_a_thread():
+def test_in_a_thread():
     with (
         mockserver.running("openai", seed=7) as mock,
         OpenAI(base_url=mock.base_url, api_key="anything") as client,
@@ -17,8 +17,8 @@ def test_from_a_thread():
         assert mock.count(status=200) == 1
 
 
-def test_in_the_loop_at_hand():
-    async def talk():
+def test_in_the_running_loop():
+    async def main():
         async with (
             mockserver.running("openai", strict=True) as mock,
             AsyncOpenAI(base_url=mock.base_url, api_key="anything") as client,
@@ -27,4 +27,4 @@ def test_in_the_loop_at_hand():
             await client.images.generate(**BOAT)
             return await mock.wait_for(2)
 
-    assert [each["outcome"] for each in asyncio.run(talk())] == ["reset", "answered"]
+    assert [entry["outcome"] for entry in asyncio.run(main())] == ["reset", "answered"]
