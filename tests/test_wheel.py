@@ -1,4 +1,4 @@
-"""What is built holds what it must, and nothing that does not belong to it."""
+"""The wheel and the source archive hold everything they must, and nothing else."""
 
 import tarfile
 import zipfile

@@ -17,8 +17,8 @@ from aiohttp import web
 def application(folder: Path) -> web.Application:
     """Every file of a folder behind its name."""
     app = web.Application(client_max_size=64 * 1024 * 1024)
-    for each in folder.iterdir():
-        app.router.add_post(f"/{each.name}", handler(each))
+    for file in folder.iterdir():
+        app.router.add_post(f"/{file.name}", handler(file))
     app.router.add_get("/", lambda _: _ready())
     return app
 

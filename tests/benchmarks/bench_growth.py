@@ -1,4 +1,4 @@
-"""What becomes of speed and memory as there is more of everything."""
+"""Measure speed and memory as providers, clients and journals grow."""
 
 import json
 import shutil

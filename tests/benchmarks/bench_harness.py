@@ -88,7 +88,7 @@ def _runs(effort: Effort) -> Table:
 
 
 def _median(runs: list[Run]) -> Run:
-    """That of the middle rate."""
+    """The round with the median rate."""
     return sorted(runs, key=lambda run: run.requests / run.seconds)[len(runs) // 2]
 
 
@@ -174,15 +174,15 @@ async def _sent(campaign: Campaign) -> list[Interaction]:
 
 
 def _forget() -> None:
-    """What is known of any document: to plan takes as long as at first."""
+    """Clear the caches of planning, so that it takes as long as the first time."""
     request_models.cache_clear()
     _probes_by_body.cache_clear()
 
 
 def _judged(campaign: Campaign, answers: list[Interaction]) -> int:
     examiner = Examiner(campaign.provider, campaign.target.key)
-    for each in answers:
-        list(examiner.observations(examiner.context(each)))
+    for answer in answers:
+        list(examiner.observations(examiner.context(answer)))
     return len(answers)
 
 

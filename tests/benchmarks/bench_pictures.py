@@ -143,7 +143,7 @@ def _held(seconds: float) -> Iterator[tuple]:
 async def _beside(
     more: dict | None, request: Path, seconds: float
 ) -> tuple[int, list[float]]:
-    """How many requests were answered, and how late a timer came meanwhile."""
+    """Count the responses, and measure the delay of a timer meanwhile."""
     sys.setswitchinterval(SWITCH_INTERVAL)  # this and the next as `serve` does
     gc.freeze()
     async with mockserver.running("openai") as mock:

@@ -206,9 +206,9 @@ def _beside(effort: Effort, folder: Path, plain: Server) -> Table:
             ),
         }
         paths = dict.fromkeys(servers, "/tikhub/v1/images/generations")
-        for each in peers():
-            servers[each.name] = stack.enter_context(each.start()), _json()
-            paths[each.name] = each.path
+        for peer in peers():
+            servers[peer.name] = stack.enter_context(peer.start()), _json()
+            paths[peer.name] = peer.path
         work = {}
         for number, (name, (server, body)) in enumerate(servers.items()):
             file = folder / f"beside-{number}"

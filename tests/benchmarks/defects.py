@@ -121,7 +121,7 @@ def casts() -> Iterator[Cast]:
 
 
 class Counting:
-    """How many requests the harness sends, what it asks again included."""
+    """A client that counts the requests of the harness, repeated ones included."""
 
     def __init__(self) -> None:
         self.requests = 0
@@ -175,7 +175,7 @@ def ours(each: Cast, every: int, count: Counting) -> dict[str, Any]:
 
 
 def failures(provider: str, url: str, seconds: int) -> tuple[set[tuple[str, str]], int]:
-    """What stock schemathesis has against a server, and how often it asked."""
+    """The failures that stock schemathesis reports for a server, and its requests."""
     document = TESTS.parent / "specs" / provider / "openapi.yaml"
     with tempfile.TemporaryDirectory() as folder:
         events = Path(folder, "events.ndjson")
@@ -263,12 +263,12 @@ def main() -> None:
     options.add_argument("--seconds", type=int, default=60)
     given = options.parse_args()
     count, rows = Counting(), []
-    for each in casts():
-        us = ours(each, given.every, count)
-        sys.stderr.write(f"{each.title} {us}\n")
-        them = stock(each, given.stock, given.seconds) if given.stock else None
-        sys.stderr.write(f"{each.title} {them}\n")
-        rows.append((each, us, them))
+    for cast in casts():
+        us = ours(cast, given.every, count)
+        sys.stderr.write(f"{cast.title} {us}\n")
+        them = stock(cast, given.stock, given.seconds) if given.stock else None
+        sys.stderr.write(f"{cast.title} {them}\n")
+        rows.append((cast, us, them))
     missed = "\n".join(
         f"* {each.title}: {', '.join(us['missed'])}"
         for each, us, _ in rows

@@ -20,7 +20,7 @@ _LAST = b"0\r\n\r\n"
 
 
 class Run:
-    """What all connections share: the request, the end, and what came of it."""
+    """State that all connections share: the request, the end, and the results."""
 
     def __init__(self, request: bytes, seconds: float, first: int) -> None:
         self.parts = request.split(HOLE)

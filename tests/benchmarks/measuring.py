@@ -29,7 +29,7 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Effort:
-    """How long a benchmark may take: rounds, and seconds of load in each."""
+    """Limits of a benchmark: rounds, and seconds of load in each."""
 
     rounds: int = 5
     seconds: float = 1.0
@@ -58,7 +58,7 @@ class Server:
         return sum(_pss(each) for each in family(self.pid))
 
     def descriptors(self) -> int:
-        """How many files and sockets it has open."""
+        """The number of open files and sockets."""
         folders = (Path(f"/proc/{each}/fd") for each in family(self.pid))
         return sum(len(list(each.iterdir())) for each in folders)
 
@@ -190,7 +190,7 @@ def request_to(
 
 @dataclass(frozen=True)
 class Load:
-    """What came of one round. Latencies in milliseconds, `cpu` in µs per request."""
+    """The result of one round. Latencies in milliseconds, `cpu` in µs per request."""
 
     rate: float
     cpu: float

@@ -38,12 +38,12 @@ def main() -> None:
     modules.sort(key=lambda each: getattr(each, "ORDER", 99))
     begun, load = time.monotonic(), os.getloadavg()[0]
     texts = []
-    for each in modules:
-        name = each.__name__.removeprefix("bench_")
+    for module in modules:
+        name = module.__name__.removeprefix("bench_")
         if name in chosen.skip or (chosen.names and name not in chosen.names):
             continue
         started = time.monotonic()
-        for table in each.measure(effort):
+        for table in module.measure(effort):
             texts.append(table.markdown())
             sys.stdout.write(f"{texts[-1]}\n")
             sys.stdout.flush()
@@ -80,7 +80,7 @@ def _processor() -> str:
 
 
 def _read() -> list[str]:
-    """What is to be said of the figures, where somebody has written it down."""
+    """The comments on the figures, where somebody has written them."""
     file = HERE / "LIMITS.md"
     return [file.read_text(encoding="utf-8")] if file.exists() else []
 

@@ -36,7 +36,7 @@ BOUNDARY = "soak"
 
 @dataclass(frozen=True)
 class Sample:
-    """How a server stands: megabytes, open descriptors, tasks of its loop."""
+    """A measurement of a server: megabytes, open descriptors, tasks of its loop."""
 
     memory: float
     descriptors: int
@@ -210,7 +210,7 @@ def _tell(number: int, begun: float, sample: Sample) -> None:
 def judged(
     samples: list[Sample], before: Sample, after: Sample, *, is_enough: bool
 ) -> bool:
-    """Whether it stayed flat; says what it found."""
+    """True if memory, descriptors and tasks stayed flat; prints the figures."""
     quarter = len(samples) // QUARTERS
     first = max(each.memory for each in samples[:quarter])
     last = max(each.memory for each in samples[-quarter:])
@@ -229,7 +229,7 @@ def judged(
 
 
 async def _calm(server: Server) -> Sample:
-    """How it stands when nobody asks; what was left has a moment to end."""
+    """A sample without load, after a pause in which connections can close."""
     await asyncio.sleep(2)
     async with aiohttp.ClientSession() as http:
         return await _sampled(server, http)

@@ -1,4 +1,4 @@
-"""What a benchmark finds, as Markdown."""
+"""Write the results of benchmarks as Markdown tables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

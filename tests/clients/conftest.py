@@ -26,11 +26,11 @@ SECONDS = 120
 @dataclass(frozen=True)
 class Dialect:
     """
-    What a client meets at a provider, as the provider's pages have it.
+    The behaviour of a provider that a client sees, as its pages describe it.
 
-    `gives` is how a picture of the default model comes when nothing is said of it;
-    `events` are the operations that stream, `partials` whether previews come on the
-    way, `several` the model that takes several pictures where the default one does not.
+    `gives` is how an image of the default model is delivered by default; `events` are
+    the operations that stream; `partials` is true if previews come first; `several` is
+    the model that takes several images where the default model does not.
     """
 
     gives: str
@@ -156,8 +156,8 @@ def driven(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driven]:
     try:
         yield start
     finally:
-        for each in started.values():
-            each.close()
+        for client in started.values():
+            client.close()
 
 
 def command(script: str) -> list[str]:
@@ -197,7 +197,7 @@ class Refusal:
 
 @pytest.fixture
 def refusal(provider: specs.Provider) -> Callable[[str], Refusal]:
-    """What the document's own example says of an error of the generations."""
+    """The document's own example of an error of image generation."""
 
     def read(name: str) -> Refusal:
         example = provider.operations["createImage"].errors[name]
@@ -216,7 +216,7 @@ def twice() -> str:
 
 @pytest.fixture
 def seen(mock, provider) -> Callable[[dict[str, Any]], list[dict[str, Any]]]:
-    """What the journal knows of an order: the requests with its prompt."""
+    """The journal entries of requests with this prompt."""
 
     def read(order: dict[str, Any]) -> list[dict[str, Any]]:
         return [

@@ -18,7 +18,7 @@ def package(request):
 
 
 def options(package, **values):
-    """What goes beyond the SDK's own parameters, in the words of the provider taken."""
+    """Options beyond the SDK's own parameters, under the provider's names."""
     if package == "compatible":
         return {"providerOptions": {"gateway": values}}
     # It has a word for OpenAI's name, and passes on no other's.

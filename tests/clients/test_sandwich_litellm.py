@@ -1,4 +1,4 @@
-"""What LiteLLM's proxy does to traffic, found by `imageparity sandwich`."""
+"""Test LiteLLM's proxy with `imageparity sandwich`."""
 
 import json
 import os
@@ -87,12 +87,12 @@ def examined(quiet, executable, tmp_path):
 def free_ports(count: int) -> list[int]:
     probes = [socket.socket() for _ in range(count)]
     try:
-        for each in probes:
-            each.bind(("127.0.0.1", 0))
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
         return [each.getsockname()[1] for each in probes]
     finally:
-        for each in probes:
-            each.close()
+        for probe in probes:
+            probe.close()
 
 
 # What is not honoured, by group and feature; every other feature is.

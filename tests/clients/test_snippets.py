@@ -1,4 +1,4 @@
-"""What a finding shows to ask with, asks: the same in a shell, in Python, in Node."""
+"""Run the snippets of a finding: shell, Python and Node send the same request."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What is published is what the documents say, the same at every making."""
+"""The published site is made from the documents, byte for byte the same."""
 
 import json
 

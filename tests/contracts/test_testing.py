@@ -125,7 +125,7 @@ def test_a_broken_promise_is_shown_as_a_report_shows_it(suite, gateway):
 
 
 def test_all_tests_together_find_what_a_run_finds(suite, gateway):
-    """What only a comparison shows as well, with each test on its own."""
+    """Comparisons are found as well, with each test on its own."""
 
     def lie(said):
         return said.with_json({**said.json, "created": 1}) if said.is_success else said

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def uploaded(steps):
-    """What the step that uploads was given, and what lies there."""
+    """The files that the upload step was given."""
     (step,) = (each for each in steps if each.name.startswith("actions/upload"))
     return {each.name for each in Path(step.given["path"]).iterdir()}
 

@@ -42,7 +42,7 @@ class FaultyServer:
         return self.name.partition("/")[0]
 
     def is_found_by(self, finding: Any) -> bool:
-        """Whether a finding tells this fault: its kind, its operation, its claim."""
+        """True if a finding has this defect's kind, operation and claim."""
         return (
             bool(self.kind)
             and finding.kind == self.kind

@@ -53,11 +53,11 @@ def before(step: str, change: Callable[..., Any]) -> Defect:
 
 
 def both(*lies: Defect) -> Defect:
-    """What takes more than one change to be told."""
+    """A defect that takes more than one change."""
 
     def lie(operation: Operation) -> None:
-        for each in lies:
-            each(operation)
+        for defect in lies:
+            defect(operation)
 
     return lie
 

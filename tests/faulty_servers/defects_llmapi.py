@@ -1,4 +1,4 @@
-"""What an llmapi.site can get wrong, beyond what everybody can."""
+"""Defects of an llmapi.site server, beyond the common ones."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What an OpenAI can get wrong, beyond what everybody can."""
+"""Defects of an OpenAI server, beyond the common ones."""
 
 import base64
 import io
@@ -147,8 +147,8 @@ def form_only(asked: Asked) -> None:
 
 
 def decoded(asked: Asked) -> None:
-    for each in asked.images:
-        Image.open(io.BytesIO(each)).load()
+    for image in asked.images:
+        Image.open(io.BytesIO(image)).load()
 
 
 def json_is_refused(asked: Asked) -> None:

@@ -1,4 +1,4 @@
-"""What a TikHub can get wrong, beyond what everybody can."""
+"""Defects of a TikHub server, beyond the common ones."""
 
 from faulty_servers import tikhub
 from faulty_servers.defects import (

@@ -29,7 +29,7 @@ def model_draws(asked: Asked) -> None:
 
 
 def upstream_can_draw(asked: Asked) -> None:
-    """What is forwarded is refused by the upstream where it cannot be drawn."""
+    """Reject, as the upstream does, what cannot be drawn."""
     size = asked.get("size", "auto")
     if isinstance(size, str) and size != "auto":
         width, _, height = size.partition("x")
@@ -109,8 +109,8 @@ def image_is_there(asked: Asked) -> None:
     if not asked.images:
         name = "image file" if asked.is_form else "images[].image_url"
         raise Refusal(f"{name} is required", "images")
-    for each in asked.images:
-        opened(each, "image")
+    for image in asked.images:
+        opened(image, "image")
 
 
 def mask_can_be_read(asked: Asked) -> None:

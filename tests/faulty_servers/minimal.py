@@ -107,7 +107,7 @@ def one_of(*values: str, null: bool = False) -> Check:
 
 
 def anything(value: Any) -> None:
-    """What a careless server asks of a member: nothing."""
+    """The check of a careless server: accept any value."""
 
 
 # -- pictures
@@ -115,7 +115,7 @@ def anything(value: Any) -> None:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a picture is to be."""
+    """The properties of an image to draw."""
 
     size: tuple[int, int]
     format: str
@@ -180,7 +180,7 @@ def painted(wanted: Wanted, images: tuple[bytes, ...], mask: bytes | None) -> by
 
 
 def grey(address: str) -> bytes:
-    """What stands for a picture at an address, which nobody fetches."""
+    """A grey image in place of one behind a URL, which is never fetched."""
     shade = hashlib.sha256(address.encode("utf-8", "replace")).digest()[0] // 2
     return encoded(Image.new("RGB", (256, 256), (64 + shade,) * 3), "png")
 
@@ -357,7 +357,7 @@ class Operation:
         return asked.get("background") == "transparent"
 
     def seed(self, asked: Asked, index: int) -> bytes:
-        """What a picture comes from: everything that may be seen in it."""
+        """The bytes that decide everything visible in an image."""
         names = ("prompt", "quality", "input_fidelity")
         told = repr([index, *(asked.get(name) for name in names)])
         seed = hashlib.sha256(told.encode("utf-8", "surrogatepass"))
@@ -438,7 +438,7 @@ class Operation:
         return events
 
     def told(self, asked: Asked) -> Members:
-        """What an event says of its picture."""
+        """The fields of an event about its image."""
         width, height = self.size(asked)
         return {
             "size": f"{width}x{height}",
@@ -513,9 +513,9 @@ class Service:
         return self.operations[0].refuse(refusal)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        for each in self.operations:
-            if request.path in each.files:
-                data, kind = each.files[request.path]
+        for operation in self.operations:
+            if request.path in operation.files:
+                data, kind = operation.files[request.path]
                 return web.Response(body=data, content_type=kind)
         path = request.path.removeprefix(self.base)
         operation = next((each for each in self.operations if each.is_at(path)), None)

@@ -139,7 +139,7 @@ def size_fits_model(asked: Asked) -> None:
 
 
 def odd_size(width: int, height: int) -> str:
-    """What is wrong with a size for gpt-image-2, or nothing."""
+    """The reason why a size is invalid for gpt-image-2, or an empty text."""
     if width % 16 or height % 16:
         return "the edges must be divisible by 16"
     if max(width, height) > 3840:
@@ -243,8 +243,8 @@ def image_is_there(asked: Asked) -> None:
         raise Refusal("is required", name, code="missing_required_parameter")
     if len(asked.images) > 16:
         raise Refusal("At most 16 images.", name, code="too_many")
-    for each in asked.images:
-        opened(each, name)
+    for image in asked.images:
+        opened(image, name)
 
 
 def uploads_are_small_enough(asked: Asked) -> None:

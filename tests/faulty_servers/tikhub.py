@@ -78,8 +78,8 @@ class Generation(Operation):
 def image_is_there(asked: Asked) -> None:
     if not asked.images:
         raise Refusal("An image is required.", "image", code="missing_image")
-    for each in asked.images:
-        opened(each, "image")
+    for image in asked.images:
+        opened(image, "image")
 
 
 def several_images_are_of_vip(asked: Asked) -> None:

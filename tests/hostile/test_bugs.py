@@ -24,7 +24,7 @@ def server():
 
 @pytest.fixture(autouse=True)
 def unhurt():
-    """What is logged is what these tests are about."""
+    """These tests expect log records, so the common check is left out."""
 
 
 def broken(*_, **__):
@@ -93,7 +93,7 @@ def test_the_connection_is_closed_after_a_bug(server, monkeypatch):
 
 
 def test_in_the_middle_of_an_answer(server, monkeypatch, caplog):
-    """What was begun cannot be taken back: it is cut off, and seen to be."""
+    """A response that has begun cannot be taken back: the connection is cut."""
     drawn = ProviderContext.render
     drawings = iter([drawn, broken])
 

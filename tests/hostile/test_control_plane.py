@@ -1,4 +1,4 @@
-"""What stands in no journal and no log, and what cannot be reached from the network."""
+"""Secrets stay out of journal and log, and foreign requests out of the API."""
 
 import base64
 import json
@@ -39,7 +39,7 @@ def server():
 
 
 def leaks(server, answer):
-    """Where a secret stands that should stand nowhere."""
+    """The places where a secret appears although it must not."""
     places = {"answer": answer.body}
     for path in ("/journal", "/metrics", "/costs", "/script/llmapi", "/health"):
         places[path] = control(server, path).body
@@ -114,8 +114,8 @@ def test_no_secret_of_a_process_is_in_what_it_says(format):
 
     assert status == 0
     assert "images/generations" in said
-    for each in secrets:
-        assert each not in said + "".join(lines)
+    for secret in secrets:
+        assert secret not in said + "".join(lines)
 
 
 @pytest.mark.parametrize("path", ["journal", "events", "uploads/x", "pictures/x/0"])
@@ -187,7 +187,7 @@ def test_no_other_token_is_as_good(at, put, taken):
 
 
 def as_bytes(token):
-    """What a token is once it was decoded; some bits of its last letter are none."""
+    """The bytes of a decoded token; some bits of its last letter carry nothing."""
     try:
         return base64.urlsafe_b64decode(token)
     except ValueError:
@@ -230,9 +230,9 @@ def test_an_address_cannot_be_changed_over_the_wire(server):
             path, _, name = url.rpartition("/")
             token, _, format = name.rpartition(".")
             swapped = token[:-6] + token[-6:].swapcase()
-            for each in (token[:-4], swapped, token[::-1], "", token + "AAAA"):
-                if as_bytes(each) != as_bytes(token):
-                    changed = f"{path}/{each}.{format}"
+            for wrong in (token[:-4], swapped, token[::-1], "", token + "AAAA"):
+                if as_bytes(wrong) != as_bytes(token):
+                    changed = f"{path}/{wrong}.{format}"
                     assert ask(changed, method="GET", key=None).status == 404
 
 

@@ -107,8 +107,8 @@ def test_many_at_once_with_pieces_in_any_order_are_each_their_own(server, lone):
                 connection.sendall(data[at : at + 1])
         found = [answers(*everything(each))[0] for each in lines]
     finally:
-        for each in lines:
-            each.close()
+        for line in lines:
+            line.close()
 
     assert [each.status for each in found] == [200] * count
     numbers = [len(json.loads(each.body)["data"]) for each in found]

@@ -1,4 +1,4 @@
-"""What is not HTTP, or not quite, is refused in an envelope and the connection ends."""
+"""Malformed HTTP is rejected in the provider's format, and the connection ends."""
 
 import json
 import time
@@ -262,7 +262,7 @@ def test_what_is_no_request_does_not_harm_the_answer_before_it(url, lone):
 
 
 def test_a_connection_goes_on_after_a_refusal(url, lone):
-    """What was refused was read to its end, so that the next request is one."""
+    """A rejected body is read to its end, so that the next request is one."""
     with connected(url) as connection:
         for body, status in ((b"[" * 100_000, 400), (b"x" * 5_000_000, 413)):
             connection.sendall(post(url, body, close=False))

@@ -80,7 +80,7 @@ def test_an_endless_body_is_refused_and_no_longer_read(edits, lone, media_type):
 
 
 def test_words_may_not_be_as_large_as_pictures(url, lone):
-    """Where no member holds a picture, thirty megabytes are not worth reading."""
+    """Without fields for images, thirty megabytes are not read."""
     before = peak()
 
     answer = only(url, post(url, b'{"prompt": "' + b"x" * 30 * MEGABYTE + b'"}'))
@@ -91,7 +91,7 @@ def test_words_may_not_be_as_large_as_pictures(url, lone):
 
 
 def test_all_that_comes_at_once_is_bounded_too(edits, lone, monkeypatch):
-    """Who comes when others hold it all is sent away, and let in when they left."""
+    """Requests beyond the shared limit are rejected until others have ended."""
     monkeypatch.setattr(receiving, "MAX_INCOMING", 2 * MEGABYTE)
     lines = "Content-Length: 3000000", f"Content-Type: {JSON}"
     begun = head(edits, *lines) + b"\r\n" + b" " * (2 * MEGABYTE - 1000)
@@ -212,7 +212,7 @@ def test_of_many_mistakes_some_are_told(server, lone, edits):
 
 
 def test_the_reason_of_a_refusal_is_told_however_many_there_are(server, lone, url):
-    """What nobody rules out comes first, and what is ruled out last."""
+    """Valid values come first, the invalid one last."""
     unlisted = {f"x{each}": each for each in range(500)}
 
     answer = ask(url, body={**unlisted, **generation(lone), "n": 0})
@@ -334,7 +334,7 @@ bounded = settings(
 
 
 def read(data, content_type, operation):
-    """What a body says, or None when it is refused; there is nothing else."""
+    """The parsed body, or None if it is rejected; nothing else may happen."""
     try:
         return parse_body(data, content_type, operation)
     except Rejected:

@@ -157,8 +157,8 @@ class Mock(RuleBasedStateMachine):
         else:
             self.send(f"/reset{query}", "POST")
             for known in (self.scripts, self.levels):
-                for each in [key for key in known if namespace in key[:2]]:
-                    del known[each]
+                for entry in [key for key in known if namespace in key[:2]]:
+                    del known[entry]
         self.entries = [
             each for each in self.entries if namespace not in {None, each[0]}
         ]

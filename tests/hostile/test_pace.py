@@ -159,8 +159,8 @@ def test_when_nobody_is_idle_there_is_no_room(server, url, lone):
     slow = head(url, "Content-Length: 10", f"Content-Type: {JSON}") + b"\r\n{"
     with contextlib.ExitStack() as stack:
         busy = [stack.enter_context(connected(url)) for _ in range(CROWD)]
-        for each in busy:
-            each.sendall(slow)
+        for connection in busy:
+            connection.sendall(slow)
         first = eventually(lambda: refused_for_room(url, lone))
         served = [answers(*everything(each))[0].status for each in busy]
 

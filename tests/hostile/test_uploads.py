@@ -198,7 +198,7 @@ MODES = ("RGB", "RGBA", "L", "LA", "P", "1", "I;16", "CMYK")
 def test_headers_are_read_as_others_read_them(
     server, format, mode, width, height, options, damage, cut
 ):
-    """Where both find a picture, whole or damaged, they find the same."""
+    """Both readers find the same facts, in whole and in damaged images."""
     image = Image.new(mode, (width, height))
     try:
         data = bytearray(saved_with(image, format, options))

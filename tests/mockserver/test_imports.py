@@ -25,7 +25,7 @@ print(json.dumps([started, served]))
 
 @pytest.fixture(scope="module")
 def modules():
-    """What is imported once a mock has started, and once it has answered."""
+    """The modules imported once a mock has started, and once it has responded."""
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
         capture_output=True,

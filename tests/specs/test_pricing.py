@@ -1,4 +1,4 @@
-"""What a call costs, by the prices that a provider's pages give."""
+"""Costs of calls by the documented prices."""
 
 import pytest
 

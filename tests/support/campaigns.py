@@ -14,7 +14,7 @@ from contracts.report.model import Outcome, Report
 
 
 class Seen(Exception):
-    """What was looked for has been seen; the rest of the run can be spared."""
+    """Raised when the finding was seen, so that the rest of the run can be left out."""
 
 
 @functools.cache

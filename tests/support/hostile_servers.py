@@ -39,8 +39,8 @@ class Talk:
     writer: asyncio.StreamWriter
 
     async def say(self, *parts: bytes) -> None:
-        for each in parts:
-            self.writer.write(each)
+        for part in parts:
+            self.writer.write(part)
             await self.writer.drain()
 
     async def flood(self, part: bytes) -> None:
@@ -98,8 +98,8 @@ def hostile(deed: Deed, certificate: ssl.SSLContext | None = None) -> Iterator[H
             await done.wait()
             listening.close()
             rest = asyncio.all_tasks() - {asyncio.current_task()}
-            for each in rest:
-                each.cancel()
+            for task in rest:
+                task.cancel()
             await asyncio.gather(*rest, return_exceptions=True)
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),), name="hostile")

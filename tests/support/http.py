@@ -1,4 +1,4 @@
-"""How the tests speak to a server: plain HTTP over real sockets, nothing of ours."""
+"""Talk to a server over real sockets in plain HTTP, with nothing of ours."""
 
 import base64
 import http.client
@@ -63,7 +63,7 @@ def ask(
 
 @dataclass(frozen=True)
 class Wire:
-    """What came over a socket until its end, and whether that was a `reset`."""
+    """All bytes from a socket until its end, and whether it ended in a `reset`."""
 
     head: str
     body: bytes
@@ -87,7 +87,7 @@ class Wire:
 
     @property
     def is_whole(self) -> bool:
-        """Whether as much came as was announced."""
+        """True if as many bytes came as were announced."""
         return self._unframed[1]
 
     @property
@@ -140,7 +140,7 @@ def wire(url: str, **asked: Any) -> Wire:
 def control(
     running: Any, path: str, method: str = "GET", body: Any = None, **headers: str
 ) -> Answer:
-    """What the control API says."""
+    """The response of the control API."""
     url = f"{running.url}/__mock__{path}"
     return ask(url, method=method, body=body, key=None, **headers)
 
@@ -169,7 +169,7 @@ def watching(running: Any, query: str = "") -> Iterator[Iterator[str]]:
 
 def provoked(running: Any, provider: specs.Provider, way: str, wish: str) -> Any:
     """
-    What `ask` has to send beside a prompt so that an error or a fault comes by a way.
+    Arguments of `ask`, beside a prompt, that request an error or a fault.
 
     `wish` is written as in a header: `rate_limited;times=1`. A script is posted here.
     """
@@ -196,7 +196,7 @@ WAYS = ("header", "prompt", "key", "script")
 def request_for(
     provider: specs.Provider, operation_id: str = "createImage", **more: Any
 ) -> dict[str, Any]:
-    """What `ask` sends for a request that breaks nothing; `stream` only if asked."""
+    """Arguments of `ask` for a valid request; streamed only with `stream`."""
     if operation_id == "createImage":
         return {"body": generation(provider, **more)}
     media_type = next(iter(provider.operations[operation_id].bodies))
@@ -228,7 +228,7 @@ def generation(provider: specs.Provider, **more: Any) -> dict[str, Any]:
 def edit(
     provider: specs.Provider, media_type: str, picture: bytes, **more: Any
 ) -> dict[str, Any]:
-    """What `ask` sends for an edit of one picture, by form or by JSON."""
+    """Arguments of `ask` for an edit of one image, by form or by JSON."""
     fields = generation(provider, **more)
     if media_type == FORM:
         return form(*fields.items(), ("image", picture))
@@ -285,7 +285,7 @@ def events(body: bytes) -> list[tuple[str, Any]]:
 
 
 def eventually(condition: Callable[[], Any]) -> Any:
-    """What a condition gives once it gives something; fails after a long while."""
+    """The value of a condition once it is true; fails after a timeout."""
     for _ in range(1500):
         found = condition()
         if found:

@@ -43,7 +43,7 @@ def serving(
 
 
 def refusal(*arguments: str, cwd: Path | None = None, **environment: str):
-    """What is said, and the exit status, when it does not come to serving."""
+    """The error output and exit status of a server that does not start."""
     done = subprocess.run(
         [*SERVE, *arguments],
         check=False,
@@ -131,7 +131,7 @@ def gateway_in(folder: Path, name: str = "gateway") -> Path:
     source = Path(specs.__file__).parent / "tokenhub"
     made = folder / name
     made.mkdir(parents=True)
-    for each in source.glob("*.yaml"):
-        text = each.read_text(encoding="utf-8").replace("TokenHub", "My Gateway")
-        (made / each.name).write_text(text, encoding="utf-8")
+    for file in source.glob("*.yaml"):
+        text = file.read_text(encoding="utf-8").replace("TokenHub", "My Gateway")
+        (made / file.name).write_text(text, encoding="utf-8")
     return made

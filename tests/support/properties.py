@@ -1,4 +1,4 @@
-"""How many examples a property test runs: few by hand, all of them in CI."""
+"""Numbers of examples of property tests: few by hand, all of them in CI."""
 
 import os
 

@@ -74,12 +74,12 @@ def one(connection: socket.socket) -> Wire:
 
 
 def exchange(url: str, *pieces: bytes | Iterable[bytes]) -> list[Wire]:
-    """What is answered to these bytes until the server closes the connection."""
+    """The response bytes until the server closes the connection."""
     with connected(url) as connection:
         try:
             for piece in pieces:
-                for each in [piece] if isinstance(piece, bytes) else piece:
-                    connection.sendall(each)
+                for part in [piece] if isinstance(piece, bytes) else piece:
+                    connection.sendall(part)
         except (BrokenPipeError, ConnectionResetError):
             pass  # it has heard enough; what it said can still be read
         received, end = everything(connection)
@@ -110,11 +110,7 @@ def answers(received: bytes, end: str = "closed") -> list[Wire]:
 def is_refusal(
     answer: Wire, provider: specs.Provider | None, status: int | None = None
 ) -> bool:
-    """
-    Whether an answer refuses in the envelope of a provider.
-
-    Without one, it is in an envelope of the same make.
-    """
+    """True if a response is an error in the format of a provider, or a similar one."""
     assert status is None or answer.status == status, (answer.head, answer.body)
     assert (answer.header("Content-Type") or "").startswith(JSON), answer.head
     assert b"Traceback" not in answer.body

@@ -39,8 +39,8 @@ class Machine:
         self.folder = folder / "workspace"
         self.summary = folder / "summary.md"
         self._temp, self._bin = folder / "temp", folder / "bin"
-        for each in (self.folder, self._temp, self._bin):
-            each.mkdir(exist_ok=True)
+        for place in (self.folder, self._temp, self._bin):
+            place.mkdir(exist_ok=True)
         self.summary.touch()
         self._variables = variables
         self._outputs = 0

@@ -1,4 +1,4 @@
-"""Where nothing more can be written: a line that says so, and a status that is none."""
+"""A full disk gives one line of error and a status of its own."""
 
 import subprocess
 import sys

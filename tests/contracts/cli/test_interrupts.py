@@ -97,7 +97,7 @@ def two_at_once(words: list[str | Path]) -> list[int]:
         )
         for _ in range(2)
     ]
-    for each in both:
-        _, said = each.communicate(timeout=180)
+    for process in both:
+        _, said = process.communicate(timeout=180)
         assert "Traceback" not in said, said
     return [each.returncode for each in both]

@@ -1,4 +1,4 @@
-"""What is wrong in a provider's folder is told with its file and line."""
+"""Errors in a provider's folder are reported with file and line."""
 
 import re
 import shutil

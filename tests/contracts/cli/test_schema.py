@@ -26,7 +26,7 @@ N = ("--only", "createImage/request/n/")
 
 
 def spoken(*words):
-    """What a command prints."""
+    """The output of a command."""
     done = CliRunner().invoke(main, [str(each) for each in words], env=KEY)
     assert done.exit_code in {0, 1}, done.output
     return done.stdout
@@ -37,7 +37,7 @@ def printed(name):
 
 
 def follows(name, *values):
-    """Whether values, of which there are some, follow the schema of a name."""
+    """True if the values, at least one, follow the schema of that name."""
     validator = Draft202012Validator(printed(name))
     wrong = [
         error.message for value in values for error in validator.iter_errors(value)

@@ -36,7 +36,7 @@ def of(found):
 
 
 def at(provider: specs.Provider, pointer: str):
-    """What stands at a pointer of a comparison, or `LookupError`."""
+    """The value at a JSON pointer of a comparison. Raises `LookupError`."""
     file, _, path = pointer.partition("#")
     is_dialect = file == "dialect.yaml"
     node = provider.document
@@ -74,18 +74,18 @@ def test_rows_are_few_enough_to_read(found):
 
 
 def test_every_pointer_leads_somewhere(found, provider):
-    for each in found.rows:
-        cell = each.cells[provider.id]
+    for line in found.rows:
+        cell = line.cells[provider.id]
         for pointer in (cell.pointer, *(fact.pointer for fact in cell.facts.values())):
             if pointer:
                 at(provider, pointer)
 
 
 def test_every_source_is_known_and_what_is_stated_has_one(found, provider):
-    for each in found.rows:
-        cell = each.cells[provider.id]
-        assert not cell.stated or provider.source(cell.source) is not None, each.id
-        assert bool(cell.source) == bool(cell.source_title), each.id
+    for line in found.rows:
+        cell = line.cells[provider.id]
+        assert not cell.stated or provider.source(cell.source) is not None, line.id
+        assert bool(cell.source) == bool(cell.source_title), line.id
 
 
 def test_every_member_of_every_body_has_a_row(found, provider):
@@ -223,12 +223,14 @@ def test_each_contradiction_has_two_sides_a_reading_and_a_place(found):
     ids = [each.id for each in found.contradictions]
 
     assert len(set(ids)) == len(ids)
-    for each in found.contradictions:
-        assert len(each.statements) >= 2
-        assert len({side.says for side in each.statements}) == len(each.statements)
-        assert all(side.source_title for side in each.statements)
-        assert each.reading, each.id
-        assert each.place in rows, each.id
+    for contradiction in found.contradictions:
+        assert len(contradiction.statements) >= 2
+        assert len({side.says for side in contradiction.statements}) == len(
+            contradiction.statements
+        )
+        assert all(side.source_title for side in contradiction.statements)
+        assert contradiction.reading, contradiction.id
+        assert contradiction.place in rows, contradiction.id
 
 
 def test_contradictions_follow_the_rows_that_are_shown(found):

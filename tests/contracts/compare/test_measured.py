@@ -78,7 +78,7 @@ LIES = (
 
 
 def asked(name: str, url: str, operation: str, member: str) -> Report:
-    """What comes of the questions about one parameter, and of the plain ones."""
+    """The outcomes of the cases about one parameter, and of the plain ones."""
     begin = [f"{operation}/request{kind}" for kind in ("", "-form")]
     wanted = [f"{each}/{member}" for each in begin]
     wanted += [f"{each}/{part}" for each in begin for part in ("plain", "other", "str")]

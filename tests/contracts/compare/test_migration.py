@@ -1,4 +1,4 @@
-"""What breaks for code that moves: each rule planted, each finding shown to be true."""
+"""Breaking changes for code that moves: each rule is planted, each finding is true."""
 
 import json
 from collections.abc import Callable
@@ -425,33 +425,35 @@ def test_a_witness_is_valid_at_the_one_and_not_at_the_other(old, new):
     ]
 
     assert found
-    for each in found:
-        shown = each.witness
+    for finding in found:
+        shown = finding.witness
         body = before.operations[shown.operation].bodies[shown.media_type]
         there = after.operations[shown.operation].bodies.get(shown.media_type)
         request = with_file_facts(shown.request)
-        assert body.judge.state(request) is State.VALID, each.id
-        if each.rule == "REQ-MEDIA":
+        assert body.judge.state(request) is State.VALID, finding.id
+        if finding.rule == "REQ-MEDIA":
             assert there is None
-        elif each.rule != "REQ-DEFAULT":
+        elif finding.rule != "REQ-DEFAULT":
             state = there.judge.state(request)
-            assert state is not State.VALID, each.id
-            if each.severity == Severity.BREAKS and each.rule != "REQ-RENAMED":
-                assert state is State.INVALID, each.id
+            assert state is not State.VALID, finding.id
+            if finding.severity == Severity.BREAKS and finding.rule != "REQ-RENAMED":
+                assert state is State.INVALID, finding.id
 
 
 @pytest.mark.parametrize(("old", "new"), MOVES)
 def test_an_error_body_that_lacks_a_member_may_come_from_the_new_one_alone(old, new):
     before, after = specs.load(old), specs.load(new)
-    for each in moved(old, new).findings:
-        if each.rule == "RES-ERROR":
-            answer = each.witness.answer
-            assert State.INVALID in verdicts(before, each.operation, answer), each.id
-            assert State.VALID in verdicts(after, each.operation, answer), each.id
+    for finding in moved(old, new).findings:
+        if finding.rule == "RES-ERROR":
+            answer = finding.witness.answer
+            assert State.INVALID in verdicts(before, finding.operation, answer), (
+                finding.id
+            )
+            assert State.VALID in verdicts(after, finding.operation, answer), finding.id
 
 
 def verdicts(provider: specs.Provider, operation: str, error) -> set[State]:
-    """What a provider's document says of an error body, under each of its statuses."""
+    """The verdicts of a provider's document on an error body, one per status."""
     responses = provider.operations[operation].responses.values()
     bodies = [each.bodies.get("application/json") for each in responses]
     return {
@@ -488,12 +490,12 @@ def test_servers_do_what_the_witnesses_say():
         mockserver.running("openai", strict=True) as old,
         mockserver.running("tokenhub", strict=True) as new,
     ):
-        for each in found:
-            shown = each.witness
+        for finding in found:
+            shown = finding.witness
             path = specs.load("openai").operations[shown.operation].path
             here = sent(f"{old.base_url}{path}", shown.request, shown.media_type)
             there = sent(f"{new.base_url}{path}", shown.request, shown.media_type)
-            assert (here, there) == (200, 400), each.id
+            assert (here, there) == (200, 400), finding.id
     assert len(found) > 10
 
 
@@ -654,18 +656,20 @@ def test_code_that_asks_for_one_model_is_not_told_of_others():
 def test_the_adapter_mends_what_it_says_it_mends(old, new):
     examination = moved(old, new)
     after = specs.load(new)
-    for each in examination.findings:
-        patch = examination.patches.get(each.operation)
-        mended = each.rule == "REQ-RENAMED" or (
-            patch is not None and each.member in patch.remove
+    for finding in examination.findings:
+        patch = examination.patches.get(finding.operation)
+        mended = finding.rule == "REQ-RENAMED" or (
+            patch is not None and finding.member in patch.remove
         )
-        if not mended or each.rule not in {"REQ-RENAMED", "REQ-FIELD"}:
+        if not mended or finding.rule not in {"REQ-RENAMED", "REQ-FIELD"}:
             continue
-        body = after.operations[each.operation].bodies[each.witness.media_type]
-        verdict = body.judge.judge(with_file_facts(patch.apply(each.witness.request)))
+        body = after.operations[finding.operation].bodies[finding.witness.media_type]
+        verdict = body.judge.judge(
+            with_file_facts(patch.apply(finding.witness.request))
+        )
         assert not [
-            one for one in verdict.violations if one.path[:1] == (each.member,)
-        ], each.id
+            one for one in verdict.violations if one.path[:1] == (finding.member,)
+        ], finding.id
 
 
 WORDS = st.sampled_from(
@@ -828,10 +832,10 @@ def test_the_same_move_gives_the_same_bytes():
 
 def test_every_rule_can_be_explained():
     listed = run("explain").stdout
-    for each in rules().values():
-        assert f"{each.id} " in listed
-        text = run("explain", each.id.lower()).stdout
-        assert text.startswith(f"{each.id}: {each.title}")
+    for rule in rules().values():
+        assert f"{rule.id} " in listed
+        text = run("explain", rule.id.lower()).stdout
+        assert text.startswith(f"{rule.id}: {rule.title}")
         assert "fix: " in text
 
     assert run("explain", "REQ-NOTHING").exit_code == 2

@@ -444,14 +444,14 @@ def test_the_json_follows_its_schema(alarming, dialects):
     )
     Draft202012Validator.check_schema(schema)
 
-    for each in (alarming, dialects):
-        Draft202012Validator(schema).validate(json.loads(each.json_text()))
+    for differences in (alarming, dialects):
+        Draft202012Validator(schema).validate(json.loads(differences.json_text()))
 
 
 def test_the_key_is_in_no_report(alarming):
-    for each in (alarming.json_text(), reporting.markdown(alarming), text(alarming)):
-        assert KEY not in each
-        assert "$TOKENHUB_API_KEY" in each
+    for output in (alarming.json_text(), reporting.markdown(alarming), text(alarming)):
+        assert KEY not in output
+        assert "$TOKENHUB_API_KEY" in output
 
 
 def test_each_side_of_an_alarm_has_its_request(alarming):

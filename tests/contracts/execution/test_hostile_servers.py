@@ -115,7 +115,7 @@ def asked(url: str, *questions: Case, **options) -> Report:
 
 
 class Memory:
-    """How much more memory this process had than at first, at the most; in bytes."""
+    """The highest growth of this process's memory since the start, in bytes."""
 
     def __init__(self) -> None:
         self._first = 0

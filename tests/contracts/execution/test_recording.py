@@ -1,4 +1,4 @@
-"""What a run was told can be judged again without network, and holds no secret."""
+"""A recorded run can be judged again without network and holds no secret."""
 
 import asyncio
 import json

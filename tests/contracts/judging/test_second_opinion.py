@@ -1,4 +1,4 @@
-"""What stock schemathesis finds is told, once; what it imagines is not."""
+"""Findings of stock schemathesis are reported once; false ones are not."""
 
 import asyncio
 import hashlib
@@ -52,7 +52,7 @@ def asked(name: str, base_url: str, only: tuple[str, ...] = OWN, **options) -> R
 
 
 def lied(mock, name: str, only: tuple[str, ...] = OWN, **lie) -> Report:
-    """What is found at the mock of a provider behind a relay that lies."""
+    """The findings at a provider's mock behind a relay with one defect."""
     with serve_in_thread(relay(mock.url, **lie)) as (url, _):
         return asked(name, mock.base_urls[name].replace(mock.url, url), only)
 

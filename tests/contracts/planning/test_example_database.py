@@ -1,4 +1,4 @@
-"""What a run found by chance is asked first in the next, and forgotten when mended."""
+"""Generated findings are sent first in the next run, and dropped once fixed."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Which findings fail a run is what `--fail-on` names."""
+"""`--fail-on` names the findings that fail a run."""
 
 import ast
 from pathlib import Path

@@ -146,7 +146,7 @@ class Recorded:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory) -> Recorded:
-    """What a run leaves that finds something wrong."""
+    """The files of a run with findings."""
     provider = PROVIDER
     folder = tmp_path_factory.mktemp("tape")
     with mockserver.running("openai") as other:  # which keeps other promises

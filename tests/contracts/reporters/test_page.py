@@ -95,7 +95,7 @@ def measured(**cells):
 
 
 class Page(HTMLParser):
-    """What a browser would make of a page: its elements, ids, links, balance."""
+    """A parsed page: its elements, ids, links, and balanced tags."""
 
     def __init__(self, text):
         super().__init__()
@@ -171,8 +171,8 @@ def test_every_link_within_a_page_leads_somewhere():
     places = {each for each in links if "=" not in each}
     assert "f" * 16 in places
     assert places <= set(parsed.values("id"))
-    for each in links:
-        kind, _, name = each.partition("=")
+    for link in links:
+        kind, _, name = link.partition("=")
         id_, _, provider = name.rpartition("@")
         if kind == "cell":
             assert data["features"][id_][provider]["value"]
@@ -212,8 +212,8 @@ def test_what_calls_itself_a_picture_is_shown_only_where_it_is_one():
         return [each["src"] for each in Page(text).all("img")]
 
     assert shown(PICTURE) == [PICTURE]
-    for each in ("", "https://x.example/a.png", "data:text/html;base64,AAAA", "x"):
-        assert shown(each) == []
+    for url in ("", "https://x.example/a.png", "data:text/html;base64,AAAA", "x"):
+        assert shown(url) == []
 
 
 def test_a_page_shows_both_findings_with_all_that_is_needed_to_believe_them():
@@ -350,7 +350,7 @@ OLD = replace(OLD, metadata=replace(OLD.metadata, started="2026-10-01T00:00:00+0
 
 
 def changes(text):
-    """What is new, fixed and unknown, provider by provider."""
+    """New, fixed and unknown findings, provider by provider."""
     return re.findall(r"<b>(\d+)</b> (new|fixed|not asked again)</span>", text)
 
 

@@ -46,11 +46,11 @@ def refuse_unreadable(why: str) -> web.Response:
 @dataclass(frozen=True)
 class Damage:
     """
-    What a gateway does wrong, and nothing where it is left out.
+    The defects of a gateway; none for those left out.
 
-    `asked` changes the JSON of a request; `parts` those of a form; `said` the JSON of
-    a success; `events` those of a stream, which is collected first. `instead` answers
-    in place of the upstream, `after` in place of its answer (status, headers, body).
+    `asked` changes the JSON of a request, `parts` those of a form, `said` the JSON of a
+    success, `events` those of a stream, which is collected first. `instead` responds in
+    place of the upstream, `after` in place of its response (status, headers, body).
     """
 
     asked: Answer | None = None
@@ -249,8 +249,8 @@ def test_every_member_of_a_body_is_asked_about_or_said_to_be_untested(provider):
         assert wanted - aliases <= about
     markers = [each.marker for each in questions]
     assert len(set(markers)) == len(markers)
-    for each in questions:
-        assert each.untested or each.marker in each.case.payload["prompt"]
+    for probe in questions:
+        assert probe.untested or probe.marker in probe.case.payload["prompt"]
 
 
 def swap(value: dict[str, Any], name: str, other: str) -> dict[str, Any]:

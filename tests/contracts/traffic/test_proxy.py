@@ -74,7 +74,7 @@ class Running:
 
     @property
     def kinds(self) -> set[tuple[str, str]]:
-        """What was found, but for what is merely not in the document."""
+        """The kinds of findings, without undocumented fields."""
         return {
             (found["kind"], found["check"])
             for entry in self.journal
@@ -189,7 +189,7 @@ class Raw:
 
 
 def exchanged(port: int, request: bytes) -> bytes:
-    """What comes back for some bytes, until the other side ends."""
+    """The bytes that come back until the other side closes."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall(request)
         answer = b""

@@ -50,8 +50,8 @@ def test_every_error_is_told_by_operation(provider):
 def test_faults_says_how_to_ask():
     text = said("faults")
 
-    for each in ("/__mock__/script/", "X-Mock-Fault", "[[mock:NAME]]", "mock-NAME"):
-        assert each in text
+    for word in ("/__mock__/script/", "X-Mock-Fault", "[[mock:NAME]]", "mock-NAME"):
+        assert word in text
 
 
 URL, KEY = "http://127.0.0.1:9/it's $HOME", "a\"b\\c'd $(id) `id` !x"

@@ -201,8 +201,8 @@ def test_a_file_that_makes_no_sense_is_one_line_and_2(tmp_path, text, mentions):
     assert code == 2
     assert said.startswith("Error: ")
     assert said.count("\n") == 1
-    for each in mentions:
-        assert each in said
+    for mention in mentions:
+        assert mention in said
 
     if "cannot be read" not in mentions:
         table = text.replace("[serve", "[tool.imageparity.serve")
@@ -328,5 +328,5 @@ def test_help_tells_of_variables_files_and_exit_statuses():
 
     text = serve.get_help(click.Context(serve, parent=context, info_name="serve"))
 
-    for each in ("IMAGEPARITY_PORT", "[tool.imageparity]", "--config-schema", "143"):
-        assert each in text
+    for word in ("IMAGEPARITY_PORT", "[tool.imageparity]", "--config-schema", "143"):
+        assert word in text

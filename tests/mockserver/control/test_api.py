@@ -294,7 +294,7 @@ def test_who_watches_and_who_waits_does_not_hold_up_the_end(lone):
 
 
 def watched(running):
-    """Who waits for news of the journal."""
+    """The number of clients that wait for journal entries."""
     news = running._context.store.journal._changed
     return news._waiters if news else ()
 

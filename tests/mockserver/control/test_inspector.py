@@ -243,8 +243,8 @@ def test_a_refusal_is_told_with_its_rules_and_their_sources(page, running):
     assert len(entry["decision"]["violations"]) == 2
     for violation in entry["decision"]["violations"]:
         card = detail.locator(".broken", has_text=violation["says"])
-        for each in ("param", "claim", "source", "basis"):
-            expect(card).to_contain_text(violation[each])
+        for name in ("param", "claim", "source", "basis"):
+            expect(card).to_contain_text(violation[name])
     expect(detail.locator(".broken").first).to_contain_text("maximum: 10")
     shown = page.locator("#d-payload").evaluate("it => it.textContent")
     assert json.loads(shown) == entry["payload"]
@@ -337,7 +337,7 @@ RUN_ALL = {
 
 
 def meant(entry):
-    """What of an entry is the asker's; files have names of their own in a copy."""
+    """The parts of an entry that the caller sent; copied files have other names."""
     names = ("method", "path", "operation", "media_type", "status", "namespace", "key")
     decided = [entry["decision"].get(each) for each in ("trigger", "error", "fault")]
     kept = {name: entry.get(name) for name in names}
@@ -755,12 +755,12 @@ def test_the_page_is_one_small_file_that_asks_for_nothing(running):
 def test_every_error_and_every_fault_can_be_chosen(page, running):
     known = control(running, "/providers")["providers"]
     faults = {each["name"] for each in control(running, "/faults")["faults"]}
-    for each in known:
-        page.locator("#s-provider").select_option(each["id"])
+    for entry in known:
+        page.locator("#s-provider").select_option(entry["id"])
         values = page.locator("#s-what option").evaluate_all(
             "all => all.map(it => it.value)"
         )
-        errors = {name for names in each["errors"].values() for name in names}
+        errors = {name for names in entry["errors"].values() for name in names}
         expected = {f"error:{it}" for it in errors} | {f"fault:{it}" for it in faults}
         assert set(values) == {"", *expected}
 

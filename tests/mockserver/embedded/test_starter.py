@@ -460,8 +460,8 @@ def test_who_connects_as_it_ends_is_not_left_behind(in_loop, caplog):
         else:
             with mockserver.running(openai) as running:
                 knock(running.url)
-        for each in clients:
-            each.close()
+        for client in clients:
+            client.close()
     gc.collect()  # a socket that was forgotten is a warning now, and warnings fail
 
     assert [each.message for each in caplog.records if each.name == "asyncio"] == []

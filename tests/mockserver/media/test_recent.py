@@ -137,7 +137,7 @@ def test_an_upload_is_shown_small_and_drawn_anew(running, format):
 
 
 def test_a_page_that_was_uploaded_is_never_shown_as_one(running):
-    """What is no picture is kept out, or refused as JSON: it cannot run anywhere."""
+    """A file that is no image is left out or rejected as JSON: it cannot run."""
     provider = specs.load("tikhub")
     evil = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
     url = url_of(running, provider, "createImageEdit")

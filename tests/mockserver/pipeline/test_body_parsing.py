@@ -31,7 +31,7 @@ GOOD = json.dumps({"model": "gpt-image-2", "prompt": "x"})
 
 
 def refused(answer, provider, operation_id="createImage", status=400):
-    """Whether this is the envelope in which the document refuses."""
+    """True if this is the error format of the document."""
     response = provider.operations[operation_id].response_for(400)
     assert answer.headers["Content-Type"].startswith(JSON)
     assert response.bodies[JSON].judge.is_valid(answer.json), answer.body

@@ -1,4 +1,4 @@
-"""What was understood, drawn or written before is not done again."""
+"""Interpretations, images and bodies of repeated requests are reused."""
 
 import asyncio
 import base64
@@ -145,13 +145,13 @@ def test_an_answer_of_megabytes_comes_whole():
 
     assert len(first.body) > 4_000_000
     assert first.json["data"] == again.json["data"]
-    for each in first.json["data"]:
-        assert opened(delivered(each)).size == (1024, 1024)
+    for item in first.json["data"]:
+        assert opened(delivered(item)).size == (1024, 1024)
 
 
 @pytest.mark.parametrize("leaves", [False, True])
 def test_what_many_want_at_once_is_drawn_once(monkeypatch, leaves):
-    """Whether or not the first of them leaves before it has it."""
+    """True also if the first of them disconnects before the image is ready."""
     drawn, encoded, gate = [], pictures.render_image, threading.Event()
 
     def counted(plan):

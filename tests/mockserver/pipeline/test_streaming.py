@@ -119,7 +119,7 @@ def test_the_usage_of_a_stream_adds_up_and_counts_previews(mock, name, operation
 
 @pytest.mark.parametrize(("name", "operation_id"), STREAMS)
 def test_a_stream_of_several_pictures_completes_each(mock, name, operation_id):
-    """What documents leave open, served as each picture's own run of events."""
+    """Documents leave this open; each image has its own sequence of events."""
     provider = specs.load(name)
     partial, completed = kinds(
         provider.operations[operation_id].success.bodies[EVENT_STREAM]

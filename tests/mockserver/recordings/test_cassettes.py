@@ -1,4 +1,4 @@
-"""What was recorded is answered again to the byte, and holds no secret."""
+"""A recording is replayed to the byte and holds no secret."""
 
 import base64
 import json
@@ -63,8 +63,8 @@ def folder(tmp_path: Path) -> Path:
 
 def recorded(folder: Path, *exchanges: ExchangeRecord) -> Cassettes:
     recorder = Recorder(folder)
-    for each in exchanges:
-        recorder.record(each)
+    for exchange in exchanges:
+        recorder.record(exchange)
     return Cassettes.open(folder)
 
 
@@ -220,9 +220,9 @@ def test_uploads_are_written_down_as_facts(folder):
 
     disk = everything(folder)
 
-    for each in (PNG, OTHER, JPEG):
-        assert each not in disk
-        assert base64.b64encode(each)[:200] not in disk
+    for image in (PNG, OTHER, JPEG):
+        assert image not in disk
+        assert base64.b64encode(image)[:200] not in disk
     assert cassettes.find("createImage", payload).body() == b"form"
     assert cassettes.find("createImage", inline).body() == b"json"
     facts = cassettes.recordings[1].payload["images"][0]["image_url"]
@@ -372,8 +372,8 @@ def test_nothing_secret_is_on_disk(folder):
     cassettes = recorded(folder, exchange)
 
     disk = everything(folder)
-    for each in (KEY, "another-secret", "cookie-secret", "set-secret", "org-private"):
-        assert each.encode() not in disk
+    for secret in (KEY, "another-secret", "cookie-secret", "set-secret", "org-private"):
+        assert secret.encode() not in disk
     found = cassettes.find("createImage", payload)
     assert found.headers == (("X-Ok", "yes"),)
     assert len(found.body()) == len(exchange.body)

@@ -67,8 +67,8 @@ def test_it_is_built_from_this_checkout_and_no_tools_stay(instructions, image):
         for word, rest in instructions
         if word == "COPY" and "--from" not in rest
     ]
-    for each in (name for names in copied for name in names):
-        assert (ROOT / each).exists()
+    for path in (name for names in copied for name in names):
+        assert (ROOT / path).exists()
     kept = (DOCKER / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
     assert {f"!{name}" for names in copied for name in names} <= set(kept)
     assert kept[0] == "*"
@@ -78,7 +78,7 @@ def test_it_is_built_from_this_checkout_and_no_tools_stay(instructions, image):
 
 
 def command(image):
-    """What the container runs, outside of one."""
+    """The command of the container, run outside of it."""
     words = json.loads(image["ENTRYPOINT"]) + json.loads(image["CMD"])
     assert words[0] == "imageparity"
     return [sys.executable, "-m", "contracts", *words[1:]]

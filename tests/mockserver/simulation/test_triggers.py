@@ -1,4 +1,4 @@
-"""Who decides when several ask, for how many requests, and what is refused."""
+"""Precedence of triggers, how many requests they apply to, and what is rejected."""
 
 import json
 from itertools import count
@@ -40,8 +40,8 @@ def lone():
 def send(running, provider, *askers):
     """One request with what several ways ask for; what the journal says of it."""
     asked = {}
-    for each in askers:
-        asked |= each
+    for asker in askers:
+        asked |= asker
     body = generation(provider, prompt=asked.pop("prompt", "A paper boat"))
     answer = ask(url_of(running, provider), body=body, **asked)
     return answer, running.journal(provider.id)[-1]

@@ -1,4 +1,4 @@
-"""What a run would have cost live: sums of what the journal's entries say."""
+"""Estimated costs of a run: sums over the journal's entries."""
 
 import asyncio
 
@@ -43,7 +43,7 @@ def work(running):
 
 
 def summed(entries, name):
-    """What the entries of a provider come to."""
+    """The sum of the entries of a provider."""
     mine = [each for each in entries if each["provider"] == name]
     amounts = [each["cost"].get("amount") for each in mine]
     priced = [each for each in amounts if each is not None]
@@ -170,8 +170,8 @@ entries = st.fixed_dictionaries(
 @given(st.lists(entries, max_size=40))
 def test_every_sum_is_the_sum(given):
     totals = Totals()
-    for each in given:
-        totals.add(each)
+    for entry in given:
+        totals.add(entry)
 
     found = totals.costs()
 

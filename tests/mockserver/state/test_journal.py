@@ -255,8 +255,8 @@ def test_a_limit_gives_the_latest(limit, numbers):
 )
 def test_a_query_gives_what_matches_in_every_field(written, query):
     journal = Journal()
-    for each in written:
-        journal.record(each)
+    for entry in written:
+        journal.record(entry)
 
     found = entries(journal, query=query)
 
@@ -281,10 +281,10 @@ def test_a_watcher_misses_nothing_that_comes_while_it_is_busy():
     async def watched():
         journal, seen = Journal(), []
         journal.record({"n": 1})
-        async for each in journal.watch():
-            seen.append(each["n"])
-            if each["n"] < 5:
-                journal.record({"n": each["n"] + 1})  # while we are not waiting
+        async for entry in journal.watch():
+            seen.append(entry["n"])
+            if entry["n"] < 5:
+                journal.record({"n": entry["n"] + 1})  # while we are not waiting
                 await asyncio.sleep(0)
             else:
                 await journal.close()

@@ -108,7 +108,7 @@ def limited(redis_url, *providers, **limits):
 
 
 def statuses(provider, *replicas, **asked):
-    """What one request to each of these gets, in order."""
+    """The statuses of one request to each of these, in order."""
     return [
         ask(url_of(each, provider), body=generation(provider), **asked).status
         for each in replicas

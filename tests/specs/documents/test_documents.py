@@ -75,8 +75,8 @@ def keywords(schema: Any) -> Iterator[str]:
         yield from schema
         inner = [schema.get("items"), schema.get("then"), schema.get("else")]
         inner += [*schema.get("properties", {}).values(), *schema.get("allOf", [])]
-        for each in (*inner, *schema.get("oneOf", [])):
-            yield from keywords(each)
+        for part in (*inner, *schema.get("oneOf", [])):
+            yield from keywords(part)
 
 
 def test_a_documented_example_of_a_request_is_not_invalid(provider):
@@ -137,8 +137,8 @@ def test_an_error_of_the_catalogue_keeps_the_schema_it_hangs_on(provider):
     for operation in provider.operations.values():
         for error in operation.errors.values():
             body = operation.response_for(error.status).bodies[J]
-            for each in (details, {**details, "param": None}):
-                verdict = body.judge.judge(fill_placeholders(error.body, each))
+            for values in (details, {**details, "param": None}):
+                verdict = body.judge.judge(fill_placeholders(error.body, values))
                 assert verdict.state is State.VALID, (error.name, verdict.violations)
 
 
@@ -230,7 +230,7 @@ def test_a_claim_that_no_case_asks_is_found_out(tmp_path):
 
 
 def test_every_rule_has_a_basis_in_a_page_and_every_reading_a_note(provider):
-    """What we assume is told, not slipped in."""
+    """Assumptions are stated, not hidden."""
     for operation in provider.operations.values():
         for body in operation.bodies.values():
             for part in body.schema.get("allOf", ()):

@@ -1,4 +1,4 @@
-"""What the programs cannot serve or test is refused when a document is loaded."""
+"""Operations that the programs cannot serve or test are refused at load."""
 
 from pathlib import Path
 from typing import Any

@@ -104,7 +104,7 @@ def explained(schema: Any) -> Any:
 @MANY
 @given(data=st.data())
 def test_both_engines_give_the_same_verdict(desk, data):
-    """What is refused in a microsecond can be explained, and nothing else can."""
+    """Everything that the fast engine rejects can be explained, and nothing else."""
     payload = data.draw(payloads(key_of(desk)))
     plain = to_validator_schema(desk.body.schema)
 
@@ -164,10 +164,12 @@ def test_a_documented_violation_breaks_a_claim_of_the_document(desk, data):
         for each in specs.claims(desk.provider)
     }
 
-    for each in desk.body.judge.judge(payload).documented_violations:
-        if not (desk.is_form and each.keyword == "type"):  # a form has texts and files
-            claim = f"{desk.name}/{each.claim}"
-            assert known[claim] == (Basis.DOCUMENTED, each.evidence.rule)
+    for violation in desk.body.judge.judge(payload).documented_violations:
+        if not (
+            desk.is_form and violation.keyword == "type"
+        ):  # a form has texts and files
+            claim = f"{desk.name}/{violation.claim}"
+            assert known[claim] == (Basis.DOCUMENTED, violation.evidence.rule)
 
 
 def test_violations_stand_in_the_order_of_the_document(desk):
@@ -343,7 +345,7 @@ def test_a_violation_carries_the_nearest_evidence(small):
 
 
 def test_a_choice_stays_open_where_a_branch_is_ours():
-    """What an assumed branch may take cannot be refused, nor may both not fit."""
+    """A value that an assumed branch may take is not invalid, nor is taking both."""
     judge = Judge(
         {
             "properties": {

@@ -73,7 +73,7 @@ def drawn(plan):
 
 
 def difference(one, other):
-    """How far apart two pictures are, 0 to 255."""
+    """The mean difference of two images, 0 to 255."""
     return sum(ImageStat.Stat(ImageChops.difference(one, other)).mean) / 3
 
 
@@ -196,7 +196,7 @@ SIZES = [
 
 
 def lettering(plan, monkeypatch):
-    """What is written on a picture: place, size and words of each line."""
+    """The text drawn on an image: place, size and words of each line."""
     found = []
 
     def write(image, place, line, level, size):
@@ -522,10 +522,10 @@ def test_a_gallery_counts_a_picture_once_however_many_draw_it():
         gallery.render(PLAN)
 
     threads = [threading.Thread(target=draw) for _ in range(4)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
     assert gallery._images._weight == len(render_image(PLAN))
 
@@ -543,11 +543,11 @@ def test_a_spliced_picture_is_the_one_that_was_drawn_whole(plan, width, height):
     plan = replace(plan, width=width, height=height, realistic=False, **plain)
     whole = encode._draw_image(plan)
 
-    for each in (
+    for data in (
         render_image(plan),
         RenderCache().get(plan),
     ):  # the second from what is kept
-        with Image.open(io.BytesIO(each)) as image:
+        with Image.open(io.BytesIO(data)) as image:
             assert image.mode == "P"
             assert image.tobytes() == whole.tobytes()
             assert image.getpalette() == whole.getpalette()
