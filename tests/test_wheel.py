@@ -11,6 +11,8 @@ from hatchling.builders.wheel import WheelBuilder
 
 import specs
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("specs", "mockserver", "contracts")
 SHIPPED = {

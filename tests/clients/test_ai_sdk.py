@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.clients
+
 PACKAGES = ("openai", "compatible")
 
 

@@ -8,6 +8,8 @@ import subprocess
 import pytest
 from support.http import FORM, KEY, data_uri, delivered, events, opened, picture, url_of
 
+pytestmark = pytest.mark.clients
+
 PROMPT = "A paper boat on a pond"
 JSON_EDITS = {"openai": "images", "llmapi": "images", "tokenhub": "image"}
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.clients
+
 DALLE = "dall-e-2"  # its default
 SELL_DALLE = {"openai", "aihubmix"}
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.clients
+
 
 @pytest.fixture(scope="session")
 def litellm(driven):

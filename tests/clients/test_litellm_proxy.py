@@ -15,6 +15,8 @@ from support.http import delivered, opened
 
 import specs
 
+pytestmark = pytest.mark.clients
+
 KEY = f"sk-{secrets.token_hex(24)}"  # the proxy wants a strong one
 
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.clients
+
 DALLE = {
     "model": "dall-e-3",
     "quality": "standard",

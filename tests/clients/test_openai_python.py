@@ -8,6 +8,8 @@ import openai
 import pytest
 from support.http import KEY, delivered, opened
 
+pytestmark = pytest.mark.clients
+
 ERRORS = [
     ("invalid_request", openai.BadRequestError),
     ("unauthenticated", openai.AuthenticationError),

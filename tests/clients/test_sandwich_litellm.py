@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.clients
+
 KEY = f"sk-{secrets.token_hex(24)}"  # the proxy wants a strong one
 ALIAS = "pictures"
 FEATURES = (  # not every 429 and 5xx: the SDK inside asks three times, with pauses

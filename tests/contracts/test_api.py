@@ -18,6 +18,8 @@ import specs
 from contracts.api import run_in_thread
 from mockserver.embedded.starter import serve_in_thread
 
+pytestmark = pytest.mark.slow
+
 FEW = "createImage/request/n/"
 KEY = "th-a-secret-of-mine"
 

@@ -24,6 +24,8 @@ from contracts.report.model import Report
 from contracts.testing import imageparity_conformance
 from mockserver.embedded.starter import serve_in_thread
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["pytester"]
 
 KEY = "th-a-secret-of-mine"

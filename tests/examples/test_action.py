@@ -17,9 +17,12 @@ BRIEF = {
     "IMAGEPARITY_RUN_ONLY": "createImage/request/n/",
     "IMAGEPARITY_RUN_NO_FUZZ": "1",
 }
-pytestmark = pytest.mark.skipif(
-    not shutil.which("bash"), reason="bash runs the steps, and is not here"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not shutil.which("bash"), reason="bash runs the steps, and is not here"
+    ),
+]
 
 
 @pytest.fixture

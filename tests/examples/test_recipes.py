@@ -29,10 +29,13 @@ def test_a_poster_is_read(openai_env, member):
         answer = client.images.generate(model="gpt-image-2", prompt="A paper boat")
     assert getattr(answer.data[0], member)
 """
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("bash") and shutil.which("curl")),
-    reason="bash and curl run the steps, and are not here",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (shutil.which("bash") and shutil.which("curl")),
+        reason="bash and curl run the steps, and are not here",
+    ),
+]
 
 
 def uploaded(steps):

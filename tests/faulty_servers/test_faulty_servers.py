@@ -24,6 +24,8 @@ from support.relays import relay
 from contracts.report.model import Finding
 from mockserver.embedded.starter import serve_in_thread
 
+pytestmark = pytest.mark.slow
+
 
 def chosen() -> list[Any]:
     wanted = list(FAULTY_SERVERS)

@@ -10,6 +10,8 @@ from support.independent import EXPECTED, serving
 
 from contracts.report.model import Finding
 
+pytestmark = pytest.mark.slow
+
 # What the pages leave open, and so do we: an address that nobody can fetch here, sizes
 # below OpenAI's own minimum, several pictures in one edit. And a refusal with status
 # 200, which we call accepted.

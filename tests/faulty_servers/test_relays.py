@@ -7,6 +7,8 @@ from support.relays import MINIATURES, Miniature, relay
 from contracts.report.model import Finding
 from mockserver.embedded.starter import serve_in_thread
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("miniature", MINIATURES, ids=lambda each: each.name)
 def test_a_lie_is_found_by_the_check_meant_for_it(mock, miniature: Miniature):

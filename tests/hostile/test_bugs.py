@@ -13,6 +13,8 @@ from mockserver.media.image.planning import plans
 from mockserver.pipeline.provider_context import ProviderContext
 from mockserver.pipeline.server_context import ServerContext
 
+pytestmark = pytest.mark.slow
+
 WORDS = "the words of a bug"
 
 

@@ -28,6 +28,8 @@ import specs
 from mockserver.media.image.plan import Plan
 from mockserver.media.links import ExpiredLink, InvalidLink, Signer
 
+pytestmark = pytest.mark.slow
+
 SECRET = "sk-5ecret-5ecret-5ecret"
 FORMATS = ["text", "json"]
 

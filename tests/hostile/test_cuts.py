@@ -12,6 +12,8 @@ from support.raw_http import answers, connected, everything, good, post
 
 import specs
 
+pytestmark = pytest.mark.slow
+
 STEP = 1 if os.environ.get("SOAK") else 7
 
 

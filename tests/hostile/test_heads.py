@@ -20,6 +20,8 @@ from support.raw_http import (
 
 import specs
 
+pytestmark = pytest.mark.slow
+
 BODY = b'{"prompt":"x"}'
 CHUNKED = "Transfer-Encoding: chunked"
 

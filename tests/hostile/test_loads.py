@@ -42,7 +42,7 @@ MULTIPART = f"Content-Type: {FORM}; boundary={BOUNDARY}"
 MEGABYTE = 1024 * 1024
 
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("impatient")]
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from support.http import ask, control, generation, url_of
 import mockserver
 import specs
 
+pytestmark = pytest.mark.slow
+
 NOON = "2026-05-04T12:00:00Z"
 PROVIDERS = ("tikhub", "openai")  # the first gives addresses, the second pictures
 LIMIT = 3  # a minute: a request is due every twenty seconds

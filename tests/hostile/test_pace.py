@@ -28,7 +28,7 @@ PATIENCE = 0.6
 CROWD = 12
 
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("impatient")]
 
 
 @pytest.fixture(scope="module")

@@ -32,6 +32,8 @@ from mockserver.media.image.headers import read_image_header
 from mockserver.media.image.plan import BadImage
 from mockserver.media.image.uploads import verify
 
+pytestmark = pytest.mark.slow
+
 
 def chunk(kind: bytes, data: bytes = b"") -> bytes:
     checksum = zlib.crc32(data, zlib.crc32(kind))

@@ -89,7 +89,7 @@ def test_it(image_mock, image_mock_url, time):
 def test_a_test_names_its_provider_nearest_first(run):
     result = run(
         """
-pytestmark = pytest.mark.dialect("tikhub")
+pytestmark = [pytest.mark.slow, pytest.mark.dialect("tikhub")]
 
 def test_by_module(image_mock):
     assert image_mock.provider == "tikhub"

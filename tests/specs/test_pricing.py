@@ -5,6 +5,8 @@ import pytest
 import specs
 from specs import Cost
 
+pytestmark = pytest.mark.slow
+
 
 def price(name: str, size: str | None, count: int = 1) -> Cost:
     dialect = specs.load(name).dialect

@@ -14,6 +14,8 @@ from contracts.report.model import Report, RunMetadata, TargetRecord
 from specs.documents.yaml_files import read_yaml
 from specs.validation.engine import compile_validator
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run(monkeypatch):

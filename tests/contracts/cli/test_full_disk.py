@@ -12,9 +12,12 @@ from mockserver.cli.common import DISK_FULL_ERRNOS
 FULL_DEVICE = Path("/dev/full")
 RUN = ("contracts", "run", "tokenhub", "--no-fuzz", "--only", "createImage/request/n/")
 
-pytestmark = pytest.mark.skipif(
-    not FULL_DEVICE.is_char_device(), reason="there is no /dev/full"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not FULL_DEVICE.is_char_device(), reason="there is no /dev/full"
+    ),
+]
 
 
 def done(*words: str, stdout: Path = FULL_DEVICE) -> tuple[int, str]:

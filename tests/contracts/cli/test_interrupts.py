@@ -12,6 +12,8 @@ from contracts.report.baseline import Baseline
 from contracts.report.model import Report
 from mockserver.embedded.starter import serve_in_thread
 
+pytestmark = pytest.mark.slow
+
 # Presses Ctrl-C so many seconds after the command has come to a function of its own.
 PRESSING = """
 import os, signal, sys, threading

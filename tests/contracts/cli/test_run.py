@@ -20,6 +20,8 @@ from contracts.cli.main import main
 from contracts.report.model import Report
 from mockserver.embedded.starter import serve_in_thread
 
+pytestmark = pytest.mark.slow
+
 
 def contracts(*words: str, env: dict[str, str] | None = None, **options):
     return subprocess.run(

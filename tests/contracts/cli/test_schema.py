@@ -21,6 +21,8 @@ from contracts.cli.schema import SCHEMAS, schema
 from mockserver.embedded.starter import serve_in_thread
 from specs.documents.yaml_files import read_yaml
 
+pytestmark = pytest.mark.slow
+
 KEY = {"TOKENHUB_API_KEY": "th-very-secret"}
 N = ("--only", "createImage/request/n/")
 

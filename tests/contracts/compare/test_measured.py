@@ -27,6 +27,8 @@ from contracts.judging.outcome import FeatureVerdict
 from contracts.report.model import BadReport, Report
 from contracts.reporters.run.text import print_summary
 
+pytestmark = pytest.mark.slow
+
 EVERY = [specs.load(name) for name in specs.names()]
 # A lie about one parameter, and what is then said of it.
 LIES = (

@@ -28,6 +28,8 @@ from mockserver.cli.common import LazyGroup
 from specs import State
 from specs.clients import clients
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("openai", "tikhub", "aihubmix", "llmapi", "tokenhub")
 VERBS = {
     "drop-in": ("contracts.cli.migration:drop_in", "What breaks."),

@@ -36,6 +36,8 @@ from contracts.judging.outcome import FeatureVerdict
 from contracts.reporters import servers as reporting
 from mockserver.embedded.starter import serve_in_thread
 
+pytestmark = pytest.mark.slow
+
 KEY = "sk-secret-of-the-caller"
 PROVIDERS = [specs.load(each) for each in specs.names()]
 LIES = {each.name: each for each in MINIATURES}

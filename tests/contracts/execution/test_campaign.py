@@ -17,6 +17,8 @@ from contracts.report.model import Report
 from mockserver.embedded.starter import serve_in_thread
 from specs import State
 
+pytestmark = pytest.mark.slow
+
 SEEDED = ("/pairs/", "/fuzz/", "/schemathesis/")
 
 

@@ -57,6 +57,8 @@ from contracts.traffic.proxy.app import serve_relay
 from contracts.traffic.proxy.proxy import Relay
 from specs import State
 
+pytestmark = pytest.mark.slow
+
 PROVIDER = specs.load("openai")
 OPERATION = PROVIDER.operations["createImage"]
 HASTE = 0.3  # seconds, for what never comes

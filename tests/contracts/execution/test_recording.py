@@ -18,6 +18,8 @@ from contracts.execution.run import execute, start
 from contracts.report.model import Report
 from mockserver.embedded.starter import serve_in_thread
 
+pytestmark = pytest.mark.slow
+
 KEY = "th-a-secret-of-mine"
 ONLY = ("createImage/request/n/", "createImage/request/plain", "/auth/", "/streams/")
 

@@ -18,6 +18,8 @@ from contracts.execution.targets import BadTarget, parse_targets, target_of
 from contracts.report.model import Report
 from mockserver.embedded.starter import serve_in_thread
 
+pytestmark = pytest.mark.slow
+
 ONLY = ("createImage/request/n/", "createImage/request/plain", "/auth/")
 
 

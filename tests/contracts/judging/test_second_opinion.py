@@ -36,6 +36,8 @@ from contracts.report.model import Report
 from mockserver.embedded.starter import serve_in_thread
 from specs import State
 
+pytestmark = pytest.mark.slow
+
 OWN = ("/schemathesis/",)
 
 

@@ -14,6 +14,8 @@ from contracts.compare import compare
 from contracts.report.model import Report
 from contracts.reporters.page.render import page as made
 
+pytestmark = pytest.mark.browser
+
 ONLY = ("createImage/request/size", "createImage/request/n/")
 SIZE = "createImage/request/size"
 

@@ -29,6 +29,8 @@ from contracts.traffic.gateway.upstream import recording_upstream
 from contracts.traffic.gateway.verdicts import GatewayDiff, GatewayRow
 from mockserver.embedded.starter import serve_in_thread
 
+pytestmark = pytest.mark.slow
+
 CALLERS, OWN = "sk-of-the-caller-4f7a", "sk-of-the-gateway"
 PASSED = ("Content-Type", "Retry-After")
 ENVELOPE = {"error": {"message": "No.", "type": "invalid_request_error"}}

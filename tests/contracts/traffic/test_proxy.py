@@ -50,6 +50,8 @@ from mockserver.pipeline.provider_context import Settings
 from mockserver.recordings.cassettes import Cassettes
 from mockserver.recordings.recorder import Recorder
 
+pytestmark = pytest.mark.slow
+
 SECRET = "sk-live-0123456789abcdef"
 PICTURE = saved(Image.radial_gradient("L").convert("RGB"))
 

@@ -16,6 +16,8 @@ from mockserver.cli.main import main
 from mockserver.cli.serve import serve
 from mockserver.server import process as server
 
+pytestmark = pytest.mark.slow
+
 # An option, a TOML value of it, and the same as text.
 VALUES = [
     ("provider", '["openai", "llmapi"]', "openai llmapi"),

@@ -11,6 +11,8 @@ from support.processes import SERVE, ended, gateway_in, post, refusal, serving
 import specs
 from mockserver.cli.main import main
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_first_line_is_for_programs():
     with serving() as (_, ready):

@@ -15,6 +15,8 @@ from mockserver.control import access
 from mockserver.state.journal import Query
 from mockserver.state.rate_limit import Quotas
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def running():

@@ -29,6 +29,8 @@ import mockserver
 import specs
 from mockserver.pipeline.provider_context import Settings
 
+pytestmark = pytest.mark.browser
+
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update"),

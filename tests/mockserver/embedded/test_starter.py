@@ -23,6 +23,8 @@ import specs
 from mockserver.state.memory import StateError
 from mockserver.state.transcript import MAX_LINE_LENGTH, MAX_LINES, transcript
 
+pytestmark = pytest.mark.slow
+
 NAMES = specs.names()
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
 

@@ -21,6 +21,8 @@ from mockserver.media.payloads import JsonTemplate, placeholder
 from mockserver.pipeline.interpretation import MAX_INTERPRETATIONS
 from mockserver.state.journal import Journal, LazyEntry
 
+pytestmark = pytest.mark.slow
+
 OWN = ("id", "at", "request_id", "seconds")  # what two alike entries differ in
 NOON = 1_777_896_000.0
 

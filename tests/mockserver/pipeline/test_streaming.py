@@ -25,6 +25,8 @@ import specs
 from mockserver.state.rate_limit import Quotas
 from specs import EVENT_STREAM
 
+pytestmark = pytest.mark.slow
+
 STREAMS = [
     pytest.param(name, operation.id, id=f"{name}-{operation.id}")
     for name in specs.names()

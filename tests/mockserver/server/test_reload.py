@@ -6,6 +6,8 @@ from support.processes import control, ended, gateway_in, serving
 
 import specs
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def gateway(tmp_path):

@@ -27,6 +27,8 @@ from support.processes import (
 
 import specs
 
+pytestmark = pytest.mark.slow
+
 FOREVER = ("--grace", "600")  # a test that had to wait for it would not end
 WORKERS = [(), ("--workers", "2")]
 

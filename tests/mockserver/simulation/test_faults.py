@@ -27,6 +27,8 @@ import specs
 from mockserver.errors import fill_placeholders
 from mockserver.simulation.faults import FAULTS
 
+pytestmark = pytest.mark.slow
+
 NOON = 1_777_896_000.0
 OPERATIONS = [
     pytest.param(name, operation.id, id=f"{name}-{operation.id}")

@@ -28,6 +28,8 @@ from mockserver.state.memory import (
 from mockserver.state.rate_limit import Quotas
 from mockserver.state.redis import JOURNAL_BYTES_KEY, JOURNAL_KEY
 
+pytestmark = pytest.mark.redis
+
 NOON = 1_777_896_000.0
 
 

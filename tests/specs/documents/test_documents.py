@@ -20,6 +20,8 @@ from mockserver.errors import fill_placeholders
 from specs import EVENT_STREAM, ClaimSubject, Provider, State, Upload
 from specs.validation.vocabulary import ANNOTATIONS, KEYWORDS
 
+pytestmark = pytest.mark.slow
+
 BOTH = {"createImage", "createImageEdit"}
 REQUIRED = {"invalid_request", "unauthenticated", "rate_limited", "server_error"}
 J, F = "application/json", "multipart/form-data"

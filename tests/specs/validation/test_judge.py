@@ -21,6 +21,8 @@ from specs.validation.transforms import (
 )
 from specs.validation.vocabulary import ANNOTATIONS, ASPECTS, KEYWORDS, size_of
 
+pytestmark = pytest.mark.slow
+
 BODIES = [
     (name, operation.id, media_type)
     for name in specs.names()

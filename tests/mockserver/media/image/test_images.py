@@ -42,6 +42,8 @@ from mockserver.media.image.uploads import thumbnail, upload_facts, verify
 from mockserver.media.links import Signer, with_thumbnails
 from mockserver.media.rendering import RenderCache
 
+pytestmark = pytest.mark.slow
+
 PLAN = Plan(text="A paper boat", width=96, height=64, seed=7, caption="m 96x64 1/1")
 uploads = st.sampled_from([picture(40, 30), picture(16, 16, mode="RGBA", colour=0)])
 plans = st.builds(
