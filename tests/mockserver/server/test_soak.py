@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.paths import ROOT
 
-SOAK = Path(__file__).parents[1] / "benchmarks" / "soak.py"
+SOAK = ROOT / "tests" / "benchmarks" / "soak.py"
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="it reads /proc")
