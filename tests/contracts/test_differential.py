@@ -20,14 +20,12 @@ import mockserver
 import specs
 from contracts.compare.servers import run as differential
 from contracts.compare.servers.intents import (
-    Intent,
-    Translation,
     combination_intents,
     intents,
     shrink_intent,
-    translate,
 )
 from contracts.compare.servers.model import Differences, DocumentAgreement
+from contracts.compare.servers.translation import Intent, Translation, translate
 from contracts.execution.campaign import CouldNotRun
 from contracts.execution.client import Target, Unreachable
 from contracts.execution.recording import CassetteSession

@@ -11,10 +11,10 @@ from contracts.compare.servers.model import (
     Differences,
     DocumentAgreement,
     FeatureRow,
+    ParameterVerdict,
     ServerStats,
     Side,
 )
-from contracts.compare.servers.verdicts import ParameterVerdict
 from contracts.judging.outcome import FeatureVerdict
 from contracts.report.model import BadReport, Report
 from specs.documents.yaml_files import read_yaml

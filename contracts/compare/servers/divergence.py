@@ -7,31 +7,33 @@ from itertools import combinations
 from typing import Any
 
 from contracts.compare.servers.aspects import (
+    ASPECT_OF_PARAMETER,
     OUTCOME,
     AspectValue,
-    DocumentedAspect,
     ObservedAnswer,
     Result,
+)
+from contracts.compare.servers.documented_aspects import (
+    DocumentedAspect,
     documented_aspect,
     documented_responsiveness,
 )
-from contracts.compare.servers.intents import (
-    Intent,
-    NotTranslatable,
-    Translation,
-    is_invalid_request,
-    shrink_intent,
-)
+from contracts.compare.servers.intents import shrink_intent
 from contracts.compare.servers.model import (
     Difference,
     DocumentAgreement,
     FeatureRow,
+    ParameterVerdict,
     Side,
 )
 from contracts.compare.servers.session import TargetSession
+from contracts.compare.servers.translation import (
+    Intent,
+    NotTranslatable,
+    Translation,
+    is_invalid_request,
+)
 from contracts.compare.servers.verdicts import (
-    ASPECT_OF_PARAMETER,
-    ParameterVerdict,
     VerdictEvidence,
     requested_value,
     untested_verdict,

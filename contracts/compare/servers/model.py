@@ -6,9 +6,24 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from contracts.compare.servers.verdicts import ParameterVerdict
+from contracts.judging.outcome import FeatureVerdict
 
 FORMAT = "imageparity-differences/1"
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterVerdict:
+    """
+    What became of a feature at one target.
+
+    An aspect of an answer has a value and no verdict. `responds` is set where two
+    answers had to be compared to know.
+    """
+
+    verdict: FeatureVerdict | None
+    value: str = ""
+    note: str = ""
+    responds: bool | None = None
 
 
 class DocumentAgreement(StrEnum):

@@ -12,9 +12,10 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from contracts.compare.servers.divergence import ServerComparison
-from contracts.compare.servers.intents import Intent, combination_intents, intents
+from contracts.compare.servers.intents import combination_intents, intents
 from contracts.compare.servers.model import Difference, Differences, DocumentAgreement
 from contracts.compare.servers.session import MAX_CONNECTIONS, Progress, TargetSession
+from contracts.compare.servers.translation import Intent
 from contracts.execution.campaign import CouldNotRun
 from contracts.execution.client import MAX_RETRY_DELAY, MAX_RETRY_DELAY_LIVE, Sender
 from contracts.execution.recording import CassetteSession

@@ -7,15 +7,20 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
-from contracts.compare.servers.aspects import ObservedAnswer, Result, observe, usage_of
-from contracts.compare.servers.intents import (
+from contracts.compare.servers.aspects import (
+    ObservedAnswer,
+    Result,
+    is_compared,
+    observe,
+    usage_of,
+)
+from contracts.compare.servers.model import ServerStats
+from contracts.compare.servers.translation import (
     Intent,
     NotTranslatable,
     Translation,
     translate,
 )
-from contracts.compare.servers.model import ServerStats
-from contracts.compare.servers.verdicts import is_compared
 from contracts.execution.campaign import CouldNotRun
 from contracts.execution.client import Sender, Unreachable
 from contracts.execution.targets import NamedTarget

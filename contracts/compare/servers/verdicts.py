@@ -3,46 +3,23 @@
 from dataclasses import dataclass
 
 from contracts.compare.servers.aspects import (
+    ASPECT_OF_PARAMETER,
     BROKEN,
     ObservedAnswer,
     Result,
     pair_violations,
     relevant_token_count,
 )
-from contracts.compare.servers.intents import LONG_PROMPT_LENGTH, Intent, Translation
+from contracts.compare.servers.intents import LONG_PROMPT_LENGTH
+from contracts.compare.servers.model import ParameterVerdict
+from contracts.compare.servers.translation import Intent, Translation
 from contracts.judging.outcome import FeatureVerdict
 from contracts.planning.values import format_value
 
-# The aspect in which a member shows of itself.
-ASPECT_OF_PARAMETER = {
-    "n": "pictures",
-    "size": "size",
-    "output_format": "format",
-    "background": "transparency",
-    "response_format": "delivery",
-    "stream": "body",
-    "partial_images": "partial pictures",
-    "quality": "quality said",
-}
 UNOBSERVABLE_PARAMETERS = {"user", "moderation"}
 # Two levels of compression, or a mask, show in pictures that are never alike too.
 OBSERVABLE_WITHOUT_DETERMINISM = {"output_compression", "mask"}
 IDENTICAL_IMAGE = "the very same picture"
-
-
-@dataclass(frozen=True, slots=True)
-class ParameterVerdict:
-    """
-    What became of a feature at one target.
-
-    An aspect of an answer has a value and no verdict. `responds` is set where two
-    answers had to be compared to know.
-    """
-
-    verdict: FeatureVerdict | None
-    value: str = ""
-    note: str = ""
-    responds: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +38,6 @@ class VerdictEvidence:
     reference: ObservedAnswer | None
     is_deterministic: bool
     is_invalid_request: bool
-
-
-def is_compared(intent: Intent) -> bool:
-    """Whether its answer is held against another to know what became of it."""
-    about = intent.feature
-    return bool(about) and (about not in ASPECT_OF_PARAMETER or about == "quality")
 
 
 def untested_verdict(reason: str) -> ParameterVerdict:
