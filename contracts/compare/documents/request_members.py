@@ -110,7 +110,7 @@ def _members_of(
     fields = provider.dialect.fields.get(operation.id, {})
     found: dict[str, _Member] = {}
     for name, node in body.properties.items():
-        canonical = next((each for each, own in fields.items() if name in own), name)
+        canonical = provider.dialect.canonical_name(operation.id, name)
         evidence = body.evidence.within(node) if isinstance(node, dict) else None
         if canonical in found:
             found[canonical].names.append(name)

@@ -62,13 +62,8 @@ def _first_member(provider: Provider, operation: Operation, steps: list[str]) ->
     for step in steps:
         name = step.removesuffix("[]")
         if name in listed:
-            return canonical_name(provider, operation.id, name)
+            return provider.dialect.canonical_name(operation.id, name)
     return ""
-
-
-def canonical_name(provider: Provider, operation: str, name: str) -> str:
-    fields = provider.dialect.fields.get(operation, {})
-    return next((each for each, own in fields.items() if name in own), name)
 
 
 def _answer_row(
