@@ -15,6 +15,7 @@ from contracts.judging.outcome import (
     error_object,
     error_text,
     event_type,
+    top_level_field,
 )
 from contracts.planning.values import format_value
 from specs import EVENT_STREAM, Operation, size_of
@@ -276,17 +277,13 @@ def _blamed_field(translation: Translation, param: Any) -> AspectValue:
     """Whom an error blames: nobody is as good as the member in question."""
     if not isinstance(param, str) or not param:
         return AspectValue("nothing else", "nothing")
-    blamed = param.replace("[", ".").partition(".")[0]
+    blamed = top_level_field(param)
     documented = {
-        _top_level_name(each.param)
+        top_level_field(each.param or "")
         for each in translation.verdict.documented_violations
     }
     right = {*translation.wire_names.values(), *translation.intent.absent, *documented}
     return AspectValue("nothing else" if blamed in right else "another member", param)
-
-
-def _top_level_name(param: str | None) -> str:
-    return (param or "").replace("[", ".").partition(".")[0]
 
 
 def relevant_token_count(outcome: ObservedAnswer, feature: str) -> int | None:
