@@ -1,7 +1,7 @@
-"""Translation of an intent into one provider's request."""
+"""An intent, and its translation into the request of one provider."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -9,30 +9,28 @@ from contracts.planning.case import FORM, TARGET_KEY, Case
 from contracts.planning.probes import basis_of
 from contracts.planning.request_model import RequestModel, request_models
 from contracts.planning.values import format_value, minimal_value
-from specs import (
-    Basis,
-    Body,
-    Operation,
-    Provider,
-    State,
-    Verdict,
-)
+from specs import Basis, Body, Operation, Provider, State, Verdict
 
 FieldValues = tuple[tuple[str, Any], ...]
+# Values of image fields. Each provider has its own type for an image, so an intent
+# holds a name in place of the data.
 IMAGE_VARIANTS = {"image": ("another", "two"), "mask": ("a mask",)}
 
 
 @dataclass(frozen=True)
 class Intent:
     """
-    One question in canonical words: the plain request, and what is changed in it.
+    A request in canonical names: the minimal request of an operation with changes.
 
-    `asked` are members with their values; pictures are words of `PICTURES`. `absent`
-    are members left out, `raw` is a body that no payload stands for. `about` is the
-    feature it tells of: its answer is held against those to `against`, the same
-    question with another value of the feature, or without it. Without a `media_type`,
-    each provider is asked in the one that all its callers use. What is `wrong` should
-    be refused whether or not a document says so.
+    `fields` are the fields to set, by canonical name; image fields hold a name from
+    `IMAGE_VARIANTS`. `absent` are the fields to remove. `raw` replaces the whole body;
+    None sends the payload. A `media_type` of None selects the media type that each
+    provider prefers. `auth` is as in `Case`.
+
+    `feature` is the feature under test, "" for a combination of fields. The response is
+    compared with the response to `reference`, which has another value of the feature
+    or none. `always_invalid` marks a request that every server should reject, even
+    if no document says so.
     """
 
     operation: str
@@ -54,22 +52,23 @@ class Intent:
 
     @property
     def value(self) -> Any:
-        """What is asked of the feature that it is about; None for its absence."""
+        """The value of the feature under test; None if the intent does not set it."""
         return dict(self.fields).get(self.feature)
 
     @property
     def changes(self) -> frozenset[str]:
-        """All that sets it apart from the plain question."""
+        """The differences from the minimal request: names of fields, and the label."""
         return frozenset([*dict(self.fields), *filter(None, [self.label])])
 
 
 @dataclass(frozen=True)
 class Translation:
     """
-    An intent in one provider's words.
+    An intent as the request of one provider.
 
-    `names` are its members' names there by their canonical ones; `verdict` is what the
-    document says of it, `basis` who says so where it is valid.
+    `wire_names` maps canonical names of the intent's fields to the provider's own.
+    `verdict` says if the provider's document allows the request. `basis` is the kind of
+    evidence that a valid request is valid.
     """
 
     intent: Intent
@@ -87,7 +86,7 @@ class Translation:
 
     @cached_property
     def canonical_payload(self) -> dict[str, Any]:
-        """The request in canonical names, documented defaults filled in."""
+        """The payload in canonical names, with documented defaults filled in."""
         case = self.case
         return self.provider.canonical_request(
             case.operation, case.media_type, case.payload
@@ -95,7 +94,7 @@ class Translation:
 
 
 class NotTranslatable(str):
-    """Why a provider cannot be asked something."""
+    """The reason why a provider has no request for an intent."""
 
     __slots__ = ()
 
@@ -104,53 +103,45 @@ def translate(
     intent: Intent, provider: Provider, *, unlisted: bool = False
 ) -> Translation | NotTranslatable:
     """
-    An intent in a provider's words, or why it has none for it.
+    Translate an intent into a request of a provider, or return why that is impossible.
 
-    With `unlisted`, a member that its document does not list goes by its canonical
-    name.
+    With `unlisted`, a field that the document does not list keeps its canonical name.
     """
     operation = provider.operations.get(intent.operation)
     if operation is None:
         return NotTranslatable("its document has no such operation")
-    body = _preferred_body(operation, intent.media_type)
+    body = preferred_body(operation, intent.media_type)
     if body is None:
-        return NotTranslatable("its document takes no such body")
-    desk = request_models(provider)[operation.id, body.media_type]
-    payload, names = dict(desk.minimal_request), {}
+        return NotTranslatable("its document has no request body of this media type")
+    model = request_models(provider)[operation.id, body.media_type]
+    payload, wire_names = dict(model.minimal_request), {}
     for name, value in intent.fields:
-        own = desk.wire_name(name)
-        if own is None and (name in IMAGE_VARIANTS or not unlisted):
-            here = desk.wire_name(intent.feature) or not intent.feature
-            return NotTranslatable(
-                f"its document has no {name if here else 'such member'}"
-            )
-        names[name] = own or name
-        put = _translate_value(desk, names[name], name, value)
-        if put is None:
-            return NotTranslatable(f"its document knows one {name} only")
-        payload[names[name]] = put
+        wire_name = model.wire_name(name)
+        if wire_name is None and (name in IMAGE_VARIANTS or not unlisted):
+            is_listed = not intent.feature or model.wire_name(intent.feature)
+            missing = name if is_listed else "such field"
+            return NotTranslatable(f"its document has no {missing}")
+        wire_names[name] = wire_name or name
+        wire_value = _wire_value(model, wire_names[name], name, value)
+        if wire_value is None:
+            return NotTranslatable(f"its document allows only one {name}")
+        payload[wire_names[name]] = wire_value
     for name in intent.absent:
-        payload.pop(desk.wire_name(name) or name, None)
+        payload.pop(model.wire_name(name) or name, None)
+    verdict = _verdict(intent, operation, model, payload)
     case = Case(
         id=intent.id,
         operation=operation.id,
         origin="same-questions",
-        expectation=State.VALID,
+        expectation=verdict.state,
         media_type=body.media_type,
         payload=payload,
         auth=intent.auth,
         raw=intent.raw,
     )
-    verdict = _verdict(intent, operation, desk, payload)
+    basis = basis_of(model, wire_names.values(), payload)
     return Translation(
-        intent,
-        provider,
-        operation,
-        body,
-        replace(case, expectation=verdict.state),
-        names,
-        verdict,
-        basis_of(desk, names.values(), payload),
+        intent, provider, operation, body, case, wire_names, verdict, basis
     )
 
 
@@ -160,25 +151,29 @@ def _verdict(
     request_model: RequestModel,
     payload: Mapping[str, Any],
 ) -> Verdict:
-    if intent.raw is not None or (
-        intent.auth != TARGET_KEY and operation.authentication
-    ):
+    has_wrong_key = intent.auth != TARGET_KEY and operation.authentication
+    if intent.raw is not None or has_wrong_key:
         return Verdict(State.INVALID)
     return request_model.judge(payload)
 
 
-def _preferred_body(operation: Operation, media_type: str | None) -> Body | None:
-    """A form first: it is what every edit takes."""
+def preferred_body(operation: Operation, media_type: str | None) -> Body | None:
+    """
+    The request body of a media type, or of the preferred one if that is None.
+
+    A form is preferred, because every image edit takes one. Returns None if the
+    operation has no such body.
+    """
     if media_type is not None:
         return operation.bodies.get(media_type)
     bodies = sorted(operation.bodies.values(), key=lambda each: each.media_type != FORM)
     return next(iter(bodies), None)
 
 
-def _translate_value(
+def _wire_value(
     request_model: RequestModel, wire_name: str, name: str, value: Any
 ) -> Any:
-    """A canonical value as this body takes it; None where it cannot say it."""
+    """The value of a canonical field for this body; None if it cannot express it."""
     if name not in IMAGE_VARIANTS:
         return value
     if name == "mask":
@@ -194,11 +189,11 @@ def _translate_value(
 
 
 def is_invalid_request(intent: Intent, providers: Iterable[Provider]) -> bool:
-    """Whether it is wrong, or some document forbids it and none allows it."""
+    """True if it is always invalid, or some document forbids it and none allows it."""
     if intent.always_invalid:
         return True
-    spoken = [translate(intent, each) for each in providers]
-    states = [each.state for each in spoken if isinstance(each, Translation)]
+    translations = [translate(intent, each) for each in providers]
+    states = [each.state for each in translations if isinstance(each, Translation)]
     return State.INVALID in states and State.VALID not in states
 
 
