@@ -11,8 +11,8 @@ from contracts.compare.documents.model import (
     TargetMeasurements,
 )
 from contracts.compare.measured.claim_rows import GUARANTEE_ROWS, WHOLE_ANSWER
-from contracts.compare.servers.aspects import OUTCOME
 from contracts.compare.servers.model import Difference, Differences, FeatureRow
+from contracts.compare.servers.observed_aspects import OUTCOME
 from contracts.judging.outcome import FeatureVerdict
 from specs import Provider
 

@@ -6,13 +6,6 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
-from contracts.compare.servers.aspects import (
-    ASPECT_OF_PARAMETER,
-    OUTCOME,
-    AspectValue,
-    ObservedAnswer,
-    Result,
-)
 from contracts.compare.servers.documented_aspects import (
     DocumentedAspect,
     documented_aspect,
@@ -25,6 +18,13 @@ from contracts.compare.servers.model import (
     FeatureRow,
     ParameterVerdict,
     Side,
+)
+from contracts.compare.servers.observed_aspects import (
+    ASPECT_OF_PARAMETER,
+    OUTCOME,
+    AspectValue,
+    ObservedAnswer,
+    Result,
 )
 from contracts.compare.servers.session import TargetSession
 from contracts.compare.servers.translation import (

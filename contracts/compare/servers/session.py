@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
-from contracts.compare.servers.aspects import (
+from contracts.compare.servers.model import ServerStats
+from contracts.compare.servers.observed_aspects import (
     ObservedAnswer,
     Result,
     is_compared,
     observe,
     usage_of,
 )
-from contracts.compare.servers.model import ServerStats
 from contracts.compare.servers.translation import (
     Intent,
     NotTranslatable,

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from contracts.compare.servers.aspects import (
+from contracts.compare.servers.intents import LONG_PROMPT_LENGTH
+from contracts.compare.servers.model import ParameterVerdict
+from contracts.compare.servers.observed_aspects import (
     ASPECT_OF_PARAMETER,
     BROKEN,
     ObservedAnswer,
@@ -10,8 +12,6 @@ from contracts.compare.servers.aspects import (
     pair_violations,
     relevant_token_count,
 )
-from contracts.compare.servers.intents import LONG_PROMPT_LENGTH
-from contracts.compare.servers.model import ParameterVerdict
 from contracts.compare.servers.translation import Intent, Translation
 from contracts.judging.outcome import FeatureVerdict
 from contracts.planning.values import format_value
