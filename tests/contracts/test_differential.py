@@ -372,7 +372,7 @@ def test_a_target_that_fails_always_is_left_alone(mock):
         all_ = compared(*pair, only=("createImage/",))
 
     assert (few.stopped, verdicts(few, "n", "liar")) == ({}, {"refused-badly"})
-    assert all_.stopped == {"liar": "it answers with nothing but errors"}
+    assert all_.stopped == {"liar": "it returns only errors"}
 
 
 def test_what_cannot_begin_says_why(mock):
