@@ -152,7 +152,7 @@ def test_errors_delivery_events_and_prices_are_compared(of):
     assert of("createImage/delivery").cells["tokenhub"].value == "data_uri"
     assert "completed" in of("createImage/events/types").cells["openai"].value
     assert of("createImage/events/types").cells["tokenhub"].value == "\N{EN DASH}"
-    assert of("money/price").cells["tokenhub"].value == "0.125 to 0.5 USD a picture"
+    assert of("money/price").cells["tokenhub"].value == "0.125 to 0.5 USD per image"
     assert of("createImage/errors/envelope").cells["llmapi"].value == (
         "error: type, message"
     )
@@ -331,9 +331,9 @@ def test_a_document_of_other_shapes_is_compared_all_the_same(folder, found):
 
     assert cells["transport/auth"].value == "none"
     assert cells["createImage/request/user"].value == "must be absent"
-    assert cells["createImage/answer/data"].value == "always"
+    assert cells["createImage/answer/data"].value == "required"
     envelope = cells["createImage/errors/envelope"]
-    assert envelope.value == "body: \N{EN DASH}; perhaps message"
+    assert envelope.value == "body: \N{EN DASH}; optional: message"
 
 
 def test_a_document_beside_its_copy_does_not_differ(folder):
