@@ -1,8 +1,10 @@
 """
-What is published: the page and the comparison, the same to the byte at every making.
+Generation of the published site: the comparison page and the comparison as JSON.
 
-Its diff in version control is the change log of what providers say. By hand:
-`python -m contracts.site FOLDER [README]`.
+The files are the same for the same documents, byte by byte. Their diff in version
+control shows the changes of the providers' documentation.
+
+Usage: `python -m contracts.site FOLDER [README]`.
 """
 
 import json
@@ -22,9 +24,7 @@ from contracts.reporters.page.render import page
 from contracts.reporters.run.markdown import escape_markdown
 from specs import Provider
 
-PUBLISHED_HOST = (
-    "127.0.0.1:8080"  # where `serve` serves, for the port that was free just now
-)
+PUBLISHED_HOST = "127.0.0.1:8080"  # the default of `serve`; replaces the random port
 TABLE_BEGIN, TABLE_END = "<!-- differences -->\n", "<!-- /differences -->\n"
 MAX_TABLE_ROWS = 10
 MAX_CELL_LENGTH = 70  # characters of a cell in the README
@@ -33,12 +33,12 @@ _CODE = re.compile(r"\\`.*?\\`")
 
 def files(providers: Sequence[Provider], only: Sequence[str] = ()) -> dict[str, str]:
     """
-    The files of the site by name, made by asking each provider's own mock.
+    The files of the site, by name, from a run against each provider's mock.
 
-    With `only`, it is asked no more than the cases whose id has one of these parts.
+    With `only`, the run has only cases with an id that contains one of these texts.
     """
-    asked = run(*providers, only=only, fuzz=False)
-    report = normalized(asked, max(map(_newest_source_date, providers)))
+    newest = max(map(_newest_source_date, providers))
+    report = normalized(run(*providers, only=only, fuzz=False), newest)
     compared = compare(providers, [report])
     return {
         "index.html": page(compared, report),
@@ -47,20 +47,20 @@ def files(providers: Sequence[Provider], only: Sequence[str] = ()) -> dict[str, 
 
 
 def comparison_json(compared: Comparison) -> str:
-    """A comparison as JSON, of which a change is a line."""
+    """A comparison as indented JSON, so that a change is a change of few lines."""
     return json.dumps(compared.as_json(), ensure_ascii=False, indent=1) + "\n"
 
 
 def normalized(report: Report, started: str) -> Report:
-    """A report without what differs from run to run: its time, its port, its pace."""
+    """A report without values that differ from run to run: times and ports."""
     lines = report.to_lines()
     for host in {urlsplit(each.base_url).netloc for each in report.metadata.targets}:
         lines = (line.replace(host, PUBLISHED_HOST) for line in lines)
-    calm = Report.from_lines(list(lines))
+    stable = Report.from_lines(list(lines))
     return replace(
-        calm,
-        metadata=replace(calm.metadata, started=started),
-        outcomes=tuple(replace(each, seconds=0.0) for each in calm.outcomes),
+        stable,
+        metadata=replace(stable.metadata, started=started),
+        outcomes=tuple(replace(each, seconds=0.0) for each in stable.outcomes),
     )
 
 
@@ -70,15 +70,12 @@ def _newest_source_date(provider: Provider) -> str:
 
 
 def table(providers: Sequence[Provider]) -> str:
-    """The features on which documents differ most, as Markdown."""
+    """A Markdown table of the features in which documents differ most."""
     compared = compare(providers)
-    rows = most_divergent_rows(compared)
     ids = [each.id for each in compared.providers]
-    lines = [
-        f"| | {' | '.join(escape_markdown(each.title) for each in compared.providers)} |",
-        f"|---|{'---|' * len(ids)}",
-    ]
-    for row in rows:
+    titles = [escape_markdown(each.title) for each in compared.providers]
+    lines = [f"| | {' | '.join(titles)} |", f"|---|{'---|' * len(ids)}"]
+    for row in most_divergent_rows(compared):
         cells = " | ".join(_format_cell(row.cells[id_].value) for id_ in ids)
         lines.append(f"| `{row.feature}` | {cells} |")
     return "\n".join(lines) + "\n"
@@ -86,9 +83,9 @@ def table(providers: Sequence[Provider]) -> str:
 
 def most_divergent_rows(compared: Comparison) -> list[ComparisonRow]:
     """
-    The rows on which most opinions differ, each feature at the first operation.
+    The rows with the most different statements, each feature of one operation only.
 
-    Addresses and keys, which all have of their own, are left out.
+    Transport is left out, since every provider has its own base URL and keys.
     """
     first: dict[str, ComparisonRow] = {}
     for row in compared.differing_rows:
@@ -103,17 +100,18 @@ def _divergence_key(row: ComparisonRow) -> tuple[int, int]:
 
 
 def _format_cell(value: str) -> str:
-    """A cell's words; a name between backticks stays one."""
+    """The escaped and shortened value of a cell; names in backticks stay code."""
     clipped = (
         value
         if len(value) <= MAX_CELL_LENGTH
         else f"{value[:MAX_CELL_LENGTH].rstrip()} …"
     )
-    return _CODE.sub(lambda found: found[0].replace("\\", ""), escape_markdown(clipped))
+    escaped = escape_markdown(clipped)
+    return _CODE.sub(lambda code: code[0].replace("\\", ""), escaped)
 
 
 def insert_table(readme: str, new_table: str) -> str:
-    """The README with the table between its marks. Raises `ValueError` without them."""
+    """The README with the table between its marks; raises `ValueError` without them."""
     head, begin, rest = readme.partition(TABLE_BEGIN)
     _, end, tail = rest.partition(TABLE_END)
     if not (begin and end):
@@ -124,7 +122,8 @@ def insert_table(readme: str, new_table: str) -> str:
 
 
 def main(folder: str, readme: str | None = None) -> None:
-    providers = [specs.load(name) for name in specs.names()]
+    """Write the files of the site, and the table in the README if it is given."""
+    providers = specs.load_all(())
     for name, text in files(providers).items():
         with atomic_write(Path(folder) / name) as out:
             out.write(text)

@@ -1,8 +1,9 @@
 """
-Where providers differ: paper against paper, and deed against deed.
+Comparison of providers by their documents and by the measured behaviour of servers.
 
-The documents alone say most of it. With the reports of runs, each feature also has
-what the servers did about it.
+`documents` compares the documents. `servers` sends the same requests to several
+servers. `measured` adds the results of reports to a comparison of documents.
+`migration` analyses the move of a caller from one provider to another.
 """
 
 from collections.abc import Iterator, Sequence
@@ -60,30 +61,30 @@ def compare(
     providers: Sequence[Provider], reports: Sequence[Report | Differences] = ()
 ) -> Comparison:
     """
-    What the documents of some providers say, side by side.
+    Compare the documents of providers, feature by feature.
 
-    With `reports`, also what their targets did, as far as they claim to be one of
-    these providers.
+    With `reports`, the cells also have the measured behaviour of the targets of these
+    providers; targets of other providers are ignored.
     """
     table = tuple(rows(providers))
-    known = collect_measurements(reports, providers)
+    measurements = collect_measurements(reports, providers)
     return Comparison(
         providers=tuple(
             ProviderColumn(each.id, each.title, each.version, tuple(each.operations))
             for each in providers
         ),
-        rows=tuple(with_measurements(table, known)),
+        rows=tuple(with_measurements(table, measurements)),
         contradictions=tuple(contradictions(providers, table)),
-        targets=tuple(each.target for each in known),
+        targets=tuple(each.target for each in measurements),
     )
 
 
 def providers_of(report: Report, *folders: str | Path) -> Iterator[Provider]:
     """
-    The providers that a report is about, by the same documents as it was made with.
+    The providers of a report's targets.
 
-    `folders` are those of further providers. One whose document is not at hand, or is
-    of another version, is left out: it may say something else.
+    `folders` are the folders of further providers. A provider is left out if its
+    document cannot be loaded or has another version than the one of the report.
     """
     for target in report.metadata.targets:
         try:
@@ -97,11 +98,13 @@ def providers_of(report: Report, *folders: str | Path) -> Iterator[Provider]:
 def parameter_outcomes(
     report: Report, providers: Sequence[Provider]
 ) -> Iterator[ParameterOutcome]:
-    """What became of each parameter that was asked about, target by target."""
-    for each in collect_measurements([report], providers):
-        for row, measured in each.measured.items():
-            operation, is_member, member = row.partition("/request/")
-            verdict = measured.verdict
-            if is_member and verdict is not None and measured.asked:
-                title, shown = each.target.title, measured.fingerprint
-                yield ParameterOutcome(title, operation, member, verdict, shown)
+    """The verdicts on all request fields that were sent, target by target."""
+    for measurements in collect_measurements([report], providers):
+        title = measurements.target.title
+        for row_id, behavior in measurements.measured.items():
+            operation, is_field, field = row_id.partition("/request/")
+            verdict = behavior.verdict
+            if is_field and verdict is not None and behavior.asked:
+                yield ParameterOutcome(
+                    title, operation, field, verdict, behavior.fingerprint
+                )

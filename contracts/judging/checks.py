@@ -12,6 +12,7 @@ from typing import Any
 from contracts.judging import guarantees
 from contracts.judging.guarantees import Answer
 from contracts.judging.interaction import Interaction, ServerSentEvent
+from contracts.judging.outcome import top_level_field
 from contracts.planning.case import Case
 from contracts.report.model import FindingKind
 from specs import (
@@ -295,8 +296,7 @@ def _check_error_param(
     param = error.get("param") if isinstance(error, dict) else None
     if not fault or not fault.params or not isinstance(param, str) or not param:
         return
-    blamed = param.replace("[", ".").partition(".")[0]
-    if blamed not in fault.params:
+    if top_level_field(param) not in fault.params:
         yield Observation(
             FindingKind.WRONG_ERROR,
             "error-param",

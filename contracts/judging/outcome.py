@@ -39,6 +39,11 @@ def error_text(interaction: Interaction) -> str:
     return interaction.body[:120].decode("utf-8", "replace") or "nothing"
 
 
+def top_level_field(param: str) -> str:
+    """The field that the `param` of an error is in: `images` for `images[0].url`."""
+    return param.replace("[", ".").partition(".")[0]
+
+
 def describe_outcome(interaction: Interaction) -> str:
     """How an answer ended, in brief."""
     if interaction.problem:

@@ -14,9 +14,9 @@ from contracts.compare.servers.model import (
     Differences,
     DocumentAgreement,
     FeatureRow,
+    ParameterVerdict,
     Side,
 )
-from contracts.compare.servers.verdicts import ParameterVerdict
 from contracts.judging.outcome import FeatureVerdict
 from contracts.reporters.run.markdown import escape_markdown, fenced_block
 from contracts.reporters.styles import STYLES

@@ -33,6 +33,11 @@ class Dialect:
         """The provider's names for a canonical field, the preferred one first."""
         return self.fields.get(operation, {}).get(canonical, (canonical,))
 
+    def canonical_name(self, operation: str, wire_name: str) -> str:
+        """The canonical name of a field; the same name if the dialect has no other."""
+        fields = self.fields.get(operation, {}).items()
+        return next((name for name, own in fields if wire_name in own), wire_name)
+
     def with_canonical_names(
         self, operation: str, payload: Mapping[str, Any]
     ) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The published site is made from the documents, byte for byte the same."""
+"""The published site matches the documents and is reproducible."""
 
 import json
 
@@ -19,56 +19,56 @@ def twice():
     return site.files(few, only), site.files(few, only)
 
 
-def test_it_is_the_same_to_the_byte_at_every_making(twice):
+def test_the_files_are_the_same_byte_by_byte(twice):
     first, second = twice
 
     assert first == second
     assert set(first) == {"index.html", "comparison.json"}
 
 
-def test_it_holds_neither_the_port_nor_the_pace_of_a_run(twice):
+def test_the_files_hold_neither_ports_nor_times(twice):
     for text in twice[0].values():
         assert "http://127.0.0.1:8080/tokenhub/api/v1" in text
     targets = json.loads(twice[0]["comparison.json"])["targets"]
     assert [each["started"] for each in targets] == ["2026-11", "2026-11"]
 
 
-def test_its_mocks_keep_what_they_promise(twice):
+def test_the_mocks_conform(twice):
     page = twice[0]["index.html"]
 
     assert "<h1>Both keep what they promise</h1>" in page
     assert '<span class="chip K"><b>H</b> honoured</span>' in page
 
 
-def test_what_is_published_is_what_the_documents_say():
-    """After a change of the documents: `make site`."""
+def test_the_published_comparison_is_up_to_date():
+    """If this fails after a change of the documents, run `make site`."""
     published = json.loads((ROOT / "site" / "comparison.json").read_text("utf-8"))
-    told = json.loads(site.comparison_json(compare(PROVIDERS)))
+    current = json.loads(site.comparison_json(compare(PROVIDERS)))
 
     for row in published["rows"]:
         for cell in row["cells"].values():
             cell["measured"] = {}
-    said = ("id", "feature", "group", "section", "majority", "cells")
-    assert [{name: row[name] for name in said} for row in published["rows"]] == [
-        {name: row[name] for name in said} for row in told["rows"]
+    names = ("id", "feature", "group", "section", "majority", "cells")
+    assert [{name: row[name] for name in names} for row in published["rows"]] == [
+        {name: row[name] for name in names} for row in current["rows"]
     ]
-    assert published["contradictions"] == told["contradictions"]
+    assert published["contradictions"] == current["contradictions"]
     assert (ROOT / "site" / "index.html").stat().st_size < 2_000_000
 
 
-def test_the_table_of_the_readme_is_made():
-    """After a change of the documents: `make site`."""
+def test_the_table_in_the_readme_is_up_to_date():
+    """If this fails after a change of the documents, run `make site`."""
     readme = (ROOT / "README.md").read_text("utf-8")
 
     assert site.insert_table(readme, site.table(PROVIDERS)) == readme
 
 
-def test_a_readme_without_marks_is_not_written():
+def test_a_readme_without_marks_is_rejected():
     with pytest.raises(ValueError, match="lacks <!-- differences -->"):
         site.insert_table("# A\n", "| |\n")
 
 
-def test_the_table_is_short_and_keeps_to_its_cells():
+def test_the_table_is_short_and_has_a_cell_per_provider():
     lines = site.table(PROVIDERS).splitlines()
 
     assert len(lines) == 2 + site.MAX_TABLE_ROWS

@@ -1,4 +1,4 @@
-"""Cells of a comparison, with the page that each was read from."""
+"""Cells and rows of a comparison, each cell with the page that it was read from."""
 
 import re
 from collections import Counter
@@ -18,7 +18,8 @@ from contracts.compare.documents.model import (
 from specs import Evidence, Provider
 
 DOCUMENT, DIALECT = "openapi.yaml", "dialect.yaml"
-# The numbers under which a reviewer's notes list contradictions and readings.
+NOT_DOCUMENTED = "not documented"
+# Numbers of an entry in the list that a note was copied from, such as "C2, A25: ".
 _NOTE_NUMBERS = re.compile(r"^(?:[A-Z][0-9]+(?:, )?)+[:.] ")
 
 
@@ -32,16 +33,16 @@ def cell(
     pointer: str = "",
     facts: Mapping[str, Fact] | None = None,
 ) -> ProviderCell:
-    """What a provider's document says, and where it was read."""
-    source = evidence.source if evidence else ""
-    found = provider.source(source)
+    """A statement of a provider's document, with the source of its evidence."""
+    reference = evidence.source if evidence else ""
+    source = provider.source(reference)
     return ProviderCell(
         value,
         wire=wire,
-        source=source,
-        source_title=found.title if found else "",
-        source_url=found.url if found else "",
-        source_date=found.date if found else "",
+        source=reference,
+        source_title=source.title if source else "",
+        source_url=source.url if source else "",
+        source_date=source.date if source else "",
         basis=evidence.basis if evidence else "documented",
         note=strip_note_numbers(note),
         pointer=pointer,
@@ -50,28 +51,40 @@ def cell(
 
 
 def unstated_cell(value: str = NO_VALUE) -> ProviderCell:
-    """What a document that has no such thing says of it."""
+    """The cell of a document that says nothing about the feature."""
     return ProviderCell(value, stated=False)
 
 
-def statement(provider: Provider, says: str, source: str) -> Statement:
-    found = provider.source(source)
+def statement(provider: Provider, says: str, reference: str) -> Statement:
+    source = provider.source(reference)
     return Statement(
         says,
-        source,
-        source_title=found.title if found else "",
-        source_url=found.url if found else "",
-        source_date=found.date if found else "",
+        reference,
+        source_title=source.title if source else "",
+        source_url=source.url if source else "",
+        source_date=source.date if source else "",
     )
 
 
-def document_pointer(provider: Provider, node: Any, file: str = DOCUMENT) -> str:
-    """Where a part of the document was written, as `openapi.yaml#/…`."""
-    return f"{file}#{provider.pointer_of(node)}" if provider.pointer_of(node) else ""
+def in_document(pointer: str) -> str:
+    """A JSON pointer into the document, as `openapi.yaml#/…`."""
+    return f"{DOCUMENT}#{pointer}"
+
+
+def document_pointer(provider: Provider, node: Any) -> str:
+    """The place of a node in the document, as `openapi.yaml#/…`; "" if unknown."""
+    pointer = provider.pointer_of(node)
+    return in_document(pointer) if pointer else ""
+
+
+def citation(provider: Provider, evidence: Evidence, node: Any) -> dict[str, str]:
+    """The source, basis and place of a node, as arguments of `Fact`."""
+    pointer = document_pointer(provider, node)
+    return {"source": evidence.source, "basis": evidence.basis, "pointer": pointer}
 
 
 def strip_note_numbers(note: str) -> str:
-    """A note without the numbers of the list that it was taken from."""
+    """A note on one line, without the numbers of the list that it was copied from."""
     return _NOTE_NUMBERS.sub("", " ".join(note.split()))
 
 
@@ -82,34 +95,32 @@ def row(
     section: Section,
     cells: Mapping[str, ProviderCell],
 ) -> ComparisonRow:
-    """A row, its cells held against one another."""
-    said = {name: _agreement_key(each) for name, each in cells.items()}
-    ranked = Counter(said.values()).most_common()
-    letters = {each: _letter(at) for at, (each, _) in enumerate(ranked)}
-    usual = next(each for name, each in cells.items() if said[name] == ranked[0][0])
-    is_split = len(ranked) > 1 and ranked[0][1] == ranked[1][1]
+    """A row with the letters of its cells, by provider id."""
+    keys = {name: _agreement_key(each) for name, each in cells.items()}
+    ranked = Counter(keys.values()).most_common()
+    letters = {key: _letter(at) for at, (key, _) in enumerate(ranked)}
+    most_common = ranked[0][0]
+    usual = next(each for name, each in cells.items() if keys[name] == most_common)
+    has_majority = len(ranked) == 1 or ranked[0][1] > ranked[1][1]
+
+    def compared(name: str, each: ProviderCell) -> ProviderCell:
+        is_usual = keys[name] == most_common
+        differs_in = () if is_usual else _differing_facts(each, usual)
+        return replace(each, letter=letters[keys[name]], differs_in=differs_in)
+
     return ComparisonRow(
         id_,
         feature,
         group,
         section,
-        {
-            name: replace(
-                each,
-                letter=letters[said[name]],
-                differs_in=()
-                if said[name] == ranked[0][0]
-                else _differing_facts(each, usual),
-            )
-            for name, each in cells.items()
-        },
-        majority="" if is_split else usual.value,
+        {name: compared(name, each) for name, each in cells.items()},
+        majority=usual.value if has_majority else "",
         kinds=(DifferenceKind.PEERS_DIFFER,) if len(ranked) > 1 else (),
     )
 
 
 def _agreement_key(each: ProviderCell) -> str:
-    """What makes two cells say the same: the order in which values stand does not."""
+    """A text that is equal for cells that state the same, in any order of lists."""
     if not each.firm_facts:
         return repr(each.value)
     facts = {name: _order_insensitive(value) for name, value in each.firm_facts.items()}
@@ -122,11 +133,17 @@ def _order_insensitive(value: Any) -> str:
 
 
 def _letter(at: int) -> str:
+    """`A` for 0 to `Z` for 25, then `+26` and so on."""
     return chr(ord("A") + at) if at < 26 else f"+{at}"
 
 
 def _differing_facts(one: ProviderCell, other: ProviderCell) -> tuple[str, ...]:
-    """The names of the facts in which two cells differ, where both state some."""
+    """
+    The names of the facts in which two cells differ.
+
+    `name` stands for the provider's own name of a field. Empty if a cell states
+    nothing.
+    """
     if not (one.stated and other.stated):
         return ()
     mine, theirs = (
@@ -134,5 +151,5 @@ def _differing_facts(one: ProviderCell, other: ProviderCell) -> tuple[str, ...]:
         for each in (one, other)
     )
     names = dict.fromkeys([*mine, *theirs])
-    apart = [each for each in names if mine.get(each) != theirs.get(each)]
-    return (*(["name"] if one.wire != other.wire else []), *apart)
+    differing = [each for each in names if mine.get(each) != theirs.get(each)]
+    return (*(["name"] if one.wire != other.wire else []), *differing)

@@ -1,4 +1,4 @@
-"""Where a provider's own pages say two things, by the notes in its document."""
+"""Contradictions between a provider's own pages, from the notes in its document."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -17,35 +17,35 @@ from specs.documents.references import walk
 def contradictions(
     providers: Sequence[Provider], rows: Sequence[ComparisonRow]
 ) -> Iterator[Contradiction]:
-    """All of them, provider by provider, each with the row that it is about."""
+    """All contradictions, provider by provider, each with the row that it is about."""
     for provider in providers:
-        seen: dict[str, int] = {}
+        counts: dict[str, int] = {}
         for pointer, node in _contradicting_nodes(provider):
-            word, note = _keywords(pointer)
+            keyword, note_keyword = _keywords(pointer)
             place = _row_id(provider, pointer, node, rows)
             name = f"{provider.id}/{place or pointer.partition('#')[2].strip('/')}"
-            seen[name] = seen.get(name, 0) + 1
+            counts[name] = counts.get(name, 0) + 1
             yield Contradiction(
-                f"{name}#{seen[name]}" if seen[name] > 1 else name,
+                f"{name}#{counts[name]}" if counts[name] > 1 else name,
                 provider.id,
                 place,
                 pointer,
                 tuple(
                     statement(provider, each["says"], each["source"])
-                    for each in node[word]
+                    for each in node[keyword]
                 ),
-                strip_note_numbers(str(node.get(note, ""))),
+                strip_note_numbers(str(node.get(note_keyword, ""))),
             )
 
 
 def _keywords(pointer: str) -> tuple[str, str]:
-    """The words for a contradiction and for a note, in the file that it stands in."""
+    """The keywords of contradictions and notes in the file that a pointer is in."""
     is_dialect = pointer.startswith(DIALECT)
     return ("contradicts", "note") if is_dialect else ("x-contradicts", "x-note")
 
 
 def _contradicting_nodes(provider: Provider) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each part of the two files that has a contradiction, and where it stands."""
+    """The nodes of both files that note a contradiction, with their pointers."""
     for pointer, node in walk(provider.document):
         if "x-contradicts" in node:
             yield f"{DOCUMENT}#{pointer}", node
@@ -63,23 +63,28 @@ def _row_id(
     node: Mapping[str, Any],
     rows: Sequence[ComparisonRow],
 ) -> str:
-    """The row that was read there: of a rule, at that place, around it, or within."""
+    """
+    The id of the row that a node is about, "" if there is none.
+
+    That is the row with the node's rule as a fact, else the row read from exactly this
+    place, from a place around it, or from a place within it.
+    """
     cells = {row.id: row.cells[provider.id] for row in rows}
     rule = f"rule/{node.get('x-rule')}"
-    found = next((id_ for id_, each in cells.items() if rule in each.facts), "")
-    if found:
-        return found
-    where = [pointer, *_referring_pointers(provider, pointer)]
-    for tells in (_is_at, _is_within, _is_around):
-        for each in where:
-            found = next((i for i, cell in cells.items() if tells(cell, each)), "")
-            if found:
-                return found
+    for id_, cell in cells.items():
+        if rule in cell.facts:
+            return id_
+    pointers = [pointer, *_referring_pointers(provider, pointer)]
+    for is_related in (_is_at, _is_within, _is_around):
+        for candidate in pointers:
+            for id_, cell in cells.items():
+                if is_related(cell, candidate):
+                    return id_
     return ""
 
 
 def _referring_pointers(provider: Provider, pointer: str) -> Iterator[str]:
-    """Where the document refers to a part of it."""
+    """The places of all `$ref` to a node."""
     target = f"#{pointer.partition('#')[2]}"
     for place, node in walk(provider.document):
         if node.get("$ref") == target:
@@ -87,8 +92,9 @@ def _referring_pointers(provider: Provider, pointer: str) -> Iterator[str]:
 
 
 def _pointers(cell: ProviderCell) -> list[str]:
-    """Where a cell was read; what is required stands with the whole body."""
-    facts = [each.pointer for name, each in cell.facts.items() if name != "required"]
+    """The places that a cell was read from."""
+    # The list of required fields belongs to the body, not to one field.
+    facts = [fact.pointer for name, fact in cell.facts.items() if name != "required"]
     return [each for each in (cell.pointer, *facts) if each]
 
 
@@ -97,9 +103,10 @@ def _is_at(cell: ProviderCell, pointer: str) -> bool:
 
 
 def _is_within(cell: ProviderCell, pointer: str) -> bool:
-    """Whether a place is a part of what a cell was read from."""
+    """True if the pointer is inside a place that the cell was read from."""
     return any(pointer.startswith(f"{each}/") for each in _pointers(cell))
 
 
 def _is_around(cell: ProviderCell, pointer: str) -> bool:
+    """True if the cell was read from a place inside the pointer's."""
     return any(each.startswith(f"{pointer}/") for each in _pointers(cell))

@@ -1,4 +1,15 @@
-"""What documents say and targets do, laid side by side: as values and as JSON."""
+"""
+A comparison of providers, as data and as JSON.
+
+A `Comparison` is a table. A column is a provider, a row is a feature, such as the field
+`size` of `createImage`. A cell holds what the provider's document states about the
+feature. It is made of facts, such as the type and the allowed values of a field, each
+with the page that it was read from. With reports of runs, a cell also holds measured
+behaviours: what the servers of this provider did, by the label of the target.
+
+The comparison page, the CSV files and the JSON file are all made from this model.
+`comparison.schema.yaml` describes the JSON; its keys are the names of the attributes.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -7,13 +18,38 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from contracts.judging.outcome import FeatureVerdict
+from contracts.text import NO_VALUE
+
+__all__ = [
+    "FORMAT",
+    "NO_VALUE",
+    "Comparison",
+    "ComparisonRow",
+    "Conformance",
+    "Contradiction",
+    "DifferenceKind",
+    "Fact",
+    "MeasuredBehavior",
+    "MeasuredTarget",
+    "ParameterOutcome",
+    "ProviderCell",
+    "ProviderColumn",
+    "Section",
+    "Statement",
+    "TargetMeasurements",
+]
 
 FORMAT = "imageparity-comparison/1"
-NO_VALUE = "\N{EN DASH}"
 
 
 class DifferenceKind(StrEnum):
-    """Whom a difference is with, the heaviest first."""
+    """
+    The kinds of difference in a row, the heaviest first.
+
+    OWN_DOCUMENT: a server violates its own provider's document.
+    PEERS_AGREE: servers behave differently though their documents state the same.
+    PEERS_DIFFER: the documents state different things.
+    """
 
     OWN_DOCUMENT = "own-document"
     PEERS_AGREE = "peers-agree"
@@ -21,7 +57,13 @@ class DifferenceKind(StrEnum):
 
 
 class Conformance(StrEnum):
-    """How deeds stand to what is promised, the worst first."""
+    """
+    The relation of a measured behaviour to the document, the worst first.
+
+    BROKEN: it violates a documented claim. DIFFERS: it deviates from something that the
+    provider itself does not document, which is a warning. KEPT: no deviation was seen.
+    UNTESTED: no response shows the behaviour.
+    """
 
     BROKEN = "broken"
     DIFFERS = "differs"
@@ -30,7 +72,7 @@ class Conformance(StrEnum):
 
 
 class Section(StrEnum):
-    """What part of the traffic a row is about."""
+    """The part of the HTTP traffic that a row is about; ANSWER is the response."""
 
     TRANSPORT = "transport"
     REQUEST = "request"
@@ -44,9 +86,11 @@ class Section(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Fact:
     """
-    One thing that a document says of a feature.
+    One statement of a document about a feature, such as the maximum of a field.
 
-    `value` is JSON; `pointer` leads to it as `openapi.yaml#/…`.
+    `value` is any JSON value. `source` is the cited page, as `SOURCE-ID#PLACE`. `basis`
+    is the kind of evidence: `documented`, `reference` or `assumed`. `pointer` is the
+    place in the provider's folder, as `openapi.yaml#/…`; "" if there is none.
     """
 
     value: Any
@@ -58,11 +102,12 @@ class Fact:
 @dataclass(frozen=True, slots=True)
 class MeasuredBehavior:
     """
-    What a target did about a feature, in `asked` answered questions.
+    The behaviour of one target for one feature, measured in `asked` responses.
 
-    `verdict` is of members alone; `value` is what came, where that is known. `note`,
-    `fingerprint` and `case` are those of the finding that says so, else of the
-    heaviest, if there is one.
+    `verdict` is None unless the feature is a request field. `value` is the actual
+    value, or the provider's name of a renamed field; "" if unknown. `note`,
+    `fingerprint` and `case` are those of the finding that shows the behaviour, or else
+    of the most severe finding; "" if there is none.
     """
 
     standing: Conformance
@@ -77,12 +122,16 @@ class MeasuredBehavior:
 @dataclass(frozen=True, slots=True)
 class ProviderCell:
     """
-    What one provider's document says of a feature, and what its targets did, by label.
+    The statement of one provider's document about one feature.
 
-    Cells of a row that share a `letter` say the same, `A` the commonest; `differs_in`
-    names the facts that set a cell apart from those. `wire` is the member's own name
-    where that is not the canonical one. `stated` is False where the document has no
-    such thing, or does not speak of it.
+    `value` is the statement in words, made from `facts`. The page that it was read from
+    is `source`, with the title, URL and date of that page. `stated` is false if the
+    document says nothing about the feature. `wire` holds the provider's own names of a
+    field, separated by commas; "" if it has the canonical name only.
+
+    Cells of a row with the same `letter` state the same; `A` is the most common
+    statement. `differs_in` names the facts that differ from cells with the letter `A`.
+    `measured` holds the behaviour of this provider's targets, by label of the target.
     """
 
     value: str
@@ -102,7 +151,12 @@ class ProviderCell:
 
     @property
     def firm_facts(self) -> dict[str, Any]:
-        """The facts that stand as firmly as the cell, by name."""
+        """
+        The values of the facts to compare with other cells, by name.
+
+        These are documented facts, and facts with the same basis as the cell. Empty if
+        the document says nothing about the feature.
+        """
         if not self.stated:
             return {}
         firm = ("documented", self.basis)
@@ -114,9 +168,12 @@ class ProviderCell:
 @dataclass(frozen=True, slots=True)
 class ComparisonRow:
     """
-    A feature at every provider. `id` reads like a path: `createImage/request/size`.
+    One feature at every provider; `cells` are by provider id.
 
-    `majority` is the value that most documents share, empty where none does.
+    `id` is a stable path, such as `createImage/request/size`, and `feature` the label
+    to show. `group` is an operation, `transport` or `money`. `majority` is the value of
+    the most common statement, "" if two statements are equally common. `kinds` are the
+    differences in the row, the heaviest first; empty if there is none.
     """
 
     id: str
@@ -129,7 +186,7 @@ class ComparisonRow:
 
     @property
     def is_member(self) -> bool:
-        """Whether it is a parameter, of which deeds have one of the seven verdicts."""
+        """True if the feature is a request field; then measurements have a verdict."""
         return "/request/" in self.id
 
     @property
@@ -143,7 +200,7 @@ class ComparisonRow:
 
 @dataclass(frozen=True, slots=True)
 class ProviderColumn:
-    """A provider, the version of its document, and what may be asked of it."""
+    """A provider: `document` is the version of its document, not the text."""
 
     id: str
     title: str
@@ -154,9 +211,11 @@ class ProviderColumn:
 @dataclass(frozen=True, slots=True)
 class MeasuredTarget:
     """
-    A server whose deeds are known.
+    A server that a report has measurements of.
 
-    `started` is ISO 8601, empty where that is unknown, as `is_mock` is None.
+    `label` is unique in the comparison. `provider` is the provider id. `started` is the
+    start of the run in ISO 8601, "" if unknown. `is_mock` is None if unknown. `asked`
+    is the number of requests.
     """
 
     label: str
@@ -170,7 +229,11 @@ class MeasuredTarget:
 
 @dataclass(frozen=True, slots=True)
 class TargetMeasurements:
-    """What one target did, by the ids of rows; `apart` are those that alarm."""
+    """
+    The measured behaviour of one target, by row id.
+
+    `divergent` are the ids of rows in which a comparison of servers raised an alarm.
+    """
 
     target: MeasuredTarget
     measured: Mapping[str, MeasuredBehavior]
@@ -179,7 +242,12 @@ class TargetMeasurements:
 
 @dataclass(frozen=True, slots=True)
 class ParameterOutcome:
-    """What became of a parameter at a target; `fingerprint` is of what shows it."""
+    """
+    The verdict on one request field at one target, for a summary line.
+
+    `title` is the target's title. `fingerprint` is that of the finding that shows the
+    verdict, "" if there is none.
+    """
 
     title: str
     operation: str
@@ -190,7 +258,7 @@ class ParameterOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One side of a contradiction, and the page that says it."""
+    """One side of a contradiction: the text in `says`, and the page that states it."""
 
     says: str
     source: str
@@ -202,10 +270,11 @@ class Statement:
 @dataclass(frozen=True, slots=True)
 class Contradiction:
     """
-    A place where a provider's own pages say two things.
+    Two or more statements of a provider's own pages that exclude each other.
 
-    `place` is the id of the row that it is about, empty where there is none; `reading`
-    is the one that the document takes, empty where it takes none.
+    `pointer` is the place of the note in the provider's folder. `place` is the id of
+    the row that it is about, "" if there is none. `reading` explains the interpretation
+    that the document follows, "" if it follows none.
     """
 
     id: str
@@ -218,7 +287,12 @@ class Contradiction:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Several providers side by side; with the deeds of `targets`, if any are given."""
+    """
+    The whole table: a column per provider and a row per feature.
+
+    `targets` are the servers with measurements in the cells; empty if the documents
+    alone were compared.
+    """
 
     providers: tuple[ProviderColumn, ...]
     rows: tuple[ComparisonRow, ...]
@@ -234,14 +308,15 @@ class Comparison:
         return [each for each in self.rows if not each.differs]
 
     def count(self, kind: DifferenceKind) -> int:
-        """In how many rows there is a difference of a kind."""
+        """The number of rows with a difference of this kind."""
         return sum(kind in each.kinds for each in self.rows)
 
     def select(self, patterns: Sequence[str]) -> "Comparison":
         """
-        The part whose rows a pattern names: by group, section, or a glob over the id.
+        The rows that match a pattern, with their contradictions.
 
-        A pattern without wildcards names what is below it as well.
+        A pattern is a group, a section, a feature or a glob of row ids. An id without
+        wildcards also matches all ids below it.
         """
         rows = tuple(
             row for row in self.rows if any(_matches(each, row) for each in patterns)
@@ -254,13 +329,13 @@ class Comparison:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """All of it, for programs: see `comparison.schema.yaml`."""
-        found = {"format": FORMAT, **asdict(self)}
-        for made, row in zip(found["rows"], self.rows, strict=True):
-            made["kind"] = row.kinds[0] if row.kinds else None
-            made["differs"] = row.differs
-            made["is_member"] = row.is_member
-        return found
+        """The JSON object that `comparison.schema.yaml` describes."""
+        value = {"format": FORMAT, **asdict(self)}
+        for record, row in zip(value["rows"], self.rows, strict=True):
+            record["kind"] = row.kinds[0] if row.kinds else None
+            record["differs"] = row.differs
+            record["is_member"] = row.is_member
+        return value
 
 
 def _matches(pattern: str, row: ComparisonRow) -> bool:

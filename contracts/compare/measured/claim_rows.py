@@ -1,11 +1,14 @@
-"""Which row of a comparison a claim belongs to, and a case that asks for it."""
+"""The row of a comparison that a claim or a case belongs to."""
 
 from collections.abc import Mapping
 
-from contracts.compare.documents.responses import COMMON_ERRORS, answer_members
+from contracts.compare.documents.error_responses import COMMON_ERRORS
+from contracts.compare.documents.responses import response_fields
+from contracts.planning.case import JSON
 from specs import Operation, Provider
 
-# The member in which a guarantee shows, or the part of the answer that it is about.
+# Rows of guarantees, below the operation: the field that a guarantee is about, or a
+# part of the response.
 GUARANTEE_ROWS: Mapping[str, str] = {
     "count-equals-n": "request/n",
     "size-as-asked": "request/size",
@@ -27,10 +30,11 @@ GUARANTEE_ROWS: Mapping[str, str] = {
 }
 WHOLE_ANSWER = "answer/whole"
 REQUEST_PREFIXES = ("request", "request-form", "request-json")
+STREAM_FIELDS = {"stream", "partial_images"}
 
 
 def row_of(provider: Provider, claim: str) -> str:
-    """The id of the row that a claim, or a case named like one, is about."""
+    """The row of a claim id or case id; "" if the provider lacks the operation."""
     name, _, rest = claim.partition("/")
     operation = provider.operations.get(name)
     if operation is None:
@@ -39,42 +43,34 @@ def row_of(provider: Provider, claim: str) -> str:
     if head == "auth":
         return "transport/auth"
     if head in REQUEST_PREFIXES:
-        member = _first_member(provider, operation, steps)
-        return f"{name}/request/{member}" if member else f"{name}/media"
+        field = _first_field(provider, operation, steps)
+        return f"{name}/request/{field}" if field else f"{name}/media"
     if head == "errors":
-        return f"{name}/errors/{'names' if _is_specific_error(steps) else 'statuses'}"
+        is_specific = bool(steps) and steps[0] not in COMMON_ERRORS
+        return f"{name}/errors/{'names' if is_specific else 'statuses'}"
     if head[:1].isdigit():
         if steps == ["headers", "Retry-After"]:
             return f"{name}/errors/retry-after"
         if steps[:1] == ["headers"]:
             return "transport/limits"
-        return f"{name}/{_answer_row(provider, operation, head, steps)}"
+        return f"{name}/{_response_row(provider, operation, head, steps)}"
     return f"{name}/path"
 
 
-def _is_specific_error(steps: list[str]) -> bool:
-    return bool(steps) and steps[0] not in COMMON_ERRORS
-
-
-def _first_member(provider: Provider, operation: Operation, steps: list[str]) -> str:
-    """The canonical name of the first member that the steps of a name speak of."""
+def _first_field(provider: Provider, operation: Operation, steps: list[str]) -> str:
+    """The canonical name of the first request field among the steps; "" if none."""
     listed = {name for body in operation.bodies.values() for name in body.properties}
     for step in steps:
         name = step.removesuffix("[]")
         if name in listed:
-            return canonical_name(provider, operation.id, name)
+            return provider.dialect.canonical_name(operation.id, name)
     return ""
 
 
-def canonical_name(provider: Provider, operation: str, name: str) -> str:
-    fields = provider.dialect.fields.get(operation, {})
-    return next((each for each, own in fields.items() if name in own), name)
-
-
-def _answer_row(
+def _response_row(
     provider: Provider, operation: Operation, status: str, steps: list[str]
 ) -> str:
-    """The part of an answer that steps below a status speak of."""
+    """The row of a claim about a response, below the operation."""
     if steps[:1] == ["guarantees"]:
         return _guarantee_row(provider, operation, steps[1])
     if not status.startswith("2"):
@@ -89,22 +85,19 @@ def _answer_row(
 
 
 def _guarantee_row(provider: Provider, operation: Operation, name: str) -> str:
+    """The row of a guarantee; of the whole response if its field is not documented."""
     found = GUARANTEE_ROWS.get(name, WHOLE_ANSWER)
-    part, _, member = found.partition("/")
-    if part == "request" and not _first_member(provider, operation, [member]):
-        own = provider.dialect.wire_names(operation.id, member)
-        if not _first_member(provider, operation, list(own)):
-            return (
-                "events/stream"
-                if member in {"stream", "partial_images"}
-                else WHOLE_ANSWER
-            )
-    if part == "answer" and member not in answer_names(operation):
+    part, _, field = found.partition("/")
+    if part == "request":
+        wire_names = provider.dialect.wire_names(operation.id, field)
+        if not _first_field(provider, operation, [field, *wire_names]):
+            return "events/stream" if field in STREAM_FIELDS else WHOLE_ANSWER
+    if part == "answer" and field not in answer_names(operation):
         return WHOLE_ANSWER
     return found
 
 
 def answer_names(operation: Operation) -> set[str]:
-    """The members of an answer that have rows of their own."""
-    body = operation.success.bodies.get("application/json")
-    return {name for name, *_ in answer_members(body)} if body else set()
+    """The paths of the response fields that have rows of their own."""
+    body = operation.success.bodies.get(JSON)
+    return {each.path for each in response_fields(body)} if body else set()

@@ -1,4 +1,4 @@
-"""What several targets did that were asked the same questions."""
+"""Measured behaviour of servers that got the same requests."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,14 +11,15 @@ from contracts.compare.documents.model import (
     TargetMeasurements,
 )
 from contracts.compare.measured.claim_rows import GUARANTEE_ROWS, WHOLE_ANSWER
-from contracts.compare.servers.aspects import OUTCOME
 from contracts.compare.servers.model import Difference, Differences, FeatureRow
+from contracts.compare.servers.observed_aspects import OUTCOME
 from contracts.judging.outcome import FeatureVerdict
 from specs import Provider
 
 RESPONDS_PREFIX = "responds to "
-# What came of the questions about one member, the worst first: each value that a
-# document allows is asked for, and is lawfully refused by a document that does not.
+# The verdicts on one field, the worst first. REFUSED is among the harmless ones: every
+# value that some document allows is sent to all servers, and a server may reject a
+# value that its own document does not allow.
 VERDICTS_BY_SEVERITY = (
     FeatureVerdict.REFUSED_BADLY,
     FeatureVerdict.IGNORED,
@@ -28,7 +29,12 @@ VERDICTS_BY_SEVERITY = (
     FeatureVerdict.REFUSED,
     FeatureVerdict.UNTESTED,
 )
-# The row that an aspect of an answer belongs to; a member's own, where none is named.
+EXPECTED_VERDICTS = (
+    FeatureVerdict.HONOURED,
+    FeatureVerdict.RENAMED,
+    FeatureVerdict.REFUSED,
+)
+# The row of an aspect of a response, below the operation.
 ROW_OF_ASPECT = {
     "delivery": "delivery",
     "usage": "answer/usage",
@@ -50,7 +56,7 @@ ROW_OF_ASPECT = {
     "error code": "errors/envelope",
     "blamed member": "errors/envelope",
 }
-# What the plain answers show, of the aspects that no member is asked for.
+# Aspects of responses to minimal requests that belong to no request field.
 ANSWER_ASPECTS = ("delivery", "usage", "revised_prompt", "members")
 ROW_OF_REQUEST_FEATURE = {"request": "path", "as JSON": "media", "as a form": "media"}
 
@@ -58,15 +64,15 @@ ROW_OF_REQUEST_FEATURE = {"request": "path", "as JSON": "media", "as a form": "m
 def measurements_of_differences(
     report: Differences, known: Mapping[str, Provider]
 ) -> Iterator[TargetMeasurements]:
-    """What each target did that was asked the same questions as others."""
+    """The measured behaviour of each target of a known provider, by provider id."""
     for target in report.targets:
         if target.provider not in known:
             continue
-        found = dict(_combine(report.rows, target.label))
-        for each in report.alarms:
-            if target.label in each.sides:
-                place = _row_id(each)
-                found[place] = _apply_alarm(found.get(place), each, target.label)
+        measured = dict(_behaviors(report.rows, target.label))
+        for alarm in report.alarms:
+            if target.label in alarm.sides:
+                id_ = _row_id(alarm)
+                measured[id_] = _apply_alarm(measured.get(id_), alarm, target.label)
         yield TargetMeasurements(
             MeasuredTarget(
                 label=target.label,
@@ -77,86 +83,84 @@ def measurements_of_differences(
                 started="",
                 asked=target.asked,
             ),
-            found,
+            measured,
             frozenset(map(_row_id, report.alarms)),
         )
 
 
-def _combine(
+def _behaviors(
     rows: Sequence[FeatureRow], label: str
 ) -> Iterator[tuple[str, MeasuredBehavior]]:
-    """What one target did about each feature: of several values, the worst."""
-    found: dict[str, list[tuple[FeatureVerdict, FeatureRow]]] = defaultdict(list)
+    """The behaviour of one target by row id; of several values, the worst."""
+    verdicts: dict[str, list[tuple[FeatureVerdict, FeatureRow]]] = defaultdict(list)
     for row in rows:
         cell = row.cells[label]
         if row.group == "answer" and row.feature in ANSWER_ASPECTS:
-            place = f"{row.operation}/{ROW_OF_ASPECT[row.feature]}"
-            yield place, MeasuredBehavior(Conformance.KEPT, asked=1, value=cell.value)
+            id_ = f"{row.operation}/{ROW_OF_ASPECT[row.feature]}"
+            yield id_, MeasuredBehavior(Conformance.KEPT, asked=1, value=cell.value)
         elif row.group == "request" and cell.verdict is not None:
-            found[_request_row_id(row)].append((cell.verdict, row))
-    for place, pairs in found.items():
+            verdicts[_request_row_id(row)].append((cell.verdict, row))
+    for id_, pairs in verdicts.items():
         verdict, row = min(pairs, key=lambda pair: VERDICTS_BY_SEVERITY.index(pair[0]))
         cell = row.cells[label]
-        tested = sum(each is not FeatureVerdict.UNTESTED for each, _ in pairs)
-        is_said = verdict not in (FeatureVerdict.HONOURED, FeatureVerdict.UNTESTED)
+        has_value = verdict not in (FeatureVerdict.HONOURED, FeatureVerdict.UNTESTED)
         yield (
-            place,
+            id_,
             MeasuredBehavior(
                 standing=_conformance(verdict),
-                verdict=verdict if "/request/" in place else None,
-                asked=tested,
-                value=cell.value if is_said else "",
+                verdict=verdict if "/request/" in id_ else None,
+                asked=sum(each is not FeatureVerdict.UNTESTED for each, _ in pairs),
+                value=cell.value if has_value else "",
                 note=cell.note,
-                case=row.question if is_said else "",
+                case=row.question if has_value else "",
             ),
         )
 
 
 def _request_row_id(row: FeatureRow) -> str:
-    if row.feature in ROW_OF_REQUEST_FEATURE:
-        return f"{row.operation}/{ROW_OF_REQUEST_FEATURE[row.feature]}"
-    return f"{row.operation}/request/{row.feature}"
+    part = ROW_OF_REQUEST_FEATURE.get(row.feature, f"request/{row.feature}")
+    return f"{row.operation}/{part}"
 
 
 def _conformance(verdict: FeatureVerdict) -> Conformance:
-    """How a verdict stands to a document that promises nothing of it."""
+    """The conformance for a verdict on something that no document promises."""
     if verdict is FeatureVerdict.UNTESTED:
         return Conformance.UNTESTED
-    is_as_wished = verdict in (
-        FeatureVerdict.HONOURED,
-        FeatureVerdict.RENAMED,
-        FeatureVerdict.REFUSED,
-    )
-    return Conformance.KEPT if is_as_wished else Conformance.DIFFERS
+    is_expected = verdict in EXPECTED_VERDICTS
+    return Conformance.KEPT if is_expected else Conformance.DIFFERS
 
 
 def _apply_alarm(
-    known: MeasuredBehavior | None, difference: Difference, label: str
+    known: MeasuredBehavior | None, alarm: Difference, label: str
 ) -> MeasuredBehavior:
-    """The deed of a target that does not do as others do who promise the same."""
-    standing = Conformance.KEPT if difference.odd else Conformance.DIFFERS
-    if label in difference.odd:
+    """
+    The behaviour of a target in a difference that its document agrees on with others.
+
+    It is BROKEN at a target that is not with the majority, KEPT at the others, and
+    DIFFERS if there is no majority.
+    """
+    standing = Conformance.KEPT if alarm.odd else Conformance.DIFFERS
+    if label in alarm.odd:
         standing = Conformance.BROKEN
-    side = difference.sides[label]
-    before = known or MeasuredBehavior(standing, asked=difference.tries)
+    side = alarm.sides[label]
+    before = known or MeasuredBehavior(standing, asked=alarm.tries)
     return replace(
         before,
         standing=standing,
         value=before.value or side.value,
-        note=side.note or f"{side.value}, where its document says {side.promise}",
-        fingerprint=difference.fingerprint,
-        case=difference.question,
+        note=side.note or f"{side.value}, but its document states: {side.promise}",
+        fingerprint=alarm.fingerprint,
+        case=alarm.question,
     )
 
 
 def _row_id(difference: Difference) -> str:
-    """The row that a difference belongs to."""
-    if difference.aspect == OUTCOME:
-        member = [*difference.asked][-1:]
-        return "/".join(
-            (difference.operation, "request" if member else "path", *member)
-        )
-    if difference.aspect.startswith(RESPONDS_PREFIX):
-        return f"{difference.operation}/request/{difference.aspect.removeprefix(RESPONDS_PREFIX)}"
-    known = {**GUARANTEE_ROWS, **ROW_OF_ASPECT}
-    return f"{difference.operation}/{known.get(difference.aspect, WHOLE_ANSWER)}"
+    """The id of the row that a difference belongs to."""
+    operation, aspect = difference.operation, difference.aspect
+    if aspect == OUTCOME:
+        fields = [*difference.asked]
+        return f"{operation}/request/{fields[-1]}" if fields else f"{operation}/path"
+    if aspect.startswith(RESPONDS_PREFIX):
+        return f"{operation}/request/{aspect.removeprefix(RESPONDS_PREFIX)}"
+    known_rows = {**GUARANTEE_ROWS, **ROW_OF_ASPECT}
+    return f"{operation}/{known_rows.get(aspect, WHOLE_ANSWER)}"

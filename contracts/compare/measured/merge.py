@@ -1,4 +1,4 @@
-"""Deed against paper and deed against deed: the rows with what targets did."""
+"""Measured behaviour in the rows of a comparison, and the differences it shows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -23,16 +23,21 @@ from specs import Provider
 def collect_measurements(
     reports: Sequence[Report | Differences], providers: Sequence[Provider]
 ) -> list[TargetMeasurements]:
-    """The deeds in some reports of the targets that claim to be these providers."""
+    """
+    The measurements of all targets of these providers, in the order of the reports.
+
+    A label that occurs again gets a number: `openai`, `openai 2`.
+    """
     known = {each.id: each for each in providers}
     found: list[TargetMeasurements] = []
-    taken: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for report in reports:
-        for each in _measurements_of(report, known):
-            label = each.target.label
-            taken[label] = taken.get(label, 0) + 1
-            own = label if taken[label] == 1 else f"{label} {taken[label]}"
-            found.append(replace(each, target=replace(each.target, label=own)))
+        for measurements in _measurements_of(report, known):
+            label = measurements.target.label
+            counts[label] = counts.get(label, 0) + 1
+            unique = label if counts[label] == 1 else f"{label} {counts[label]}"
+            target = replace(measurements.target, label=unique)
+            found.append(replace(measurements, target=target))
     return found
 
 
@@ -47,7 +52,7 @@ def _measurements_of(
 def with_measurements(
     rows: Sequence[ComparisonRow], measurements: Sequence[TargetMeasurements]
 ) -> Iterator[ComparisonRow]:
-    """The rows with what the targets did, and the kinds of difference that shows."""
+    """The rows with measured behaviour in their cells and the resulting kinds."""
     for row in rows:
         cells = {
             provider: replace(
@@ -60,8 +65,8 @@ def with_measurements(
             )
             for provider, cell in row.cells.items()
         }
-        is_apart = any(row.id in each.divergent for each in measurements)
-        kinds = tuple(_kinds(row, list(cells.values()), is_divergent=is_apart))
+        is_divergent = any(row.id in each.divergent for each in measurements)
+        kinds = tuple(_kinds(row, list(cells.values()), is_divergent=is_divergent))
         yield replace(row, cells=cells, kinds=kinds)
 
 
@@ -72,8 +77,8 @@ def _kinds(
     if any(each.standing is Conformance.BROKEN for _, each in pairs):
         yield DifferenceKind.OWN_DOCUMENT
     if is_divergent or any(
-        one.letter == two.letter and one.stated and _differ(mine, theirs)
-        for (one, mine), (two, theirs) in combinations(pairs, 2)
+        one.letter == two.letter and one.stated and _differ(first, second)
+        for (one, first), (two, second) in combinations(pairs, 2)
     ):
         yield DifferenceKind.PEERS_AGREE
     if row.documents_differ:
@@ -81,16 +86,17 @@ def _kinds(
 
 
 def _differ(one: MeasuredBehavior, two: MeasuredBehavior) -> bool:
-    """Whether two deeds are not the same, as far as both are known."""
+    """True if two behaviours are known and not the same."""
     if Conformance.UNTESTED in (one.standing, two.standing):
         return False
-    words = {_verdict_key(one), _verdict_key(two)} - {""}
-    breaks = [each.standing is Conformance.BROKEN for each in (one, two)]
-    return len(words) > 1 or breaks[0] is not breaks[1]
+    verdicts = {_verdict_key(one), _verdict_key(two)} - {""}
+    is_broken = [each.standing is Conformance.BROKEN for each in (one, two)]
+    return len(verdicts) > 1 or is_broken[0] is not is_broken[1]
 
 
-def _verdict_key(each: MeasuredBehavior) -> str:
-    if each.verdict in (None, FeatureVerdict.UNTESTED):
+def _verdict_key(behavior: MeasuredBehavior) -> str:
+    """A text that is equal for verdicts that agree; "" if there is no verdict."""
+    if behavior.verdict in (None, FeatureVerdict.UNTESTED):
         return ""
-    is_heeded = each.verdict in (FeatureVerdict.HONOURED, FeatureVerdict.RENAMED)
-    return FeatureVerdict.HONOURED if is_heeded else str(each.verdict)
+    is_renamed = behavior.verdict is FeatureVerdict.RENAMED
+    return FeatureVerdict.HONOURED if is_renamed else str(behavior.verdict)

@@ -1,4 +1,4 @@
-"""A report of a run, or of the same questions to several, whichever a file holds."""
+"""Reading of report files: of a run, or of a comparison of servers."""
 
 import json
 from importlib.resources import files
@@ -11,10 +11,10 @@ from contracts.compare.servers.model import (
     Differences,
     DocumentAgreement,
     FeatureRow,
+    ParameterVerdict,
     ServerStats,
     Side,
 )
-from contracts.compare.servers.verdicts import ParameterVerdict
 from contracts.judging.outcome import FeatureVerdict
 from contracts.report.model import BadReport, Report
 from specs.documents.yaml_files import read_yaml
@@ -23,9 +23,9 @@ from specs.validation.engine import compile_validator
 
 def read(path: str | Path) -> Report | Differences:
     """
-    What a run wrote with `--report`, with `--same-questions` or without.
+    Read a file that `run --report` wrote, with or without `--same-questions`.
 
-    Raises `BadReport` when it cannot be read, was cut short, or is none of ours.
+    Raises `BadReport` if the file cannot be read, is incomplete or has another format.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -35,14 +35,15 @@ def read(path: str | Path) -> Report | Differences:
     if value.get("format") != FORMAT:
         return Report.from_lines(text.splitlines(), name=str(path))
     schema = read_yaml(files("contracts.compare.servers"), "differential.schema.yaml")
-    for wrong in compile_validator(schema).iter_errors(value):
-        place = "".join(f"/{step}" for step in wrong.instance_path)
-        raise BadReport(f"{path} is damaged at {place or '/'}: {wrong.message[:200]}")
+    for violation in compile_validator(schema).iter_errors(value):
+        place = "".join(f"/{step}" for step in violation.instance_path)
+        reason = f"invalid at {place or '/'}: {violation.message[:200]}"
+        raise BadReport(f"{path} is {reason}")
     return _differences(value)
 
 
 def _parse_object(text: str) -> dict[str, Any]:
-    """The one JSON object of a text; nothing where it is lines, or no JSON."""
+    """The JSON object of a text; empty if the text is not one JSON object."""
     try:
         value = json.loads(text)
     except ValueError:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from contracts.compare.migration.model import shorten
-from contracts.compare.servers.intents import (
+from contracts.compare.servers.intents import intents
+from contracts.compare.servers.translation import (
     Intent,
     NotTranslatable,
     Translation,
-    intents,
     translate,
 )
 from contracts.planning.values import PROMPT

@@ -1,4 +1,4 @@
-"""Where the deeds of several targets differ, as values and as JSON."""
+"""The differences between several servers, as data and as JSON."""
 
 import json
 from collections.abc import Mapping
@@ -6,13 +6,34 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from contracts.compare.servers.verdicts import ParameterVerdict
+from contracts.judging.outcome import FeatureVerdict
 
 FORMAT = "imageparity-differences/1"
 
 
+@dataclass(frozen=True, slots=True)
+class ParameterVerdict:
+    """
+    The behaviour of one server for a feature.
+
+    `verdict` is None for an aspect of a response, which has only a `value`. `responds`
+    is None unless two responses were compared; then it is true if they differ as they
+    should. It is not part of the JSON.
+    """
+
+    verdict: FeatureVerdict | None
+    value: str = ""
+    note: str = ""
+    responds: bool | None = None
+
+
 class DocumentAgreement(StrEnum):
-    """What the documents say where deeds differ."""
+    """
+    The statements of the documents of servers that behave differently.
+
+    AGREE if two of these servers have the same binding statement, DIFFER if any two
+    statements differ, SILENT otherwise. In order of weight, the heaviest first.
+    """
 
     AGREE = "documents-agree"
     DIFFER = "documents-differ"
@@ -22,10 +43,11 @@ class DocumentAgreement(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ServerStats:
     """
-    A target, what it was asked, and why no more, if it was not asked all.
+    A server and the requests that were sent to it.
 
-    `seconds` is the median of its answers'; `cost` what they cost by its documented
-    prices, None where none are.
+    `asked` is the number of requests, `seconds` the median duration. `cost` is by
+    documented prices, None if none apply. `stopped` is the reason why not all requests
+    were sent, None if all were.
     """
 
     label: str
@@ -42,9 +64,11 @@ class ServerStats:
 @dataclass(frozen=True, slots=True)
 class FeatureRow:
     """
-    A feature, or an aspect of the answer, at every target.
+    A requested feature, or an aspect of the response, at every server.
 
-    `kind` is set where targets differ; `odd` are those who are not with the majority.
+    `group` is `request`, `errors` or `answer`. `asked` is the requested value and
+    `question` the id of the intent. `cells` are by label. `kind` is None if the servers
+    agree. `odd` are the labels that are not with the majority; empty if there is none.
     """
 
     operation: str
@@ -59,7 +83,12 @@ class FeatureRow:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One target's side of a difference; `promise` is empty where there is none."""
+    """
+    One server's side of a difference.
+
+    `promise` is the statement of its document, "" if there is none. `summary` and
+    `curl` describe the request.
+    """
 
     value: str
     note: str
@@ -71,11 +100,11 @@ class Side:
 @dataclass(frozen=True, slots=True)
 class Difference:
     """
-    An aspect in which targets differ, with the smallest question that shows it.
+    An aspect in which servers differ, with the smallest request that shows it.
 
-    `odd` are the labels that are not with the majority; `also` are the other questions
-    that show it; `seen` of `tries` times it was there, so that it is flaky if they
-    differ.
+    `question` is the id of that request's intent; `asked` are its fields as JSON texts.
+    `sides` are by label. `odd` are the labels that are not with the majority. `also`
+    are the ids of other intents that show it. It was seen `seen` times in `tries`.
     """
 
     kind: DocumentAgreement
@@ -96,13 +125,17 @@ class Difference:
 
     @property
     def alarms(self) -> bool:
-        """Whether documents promise the same, and deeds are surely not the same."""
+        """True if the documents agree and the difference was seen every time."""
         return self.kind is DocumentAgreement.AGREE and not self.is_flaky
 
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """All that came of asking several targets the same questions."""
+    """
+    The result of sending the same requests to several servers.
+
+    `questions` is the number of intents. Differences are in order of weight.
+    """
 
     version: str
     seed: int
@@ -117,15 +150,17 @@ class Differences:
 
     @property
     def stopped(self) -> dict[str, str]:
-        """The targets that were not asked everything, and why."""
+        """The reasons why servers did not get all requests, by label."""
         return {each.label: each.stopped for each in self.targets if each.stopped}
 
     def json_text(self) -> str:
-        """All of it, for programs: see `differential.schema.yaml`."""
+        """The JSON document that `differential.schema.yaml` describes."""
         value: dict[str, Any] = {"format": FORMAT, **asdict(self)}
         for row in value["rows"]:
             for cell in row["cells"].values():
                 del cell["responds"]
-        for row, found in zip(value["differences"], self.differences, strict=True):
-            row["alarms"] = found.alarms
+        for record, difference in zip(
+            value["differences"], self.differences, strict=True
+        ):
+            record["alarms"] = difference.alarms
         return json.dumps(value, ensure_ascii=False, indent=1) + "\n"

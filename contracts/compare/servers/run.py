@@ -1,8 +1,8 @@
 """
-The same questions to several targets, each in its own dialect: where deeds differ.
+A run that sends the same requests to several servers, each in its own dialect.
 
-Deeds are compared with deeds. Whether a difference is one to be alarmed at, the
-documents say: only where they promise the same.
+Responses are compared with responses. The documents decide if a difference is an alarm:
+only if they state the same.
 """
 
 import asyncio
@@ -11,14 +11,18 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from importlib.metadata import version
 
-from contracts.compare.servers.divergence import ServerComparison
-from contracts.compare.servers.intents import Intent, combination_intents, intents
-from contracts.compare.servers.model import Difference, Differences, DocumentAgreement
+from contracts.compare.servers.confirmation import ServerComparison
+from contracts.compare.servers.intents import combination_intents, intents
+from contracts.compare.servers.model import Differences
+from contracts.compare.servers.results import differences, feature_rows
 from contracts.compare.servers.session import MAX_CONNECTIONS, Progress, TargetSession
+from contracts.compare.servers.translation import Intent
 from contracts.execution.campaign import CouldNotRun
 from contracts.execution.client import MAX_RETRY_DELAY, MAX_RETRY_DELAY_LIVE, Sender
 from contracts.execution.recording import CassetteSession
 from contracts.execution.targets import NamedTarget
+
+Cassettes = Callable[[NamedTarget], CassetteSession | None]
 
 
 async def execute(
@@ -30,91 +34,112 @@ async def execute(
     unlisted: bool = False,
     budget: float | None = None,
     rate: float | None = None,
-    cassettes: Callable[[NamedTarget], CassetteSession | None] = lambda target: None,
+    cassettes: Cassettes = lambda target: None,
     interrupt: asyncio.Event | None = None,
 ) -> Differences:
     """
-    Ask each target the same questions, and compare what comes of them.
+    Send the same requests to each target and compare the responses.
 
-    With `only`, no questions but the plain ones and those whose id has one of these
-    parts. With `unlisted`, members that a target's document does not list are sent
-    all the same, under their canonical names. A `budget`, in each provider's own
-    currency, is what each target may cost; then it is asked one question at a time,
-    the cheapest first, nothing twice and no combinations. At most `rate` questions a
-    minute go to each. `progress` is told a label, how many of its questions are done,
-    and of how many. `tapes` gives each target its own, to write down what is said or to
-    give it again. Once `interrupt` is set nothing more is asked, and what was answered
-    is compared. Raises `Unreachable`, `CouldNotRun`, `PlanError` and `BadTape`.
+    `only` selects intents with an id that contains one of these texts, and the minimal
+    requests of their operations; empty selects all. With `unlisted`, fields that a
+    target's document does not list are sent under their canonical names. `budget` is
+    the highest cost per target, in its provider's own currency. With a budget, requests
+    are sent one by one, the cheapest first, none of them twice and no combinations.
+    `rate` is the highest number of requests per minute and target. `cassettes` returns
+    the recording or replay of a target, None for neither. After `interrupt` is set, no
+    more is sent, and the responses so far are compared.
+
+    Raises `Unreachable`, `CouldNotRun`, `PlanError` and `BadRecording`.
     """
-    providers = [each.provider for each in targets]
-    if len(targets) < 2:
-        raise CouldNotRun("one target: name another to compare it with")
-    known = _select(intents(providers), only)
-    more = _select(combination_intents(providers, seed), only) if budget is None else []
-    if not known:
-        raise CouldNotRun(f"no question has {' or '.join(only)} in its id")
+    single, combined = _planned_intents(targets, seed, only, with_pairs=budget is None)
+    planned = [*single, *combined]
     async with AsyncExitStack() as stack:
-        askers = []
-        for each in targets:
-            sender = Sender(
-                each.target,
-                max_connections=1 if budget is not None else MAX_CONNECTIONS,
-                rate=rate,
-                max_retry_delay=MAX_RETRY_DELAY
-                if budget is None
-                else MAX_RETRY_DELAY_LIVE,
-                cassette=cassettes(each),
+        sessions = []
+        for target in targets:
+            sender = _sender(
+                target, rate, cassettes(target), is_limited=budget is not None
             )
             await stack.enter_async_context(sender)
-            askers.append(TargetSession(each, sender, unlisted, budget))
-        for asker in askers:
-            await asker.start(known[0])
-        panel = ServerComparison(askers, known)
-        async with _stop_on_interrupt(interrupt, askers):
+            sessions.append(TargetSession(target, sender, unlisted, budget))
+        for session in sessions:
+            await session.start(single[0])
+        comparison = ServerComparison(sessions, single)
+        async with _stop_on_interrupt(interrupt, sessions):
             await asyncio.gather(
-                *(asker.send_all([*known, *more], progress) for asker in askers)
+                *(session.send_all(planned, progress) for session in sessions)
             )
-            await panel.compare([*known, *more])
-        return Differences(
-            version=version("imageparity"),
-            seed=seed,
-            targets=tuple(each.stats() for each in askers),
-            questions=len(known) + len(more),
-            rows=tuple(panel.rows()),
-            differences=tuple(sorted(panel.differences(), key=_rank)),
-        )
+            await comparison.compare(planned)
+    return Differences(
+        version=version("imageparity"),
+        seed=seed,
+        targets=tuple(each.stats() for each in sessions),
+        questions=len(planned),
+        rows=tuple(feature_rows(comparison)),
+        differences=tuple(differences(comparison)),
+    )
+
+
+def _planned_intents(
+    targets: Sequence[NamedTarget], seed: int, only: Sequence[str], *, with_pairs: bool
+) -> tuple[list[Intent], list[Intent]]:
+    """
+    The selected intents of one feature each, and combinations if `with_pairs`.
+
+    Raises `CouldNotRun` if there is nothing to compare.
+    """
+    if len(targets) < 2:
+        raise CouldNotRun("there is only one target: name another to compare it with")
+    providers = [each.provider for each in targets]
+    single = _select(intents(providers), only)
+    if not single:
+        raise CouldNotRun(f"no test case has {' or '.join(only)} in its id")
+    pairs = combination_intents(providers, seed) if with_pairs else []
+    return single, _select(pairs, only)
+
+
+def _sender(
+    target: NamedTarget,
+    rate: float | None,
+    cassette: CassetteSession | None,
+    *,
+    is_limited: bool,
+) -> Sender:
+    """A client of a target; with a budget it sends one request at a time."""
+    return Sender(
+        target.target,
+        max_connections=1 if is_limited else MAX_CONNECTIONS,
+        rate=rate,
+        max_retry_delay=MAX_RETRY_DELAY_LIVE if is_limited else MAX_RETRY_DELAY,
+        cassette=cassette,
+    )
 
 
 @asynccontextmanager
 async def _stop_on_interrupt(
     interrupt: asyncio.Event | None, sessions: Sequence[TargetSession]
 ) -> AsyncIterator[None]:
-    """Until the block ends, an interrupt stops all askers."""
+    """Stop all sessions if the event is set before the block ends."""
     if interrupt is None:
         yield
         return
     event = interrupt
 
-    async def heed() -> None:
+    async def stop_sessions() -> None:
         await event.wait()
-        for each in sessions:
-            each.stopped = each.stopped or "interrupted"
+        for session in sessions:
+            session.stopped = session.stopped or "interrupted"
 
-    task = asyncio.create_task(heed())
+    task = asyncio.create_task(stop_sessions())
     try:
         yield
     finally:
         task.cancel()
 
 
-def _select(questions: Sequence[Intent], only: Sequence[str]) -> list[Intent]:
-    """Those whose id has one of the parts, and the plain ones beside them."""
+def _select(planned: Sequence[Intent], only: Sequence[str]) -> list[Intent]:
+    """The intents with one of the texts in their id, and their minimal requests."""
     if not only:
-        return list(questions)
-    found = [each for each in questions if any(part in each.id for part in only)]
+        return list(planned)
+    found = [each for each in planned if any(part in each.id for part in only)]
     plain = [Intent(each.operation) for each in found]
-    return [e for e in questions if e in found or replace(e, feature="") in plain]
-
-
-def _rank(difference: Difference) -> tuple[bool, int]:
-    return not difference.alarms, list(DocumentAgreement).index(difference.kind)
+    return [e for e in planned if e in found or replace(e, feature="") in plain]

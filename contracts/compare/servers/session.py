@@ -1,4 +1,4 @@
-"""One target, asked in its own dialect: within a budget, and while it answers."""
+"""The requests to one server, within a budget and while the server is up."""
 
 import asyncio
 import math
@@ -7,15 +7,20 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
-from contracts.compare.servers.aspects import ObservedAnswer, Result, observe, usage_of
-from contracts.compare.servers.intents import (
+from contracts.compare.servers.model import ServerStats
+from contracts.compare.servers.observed_aspects import (
+    ObservedAnswer,
+    Result,
+    is_compared,
+    observe,
+    usage_of,
+)
+from contracts.compare.servers.translation import (
     Intent,
     NotTranslatable,
     Translation,
     translate,
 )
-from contracts.compare.servers.model import ServerStats
-from contracts.compare.servers.verdicts import is_compared
 from contracts.execution.campaign import CouldNotRun
 from contracts.execution.client import Sender, Unreachable
 from contracts.execution.targets import NamedTarget
@@ -25,18 +30,26 @@ MAX_CONNECTIONS = 8
 MAX_CONSECUTIVE_ERRORS = 10
 
 Progress = Callable[[str, int, int], None]
+"""Called with a target's label, the number of intents done, and of all intents."""
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Why a question has no outcome."""
+    """The reason why an intent has no response."""
 
     reason: str
 
 
 @dataclass(slots=True)
 class TargetSession:
-    """Asks one target; each request is sent once, however often it is asked for."""
+    """
+    Sends intents to one target and keeps the responses.
+
+    `budget` and `spent` are in the provider's own currency. With a budget of None,
+    costs have no limit. `stopped` is the reason why no more is sent, None before that.
+    `seconds` are the durations of all requests. `determinism` says for each operation
+    if two equal requests gave the same image.
+    """
 
     named_target: NamedTarget
     sender: Sender
@@ -60,39 +73,62 @@ class TargetSession:
     def translation_of(self, intent: Intent) -> Translation | NotTranslatable:
         return translate(intent, self.provider, unlisted=self.unlisted)
 
+    def outcome(self, intent: Intent) -> ObservedAnswer | Skipped | None:
+        """The kept outcome of an intent; None if it was never sent."""
+        return self.outcomes.get(_request_key(intent))
+
+    def answer(self, intent: Intent | None) -> ObservedAnswer | None:
+        """The kept response to an intent; None if there is none."""
+        outcome = self.outcome(intent) if intent else None
+        return outcome if isinstance(outcome, ObservedAnswer) else None
+
     async def send(
         self, intent: Intent, *, fresh: bool = False
     ) -> ObservedAnswer | Skipped:
-        """What comes of a question; asked again only if it is to be `fresh`."""
-        key = replace(intent, feature="")
+        """
+        Send an intent, or return its kept outcome.
+
+        With `fresh`, always send, and do not keep the outcome.
+        """
+        key = _request_key(intent)
         if not fresh and key in self.outcomes:
             return self.outcomes[key]
-        result = await self._send(intent)
+        outcome = await self._send(intent)
         if not fresh:
-            self.outcomes[key] = result
-        return result
+            self.outcomes[key] = outcome
+        return outcome
 
     async def _send(self, intent: Intent) -> ObservedAnswer | Skipped:
-        spoken = self.translation_of(intent)
-        if isinstance(spoken, NotTranslatable):
-            return Skipped(spoken)
-        if self.stopped:
-            return Skipped(self.stopped)
-        if self.budget is not None and spoken.state is not State.INVALID:
-            price = self._price(spoken, spoken.canonical_payload.get("n", 1))
-            if price is None:
-                return Skipped("its price is not documented, and there is a budget")
-            if self.spent + price > self.budget:
-                return Skipped("the budget allows no more")
-        found = await self.sender.send(spoken.case, spoken.operation)
+        translation = self.translation_of(intent)
+        if isinstance(translation, NotTranslatable):
+            return Skipped(translation)
+        reason = self.stopped or self._budget_problem(translation)
+        if reason:
+            return Skipped(reason)
+        interaction = await self.sender.send(translation.case, translation.operation)
         key = self.named_target.target.key
-        result = observe(spoken, found, key, keep=is_compared(intent))
-        self.seconds.append(found.seconds)
-        if result.result is Result.ACCEPTED:
-            price = self._price(spoken, len(found.pictures), usage_of(found))
+        answer = observe(translation, interaction, key, keep=is_compared(intent))
+        self.seconds.append(interaction.seconds)
+        if answer.result is Result.ACCEPTED:
+            count, usage = len(interaction.pictures), usage_of(interaction)
+            price = self._price(translation, count, usage)
             self.has_price = self.has_price or price is not None
             self.spent += price or 0.0
-        return result
+        return answer
+
+    def _budget_problem(self, translation: Translation) -> str | None:
+        """The reason why the budget forbids a request; None if it does not."""
+        if self.budget is None or translation.state is State.INVALID:
+            return None
+        price = self._expected_price(translation)
+        if price is None:
+            return "its price is not documented, and a budget is set"
+        exceeds = self.spent + price > self.budget
+        return "the budget allows no more" if exceeds else None
+
+    def _expected_price(self, translation: Translation) -> float | None:
+        """The price of the requested number of images; None if it is not documented."""
+        return self._price(translation, translation.canonical_payload.get("n", 1))
 
     def _price(
         self,
@@ -100,65 +136,77 @@ class TargetSession:
         count: object,
         usage: Mapping[str, Any] | None = None,
     ) -> float | None:
-        """The price of so many pictures; None where none is documented."""
+        """The price of `count` images; None if it is not documented."""
         number = count if isinstance(count, int) and count > 0 else 1
         dialect, operation = self.provider.dialect, translation.operation.id
-        asked = translation.canonical_payload
-        return cost(dialect, operation, asked, count=number, usage=usage).amount
+        request = translation.canonical_payload
+        return cost(dialect, operation, request, count=number, usage=usage).amount
 
     async def start(self, plain: Intent) -> None:
         """
-        The first question.
+        Send the first request.
 
-        Raises `CouldNotRun` when the key is refused, `Unreachable` when nobody listens.
+        Raises `Unreachable` if the server accepts no connection, `CouldNotRun` if it
+        rejects the key.
         """
         await self.sender.check_reachable()
         first = await self.send(plain)
         if isinstance(first, ObservedAnswer) and first.status == 401:
+            base_url = self.named_target.target.base_url
             raise CouldNotRun(
-                f"{self.label}: {self.named_target.target.base_url} refuses the key (401). "
+                f"{self.label}: {base_url} rejects the key (401). "
                 f"Check {self.provider.dialect.key_env}, or name another variable "
                 "with --key-env"
             )
 
-    async def send_all(self, questions: Sequence[Intent], progress: Progress) -> None:
-        """Ask everything; a target that goes down is left alone from then on."""
-        at_once, done = MAX_CONNECTIONS, 0
+    async def send_all(self, intents: Sequence[Intent], progress: Progress) -> None:
+        """
+        Send all intents, in parallel batches; with a budget one by one, cheapest first.
+
+        Stops when the server goes down or returns only errors.
+        """
+        batch_size = MAX_CONNECTIONS
         if self.budget is not None:
-            at_once, questions = 1, sorted(questions, key=self._expected_cost)
-        plains = [each for each in questions if each.feature == "request"]
+            batch_size, intents = 1, sorted(intents, key=self._sorting_cost)
+        plain_intents = [each for each in intents if each.feature == "request"]
         if self.budget is None:
-            for plain in plains:
+            for plain in plain_intents:
                 await self._check_determinism(plain)
         failed: list[Intent] = []
-        for at in range(0, len(questions), at_once):
-            some = questions[at : at + at_once]
-            found = await asyncio.gather(*(self.send(each) for each in some))
-            for intent, each in zip(some, found, strict=True):
+        done = 0
+        for at in range(0, len(intents), batch_size):
+            batch = intents[at : at + batch_size]
+            outcomes = await asyncio.gather(*(self.send(each) for each in batch))
+            for intent, outcome in zip(batch, outcomes, strict=True):
                 done += 1
-                progress(self.label, done, len(questions))
-                if isinstance(each, ObservedAnswer):
-                    is_error = each.status is None or each.status >= 500
+                progress(self.label, done, len(intents))
+                if isinstance(outcome, ObservedAnswer):
+                    is_error = outcome.status is None or outcome.status >= 500
                     failed = [*failed, intent] if is_error else []
             if failed and not self.stopped:
-                self.stopped = await self._failure_reason(failed, plains[0])
-                for intent in failed if self.stopped else ():
-                    self.outcomes[replace(intent, feature="")] = Skipped(
-                        str(self.stopped)
-                    )
+                await self._stop_if_down(failed, plain_intents[0])
 
-    def _expected_cost(self, intent: Intent) -> float:
-        """What a question is expected to cost: nothing, if it is to be refused."""
-        spoken = self.translation_of(intent)
-        if isinstance(spoken, NotTranslatable) or spoken.state is State.INVALID:
+    def _sorting_cost(self, intent: Intent) -> float:
+        """The expected cost: 0 if the request is invalid, infinite if unknown."""
+        translation = self.translation_of(intent)
+        if isinstance(translation, NotTranslatable):
             return 0.0
-        price = self._price(spoken, spoken.canonical_payload.get("n", 1))
+        if translation.state is State.INVALID:
+            return 0.0
+        price = self._expected_price(translation)
         return math.inf if price is None else price
+
+    async def _stop_if_down(self, failed: Sequence[Intent], plain: Intent) -> None:
+        """Stop if the server is down; the last failures then say nothing about it."""
+        self.stopped = await self._failure_reason(failed, plain)
+        if self.stopped:
+            for intent in failed:
+                self.outcomes[_request_key(intent)] = Skipped(self.stopped)
 
     async def _failure_reason(
         self, failed: Sequence[Intent], plain: Intent
     ) -> str | None:
-        """Why there is no use in asking on; None where there is."""
+        """The reason to stop after the last failures; None to go on."""
         try:
             await self.sender.check_reachable()
         except Unreachable as error:
@@ -166,30 +214,32 @@ class TargetSession:
         if len(failed) < MAX_CONSECUTIVE_ERRORS:
             return None
         again = await self.send(plain, fresh=True)
-        answers = isinstance(again, ObservedAnswer) and again.result is Result.ACCEPTED
-        return None if answers else "it answers with nothing but errors"
+        is_up = isinstance(again, ObservedAnswer) and again.result is Result.ACCEPTED
+        return None if is_up else "it returns only errors"
 
     async def _check_determinism(self, plain: Intent) -> None:
-        """Whether the same question brings the same picture."""
-        first, again = await self.send(plain), await self.send(plain, fresh=True)
-        pictures = [
-            each.picture if isinstance(each, ObservedAnswer) else None
-            for each in (first, again)
-        ]
-        same = pictures[0] is not None and pictures[0] == pictures[1]
-        self.determinism[plain.operation] = same
+        """Record if the same request gives the same image twice."""
+        outcomes = await self.send(plain), await self.send(plain, fresh=True)
+        first, second = (
+            outcome.picture if isinstance(outcome, ObservedAnswer) else None
+            for outcome in outcomes
+        )
+        self.determinism[plain.operation] = first is not None and first == second
 
     def stats(self) -> ServerStats:
-        currency = self.provider.dialect.prices.get("currency")
-        target = self.named_target.target
         return ServerStats(
             label=self.label,
             provider=self.provider.id,
             title=self.provider.title,
-            base_url=target.base_url,
-            currency=currency,
+            base_url=self.named_target.target.base_url,
+            currency=self.provider.dialect.prices.get("currency"),
             asked=len(self.seconds),
             seconds=round(median(self.seconds), 4) if self.seconds else None,
             cost=round(self.spent, 6) if self.has_price else None,
             stopped=self.stopped,
         )
+
+
+def _request_key(intent: Intent) -> Intent:
+    """The key of an intent's outcome: the feature under test is not in the request."""
+    return replace(intent, feature="")

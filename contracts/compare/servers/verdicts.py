@@ -1,58 +1,44 @@
-"""What became of a feature at one target: a verdict, from deeds alone."""
+"""Verdicts on a feature at one server, from its responses alone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contracts.compare.servers.aspects import (
+from contracts.compare.servers.intents import LONG_PROMPT_LENGTH
+from contracts.compare.servers.model import ParameterVerdict
+from contracts.compare.servers.observed_aspects import (
+    ASPECT_OF_PARAMETER,
     BROKEN,
     ObservedAnswer,
     Result,
     pair_violations,
     relevant_token_count,
 )
-from contracts.compare.servers.intents import LONG_PROMPT_LENGTH, Intent, Translation
+from contracts.compare.servers.session import Skipped, TargetSession
+from contracts.compare.servers.translation import (
+    Intent,
+    NotTranslatable,
+    Translation,
+    is_invalid_request,
+)
 from contracts.judging.outcome import FeatureVerdict
 from contracts.planning.values import format_value
+from specs import Provider
 
-# The aspect in which a member shows of itself.
-ASPECT_OF_PARAMETER = {
-    "n": "pictures",
-    "size": "size",
-    "output_format": "format",
-    "background": "transparency",
-    "response_format": "delivery",
-    "stream": "body",
-    "partial_images": "partial pictures",
-    "quality": "quality said",
-}
 UNOBSERVABLE_PARAMETERS = {"user", "moderation"}
-# Two levels of compression, or a mask, show in pictures that are never alike too.
+# Fields with an effect that shows even if no two images of a server are equal.
 OBSERVABLE_WITHOUT_DETERMINISM = {"output_compression", "mask"}
-IDENTICAL_IMAGE = "the very same picture"
-
-
-@dataclass(frozen=True, slots=True)
-class ParameterVerdict:
-    """
-    What became of a feature at one target.
-
-    An aspect of an answer has a value and no verdict. `responds` is set where two
-    answers had to be compared to know.
-    """
-
-    verdict: FeatureVerdict | None
-    value: str = ""
-    note: str = ""
-    responds: bool | None = None
+IDENTICAL_IMAGE = "an identical image"
 
 
 @dataclass(frozen=True, slots=True)
 class VerdictEvidence:
     """
-    What a verdict rests on: the answer to the question, to the plain one, and to the
-    one that differs in the feature alone, each None where there was none.
+    The responses that a verdict is made from.
 
-    `repeats` is whether the target gives the same picture to the same question;
-    `is_fault` whether the question is one that no document allows.
+    `outcome` is the response to the request under test, `plain` to the minimal
+    request, `reference` to the intent's reference. The last two are None if there is
+    no response. `is_deterministic` is true if the server gives the same image for
+    the same request, `is_invalid_request` if no document allows the request.
     """
 
     translation: Translation
@@ -63,33 +49,58 @@ class VerdictEvidence:
     is_invalid_request: bool
 
 
-def is_compared(intent: Intent) -> bool:
-    """Whether its answer is held against another to know what became of it."""
-    about = intent.feature
-    return bool(about) and (about not in ASPECT_OF_PARAMETER or about == "quality")
+def verdict_at(
+    session: TargetSession, intent: Intent, providers: Sequence[Provider]
+) -> ParameterVerdict:
+    """
+    The verdict of one server on the feature of an intent.
 
-
-def untested_verdict(reason: str) -> ParameterVerdict:
-    return ParameterVerdict(FeatureVerdict.UNTESTED, note=reason)
+    `providers` are those of all servers. The verdict is None for a combination of
+    fields, and UNTESTED, with the reason, if there is no response.
+    """
+    outcome = session.outcome(intent)
+    translation = session.translation_of(intent)
+    if isinstance(translation, NotTranslatable):
+        return _untested(translation)
+    if outcome is None or isinstance(outcome, Skipped):
+        return _untested(outcome.reason if outcome else "not sent")
+    if not intent.feature:
+        return ParameterVerdict(None)
+    return verdict_for(
+        VerdictEvidence(
+            translation,
+            outcome,
+            plain=session.answer(Intent(intent.operation)),
+            reference=session.answer(intent.reference),
+            is_deterministic=session.determinism.get(intent.operation, False),
+            is_invalid_request=is_invalid_request(intent, providers),
+        )
+    )
 
 
 def verdict_for(evidence: VerdictEvidence) -> ParameterVerdict:
-    """The verdict on the feature that a question is about."""
-    spoken, outcome = evidence.translation, evidence.outcome
-    if outcome.result is Result.REFUSED_BADLY:
-        return ParameterVerdict(
-            FeatureVerdict.REFUSED_BADLY, str(outcome.status or ""), outcome.summary
+    """The verdict on the feature of a request that has a response."""
+    translation, outcome = evidence.translation, evidence.outcome
+    if outcome.result is not Result.ACCEPTED:
+        is_rejected_badly = outcome.result is Result.REFUSED_BADLY
+        verdict = (
+            FeatureVerdict.REFUSED_BADLY
+            if is_rejected_badly
+            else FeatureVerdict.REFUSED
         )
-    if outcome.result is Result.REFUSED:
-        return ParameterVerdict(
-            FeatureVerdict.REFUSED, str(outcome.status), outcome.summary
-        )
+        return ParameterVerdict(verdict, str(outcome.status or ""), outcome.summary)
     found = _verdict_if_accepted(evidence)
-    about = spoken.intent.feature
-    own = spoken.wire_names.get(about, about)
-    if found.verdict is FeatureVerdict.HONOURED and own != about:
-        return ParameterVerdict(FeatureVerdict.RENAMED, own, found.note, found.responds)
+    feature = translation.intent.feature
+    wire_name = translation.wire_names.get(feature, feature)
+    if found.verdict is FeatureVerdict.HONOURED and wire_name != feature:
+        return ParameterVerdict(
+            FeatureVerdict.RENAMED, wire_name, found.note, found.responds
+        )
     return found
+
+
+def _untested(reason: str) -> ParameterVerdict:
+    return ParameterVerdict(FeatureVerdict.UNTESTED, note=reason)
 
 
 def _verdict_if_accepted(evidence: VerdictEvidence) -> ParameterVerdict:
@@ -100,24 +111,24 @@ def _verdict_if_accepted(evidence: VerdictEvidence) -> ParameterVerdict:
     if evidence.is_invalid_request:
         return ParameterVerdict(FeatureVerdict.IGNORED, note="accepted")
     if intent.feature not in dict(intent.fields):
-        return _whole_answer_verdict(outcome)
+        return _verdict_without_field(outcome)
     if intent.feature in UNOBSERVABLE_PARAMETERS:
-        return untested_verdict("accepted; no answer shows whether it is heeded")
+        return _untested("accepted; no response can show an effect of this field")
     if intent.value == "auto":
         return ParameterVerdict(FeatureVerdict.HONOURED)
     return _verdict_from_comparison(evidence)
 
 
 def _verdict_from_aspect(evidence: VerdictEvidence, actual: str) -> ParameterVerdict:
-    """A member that an answer shows of itself."""
+    """The verdict on a field that the response itself shows an effect of."""
     intent = evidence.translation.intent
     if intent.feature == "partial_images":
         return _partial_images_verdict(intent, int(actual))
     if intent.value == "auto" or actual == _expected_text(intent):
         return ParameterVerdict(FeatureVerdict.HONOURED, actual)
     plain, name = evidence.plain, ASPECT_OF_PARAMETER[intent.feature]
-    before = plain.aspects.get(name) if plain is not None else None
-    if before is not None and before.text == actual:
+    without_field = plain.aspects.get(name) if plain is not None else None
+    if without_field is not None and without_field.text == actual:
         return ParameterVerdict(FeatureVerdict.IGNORED, actual)
     return ParameterVerdict(FeatureVerdict.ALTERED, actual)
 
@@ -127,7 +138,7 @@ def _expected_text(intent: Intent) -> str:
 
 
 def _partial_images_verdict(intent: Intent, actual: int) -> ParameterVerdict:
-    """Fewer may come than were asked for."""
+    """HONOURED also for fewer partial images than requested, except for none."""
     if actual > intent.value:
         return ParameterVerdict(FeatureVerdict.ALTERED, str(actual))
     if actual == 0 and intent.value:
@@ -135,51 +146,55 @@ def _partial_images_verdict(intent: Intent, actual: int) -> ParameterVerdict:
     return ParameterVerdict(FeatureVerdict.HONOURED, str(actual))
 
 
-def _whole_answer_verdict(outcome: ObservedAnswer) -> ParameterVerdict:
-    """A question that is about no member: whether pictures came at all."""
+def _verdict_without_field(outcome: ObservedAnswer) -> ParameterVerdict:
+    """The verdict on a feature that is no field: HONOURED if there are valid images."""
     decodes = outcome.aspects["decodes"]
     if decodes.category == BROKEN:
         return ParameterVerdict(FeatureVerdict.ALTERED, note=decodes.note)
-    if "format" not in outcome.aspects:
-        if outcome.aspects["pictures"].text != "0":
-            return untested_verdict(
-                "accepted; its pictures are at an address not its own"
-            )
-        return ParameterVerdict(FeatureVerdict.ALTERED, note="no picture came")
-    return ParameterVerdict(FeatureVerdict.HONOURED)
+    if "format" in outcome.aspects:
+        return ParameterVerdict(FeatureVerdict.HONOURED)
+    if outcome.aspects["pictures"].text == "0":
+        return ParameterVerdict(FeatureVerdict.ALTERED, note="no image in the response")
+    return _untested("accepted; its images are at URLs that were not fetched")
 
 
 def _verdict_from_comparison(evidence: VerdictEvidence) -> ParameterVerdict:
-    """A member of which only the comparison of two answers tells."""
+    """The verdict on a field with an effect that only two responses can show."""
     outcome, reference = evidence.outcome, evidence.reference
-    about = evidence.translation.intent.feature
+    feature = evidence.translation.intent.feature
     if outcome.picture is None or reference is None or reference.picture is None:
-        return untested_verdict("accepted; no second picture to hold it against")
-    wrong = pair_violations(about, outcome, reference)
+        return _untested("accepted; there is no second image to compare with")
+    violations = pair_violations(feature, outcome, reference)
     if outcome.picture == reference.picture:
         return ParameterVerdict(FeatureVerdict.IGNORED, IDENTICAL_IMAGE, responds=False)
-    if wrong:
-        return ParameterVerdict(FeatureVerdict.ALTERED, note=wrong[0], responds=False)
-    tokens = (
-        relevant_token_count(outcome, about),
-        relevant_token_count(reference, about),
-    )
-    counted = None not in tokens and tokens[0] != tokens[1]
-    if counted or evidence.is_deterministic or about in OBSERVABLE_WITHOUT_DETERMINISM:
+    if violations:
+        return ParameterVerdict(
+            FeatureVerdict.ALTERED, note=violations[0], responds=False
+        )
+    if (
+        _token_counts_differ(outcome, reference, feature)
+        or evidence.is_deterministic
+        or feature in OBSERVABLE_WITHOUT_DETERMINISM
+    ):
         return ParameterVerdict(FeatureVerdict.HONOURED, responds=True)
-    return untested_verdict(
-        "accepted; no two of its pictures are alike, so nothing shows it"
-    )
+    return _untested("accepted; its images always differ, so they show no effect")
+
+
+def _token_counts_differ(
+    outcome: ObservedAnswer, reference: ObservedAnswer, feature: str
+) -> bool:
+    counts = [relevant_token_count(each, feature) for each in (outcome, reference)]
+    return None not in counts and counts[0] != counts[1]
 
 
 def requested_value(intent: Intent) -> str:
-    """What is asked of the feature, as a table shows it."""
+    """The requested value of the feature as a table shows it; "" if it has none."""
     if intent.label or intent.feature not in dict(intent.fields):
         return ""
     value = intent.value
     if intent.feature == "prompt":
-        kind = (
-            "another" if len(value) < LONG_PROMPT_LENGTH else f"{len(value)} characters"
-        )
-        return kind if value.isascii() else "not ASCII"
+        if not value.isascii():
+            return "not ASCII"
+        is_short = len(value) < LONG_PROMPT_LENGTH
+        return "another" if is_short else f"{len(value)} characters"
     return value if isinstance(value, str) else format_value(value)

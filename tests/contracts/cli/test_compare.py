@@ -45,7 +45,7 @@ def test_all_that_differs_is_shown_and_can_be_read_in_80_columns(run, found):
     )
 
 
-def test_what_all_agree_on_is_shown_when_asked_for(run, found):
+def test_features_without_difference_are_shown_with_all(run, found):
     short = run("--only", "transport/*")
     whole = run("--only", "transport/*", "--all")
 
@@ -63,14 +63,14 @@ def test_each_source_is_named_and_explained(run, found):
     assert "S0 " not in text
 
 
-def test_what_the_provider_itself_does_not_say_is_marked(run):
+def test_what_the_provider_itself_does_not_document_is_marked(run):
     text = run("openai", "llmapi", "--only", "*/events/*").stdout
 
     assert "llmapi (R-spec)*" in text
     assert "* not said by the provider's own pages" in text
 
 
-def test_what_looks_the_same_and_is_not_tells_in_what(run, monkeypatch):
+def test_cells_with_equal_values_name_their_differing_facts(run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "240")
 
     text = run("openai", "aihubmix", "--only", "createImage/request/size").stdout
@@ -78,7 +78,7 @@ def test_what_looks_the_same_and_is_not_tells_in_what(run, monkeypatch):
     assert text.count("(differing: size-gpt-image-2, size-of-any-model)") == 2
 
 
-def test_pages_that_contradict_themselves_have_both_sides(run):
+def test_contradictions_are_shown_with_both_sides(run):
     text = " ".join(
         run("tokenhub", "--only", "createImage/request/size").stdout.split()
     )
@@ -120,7 +120,7 @@ def test_json_is_written_to_a_file_beside_the_table(run, tmp_path):
         (["--json", "/proc/nowhere/file"], "cannot be written"),
     ],
 )
-def test_a_mistake_is_told_in_a_line(run, words, problem):
+def test_a_mistake_is_explained_on_one_line(run, words, problem):
     result = run(*words)
 
     assert result.exit_code == 2
@@ -129,28 +129,28 @@ def test_a_mistake_is_told_in_a_line(run, words, problem):
 
 @pytest.fixture
 def report(tmp_path):
-    """The report of a run of OpenAI that asked nothing."""
+    """The report of a run of OpenAI without cases."""
     target = TargetRecord("openai", "OpenAI", "http://x/v1", False, "1", 0, None)
     made = Report(RunMetadata("1", "2026-11-21T00:00:00+00:00", 0, (target,)), ())
     made.write(tmp_path / "report.jsonl")
     return tmp_path / "report.jsonl"
 
 
-def test_reports_add_how_many_deeds_differ(run, report):
+def test_reports_add_the_number_of_violations(run, report):
     result = run("openai", "tokenhub", "--report", report)
 
     assert result.exit_code == 0
     assert "! 0 features in which a deed breaks its own document" in result.stdout
 
 
-def test_a_report_about_somebody_else_is_refused(run, report):
+def test_a_report_about_another_provider_is_rejected(run, report):
     result = run("tokenhub", "--report", report)
 
     assert result.exit_code == 2
     assert "no report is about tokenhub" in result.stderr
 
 
-def test_a_run_tells_what_became_of_parameters(monkeypatch):
+def test_a_run_shows_the_verdicts_on_fields(monkeypatch):
     words = ["run", "tokenhub", "--no-fuzz", "--only", "createImage/request/n/"]
 
     result = CliRunner().invoke(main, words)

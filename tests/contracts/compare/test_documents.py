@@ -1,4 +1,4 @@
-"""Paper against paper: the documents laid over one another, feature by feature."""
+"""Comparison of the providers' documents, feature by feature."""
 
 import json
 import shutil
@@ -36,7 +36,7 @@ def of(found):
 
 
 def at(provider: specs.Provider, pointer: str):
-    """The value at a JSON pointer of a comparison. Raises `LookupError`."""
+    """The node at a pointer of a comparison; raises `LookupError` if there is none."""
     file, _, path = pointer.partition("#")
     is_dialect = file == "dialect.yaml"
     node = provider.document
@@ -48,7 +48,7 @@ def at(provider: specs.Provider, pointer: str):
     return node
 
 
-def test_as_json_it_keeps_its_schema(found):
+def test_the_json_conforms_to_its_schema(found):
     schema = compile_validator(
         read_yaml(files("contracts.reporters.comparison"), "comparison.schema.yaml")
     )
@@ -58,7 +58,7 @@ def test_as_json_it_keeps_its_schema(found):
     assert [each.message for each in schema.iter_errors(value)] == []
 
 
-def test_each_row_has_an_id_of_its_own_and_every_provider(found):
+def test_each_row_has_a_unique_id_and_every_provider(found):
     ids = [each.id for each in found.rows]
 
     assert len(set(ids)) == len(ids)
@@ -73,22 +73,22 @@ def test_rows_are_few_enough_to_read(found):
     assert 60 <= len(found.rows) <= 90
 
 
-def test_every_pointer_leads_somewhere(found, provider):
-    for line in found.rows:
-        cell = line.cells[provider.id]
+def test_every_pointer_resolves(found, provider):
+    for each in found.rows:
+        cell = each.cells[provider.id]
         for pointer in (cell.pointer, *(fact.pointer for fact in cell.facts.values())):
             if pointer:
                 at(provider, pointer)
 
 
-def test_every_source_is_known_and_what_is_stated_has_one(found, provider):
-    for line in found.rows:
-        cell = line.cells[provider.id]
-        assert not cell.stated or provider.source(cell.source) is not None, line.id
-        assert bool(cell.source) == bool(cell.source_title), line.id
+def test_every_source_is_known_and_every_statement_has_one(found, provider):
+    for each in found.rows:
+        cell = each.cells[provider.id]
+        assert not cell.stated or provider.source(cell.source) is not None, each.id
+        assert bool(cell.source) == bool(cell.source_title), each.id
 
 
-def test_every_member_of_every_body_has_a_row(found, provider):
+def test_every_field_of_every_body_has_a_row(found, provider):
     known = {each.id for each in found.rows}
 
     for operation in provider.operations.values():
@@ -98,7 +98,7 @@ def test_every_member_of_every_body_has_a_row(found, provider):
                 assert f"{operation.id}/request/{name}" in known
 
 
-def test_a_rename_stands_in_the_row_of_the_canonical_name(of):
+def test_a_renamed_field_is_in_the_row_of_its_canonical_name(of):
     cell = of("createImage/request/output_format").cells["tokenhub"]
 
     assert cell.wire == "format"
@@ -107,7 +107,7 @@ def test_a_rename_stands_in_the_row_of_the_canonical_name(of):
     assert cell.source == "S4#format"
 
 
-def test_facts_tell_precisely_where_documents_differ(of):
+def test_facts_show_exactly_where_documents_differ(of):
     cells = of("createImage/request/size").cells
 
     assert cells["openai"].facts["default"].value == "auto"
@@ -117,8 +117,8 @@ def test_facts_tell_precisely_where_documents_differ(of):
     assert cells["openai"].letter != cells["aihubmix"].letter
 
 
-def test_what_the_page_does_not_say_is_no_difference(of):
-    """TikHub's values are OpenAI's reference: told, and not held against others."""
+def test_what_a_page_does_not_document_is_no_difference(of):
+    """TikHub's values are from OpenAI's reference: shown, but not compared."""
     cells = of("createImage/request/style").cells
 
     assert cells["tikhub"].facts["enum"].basis == "reference"
@@ -126,7 +126,7 @@ def test_what_the_page_does_not_say_is_no_difference(of):
     assert cells["tikhub"].letter == cells["llmapi"].letter
 
 
-def test_a_second_body_that_says_otherwise_is_told(of):
+def test_differences_of_a_second_body_are_shown(of):
     size = of("createImageEdit/request/moderation").cells["openai"]
     image = of("createImageEdit/request/image").cells["openai"]
 
@@ -136,7 +136,7 @@ def test_a_second_body_that_says_otherwise_is_told(of):
     assert image.facts["maxItems"].value == 16
 
 
-def test_required_is_told_with_who_says_so(of):
+def test_required_is_shown_with_its_evidence(of):
     cells = of("createImage/request/prompt").cells
 
     assert cells["openai"].facts["required"].basis == "documented"
@@ -152,14 +152,14 @@ def test_errors_delivery_events_and_prices_are_compared(of):
     assert of("createImage/delivery").cells["tokenhub"].value == "data_uri"
     assert "completed" in of("createImage/events/types").cells["openai"].value
     assert of("createImage/events/types").cells["tokenhub"].value == "\N{EN DASH}"
-    assert of("money/price").cells["tokenhub"].value == "0.125 to 0.5 USD a picture"
+    assert of("money/price").cells["tokenhub"].value == "0.125 to 0.5 USD per image"
     assert of("createImage/errors/envelope").cells["llmapi"].value == (
         "error: type, message"
     )
     assert "body of 401" in of("createImage/errors/envelope").cells["llmapi"].facts
 
 
-def test_letters_go_by_how_many_say_the_same():
+def test_letters_are_by_frequency_of_the_statement():
     cells = {name: ProviderCell(name[0]) for name in ("a1", "b1", "b2", "c1")}
 
     made = row("x", "x", "x", Section.REQUEST, cells)
@@ -178,7 +178,7 @@ def test_without_a_majority_none_is_named():
 
 
 def test_the_order_of_values_is_no_difference(of):
-    """Two pages that list the same models in another order say the same."""
+    """Two pages that list the same models in another order agree."""
     cells = of("createImage/models").cells
 
     assert cells["openai"].value != cells["aihubmix"].value
@@ -195,7 +195,7 @@ def test_the_order_of_values_is_no_difference(of):
         ("n", {"createImage/request/n", "createImageEdit/request/n"}),
     ],
 )
-def test_a_part_is_named_by_group_section_feature_or_glob(found, pattern, ids):
+def test_rows_are_selected_by_group_section_feature_or_glob(found, pattern, ids):
     rows = {each.id for each in found.select([pattern]).rows}
 
     assert rows
@@ -205,17 +205,17 @@ def test_a_part_is_named_by_group_section_feature_or_glob(found, pattern, ids):
         assert rows == ids
 
 
-def test_each_contradiction_of_a_document_is_told_once(found, provider):
+def test_each_contradiction_of_a_document_is_listed_once(found, provider):
     noted = [
         f"openapi.yaml#{pointer}"
         for pointer, node in walk(provider.document)
         if "x-contradicts" in node
     ]
 
-    told = [e.pointer for e in found.contradictions if e.provider == provider.id]
+    pointers = [e.pointer for e in found.contradictions if e.provider == provider.id]
 
     assert noted
-    assert [each for each in told if each.startswith("openapi")] == noted
+    assert [each for each in pointers if each.startswith("openapi")] == noted
 
 
 def test_each_contradiction_has_two_sides_a_reading_and_a_place(found):
@@ -255,7 +255,7 @@ def test_a_note_loses_the_numbers_of_its_list(note, plain):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder of providers with TokenHub's, to be changed."""
+    """A folder with a copy of TokenHub as the provider `mine`, to change."""
     shutil.copytree(OURS / "tokenhub", tmp_path / "mine")
     shutil.copy(OURS / "sources.yaml", tmp_path)
     return tmp_path
@@ -269,7 +269,7 @@ def changed(folder, file, change):
 
 
 @pytest.mark.parametrize(
-    ("said", "problem"),
+    ("noted", "problem"),
     [
         ("none", "not of type"),
         ([{"says": "one", "source": "S4"}], "less than 2"),
@@ -278,16 +278,16 @@ def changed(folder, file, change):
         ([{"says": "a", "source": "S4"}, {"sais": "b", "source": "S4"}], "says"),
     ],
 )
-def test_a_contradiction_that_is_none_is_refused_with_its_place(folder, said, problem):
+def test_an_invalid_contradiction_is_rejected_with_its_place(folder, noted, problem):
     def change(document):
-        document["components"]["schemas"]["N"]["x-contradicts"] = said
+        document["components"]["schemas"]["N"]["x-contradicts"] = noted
 
     changed(folder, "openapi.yaml", change)
 
-    with pytest.raises(SpecError, match=problem) as refused:
+    with pytest.raises(SpecError, match=problem) as raised:
         specs.load("mine", folder)
 
-    assert "/components/schemas/N/x-contradicts" in str(refused.value)
+    assert "/components/schemas/N/x-contradicts" in str(raised.value)
 
 
 def test_a_dialect_can_contradict_itself_too(folder):
@@ -303,7 +303,7 @@ def test_a_dialect_can_contradict_itself_too(folder):
     assert [side.source_title for side in key.statements][1].startswith("TokenHub")
 
 
-def test_a_contradiction_changes_no_question(folder):
+def test_a_contradiction_changes_no_case(folder):
     def change(document):
         for schema in document["components"]["schemas"].values():
             schema.pop("x-contradicts", None)
@@ -314,7 +314,7 @@ def test_a_contradiction_changes_no_question(folder):
     assert plan(specs.load("mine", folder)) == before
 
 
-def test_a_document_of_other_shapes_is_compared_all_the_same(folder, found):
+def test_a_document_with_unusual_schemas_is_compared(folder, found):
     def change(document):
         schemas = document["components"]["schemas"]
         schemas["Error"] = {"type": "object", "properties": {"message": True}}
@@ -333,18 +333,18 @@ def test_a_document_of_other_shapes_is_compared_all_the_same(folder, found):
 
     assert cells["transport/auth"].value == "none"
     assert cells["createImage/request/user"].value == "must be absent"
-    assert cells["createImage/answer/data"].value == "always"
+    assert cells["createImage/answer/data"].value == "required"
     envelope = cells["createImage/errors/envelope"]
-    assert envelope.value == "body: \N{EN DASH}; perhaps message"
+    assert envelope.value == "body: \N{EN DASH}; optional: message"
 
 
-def test_a_document_beside_its_copy_does_not_differ(folder):
+def test_a_document_does_not_differ_from_its_copy(folder):
     twins = [specs.load("tokenhub"), specs.load("mine", folder)]
 
     assert comparison.compare(twins).differing_rows == []
 
 
-def test_a_gateway_of_ones_own_is_compared_with_ours(folder):
+def test_a_provider_from_another_folder_is_compared(folder):
     def change(document):
         document["components"]["schemas"]["N"]["maximum"] = 4
 

@@ -1,4 +1,4 @@
-"""Deed against paper and against peers: the seven verdicts, and the kinds apart."""
+"""Measured behaviour in a comparison: the seven verdicts and the three kinds."""
 
 import asyncio
 import io
@@ -30,7 +30,7 @@ from contracts.reporters.run.text import print_summary
 pytestmark = pytest.mark.slow
 
 EVERY = [specs.load(name) for name in specs.names()]
-# A lie about one parameter, and what is then said of it.
+# A wrong server, the field that it is wrong about, and the verdict on it.
 LIES = (
     ("openai", "createImage", "n", "n-ignored", FeatureVerdict.IGNORED),
     ("openai", "createImage", "n", "one-too-many", FeatureVerdict.ALTERED),
@@ -79,8 +79,8 @@ LIES = (
 )
 
 
-def asked(name: str, url: str, operation: str, member: str) -> Report:
-    """The outcomes of the cases about one parameter, and of the plain ones."""
+def report_of(name: str, url: str, operation: str, member: str) -> Report:
+    """The report of the cases about one field, and of minimal requests."""
     begin = [f"{operation}/request{kind}" for kind in ("", "-form")]
     wanted = [f"{each}/{member}" for each in begin]
     wanted += [f"{each}/{part}" for each in begin for part in ("plain", "other", "str")]
@@ -94,70 +94,75 @@ def measured(name: str, report: Report, row: str) -> MeasuredBehavior:
 
 
 @pytest.mark.parametrize(("name", "operation", "member", "lie", "verdict"), LIES)
-def test_a_lie_about_a_parameter_is_its_verdict(name, operation, member, lie, verdict):
+def test_wrong_behaviour_for_a_field_has_its_verdict(
+    name, operation, member, lie, verdict
+):
     with FaultyServer(name, f"{operation}/{lie}").serving() as url:
-        report = asked(name, url, operation, member)
+        report = report_of(name, url, operation, member)
 
-    deed = measured(name, report, f"{operation}/request/{member}")
+    behavior = measured(name, report, f"{operation}/request/{member}")
 
-    assert deed.verdict is verdict
-    assert deed.standing is not Conformance.KEPT
-    assert deed.fingerprint in {each.fingerprint for each in report.findings}
+    assert behavior.verdict is verdict
+    assert behavior.standing is not Conformance.KEPT
+    assert behavior.fingerprint in {each.fingerprint for each in report.findings}
 
 
 @pytest.mark.parametrize("member", ["n", "size", "output_format", "quality", "stream"])
-def test_a_right_server_honours_what_its_answers_show(member):
+def test_a_right_server_honours_the_fields_that_responses_show(member):
     with correct_server("openai") as url:
-        report = asked("openai", url, "createImage", member)
+        report = report_of("openai", url, "createImage", member)
 
-    deed = measured("openai", report, f"createImage/request/{member}")
+    behavior = measured("openai", report, f"createImage/request/{member}")
 
-    assert (deed.verdict, deed.standing) == (FeatureVerdict.HONOURED, Conformance.KEPT)
-    assert deed.asked > 1
+    assert (behavior.verdict, behavior.standing) == (
+        FeatureVerdict.HONOURED,
+        Conformance.KEPT,
+    )
+    assert behavior.asked > 1
 
 
-def test_what_no_answer_shows_is_untested():
+def test_a_field_without_visible_effect_is_untested():
     with correct_server("openai") as url:
-        report = asked("openai", url, "createImage", "user")
+        report = report_of("openai", url, "createImage", "user")
 
-    deed = measured("openai", report, "createImage/request/user")
+    behavior = measured("openai", report, "createImage/request/user")
 
-    assert deed.verdict is FeatureVerdict.UNTESTED
-    assert "no answer shows" in deed.note
+    assert behavior.verdict is FeatureVerdict.UNTESTED
+    assert "no answer shows" in behavior.note
 
 
-def test_a_crash_on_what_may_be_asked_is_a_bad_refusal():
+def test_a_crash_on_a_valid_value_is_refused_badly():
     liar = service()
     crashing(lambda each: each.get("n") == 2)(liar["createImage"])
     with serving(liar) as url:
-        report = asked("openai", url, "createImage", "n")
+        report = report_of("openai", url, "createImage", "n")
 
-    deed = measured("openai", report, "createImage/request/n")
+    behavior = measured("openai", report, "createImage/request/n")
 
-    assert deed.verdict is FeatureVerdict.REFUSED_BADLY
-    assert deed.standing is Conformance.BROKEN
+    assert behavior.verdict is FeatureVerdict.REFUSED_BADLY
+    assert behavior.standing is Conformance.BROKEN
 
 
-def test_an_ignored_parameter_that_a_page_promises_is_a_broken_promise():
+def test_ignoring_a_documented_field_violates_the_document():
     with FaultyServer("openai", "createImage/size-ignored").serving() as url:
-        report = asked("openai", url, "createImage", "size")
+        report = report_of("openai", url, "createImage", "size")
 
-    deed = measured("openai", report, "createImage/request/size")
+    behavior = measured("openai", report, "createImage/request/size")
 
-    assert deed.standing is Conformance.BROKEN
-    assert deed.value == "1024x1024"
+    assert behavior.standing is Conformance.BROKEN
+    assert behavior.value == "1024x1024"
     assert not report.conforms
 
 
 @pytest.fixture(scope="module")
 def reports(mock):
-    """A run of two mocks, and one of a server that forgets n."""
+    """Runs of three mocks, and of a server that ignores `n`."""
     kept = [
-        asked(name, mock.base_urls[name], "createImage", "n")
+        report_of(name, mock.base_urls[name], "createImage", "n")
         for name in ("openai", "tokenhub", "aihubmix")
     ]
     with FaultyServer("openai", "createImage/n-ignored").serving() as url:
-        return [*kept, asked("openai", url, "createImage", "n")]
+        return [*kept, report_of("openai", url, "createImage", "n")]
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +189,7 @@ def test_three_kinds_of_difference_are_kept_apart(compared):
     assert row(compared, "createImage/path").kinds == ()
 
 
-def test_two_targets_of_a_provider_have_labels_of_their_own(compared):
+def test_two_targets_of_a_provider_have_different_labels(compared):
     cell = row(compared, "createImage/request/n").cells["openai"]
 
     assert {label: each.verdict for label, each in cell.measured.items()} == {
@@ -194,7 +199,7 @@ def test_two_targets_of_a_provider_have_labels_of_their_own(compared):
     assert [each.label for each in compared.targets][-1] == "openai 2"
 
 
-def test_deeds_that_differ_alarm_only_where_documents_agree(reports):
+def test_behaviour_that_differs_is_of_this_kind_only_if_documents_agree(reports):
     apart = [each for each in EVERY if each.id in ("openai", "tokenhub")]
     (right_one, other, _, liar) = reports
 
@@ -205,24 +210,28 @@ def test_deeds_that_differ_alarm_only_where_documents_agree(reports):
     assert right_one.conforms
 
 
-def test_a_rename_is_told_with_its_name(mock):
-    report = asked("tokenhub", mock.base_urls["tokenhub"], "createImage", "format")
+def test_a_renamed_field_is_shown_with_its_name(mock):
+    report = report_of("tokenhub", mock.base_urls["tokenhub"], "createImage", "format")
 
-    deed = measured("tokenhub", report, "createImage/request/output_format")
+    behavior = measured("tokenhub", report, "createImage/request/output_format")
 
-    assert (deed.verdict, deed.value) == (FeatureVerdict.RENAMED, "format")
+    assert (behavior.verdict, behavior.value) == (FeatureVerdict.RENAMED, "format")
 
 
-def test_an_ignored_parameter_is_told_by_name(reports):
-    (fate,) = [
+def test_an_ignored_field_is_shown_by_name(reports):
+    (outcome,) = [
         each
         for each in comparison.parameter_outcomes(reports[-1], EVERY)
         if each.verdict is FeatureVerdict.IGNORED
     ]
 
-    assert (fate.title, fate.operation, fate.member) == ("OpenAI", "createImage", "n")
+    assert (outcome.title, outcome.operation, outcome.member) == (
+        "OpenAI",
+        "createImage",
+        "n",
+    )
     out = io.StringIO()
-    print_summary(reports[-1], Console(file=out, width=100), [fate])
+    print_summary(reports[-1], Console(file=out, width=100), [outcome])
     assert "OpenAI, parameters: 1 ignored (n of createImage)" in out.getvalue()
     assert "wrong-response, broken promise, n is ignored" in out.getvalue()
 
@@ -234,7 +243,7 @@ def test_every_claim_has_a_row(provider):
         assert row_of(provider, claim.id) in known, claim.id
 
 
-def test_a_claim_about_a_parameter_is_put_to_a_row_that_its_document_states(provider):
+def test_a_claim_about_a_field_belongs_to_a_row_that_its_document_states(provider):
     known = {each.id: each for each in comparison.compare(EVERY).rows}
 
     for claim in specs.claims(provider):
@@ -244,7 +253,7 @@ def test_a_claim_about_a_parameter_is_put_to_a_row_that_its_document_states(prov
 
 
 @given(st.text(max_size=40))
-def test_a_name_of_nothing_has_no_row_or_one_of_its_operation(text):
+def test_an_arbitrary_name_has_no_row_or_one_of_its_operation(text):
     (provider,) = [each for each in EVERY if each.id == "tokenhub"]
 
     assert row_of(provider, text) == "" or "/" in row_of(provider, text)
@@ -314,23 +323,23 @@ SAME = {
 }
 
 
-def test_the_same_questions_to_several_are_read_as_deeds(tmp_path):
-    file = tmp_path / "deeds.json"
+def test_differences_of_servers_are_read_as_measurements(tmp_path):
+    file = tmp_path / "differences.json"
     file.write_text(json.dumps(SAME))
 
     found = comparison.compare(EVERY, [comparison.read(file)])
-    deeds = row(found, "createImage/request/n").cells["openai"].measured
+    measured_by_label = row(found, "createImage/request/n").cells["openai"].measured
 
-    assert deeds["mine"].verdict is FeatureVerdict.IGNORED
-    assert deeds["mine"].standing is Conformance.BROKEN
-    assert deeds["theirs"].standing is Conformance.KEPT
-    assert deeds["theirs"].verdict is FeatureVerdict.HONOURED
+    assert measured_by_label["mine"].verdict is FeatureVerdict.IGNORED
+    assert measured_by_label["mine"].standing is Conformance.BROKEN
+    assert measured_by_label["theirs"].standing is Conformance.KEPT
+    assert measured_by_label["theirs"].verdict is FeatureVerdict.HONOURED
     assert DifferenceKind.PEERS_AGREE in row(found, "createImage/request/n").kinds
 
 
 @pytest.fixture(scope="module")
 def differing() -> Differences:
-    """The same questions to a right server and to one that forgets n."""
+    """The differences between a right server and one that ignores `n`."""
     openai = specs.load("openai")
     with (
         correct_server("openai") as one,
@@ -344,8 +353,8 @@ def differing() -> Differences:
         return asyncio.run(differential.execute(targets, only=only))
 
 
-def test_what_differential_runs_write_is_read_as_it_was(tmp_path, differing):
-    file = tmp_path / "deeds.json"
+def test_written_differences_are_read_unchanged(tmp_path, differing):
+    file = tmp_path / "differences.json"
     file.write_text(differing.json_text())
 
     found = comparison.read(file)
@@ -355,19 +364,19 @@ def test_what_differential_runs_write_is_read_as_it_was(tmp_path, differing):
     assert found.alarms == differing.alarms
 
 
-def test_where_documents_agree_and_deeds_do_not_peers_are_told_apart(differing):
+def test_targets_of_one_provider_that_differ_have_different_verdicts(differing):
     found = row(comparison.compare(EVERY, [differing]), "createImage/request/n")
 
-    deeds = found.cells["openai"].measured
-    assert (deeds["right"].verdict, deeds["liar"].verdict) == (
+    measured_by_label = found.cells["openai"].measured
+    assert (measured_by_label["right"].verdict, measured_by_label["liar"].verdict) == (
         FeatureVerdict.HONOURED,
         FeatureVerdict.IGNORED,
     )
-    assert deeds["liar"].fingerprint == differing.alarms[0].fingerprint
+    assert measured_by_label["liar"].fingerprint == differing.alarms[0].fingerprint
     assert found.kinds == (DifferenceKind.PEERS_AGREE, DifferenceKind.PEERS_DIFFER)
 
 
-def test_a_report_of_a_run_is_read_as_what_it_is(tmp_path, reports):
+def test_a_report_of_a_run_is_read_unchanged(tmp_path, reports):
     file = tmp_path / "report.jsonl"
     reports[0].write(file)
 
@@ -384,23 +393,23 @@ def test_a_report_of_a_run_is_read_as_what_it_is(tmp_path, reports):
         (json.dumps({k: v for k, v in SAME.items() if k != "seed"}), "seed"),
     ],
 )
-def test_what_is_no_report_is_refused_in_a_line(tmp_path, text, problem):
+def test_an_invalid_report_is_rejected_on_one_line(tmp_path, text, problem):
     file = tmp_path / "none.json"
     file.write_text(text)
 
-    with pytest.raises(BadReport, match=problem) as refused:
+    with pytest.raises(BadReport, match=problem) as raised:
         comparison.read(file)
 
-    assert len(str(refused.value).splitlines()) == 1
+    assert len(str(raised.value).splitlines()) == 1
 
 
-def test_a_report_of_another_provider_tells_nothing(reports):
+def test_a_report_of_another_provider_is_ignored(reports):
     (tikhub,) = [each for each in EVERY if each.id == "tikhub"]
 
     assert comparison.compare([tikhub], reports).targets == ()
 
 
-def test_a_report_of_another_document_does_not_disturb(reports):
+def test_claims_of_an_unknown_operation_are_ignored(reports):
     (target,) = reports[0].metadata.targets
     claims = tuple(
         replace(each, id=f"elsewhere/{each.id}", operation="elsewhere")

@@ -1,4 +1,4 @@
-"""The same questions to several targets: mocks, relays with one lie, other hands."""
+"""The same requests to several servers: mocks, wrong servers, independent servers."""
 
 import asyncio
 import io
@@ -20,14 +20,12 @@ import mockserver
 import specs
 from contracts.compare.servers import run as differential
 from contracts.compare.servers.intents import (
-    Intent,
-    Translation,
     combination_intents,
     intents,
     shrink_intent,
-    translate,
 )
 from contracts.compare.servers.model import Differences, DocumentAgreement
+from contracts.compare.servers.translation import Intent, Translation, translate
 from contracts.execution.campaign import CouldNotRun
 from contracts.execution.client import Target, Unreachable
 from contracts.execution.recording import CassetteSession
@@ -58,7 +56,7 @@ def beside_a_liar(
     answer: Change | None = None,
     request: Change | None = None,
 ) -> Iterator[list[NamedTarget]]:
-    """Our mock, and the same behind a relay that lies."""
+    """A mock, and the same mock behind a relay that changes its responses."""
     base_url = mock.base_urls[name]
     with serve_in_thread(relay(mock.url, answer=answer, request=request)) as (url, _):
         liar = base_url.replace(mock.url, url)
@@ -66,7 +64,7 @@ def beside_a_liar(
 
 
 def verdicts(found: Differences, feature: str, label: str) -> set[str]:
-    """The verdicts on a feature's values, at one target."""
+    """The verdicts on the values of a feature at one target."""
     rows = [each for each in found.rows if each.feature == feature]
     return {str(each.cells[label].verdict) for each in rows}
 
@@ -91,7 +89,7 @@ def dialects(mock: mockserver.Running) -> Differences:
     return compared(*pair, only=only)
 
 
-def test_right_servers_of_two_dialects_differ_and_nobody_is_alarmed(dialects):
+def test_right_servers_of_two_dialects_differ_without_alarm(dialects):
     found = {(each.question, each.aspect): each for each in dialects.differences}
 
     assert dialects.alarms == ()
@@ -116,19 +114,21 @@ FEATURES = [
 
 
 @pytest.mark.parametrize(("feature", "at_one", "at_the_other"), FEATURES)
-def test_each_feature_has_a_verdict_at_each(dialects, feature, at_one, at_the_other):
+def test_each_feature_has_a_verdict_at_each_server(
+    dialects, feature, at_one, at_the_other
+):
     assert verdicts(dialects, feature, "openai") == at_one
     assert verdicts(dialects, feature, "tokenhub") == at_the_other
 
 
-def test_a_renamed_member_is_told_by_its_name_there(dialects):
+def test_a_renamed_field_is_shown_with_its_wire_name(dialects):
     rows = [each for each in dialects.rows if each.feature == "output_format"]
     renamed = {each.cells["tokenhub"].value for each in rows if each.asked == "jpeg"}
 
     assert renamed == {"format"}
 
 
-def test_what_a_document_does_not_list_is_sent_only_if_told_to(mock):
+def test_undocumented_fields_are_sent_only_with_unlisted(mock):
     urls = mock.base_urls
     pair = [target(each, each, urls[each]) for each in ("openai", "tokenhub")]
 
@@ -138,7 +138,7 @@ def test_what_a_document_does_not_list_is_sent_only_if_told_to(mock):
     assert "ignored" in verdicts(found, "background", "tokenhub")
 
 
-# One lie.
+# One wrong behaviour.
 
 PLAIN, FORMS = "createImage/plain", "createImage/output_format="
 FOUND = [
@@ -207,7 +207,7 @@ FOUND = [
 
 
 @pytest.mark.parametrize(("name", "only", "wanted"), FOUND, ids=[e[0] for e in FOUND])
-def test_a_lie_is_the_one_difference_and_its_question_the_smallest(
+def test_a_wrong_behaviour_is_the_only_alarm_with_the_smallest_request(
     mock, name, only, wanted
 ):
     lie = LIES[name]
@@ -234,7 +234,7 @@ VERDICTS = [
 
 
 @pytest.mark.parametrize(("name", "feature", "verdict"), VERDICTS)
-def test_a_verdict_is_read_off_the_deeds(mock, name, feature, verdict):
+def test_a_wrong_behaviour_has_its_verdict(mock, name, feature, verdict):
     lie = LIES[name]
     only = (f"createImage/{feature}", f"&{feature}")
     with beside_a_liar(mock, lie.provider, lie.answer, lie.request) as pair:
@@ -246,10 +246,14 @@ def test_a_verdict_is_read_off_the_deeds(mock, name, feature, verdict):
     assert {each.kind for each in rows} == {DocumentAgreement.AGREE}
 
 
-def test_an_altered_value_is_told(mock):
-    def fewer(said):
-        asked = said.asked.get("n", 1)
-        return said.with_json({**said.asked, "n": min(asked, 4)}) if asked > 4 else said
+def test_an_altered_value_is_shown(mock):
+    def fewer(response):
+        asked = response.asked.get("n", 1)
+        return (
+            response.with_json({**response.asked, "n": min(asked, 4)})
+            if asked > 4
+            else response
+        )
 
     with beside_a_liar(mock, "tokenhub", request=fewer) as pair:
         found = compared(*pair, only=("createImage/n=10",))
@@ -258,10 +262,10 @@ def test_an_altered_value_is_told(mock):
     assert (cell.verdict, cell.value) == ("altered", "4")
 
 
-def test_a_lie_about_two_members_together_is_found_by_a_combination(mock):
-    def few(said):
-        both = said.asked.get("n", 1) > 1 and said.asked.get("format") == "webp"
-        return said.with_json({**said.asked, "n": 1}) if both else said
+def test_a_wrong_behaviour_for_two_fields_is_found_by_a_combination(mock):
+    def few(response):
+        both = response.asked.get("n", 1) > 1 and response.asked.get("format") == "webp"
+        return response.with_json({**response.asked, "n": 1}) if both else response
 
     with beside_a_liar(mock, "tokenhub", request=few) as pair:
         found = compared(*pair, only=("createImage/n", "createImage/output_format"))
@@ -271,7 +275,7 @@ def test_a_lie_about_two_members_together_is_found_by_a_combination(mock):
     assert alarm.asked == {"n": "2", "output_format": '"webp"'}
 
 
-def test_the_odd_one_out_is_named(mock):
+def test_the_server_that_differs_from_the_majority_is_named(mock):
     lie = LIES["n-ignored"]
     with beside_a_liar(mock, lie.provider, lie.answer) as pair:
         third = target("third", "tokenhub", mock.base_urls["tokenhub"])
@@ -283,14 +287,14 @@ def test_the_odd_one_out_is_named(mock):
     assert "1 of 3: liar" in text(found)
 
 
-def test_a_difference_that_comes_and_goes_alarms_nobody(mock):
+def test_a_flaky_difference_is_no_alarm(mock):
     seen: list[Any] = []
 
-    def once(said):
-        if said.asked.get("n") != 2 or seen:
-            return said
-        seen.append(said)
-        return on_success(lambda body, _: {**body, "data": body["data"][:1]})(said)
+    def once(response):
+        if response.asked.get("n") != 2 or seen:
+            return response
+        seen.append(response)
+        return on_success(lambda body, _: {**body, "data": body["data"][:1]})(response)
 
     with beside_a_liar(mock, "tokenhub", once) as pair:
         found = compared(*pair, only=("createImage/n=2",))
@@ -304,7 +308,7 @@ def test_a_difference_that_comes_and_goes_alarms_nobody(mock):
 
 
 @pytest.mark.parametrize("name", ["tokenhub", "aihubmix"])
-def test_a_server_of_another_hand_alarms_nobody(mock, name):
+def test_an_independent_server_raises_no_alarm(mock, name):
     with serving(name) as base_url:
         pair = [target("ours", name, mock.base_urls[name])]
         found = compared(*pair, target("theirs", name, base_url))
@@ -323,7 +327,7 @@ def test_two_mocks_of_one_dialect_do_not_differ(mock):
     assert "no differences" in text(found)
 
 
-def test_the_same_questions_bring_the_same_report(mock):
+def test_the_same_run_gives_the_same_report(mock):
     lie = LIES["wrong-size"]
     with beside_a_liar(mock, lie.provider, lie.answer) as pair:
         once, again = (
@@ -331,18 +335,18 @@ def test_the_same_questions_bring_the_same_report(mock):
             for _ in range(2)
         )
 
-    def told(found: Differences) -> Differences:
+    def without_times(found: Differences) -> Differences:
         timeless = [replace(each, seconds=None) for each in found.targets]
         return replace(found, targets=tuple(timeless))
 
-    assert told(once) == told(again)
+    assert without_times(once) == without_times(again)
     assert once.alarms
 
 
-# Targets that do not answer.
+# Targets that do not respond.
 
 
-def test_a_target_that_goes_down_is_left_alone(mock):
+def test_a_target_that_goes_down_gets_no_more_requests(mock):
     with ExitStack() as stack:
         pair = stack.enter_context(beside_a_liar(mock, "tokenhub"))
         progress = after(16, "liar", stack.close)
@@ -366,9 +370,13 @@ def after(count: int, label: str, do: Callable[[], None]) -> differential.Progre
     return progress
 
 
-def test_a_target_that_fails_always_is_left_alone(mock):
-    def broken(said):
-        return replace(said, status=502) if said.asked.get("n") is not None else said
+def test_a_target_that_always_fails_gets_no_more_requests(mock):
+    def broken(response):
+        return (
+            replace(response, status=502)
+            if response.asked.get("n") is not None
+            else response
+        )
 
     with beside_a_liar(mock, "tokenhub", broken) as pair:
         few = compared(*pair, only=("createImage/n=",))
@@ -376,10 +384,10 @@ def test_a_target_that_fails_always_is_left_alone(mock):
         all_ = compared(*pair, only=("createImage/",))
 
     assert (few.stopped, verdicts(few, "n", "liar")) == ({}, {"refused-badly"})
-    assert all_.stopped == {"liar": "it answers with nothing but errors"}
+    assert all_.stopped == {"liar": "it returns only errors"}
 
 
-def test_what_cannot_begin_says_why(mock):
+def test_a_run_that_cannot_start_raises_the_reason(mock):
     right = target("right", "tokenhub", mock.base_urls["tokenhub"])
     refused = NamedTarget(
         "r", right.provider, Target(right.target.base_url, "mock-unauthenticated")
@@ -406,7 +414,7 @@ def test_a_budget_is_never_exceeded():
     assert "the budget allows no more" in notes
 
 
-def test_with_a_budget_nothing_is_asked_that_has_no_price(mock):
+def test_with_a_budget_requests_without_price_are_not_sent(mock):
     pair = [target(each, "aihubmix", mock.base_urls["aihubmix"]) for each in "AB"]
 
     found = compared(*pair, only=("createImage/n=",), budget=1.0)
@@ -416,7 +424,7 @@ def test_with_a_budget_nothing_is_asked_that_has_no_price(mock):
     assert cells["createImage/n=0"].verdict == "refused"
 
 
-# What is written.
+# Output.
 
 
 def text(found: Differences) -> str:
@@ -427,15 +435,15 @@ def text(found: Differences) -> str:
 
 @pytest.fixture(scope="module")
 def alarming(mock: mockserver.Running) -> Differences:
-    def leaks(said):
-        value = said.json if said.status == 400 else None
-        if value is None or said.asked.get("n") != 0:
-            return said
-        message = f"{said.headers} <b>|`{KEY}`</b>"
-        return said.with_json({"error": {**value["error"], "message": message}})
+    def leaks(response):
+        value = response.json if response.status == 400 else None
+        if value is None or response.asked.get("n") != 0:
+            return response
+        message = f"{response.headers} <b>|`{KEY}`</b>"
+        return response.with_json({"error": {**value["error"], "message": message}})
 
     lie = LIES["n-ignored"]
-    answer = lambda said: leaks(lie.answer(said))  # noqa: E731
+    answer = lambda response: leaks(lie.answer(response))  # noqa: E731
     with beside_a_liar(mock, lie.provider, answer) as pair:
         return compared(*pair, only=("createImage/n=", "createImageEdit/n="))
 
@@ -473,11 +481,11 @@ def test_the_markdown_has_the_table_and_folds_the_rest(alarming):
     assert "| ! | n | 2, 10 | honoured | ignored" in made
 
 
-# Stopped, and told again.
+# Interrupts and replays.
 
 
-def test_what_was_answered_before_an_interrupt_is_compared(mock):
-    """Nothing more is asked, and nothing that differs is called unsteady for it."""
+def test_responses_before_an_interrupt_are_compared(mock):
+    """No more requests are sent, and no difference becomes flaky."""
     interrupt = asyncio.Event()
     names = "openai", "tokenhub"
     targets = [target(each, each, mock.base_urls[each]) for each in names]
@@ -499,7 +507,7 @@ def test_what_was_answered_before_an_interrupt_is_compared(mock):
     )
 
 
-def test_a_recording_is_compared_again_without_network(mock, tmp_path):
+def test_a_recording_is_compared_without_network(mock, tmp_path):
     only = {"only": ["createImage/size"]}
     names = "openai", "tokenhub"
     there = [target(each, each, mock.base_urls[each]) for each in names]
@@ -528,36 +536,38 @@ def test_a_recording_is_compared_again_without_network(mock, tmp_path):
     assert KEY not in "".join(each.read_text() for each in tmp_path.rglob("*.json"))
 
 
-# The questions.
+# Intents and translations.
 
 
-def test_a_question_says_in_each_dialect_what_it_means(provider):
-    asked = 0
+def test_an_intent_has_the_same_meaning_in_each_dialect(provider):
+    compared_count = 0
     for intent in [*intents(PROVIDERS), *combination_intents(PROVIDERS[:2], 0)]:
-        spoken = translate(intent, provider)
-        if isinstance(spoken, Translation) and intent.raw is None:
-            payload = spoken.case.payload
+        translation = translate(intent, provider)
+        if isinstance(translation, Translation) and intent.raw is None:
+            payload = translation.case.payload
             canonical = provider.dialect.with_canonical_names(intent.operation, payload)
-            plain = {"image", "mask", *intent.absent}
-            meant = {name: e for name, e in intent.fields if name not in plain}
-            assert meant.items() <= canonical.items()
+            images = {"image", "mask", *intent.absent}
+            expected = {name: e for name, e in intent.fields if name not in images}
+            assert expected.items() <= canonical.items()
             assert not set(intent.absent) & set(canonical)
-            asked += 1
-    assert asked > 50
+            compared_count += 1
+    assert compared_count > 50
 
 
-def test_the_ids_of_questions_are_their_own():
+def test_the_ids_of_intents_are_unique():
     ids = [each.id for each in intents(PROVIDERS)]
 
     assert len(ids) == len(set(ids))
     assert ids == [each.id for each in intents(PROVIDERS)]
 
 
-def test_what_is_smaller_has_less_or_a_simpler_value():
+def test_a_smaller_intent_has_fewer_fields_or_a_simpler_value():
     known = intents(PROVIDERS)
-    asked = (("n", 10), ("output_format", "webp"))
+    fields = (("n", 10), ("output_format", "webp"))
 
-    found = {each.fields for each in shrink_intent(Intent("createImage", asked), known)}
+    found = {
+        each.fields for each in shrink_intent(Intent("createImage", fields), known)
+    }
 
     assert {(("n", 10),), (("output_format", "webp"),)} <= found
     assert (("n", 2), ("output_format", "webp")) in found

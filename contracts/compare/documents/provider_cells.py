@@ -1,0 +1,158 @@
+"""Cells for transport, delivery and prices."""
+
+from collections.abc import Iterable
+
+from contracts.compare.documents.cells import (
+    DIALECT,
+    NOT_DOCUMENTED,
+    cell,
+    citation,
+    document_pointer,
+    in_document,
+    unstated_cell,
+)
+from contracts.compare.documents.model import Fact, ProviderCell
+from contracts.planning.case import FORM, JSON
+from specs import Basis, Evidence, Operation, Provider
+
+
+def base_url_cell(provider: Provider) -> ProviderCell:
+    evidence = Evidence().within(provider.document)
+    pointer = in_document("/servers/0")
+    return cell(provider, provider.dialect.base_url, evidence, pointer=pointer)
+
+
+def authorization_cell(provider: Provider) -> ProviderCell:
+    evidence = next(
+        (each.authentication for each in provider.operations.values()), None
+    )
+    if evidence is None:
+        return unstated_cell("none")
+    document = provider.document
+    schemes = document.get("components", {}).get("securitySchemes", {})
+    required = [name for each in document.get("security", ()) for name in each]
+    name = (required or list(schemes))[0]
+    scheme = schemes[name]
+    return cell(
+        provider,
+        " ".join(str(scheme[each]) for each in ("type", "scheme") if each in scheme),
+        evidence,
+        note=scheme.get("x-note", ""),
+        pointer=in_document(f"/components/securitySchemes/{name}"),
+    )
+
+
+def key_format_cell(provider: Provider) -> ProviderCell:
+    key = provider.dialect.key
+    if not key:
+        return unstated_cell(NOT_DOCUMENTED)
+    return cell(
+        provider,
+        key["form"],
+        Evidence(key["source"]),
+        note=key.get("note", ""),
+        pointer=f"{DIALECT}#/key",
+    )
+
+
+def rate_limit_headers_cell(provider: Provider) -> ProviderCell:
+    """The headers of the first operation with documented success headers."""
+    for operation in provider.operations.values():
+        evidence, headers = operation.success.evidence, operation.success.headers
+        facts = {
+            name: Fact(True, **citation(provider, evidence.within(header), header))
+            for name, header in headers.items()
+        }
+        if facts:
+            first = next(iter(headers.values()))
+            return cell(
+                provider,
+                f"{len(facts)} headers, {_common_prefix(facts)}*",
+                evidence.within(first),
+                pointer=document_pointer(provider, first),
+                facts=facts,
+            )
+    return unstated_cell(NOT_DOCUMENTED)
+
+
+def _common_prefix(names: Iterable[str]) -> str:
+    """The longest prefix of all names that ends with a hyphen; "" if there is none."""
+    first, last = min(names), max(names)
+    length = next(
+        (at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b),
+        len(first),
+    )
+    prefix, hyphen, _ = first[:length].rpartition("-")
+    return prefix + hyphen
+
+
+def url_lifetime_cell(provider: Provider) -> ProviderCell:
+    lifetime = provider.dialect.url_lifetime
+    if not lifetime:
+        return unstated_cell(NOT_DOCUMENTED)
+    evidence = Evidence(lifetime["source"], Basis(lifetime.get("basis", "documented")))
+    pointer = f"{DIALECT}#/url_lifetime"
+    return cell(provider, f"{lifetime['seconds']} s", evidence, pointer=pointer)
+
+
+def price_cell(provider: Provider) -> ProviderCell:
+    prices = provider.dialect.prices
+    images, tokens = prices.get("per_image", []), prices.get("per_million_tokens", [])
+    if not (images or tokens):
+        return unstated_cell(NOT_DOCUMENTED)
+    value = "per token"
+    if images:
+        amounts = sorted({entry["price"] for entry in images})
+        value = f"{amounts[0]} to {amounts[-1]} {prices['currency']} per image"
+    pointer = f"{DIALECT}#/prices"
+    facts = {
+        f"entry {number}": Fact(
+            {key: each for key, each in entry.items() if key != "source"},
+            entry["source"],
+            pointer=pointer,
+        )
+        for number, entry in enumerate([*images, *tokens], 1)
+    }
+    return cell(
+        provider,
+        value,
+        Evidence((images or tokens)[0]["source"]),
+        note=prices.get("note", ""),
+        pointer=pointer,
+        facts=facts,
+    )
+
+
+def path_cell(provider: Provider, operation: Operation) -> ProviderCell:
+    return cell(
+        provider,
+        f"{operation.method} {operation.path}",
+        operation.evidence,
+        note=operation.note,
+        pointer=in_document(operation.pointer),
+    )
+
+
+def media_cell(provider: Provider, operation: Operation) -> ProviderCell:
+    """The media types of the request body."""
+    short = {JSON: "JSON", FORM: "form"}
+    names = [short.get(each, each) for each in operation.bodies]
+    first = next(iter(operation.bodies.values()))
+    pointer = in_document(first.pointer)
+    return cell(provider, " or ".join(names), first.evidence, pointer=pointer)
+
+
+def delivery_cell(provider: Provider, operation: Operation) -> ProviderCell:
+    """The forms in which images are delivered, such as `b64_json or url`."""
+    entries = provider.dialect.delivery
+    forms = dict.fromkeys(str(each["give"]) for each in entries)
+    first = entries[0]
+    evidence = Evidence(first["source"], Basis(first.get("basis", "documented")))
+    notes = [each["note"] for each in entries if each.get("note")]
+    return cell(
+        provider,
+        " or ".join(forms),
+        evidence,
+        note=notes[0] if notes else "",
+        pointer=f"{DIALECT}#/delivery",
+    )

@@ -1,0 +1,349 @@
+"""
+Aspects of a response that can be compared between providers.
+
+Names of aspects and their categories are part of the fingerprints of differences.
+A new wording would make every known difference a new one.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from contracts.compare.servers.translation import Intent, Translation
+from contracts.judging.findings import redact
+from contracts.judging.guarantees import (
+    CHECKS,
+    COMPARED_FIELD_NAMES,
+    Answer,
+    AnswerHistory,
+)
+from contracts.judging.interaction import Interaction
+from contracts.judging.outcome import (
+    describe_outcome,
+    error_object,
+    error_text,
+    event_type,
+    top_level_field,
+)
+from contracts.planning.values import format_value
+from specs import EVENT_STREAM, Operation, size_of
+
+JSON_TYPES = ("application/json", "application/problem+json")
+ABSENT, PRESENT = "absent", "present"
+KEPT, BROKEN = "kept", "broken"
+OUTCOME, SCHEMA = "outcome", "schema"
+# The aspect that shows if a server honoured a field, by canonical name.
+ASPECT_OF_PARAMETER = {
+    "n": "pictures",
+    "size": "size",
+    "output_format": "format",
+    "background": "transparency",
+    "response_format": "delivery",
+    "stream": "body",
+    "partial_images": "partial pictures",
+    "quality": "quality said",
+}
+# Guarantees that pass or fail; no value is measured for them.
+BOOLEAN_GUARANTEES = (
+    "is-json",
+    "decodes",
+    "usage-adds-up",
+    "created-is-now-in-seconds",
+    "echoes-agree",
+    "partials-at-most-asked",
+    "one-completed-event",
+    "event-name-is-type",
+    "keeps-secrets",
+    "request-id",
+)
+# Guarantees that need two responses, by the field in which the requests differ.
+PAIR_GUARANTEES = {name: check for check, name in COMPARED_FIELD_NAMES.items()}
+
+
+class Result(StrEnum):
+    """
+    The class of a response.
+
+    REFUSED is a well-formed 4xx error response. REFUSED_BADLY is every other failure:
+    no response, 5xx, or an error body that is not the documented JSON.
+    """
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    REFUSED_BADLY = "refused-badly"
+
+
+@dataclass(frozen=True, slots=True)
+class AspectValue:
+    """
+    The value of one aspect of a response.
+
+    Responses with the same `category` agree: two images for `n=2` and ten for `n=10`
+    both have the category `as asked`. `text` is the value to show, `note` a detail.
+    """
+
+    category: str
+    text: str
+    note: str = ""
+
+
+Aspects = Iterator[tuple[str, AspectValue]]
+
+
+@dataclass(frozen=True)
+class ObservedAnswer:
+    """
+    A classified response.
+
+    `status` is None if there was no response. `summary` is one line, `seconds` the
+    duration. `answer` is None unless another response is to be compared with it.
+    """
+
+    result: Result
+    status: int | None
+    summary: str
+    seconds: float
+    aspects: Mapping[str, AspectValue]
+    answer: Answer | None = field(default=None, compare=False, repr=False)
+
+    @cached_property
+    def usage(self) -> Mapping[str, Any]:
+        return usage_of(self.answer.interaction) if self.answer else {}
+
+    @property
+    def picture(self) -> bytes | None:
+        """The first image; None if there is none or the response was not kept."""
+        images = self.answer.pictures if self.answer else []
+        return images[0].data if images else None
+
+
+def observe(
+    translation: Translation, interaction: Interaction, key: str, *, keep: bool
+) -> ObservedAnswer:
+    """
+    Classify a response and read its aspects.
+
+    Every occurrence of `key` is replaced. With `keep`, the response is kept for a
+    comparison with another one; it can hold megabytes of images.
+    """
+    answer = Answer(
+        interaction=interaction,
+        dialect=translation.provider.dialect,
+        request=translation.canonical_payload,
+        media_type=translation.body.media_type,
+        key=key,
+        now=interaction.at,
+        history=AnswerHistory(),
+    )
+    result = _classify(translation.operation, interaction)
+    aspects = {OUTCOME: AspectValue(result, result)}
+    if result is Result.ACCEPTED:
+        aspects.update(_success_aspects(translation, answer))
+    elif result is Result.REFUSED:
+        aspects.update(_error_aspects(translation, answer))
+    return ObservedAnswer(
+        result,
+        interaction.status,
+        redact(describe_outcome(interaction), key),
+        interaction.seconds,
+        {name: _redact(key, value) for name, value in aspects.items()},
+        answer if keep else None,
+    )
+
+
+def is_compared(intent: Intent) -> bool:
+    """True if only a second response can show whether its feature was honoured."""
+    feature = intent.feature
+    is_visible = feature in ASPECT_OF_PARAMETER and feature != "quality"
+    return bool(feature) and not is_visible
+
+
+def _redact(key: str, value: AspectValue) -> AspectValue:
+    texts = (value.category, value.text, value.note)
+    return AspectValue(*(redact(each, key) for each in texts))
+
+
+def _classify(operation: Operation, interaction: Interaction) -> Result:
+    if interaction.problem or interaction.status is None:
+        return Result.REFUSED_BADLY
+    if interaction.is_success:
+        data = (interaction.object or {}).get("data")
+        has_result = interaction.is_stream or isinstance(data, list)
+        return Result.ACCEPTED if has_result else Result.REFUSED_BADLY
+    is_client_error = 400 <= interaction.status < 500
+    if not is_client_error or interaction.content_type not in JSON_TYPES:
+        return Result.REFUSED_BADLY
+    declared = operation.response_for(interaction.status)
+    body = declared.bodies.get("application/json") if declared else None
+    is_malformed = body is not None and body.judge.is_invalid(interaction.object)
+    if is_malformed or not error_object(interaction):
+        return Result.REFUSED_BADLY
+    return Result.REFUSED
+
+
+def _success_aspects(translation: Translation, answer: Answer) -> Aspects:
+    interaction, fields = answer.interaction, dict(translation.intent.fields)
+    yield "body", _plain("a stream" if interaction.is_stream else "one answer")
+    yield "pictures", _image_count(interaction, answer.request.get("n", 1))
+    yield from _image_aspects(answer, fields)
+    if interaction.is_stream:
+        yield from _stream_aspects(interaction)
+    else:
+        yield from _object_aspects(interaction)
+    yield "usage", _plain(PRESENT if usage_of(interaction) else ABSENT)
+    qualities = (e["quality"] for e in interaction.objects if "quality" in e)
+    quality = next(qualities, None)
+    if isinstance(quality, str):
+        yield "quality said", _match_requested(quality, fields.get("quality"))
+    for name in BOOLEAN_GUARANTEES:
+        yield name, _kept_or_broken(CHECKS[name](answer))
+    yield SCHEMA, _kept_or_broken(_violations(translation.operation, interaction))
+
+
+def _image_aspects(answer: Answer, fields: Mapping[str, Any]) -> Aspects:
+    """Aspects of the decoded images; none if no image could be decoded."""
+    images = answer.pictures
+    if not images:
+        return
+    size = _join_distinct(each.size for each in images)
+    requested = fields.get("size")
+    yield "size", _match_requested(size, requested if size_of(requested) else None)
+    format_ = _join_distinct(str(each.format) for each in images)
+    yield "format", _match_requested(format_, fields.get("output_format"))
+    words = ("opaque" if each.opaque else "transparent" for each in images)
+    yield "transparency", _plain(_join_distinct(words))
+    if len(images) > 1:
+        is_distinct = len({each.data for each in images}) == len(images)
+        word = "all different" if is_distinct else "some alike"
+        yield "several pictures", _plain(word)
+
+
+def _stream_aspects(interaction: Interaction) -> Aspects:
+    types = [event_type(each.data) for each in interaction.events]
+    partials = sum(each.endswith(".partial_image") for each in types)
+    yield "event types", _plain(", ".join(dict.fromkeys(types)) or "none")
+    yield "partial pictures", _plain(str(partials))
+
+
+def _object_aspects(interaction: Interaction) -> Aspects:
+    items = interaction.items
+    yield "delivery", _plain(_join_distinct(_delivery(each) for each in items))
+    yield "members", _plain(", ".join(sorted(interaction.object or {})))
+    is_revised = any(each.get("revised_prompt") for each in items)
+    yield "revised_prompt", _plain(PRESENT if is_revised else ABSENT)
+
+
+def _kept_or_broken(violations: Iterator[str]) -> AspectValue:
+    violation = next(violations, None)
+    return AspectValue(BROKEN, BROKEN, violation) if violation else _plain(KEPT)
+
+
+def _violations(operation: Operation, interaction: Interaction) -> Iterator[str]:
+    """Violations of the documented schema by a success response or its events."""
+    bodies = operation.success.bodies
+    if interaction.is_stream:
+        known = bodies[EVENT_STREAM].events if EVENT_STREAM in bodies else {}
+        pairs = [
+            (known.get(event_type(each.data)), each.data) for each in interaction.events
+        ]
+    else:
+        pairs = [(bodies.get("application/json"), interaction.object)]
+    for body, value in pairs:
+        if body is not None and body.judge.is_invalid(value):
+            yield str(body.judge.judge(value).documented_violations[0])
+
+
+def _plain(category: str) -> AspectValue:
+    """A value that is shown as its category."""
+    return AspectValue(category, category)
+
+
+def _match_requested(actual: str, requested: Any) -> AspectValue:
+    """A value whose category is the match with the request, if that sets a value."""
+    if requested is None or requested == "auto":
+        return _plain(actual)
+    return AspectValue("as asked" if actual == requested else "not as asked", actual)
+
+
+def _join_distinct(words: Iterable[str]) -> str:
+    return " and ".join(dict.fromkeys(words)) or "nothing"
+
+
+def _image_count(interaction: Interaction, requested: Any) -> AspectValue:
+    count = len(interaction.pictures)
+    if not isinstance(requested, int) or count == requested:
+        return AspectValue("as asked", str(count))
+    return AspectValue("too few" if count < requested else "too many", str(count))
+
+
+def _delivery(item: Mapping[str, Any]) -> str:
+    url = item.get("url")
+    is_data = isinstance(url, str) and url.startswith("data:")
+    words = ["b64_json"] * bool(item.get("b64_json"))
+    words += ["data URI" if is_data else "url"] * bool(url)
+    return " with ".join(words) or "nothing"
+
+
+def usage_of(interaction: Interaction) -> Mapping[str, Any]:
+    """The first `usage` object of a response or its events; empty if there is none."""
+    usages = (each.get("usage") for each in interaction.objects)
+    return next((each for each in usages if isinstance(each, dict)), {})
+
+
+def _error_aspects(translation: Translation, answer: Answer) -> Aspects:
+    interaction = answer.interaction
+    error = error_object(interaction) or {}
+    status = str(interaction.status)
+    yield "status", AspectValue(status, status, error_text(interaction))
+    given = sorted(name for name, value in error.items() if value is not None)
+    yield "error members", _plain(", ".join(given))
+    for name in ("type", "code"):
+        yield f"error {name}", _plain(format_value(error.get(name)))
+    yield "blamed member", _blamed_field(translation, error.get("param"))
+    checks = ["retry-after-on-429"] * (interaction.status == 429) + ["keeps-secrets"]
+    for name in checks:
+        yield name, _kept_or_broken(CHECKS[name](answer))
+
+
+def _blamed_field(translation: Translation, param: Any) -> AspectValue:
+    """The field that an error names; no field is as good as an invalid one."""
+    if not isinstance(param, str) or not param:
+        return AspectValue("nothing else", "nothing")
+    invalid = {
+        *translation.wire_names.values(),
+        *translation.intent.absent,
+        *(
+            top_level_field(each.param or "")
+            for each in translation.verdict.documented_violations
+        ),
+    }
+    is_right = top_level_field(param) in invalid
+    return AspectValue("nothing else" if is_right else "another member", param)
+
+
+def relevant_token_count(outcome: ObservedAnswer, feature: str) -> int | None:
+    """The number of tokens that depends on a field; None if it is not reported."""
+    usage = outcome.usage
+    details = usage.get("input_tokens_details")
+    details = details if isinstance(details, dict) else {}
+    count = {
+        "prompt": details.get("text_tokens"),
+        "image": details.get("image_tokens"),
+        "quality": usage.get("output_tokens"),
+    }.get(feature)
+    return count if isinstance(count, int) else None
+
+
+def pair_violations(
+    feature: str, outcome: ObservedAnswer, reference: ObservedAnswer
+) -> list[str]:
+    """Violations of the guarantee about two requests that differ in one field only."""
+    name = PAIR_GUARANTEES.get(feature)
+    if name is None or outcome.answer is None or reference.answer is None:
+        return []
+    history = AnswerHistory()
+    for answer in (reference.answer, outcome.answer):
+        violations = list(CHECKS[name](replace(answer, history=history)))
+    return violations
