@@ -7,7 +7,7 @@ import struct
 import time
 
 import pytest
-from support.http import BOUNDARY, FORM, edit, picture, url_of
+from support.http import BOUNDARY, FORM, ask, edit, generation, picture, url_of
 from support.raw_http import answers, connected, everything, good, post
 
 import specs
@@ -93,6 +93,8 @@ def test_an_answer_that_is_cut_is_the_clients_affair(server, lone):
                         left -= len(got)
                     if how == "reset":
                         reset(connection)
+            answer = ask(url_of(server, lone), body=generation(lone))
+            assert answer.status == 200
 
 
 def test_many_at_once_with_pieces_in_any_order_are_each_their_own(server, lone):

@@ -499,4 +499,5 @@ def test_a_redis_that_does_not_answer_is_refused(state):
 
 
 def test_memory_needs_nothing():
-    check_state("memory")
+    assert check_state("memory") is None
+    assert type(open_state_store("memory", Clock())) is StateStore
