@@ -123,7 +123,7 @@ def _request_row_id(row: FeatureRow) -> str:
 
 
 def _conformance(verdict: FeatureVerdict) -> Conformance:
-    """The conformance for a verdict on something that no document promises."""
+    """The conformance for a verdict alone, without regard to the document."""
     if verdict is FeatureVerdict.UNTESTED:
         return Conformance.UNTESTED
     is_expected = verdict in EXPECTED_VERDICTS

@@ -26,7 +26,7 @@ def collect_measurements(
     """
     The measurements of all targets of these providers, in the order of the reports.
 
-    A label that occurs again gets a number: `openai`, `openai 2`.
+    A label that occurs again gets a number, such as `label 2`.
     """
     known = {each.id: each for each in providers}
     found: list[TargetMeasurements] = []

@@ -113,8 +113,8 @@ class ObservedAnswer:
         return usage_of(self.answer.interaction) if self.answer else {}
 
     @property
-    def picture(self) -> bytes | None:
-        """The first image; None if there is none or the response was not kept."""
+    def first_image(self) -> bytes | None:
+        """The data of the first image; None if there is none or it was not kept."""
         images = self.answer.pictures if self.answer else []
         return images[0].data if images else None
 

@@ -221,7 +221,7 @@ class TargetSession:
         """Record if the same request gives the same image twice."""
         outcomes = await self.send(plain), await self.send(plain, fresh=True)
         first, second = (
-            outcome.picture if isinstance(outcome, ObservedAnswer) else None
+            outcome.first_image if isinstance(outcome, ObservedAnswer) else None
             for outcome in outcomes
         )
         self.determinism[plain.operation] = first is not None and first == second

@@ -162,10 +162,14 @@ def _verdict_from_comparison(evidence: VerdictEvidence) -> ParameterVerdict:
     """The verdict on a field with an effect that only two responses can show."""
     outcome, reference = evidence.outcome, evidence.reference
     feature = evidence.translation.intent.feature
-    if outcome.picture is None or reference is None or reference.picture is None:
+    if (
+        outcome.first_image is None
+        or reference is None
+        or reference.first_image is None
+    ):
         return _untested("accepted; there is no second image to compare with")
     violations = pair_violations(feature, outcome, reference)
-    if outcome.picture == reference.picture:
+    if outcome.first_image == reference.first_image:
         return ParameterVerdict(FeatureVerdict.IGNORED, IDENTICAL_IMAGE, responds=False)
     if violations:
         return ParameterVerdict(
