@@ -19,10 +19,10 @@ from contracts.planning.case import Case
 from contracts.planning.generated import classify_generated
 from contracts.planning.request_model import request_models
 from contracts.report.model import atomic_write
-from contracts.strict_json import strict_json
 from mockserver.media.image.plan import FORMATS
 from specs import Provider
 from specs.validation.engine import is_instance
+from specs.validation.strict_json import strict_json
 
 FORMAT = "imageparity-examples/1"
 ORIGIN = "remembered"
