@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.media.image.samples import Sample
-from contracts.planning.case import Case
+from contracts.planning.case import Case, Origin
 from contracts.planning.generated import classify_generated
 from contracts.planning.request_model import request_models
 from contracts.report.model import atomic_write
@@ -25,7 +25,6 @@ from specs.validation.engine import is_instance
 from specs.validation.strict_json import strict_json
 
 FORMAT = "imageparity-examples/1"
-ORIGIN = "remembered"
 FOLDER = ".imageparity"
 MAX_EXAMPLES = 200
 DROP_AFTER_PASSES = 3
@@ -118,7 +117,9 @@ class ExampleDatabase:
             case = None
             if desk is not None:
                 payload = _deserialize(example.payload)
-                case = classify_generated(desk, ORIGIN, example.name, payload)
+                case = classify_generated(
+                    desk, Origin.REMEMBERED, example.name, payload
+                )
             if case is None:
                 self._passed.setdefault(provider.id, set()).add(example.name)
             else:
@@ -133,7 +134,7 @@ class ExampleDatabase:
 
     def mark_passed(self, provider: str, case: Case) -> None:
         """Note that nothing was wrong with a remembered case in this run."""
-        if case.origin == ORIGIN and case.media_type is not None:
+        if case.origin == Origin.REMEMBERED and case.media_type is not None:
             self._passed.setdefault(provider, set()).add(_example_from(case).name)
 
     def save(self) -> None:

@@ -16,7 +16,7 @@ from hypothesis.internal.conjecture.providers import (
     HypothesisProvider,
 )
 
-from contracts.planning.case import Case
+from contracts.planning.case import Case, Origin
 from contracts.planning.generated import classify_generated, is_small
 from contracts.planning.request_model import RequestModel, request_models
 from contracts.planning.values import Value
@@ -48,7 +48,7 @@ def fuzz(
     for desk in request_models(provider).values():
         payloads = collect_examples(_request_strategy(desk), seed, examples)
         for number, payload in enumerate(payloads, 1):
-            case = classify_generated(desk, "fuzz", str(number), payload)
+            case = classify_generated(desk, Origin.FUZZ, str(number), payload)
             found += [case] if case is not None else []
     return found
 

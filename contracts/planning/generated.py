@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from contracts.media.image.samples import Sample, estimated_bytes
-from contracts.planning.case import Case, ExpectedError
+from contracts.planning.case import Case, ExpectedError, Origin
 from contracts.planning.probes import basis_of
 from contracts.planning.request_model import RequestModel
 from specs import Basis, State, size_of
@@ -13,7 +13,7 @@ MAX_EDGE = 1536
 
 
 def classify_generated(
-    request_model: RequestModel, origin: str, name: str, payload: Mapping[str, Any]
+    request_model: RequestModel, origin: Origin, name: str, payload: Mapping[str, Any]
 ) -> Case | None:
     """The case of a drawn request; None when it cannot be sent or is left open."""
     if not _is_sendable(payload):

@@ -9,7 +9,7 @@ from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from itertools import combinations, product
 from typing import Any
 
-from contracts.planning.case import Case
+from contracts.planning.case import Case, Origin
 from contracts.planning.probes import basis_of
 from contracts.planning.request_model import RequestModel
 from contracts.planning.values import Value
@@ -44,7 +44,7 @@ def pairwise_cases(request_model: RequestModel, seed: int) -> Iterator[Case]:
         yield Case(
             id=f"{request_model.name}/pairs/{number}",
             operation=request_model.operation.id,
-            origin="pairs",
+            origin=Origin.PAIRS,
             expectation=State.VALID,
             media_type=request_model.body.media_type,
             payload={**request_model.minimal_request, **row},

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from contracts.media.image.samples import Sample
-from contracts.planning.case import FORM, Case, ExpectedError
+from contracts.planning.case import FORM, Case, ExpectedError, Origin
 from contracts.planning.pairwise import pairwise_cases
 from contracts.planning.probes import (
     UNSPECIFIED,
@@ -87,14 +87,17 @@ def _basic_cases(request_model: RequestModel) -> Iterator[Case]:
     }
     yield Case(
         f"{request_model.name}/plain",
-        origin="probe",
+        origin=Origin.PROBE,
         payload=request_model.minimal_request,
         claims=plain,
         **common,
     )
     other = {**request_model.minimal_request, "prompt": OTHER_PROMPT}
     yield Case(
-        f"{request_model.name}/other-prompt", origin="probe", payload=other, **common
+        f"{request_model.name}/other-prompt",
+        origin=Origin.PROBE,
+        payload=other,
+        **common,
     )
     bare = {
         name: value
@@ -107,12 +110,12 @@ def _basic_cases(request_model: RequestModel) -> Iterator[Case]:
         and (state := request_model.state(bare)) is not State.INVALID
     ):
         case = {**common, "expectation": state, "claims": (modelless,)}
-        yield Case(f"{modelless}/missing", origin="probe", payload=bare, **case)
+        yield Case(f"{modelless}/missing", origin=Origin.PROBE, payload=bare, **case)
     for name, example in request_model.body.examples.items():
         if request_model.state(example) is State.VALID:
             yield Case(
                 f"{request_model.name}/examples/{name}",
-                origin="example",
+                origin=Origin.EXAMPLE,
                 payload=example,
                 **common,
             )
@@ -181,7 +184,7 @@ def _stream_cases(request_model: RequestModel) -> Iterator[Case]:
             yield Case(
                 id=f"{request_model.name}/streams/{label}",
                 operation=request_model.operation.id,
-                origin="stream",
+                origin=Origin.STREAM,
                 expectation=state,
                 media_type=request_model.body.media_type,
                 payload=payload,
@@ -198,7 +201,7 @@ def _valid_case(
         yield Case(
             id=f"{request_model.name}/{label}",
             operation=request_model.operation.id,
-            origin="probe",
+            origin=Origin.PROBE,
             expectation=State.VALID,
             media_type=request_model.body.media_type,
             payload=payload,
@@ -231,7 +234,7 @@ def _transport_cases(operation: Operation, provider: Provider) -> Iterator[Case]
         for label, header in _INVALID_AUTHORIZATIONS:
             yield Case(
                 id=f"{claim}/{label}",
-                origin="auth",
+                origin=Origin.AUTH,
                 expectation=State.INVALID,
                 claims=(claim, f"{operation.id}/errors/unauthenticated"),
                 expected_error=ExpectedError(claim, "unauthenticated"),
@@ -244,7 +247,7 @@ def _transport_cases(operation: Operation, provider: Provider) -> Iterator[Case]
     ):
         yield Case(
             id=f"{operation.id}/path/{label}",
-            origin="transport",
+            origin=Origin.TRANSPORT,
             expectation=State.UNSPECIFIED,
             method=method,
             path=path,
@@ -256,7 +259,7 @@ def _malformed_body_cases(request_model: RequestModel) -> Iterator[Case]:
     """Bodies that cannot be read as what they claim to be."""
     common: dict[str, Any] = {
         "operation": request_model.operation.id,
-        "origin": "malformed",
+        "origin": Origin.MALFORMED,
         "media_type": request_model.body.media_type,
         "payload": {},
     }
@@ -312,7 +315,7 @@ def _triggered_error_cases(operation: Operation, provider: Provider) -> Iterator
         yield Case(
             id=f"{claim}/on-demand",
             operation=operation.id,
-            origin="error",
+            origin=Origin.ERROR,
             expectation=State.INVALID,
             media_type=body.media_type,
             payload=desk.minimal_request,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from contracts.media.image.samples import LARGE_PAYLOAD_BYTES, estimated_bytes
-from contracts.planning.case import Case, ExpectedError
+from contracts.planning.case import Case, ExpectedError, Origin
 from contracts.planning.request_model import ConditionalRule, RequestModel
 from contracts.planning.values import Value, value_key
 from specs import Basis, State
@@ -233,7 +233,7 @@ def classify_probe(
     at = f"@{suffix}" if suffix else ""
     common: dict[str, Any] = {
         "operation": request_model.operation.id,
-        "origin": "probe",
+        "origin": Origin.PROBE,
         "media_type": request_model.body.media_type,
         "payload": mutation.payload,
         "expectation": verdict.state,

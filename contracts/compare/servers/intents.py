@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from contracts.planning.case import FORM, JSON, TARGET_KEY, Case
+from contracts.planning.case import FORM, JSON, TARGET_KEY, Case, Origin
 from contracts.planning.pairwise import pairwise_cases
 from contracts.planning.probes import basis_of
 from contracts.planning.request_model import RequestModel, request_models
@@ -153,7 +153,7 @@ def translate(
     case = Case(
         id=intent.id,
         operation=operation.id,
-        origin="same-questions",
+        origin=Origin.SAME_QUESTIONS,
         expectation=State.VALID,
         media_type=body.media_type,
         payload=payload,

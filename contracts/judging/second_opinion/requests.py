@@ -23,7 +23,15 @@ from typing import Any
 from contracts.judging.interaction import Interaction
 from contracts.judging.second_opinion.merge import ExternalFailure
 from contracts.media.image.samples import Sample
-from contracts.planning.case import FORM, JSON, Case, ExpectedError, body_of, form_text
+from contracts.planning.case import (
+    FORM,
+    JSON,
+    Case,
+    ExpectedError,
+    Origin,
+    body_of,
+    form_text,
+)
 from contracts.planning.fuzz import collect_examples
 from contracts.planning.generated import classify_generated, is_small
 from contracts.planning.probes import MAX_PER_CLAIM
@@ -41,7 +49,6 @@ from specs import (
 from specs.validation.engine import compile_validator
 from specs.validation.transforms import documented_only, to_validator_schema
 
-ORIGIN = "schemathesis"
 DEFAULT_MAX_EXAMPLES = 12
 SAMPLE_IMAGES = {
     "picture-png": Sample(),
@@ -49,7 +56,7 @@ SAMPLE_IMAGES = {
     "picture-webp": Sample(format="webp"),
     "picture-alpha": Sample(alpha=True),
 }
-JUDGED_ORIGINS = {"auth", "stream", "example"}
+JUDGED_ORIGINS = {Origin.AUTH, Origin.STREAM, Origin.EXAMPLE}
 UNREACHABLE_URL = "http://nowhere.invalid"  # should it ever send something after all
 AUTH_CHECK = "ignored_auth"  # takes a key that it is not told of for a bad one
 
@@ -206,9 +213,9 @@ class SecondOpinion:
 
         media_type = external_case.media_type or next(iter(operation.bodies))
         desk = request_models(self._provider)[operation.id, media_type]
-        name = f"{desk.name}/{ORIGIN}/{label}"
+        name = f"{desk.name}/{Origin.SCHEMATHESIS}/{label}"
         if external_case.method != operation.method:
-            name = f"{desk.name}/{ORIGIN}/method-{external_case.method.lower()}"
+            name = f"{desk.name}/{Origin.SCHEMATHESIS}/method-{external_case.method.lower()}"
             return _unspecified_case(desk, name, method=external_case.method)
         if "Content-Type" in external_case.headers:
             raw, _ = body_of(_unspecified_case(desk, name))
@@ -220,7 +227,7 @@ class SecondOpinion:
             payload = _parse_as_form(desk, body) if media_type == FORM else body
             if payload is None or not all(map(is_small, payload.values())):
                 return None
-            case = classify_generated(desk, ORIGIN, label, payload)
+            case = classify_generated(desk, Origin.SCHEMATHESIS, label, payload)
             is_odd = not all(map(_is_printable_text, payload.values()))
             return None if case and case.expected_error is None and is_odd else case
         if media_type == FORM or body is None:
@@ -424,7 +431,8 @@ def _unspecified_case(request_model: RequestModel, name: str, **changes: Any) ->
     return Case(
         id=name,
         operation=request_model.operation.id,
-        origin="transport",
+        origin=Origin.TRANSPORT,
+        generator=Origin.SCHEMATHESIS,
         expectation=State.UNSPECIFIED,
         media_type=request_model.body.media_type,
         payload=request_model.minimal_request,
@@ -437,7 +445,8 @@ def _malformed_case(request_model: RequestModel, name: str, raw: bytes) -> Case:
     return Case(
         id=name,
         operation=request_model.operation.id,
-        origin="malformed",
+        origin=Origin.MALFORMED,
+        generator=Origin.SCHEMATHESIS,
         expectation=State.INVALID,
         media_type=request_model.body.media_type,
         claims=(request_model.name,),
@@ -472,7 +481,7 @@ def _checks_for(case: Case) -> list[Any]:
     our own checks report it as it is.
     """
     checks = _all_checks()
-    if case.origin == "auth":
+    if case.origin == Origin.AUTH:
         return [checks[AUTH_CHECK]]
     unwanted = {AUTH_CHECK, "object_level_authorization"}
     if case.content_type is not None:
