@@ -3,13 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from contracts.media.image.samples import Sample, estimated_bytes
 from contracts.planning.case import Case, ExpectedError, Origin
 from contracts.planning.probes import basis_of
 from contracts.planning.request_model import RequestModel
-from specs import Basis, State, size_of
-
-MAX_EDGE = 1536
+from specs import Basis, State
 
 
 def classify_generated(
@@ -40,16 +37,6 @@ def classify_generated(
         basis=Basis.DOCUMENTED if fault else _basis_of_changes(request_model, payload),
         expected_error=fault,
     )
-
-
-def is_small(value: Any) -> bool:
-    """Whether a value asks for, or is, nothing large."""
-    size = size_of(value)
-    if size is not None:
-        return max(size) <= MAX_EDGE
-    if isinstance(value, Sample):
-        return value.weight == 0
-    return estimated_bytes(value) < 4000
 
 
 def _basis_of_changes(request_model: RequestModel, payload: Mapping[str, Any]) -> Basis:

@@ -12,8 +12,8 @@ from typing import Any
 from contracts.planning.case import Case, Origin
 from contracts.planning.probes import basis_of
 from contracts.planning.request_model import RequestModel
-from contracts.planning.values import Value
-from specs import State, size_of
+from contracts.planning.values import Value, is_small
+from specs import State
 
 THREE_WAY_MAX_VALUES = 3
 MAX_ROWS = 60
@@ -53,14 +53,9 @@ def pairwise_cases(request_model: RequestModel, seed: int) -> Iterator[Case]:
 
 
 def _is_cheap(value: Any) -> bool:
-    size = size_of(value)
-    if size is not None:
-        return max(size) <= 1536
-    return (
-        not isinstance(value, int)
-        or isinstance(value, bool)
-        or value not in range(4, 11)
-    )
+    """True unless a value is large, or the number of more than three images."""
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return is_small(value) and not (is_number and value in range(4, 11))
 
 
 def _covering_array(

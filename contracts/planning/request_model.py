@@ -6,12 +6,12 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from contracts.media.image.samples import with_file_facts
+from contracts.planning.boundary_values import boundary_values
 from contracts.planning.case import FORM
 from contracts.planning.values import (
     PROMPT,
     Value,
     all_of_parts,
-    boundary_values,
     minimal_value,
 )
 from specs import Basis, Body, Operation, Provider, State, Verdict, claims, request_name

@@ -30,9 +30,10 @@ from contracts.planning.case import (
     form_text,
 )
 from contracts.planning.fuzz import collect_examples
-from contracts.planning.generated import classify_generated, is_small
+from contracts.planning.generated import classify_generated
 from contracts.planning.probes import MAX_PER_CLAIM
 from contracts.planning.request_model import RequestModel, request_models
+from contracts.planning.values import is_small
 from specs import Operation, Provider, State
 
 DEFAULT_MAX_EXAMPLES = 12
