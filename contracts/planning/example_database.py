@@ -16,7 +16,7 @@ from typing import Any
 
 from contracts.media.image.samples import Sample
 from contracts.planning.case import Case, Origin
-from contracts.planning.generated import classify_generated
+from contracts.planning.classification import classify_generated
 from contracts.planning.request_model import request_models
 from contracts.report.model import atomic_write
 from mockserver.media.image.plan import FORMATS

@@ -17,7 +17,7 @@ from hypothesis.internal.conjecture.providers import (
 )
 
 from contracts.planning.case import Case, Origin
-from contracts.planning.generated import classify_generated
+from contracts.planning.classification import classify_generated
 from contracts.planning.request_model import RequestModel, request_models
 from contracts.planning.values import Value, is_small
 from specs import Provider

@@ -14,14 +14,13 @@ from typing import Any
 
 from contracts.media.image.samples import Sample
 from contracts.planning.case import FORM, Case, ExpectedError, Origin
-from contracts.planning.pairwise import pairwise_cases
-from contracts.planning.probes import (
-    UNSPECIFIED,
+from contracts.planning.classification import (
     Mutation,
     claims_tested_by,
     classify_probe,
-    probes,
 )
+from contracts.planning.enumeration.pairwise import pairwise_cases
+from contracts.planning.enumeration.probes import probes
 from contracts.planning.request_model import RequestModel, request_models
 from specs import Operation, Provider, State
 
@@ -42,7 +41,7 @@ def plan(provider: Provider, *, seed: int = 0, is_mock: bool = False) -> list[Ca
         refused += _malformed_body_cases(desk)
         answered += _basic_cases(desk)
         answered += [each for each in found if each.expectation is State.VALID]
-        answered += [each for each in found if each.expectation is UNSPECIFIED]
+        answered += [each for each in found if each.expectation is State.UNSPECIFIED]
         related = list(_relation_cases(desk))
         refused += [each for each in related if each.expected_error]
         answered += [each for each in related if not each.expected_error]
@@ -125,7 +124,7 @@ def _relation_cases(request_model: RequestModel) -> Iterator[Case]:
     """Requests that differ from another in one member, to see whether it matters."""
     for change in _compression_mutations(request_model):
         case, _ = classify_probe(request_model, "", change)
-        if case is not None and case.expectation is not UNSPECIFIED:
+        if case is not None and case.expectation is not State.UNSPECIFIED:
             yield case
     for member in request_model.body.properties:
         if request_model.canonical_name(member) == "mask":

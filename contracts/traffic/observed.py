@@ -19,7 +19,7 @@ from contracts.judging.findings import build_finding
 from contracts.judging.interaction import Interaction
 from contracts.media.image.samples import Sample
 from contracts.planning.case import JSON, TARGET_KEY, Case, ExpectedError, Origin
-from contracts.planning.probes import basis_of
+from contracts.planning.classification import basis_of
 from contracts.planning.request_model import PlanError, request_models
 from contracts.report.model import Finding
 from mockserver.errors import Rejected

@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import Any
 
 from contracts.planning.case import FORM, JSON, TARGET_KEY, Case, Origin
-from contracts.planning.pairwise import pairwise_cases
-from contracts.planning.probes import basis_of
+from contracts.planning.classification import basis_of
+from contracts.planning.enumeration.pairwise import pairwise_cases
 from contracts.planning.request_model import RequestModel, request_models
 from contracts.planning.values import PROMPT, format_value, minimal_value, prompt_of
 from specs import (

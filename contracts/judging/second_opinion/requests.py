@@ -29,9 +29,9 @@ from contracts.planning.case import (
     body_of,
     form_text,
 )
+from contracts.planning.classification import classify_generated
+from contracts.planning.enumeration.probes import MAX_PER_CLAIM
 from contracts.planning.fuzz import collect_examples
-from contracts.planning.generated import classify_generated
-from contracts.planning.probes import MAX_PER_CLAIM
 from contracts.planning.request_model import RequestModel, request_models
 from contracts.planning.values import is_small
 from specs import Operation, Provider, State

@@ -10,7 +10,7 @@ from itertools import combinations, product
 from typing import Any
 
 from contracts.planning.case import Case, Origin
-from contracts.planning.probes import basis_of
+from contracts.planning.classification import basis_of
 from contracts.planning.request_model import RequestModel
 from contracts.planning.values import Value, is_small
 from specs import State
