@@ -1,7 +1,7 @@
 """
-Few requests in which every two values stand together that may.
+Requests that cover all valid pairs of field values, as few as a greedy search finds.
 
-Of members with few values, every three: there it costs few requests more.
+Fields with few values are covered in triples as well, which takes few requests more.
 """
 
 import random
@@ -17,30 +17,22 @@ from specs import State
 
 THREE_WAY_MAX_VALUES = 3
 MAX_ROWS = 60
+MAX_VALUES = 6  # per field
+CANDIDATES_PER_ROW = 12
+NEVER_COMBINED = {"prompt", "model", "image", "mask", "user"}  # canonical names
 Row = tuple[tuple[str, Value], ...]
 Combination = tuple[tuple[str, Hashable], ...]
 
 
 def pairwise_cases(request_model: RequestModel, seed: int) -> Iterator[Case]:
-    """Rows of a covering array, as cases; dear values left out."""
-    domains = {
-        member: [
-            value
-            for value in request_model.values(member)
-            if _is_cheap(value.value)
-            and request_model.state(
-                {**request_model.minimal_request, member: value.value}
-            )
-            is State.VALID
-        ][:6]
-        for member in request_model.body.properties
-        if request_model.canonical_name(member)
-        not in {"prompt", "model", "image", "mask", "user"}
-    }
-    domains = {member: values for member, values in domains.items() if values}
-    for number, row in enumerate(
-        _covering_array(request_model, domains, random.Random(seed)), 1
-    ):
+    """
+    Yield the rows of a covering array as cases, without expensive values.
+
+    The same document and seed give the same rows.
+    """
+    domains = _domains(request_model)
+    rows = _covering_array(request_model, domains, random.Random(seed))
+    for number, row in enumerate(rows, 1):
         yield Case(
             id=f"{request_model.name}/pairs/{number}",
             operation=request_model.operation.id,
@@ -52,6 +44,27 @@ def pairwise_cases(request_model: RequestModel, seed: int) -> Iterator[Case]:
         )
 
 
+def _domains(request_model: RequestModel) -> dict[str, list[Value]]:
+    """The values to combine, by field; fields without any are left out."""
+    domains: dict[str, list[Value]] = {}
+    for name in request_model.body.properties:
+        if request_model.canonical_name(name) in NEVER_COMBINED:
+            continue
+        values = [
+            value
+            for value in request_model.values(name)
+            if _is_cheap(value.value) and _is_valid(request_model, {name: value.value})
+        ]
+        if values:
+            domains[name] = values[:MAX_VALUES]
+    return domains
+
+
+def _is_valid(request_model: RequestModel, change: Mapping[str, Any]) -> bool:
+    payload = {**request_model.minimal_request, **change}
+    return request_model.state(payload) is State.VALID
+
+
 def _is_cheap(value: Any) -> bool:
     """True unless a value is large, or the number of more than three images."""
     is_number = isinstance(value, int) and not isinstance(value, bool)
@@ -61,34 +74,38 @@ def _is_cheap(value: Any) -> bool:
 def _covering_array(
     request_model: RequestModel, domains: Mapping[str, list[Value]], rng: random.Random
 ) -> Iterator[dict[str, Any]]:
-    """Greedy rows until all that can be valid together has been seen together."""
-    switches = {
-        member
-        for member, values in domains.items()
-        if len(values) <= THREE_WAY_MAX_VALUES
+    """Yield rows until each valid combination of values is in one of them."""
+    few = {
+        name for name, values in domains.items() if len(values) <= THREE_WAY_MAX_VALUES
     }
-    named = [[(member, each) for each in values] for member, values in domains.items()]
-    unseen: dict[Combination, Row] = {
+    named = [[(name, value) for value in values] for name, values in domains.items()]
+    triples = (
+        each
+        for each in combinations(named, 3)
+        if all(values[0][0] in few for values in each)
+    )
+    uncovered: dict[Combination, Row] = {
         _combination(group): group
-        for members in (*combinations(named, 3), *combinations(named, 2))
-        if len(members) == 2 or all(each[0][0] in switches for each in members)
-        for group in product(*members)
-        if request_model.state({**request_model.minimal_request, **_payload(group)})
-        is State.VALID
+        for columns in (*triples, *combinations(named, 2))
+        for group in product(*columns)
+        if _is_valid(request_model, _payload(group))
     }
     for _ in range(MAX_ROWS):
-        if not unseen:
+        if not uncovered:
             return
-        first = next(iter(unseen.values()))
-        rows = [_complete_row(request_model, domains, rng, first) for _ in range(12)]
+        first = next(iter(uncovered.values()))
+        candidates = [
+            _complete_row(request_model, domains, rng, first)
+            for _ in range(CANDIDATES_PER_ROW)
+        ]
         row = max(
-            rows,
+            candidates,
             key=lambda row: sum(
-                g in unseen for g in _covered_combinations(row, switches)
+                each in uncovered for each in _covered_combinations(row, few)
             ),
         )
-        for group in _covered_combinations(row, switches):
-            unseen.pop(group, None)
+        for combination in _covered_combinations(row, few):
+            uncovered.pop(combination, None)
         yield _payload(row)
 
 
@@ -98,28 +115,26 @@ def _complete_row(
     rng: random.Random,
     first: Row,
 ) -> Row:
-    """What goes together with the first, in the order of the document."""
+    """Add random values to a combination, as far as the request stays valid."""
     row = dict(first)
-    others = [member for member in domains if member not in row]
-    for member in rng.sample(others, len(others)):
-        value = rng.choice(domains[member])
-        payload = {**request_model.minimal_request, **_payload(row.items())}
-        if request_model.state({**payload, member: value.value}) is State.VALID:
-            row[member] = value
-    return tuple((member, row[member]) for member in domains if member in row)
+    others = [name for name in domains if name not in row]
+    for name in rng.sample(others, len(others)):
+        value = rng.choice(domains[name])
+        change = {**_payload(row.items()), name: value.value}
+        if _is_valid(request_model, change):
+            row[name] = value
+    return tuple((name, row[name]) for name in domains if name in row)
 
 
 def _payload(row: Iterable[tuple[str, Value]]) -> dict[str, Any]:
-    return {member: each.value for member, each in row}
+    return {name: value.value for name, value in row}
 
 
 def _combination(row: Iterable[tuple[str, Value]]) -> Combination:
-    return tuple((member, each.key) for member, each in row)
+    return tuple((name, value.key) for name, value in row)
 
 
-def _covered_combinations(row: Row, switches: Collection[str]) -> Iterator[Combination]:
-    """The pairs of a row, and the threes of its switches."""
+def _covered_combinations(row: Row, few: Collection[str]) -> Iterator[Combination]:
+    """Yield the pairs of a row, and the triples of its fields with few values."""
     yield from combinations(_combination(row), 2)
-    yield from combinations(
-        _combination(each for each in row if each[0] in switches), 3
-    )
+    yield from combinations(_combination(each for each in row if each[0] in few), 3)
