@@ -261,7 +261,7 @@ def _wrong_type_values(schemas: Sequence[Schema], field: _Field) -> Values:
     for type_name, value, label in (
         _WRONG_TYPES_IN_FORMS if field.is_form else _WRONG_TYPES
     ):
-        # null is a wrong type where the field has no null; others where it has theirs.
+        # null tests a field without that type; other values test a field with theirs.
         if (type_name == "null") != (type_name in types):
             yield Value(value, label)
 

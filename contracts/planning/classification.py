@@ -23,13 +23,13 @@ class Mutation:
 
     label: str
     payload: dict[str, Any]
-    members: tuple[str, ...]
+    fields: tuple[str, ...]
     rule: str = ""
 
     @property
     def key(self) -> Hashable:
         """A key that is equal for equal changes of the same request."""
-        return self.label, *(value_key(self.payload.get(each)) for each in self.members)
+        return self.label, *(value_key(self.payload.get(each)) for each in self.fields)
 
 
 def classify_probe(
@@ -54,7 +54,7 @@ def classify_probe(
         case = Case(
             id=f"{request_model.name}/{mutation.label}{ending}",
             claims=claims_tested_by(request_model, mutation),
-            basis=basis_of(request_model, mutation.members, mutation.payload),
+            basis=basis_of(request_model, mutation.fields, mutation.payload),
             **common,
         )
         return case, True
@@ -62,7 +62,7 @@ def classify_probe(
     first = next(iter(documented or verdict.violations))
     claim = f"{request_model.name}/{first.claim}"
     # If one field was changed, the claim names it already.
-    is_one = len(mutation.members) == 1
+    is_one = len(mutation.fields) == 1
     label = mutation.label.partition("/")[2] if is_one else mutation.label
     case_id = f"{claim}/{label}{ending}"
     if verdict.state is State.UNSPECIFIED:
@@ -71,7 +71,7 @@ def classify_probe(
         return Case(id=case_id, claims=(claim,), **common), True
     if len({each.path for each in verdict.violations}) > 1 or not documented:
         return None, False
-    params = _allowed_params(request_model, first, mutation.members)
+    params = _allowed_params(request_model, first, mutation.fields)
     expected = ExpectedError(claim, first.evidence.error, params)
     case = Case(id=case_id, claims=(claim,), expected_error=expected, **common)
     return case, len(documented) == 1
@@ -150,7 +150,7 @@ def basis_of(
         schema = request_model.body.properties.get(name)
         if not _is_acceptance_documented(schema, payload.get(name)):
             return Basis.ASSUMED
-        for claim in request_model.claims_by_member.get(name, ()):
+        for claim in request_model.claims_by_field.get(name, ()):
             is_listing = claim.rpartition("/")[2] in _LISTING_KEYWORDS
             basis = request_model.claims[claim]
             if is_listing and basis is not Basis.DOCUMENTED:
@@ -191,12 +191,12 @@ def claims_tested_by(
     applying = [
         rule.name
         for rule in request_model.rules
-        if set(rule.members) & set(mutation.members) and rule.applies(mutation.payload)
+        if set(rule.members) & set(mutation.fields) and rule.applies(mutation.payload)
     ]
     claims = [
         claim
-        for name in (*mutation.members, *applying)
-        for claim in request_model.claims_by_member.get(name, ())
+        for name in (*mutation.fields, *applying)
+        for claim in request_model.claims_by_field.get(name, ())
         if not claim.endswith("/default")
     ]
     return tuple(sorted(claims, key=lambda claim: not claim.endswith(f"/{keyword}")))

@@ -39,18 +39,18 @@ def plan(provider: Provider, *, seed: int = 0, is_mock: bool = False) -> list[Ca
     the error responses that only our mock gives on demand.
     """
     rejected: list[Case] = []
-    answered: list[Case] = []
+    accepted: list[Case] = []
     for request_model, probe_cases in _probes_by_body(provider):
         relations = list(_relation_cases(request_model))
         rejected += _in_state(probe_cases, State.INVALID)
         rejected += malformed_body_cases(request_model)
         rejected += [each for each in relations if each.expected_error]
-        answered += _basic_cases(request_model)
-        answered += _in_state(probe_cases, State.VALID)
-        answered += _in_state(probe_cases, State.UNSPECIFIED)
-        answered += [each for each in relations if not each.expected_error]
-        answered += _stream_cases(request_model)
-        answered += pairwise_cases(request_model, seed)
+        accepted += _basic_cases(request_model)
+        accepted += _in_state(probe_cases, State.VALID)
+        accepted += _in_state(probe_cases, State.UNSPECIFIED)
+        accepted += [each for each in relations if not each.expected_error]
+        accepted += _stream_cases(request_model)
+        accepted += pairwise_cases(request_model, seed)
     for operation in provider.operations.values():
         body = next(iter(operation.bodies.values()))
         request_model = request_models(provider)[operation.id, body.media_type]
@@ -58,7 +58,7 @@ def plan(provider: Provider, *, seed: int = 0, is_mock: bool = False) -> list[Ca
         rejected += endpoint_cases(request_model)
         if is_mock:
             rejected += triggered_error_cases(request_model)
-    return _with_unique_ids([*rejected, *answered])
+    return _with_unique_ids([*rejected, *accepted])
 
 
 @lru_cache(maxsize=16)

@@ -114,7 +114,7 @@ class RequestModel:
         )
 
     @cached_property
-    def claims_by_member(self) -> Mapping[str, tuple[str, ...]]:
+    def claims_by_field(self) -> Mapping[str, tuple[str, ...]]:
         """The claims of this body, by the name of the field or rule."""
         by_name: dict[str, list[str]] = {}
         for claim in self.claims:

@@ -40,7 +40,7 @@ def probes(request_model: RequestModel) -> list[Case]:
                 known[mutation.key] = classify_probe(request_model, suffix, mutation)
             case, is_single = known[mutation.key]
             if case is not None:
-                is_extra = bool(suffix) or len(mutation.members) > 1
+                is_extra = bool(suffix) or len(mutation.fields) > 1
                 selection.add(case, mutation, is_single=is_single, is_extra=is_extra)
     return selection.cases
 
@@ -100,7 +100,7 @@ class _Selection:
             rule.name
             for rule in self._request_model.rules
             if rule.is_documented
-            and set(rule.targets) & set(mutation.members)
+            and set(rule.targets) & set(mutation.fields)
             and rule.applies(mutation.payload)
         )
         return (mutation.label, applying)
