@@ -25,7 +25,7 @@ TOP_LEVEL = {
 FOLDERS = {
     "contracts": (
         *("cli", "site", "testing", "reporters", "traffic", "compare", "api"),
-        *("execution", "judging", "planning", "media", "report", "text", "strict_json"),
+        *("execution", "judging", "planning", "media", "report", "text"),
     ),
     "mockserver": (
         *("pytest_plugin", "cli", "embedded", "server", "app", "control", "pipeline"),

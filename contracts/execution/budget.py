@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from contracts.execution.campaign import Campaign
-from contracts.planning.case import Case
+from contracts.planning.case import Case, Origin
 from contracts.report.model import (
     Outcome,
 )
@@ -41,7 +41,9 @@ class BudgetGuard:
             or (campaign.is_paid and (status or 0) >= 500)
         )
         self.consecutive_errors = (
-            self.consecutive_errors + 1 if failed and outcome.origin != "error" else 0
+            self.consecutive_errors + 1
+            if failed and outcome.origin != Origin.ERROR
+            else 0
         )
         self.timeouts += outcome.seconds >= campaign.timeout
         most = (

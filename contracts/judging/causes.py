@@ -1,4 +1,4 @@
-"""Attribute observations to causes, so that one cause is reported once."""
+"""Attribute observations to causes, so that each cause is reported once."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,10 +12,11 @@ from specs import Provider
 
 class Deduplicator:
     """
-    The causes seen so far, for one finding a cause.
+    The causes of a run so far.
 
-    A drawn request has many members, any of which may be what is wrong with it. Where
-    a planned request has shown the same before, the drawn one shows it once more.
+    A generated request differs from the minimal one in many fields, and each may be the
+    cause of an observation. If a planned case led to the same observation before, the
+    generated one gets the cause of the planned one.
     """
 
     def __init__(self, provider: Provider) -> None:
@@ -24,18 +25,18 @@ class Deduplicator:
         self._rejections: list[tuple[Case, dict[str, Any], Observation]] = []
 
     def attribute(self, observation: Observation, case: Case) -> Observation:
-        """The observation under the cause that it will be reported by."""
+        """Return the observation with the cause and claim to report it under."""
         key = (case.operation, observation.kind, observation.check, observation.claim)
-        is_refusal = observation.check == "valid-is-accepted"
+        is_rejection = observation.check == "valid-is-accepted"
         if not case.is_generated:
             self._cause_by_key.setdefault(key, observation.cause)
-            if is_refusal and case.is_payload_only:
-                changed = self._changed_members(case)
+            if is_rejection and case.is_payload_only:
+                changed = self._changed_fields(case)
                 self._rejections.append((case, changed, observation))
             return observation
-        if is_refusal:
-            for other, changed, known in self._rejections:
-                if _has_same_body_type(case, other) and _contains(
+        if is_rejection:
+            for planned, changed, known in self._rejections:
+                if _has_same_body_type(case, planned) and _contains(
                     case.payload, changed
                 ):
                     return replace(
@@ -47,8 +48,8 @@ class Deduplicator:
                     )
         return replace(observation, cause=self._cause_by_key.setdefault(key, ""))
 
-    def _changed_members(self, case: Case) -> dict[str, Any]:
-        """The members in which a request differs from the plain one."""
+    def _changed_fields(self, case: Case) -> dict[str, Any]:
+        """The fields that the minimal request lacks or sets to another value."""
         base = request_models(self._provider)[
             case.operation, case.media_type or ""
         ].minimal_request
@@ -63,8 +64,9 @@ def _has_same_body_type(one: Case, other: Case) -> bool:
     return (one.operation, one.media_type) == (other.operation, other.media_type)
 
 
-def _contains(payload: Mapping[str, Any], members: Mapping[str, Any]) -> bool:
+def _contains(payload: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
+    # By `repr`, since 1, 1.0 and True are equal but not the same in a request.
     return all(
         name in payload and repr(payload[name]) == repr(value)
-        for name, value in members.items()
+        for name, value in fields.items()
     )

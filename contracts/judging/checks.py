@@ -13,7 +13,7 @@ from contracts.judging import guarantees
 from contracts.judging.guarantees import Answer
 from contracts.judging.interaction import Interaction, ServerSentEvent
 from contracts.judging.outcome import top_level_field
-from contracts.planning.case import Case
+from contracts.planning.case import Case, Origin
 from contracts.report.model import FindingKind
 from specs import (
     EVENT_STREAM,
@@ -119,7 +119,7 @@ def check_valid_accepted(context: CheckContext) -> Observations:
         _acceptance_evidence(context, claim),
         f"status {status}: {_body_excerpt(context.interaction)}",
         f"a success: the document calls it valid ({context.sentence(claim)})",
-        case.id if case.origin == "probe" else "",
+        case.id if case.origin == Origin.PROBE else "",
     )
 
 
@@ -170,7 +170,7 @@ def check_unspecified_does_not_crash(context: CheckContext) -> Observations:
 def check_undocumented_request_rejected(context: CheckContext) -> Observations:
     """Another method, another path, another media type than the documented ones."""
     case = context.case
-    is_elsewhere = case.origin == "transport" or case.content_type is not None
+    is_elsewhere = case.origin == Origin.TRANSPORT or case.content_type is not None
     if (
         case.expectation is State.UNSPECIFIED
         and is_elsewhere
@@ -199,7 +199,7 @@ def check_error_response(context: CheckContext) -> Observations:
         return
     claim = f"{context.operation.id}/errors/{example.name}"
     declared = context.operation.responses[str(example.status)]
-    if status != example.status and context.case.origin != "malformed":
+    if status != example.status and context.case.origin != Origin.MALFORMED:
         yield Observation(
             FindingKind.WRONG_ERROR,
             "error-status",

@@ -14,7 +14,7 @@ from yarl import URL
 
 from contracts.media.image.observation import DecodedImage, decode_image
 from contracts.planning.case import Case
-from contracts.strict_json import strict_json, value_limit_error
+from specs.validation.strict_json import strict_json, value_limit_error
 
 MAX_IMAGES = 32  # of one answer, that are looked at
 MAX_LINES = 40_000  # of one stream

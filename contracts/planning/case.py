@@ -1,9 +1,10 @@
-"""A question that will be put to a provider, and what its document says of it."""
+"""A test case: one request to send, and what the document says about it."""
 
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from contracts.media.image.samples import Sample
@@ -11,12 +12,39 @@ from specs import Basis, State
 
 JSON, FORM = "application/json", "multipart/form-data"
 TARGET_KEY = "key"
-GENERATED_ID_PARTS = ("/fuzz/", "/schemathesis/", "/remembered/")  # in the id of a case
+
+
+class Origin(StrEnum):
+    """The part of imageparity that created a case; reports show the value."""
+
+    PROBE = "probe"
+    EXAMPLE = "example"
+    STREAM = "stream"
+    AUTH = "auth"
+    MALFORMED = "malformed"
+    TRANSPORT = "transport"
+    ERROR = "error"
+    PAIRS = "pairs"
+    FUZZ = "fuzz"
+    SCHEMATHESIS = "schemathesis"
+    REMEMBERED = "remembered"
+    SAME_QUESTIONS = "same-questions"
+    MIGRATION = "drop-in"
+    GATEWAY = "sandwich"
+    TRAFFIC = "traffic"
+
+
+GENERATED_ORIGINS = {Origin.FUZZ, Origin.SCHEMATHESIS, Origin.REMEMBERED}
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedError:
-    """The one thing that is wrong with a case, and the error it leads to."""
+    """
+    The fault of an invalid case, and the error response that it must get.
+
+    `claim` is the violated claim, `error` the name of an error of the operation, and
+    `params` are the fields that the error response may name.
+    """
 
     claim: str
     error: str
@@ -26,18 +54,19 @@ class ExpectedError:
 @dataclass(frozen=True)
 class Case:
     """
-    A request to be sent, classified by judging it.
+    A test case; `expectation` is the state of its request by the document.
 
-    `payload` is what the judge saw, with samples for files; `raw` replaces its bytes
-    and `content_type` its label, for bodies that no payload stands for. `auth` is
-    `key` for the target's own, else the whole header, None for none. `claims` are
-    those that the answer will say something about; `basis` is who says that a valid
-    request is valid.
+    `payload` is the body as the document's schema sees it, with a `Sample` for each
+    file. `raw` replaces the bytes of the body, `content_type` the Content-Type header.
+    `auth` is the Authorization header: `TARGET_KEY` for the key of the target, None for
+    no header. `claims` are the claims that the response tests. `basis` is the basis on
+    which a valid request is called valid. `generator` is set if a tool generated the
+    case, but its `origin` is the kind of fault.
     """
 
     id: str
     operation: str
-    origin: str
+    origin: Origin
     expectation: State
     media_type: str | None = JSON
     payload: Mapping[str, Any] = field(default_factory=dict)
@@ -50,15 +79,16 @@ class Case:
     content_type: str | None = None
     method: str | None = None
     path: str | None = None
+    generator: Origin | None = None
 
     @property
     def is_generated(self) -> bool:
-        """Whether Hypothesis or schemathesis generated it, now or in an earlier run."""
-        return any(part in self.id for part in GENERATED_ID_PARTS)
+        """True for a case of Hypothesis or schemathesis, of this or an earlier run."""
+        return (self.generator or self.origin) in GENERATED_ORIGINS
 
     @property
     def is_payload_only(self) -> bool:
-        """Whether its payload says all there is to it."""
+        """True if the payload determines the whole request."""
         return (
             self.raw is None
             and self.auth == TARGET_KEY
@@ -69,13 +99,13 @@ class Case:
 
 
 def body_of(case: Case) -> tuple[bytes, str | None]:
-    """The bytes and the Content-Type of a case: the same every time."""
-    pieces, content_type = body_chunks(case)
-    return b"".join(pieces), content_type
+    """Encode the body of a case; returns the bytes and the Content-Type."""
+    chunks, content_type = body_chunks(case)
+    return b"".join(chunks), content_type
 
 
 def body_chunks(case: Case) -> tuple[Sequence[bytes], str | None]:
-    """As `body_of`, in parts: put together, those of megabytes would be copied."""
+    """As `body_of`, but in chunks: joining them would copy megabytes of padding."""
     if case.raw is not None or case.media_type is None:
         return [case.raw or b""], case.content_type or case.media_type
     if case.media_type == FORM:
@@ -85,8 +115,8 @@ def body_chunks(case: Case) -> tuple[Sequence[bytes], str | None]:
 
 
 def _form_chunks(payload: Mapping[str, Any]) -> tuple[Sequence[bytes], str]:
-    """A form as clients send it: texts first, one part a file, `name[]` for several."""
     parts = list(form_parts(payload))
+    # Derived from the parts, so that the same case always gives the same bytes.
     names = repr([(name, str(value)) for name, value in parts])
     boundary = f"imageparity-{hashlib.sha256(names.encode()).hexdigest()[:24]}"
     lines: list[bytes] = []
@@ -102,8 +132,12 @@ def _form_chunks(payload: Mapping[str, Any]) -> tuple[Sequence[bytes], str]:
     return lines, f"{FORM}; boundary={boundary}"
 
 
-def form_parts(payload: Mapping[str, Any]) -> Iterator[tuple[str, "Sample | str"]]:
-    """The parts of a form, files after texts."""
+def form_parts(payload: Mapping[str, Any]) -> Iterator[tuple[str, Sample | str]]:
+    """
+    Yield the name and value of each form part, as clients send them.
+
+    Texts come before files. A list is one part per entry, named `name[]`.
+    """
     flat = [
         (f"{name}[]", each) if isinstance(value, list) else (name, each)
         for name, value in payload.items()
@@ -118,7 +152,7 @@ def form_parts(payload: Mapping[str, Any]) -> Iterator[tuple[str, "Sample | str"
 
 
 def form_text(value: Any) -> str:
-    """A value as a form's text."""
+    """Encode a value that is not a file as the text of a form part."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return value if isinstance(value, str) else json.dumps(value)

@@ -9,9 +9,13 @@ from contracts.text import _truncate
 
 
 def curl_command(case: Case, url: str, key_env: str, method: str) -> str:
-    """A curl line for a case; the key comes from the environment."""
-    words = ["curl", "-sS", "-X", case.method or method, url]
-    line = " ".join(shlex.quote(each) for each in words)
+    """
+    A curl command that sends a case.
+
+    The key comes from the environment variable `key_env`, `method` from the operation.
+    """
+    arguments = ["curl", "-sS", "-X", case.method or method, url]
+    line = " ".join(map(shlex.quote, arguments))
     for name, value in _headers(case, key_env):
         quoted = (
             f'"{name}: {value}"' if "$" in value else shlex.quote(f"{name}: {value}")
@@ -28,13 +32,13 @@ def curl_command(case: Case, url: str, key_env: str, method: str) -> str:
 
 
 def _curl_file(part: Sample) -> str:
-    """A file as curl has it, with its type where the name does not tell curl."""
-    is_told = part.format in {"png", "jpeg", "gif"}
-    return part.filename + ("" if is_told else f";type={part.content_type}")
+    """A file argument; curl knows the Content-Type of some file names only."""
+    is_known = part.format in {"png", "jpeg", "gif"}
+    return part.filename + ("" if is_known else f";type={part.content_type}")
 
 
 def python_snippet(case: Case, url: str, key_env: str, method: str) -> str:
-    """A Python snippet for a case, on `requests`."""
+    """A Python script that sends a case with `requests`; arguments as above."""
     headers = ", ".join(
         f"{name!r}: "
         + (f"f\"Bearer {{os.environ['{key_env}']}}\"" if "$" in value else repr(value))
@@ -45,7 +49,9 @@ def python_snippet(case: Case, url: str, key_env: str, method: str) -> str:
     )
     if case.media_type == FORM and case.raw is None:
         texts = [
-            (n, v) for n, v in form_parts(case.payload) if not isinstance(v, Sample)
+            (name, part)
+            for name, part in form_parts(case.payload)
+            if not isinstance(part, Sample)
         ]
         files = ", ".join(
             f"({name!r}, ({value.filename!r}, open({value.filename!r}, 'rb'), "
@@ -56,12 +62,12 @@ def python_snippet(case: Case, url: str, key_env: str, method: str) -> str:
         call += f", data={texts!r}, files=[{files}]"
     else:
         call += f", data={_truncate(_body_text(case))!r}.encode()"
-    shows = "print(answer.status_code, answer.text[:500])"
-    return f"import os, requests\nanswer = {call})\n{shows}"
+    output = "print(response.status_code, response.text[:500])"
+    return f"import os, requests\nresponse = {call})\n{output}"
 
 
 def node_snippet(case: Case, url: str, key_env: str, method: str) -> str:
-    """A module for Node that asks a case, on what Node has built in."""
+    """A Node module that sends a case with built-in functions; arguments as above."""
     method = case.method or method
     headers = ", ".join(
         f"{_js_string(name)}: "
@@ -83,9 +89,10 @@ def node_snippet(case: Case, url: str, key_env: str, method: str) -> str:
         options.append("body")
     elif method not in {"GET", "HEAD"}:
         options.append(f"body: {_js_string(_truncate(_body_text(case)))}")
-    lines.append(f"const answer = await fetch({_js_string(url)}, {{")
+    lines.append(f"const response = await fetch({_js_string(url)}, {{")
     lines += [f"  {each}," for each in options]
-    lines += ["});", "console.log(answer.status, (await answer.text()).slice(0, 500));"]
+    lines.append("});")
+    lines.append("console.log(response.status, (await response.text()).slice(0, 500));")
     return "\n".join(lines)
 
 
@@ -98,11 +105,12 @@ def _append_statement(name: str, part: Sample | str) -> str:
 
 
 def _js_string(text: str) -> str:
-    """A text as JavaScript has it."""
+    """Quote a text as a JavaScript string."""
     return json.dumps(text, ensure_ascii=False)
 
 
 def _headers(case: Case, key_env: str) -> list[tuple[str, str]]:
+    """The headers of a case; a `$` in a value marks the variable of the key."""
     headers = list(case.headers.items())
     if case.auth == TARGET_KEY:
         headers.append(("Authorization", f"Bearer ${key_env}"))

@@ -1,38 +1,20 @@
-"""Count how many cases test each claim, and record what they cover."""
+"""Count the cases that test each claim of a document."""
 
-from collections.abc import (
-    Iterator,
-    Mapping,
-)
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 
 from contracts.planning.case import Case
-from contracts.report.model import (
-    ClaimRecord,
-)
-from specs import (
-    Basis,
-    Claim,
-    Provider,
-    claims,
-)
-from specs import (
-    ClaimSubject as About,
-)
-
-if TYPE_CHECKING:
-    pass
-
-from collections.abc import Iterable
+from contracts.report.model import ClaimRecord
+from specs import Basis, Claim, ClaimSubject, Provider, claims
 
 
 def claim_records(
     provider: Provider, counts: Mapping[str, int]
 ) -> Iterator[ClaimRecord]:
-    """Every claim as the report shows it."""
+    """Yield each claim of a provider as reports show it, with its number of cases."""
     for claim in claims(provider):
         source = provider.source(claim.evidence.source)
-        place = claim.evidence.source.partition("#")[2]
+        section = claim.evidence.source.partition("#")[2]
         title = source.title if source else claim.evidence.source
         yield ClaimRecord(
             id=claim.id,
@@ -40,7 +22,7 @@ def claim_records(
             subject=claim.subject,
             sentence=claim.sentence,
             source=claim.evidence.source,
-            source_title=f"{title}, {place}" if place else title,
+            source_title=f"{title}, {section}" if section else title,
             source_url=source.url if source else "",
             source_date=source.date if source else "",
             basis=claim.evidence.basis,
@@ -51,48 +33,48 @@ def claim_records(
 
 
 def _mock_treatment(claim: Claim) -> str:
-    """How our mock treats a claim."""
-    if claim.subject in (About.REQUEST, About.TRANSPORT):
+    """The treatment of a claim by our mock, as a word of the report schema."""
+    if claim.subject in (ClaimSubject.REQUEST, ClaimSubject.TRANSPORT):
         return "enforced" if claim.evidence.basis is Basis.DOCUMENTED else "lenient"
-    return "on demand" if claim.subject is About.ERROR else "kept"
+    return "on demand" if claim.subject is ClaimSubject.ERROR else "kept"
 
 
 def coverage(provider: Provider, cases: Iterable[Case]) -> dict[str, int]:
-    """How many of the cases put each claim of a document to the test."""
+    """
+    Count the cases that test each claim of a provider.
+
+    A claim about a request counts the cases that name it. A claim about a response
+    counts the cases that should get this response.
+    """
     counts = dict.fromkeys([each.id for each in claims(provider)], 0)
-    successes: dict[tuple[str, bool], int] = {}
-    failures: dict[tuple[str, int], int] = {}
+    successes: Counter[tuple[str, bool]] = Counter()  # by operation and streaming
+    failures: Counter[tuple[str, int]] = Counter()  # by operation and status
     for case in cases:
         operation = provider.operations[case.operation]
         for claim in case.claims:
             counts[claim] = counts.get(claim, 0) + 1
-        if case.expected_error is not None:
+        if case.expected_error is None:
+            is_stream = (
+                case.payload.get("stream") is True and operation.supports_streaming
+            )
+            successes[operation.id, is_stream] += 1
+        else:
             error = operation.errors.get(
                 case.expected_error.error, operation.errors["invalid_request"]
             )
-            key = (operation.id, error.status)
-            failures[key] = failures.get(key, 0) + 1
+            failures[operation.id, error.status] += 1
             counts[f"{operation.id}/errors/{error.name}"] += 1
-        else:
-            streams = (
-                case.payload.get("stream") is True and operation.supports_streaming
-            )
-            both = (operation.id, streams)
-            successes[both] = successes.get(both, 0) + 1
     for claim in counts:
-        name, _, rest = claim.partition("/")
+        operation_id, _, rest = claim.partition("/")
         status, _, part = rest.partition("/")
         if not status.isdigit():
             continue
-        if status.startswith("2"):
-            plain, stream = (
-                successes.get((name, False), 0),
-                successes.get((name, True), 0),
-            )
-            is_event = part.startswith("events/")
-            counts[claim] += (
-                stream if is_event else plain + stream * part.startswith("guarantees/")
-            )
+        if not status.startswith("2"):
+            counts[claim] += failures[operation_id, int(status)]
+        elif part.startswith("events/"):
+            counts[claim] += successes[operation_id, True]
         else:
-            counts[claim] += failures.get((name, int(status)), 0)
+            counts[claim] += successes[operation_id, False]
+            if part.startswith("guarantees/"):
+                counts[claim] += successes[operation_id, True]
     return counts

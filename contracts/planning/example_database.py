@@ -1,8 +1,8 @@
 """
-Drawn requests that showed a fault, kept between runs and asked first in the next.
+Generated requests that led to a finding, kept for the next runs and sent first there.
 
-One file a provider, in a folder that may be deleted at any time. What is kept is the
-request alone: the judge says anew what the document of today makes of it.
+There is one file per provider, in a folder that may be deleted at any time. Only the
+request is stored. It is classified again in each run, since the document may change.
 """
 
 import hashlib
@@ -15,17 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from contracts.media.image.samples import Sample
-from contracts.planning.case import Case
-from contracts.planning.generated import classify_generated
+from contracts.planning.case import Case, Origin
+from contracts.planning.classification import classify_generated
 from contracts.planning.request_model import request_models
 from contracts.report.model import atomic_write
-from contracts.strict_json import strict_json
 from mockserver.media.image.plan import FORMATS
 from specs import Provider
 from specs.validation.engine import is_instance
+from specs.validation.strict_json import strict_json
 
 FORMAT = "imageparity-examples/1"
-ORIGIN = "remembered"
 FOLDER = ".imageparity"
 MAX_EXAMPLES = 200
 DROP_AFTER_PASSES = 3
@@ -80,9 +79,9 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Example:
     """
-    A request worth asking again; its payload has pictures by their facts.
+    A stored request; images in its payload are stored as the fields of their `Sample`.
 
-    `passed` counts the runs, one after the other, in which nothing was wrong with it.
+    `passed` is the number of consecutive runs in which it led to no finding.
     """
 
     operation: str
@@ -92,17 +91,17 @@ class Example:
 
     @property
     def name(self) -> str:
-        whole = [self.operation, self.media_type, self.payload]
-        text = json.dumps(whole, sort_keys=True)
+        identity = [self.operation, self.media_type, self.payload]
+        text = json.dumps(identity, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 class ExampleDatabase:
     """
-    The examples in a folder, by provider; changes are written by `save`.
+    The examples in a folder, by provider; `save` writes the changes of a run.
 
-    Runs that save at the same time each find what the other has written. Raises
-    `OSError` where the folder cannot be read or written.
+    Runs may save at the same time: a lock and a new reading keep the changes of each.
+    Methods raise `OSError` if the folder cannot be read or written.
     """
 
     def __init__(self, folder: str | Path = FOLDER) -> None:
@@ -111,41 +110,49 @@ class ExampleDatabase:
         self._passed: dict[str, set[str]] = {}
 
     def cases(self, provider: Provider) -> list[Case]:
-        """The examples of a provider as cases; what its document leaves open is not."""
-        found: list[Case] = []
+        """
+        Read the examples of a provider as cases.
+
+        Examples that the document no longer specifies are left out; they count as
+        passed.
+        """
+        cases: list[Case] = []
+        models = request_models(provider)
         for example in self._read(provider.id):
-            desk = request_models(provider).get((example.operation, example.media_type))
+            request_model = models.get((example.operation, example.media_type))
             case = None
-            if desk is not None:
+            if request_model is not None:
                 payload = _deserialize(example.payload)
-                case = classify_generated(desk, ORIGIN, example.name, payload)
+                case = classify_generated(
+                    request_model, Origin.REMEMBERED, example.name, payload
+                )
             if case is None:
                 self._passed.setdefault(provider.id, set()).add(example.name)
             else:
-                found.append(case)
-        return found
+                cases.append(case)
+        return cases
 
     def add(self, provider: str, case: Case) -> None:
-        """Keep a drawn case that showed a fault; others are asked in every run."""
+        """Store a generated case; other cases are part of every run and ignored."""
         if case.is_generated and case.is_payload_only and case.media_type is not None:
             example = _example_from(case)
             self._failed.setdefault(provider, {})[example.name] = example
 
     def mark_passed(self, provider: str, case: Case) -> None:
-        """Note that nothing was wrong with a remembered case in this run."""
-        if case.origin == ORIGIN and case.media_type is not None:
+        """Count a run without findings for a stored case."""
+        if case.origin == Origin.REMEMBERED and case.media_type is not None:
             self._passed.setdefault(provider, set()).add(_example_from(case).name)
 
     def save(self) -> None:
-        """Write what this run adds to the examples, or takes from them."""
+        """Write the added examples, and drop those that passed often enough."""
         changed = sorted({*self._failed, *self._passed})
         if not changed:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
         with _file_lock(self._folder / "lock"):
-            ignored = self._folder / ".gitignore"
-            if not ignored.exists():
-                ignored.write_text("*\n", encoding="utf-8")
+            gitignore = self._folder / ".gitignore"
+            if not gitignore.exists():
+                gitignore.write_text("*\n", encoding="utf-8")
             for provider in changed:
                 examples = self._merge(provider)
                 with atomic_write(self._path(provider)) as out:
@@ -155,7 +162,7 @@ class ExampleDatabase:
         self._passed.clear()
 
     def _merge(self, provider: str) -> list[Example]:
-        """What the file has by now, with the changes of this run; the newest last."""
+        """Read the file again and apply the changes of this run; the newest last."""
         failed = self._failed.get(provider, {})
         passed = self._passed.get(provider, set())
         kept = [
@@ -167,7 +174,7 @@ class ExampleDatabase:
         return [*kept, *failed.values()][-MAX_EXAMPLES:]
 
     def _read(self, provider: str) -> list[Example]:
-        """The examples in the file of a provider; a damaged one is set aside."""
+        """Read the examples of a provider; rename a damaged file and log it."""
         path = self._path(provider)
         try:
             text = path.read_text(encoding="utf-8")
@@ -176,18 +183,18 @@ class ExampleDatabase:
         except UnicodeDecodeError as error:
             return self._set_aside(path, str(error))
         try:
-            whole = strict_json(text.encode())
+            document = strict_json(text.encode())
         except ValueError as error:
             return self._set_aside(path, str(error))
-        if not is_instance(SCHEMA, whole):
-            return self._set_aside(path, f"it has not the shape of {FORMAT}")
-        return [Example(**row) for row in whole["examples"]]
+        if not is_instance(SCHEMA, document):
+            return self._set_aside(path, f"it does not follow the schema of {FORMAT}")
+        return [Example(**row) for row in document["examples"]]
 
     def _set_aside(self, path: Path, reason: str) -> list[Example]:
-        aside = path.with_suffix(".damaged")
-        with suppress(FileNotFoundError):  # another run was faster
-            path.replace(aside)
-        log.warning("%s is damaged (%s): it is now %s", path, reason, aside)
+        damaged = path.with_suffix(".damaged")
+        with suppress(FileNotFoundError):  # another run has renamed it already
+            path.replace(damaged)
+        log.warning("%s is damaged (%s); renamed to %s", path, reason, damaged)
         return []
 
     def _path(self, provider: str) -> Path:
@@ -196,7 +203,7 @@ class ExampleDatabase:
 
 @contextmanager
 def _file_lock(path: Path) -> Iterator[None]:
-    """Nobody else in here meanwhile; ends with the process, however that ends."""
+    """Lock a file between processes; a process that ends unlocks it in any case."""
     import fcntl
 
     with path.open("a") as file:
@@ -209,7 +216,7 @@ def _example_from(case: Case) -> Example:
 
 
 def _serialize(value: Any) -> Any:
-    """A payload as JSON: a picture by its facts, another key with `$` doubled."""
+    """Convert a payload to JSON: images as objects; keys with `$` get a second one."""
     if isinstance(value, Sample):
         return {IMAGE_KEY: asdict(value)}
     if isinstance(value, dict):
@@ -221,7 +228,7 @@ def _serialize(value: Any) -> Any:
 
 
 def _deserialize(value: Any) -> Any:
-    """The payload that was described."""
+    """Restore a payload from its JSON."""
     if isinstance(value, dict):
         if IMAGE_KEY in value:
             return Sample(**value[IMAGE_KEY])

@@ -1,8 +1,8 @@
 """
-What enumeration does not reach: text, and many members at once.
+Cases that Hypothesis generates: random texts, and requests with many fields.
 
-Hypothesis draws combinations of telling values and text. Every request drawn is
-classified by the judge, and all are drawn before any is sent.
+Each generated request is classified by the document. All of them are generated before
+any is sent.
 """
 
 import logging
@@ -16,10 +16,10 @@ from hypothesis.internal.conjecture.providers import (
     HypothesisProvider,
 )
 
-from contracts.planning.case import Case
-from contracts.planning.generated import classify_generated, is_small
+from contracts.planning.case import Case, Origin
+from contracts.planning.classification import classify_generated
 from contracts.planning.request_model import RequestModel, request_models
-from contracts.planning.values import Value
+from contracts.planning.values import Value, is_small
 from specs import Provider
 
 DEFAULT_MAX_EXAMPLES = 12
@@ -28,9 +28,9 @@ BACKEND = "imageparity"
 
 class NoConstantsProvider(HypothesisProvider):
     """
-    Draws as Hypothesis does, but no constants found in the modules at hand.
+    The default backend of Hypothesis, without constants from imported modules.
 
-    They would make what is drawn for a seed depend on whatever else is imported.
+    With them, the requests for a seed would depend on the modules that are imported.
     """
 
     def _maybe_draw_constant(self, *_: Any, **__: Any) -> None:
@@ -43,19 +43,24 @@ AVAILABLE_PROVIDERS[BACKEND] = f"{__name__}.{NoConstantsProvider.__name__}"
 def fuzz(
     provider: Provider, *, seed: int = 0, examples: int = DEFAULT_MAX_EXAMPLES
 ) -> list[Case]:
-    """Cases drawn by Hypothesis: the same for the same seed."""
-    found: list[Case] = []
-    for desk in request_models(provider).values():
-        payloads = collect_examples(_request_strategy(desk), seed, examples)
-        for number, payload in enumerate(payloads, 1):
-            case = classify_generated(desk, "fuzz", str(number), payload)
-            found += [case] if case is not None else []
-    return found
+    """
+    Generate cases; the same for the same document and seed.
+
+    `examples` limits the number of requests per request body.
+    """
+    cases: list[Case] = []
+    for request_model in request_models(provider).values():
+        strategy = _request_strategy(request_model)
+        for number, payload in enumerate(collect_examples(strategy, seed, examples), 1):
+            case = classify_generated(request_model, Origin.FUZZ, str(number), payload)
+            if case is not None:
+                cases.append(case)
+    return cases
 
 
 def collect_examples(strategy: Any, seed: int, examples: int) -> list[Any]:
-    """The values that a strategy gives for a seed, without repetition."""
-    found: dict[str, Any] = {}
+    """Generate at most `examples` different values with a strategy and a seed."""
+    by_text: dict[str, Any] = {}
 
     @seeded(seed)
     @settings(
@@ -68,33 +73,32 @@ def collect_examples(strategy: Any, seed: int, examples: int) -> list[Any]:
     )
     @given(strategy)
     def collect(value: Any) -> None:
-        found.setdefault(repr(getattr(value, "body", value)), value)
+        # Cases of schemathesis have no useful `repr`; their bodies have one.
+        by_text.setdefault(repr(getattr(value, "body", value)), value)
 
-    quiet = logging.getLogger("hypothesis")
-    quiet.setLevel(logging.ERROR)
+    logging.getLogger("hypothesis").setLevel(logging.ERROR)
     collect()
-    return list(found.values())
+    return list(by_text.values())
 
 
 def _request_strategy(request_model: RequestModel) -> st.SearchStrategy[dict[str, Any]]:
-    """Requests with many members: telling values, and text where text may be."""
-    members: dict[str, st.SearchStrategy[Any]] = {}
-    for member in request_model.body.properties:
-        values = [each for each in request_model.values(member) if is_small(each.value)]
+    """Requests with many fields: boundary values, and random texts as prompts."""
+    fields: dict[str, st.SearchStrategy[Any]] = {}
+    for name in request_model.body.properties:
+        values = [each for each in request_model.values(name) if is_small(each.value)]
         if not values:
             continue
-        strategy: st.SearchStrategy[Any] = st.sampled_from(values).map(_unwrap)
-        if request_model.canonical_name(member) in {"prompt", "user"}:
-            strategy = _text_strategy(min_size=1)
-        members[member] = strategy
-    base = request_model.minimal_request
+        if request_model.canonical_name(name) in {"prompt", "user"}:
+            fields[name] = _text_strategy(min_size=1)
+        else:
+            fields[name] = st.sampled_from(values).map(_unwrap)
     required = {
-        name: members[name]
+        name: fields[name]
         if request_model.canonical_name(name) == "prompt"
         else st.just(value)
-        for name, value in base.items()
+        for name, value in request_model.minimal_request.items()
     }
-    optional = {name: each for name, each in members.items() if name not in base}
+    optional = {name: each for name, each in fields.items() if name not in required}
     return st.fixed_dictionaries(required, optional=optional)
 
 

@@ -1,139 +1,146 @@
 """
-Which questions to ask: found by search, sorted out by the judge, all known before any
-is sent.
+All planned cases of a provider, in their order, before any is sent.
 
-For each claim of a request the smallest requests that tell obedience from disobedience:
-negatives with exactly one fault, and positives on the other side of it.
+Cases that must be rejected come first, since most providers charge nothing for them.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from contracts.media.image.samples import Sample
-from contracts.planning.case import FORM, Case, ExpectedError
-from contracts.planning.pairwise import pairwise_cases
-from contracts.planning.probes import (
-    UNSPECIFIED,
+from contracts.planning.case import Case, Origin
+from contracts.planning.classification import (
     Mutation,
     claims_tested_by,
     classify_probe,
-    probes,
+)
+from contracts.planning.enumeration.pairwise import pairwise_cases
+from contracts.planning.enumeration.probes import probes
+from contracts.planning.enumeration.protocol import (
+    auth_cases,
+    endpoint_cases,
+    malformed_body_cases,
+    triggered_error_cases,
 )
 from contracts.planning.request_model import RequestModel, request_models
-from specs import Operation, Provider, State
+from specs import Provider, State
 
 OTHER_PROMPT = "A blue sphere on black sand"
+MAX_PARTIAL_IMAGES = 3
 
 
 def plan(provider: Provider, *, seed: int = 0, is_mock: bool = False) -> list[Case]:
     """
     All planned cases of a provider, cheapest first.
 
-    The same document and seed give the same cases in the same order. With `is_mock`,
-    the errors that only our mock can be asked for are among them.
+    The same document and seed give the same cases in the same order. `is_mock` adds
+    the error responses that only our mock gives on demand.
     """
-    refused: list[Case] = []
-    answered: list[Case] = []
-    for desk, found in _probes_by_body(provider):
-        refused += [each for each in found if each.expectation is State.INVALID]
-        refused += _malformed_body_cases(desk)
-        answered += _basic_cases(desk)
-        answered += [each for each in found if each.expectation is State.VALID]
-        answered += [each for each in found if each.expectation is UNSPECIFIED]
-        related = list(_relation_cases(desk))
-        refused += [each for each in related if each.expected_error]
-        answered += [each for each in related if not each.expected_error]
-        answered += _stream_cases(desk)
-        answered += pairwise_cases(desk, seed)
+    rejected: list[Case] = []
+    accepted: list[Case] = []
+    for request_model, probe_cases in _probes_by_body(provider):
+        relations = list(_relation_cases(request_model))
+        rejected += _in_state(probe_cases, State.INVALID)
+        rejected += malformed_body_cases(request_model)
+        rejected += [each for each in relations if each.expected_error]
+        accepted += _basic_cases(request_model)
+        accepted += _in_state(probe_cases, State.VALID)
+        accepted += _in_state(probe_cases, State.UNSPECIFIED)
+        accepted += [each for each in relations if not each.expected_error]
+        accepted += _stream_cases(request_model)
+        accepted += pairwise_cases(request_model, seed)
     for operation in provider.operations.values():
-        refused += _transport_cases(operation, provider)
+        body = next(iter(operation.bodies.values()))
+        request_model = request_models(provider)[operation.id, body.media_type]
+        rejected += auth_cases(request_model)
+        rejected += endpoint_cases(request_model)
         if is_mock:
-            refused += _triggered_error_cases(operation, provider)
-    return _with_unique_ids([*refused, *answered])
+            rejected += triggered_error_cases(request_model)
+    return _with_unique_ids([*rejected, *accepted])
 
 
 @lru_cache(maxsize=16)
 def _probes_by_body(
     provider: Provider,
 ) -> tuple[tuple[RequestModel, tuple[Case, ...]], ...]:
-    """Each request body of a provider with its probes: the dear part, done once."""
+    """Each request body with its probes; cached, since the search takes longest."""
     return tuple(
-        (desk, tuple(probes(desk))) for desk in request_models(provider).values()
+        (request_model, tuple(probes(request_model)))
+        for request_model in request_models(provider).values()
     )
+
+
+def _in_state(cases: Iterable[Case], state: State) -> list[Case]:
+    return [each for each in cases if each.expectation is state]
 
 
 def _basic_cases(request_model: RequestModel) -> Iterator[Case]:
-    """The plain request, the documented examples, and one more prompt."""
-    about = [
-        each
-        for each in request_model.claims
-        if each.startswith(f"{request_model.name}/")
-    ]
-    defaults = tuple(
-        each
-        for each in about
-        if each.endswith("/default")
-        and each.split("/")[2] not in request_model.minimal_request
-    )
-    operation = request_model.operation.id
-    plain = (f"{operation}/path", f"{operation}/auth", request_model.name, *defaults)
-    common: dict[str, Any] = {
-        "operation": operation,
-        "media_type": request_model.body.media_type,
-        "expectation": State.VALID,
-    }
-    yield Case(
-        f"{request_model.name}/plain",
-        origin="probe",
-        payload=request_model.minimal_request,
-        claims=plain,
-        **common,
+    """The minimal request, variants of it, and the documented examples."""
+    yield _case(
+        request_model,
+        "plain",
+        request_model.minimal_request,
+        claims=_claims_of_minimal_request(request_model),
     )
     other = {**request_model.minimal_request, "prompt": OTHER_PROMPT}
-    yield Case(
-        f"{request_model.name}/other-prompt", origin="probe", payload=other, **common
-    )
-    bare = {
+    yield _case(request_model, "other-prompt", other)
+    yield from _default_model_case(request_model)
+    for name, example in request_model.body.examples.items():
+        if request_model.state(example) is State.VALID:
+            yield _case(
+                request_model, f"examples/{name}", example, origin=Origin.EXAMPLE
+            )
+
+
+def _claims_of_minimal_request(request_model: RequestModel) -> tuple[str, ...]:
+    """Endpoint, key, body, and the defaults of all fields that are not sent."""
+    operation = request_model.operation.id
+    defaults = [
+        claim
+        for claim in request_model.claims
+        if claim.startswith(f"{request_model.name}/")
+        and claim.endswith("/default")
+        and claim.split("/")[2] not in request_model.minimal_request
+    ]
+    return (f"{operation}/path", f"{operation}/auth", request_model.name, *defaults)
+
+
+def _default_model_case(request_model: RequestModel) -> Iterator[Case]:
+    """The minimal request without a model, if the document has a default model."""
+    claim = f"{request_model.name}/model/default"
+    payload = {
         name: value
         for name, value in request_model.minimal_request.items()
         if name != "model"
     }
-    modelless = f"{request_model.name}/model/default"
-    if (
-        modelless in request_model.claims
-        and (state := request_model.state(bare)) is not State.INVALID
-    ):
-        case = {**common, "expectation": state, "claims": (modelless,)}
-        yield Case(f"{modelless}/missing", origin="probe", payload=bare, **case)
-    for name, example in request_model.body.examples.items():
-        if request_model.state(example) is State.VALID:
-            yield Case(
-                f"{request_model.name}/examples/{name}",
-                origin="example",
-                payload=example,
-                **common,
+    if claim in request_model.claims:
+        state = request_model.state(payload)
+        if state is not State.INVALID:
+            yield _case(
+                request_model,
+                "model/default/missing",
+                payload,
+                claims=(claim,),
+                expectation=state,
             )
 
 
 def _relation_cases(request_model: RequestModel) -> Iterator[Case]:
-    """Requests that differ from another in one member, to see whether it matters."""
-    for change in _compression_mutations(request_model):
-        case, _ = classify_probe(request_model, "", change)
-        if case is not None and case.expectation is not UNSPECIFIED:
+    """Requests that differ in one field only, to compare their responses."""
+    for mutation in _compression_mutations(request_model):
+        case, _ = classify_probe(request_model, "", mutation)
+        if case is not None and case.expectation is not State.UNSPECIFIED:
             yield case
-    for member in request_model.body.properties:
-        if request_model.canonical_name(member) == "mask":
-            payload = {
-                **request_model.minimal_request,
-                member: request_model.valid_values(member)[0],
-            }
-            yield from _valid_case(request_model, f"{member}/given", payload, member)
-            for twin in _with_alpha_image(request_model, payload):
+    for name in request_model.body.properties:
+        if request_model.canonical_name(name) == "mask":
+            mask = request_model.valid_values(name)[0]
+            payload = {**request_model.minimal_request, name: mask}
+            yield from _valid_case(request_model, f"{name}/given", payload, name)
+            for transparent in _with_alpha_image(request_model, payload):
                 yield from _valid_case(
-                    request_model, f"{member}/given-to-alpha", twin, member
+                    request_model, f"{name}/given-to-alpha", transparent, name
                 )
 
 
@@ -146,188 +153,85 @@ def _with_alpha_image(
 
 
 def _compression_mutations(request_model: RequestModel) -> Iterator[Mutation]:
-    """The same picture at and beyond both ends of compression, in each format of it."""
-    member, format_ = (
-        request_model.wire_name("output_compression"),
-        request_model.wire_name("output_format"),
-    )
-    if member is None or format_ is None:
+    """Each format with compression, at both limits of the level and beyond them."""
+    level_field = request_model.wire_name("output_compression")
+    format_field = request_model.wire_name("output_format")
+    if level_field is None or format_field is None:
         return
-    for kind in ("jpeg", "webp"):
+    for image_format in ("jpeg", "webp"):
         for level in (100, 0, 101, -1):
-            label = f"{member}/{kind}-at-{level}"
-            change = {format_: kind, member: level}
             yield Mutation(
-                label, {**request_model.minimal_request, **change}, (member,)
+                f"{level_field}/{image_format}-at-{level}",
+                {
+                    **request_model.minimal_request,
+                    format_field: image_format,
+                    level_field: level,
+                },
+                (level_field,),
             )
 
 
 def _stream_cases(request_model: RequestModel) -> Iterator[Case]:
-    """A stream with each number of previews, and one of two pictures."""
-    names = request_model.body.properties
-    if not request_model.operation.supports_streaming or "stream" not in names:
+    """A stream with each number of partial images, and one of two images."""
+    fields = request_model.body.properties
+    if not request_model.operation.supports_streaming or "stream" not in fields:
         return
-    wanted: list[tuple[str, dict[str, Any]]] = [("stream", {"stream": True})]
-    if "partial_images" in names:
-        wanted += [
-            (f"stream-with-{count}-partials", {"stream": True, "partial_images": count})
-            for count in range(4)
-        ]
-    wanted.append(("stream-of-two", {"stream": True, "n": 2}))
-    for label, change in wanted:
-        payload = {**request_model.minimal_request, **change}
+    changes: dict[str, dict[str, Any]] = {"stream": {}}
+    if "partial_images" in fields:
+        for count in range(MAX_PARTIAL_IMAGES + 1):
+            changes[f"stream-with-{count}-partials"] = {"partial_images": count}
+    changes["stream-of-two"] = {"n": 2}
+    for label, change in changes.items():
+        payload = {**request_model.minimal_request, "stream": True, **change}
         state = request_model.state(payload)
         if state is not State.INVALID:
-            yield Case(
-                id=f"{request_model.name}/streams/{label}",
-                operation=request_model.operation.id,
-                origin="stream",
+            # The claims of the other field come before those of `stream`.
+            mutation = Mutation(label, payload, (*change, "stream"))
+            yield _case(
+                request_model,
+                f"streams/{label}",
+                payload,
+                origin=Origin.STREAM,
                 expectation=state,
-                media_type=request_model.body.media_type,
-                payload=payload,
-                claims=claims_tested_by(
-                    request_model, Mutation(label, payload, tuple(change)[::-1])
-                ),
+                claims=claims_tested_by(request_model, mutation),
             )
 
 
 def _valid_case(
-    request_model: RequestModel, label: str, payload: Mapping[str, Any], member: str
+    request_model: RequestModel, label: str, payload: dict[str, Any], name: str
 ) -> Iterator[Case]:
+    """The case of a payload in which one field was changed; none if it is invalid."""
     if request_model.state(payload) is State.VALID:
-        yield Case(
-            id=f"{request_model.name}/{label}",
-            operation=request_model.operation.id,
-            origin="probe",
-            expectation=State.VALID,
-            media_type=request_model.body.media_type,
-            payload=payload,
-            claims=claims_tested_by(
-                request_model, Mutation(label, dict(payload), (member,))
-            ),
-        )
+        mutation = Mutation(label, payload, (name,))
+        claims = claims_tested_by(request_model, mutation)
+        yield _case(request_model, label, payload, claims=claims)
 
 
-_INVALID_AUTHORIZATIONS: tuple[tuple[str, str | None], ...] = (
-    ("missing", None),
-    ("empty", ""),
-    ("scheme-only", "Bearer"),
-    ("wrong-scheme", "Basic aW1hZ2VwYXJpdHk6"),
-    ("key-without-scheme", "imageparity-key"),
-)
-
-
-def _transport_cases(operation: Operation, provider: Provider) -> Iterator[Case]:
-    """Keys that are none, and addresses that are none."""
-    body = next(iter(operation.bodies.values()))
-    desk = request_models(provider)[operation.id, body.media_type]
-    claim = f"{operation.id}/auth"
-    common: dict[str, Any] = {
-        "operation": operation.id,
-        "media_type": body.media_type,
-        "payload": desk.minimal_request,
-    }
-    if operation.authentication:
-        for label, header in _INVALID_AUTHORIZATIONS:
-            yield Case(
-                id=f"{claim}/{label}",
-                origin="auth",
-                expectation=State.INVALID,
-                claims=(claim, f"{operation.id}/errors/unauthenticated"),
-                expected_error=ExpectedError(claim, "unauthenticated"),
-                auth=header,
-                **common,
-            )
-    for label, method, path in (
-        ("wrong-method", "PUT", operation.path),
-        ("unknown-path", operation.method, f"{operation.path}/imageparity"),
-    ):
-        yield Case(
-            id=f"{operation.id}/path/{label}",
-            origin="transport",
-            expectation=State.UNSPECIFIED,
-            method=method,
-            path=path,
-            **common,
-        )
-
-
-def _malformed_body_cases(request_model: RequestModel) -> Iterator[Case]:
-    """Bodies that cannot be read as what they claim to be."""
-    common: dict[str, Any] = {
-        "operation": request_model.operation.id,
-        "origin": "malformed",
-        "media_type": request_model.body.media_type,
-        "payload": {},
-    }
-    no_object = f"{request_model.name}/type"
-    if request_model.is_form:
-        bodies: tuple[tuple[str, bytes, str | None], ...] = (
-            ("empty-body", b"", f"{FORM}; boundary=none"),
-            ("no-boundary", b"--x\r\n", FORM),
-            (
-                "cut-short",
-                b'--x\r\nContent-Disposition: form-data; name="prompt"\r\n\r\nA',
-                f"{FORM}; boundary=x",
-            ),
-        )
-    else:
-        bodies = (
-            ("empty-body", b"", None),
-            ("cut-short", b'{"prompt": "A red', None),
-            ("no-json", b"prompt=A+red+cube", None),
-            ("list", b"[]", None),
-            ("text", b'"A red cube"', None),
-            ("not-utf8", b'{"prompt": "\xff\xfe"}', None),
-        )
-    for label, raw, content_type in bodies:
-        is_other = label in {"list", "text"} and no_object in request_model.claims
-        claim = no_object if is_other else request_model.name
-        yield Case(
-            id=f"{request_model.name}/malformed/{label}",
-            expectation=State.INVALID,
-            claims=(claim,),
-            expected_error=ExpectedError(claim, "invalid_request"),
-            raw=raw,
-            content_type=content_type,
-            **common,
-        )
-    if request_model.is_form:
-        return
-    yield Case(
-        id=f"{request_model.name}/malformed/labelled-text-plain",
-        expectation=State.UNSPECIFIED,
-        raw=json.dumps(request_model.minimal_request).encode(),
-        content_type="text/plain",
-        **common,
+def _case(
+    request_model: RequestModel,
+    label: str,
+    payload: Mapping[str, Any],
+    *,
+    origin: Origin = Origin.PROBE,
+    expectation: State = State.VALID,
+    claims: tuple[str, ...] = (),
+) -> Case:
+    return Case(
+        id=f"{request_model.name}/{label}",
+        operation=request_model.operation.id,
+        origin=origin,
+        expectation=expectation,
+        media_type=request_model.body.media_type,
+        payload=payload,
+        claims=claims,
     )
 
 
-def _triggered_error_cases(operation: Operation, provider: Provider) -> Iterator[Case]:
-    """Every error of the catalogue, by name: only our mock can be so asked."""
-    body = next(iter(operation.bodies.values()))
-    desk = request_models(provider)[operation.id, body.media_type]
-    for name in operation.errors:
-        claim = f"{operation.id}/errors/{name}"
-        yield Case(
-            id=f"{claim}/on-demand",
-            operation=operation.id,
-            origin="error",
-            expectation=State.INVALID,
-            media_type=body.media_type,
-            payload=desk.minimal_request,
-            claims=(claim,),
-            expected_error=ExpectedError(claim, name),
-            headers={"X-Mock-Error": name},
-        )
-
-
 def _with_unique_ids(cases: Iterable[Case]) -> list[Case]:
-    """The cases, each with an id of its own."""
-    seen: dict[str, int] = {}
-    named: list[Case] = []
+    """The cases, with `#2`, `#3`, … after ids that occurred before."""
+    counts: dict[str, int] = {}
+    unique: list[Case] = []
     for case in cases:
-        seen[case.id] = seen.get(case.id, 0) + 1
-        number = seen[case.id]
-        named.append(replace(case, id=f"{case.id}#{number}") if number > 1 else case)
-    return named
+        number = counts[case.id] = counts.get(case.id, 0) + 1
+        unique.append(replace(case, id=f"{case.id}#{number}") if number > 1 else case)
+    return unique

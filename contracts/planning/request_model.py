@@ -1,4 +1,4 @@
-"""One request body of one provider, spread out for planning: what may be said in it."""
+"""The request body of an operation, prepared for planning: fields, rules and claims."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -6,12 +6,12 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from contracts.media.image.samples import with_file_facts
+from contracts.planning.boundary_values import boundary_values
 from contracts.planning.case import FORM
 from contracts.planning.values import (
     PROMPT,
     Value,
     all_of_parts,
-    boundary_values,
     minimal_value,
 )
 from specs import Basis, Body, Operation, Provider, State, Verdict, claims, request_name
@@ -19,12 +19,16 @@ from specs.validation.engine import compile_validator
 from specs.validation.transforms import to_validator_schema
 
 
+class PlanError(Exception):
+    """A document from which no valid request can be made."""
+
+
 @dataclass(frozen=True)
 class ConditionalRule:
     """
-    A cross-field rule of a request: when it bites, and whom it then constrains.
+    A rule between the fields of a request.
 
-    `causes` are the members its condition speaks of, `targets` those it constrains.
+    `causes` are the fields in its condition, `targets` the fields that it constrains.
     """
 
     name: str
@@ -34,6 +38,7 @@ class ConditionalRule:
 
     @cached_property
     def members(self) -> tuple[str, ...]:
+        """All fields of the rule, causes first."""
         return tuple(dict.fromkeys([*self.causes, *self.targets]))
 
     @property
@@ -41,6 +46,7 @@ class ConditionalRule:
         return bool(self.schema.get("x-basis", "documented") == Basis.DOCUMENTED)
 
     def applies(self, payload: Any) -> bool:
+        """True if a payload meets the condition of the rule."""
         return bool(self._condition.is_valid(with_file_facts(payload)))
 
     @cached_property
@@ -50,7 +56,12 @@ class ConditionalRule:
 
 @dataclass(frozen=True)
 class RequestModel:
-    """One request body of one operation, spread out for planning."""
+    """
+    One request body of one operation.
+
+    `claims` are all claims of the provider, with the basis of each. Payloads hold
+    a `Sample` for each file.
+    """
 
     provider: Provider
     operation: Operation
@@ -60,6 +71,7 @@ class RequestModel:
 
     @cached_property
     def name(self) -> str:
+        """The prefix of the claims of this body, such as `createImage/request`."""
         return request_name(self.operation, self.body)
 
     @property
@@ -75,25 +87,26 @@ class RequestModel:
     def is_invalid(self, payload: Mapping[str, Any]) -> bool:
         return self.body.judge.is_invalid(with_file_facts(payload))
 
-    def canonical_name(self, member: str) -> str:
-        """The canonical name of a member."""
+    def canonical_name(self, name: str) -> str:
+        """The canonical name of a field; its own name if the dialect lists none."""
         fields = self.provider.dialect.fields.get(self.operation.id, {})
-        return next((each for each, names in fields.items() if member in names), member)
+        return next((each for each, names in fields.items() if name in names), name)
 
     def wire_name(self, canonical: str) -> str | None:
-        """What a canonical field is called here, by the preferred of its names."""
+        """The provider's preferred name of a canonical field; None if it has none."""
         names = self.provider.dialect.wire_names(self.operation.id, canonical)
         return next((each for each in names if each in self.body.properties), None)
 
     @cached_property
     def rules(self) -> tuple[ConditionalRule, ...]:
+        """The rules of the body, in the order of the document."""
         schema = self.body.schema
         parts = schema.get("allOf", []) if isinstance(schema, dict) else []
         return tuple(
             ConditionalRule(
                 part["x-rule"],
-                tuple(dict.fromkeys(_mentioned_members(part.get("if")))),
-                tuple(dict.fromkeys(_mentioned_members({**part, "if": None}))),
+                tuple(dict.fromkeys(_mentioned_fields(part.get("if")))),
+                tuple(dict.fromkeys(_mentioned_fields({**part, "if": None}))),
                 part,
             )
             for part in parts
@@ -101,109 +114,112 @@ class RequestModel:
         )
 
     @cached_property
-    def claims_by_member(self) -> Mapping[str, tuple[str, ...]]:
-        """The claims of this body by the member or the rule that they begin with."""
-        found: dict[str, list[str]] = {}
+    def claims_by_field(self) -> Mapping[str, tuple[str, ...]]:
+        """The claims of this body, by the name of the field or rule."""
+        by_name: dict[str, list[str]] = {}
         for claim in self.claims:
             if claim.startswith(f"{self.name}/"):
-                word = claim.removeprefix(f"{self.name}/").partition("/")[0]
-                found.setdefault(word.removesuffix("[]"), []).append(claim)
-        return {word: tuple(each) for word, each in found.items()}
+                name = claim.removeprefix(f"{self.name}/").partition("/")[0]
+                by_name.setdefault(name.removesuffix("[]"), []).append(claim)
+        return {name: tuple(each) for name, each in by_name.items()}
 
-    def schemas(self, member: str) -> list[Any]:
-        """All that the body says of a member: its own schema, and each rule's."""
-        own = self.body.properties.get(member)
-        return [*all_of_parts(own), *_rule_schemas(self.body.schema, member)]
+    def schemas(self, name: str) -> list[Any]:
+        """All schemas of a field: its own, and those in the rules of the body."""
+        own = self.body.properties.get(name)
+        return [*all_of_parts(own), *_rule_schemas(self.body.schema, name)]
 
-    def valid_values(self, member: str) -> list[Any]:
-        """Values that are surely right: from the examples, and what clients send."""
-        found = [
-            example[member]
+    def valid_values(self, name: str) -> list[Any]:
+        """Valid values of a field, from examples and from its schema; never empty."""
+        examples = [
+            example[name]
             for example in self.body.examples.values()
-            if isinstance(example, dict) and member in example
+            if isinstance(example, dict) and name in example
         ]
-        role = self.canonical_name(member)
-        if role == "model":
-            found.insert(0, self.provider.dialect.model)
-        elif role == "prompt":
-            found = [PROMPT]
-        elif role in {"image", "mask"}:
-            found = [minimal_value(self.body.properties[member], role)]
-        return found or [minimal_value(self.body.properties[member], role)]
+        canonical_name = self.canonical_name(name)
+        if canonical_name == "model":
+            return [self.provider.dialect.model, *examples]
+        if canonical_name == "prompt":
+            return [PROMPT]
+        if examples and canonical_name not in {"image", "mask"}:
+            return examples
+        return [minimal_value(self.body.properties[name], canonical_name)]
 
-    def values(self, member: str) -> list[Value]:
-        """Telling values of a member."""
-        if member not in self._values:
-            self._values[member] = boundary_values(
-                self.schemas(member),
-                self.valid_values(member),
+    def values(self, name: str) -> list[Value]:
+        """Values to test a field with, valid and invalid; cached."""
+        if name not in self._values:
+            self._values[name] = boundary_values(
+                self.schemas(name),
+                self.valid_values(name),
                 is_form=self.is_form,
-                canonical_name=self.canonical_name(member),
+                canonical_name=self.canonical_name(name),
             )
-        return self._values[member]
+        return self._values[name]
 
     @cached_property
     def minimal_request(self) -> dict[str, Any]:
-        """The plainest request that the document calls valid."""
-        wanted = ["model", "prompt", "image"]
-        known = [
-            each for each in self.body.properties if self.canonical_name(each) in wanted
-        ]
-        names = [each for each in known if self._is_preferred(each)]
-        payload = {name: self.valid_values(name)[0] for name in names}
+        """
+        The minimal valid request: model, prompt and image, if the body has them.
+
+        Raises `PlanError` if the document calls this request invalid.
+        """
+        payload = {
+            name: self.valid_values(name)[0]
+            for name in self.body.properties
+            if self.canonical_name(name) in {"model", "prompt", "image"}
+            and self._is_preferred(name)
+        }
         verdict = self.judge(payload)
         if verdict.state is not State.VALID:
             reasons = "; ".join(map(str, verdict.violations))
-            raise PlanError(f"{self.name}: no plain valid request: {reasons}")
+            raise PlanError(f"{self.name}: the minimal request is invalid: {reasons}")
         return payload
 
-    def _is_preferred(self, member: str) -> bool:
-        return self.wire_name(self.canonical_name(member)) in (member, None)
+    def _is_preferred(self, name: str) -> bool:
+        return self.wire_name(self.canonical_name(name)) in (name, None)
 
     @cached_property
     def by_model(self) -> tuple[tuple[str, dict[str, Any]], ...]:
-        """The plain request for each model, and one without a model, where valid."""
-        found: list[tuple[str, dict[str, Any]]] = [("", self.minimal_request)]
+        """
+        A minimal request for each model, with a suffix for the ids of its cases.
+
+        The first has an empty suffix and the default model of the dialect. The last has
+        no model; it is left out if the document requires one.
+        """
+        requests: list[tuple[str, dict[str, Any]]] = [("", self.minimal_request)]
         if "model" not in self.body.properties:
-            return tuple(found)
+            return tuple(requests)
         for value in self.values("model"):
-            for form in self._valid_variants(
-                {**self.minimal_request, "model": value.value}
-            ):
-                if value.value != self.minimal_request.get("model") and isinstance(
-                    value.value, str
-                ):
-                    found.append((value.value, form))
-                    break
+            model = value.value
+            if not isinstance(model, str) or model == self.minimal_request.get("model"):
+                continue
+            request = self._valid_variant({**self.minimal_request, "model": model})
+            if request is not None:
+                requests.append((model, request))
         bare = {
-            name: each for name, each in self.minimal_request.items() if name != "model"
+            name: value
+            for name, value in self.minimal_request.items()
+            if name != "model"
         }
         if self.state(bare) is State.VALID:
-            found.append(("default-model", bare))
-        return tuple(found)
+            requests.append(("default-model", bare))
+        return tuple(requests)
 
-    def _valid_variants(self, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """A payload, or the same with a square picture or a single one, if valid."""
+    def _valid_variant(self, payload: dict[str, Any]) -> dict[str, Any] | None:
+        """The payload, with one image for a list of images if only that is valid."""
         for name, value in list(payload.items()):
             if self.state(payload) is State.VALID:
-                yield payload
-                return
+                return payload
             if self.canonical_name(name) == "image":
                 payload = {**payload, name: _first_item(value)}
-        if self.state(payload) is State.VALID:
-            yield payload
-
-
-class PlanError(Exception):
-    """A document that leaves nothing to ask."""
+        return payload if self.state(payload) is State.VALID else None
 
 
 @lru_cache(maxsize=16)
 def request_models(provider: Provider) -> Mapping[tuple[str, str], RequestModel]:
-    """Each request body of a provider, by operation and media type; spread out once."""
-    known = {each.id: each.evidence.basis for each in claims(provider)}
+    """Each request body of a provider, by operation and media type; cached."""
+    bases = {claim.id: claim.evidence.basis for claim in claims(provider)}
     return {
-        (operation.id, body.media_type): RequestModel(provider, operation, body, known)
+        (operation.id, body.media_type): RequestModel(provider, operation, body, bases)
         for operation in provider.operations.values()
         for body in operation.bodies.values()
     }
@@ -213,21 +229,20 @@ def _first_item(value: Any) -> Any:
     return value[0] if isinstance(value, list) and value else value
 
 
-def _rule_schemas(schema: Any, member: str) -> Iterator[Any]:
-    """What the rules of a body say of a member, conditions included."""
+def _rule_schemas(schema: Any, name: str) -> Iterator[Any]:
+    """Yield the schemas of a field in the rules of a body, conditions included."""
     for part in schema.get("allOf", []) if isinstance(schema, dict) else []:
         for branch in (part, part.get("if"), part.get("then"), part.get("else")):
-            for each in all_of_parts(branch):
-                found = each.get("properties", {}).get(member)
-                yield from all_of_parts(found)
+            for branch_part in all_of_parts(branch):
+                yield from all_of_parts(branch_part.get("properties", {}).get(name))
 
 
-def _mentioned_members(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        yield from node.get("properties", {})
-        yield from node.get("required", [])
-        yield from node.get("x-same-dimensions", [])
+def _mentioned_fields(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        yield from schema.get("properties", {})
+        yield from schema.get("required", [])
+        yield from schema.get("x-same-dimensions", [])
         for key in ("if", "then", "else"):
-            yield from _mentioned_members(node.get(key))
-        for part in node.get("allOf", []):
-            yield from _mentioned_members(part)
+            yield from _mentioned_fields(schema.get(key))
+        for part in schema.get("allOf", []):
+            yield from _mentioned_fields(part)

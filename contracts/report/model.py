@@ -18,9 +18,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import IO, Any
 
-from contracts.strict_json import strict_json
 from specs.documents.yaml_files import read_yaml
 from specs.validation.engine import compile_validator
+from specs.validation.strict_json import strict_json
 
 FORMAT = "imageparity-report/1"
 MAX_VALUES = 5_000_000  # in a line

@@ -18,8 +18,8 @@ from contracts.judging.examiner import Examiner, cost_of
 from contracts.judging.findings import build_finding
 from contracts.judging.interaction import Interaction
 from contracts.media.image.samples import Sample
-from contracts.planning.case import JSON, TARGET_KEY, Case, ExpectedError
-from contracts.planning.probes import basis_of
+from contracts.planning.case import JSON, TARGET_KEY, Case, ExpectedError, Origin
+from contracts.planning.classification import basis_of
 from contracts.planning.request_model import PlanError, request_models
 from contracts.report.model import Finding
 from mockserver.errors import Rejected
@@ -163,7 +163,7 @@ class ClassifiedRequest:
     verdict: Verdict | None = None
     expected_errors: tuple[ExpectedError, ...] = ()
     reason: str | None = None
-    origin: str = "traffic"
+    origin: Origin = Origin.TRAFFIC
 
     @property
     def state(self) -> State | None:
@@ -230,7 +230,7 @@ class TrafficJudge:
             )
         except Unreadable:
             return []
-        seen = Case("", "", "traffic", State.VALID)
+        seen = Case("", "", Origin.TRAFFIC, State.VALID)
         found = Interaction(
             seen, exchange.status, _lowercase_names(exchange.headers), body, 0.0
         )
@@ -332,7 +332,7 @@ class TrafficJudge:
             expected_errors.append(fault)
         verdict = None if expected_errors else Verdict(State.UNSPECIFIED)
         return ClassifiedRequest(
-            None, verdict, tuple(expected_errors), rejected.message, "malformed"
+            None, verdict, tuple(expected_errors), rejected.message, Origin.MALFORMED
         )
 
     def _interaction(

@@ -13,6 +13,7 @@ from contracts.compare.documents.model import (
 )
 from contracts.compare.measured.claim_rows import GUARANTEE_ROWS, answer_names, row_of
 from contracts.judging.outcome import FeatureVerdict
+from contracts.planning.case import Origin
 from contracts.report.model import ClaimRecord, Finding, Outcome, Report, TargetRecord
 from specs import Provider
 
@@ -31,7 +32,7 @@ DELIVERY_PARAMETER = "/request/response_format"
 # Members that a text of the answer repeats, where no picture can show them.
 ECHOED_PARAMETERS = ("quality", "background")
 # Origins of cases that each ask about one thing.
-PROBE_ORIGINS = ("probe", "stream", "example")
+PROBE_ORIGINS = (Origin.PROBE, Origin.STREAM, Origin.EXAMPLE)
 
 
 def measurements_of_run(
@@ -118,7 +119,7 @@ def _parameter_rows(provider: Provider, claim: ClaimRecord, row: str) -> Iterato
 def _row_of_case(provider: Provider, outcome: Outcome) -> str:
     """The row that a case is about: its name tells, or its first claim."""
     row = row_of(provider, outcome.case)
-    if outcome.origin == "stream" and outcome.claims:
+    if outcome.origin == Origin.STREAM and outcome.claims:
         return row_of(provider, outcome.claims[0])
     return row
 

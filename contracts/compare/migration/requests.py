@@ -25,7 +25,7 @@ from contracts.compare.migration.model import (
     state,
 )
 from contracts.compare.migration.rules import rules
-from contracts.planning.case import FORM, JSON, Case
+from contracts.planning.case import FORM, JSON, Case, Origin
 from contracts.planning.code_samples import curl_command
 from contracts.planning.request_model import RequestModel
 from contracts.planning.values import Value, all_of_parts, format_value, types_of
@@ -393,7 +393,7 @@ def build_counterexample(
     case = Case(
         id="",
         operation=operation.id,
-        origin="drop-in",
+        origin=Origin.MIGRATION,
         expectation=State.VALID,
         media_type=media_type,
         payload=payload,

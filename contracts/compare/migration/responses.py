@@ -17,9 +17,10 @@ from contracts.compare.migration.model import (
 )
 from contracts.compare.migration.requests import build_counterexample
 from contracts.compare.migration.rules import Severity, rules
+from contracts.planning.boundary_values import boundary_values
 from contracts.planning.case import JSON
 from contracts.planning.request_model import RequestModel
-from contracts.planning.values import all_of_parts, boundary_values, types_of
+from contracts.planning.values import all_of_parts, types_of
 from specs import Body, Evidence, Judge, Operation, Provider
 from specs.validation.engine import is_instance
 

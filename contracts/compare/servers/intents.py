@@ -14,7 +14,7 @@ from contracts.compare.servers.translation import (
     translate,
 )
 from contracts.planning.case import JSON
-from contracts.planning.pairwise import pairwise_cases
+from contracts.planning.enumeration.pairwise import pairwise_cases
 from contracts.planning.request_model import RequestModel, request_models
 from contracts.planning.values import PROMPT, prompt_of
 from specs import Provider, size_of

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from contracts.planning.case import FORM, TARGET_KEY, Case
-from contracts.planning.probes import basis_of
+from contracts.planning.case import FORM, TARGET_KEY, Case, Origin
+from contracts.planning.classification import basis_of
 from contracts.planning.request_model import RequestModel, request_models
 from contracts.planning.values import format_value, minimal_value
 from specs import Basis, Body, Operation, Provider, State, Verdict
@@ -132,7 +132,7 @@ def translate(
     case = Case(
         id=intent.id,
         operation=operation.id,
-        origin="same-questions",
+        origin=Origin.SAME_QUESTIONS,
         expectation=verdict.state,
         media_type=body.media_type,
         payload=payload,

@@ -1,9 +1,8 @@
 """
-Two judges, one list of findings.
+Merge our observations of a response with the failures of schemathesis.
 
-What another tool has against an answer is held against what we have: the same is said
-once and names both, the rest is told apart by its check, and what contradicts our judge
-about a request is no finding at all.
+A failure that agrees with an observation is noted in the observation. Any other failure
+becomes an observation of its own, unless it contradicts our judge about the request.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +17,7 @@ TOOL = "schemathesis"
 
 @dataclass(frozen=True, slots=True)
 class ExternalFailure:
-    """What schemathesis has against an answer: its check, its title and its words."""
+    """A failure that a check of schemathesis reports for a response."""
 
     check: str
     title: str
@@ -28,11 +27,12 @@ class ExternalFailure:
 @dataclass(frozen=True, slots=True)
 class CheckMapping:
     """
-    What a check of theirs is in our words.
+    The equivalent of a schemathesis check among our checks and kinds of finding.
 
-    `success` and `refusal` are the kinds of a failure about either answer, `ours` are
-    our checks that say the same. A failure that `doubts_request` says only that the
-    server reads a request otherwise than they do; there our judge has the word.
+    A failure is of `success_kind` for a 2xx response, and of `error_kind` otherwise.
+    `equivalent_checks` are our checks of the same property. If `is_about_request`, a
+    failure only means that server and schemathesis disagree on the validity of the
+    request; our judge decides that, so such a failure alone is no finding.
     """
 
     success_kind: FindingKind
@@ -94,64 +94,66 @@ CHECK_MAPPINGS: Mapping[str, CheckMapping] = {
 
 
 def merge_external_failures(
-    subject: CheckContext,
+    context: CheckContext,
     observations: Iterable[Observation],
     failures: Iterable[ExternalFailure],
 ) -> Iterator[Observation]:
-    """Our observations, with who else saw each; then what only the other tool saw."""
+    """Yield our observations, then those that only schemathesis made."""
     ours = list(observations)
-    also: dict[int, list[str]] = {}
-    alone: list[Observation] = []
-    for opinion in failures:
-        meaning = CHECK_MAPPINGS.get(opinion.check, _UNKNOWN_CHECK)
+    agreeing_checks: dict[int, list[str]] = {}
+    external: list[Observation] = []
+    for failure in failures:
+        mapping = CHECK_MAPPINGS.get(failure.check, _UNKNOWN_CHECK)
         agreeing = [
-            at
-            for at, each in enumerate(ours)
-            if each.check in meaning.equivalent_checks or each.kind is FindingKind.CRASH
+            index
+            for index, observation in enumerate(ours)
+            if observation.check in mapping.equivalent_checks
+            or observation.kind is FindingKind.CRASH
         ]
-        for at in agreeing:
-            also.setdefault(at, []).append(f"{TOOL}:{opinion.check}")
+        for index in agreeing:
+            agreeing_checks.setdefault(index, []).append(f"{TOOL}:{failure.check}")
         if (
             not agreeing
-            and not meaning.is_about_request
-            and not _is_unspecified_rejection(subject)
+            and not mapping.is_about_request
+            and not _is_unspecified_rejection(context)
         ):
-            alone.append(_external_observation(subject, opinion, meaning))
-    for at, each in enumerate(ours):
-        yield replace(each, also_seen_by=tuple(dict.fromkeys(also.get(at, ()))))
-    yield from alone
+            external.append(_external_observation(context, failure, mapping))
+    for index, observation in enumerate(ours):
+        also_seen_by = tuple(dict.fromkeys(agreeing_checks.get(index, ())))
+        yield replace(observation, also_seen_by=also_seen_by)
+    yield from external
 
 
-def _is_unspecified_rejection(subject: CheckContext) -> bool:
-    """Whether the document leaves the request open, and the answer is a refusal."""
-    is_open = subject.case.expectation is State.UNSPECIFIED
-    return is_open and 400 <= subject.status < 500
+def _is_unspecified_rejection(context: CheckContext) -> bool:
+    """True for a 4xx response to a request that the document does not specify."""
+    is_unspecified = context.case.expectation is State.UNSPECIFIED
+    return is_unspecified and 400 <= context.status < 500
 
 
 def _external_observation(
-    subject: CheckContext, failure: ExternalFailure, mapping: CheckMapping
+    context: CheckContext, failure: ExternalFailure, mapping: CheckMapping
 ) -> Observation:
-    """A finding that is theirs alone; no broken promise where nothing is promised."""
-    operation = subject.operation
-    response = operation.response_for(subject.status)
+    """Convert a failure to an observation; a warning if the request is unspecified."""
+    operation = context.operation
+    response = operation.response_for(context.status)
     evidence = response.evidence if response else operation.evidence
-    body = response.bodies.get(subject.interaction.content_type) if response else None
+    body = response.bodies.get(context.interaction.content_type) if response else None
     if body is not None:
         evidence = body.evidence
     kind = (
-        mapping.success_kind if subject.interaction.is_success else mapping.error_kind
+        mapping.success_kind if context.interaction.is_success else mapping.error_kind
     )
-    message = f"status {subject.status}: {failure.title}: {failure.message}"
-    if subject.case.expectation is State.UNSPECIFIED:
+    message = f"status {context.status}: {failure.title}: {failure.message}"
+    if context.case.expectation is State.UNSPECIFIED:
         kind = FindingKind.UNDOCUMENTED
         evidence = Evidence(evidence.source, Basis.ASSUMED)
-        message += " (the document leaves this request open)"
+        message += " (the document does not specify this request)"
     return Observation(
         kind,
         f"{TOOL}:{failure.check}",
         f"{operation.id}/{response.status if response else 'path'}",
         evidence,
         message,
-        "an answer that schemathesis, too, reads as the document has it",
+        "a response that passes the checks of schemathesis, too",
         failure.title,
     )

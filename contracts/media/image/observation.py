@@ -1,4 +1,4 @@
-"""Decode images as they came, once for the same bytes."""
+"""Decode the images of responses, once for the same bytes."""
 
 import hashlib
 import io
@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Any
 
 MAX_PIXELS = 64_000_000
-LARGE_IMAGE_PIXELS = 16_000_000  # pixels: of such pictures one is decoded at a time
+LARGE_IMAGE_PIXELS = 16_000_000  # larger images are decoded one at a time
 MAX_CACHED_IMAGES = 256
 _ACCEPTED_FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 
@@ -17,10 +17,10 @@ _ACCEPTED_FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 @dataclass(frozen=True, slots=True)
 class DecodedImage:
     """
-    A decoded picture: what it is, and what it is not.
+    Facts about an image; its edges are in pixels.
 
-    `problem` says why it could not be decoded; `opaque` is whether nothing in it is
-    transparent.
+    `problem` is the reason why it cannot be decoded, and None if it can. `alpha` is set
+    if it has an alpha channel, `opaque` if no pixel is transparent.
     """
 
     data: bytes
@@ -42,21 +42,25 @@ _large_image_lock = Lock()
 
 
 def decode_image(data: bytes) -> DecodedImage:
-    """The picture in some bytes, decoded to the last; once for the same bytes."""
+    """
+    Decode an image to its last row; the facts are cached by the hash of the bytes.
+
+    Raises nothing: `problem` describes bytes that are no image.
+    """
     digest = hashlib.sha256(data).hexdigest()
     with _cache_lock:
-        found = _cache.get(digest)
-    if found is None:
-        found = _decode(data)
+        image = _cache.get(digest)
+    if image is None:
+        image = _decode(data)
         with _cache_lock:
-            _cache[digest] = found
+            _cache[digest] = image
             while len(_cache) > MAX_CACHED_IMAGES:
                 _cache.popitem(last=False)
-    return replace(found, data=data)
+    return replace(image, data=data)
 
 
 def _decode(data: bytes) -> DecodedImage:
-    """What is known of a picture, without its bytes."""
+    """Decode an image; the result holds no bytes, since the cache keeps it."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -65,7 +69,7 @@ def _decode(data: bytes) -> DecodedImage:
             if pixels > MAX_PIXELS:
                 return DecodedImage(b"", problem=f"has over {MAX_PIXELS} pixels")
             if getattr(image, "is_animated", False):
-                return DecodedImage(b"", problem="is a film, not a picture")
+                return DecodedImage(b"", problem="is animated, not one image")
             with _large_image_lock if pixels > LARGE_IMAGE_PIXELS else nullcontext():
                 image.load()
                 alpha = "A" in image.getbands() or "transparency" in image.info
@@ -80,15 +84,15 @@ def _decode(data: bytes) -> DecodedImage:
             )
     except UnidentifiedImageError:
         return DecodedImage(
-            b"", problem=f"does not decode: it is no {', '.join(_ACCEPTED_FORMATS)}"
+            b"", problem=f"does not decode: it is not {', '.join(_ACCEPTED_FORMATS)}"
         )
-    # A decoder that is fed by strangers raises what it likes, warnings among it.
+    # Decoders raise many types of errors, and even warnings, for malformed bytes.
     except Exception as error:
-        why = " ".join(str(error).split())[:200] or type(error).__name__
-        return DecodedImage(b"", problem=f"does not decode: {why}")
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        return DecodedImage(b"", problem=f"does not decode: {reason}")
 
 
 def _is_opaque(image: Any) -> bool:
-    seen = image if "A" in image.getbands() else image.convert("RGBA")
-    low, _ = seen.getchannel("A").getextrema()
-    return bool(low == 255)
+    with_alpha = image if "A" in image.getbands() else image.convert("RGBA")
+    least, _ = with_alpha.getchannel("A").getextrema()
+    return bool(least == 255)

@@ -1,4 +1,4 @@
-"""Pictures to upload: small, real, the same every time."""
+"""Sample images to upload: small, and with the same bytes in every run."""
 
 import base64
 import hashlib
@@ -12,19 +12,19 @@ from typing import Any
 from mockserver.media.image.plan import FORMATS
 from mockserver.media.image.uploads import upload_facts
 
-LARGE_PAYLOAD_BYTES = 1_100_000  # bytes
+LARGE_PAYLOAD_BYTES = 1_100_000
 NOT_AN_IMAGE = b"This is no picture.\n" * 8
-CHUNK_SIZE = 256 * 1024  # bytes
+CHUNK_SIZE = 256 * 1024
 _ZEROS, _BLANKS = bytes(CHUNK_SIZE), b" " * CHUNK_SIZE
 
 
 @dataclass(frozen=True)
 class Sample:
     """
-    A picture by its facts; edges in pixels.
+    The facts of an image, from which its bytes are made; edges in pixels.
 
-    `weight` pads the file to that many bytes; `format` None is no picture at all;
-    `variant` tells pictures of the same facts apart.
+    `weight` is the number of bytes to which the file is padded. With `format` None the
+    file is text. `variant` distinguishes images of the same facts by their color.
     """
 
     width: int = 64
@@ -48,18 +48,18 @@ class Sample:
 
     @property
     def chunks(self) -> Iterator[bytes]:
-        """Its bytes in parts; what pads it is the same part again and again."""
-        # Only light ones are kept: the heavy ones together would be a gigabyte.
-        picture = _encode(replace(self, weight=0))
-        times, rest = divmod(max(0, self.weight - len(picture)), CHUNK_SIZE)
+        """The bytes in chunks; the chunks of the padding are one shared object."""
+        # Only images without padding are cached: the others would take a gigabyte.
+        image = _encode(replace(self, weight=0))
+        times, rest = divmod(max(0, self.weight - len(image)), CHUNK_SIZE)
         padding = _ZEROS if self.format else _BLANKS
-        yield picture
+        yield image
         yield from repeat(padding, times)
         yield padding[:rest]
 
     @property
     def facts(self) -> dict[str, Any]:
-        """As the judge sees it once it is uploaded."""
+        """The facts of the upload, as the schema of a document sees them."""
         return _facts(self)
 
     @property
@@ -68,6 +68,7 @@ class Sample:
         return f"data:{self.content_type};base64,{encoded}"
 
     def __str__(self) -> str:
+        # Boundaries of forms, and so the keys of recordings, depend on this text.
         alpha = " with alpha" if self.alpha else ""
         return f"<{self.format or 'no picture'} {self.width}x{self.height}{alpha}>"
 
@@ -94,18 +95,19 @@ def _encode(sample: Sample) -> bytes:
 @cache
 def _facts(sample: Sample) -> dict[str, Any]:
     digest, size = hashlib.sha256(), 0
-    for piece in sample.chunks:
-        digest.update(piece)
-        size += len(piece)
-    light = _encode(replace(sample, weight=0))
-    seen = upload_facts(
-        light, filename=sample.filename, content_type=sample.content_type
+    for chunk in sample.chunks:
+        digest.update(chunk)
+        size += len(chunk)
+    unpadded = upload_facts(
+        _encode(replace(sample, weight=0)),
+        filename=sample.filename,
+        content_type=sample.content_type,
     )
-    return replace(seen, bytes=size, sha256=digest.hexdigest()).facts()
+    return replace(unpadded, bytes=size, sha256=digest.hexdigest()).facts()
 
 
 def with_file_facts(value: Any) -> Any:
-    """A payload with each sample as the object of its facts."""
+    """Replace each sample in a payload by the object of its facts."""
     if isinstance(value, dict):
         return {key: with_file_facts(each) for key, each in value.items()}
     if isinstance(value, list):
@@ -114,7 +116,7 @@ def with_file_facts(value: Any) -> Any:
 
 
 def estimated_bytes(value: Any) -> int:
-    """About how many bytes a value takes."""
+    """Estimate the bytes of a value; an image without padding counts 0."""
     if isinstance(value, dict):
         return sum(map(estimated_bytes, value.values()))
     if isinstance(value, list):

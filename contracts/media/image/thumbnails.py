@@ -1,4 +1,4 @@
-"""Small likenesses of the pictures in an answer, for those who look at a finding."""
+"""Thumbnails of the images in a response, shown with a finding."""
 
 import base64
 import io
@@ -10,44 +10,44 @@ from contracts.media.image.observation import DecodedImage
 from contracts.report.model import Finding
 
 MAX_EDGE = 96  # pixels
-MAX_IMAGES = 4  # pictures of one answer
-MAX_BYTES = 3_000  # bytes, before base64 makes 4,000 of them
-_QUALITIES = (60, 30, 5)
+MAX_IMAGES = 4  # of one response
+MAX_BYTES = 3_000  # 4,000 characters in base64
+_QUALITIES = (60, 30, 5)  # of WebP, until a thumbnail is small enough
 
 
 def with_previews(finding: Finding, images: Iterable[DecodedImage | None]) -> Finding:
-    """The finding with the pictures of its answer, where there are any."""
-    found = previews(images)
-    if not found:
+    """Add thumbnails to a finding; returns it unchanged if no image decodes."""
+    pictures = previews(images)
+    if not pictures:
         return finding
-    return replace(finding, answer={**finding.answer, "pictures": found})
+    return replace(finding, answer={**finding.answer, "pictures": pictures})
 
 
 def previews(images: Iterable[DecodedImage | None]) -> list[dict[str, Any]]:
     """
-    The first pictures of an answer: `format`, `width`, `height`, `thumbnail`.
+    Describe the first images: `format`, `width`, `height` and `thumbnail`.
 
-    A thumbnail is a data URI of at most 4 KB. What does not decode is left out: the
-    finding says so.
+    A thumbnail is a data URI of at most 4 KB; empty if the image cannot be made that
+    small. Images that do not decode are left out.
     """
-    whole = [each for each in images if each and each.problem is None]
+    decoded = [each for each in images if each and each.problem is None]
     return [
         {
-            "format": each.format,
-            "width": each.width,
-            "height": each.height,
-            "thumbnail": _thumbnail(each),
+            "format": image.format,
+            "width": image.width,
+            "height": image.height,
+            "thumbnail": _thumbnail(image),
         }
-        for each in whole[:MAX_IMAGES]
+        for image in decoded[:MAX_IMAGES]
     ]
 
 
-def _thumbnail(picture: DecodedImage) -> str:
+def _thumbnail(image: DecodedImage) -> str:
     from PIL import Image
 
-    with Image.open(io.BytesIO(picture.data)) as image:
-        image.thumbnail((MAX_EDGE, MAX_EDGE))
-        small = image.convert("RGBA" if picture.alpha else "RGB")
+    with Image.open(io.BytesIO(image.data)) as opened:
+        opened.thumbnail((MAX_EDGE, MAX_EDGE))
+        small = opened.convert("RGBA" if image.alpha else "RGB")
     for quality in _QUALITIES:
         out = io.BytesIO()
         small.save(out, "WEBP", quality=quality, alpha_quality=quality)

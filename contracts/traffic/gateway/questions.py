@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from contracts.planning.case import FORM, JSON, Case
+from contracts.planning.case import FORM, JSON, Case, Origin
 from contracts.planning.request_model import RequestModel, request_models
 from contracts.planning.values import all_of_parts, prompt_of, types_of
 from mockserver.simulation.faults import FAULTS
@@ -311,7 +311,7 @@ class Planner:
         case = Case(
             id=marker,
             operation=request_model.operation.id,
-            origin="sandwich",
+            origin=Origin.GATEWAY,
             expectation=verdict.state,
             media_type=request_model.body.media_type,
             payload=sent,

@@ -90,7 +90,7 @@ def test_a_document_that_allows_no_request_is_wrong(mine):
     status, _, err = lint(mine)
 
     assert status == 1
-    assert "no plain valid request" in err
+    assert "the minimal request is invalid" in err
 
 
 @pytest.mark.parametrize("name", ["openapi.yaml", "sources.yaml"])

@@ -24,11 +24,8 @@ from contracts.execution.client import Sender, Target
 from contracts.execution.mocks import MOCK_KEY
 from contracts.execution.run import execute, start
 from contracts.judging.interaction import Interaction
-from contracts.judging.second_opinion.requests import (
-    SecondOpinion,
-    plain_document,
-    second_opinion,
-)
+from contracts.judging.second_opinion.document import plain_document
+from contracts.judging.second_opinion.requests import SecondOpinion, second_opinion
 from contracts.media.image.samples import Sample, with_file_facts
 from contracts.planning.case import FORM, Case
 from contracts.planning.example_database import ExampleDatabase

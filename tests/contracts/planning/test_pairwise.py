@@ -3,7 +3,11 @@
 from itertools import combinations, product
 
 from contracts.planning.case import Case
-from contracts.planning.pairwise import MAX_ROWS, THREE_WAY_MAX_VALUES, pairwise_cases
+from contracts.planning.enumeration.pairwise import (
+    MAX_ROWS,
+    THREE_WAY_MAX_VALUES,
+    pairwise_cases,
+)
 from contracts.planning.request_model import RequestModel, request_models
 from specs import State
 

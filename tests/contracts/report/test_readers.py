@@ -33,8 +33,8 @@ from contracts.report.baseline import BadBaseline, Baseline
 from contracts.report.model import BadReport, Report
 from contracts.reporters import REPORTERS
 from contracts.reporters.run import text
-from contracts.strict_json import MAX_DEPTH, MAX_VALUES, strict_json
 from specs import State
+from specs.validation.strict_json import MAX_DEPTH, MAX_VALUES, strict_json
 
 NAME = "tokenhub"
 PROVIDER = specs.load(NAME)

@@ -1,0 +1,151 @@
+"""The OpenAPI document that schemathesis reads: what the provider itself documents."""
+
+from typing import Any
+
+from contracts.media.image.samples import Sample
+from contracts.planning.case import JSON
+from contracts.planning.request_model import RequestModel, request_models
+from contracts.planning.values import LONG_TEXT_LENGTH
+from specs import EVENT_STREAM, Basis, Operation, Provider, Response
+from specs.validation.engine import compile_validator
+from specs.validation.transforms import documented_only, to_validator_schema
+
+SAMPLE_IMAGES = {
+    "picture-png": Sample(),
+    "picture-other": Sample(variant=1),
+    "picture-webp": Sample(format="webp"),
+    "picture-alpha": Sample(alpha=True),
+}
+UNREACHABLE_URL = "http://nowhere.invalid"  # in case schemathesis sends a request
+
+
+def plain_document(provider: Provider, *, with_rules: bool = True) -> dict[str, Any]:
+    """
+    Convert a provider's document to plain OpenAPI 3.1.
+
+    Assumptions and the fields that only they list are left out. A file is a string:
+    one of the names in `SAMPLE_IMAGES` that its schema accepts. `model` is one of the
+    models of a minimal request. `with_rules` keeps the rules between fields.
+    """
+    paths: dict[str, Any] = {}
+    for operation in provider.operations.values():
+        paths.setdefault(operation.path, {})[operation.method.lower()] = (
+            _operation_object(provider, operation, with_rules)
+        )
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": provider.title, "version": provider.version},
+        "servers": [{"url": UNREACHABLE_URL}],
+        "components": {
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}
+        },
+        "paths": paths,
+    }
+
+
+def _operation_object(
+    provider: Provider, operation: Operation, with_rules: bool
+) -> dict[str, Any]:
+    models = request_models(provider)
+    return {
+        "operationId": operation.id,
+        "security": [{"bearer": []}] if operation.authentication else [],
+        "requestBody": {
+            "required": True,
+            "content": {
+                media_type: {
+                    "schema": _request_schema(
+                        models[operation.id, media_type], with_rules
+                    )
+                }
+                for media_type in operation.bodies
+            },
+        },
+        "responses": {
+            status: _response_object(response)
+            for status, response in operation.responses.items()
+        },
+    }
+
+
+def _request_schema(request_model: RequestModel, with_rules: bool) -> dict[str, Any]:
+    schema = documented_only(
+        _files_as_names(_simplify_schema(request_model.body.schema))
+    )
+    parts = [each for each in schema.get("allOf", []) if each is not True]
+    if not with_rules:
+        parts = [each for each in parts if "x-rule" not in each]
+    properties = {
+        name: property_schema
+        for name, property_schema in schema.get("properties", {}).items()
+        if property_schema is not True
+    }
+    models = [
+        request["model"] for _, request in request_model.by_model if "model" in request
+    ]
+    if models and "model" in properties:
+        properties["model"] = {"type": "string", "enum": list(dict.fromkeys(models))}
+    for name, value in request_model.minimal_request.items():
+        if isinstance(value, str) and name != "model":
+            properties[name] = {**properties[name], "minLength": 1, "examples": [value]}
+    closed = {"properties": properties, "additionalProperties": False}
+    return {**schema, **closed, "allOf": parts or [{}]}
+
+
+def _response_object(response: Response) -> dict[str, Any]:
+    return {
+        "description": response.status,
+        "headers": {
+            name: header
+            for name, header in response.headers.items()
+            if header.get("x-basis", Basis.DOCUMENTED) == Basis.DOCUMENTED
+        },
+        "content": {
+            media_type: {
+                "schema": _response_schema(media_type, documented_only(body.schema))
+            }
+            for media_type, body in response.bodies.items()
+        },
+    }
+
+
+def _response_schema(media_type: str, schema: Any) -> dict[str, Any]:
+    """Convert a response schema; that of a stream describes one event."""
+    plain: dict[str, Any] = schema if isinstance(schema, dict) else {}
+    if media_type != EVENT_STREAM:
+        return plain
+    data = {"contentMediaType": JSON, "contentSchema": plain}
+    return {"type": "object", "properties": {"data": {"type": "string", **data}}}
+
+
+def _simplify_schema(schema: Any) -> Any:
+    """Remove `x-null`, and a `maxLength` that allows texts of megabytes."""
+    if isinstance(schema, list):
+        return [_simplify_schema(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _simplify_schema(each)
+        for key, each in schema.items()
+        if key != "x-null" and not (key == "maxLength" and each >= LONG_TEXT_LENGTH)
+    }
+
+
+def _files_as_names(schema: Any) -> Any:
+    """Replace each schema of a file by a pattern of the sample images that it takes."""
+    if isinstance(schema, list):
+        return [_files_as_names(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    result = {key: _files_as_names(each) for key, each in schema.items()}
+    if schema.get("format") == "binary":
+        del result["format"]
+        validator = compile_validator(to_validator_schema(schema))
+        names = [
+            name
+            for name, image in SAMPLE_IMAGES.items()
+            if validator.is_valid(image.facts)
+        ]
+        # A pattern leaves lists alone, which the same field may accept as well.
+        result["pattern"] = f"^({'|'.join(names)})$"
+    return result

@@ -1,0 +1,140 @@
+"""
+Requests that cover all valid pairs of field values, as few as a greedy search finds.
+
+Fields with few values are covered in triples as well, which takes few requests more.
+"""
+
+import random
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from itertools import combinations, product
+from typing import Any
+
+from contracts.planning.case import Case, Origin
+from contracts.planning.classification import basis_of
+from contracts.planning.request_model import RequestModel
+from contracts.planning.values import Value, is_small
+from specs import State
+
+THREE_WAY_MAX_VALUES = 3
+MAX_ROWS = 60
+MAX_VALUES = 6  # per field
+CANDIDATES_PER_ROW = 12
+NEVER_COMBINED = {"prompt", "model", "image", "mask", "user"}  # canonical names
+Row = tuple[tuple[str, Value], ...]
+Combination = tuple[tuple[str, Hashable], ...]
+
+
+def pairwise_cases(request_model: RequestModel, seed: int) -> Iterator[Case]:
+    """
+    Yield the rows of a covering array as cases, without expensive values.
+
+    The same document and seed give the same rows.
+    """
+    domains = _domains(request_model)
+    rows = _covering_array(request_model, domains, random.Random(seed))
+    for number, row in enumerate(rows, 1):
+        yield Case(
+            id=f"{request_model.name}/pairs/{number}",
+            operation=request_model.operation.id,
+            origin=Origin.PAIRS,
+            expectation=State.VALID,
+            media_type=request_model.body.media_type,
+            payload={**request_model.minimal_request, **row},
+            basis=basis_of(request_model, row, row),
+        )
+
+
+def _domains(request_model: RequestModel) -> dict[str, list[Value]]:
+    """The values to combine, by field; fields without any are left out."""
+    domains: dict[str, list[Value]] = {}
+    for name in request_model.body.properties:
+        if request_model.canonical_name(name) in NEVER_COMBINED:
+            continue
+        values = [
+            value
+            for value in request_model.values(name)
+            if _is_cheap(value.value) and _is_valid(request_model, {name: value.value})
+        ]
+        if values:
+            domains[name] = values[:MAX_VALUES]
+    return domains
+
+
+def _is_valid(request_model: RequestModel, change: Mapping[str, Any]) -> bool:
+    payload = {**request_model.minimal_request, **change}
+    return request_model.state(payload) is State.VALID
+
+
+def _is_cheap(value: Any) -> bool:
+    """True unless a value is large, or the number of more than three images."""
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return is_small(value) and not (is_number and value in range(4, 11))
+
+
+def _covering_array(
+    request_model: RequestModel, domains: Mapping[str, list[Value]], rng: random.Random
+) -> Iterator[dict[str, Any]]:
+    """Yield rows until each valid combination of values is in one of them."""
+    few = {
+        name for name, values in domains.items() if len(values) <= THREE_WAY_MAX_VALUES
+    }
+    named = [[(name, value) for value in values] for name, values in domains.items()]
+    triples = (
+        each
+        for each in combinations(named, 3)
+        if all(values[0][0] in few for values in each)
+    )
+    uncovered: dict[Combination, Row] = {
+        _combination(group): group
+        for columns in (*triples, *combinations(named, 2))
+        for group in product(*columns)
+        if _is_valid(request_model, _payload(group))
+    }
+    for _ in range(MAX_ROWS):
+        if not uncovered:
+            return
+        first = next(iter(uncovered.values()))
+        candidates = [
+            _complete_row(request_model, domains, rng, first)
+            for _ in range(CANDIDATES_PER_ROW)
+        ]
+        row = max(
+            candidates,
+            key=lambda row: sum(
+                each in uncovered for each in _covered_combinations(row, few)
+            ),
+        )
+        for combination in _covered_combinations(row, few):
+            uncovered.pop(combination, None)
+        yield _payload(row)
+
+
+def _complete_row(
+    request_model: RequestModel,
+    domains: Mapping[str, list[Value]],
+    rng: random.Random,
+    first: Row,
+) -> Row:
+    """Add random values to a combination, as far as the request stays valid."""
+    row = dict(first)
+    others = [name for name in domains if name not in row]
+    for name in rng.sample(others, len(others)):
+        value = rng.choice(domains[name])
+        change = {**_payload(row.items()), name: value.value}
+        if _is_valid(request_model, change):
+            row[name] = value
+    return tuple((name, row[name]) for name in domains if name in row)
+
+
+def _payload(row: Iterable[tuple[str, Value]]) -> dict[str, Any]:
+    return {name: value.value for name, value in row}
+
+
+def _combination(row: Iterable[tuple[str, Value]]) -> Combination:
+    return tuple((name, value.key) for name, value in row)
+
+
+def _covered_combinations(row: Row, few: Collection[str]) -> Iterator[Combination]:
+    """Yield the pairs of a row, and the triples of its fields with few values."""
+    yield from combinations(_combination(row), 2)
+    yield from combinations(_combination(each for each in row if each[0] in few), 3)

@@ -1,0 +1,126 @@
+"""Cases with a fault outside the payload: key, method, path, body, error on demand."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from contracts.planning.case import FORM, Case, ExpectedError, Origin
+from contracts.planning.request_model import RequestModel
+from specs import State
+
+# Labels and Authorization headers; None is no header.
+_INVALID_AUTHORIZATIONS: tuple[tuple[str, str | None], ...] = (
+    ("missing", None),
+    ("empty", ""),
+    ("scheme-only", "Bearer"),
+    ("wrong-scheme", "Basic aW1hZ2VwYXJpdHk6"),
+    ("key-without-scheme", "imageparity-key"),
+)
+# Labels, bodies and Content-Type headers; None is the media type of the body.
+_MALFORMED_FORMS: tuple[tuple[str, bytes, str | None], ...] = (
+    ("empty-body", b"", f"{FORM}; boundary=none"),
+    ("no-boundary", b"--x\r\n", FORM),
+    (
+        "cut-short",
+        b'--x\r\nContent-Disposition: form-data; name="prompt"\r\n\r\nA',
+        f"{FORM}; boundary=x",
+    ),
+)
+_MALFORMED_JSON: tuple[tuple[str, bytes, str | None], ...] = (
+    ("empty-body", b"", None),
+    ("cut-short", b'{"prompt": "A red', None),
+    ("no-json", b"prompt=A+red+cube", None),
+    ("list", b"[]", None),
+    ("text", b'"A red cube"', None),
+    ("not-utf8", b'{"prompt": "\xff\xfe"}', None),
+)
+_OTHER_TYPES = {"list", "text"}  # valid JSON, but not an object
+
+
+def auth_cases(request_model: RequestModel) -> Iterator[Case]:
+    """The minimal request with a missing or wrong key, if the operation needs a key."""
+    operation = request_model.operation
+    if not operation.authentication:
+        return
+    claim = f"{operation.id}/auth"
+    for label, header in _INVALID_AUTHORIZATIONS:
+        yield Case(
+            id=f"{claim}/{label}",
+            operation=operation.id,
+            origin=Origin.AUTH,
+            expectation=State.INVALID,
+            media_type=request_model.body.media_type,
+            payload=request_model.minimal_request,
+            claims=(claim, f"{operation.id}/errors/unauthenticated"),
+            expected_error=ExpectedError(claim, "unauthenticated"),
+            auth=header,
+        )
+
+
+def endpoint_cases(request_model: RequestModel) -> Iterator[Case]:
+    """The minimal request with another method, and to an unknown path."""
+    operation = request_model.operation
+    for label, method, path in (
+        ("wrong-method", "PUT", operation.path),
+        ("unknown-path", operation.method, f"{operation.path}/imageparity"),
+    ):
+        yield Case(
+            id=f"{operation.id}/path/{label}",
+            operation=operation.id,
+            origin=Origin.TRANSPORT,
+            expectation=State.UNSPECIFIED,
+            media_type=request_model.body.media_type,
+            payload=request_model.minimal_request,
+            method=method,
+            path=path,
+        )
+
+
+def malformed_body_cases(request_model: RequestModel) -> Iterator[Case]:
+    """Bodies that are not an object of their media type."""
+    common: dict[str, Any] = {
+        "operation": request_model.operation.id,
+        "origin": Origin.MALFORMED,
+        "media_type": request_model.body.media_type,
+        "payload": {},
+    }
+    type_claim = f"{request_model.name}/type"
+    bodies = _MALFORMED_FORMS if request_model.is_form else _MALFORMED_JSON
+    for label, raw, content_type in bodies:
+        has_claim = label in _OTHER_TYPES and type_claim in request_model.claims
+        claim = type_claim if has_claim else request_model.name
+        yield Case(
+            id=f"{request_model.name}/malformed/{label}",
+            expectation=State.INVALID,
+            claims=(claim,),
+            expected_error=ExpectedError(claim, "invalid_request"),
+            raw=raw,
+            content_type=content_type,
+            **common,
+        )
+    if not request_model.is_form:
+        yield Case(
+            id=f"{request_model.name}/malformed/labelled-text-plain",
+            expectation=State.UNSPECIFIED,
+            raw=json.dumps(request_model.minimal_request).encode(),
+            content_type="text/plain",
+            **common,
+        )
+
+
+def triggered_error_cases(request_model: RequestModel) -> Iterator[Case]:
+    """Each error of an operation, requested by the header that only our mock knows."""
+    operation = request_model.operation
+    for name in operation.errors:
+        claim = f"{operation.id}/errors/{name}"
+        yield Case(
+            id=f"{claim}/on-demand",
+            operation=operation.id,
+            origin=Origin.ERROR,
+            expectation=State.INVALID,
+            media_type=request_model.body.media_type,
+            payload=request_model.minimal_request,
+            claims=(claim,),
+            expected_error=ExpectedError(claim, name),
+            headers={"X-Mock-Error": name},
+        )
