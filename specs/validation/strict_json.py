@@ -1,4 +1,4 @@
-"""JSON that every reader takes for the same: what all strict readers of it share."""
+"""Read JSON strictly, so that all parsers understand the same value."""
 
 import json
 import math
@@ -14,9 +14,9 @@ def decoder(
     max_digits: int, object_pairs_hook: Callable[[Pairs], dict[str, Any]] = dict
 ) -> json.JSONDecoder:
     """
-    A decoder that raises `ValueError` for NaN and for numbers out of range, or longer.
+    A decoder that raises `ValueError` for NaN and for too large or too long numbers.
 
-    `paired` makes an object of its members.
+    `object_pairs_hook` makes an object from its fields.
     """
 
     def integer(text: str) -> int:
@@ -46,15 +46,15 @@ def _reject_constant(name: str) -> None:
 
 
 def estimate_values(data: bytes) -> int:
-    """How many values there may be in a text: no fewer than there are."""
+    """An upper bound of the number of values in a JSON text."""
     return 1 + sum(map(data.count, (b",", b"[", b"{")))
 
 
 def count_values(value: Any, *, max_depth: int, max_values: int) -> int:
     """
-    How many values there are in a value, found without recursion.
+    Count the values in a value, without recursion.
 
-    Raises `ValueError` for more than `most`, or nested deeper than `depth` levels.
+    Raises `ValueError` for more than `max_values`, or more than `max_depth` levels.
     """
     count, deep, level = 0, 0, [value]
     while level:
@@ -74,7 +74,7 @@ def count_values(value: Any, *, max_depth: int, max_values: int) -> int:
 
 
 def check_characters(data: bytes, value: Any) -> None:
-    """Raises `ValueError` where a text holds half of a surrogate pair."""
+    """Raise `ValueError` if a text contains half of a surrogate pair."""
     if _SURROGATE_ESCAPE.search(data):
         try:
             json.dumps(value, ensure_ascii=False).encode()
