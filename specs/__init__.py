@@ -1,4 +1,4 @@
-"""What was promised: the providers' documents, and the one reader and judge of them."""
+"""Documents of the providers, their loader, and the validator of requests."""
 
 from specs.documents.claims import Claim, ClaimSubject, claims, request_name
 from specs.documents.dialect import Dialect
@@ -14,12 +14,13 @@ from specs.documents.model import (
 from specs.documents.sources import Source
 from specs.documents.supported import EVENT_STREAM
 from specs.errors import SpecError
+from specs.media.image import size_of
 from specs.media.upload import Upload
 from specs.pricing import Cost, cost
 from specs.validation.evidence import Basis, Evidence
 from specs.validation.explanation import Violation
 from specs.validation.judge import Judge, State, Verdict
-from specs.validation.vocabulary import GUARANTEES, size_of
+from specs.validation.vocabulary import GUARANTEES
 
 __all__ = [
     "EVENT_STREAM",

@@ -1,4 +1,4 @@
-"""What clients of the field really send and read: `clients.yaml`, as values."""
+"""Profiles of real clients: the requests they send and the fields they read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,11 +13,11 @@ from specs.validation.engine import is_instance
 @dataclass(frozen=True)
 class ClientOperation:
     """
-    How a client calls one operation, in the reference's names, which clients speak.
+    The way in which a client calls one operation, in canonical names.
 
-    It sends no request that keeps a schema of `refuses`; of `lists` it sends a single
-    one as a list of one; `adds` are `{when, set}`. Conditions see texts, numbers and
-    booleans, no files.
+    The client sends no request that is valid for a schema of `refuses`. A single value
+    of a field in `lists` is sent as a list. `adds` are `{when, set}`: fields that it
+    adds. Conditions see texts, numbers and booleans, no files.
     """
 
     media_type: str
@@ -30,14 +30,15 @@ class ClientOperation:
         return not any(is_instance(dict(each), plain) for each in self.refuses)
 
     def prepare_payload(self, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """A payload as it leaves the client."""
+        """The payload as the client sends it."""
         whole = {
             name: [each] if name in self.lists and not isinstance(each, list) else each
             for name, each in payload.items()
         }
-        for each in self.adds:
-            if "when" not in each or is_instance(each["when"], _scalar_fields(payload)):
-                whole = {**each["set"], **whole}
+        scalars = _scalar_fields(payload)
+        for added in self.adds:
+            if "when" not in added or is_instance(added["when"], scalars):
+                whole = {**added["set"], **whole}
         return whole
 
 
@@ -49,12 +50,11 @@ def _scalar_fields(payload: Mapping[str, Any]) -> dict[str, Any]:
 @dataclass(frozen=True)
 class Client:
     """
-    A client of the field.
+    A client library.
 
-    `pictures` are the ways in which a picture may come, None where the code behind it
-    decides; with `pictures_only` it hands on little else of an answer. `error` are the
-    members of an error body that it hands on. An operation that is not among `sends`
-    it never calls.
+    `pictures` are the deliveries of images that it reads, None if the caller decides.
+    With `pictures_only` it passes on little else of a response. `error` are the fields
+    of an error body that it passes on. It calls only the operations in `sends`.
     """
 
     id: str
@@ -70,7 +70,7 @@ class Client:
 
 @cache
 def clients() -> Mapping[str, Client]:
-    """All profiles by their ids. Raises `SpecError` when one is not understood."""
+    """All profiles by id. Raises `SpecError` if one is not understood."""
     raw = read_checked(files("specs"), "clients.yaml", "clients.schema.yaml")
     return {id_: _client(id_, each) for id_, each in raw.items()}
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 @dataclass(eq=False)
 class SpecError(Exception):
     """
-    A provider's folder that cannot be understood whole, and so is not loaded.
+    A folder of a provider that is not loaded, because a part of it is not understood.
 
-    It says where (file and JSON pointer), what is wrong, and what would mend it.
+    The message names the file, the JSON pointer, the problem and the remedy.
     """
 
     file: str

@@ -1,11 +1,11 @@
-"""What a call costs, by the provider's documented prices."""
+"""Costs of requests by the documented prices of a provider."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from specs.documents.dialect import Dialect
-from specs.validation.vocabulary import size_of
+from specs.media.image import size_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,10 @@ def cost(
     usage: Mapping[str, Any] | None = None,
 ) -> Cost:
     """
-    The price of `count` pictures for a request in canonical names.
+    The price of `count` images for a request in canonical names.
 
-    By the picture where that is documented, else by the tokens in `usage`.
+    Per image where that is documented, else per token in `usage`. The amount is None if
+    no documented price applies.
     """
     prices = dialect.prices
     if not prices:
@@ -49,8 +50,8 @@ def cost(
 def _facts(
     dialect: Dialect, operation: str, request: Mapping[str, Any]
 ) -> dict[str, Any]:
-    asked = size_of(request.get("size"))
-    width, height = asked or size_of(dialect.mock.get("auto_size")) or (1024, 1024)
+    requested = size_of(request.get("size"))
+    width, height = requested or size_of(dialect.mock.get("auto_size")) or (1024, 1024)
     return {
         **{key: request[key] for key in ("model", "quality") if key in request},
         "operation": operation,
@@ -72,6 +73,6 @@ def _token_price(entry: Mapping[str, Any], usage: Mapping[str, Any]) -> float:
     millionths = sum(
         entry[name] * count
         for name, count in counts.items()
-        if isinstance(count, int) and count > 0  # a server may answer anything
+        if isinstance(count, int) and count > 0  # a server may return anything
     )
     return round(float(millionths) / 1_000_000, 6)

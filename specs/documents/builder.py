@@ -18,7 +18,7 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 
 class OperationBuilder:
-    """Operations from a tree, each part with the evidence it carries or inherits."""
+    """Builds operations; each part has the evidence that it states or inherits."""
 
     def __init__(self, tree: ResolvedDocument) -> None:
         self.tree = tree
@@ -39,11 +39,13 @@ class OperationBuilder:
         found: dict[str, Operation] = {}
         for path, item in root["paths"].items():
             for method in METHODS:
-                if method in item:
-                    each = self._operation(method, path, item[method], evidence)
-                    if each.id in found:
-                        raise self._error(item[method], f"'{each.id}' stands twice", "")
-                    found[each.id] = each
+                if method not in item:
+                    continue
+                operation = self._operation(method, path, item[method], evidence)
+                if operation.id in found:
+                    problem = f"duplicate operationId '{operation.id}'"
+                    raise self._error(item[method], problem, "Rename one")
+                found[operation.id] = operation
         if not found:
             raise self.tree.error("/paths", "no operation", "Describe one: createImage")
         return found
@@ -55,7 +57,11 @@ class OperationBuilder:
             raise self._error(node, "has no operationId", "Name it: createImage, …")
         evidence = evidence.within(node)
         if not evidence.source:
-            raise self._error(node, "has no x-source", "Say where it was read")
+            raise self._error(
+                node,
+                "has no x-source",
+                "Name the page that it was read from, such as S4#size",
+            )
         responses = {
             status: self._response(status, each, evidence)
             for status, each in node.get("responses", {}).items()
@@ -96,11 +102,13 @@ class OperationBuilder:
     def _security(self, node: Mapping[str, Any], evidence: Evidence) -> Evidence | None:
         required = node.get("security", self.tree.root.get("security", []))
         schemes = self.tree.root.get("components", {}).get("securitySchemes", {})
-        for each in required:
-            for name in each:
+        for requirement in required:
+            for name in requirement:
                 if name not in schemes:
                     raise self._error(
-                        node, f"unknown security scheme '{name}'", "Define it"
+                        node,
+                        f"unknown security scheme '{name}'",
+                        "Define it in components/securitySchemes",
                     )
                 return evidence.within(schemes[name])
         return None
@@ -176,10 +184,14 @@ class OperationBuilder:
             for name, example in content.get("examples", {}).items():
                 if not status.isdigit():
                     raise self._error(
-                        example, f"'{name}' hangs on '{status}'", "Give it one status"
+                        example,
+                        f"the error '{name}' is under '{status}'",
+                        "Give it one status",
                     )
                 if name in found:
-                    raise self._error(example, f"'{name}' stands twice", "Rename one")
+                    raise self._error(
+                        example, f"duplicate error '{name}'", "Rename one"
+                    )
                 found[name] = ErrorExample(
                     name=name,
                     status=int(status),
@@ -191,21 +203,20 @@ class OperationBuilder:
         return found
 
     def _check_schema(self, schema: Schema, operation: Operation) -> None:
-        """Refuses what is no schema, and what a misspelling would hide."""
+        """Raise `SpecError` for an invalid schema or a misspelt keyword."""
         if fault := schema_error(schema):
             path, problem = fault
             raise self.tree.error(
-                self._pointer_at(schema, path), problem, "Mend the schema"
+                self._pointer_at(schema, path), problem, "Fix the schema"
             )
         self._check_keywords(schema, operation, set())
 
     def _pointer_at(self, node: Any, path: Sequence[str | int]) -> str:
-        """The pointer of a part of a node, as authored."""
+        """The JSON pointer of a part of a node, as authored."""
         place = self.tree.pointer_of(node)
         for step in path:
-            node = node[
-                step if isinstance(node, list) else str(step)
-            ]  # "200" comes as 200
+            # "200" comes as 200
+            node = node[step if isinstance(node, list) else str(step)]
             place = self.tree.pointer_of(node) or f"{place}/{escape_pointer(step)}"
         return place
 
@@ -215,26 +226,26 @@ class OperationBuilder:
         for word in node:
             if not word.startswith("x-") and word not in STANDARD_KEYWORDS:
                 raise self._error(
-                    node, f"unknown word '{word}'", "Mend its spelling, or take it out"
+                    node, f"unknown keyword '{word}'", "Fix its spelling, or remove it"
                 )
         error = node.get("x-error", "invalid_request")
         if error not in operation.errors:
             raise self._error(
                 node,
-                f"x-error '{error}' is not in the catalogue of {operation.id}",
+                f"x-error '{error}' is not an error of {operation.id}",
                 f"Known are: {', '.join(operation.errors)}",
             )
         rule = node.get("x-rule")
         if rule and rule in rules:
-            raise self._error(node, f"the rule '{rule}' stands twice", "Rename one")
+            raise self._error(node, f"duplicate rule '{rule}'", "Rename one")
         if rule:
             rules.add(rule)
         if node.get("additionalProperties") not in (None, True, False):
             raise self._error(
                 node, "additionalProperties is a schema", "Write true or false"
             )
-        for each in subschemas(node):
-            self._check_keywords(each, operation, rules)
+        for subschema in subschemas(node):
+            self._check_keywords(subschema, operation, rules)
 
     def _error(self, node: Any, problem: str, remedy: str) -> SpecError:
         return self.tree.error(self.tree.pointer_of(node), problem, remedy)

@@ -1,4 +1,4 @@
-"""Every claim of a document, one by one, each with its name, its source, its place."""
+"""List the claims of a document with id, sentence, source and place."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from specs.validation.explanation import restates_keyword
 
 
 class ClaimSubject(StrEnum):
-    """What a claim is about."""
+    """The subject of a claim."""
 
     REQUEST = "request"
     DEFAULT = "default"
@@ -25,7 +25,7 @@ class ClaimSubject(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Claim:
     """
-    One thing that a document says.
+    One statement of a document.
 
     `id` reads like a path: `createImage/request/n/maximum`. `pointer` is the JSON
     pointer, in the provider's `openapi.yaml`, of the mapping that states it.
@@ -44,7 +44,7 @@ class Claim:
 
 
 def request_name(operation: Operation, body: Body) -> str:
-    """How the claims of a request body begin: per media type where there are two."""
+    """The prefix of claim ids of a body, with the media type if there are two."""
     if len(operation.bodies) == 1:
         return f"{operation.id}/request"
     kind = "form" if body.media_type.startswith("multipart/") else "json"
@@ -52,7 +52,7 @@ def request_name(operation: Operation, body: Body) -> str:
 
 
 def claims(provider: Provider) -> Iterator[Claim]:
-    """All claims of a provider's document, in its own order."""
+    """All claims of a provider's document, in document order."""
     for operation in provider.operations.values():
         yield from _operation_claims(provider, operation)
 
@@ -69,7 +69,7 @@ def _operation_claims(provider: Provider, operation: Operation) -> Iterator[Clai
     yield claim(
         "path",
         ClaimSubject.TRANSPORT,
-        f"{operation.method} {operation.path} answers",
+        f"{operation.method} {operation.path} responds",
         operation.evidence,
         place,
     )
@@ -86,7 +86,7 @@ def _operation_claims(provider: Provider, operation: Operation) -> Iterator[Clai
         yield claim(
             name,
             ClaimSubject.TRANSPORT,
-            f"a request is {body.media_type}",
+            f"a request body is {body.media_type}",
             body.evidence,
             body.pointer,
         )
@@ -139,7 +139,7 @@ def _response_claims(
             f"{begin}/headers/{name}",
             operation.id,
             ClaimSubject.RESPONSE,
-            f"the answer has the header {name}",
+            f"the response has the header {name}",
             response.evidence.within(response.headers[name]),
             response.pointer,
         )
@@ -203,8 +203,10 @@ def _walk(
     pointer: str = "",
 ) -> Iterator[Constraint]:
     """
-    What a node says; `outer` is the schema whose `allOf` it is a part of, `place` the
-    pointer of the mapping that holds it.
+    Yield the constraints of a schema node and of the nodes below it.
+
+    `outer` is the schema whose `allOf` contains the node; `pointer` is the JSON pointer
+    of the mapping that contains it.
     """
     if node is False:
         text = f"{_field_name(segments)} must be absent"
@@ -241,7 +243,7 @@ def _walk(
             for name in value:
                 yield part(keyword, f"{name} is required", name, "required")
         elif keyword == "additionalProperties" and value is False:
-            yield part(keyword, f"{_field_name(segments)} has no other members")
+            yield part(keyword, f"{_field_name(segments)} has no other fields")
         elif keyword == "properties":
             for name, member in value.items():
                 yield from _walk(
@@ -259,9 +261,9 @@ def _walk(
         elif keyword in {"then", "else"}:
             yield from _walk(provider, value, segments, evidence, is_form=is_form)
         elif keyword == "allOf":
-            for each in value:
+            for subschema in value:
                 yield from _walk(
-                    provider, each, segments, evidence, is_form=is_form, outer=node
+                    provider, subschema, segments, evidence, is_form=is_form, outer=node
                 )
 
 

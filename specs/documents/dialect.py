@@ -1,4 +1,4 @@
-"""How to speak to a provider: the content of dialect.yaml."""
+"""The content of dialect.yaml: how to talk to a provider."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,11 @@ from specs.validation.engine import compile_validator
 
 @dataclass(frozen=True)
 class Dialect:
-    """How we speak to a provider: `dialect.yaml`, whose schema ships beside it."""
+    """
+    The content of `dialect.yaml`; `dialect.schema.yaml` describes each part.
+
+    `fields` maps, per operation, a canonical field name to the provider's names.
+    """
 
     title: str
     base_url: str
@@ -41,7 +45,7 @@ class Dialect:
     def with_canonical_names(
         self, operation: str, payload: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """A payload under canonical names; what has none keeps its own."""
+        """A payload under canonical names; a field without one keeps its own."""
         renamed = dict(payload)
         for canonical, names in self.fields.get(operation, {}).items():
             given = [name for name in names if name in payload]
@@ -52,7 +56,7 @@ class Dialect:
         return renamed
 
     def delivery_for(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The delivery entry that decides for a request in canonical names."""
+        """The delivery entry that applies to a request in canonical names."""
         for entry, when in self._delivery_rules:
             if when is None or when.is_valid(request):
                 return entry
@@ -60,7 +64,7 @@ class Dialect:
 
     @cached_property
     def price_list(self) -> tuple[tuple[str, Mapping[str, Any], Any], ...]:
-        """Every price: by what it is, the entry, and what judges whether it holds."""
+        """All prices as (kind, entry, validator of `when` or None)."""
         return tuple(
             (kind, entry, compile_validator(entry["when"]) if "when" in entry else None)
             for kind in ("per_image", "per_million_tokens")
@@ -76,6 +80,7 @@ class Dialect:
 
 
 def validate_dialect(file: str, raw: Any) -> None:
+    """Raise `SpecError` if a dialect does not follow its schema."""
     for error in builtin_validator("dialect.schema.yaml").iter_errors(raw):
         pointer = "".join(f"/{step}" for step in error.instance_path)
         raise SpecError(

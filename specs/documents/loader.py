@@ -1,4 +1,4 @@
-"""A provider's folder as values: what it promises, and how to speak to it."""
+"""Load folders of providers: openapi.yaml, dialect.yaml and the sources they cite."""
 
 from collections.abc import Sequence
 from importlib.resources import files
@@ -15,30 +15,33 @@ from specs.errors import SpecError
 
 
 def roots(*more: str | Path) -> tuple[Traversable, ...]:
-    """The folders that hold providers' folders; ours comes first."""
+    """The folders that contain folders of providers; the one that ships is first."""
     return (files("specs"), *(Path(each) for each in more))
 
 
 def names(*more: str | Path) -> tuple[str, ...]:
-    """The ids of all providers, ours and those under the folders given."""
+    """The ids of all providers: those that ship and those in the given folders."""
     found: dict[str, None] = {}
     for root in roots(*more):
         if not root.is_dir():
             raise SpecError(
-                str(root), "", "is not a folder", "Name a folder of providers"
+                str(root),
+                "",
+                "is not a folder",
+                "Give a folder that contains folders of providers",
             )
-        for each in sorted(root.iterdir(), key=lambda entry: entry.name):
-            if each.is_dir() and (each / "openapi.yaml").is_file():
-                found[each.name] = None
+        for folder in sorted(root.iterdir(), key=lambda entry: entry.name):
+            if folder.is_dir() and (folder / "openapi.yaml").is_file():
+                found[folder.name] = None
     return tuple(found)
 
 
 def load(name: str, *more: str | Path) -> Provider:
     """
-    The provider of that id, understood whole.
+    Load the provider of an id.
 
-    `more` are folders of further providers; a folder there hides ours of the same id.
-    Raises `SpecError` when the folder is missing or anything in it is not understood.
+    `more` are folders of further providers, which take precedence over those that ship.
+    Raises `SpecError` if there is no such folder, or a part of it is not understood.
     """
     for root in reversed(roots(*more)):
         folder = root / name
@@ -46,7 +49,7 @@ def load(name: str, *more: str | Path) -> Provider:
             return _load_folder(name, root, folder)
     known = ", ".join(names(*more))
     raise SpecError(
-        name, "", "is not a provider we know", f"Known are: {known}; see --specs"
+        name, "", "is not a known provider", f"Known are: {known}; see --specs"
     )
 
 
@@ -69,8 +72,8 @@ def _load_folder(name: str, root: Traversable, folder: Traversable) -> Provider:
     check_sources(tree.file, document, "x-source", sources)
     for pointer, node in walk(document):
         if "x-contradicts" in node:
-            said, place = node["x-contradicts"], f"{pointer}/x-contradicts"
-            check_sources(tree.file, said, "source", sources, place)
+            sides, place = node["x-contradicts"], f"{pointer}/x-contradicts"
+            check_sources(tree.file, sides, "source", sources, place)
     operations = OperationBuilder(tree).operations()
     dialect = build_dialect(raw)
     server = tree.root.get("servers", [{}])[0].get("url", "")
@@ -78,7 +81,7 @@ def _load_folder(name: str, root: Traversable, folder: Traversable) -> Provider:
         raise tree.error(
             "/servers/0/url",
             f"'{server}' is not the dialect's live base URL '{dialect.base_url}'",
-            "Write the same address in both",
+            "Write the same URL in both",
         )
     return Provider(
         id=name,

@@ -16,7 +16,7 @@ from specs.validation.judge import Judge
 
 @dataclass(frozen=True, slots=True)
 class ErrorExample:
-    """An entry of the error catalogue: a whole body, and the status it hangs on."""
+    """A named error response: its status, its complete body and its headers."""
 
     name: str
     status: int
@@ -28,7 +28,7 @@ class ErrorExample:
 
 @dataclass(frozen=True)
 class Guarantee:
-    """What an answer keeps beyond its schema, for the requests that it is about."""
+    """A property of responses beyond their schema, for requests that match `when`."""
 
     name: str
     evidence: Evidence
@@ -36,7 +36,7 @@ class Guarantee:
     pointer: str
 
     def applies_to(self, request: Any) -> bool:
-        """Whether it speaks of a request, given in canonical names with defaults."""
+        """True if it applies to a request in canonical names with defaults."""
         return bool(self._validator.is_valid(request))
 
     @cached_property
@@ -46,7 +46,7 @@ class Guarantee:
 
 @dataclass(frozen=True)
 class Body:
-    """One media type of a request or an answer: its schema, judge and examples."""
+    """One media type of a request or response: its schema, judge and examples."""
 
     media_type: str
     schema: Schema
@@ -67,7 +67,7 @@ class Body:
 
     @cached_property
     def defaults(self) -> Mapping[str, Any]:
-        """The documented defaults of the members."""
+        """The documented defaults by field name."""
         return {
             name: member["default"]
             for name, member in self.properties.items()
@@ -76,7 +76,7 @@ class Body:
 
     @cached_property
     def assumed_defaults(self) -> Mapping[str, Any]:
-        """Defaults that stand in a member's `allOf`, with a basis of their own."""
+        """Defaults with a basis of their own, from `allOf` of a field."""
         return {
             name: part["default"]
             for name, member in self.properties.items()
@@ -87,7 +87,7 @@ class Body:
 
     @cached_property
     def events(self) -> Mapping[str, "Body"]:
-        """Of a stream of events: the schema of each, by the type in its data."""
+        """The bodies of the events of a stream, by the `type` in their data."""
         return dict(self._iter_events())
 
     def _iter_events(self) -> Iterator[tuple[str, "Body"]]:
@@ -103,7 +103,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What may come back with one status; `status` is as written: `200`, `4XX`."""
+    """The response for one status, written as in the document: `200`, `4XX`."""
 
     status: str
     bodies: Mapping[str, Body]
@@ -119,7 +119,7 @@ class Response:
 
 @dataclass(frozen=True)
 class Operation:
-    """A method and a path, with all that may be asked and answered there."""
+    """A method and a path with request bodies, responses and errors."""
 
     id: str
     method: str
@@ -146,7 +146,7 @@ class Operation:
         return EVENT_STREAM in self.success.bodies
 
     def response_for(self, status: int) -> Response | None:
-        """The declared answer for a status: exact, then `4XX`, then `default`."""
+        """The declared response of a status, else of `4XX`, else `default`, or None."""
         for name in (str(status), f"{status // 100}XX", "default"):
             if name in self.responses:
                 return self.responses[name]
@@ -155,7 +155,7 @@ class Operation:
 
 @dataclass(frozen=True, eq=False)
 class Provider:
-    """A gateway with a folder under `specs/`; itself and no other, once loaded."""
+    """A loaded folder of a provider. Equal only to itself."""
 
     id: str
     dialect: Dialect
@@ -206,4 +206,5 @@ class Provider:
         return canonical
 
     def source(self, reference: str) -> Source | None:
+        """The page of a reference such as `S4#size`; None if it is unknown."""
         return self.sources.get(reference.partition("#")[0])

@@ -1,6 +1,7 @@
-"""From a YAML file to one tree: references inlined, every word known, places kept."""
+"""Inline the references of a document and check its keywords; keep the places."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from specs.errors import SpecError
@@ -11,18 +12,17 @@ from specs.validation.evidence import Basis
 
 class ResolvedDocument:
     """
-    A document whose references are inlined, and where each of its parts was written.
+    A document with its references inlined, and the place of each of its parts.
 
-    `origin(node)` gives the JSON pointer of a mapping as authored, so that a claim
-    found behind a reference still leads to its own line.
+    `pointer_of(node)` gives the JSON pointer of a mapping as authored, so that a claim
+    behind a reference still points at its own line.
     """
 
     def __init__(self, file: str, document: Any) -> None:
         self.file = file
         self._pointers: dict[int, str] = {}
-        self._resolved_nodes: list[
-            Any
-        ] = []  # ids stay unique as long as their values live
+        # Kept, because an id is unique only as long as its value lives.
+        self._resolved_nodes: list[Any] = []
         self._document = document
         if not isinstance(document, dict):
             raise self.error("", "is not a mapping", "Begin with `openapi: 3.1.0`")
@@ -57,7 +57,9 @@ class ResolvedDocument:
         reference = node["$ref"]
         target = self._lookup(reference, pointer)
         if reference in seen:
-            raise self.error(pointer, f"{reference} refers to itself", "Break the ring")
+            raise self.error(
+                pointer, f"{reference} refers to itself", "Remove the cycle"
+            )
         found = self._resolve(target, reference.removeprefix("#"), (*seen, reference))
         siblings = {key: value for key, value in node.items() if key != "$ref"}
         if not siblings:
@@ -78,8 +80,8 @@ class ResolvedDocument:
             if not isinstance(node, dict) or key not in node:
                 raise self.error(
                     pointer,
-                    f"{reference} leads nowhere: there is no '{key}'",
-                    "Mend the reference, or write what it should refer to",
+                    f"unresolved reference {reference}: there is no '{key}'",
+                    "Fix the reference, or add its target",
                 )
             node = node[key]
         return node
@@ -95,7 +97,7 @@ def escape_pointer(key: Any) -> str:
 
 
 def walk(node: Any, pointer: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every mapping that may carry words; examples are data and carry none."""
+    """Yield each mapping that may contain keywords, with its pointer; no examples."""
     if isinstance(node, dict):
         yield pointer, node
         for key, value in node.items():
@@ -113,16 +115,16 @@ def _check_keywords(tree: ResolvedDocument, document: Any) -> None:
             if not isinstance(word, str):
                 raise tree.error(
                     f"{pointer}/{word}",
-                    f"the member {word!r} is not text",
-                    "Quote it: YAML reads bare numbers, on, off, yes, no as values",
+                    f"the key {word!r} is not text",
+                    "Quote it: YAML reads numbers, on, off, yes and no as values",
                 )
             if not word.startswith("x-") or pointer.endswith("/headers"):
                 continue
             if word not in known:
                 raise tree.error(
                     f"{pointer}/{word}",
-                    f"unknown word '{word}'",
-                    f"Known are: {', '.join(known)}",
+                    f"unknown keyword '{word}'",
+                    _suggestion(word, known),
                 )
             _check_keyword_value(tree, f"{pointer}/{word}", word, value)
 
@@ -134,21 +136,28 @@ def _check_keyword_value(
         raise tree.error(
             pointer, f"unknown basis '{value}'", f"Choose from: {', '.join(Basis)}"
         )
-    if keyword in vocabulary.ASPECTS:
-        known = vocabulary.ASPECTS[keyword]
+    if keyword in vocabulary.LIMITS:
+        known = vocabulary.LIMITS[keyword]
         unknown = sorted(set(value) - known) if isinstance(value, dict) else ["?"]
         if unknown:
             raise tree.error(
                 pointer,
-                f"'{keyword}' knows no '{unknown[0]}'",
+                f"'{keyword}' has no limit '{unknown[0]}'",
                 f"Known are: {', '.join(sorted(known))}",
             )
     for error in compile_validator(
         vocabulary.VALUE_SCHEMAS.get(keyword, {})
     ).iter_errors(value):
         below = "".join(f"/{step}" for step in error.instance_path)
-        problem = f"'{keyword}' cannot be this: {error.message[:300]}"
+        problem = f"'{keyword}' is not valid: {error.message[:300]}"
         raise tree.error(f"{pointer}{below}", problem, f"It is {expected(keyword)}")
+
+
+def _suggestion(word: str, known: Sequence[str]) -> str:
+    """The remedy for an unknown keyword: the nearest known one, and all of them."""
+    near = get_close_matches(word, known, 1)
+    hint = f"Did you mean '{near[0]}'? " if near else ""
+    return f"{hint}Known are: {', '.join(known)}"
 
 
 def expected(keyword: str) -> str:

@@ -1,4 +1,4 @@
-"""The sources that a document cites, and the files of ours that every folder shares."""
+"""The pages that a document cites, and files that all folders share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from specs.validation.engine import compile_validator
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A page that claims are read from."""
+    """A page that claims were read from; `date` is when, `grade` how reliable it is."""
 
     id: str
     title: str
@@ -25,6 +25,7 @@ class Source:
 
 
 def load_sources(root: Traversable, dialect: Mapping[str, Any]) -> dict[str, Source]:
+    """All sources by id: shared ones, those of the folder, those of the dialect."""
     raw = dict(_read_builtin("sources.yaml"))
     if root != files("specs") and (root / "sources.yaml").is_file():
         raw.update(read_yaml(root, "sources.yaml"))
@@ -43,13 +44,13 @@ def load_sources(root: Traversable, dialect: Mapping[str, Any]) -> dict[str, Sou
 
 @cache
 def _read_builtin(name: str) -> Any:
-    """One of our own files, of which every folder needs the same."""
+    """Read a YAML file of this package once."""
     return read_yaml(files("specs"), name)
 
 
 @cache
 def builtin_validator(name: str) -> Any:
-    """One of our own schemas, ready to be asked."""
+    """The compiled schema of a file format, compiled once."""
     return compile_validator(read_yaml(files("specs.documents"), name))
 
 
@@ -60,11 +61,12 @@ def check_sources(
     sources: Mapping[str, Source],
     base_pointer: str = "",
 ) -> None:
+    """Raise `SpecError` for a value of `key` that names no known source."""
     for pointer, node in walk(tree, base_pointer):
         source = node.get(key)
         if pointer.startswith("/fields") or source is None or isinstance(source, dict):
-            continue  # a member or a field of that name
+            continue  # a field of that name
         if str(source).partition("#")[0] not in sources:
             raise SpecError(
-                file, pointer, f"unknown source '{source}'", "List it in sources.yaml"
+                file, pointer, f"unknown source '{source}'", "Add it to sources.yaml"
             )

@@ -13,26 +13,29 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def read_yaml(folder: Traversable, name: str) -> Any:
     """
-    The value of a YAML file.
+    Read a YAML file.
 
-    Raises `SpecError` when it cannot be read, is not YAML, or names a member twice.
+    Raises `SpecError` if it cannot be read, is not YAML, or has a duplicate key.
     """
     file = folder / name
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(
-            str(file), "", f"cannot be read: {error}", "Check the path and its rights"
+            str(file),
+            "",
+            f"cannot be read: {error}",
+            "Check the path and its permissions",
         ) from None
     try:
         return yaml.load(text, Loader=_StrictLoader)  # noqa: S506  a SafeLoader
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: an invalid date
         problem = f"is not YAML: {' '.join(str(error).split())}"
-        raise SpecError(str(file), "", problem, "Mend the line it names") from None
+        raise SpecError(str(file), "", problem, "Fix the line that it names") from None
 
 
 def read_checked(folder: Traversable, name: str, schema: str) -> Any:
-    """The same, held to a schema that lies beside it. Raises `SpecError`."""
+    """Read a YAML file and validate it by a schema beside it. Raises `SpecError`."""
     found = read_yaml(folder, name)
     for error in compile_validator(read_yaml(folder, schema)).iter_errors(found):
         place = "".join(f"/{step}" for step in error.instance_path)
@@ -41,18 +44,18 @@ def read_checked(folder: Traversable, name: str, schema: str) -> Any:
 
 
 def yaml_text(value: Any) -> str:
-    """A value as YAML: block style, in the order given, long texts not folded."""
+    """Write a value as YAML: block style, keys in order, long texts not folded."""
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=10_000)
 
 
 class _StrictLoader(_Loader):  # type: ignore[misc, valid-type]
-    """A safe loader that refuses a member named twice: one of the two would be lost."""
+    """A safe loader that rejects duplicate keys: one of the two would be lost."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         names = [each.value for each, _ in node.value if isinstance(each.value, str)]
         if len(set(names)) < len(names):
             name = next(each for each in names if names.count(each) > 1)
             raise yaml.constructor.ConstructorError(
-                None, None, f"the member '{name}' stands twice", node.start_mark
+                None, None, f"duplicate key '{name}'", node.start_mark
             )
         return super().construct_mapping(node, deep)  # type: ignore[no-any-return]

@@ -1,3 +1,95 @@
-"""What identifies the operations of the image medium in a document."""
+"""The image medium: its operations, keywords, and sizes."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 OPERATIONS = ("createImage", "createImageEdit")
+
+Breach = tuple[str, tuple[str, ...], str]
+Keyword = Callable[[Any, Any], Iterator[Breach]]
+
+SIZE_PATTERN = re.compile(r"([1-9][0-9]{0,8})x([1-9][0-9]{0,8})", re.ASCII)
+
+
+def size_of(text: Any) -> tuple[int, int] | None:
+    """The numbers inside a "WIDTHxHEIGHT" string, in pixels, or None."""
+    match = SIZE_PATTERN.fullmatch(text) if isinstance(text, str) else None
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def image_size_breaches(limits: Mapping[str, Any], value: Any) -> Iterator[Breach]:
+    """Check `x-image-size`: limits of the numbers in a "WIDTHxHEIGHT" string."""
+    numbers = size_of(value)
+    if numbers is None:
+        return
+    width, height = numbers
+    longest, shortest, pixels = max(numbers), min(numbers), width * height
+    step = limits.get("multipleOf", 1)
+    if width % step or height % step:
+        yield "multipleOf", (), f"width and height must be multiples of {step}"
+    if longest > limits.get("maxEdge", longest):
+        yield "maxEdge", (), f"no edge may exceed {limits['maxEdge']} pixels"
+    if pixels < limits.get("minPixels", pixels):
+        yield "minPixels", (), f"needs at least {limits['minPixels']} pixels"
+    if pixels > limits.get("maxPixels", pixels):
+        yield "maxPixels", (), f"may have at most {limits['maxPixels']} pixels"
+    if longest > shortest * limits.get("maxRatio", longest):
+        yield (
+            "maxRatio",
+            (),
+            f"long to short edge may be {limits['maxRatio']}:1 at most",
+        )
+
+
+def upload_breaches(limits: Mapping[str, Any], value: Any) -> Iterator[Breach]:
+    """Check `x-upload`: facts about an uploaded file (`specs.media.upload.Upload`)."""
+    if not isinstance(value, dict):
+        return
+    formats = limits.get("formats")
+    if formats and value.get("format") not in formats:
+        yield "formats", (), f"must be an image in one of: {', '.join(formats)}"
+        return
+    if value.get("bytes", 0) > limits.get("maxBytes", float("inf")):
+        yield "maxBytes", (), f"may have at most {limits['maxBytes']} bytes"
+    if limits.get("alpha") and not value.get("alpha"):
+        yield "alpha", (), "needs an alpha channel"
+    if limits.get("square") and value.get("width") != value.get("height"):
+        yield "square", (), "must be square"
+
+
+def same_dimensions_breaches(fields: list[str], payload: Any) -> Iterator[Breach]:
+    """Check `x-same-dimensions: [a, b]`: b has the width and height of the first a."""
+    if not isinstance(payload, dict):
+        return
+    first, second = (_first_image(payload.get(name)) for name in fields)
+    if first and second and _dimensions(first) != _dimensions(second):
+        width, height = _dimensions(first)
+        sentence = f"must be {width}x{height} pixels, like '{fields[0]}'"
+        yield fields[1], (fields[1],), sentence
+
+
+def _first_image(value: Any) -> dict[str, Any] | None:
+    """The facts of one upload, or of the first of several; None without a size."""
+    first = value[0] if isinstance(value, list) and value else value
+    return first if isinstance(first, dict) and first.get("width") else None
+
+
+def _dimensions(image: Mapping[str, Any]) -> tuple[int, int]:
+    return image["width"], image["height"]
+
+
+KEYWORDS: dict[str, Keyword] = {
+    "x-image-size": image_size_breaches,
+    "x-upload": upload_breaches,
+    "x-same-dimensions": same_dimensions_breaches,
+}
+
+
+# Limits of each keyword: a misspelt one would constrain nothing.
+LIMITS: dict[str, frozenset[str]] = {
+    "x-image-size": frozenset(
+        {"multipleOf", "maxEdge", "minPixels", "maxPixels", "maxRatio"}
+    ),
+    "x-upload": frozenset({"formats", "maxBytes", "alpha", "square"}),
+}

@@ -5,10 +5,11 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class Upload:
     """
-    The facts about an uploaded file that a document may speak of.
+    The facts about an uploaded file that a document can constrain.
 
-    `format` is what the bytes say (`png`, `jpeg`, `webp`, `gif` or None), never what
-    the client says; `content_type` is what the client says. Sizes in bytes and pixels.
+    `format` is read from the bytes: `png`, `jpeg`, `webp`, `gif`, or None for anything
+    else. `content_type` is the label that the client sent. `bytes` is the size of the
+    file; `width` and `height` are in pixels.
     """
 
     filename: str
@@ -21,5 +22,5 @@ class Upload:
     alpha: bool = False
 
     def facts(self) -> dict[str, Any]:
-        """The upload as the judge sees it: a JSON object."""
+        """The upload as a JSON object, as schemas describe it."""
         return asdict(self)

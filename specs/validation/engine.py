@@ -6,6 +6,7 @@ from typing import Any
 
 import jsonschema_rs
 
+from specs.media.image import Keyword
 from specs.validation import vocabulary
 
 Schema = dict[str, Any] | bool
@@ -14,7 +15,7 @@ JsonPath = tuple[str | int, ...]
 
 @cache
 def _rust_keywords() -> dict[str, Any]:
-    def built(name: str, keyword: vocabulary.Keyword) -> type:
+    def built(name: str, keyword: Keyword) -> type:
         class Word:
             def __init__(self, parent: Any, value: Any, path: Any) -> None:
                 self.value = value
@@ -30,14 +31,14 @@ def _rust_keywords() -> dict[str, Any]:
 
 
 def compile_validator(schema: Schema) -> Any:
-    """A validator that says yes or no, in about a microsecond."""
+    """Compile a schema to a validator that answers yes or no in about a microsecond."""
     return jsonschema_rs.Draft202012Validator(
         schema, keywords=_rust_keywords(), validate_formats=False
     )
 
 
 def schema_error(schema: Schema) -> tuple[JsonPath, str] | None:
-    """Where and why a schema is none by the rules of JSON Schema; None if it is one."""
+    """The place and reason of an error in a schema; None if it is JSON Schema."""
     try:
         jsonschema_rs.meta.validate(schema)
     except jsonschema_rs.ValidationError as error:
@@ -46,7 +47,7 @@ def schema_error(schema: Schema) -> tuple[JsonPath, str] | None:
 
 
 def is_instance(schema: Schema, value: Any) -> bool:
-    """Whether a value keeps a small schema; the same schema is compiled once."""
+    """True if a value is valid for a small schema; each schema is compiled once."""
     return bool(_cached_validator(json.dumps(schema)).is_valid(value))
 
 

@@ -1,4 +1,4 @@
-"""Where a statement was read, and how firmly it stands."""
+"""The page that states a claim, and how firm the claim is."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Basis(StrEnum):
-    """Who says so: the provider's own documents, OpenAI's reference, or we."""
+    """The origin of a claim: the provider's pages, OpenAI's reference, or nobody."""
 
     DOCUMENTED = "documented"
     REFERENCE = "reference"
@@ -16,7 +16,7 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where a claim was read, how firmly it stands, which error it leads to."""
+    """The source and basis of a claim, and the error that its violation gets."""
 
     source: str = ""
     basis: Basis = Basis.DOCUMENTED
@@ -24,7 +24,7 @@ class Evidence:
     rule: str | None = None
 
     def within(self, node: Mapping[str, Any]) -> "Evidence":
-        """The evidence for a part of what this is the evidence for."""
+        """The evidence of a part: its own where stated, else inherited from here."""
         return Evidence(
             source=node.get("x-source", self.source),
             basis=Basis(node.get("x-basis", self.basis)),

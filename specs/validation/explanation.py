@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
+from specs.media.image import Keyword
 from specs.validation import vocabulary
 from specs.validation.engine import JsonPath, Schema, compile_validator
 from specs.validation.evidence import Basis, Evidence
@@ -13,9 +14,9 @@ from specs.validation.evidence import Basis, Evidence
 @dataclass(frozen=True, slots=True)
 class Violation:
     """
-    One way in which a payload breaks a schema.
+    One constraint that a payload violates.
 
-    `expected` is what the broken keyword says: the maximum, the values of an enum.
+    `expected` is the value of the violated keyword: the maximum, the values of an enum.
     """
 
     path: JsonPath
@@ -28,7 +29,7 @@ class Violation:
 
     @property
     def param(self) -> str | None:
-        """The broken member as error envelopes name it: `images[0].image_url`."""
+        """The field as error responses name it: `images[0].image_url`."""
         text = ""
         for step in self.path:
             text += f"[{step}]" if isinstance(step, int) else f".{step}"
@@ -39,26 +40,26 @@ class Violation:
 
 
 class SubschemaValidators:
-    """The parts of one schema, for yes or no: ten times as fast as to explain each."""
+    """Validators of the parts of one schema, ten times as fast as explaining each."""
 
     def __init__(self) -> None:
         self._validators: dict[int, tuple[Any, Any]] = {}
 
     def is_valid(self, part: Any, instance: Any) -> bool:
         known = self._validators.get(id(part))
-        if known is None:  # the part is held as well, so that its id stays its own
+        if known is None:  # the part is kept, so that its id is not reused
             known = self._validators[id(part)] = part, compile_validator(part)
         return bool(known[1].is_valid(instance))
 
 
 def explainer_class(is_valid: Callable[[Any, Any], bool]) -> Any:
     """
-    A validator that says which constraints are broken, in document order.
+    A jsonschema validator that reports violated constraints in document order.
 
-    Differs from jsonschema's own in that a missing or unlisted member is named by the
-    error's path, so that an envelope's `param` is right; that patterns are those of
-    jsonschema-rs: to Python's, `$` also stands before a line's end; and that it looks
-    only into members and rules of which `is_kept` denies that an instance keeps them.
+    It differs from jsonschema's own in three ways. A missing or unlisted field is named
+    by the path of the error, so that `param` of an error response is right. Patterns
+    are those of jsonschema-rs, because `$` in Python also matches before a line break.
+    Only parts that `is_valid` rejects are examined.
     """
     from jsonschema import Draft202012Validator, ValidationError
     from jsonschema.validators import extend
@@ -100,7 +101,7 @@ def explainer_class(is_valid: Callable[[Any, Any], bool]) -> Any:
         if is_text and not _pattern_validator(value).is_valid(instance):
             yield ValidationError(f"does not match {value}")
 
-    def word(keyword: vocabulary.Keyword) -> Any:
+    def word(keyword: Keyword) -> Any:
         def check(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
             for aspect, path, sentence in keyword(value, instance):
                 yield ValidationError(sentence, path=path, schema_path=[aspect])

@@ -1,8 +1,8 @@
 """
-The one judge: whether a payload keeps a schema, and if not, which claim it breaks.
+Judge a payload by the schema of a document: valid, invalid or unspecified, and why.
 
-jsonschema-rs answers yes or no, jsonschema explains a no; both read the same schema
-and the same vocabulary.
+jsonschema-rs answers yes or no, jsonschema explains a no. Both use the same schema and
+the same vocabulary.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ from specs.validation.transforms import (
 
 
 class State(StrEnum):
-    """What a document says of a request."""
+    """The three answers of a document about a request."""
 
     VALID = "valid"
     INVALID = "invalid"
@@ -37,10 +37,10 @@ class State(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """
-    What a document says of one payload.
+    The answer of a document about one payload, with the violations.
 
-    The violations stand in the order in which the document states its constraints:
-    the first is the one a provider would answer with.
+    Violations are in the order in which the document states its constraints. The first
+    is the one that a provider would report.
     """
 
     state: State
@@ -59,11 +59,12 @@ VALID = Verdict(State.VALID)
 
 class Judge:
     """
-    A schema, compiled once, with three answers.
+    A schema compiled once, which gives one of three answers.
 
-    `strict` is everything the document says, assumptions included and unlisted members
-    refused; `documented` is the same without what the provider's documents do not
-    carry. Keeps strict: valid. Breaks documented: invalid. Between them: unspecified.
+    The strict schema holds everything in the document: assumptions too, and unlisted
+    fields are rejected. The documented schema leaves out what the provider's own pages
+    do not state. A payload is valid if it is valid for the strict schema, invalid if it
+    is invalid for the documented schema, and unspecified otherwise.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Judge:
         evidence: Evidence | None = None,
         open: bool = False,
     ) -> None:
-        """With `open`, members that the schema does not list are welcome."""
+        """With `open`, fields that the schema does not list are valid."""
         plain = to_validator_schema(schema)
         self._schema = plain if open else without_unlisted_members(plain)
         self._evidence = evidence or Evidence()
@@ -87,13 +88,13 @@ class Judge:
         return not self._documented_validator.is_valid(payload)
 
     def state(self, payload: Any) -> State:
-        """What the document says of a payload, without the reasons: microseconds."""
+        """Judge a payload without the reasons, in microseconds."""
         if self.is_valid(payload):
             return State.VALID
         return State.INVALID if self.is_invalid(payload) else State.UNSPECIFIED
 
     def judge(self, payload: Any) -> Verdict:
-        """What the document says of a payload, and why: up to a millisecond."""
+        """Judge a payload with the reasons, in up to a millisecond."""
         state = self.state(payload)
         if state is State.VALID:
             return VALID

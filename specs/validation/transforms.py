@@ -7,17 +7,17 @@ from specs.validation.evidence import Basis
 
 def to_validator_schema(schema: Any) -> Any:
     """
-    A schema as validators want it.
+    Convert an authored schema to the schema that is compiled.
 
-    A file is the object of its facts (`Upload.facts`); a member that must not be there
-    is refused by a keyword, not by `false`.
+    A file becomes the object of its facts (`Upload.facts`). A field that must be absent
+    is rejected by the keyword `not`, since `false` would not name it in an error.
     """
     if isinstance(schema, list):
         return [to_validator_schema(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
     result = {key: to_validator_schema(value) for key, value in schema.items()}
-    if "properties" in result:  # `false` would not name the member in an error's path
+    if "properties" in result:  # `false` would not name the field in an error's path
         result["properties"] = {
             name: {"not": {}} if member is False else member
             for name, member in result["properties"].items()
@@ -31,9 +31,9 @@ def to_validator_schema(schema: Any) -> Any:
 
 def documented_only(schema: Any, *, allow_null: bool = False) -> Any:
     """
-    A schema without the parts that the provider's documents do not carry.
+    Leave out the parts of a schema that the provider's own pages do not state.
 
-    With `null`, and below `x-null`, no member is refused for being null.
+    With `allow_null`, and below `x-null`, no field is rejected for being null.
     """
     if isinstance(schema, list):
         return [documented_only(each, allow_null=allow_null) for each in schema]
@@ -46,7 +46,9 @@ def documented_only(schema: Any, *, allow_null: bool = False) -> Any:
         key: documented_only(value, allow_null=allow_null and key != "if")
         for key, value in schema.items()
     }
-    if kept.get("oneOf") != schema.get("oneOf"):  # weaker, more than one may fit
+    if kept.get("oneOf") != schema.get(
+        "oneOf"
+    ):  # weaker: more than one branch may be valid
         parts = kept.get("allOf", [])
         kept["allOf"] = [*parts, {"anyOf": kept.pop("oneOf")}]
     if allow_null and "properties" in kept:
@@ -56,7 +58,7 @@ def documented_only(schema: Any, *, allow_null: bool = False) -> Any:
 
 
 def _allow_null(member: Any) -> Any:
-    """A member's schema that takes null as well: to be null is to be absent."""
+    """Widen the schema of a field so that null is valid: null counts as absent."""
     if not isinstance(member, dict):
         return member
     if member.get("not") == {}:
@@ -75,7 +77,7 @@ def _allow_null(member: Any) -> Any:
 
 
 def without_unlisted_members(schema: Any) -> Any:
-    """A schema that refuses the members which its document does not list."""
+    """Reject fields that the document does not list."""
     if not isinstance(schema, dict) or "properties" not in schema:
         return schema
     unlisted = {"not": {}, "x-basis": Basis.ASSUMED.value}

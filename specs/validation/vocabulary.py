@@ -1,96 +1,26 @@
 """
-The words that OpenAPI lacks: what a document may say beyond it, and nothing else.
+The `x-` keywords of documents beyond OpenAPI, and the known keywords of JSON Schema.
 
-A keyword constrains, an annotation informs. A keyword is one function that yields
-what is wrong as `(aspect, path, sentence)`; both validators are built on it, so they
-cannot disagree about what a word means.
+A keyword constrains, an annotation informs. A keyword is one function that yields its
+breaches as `(limit, path, sentence)`; both validators use it, so they cannot disagree.
 """
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-Breach = tuple[str, tuple[str, ...], str]
-Keyword = Callable[[Any, Any], Iterator[Breach]]
+from specs.media import image
+from specs.media.image import Keyword
 
-SIZE_PATTERN = re.compile(r"([1-9][0-9]{0,8})x([1-9][0-9]{0,8})", re.ASCII)
-
-
-def size_of(text: Any) -> tuple[int, int] | None:
-    """The numbers inside a "WIDTHxHEIGHT" string, in pixels, or None."""
-    match = SIZE_PATTERN.fullmatch(text) if isinstance(text, str) else None
-    return (int(match[1]), int(match[2])) if match else None
-
-
-def image_size_breaches(limits: Mapping[str, Any], value: Any) -> Iterator[Breach]:
-    """`x-image-size`: bounds on the numbers inside a "WIDTHxHEIGHT" string."""
-    numbers = size_of(value)
-    if numbers is None:
-        return
-    width, height = numbers
-    longest, shortest, pixels = max(numbers), min(numbers), width * height
-    step = limits.get("multipleOf", 1)
-    if width % step or height % step:
-        yield "multipleOf", (), f"width and height must be multiples of {step}"
-    if longest > limits.get("maxEdge", longest):
-        yield "maxEdge", (), f"no edge may exceed {limits['maxEdge']} pixels"
-    if pixels < limits.get("minPixels", pixels):
-        yield "minPixels", (), f"needs at least {limits['minPixels']} pixels"
-    if pixels > limits.get("maxPixels", pixels):
-        yield "maxPixels", (), f"may have at most {limits['maxPixels']} pixels"
-    if longest > shortest * limits.get("maxRatio", longest):
-        yield (
-            "maxRatio",
-            (),
-            f"long to short edge may be {limits['maxRatio']}:1 at most",
-        )
-
-
-def upload_breaches(limits: Mapping[str, Any], value: Any) -> Iterator[Breach]:
-    """`x-upload`: facts about an uploaded file (see `specs.media.upload.Upload`)."""
-    if not isinstance(value, dict):
-        return
-    formats = limits.get("formats")
-    if formats and value.get("format") not in formats:
-        yield "formats", (), f"must be a picture in one of: {', '.join(formats)}"
-        return
-    if value.get("bytes", 0) > limits.get("maxBytes", float("inf")):
-        yield "maxBytes", (), f"may have at most {limits['maxBytes']} bytes"
-    if limits.get("alpha") and not value.get("alpha"):
-        yield "alpha", (), "needs an alpha channel"
-    if limits.get("square") and value.get("width") != value.get("height"):
-        yield "square", (), "must be square"
-
-
-def same_dimensions_breaches(fields: list[str], payload: Any) -> Iterator[Breach]:
-    """`x-same-dimensions: [a, b]`: picture b is as wide and as high as the first a."""
-    if not isinstance(payload, dict):
-        return
-    first, second = (_first_image(payload.get(name)) for name in fields)
-    if first and second and _dimensions(first) != _dimensions(second):
-        width, height = _dimensions(first)
-        sentence = f"must be {width}x{height} pixels, like '{fields[0]}'"
-        yield fields[1], (fields[1],), sentence
-
-
-def _first_image(value: Any) -> dict[str, Any] | None:
-    """The facts of one upload or of the first of several; None without a size."""
-    first = value[0] if isinstance(value, list) and value else value
-    return first if isinstance(first, dict) and first.get("width") else None
-
-
-def _dimensions(image: Mapping[str, Any]) -> tuple[int, int]:
-    return image["width"], image["height"]
-
-
+MEDIA = (image,)
 KEYWORDS: dict[str, Keyword] = {
-    "x-image-size": image_size_breaches,
-    "x-upload": upload_breaches,
-    "x-same-dimensions": same_dimensions_breaches,
+    name: keyword for medium in MEDIA for name, keyword in medium.KEYWORDS.items()
+}
+LIMITS: dict[str, frozenset[str]] = {
+    name: limits for medium in MEDIA for name, limits in medium.LIMITS.items()
 }
 
-# JSON Schema's own words and OpenAPI's, by what stands under them: a misspelt one
-# would constrain nothing.
+# Keywords of JSON Schema and OpenAPI by the kind of their value: a misspelt one would
+# constrain nothing.
 _VALUE_KEYWORDS = """
     $comment $schema title description default deprecated readOnly writeOnly examples
     example type enum const multipleOf maximum exclusiveMaximum minimum exclusiveMinimum
@@ -112,7 +42,7 @@ STANDARD_KEYWORDS = (
 
 
 def subschemas(schema: Mapping[str, Any]) -> Iterator[Any]:
-    """The schemas that stand directly inside a schema."""
+    """Yield the schemas directly inside a schema."""
     for word, value in schema.items():
         if word in SCHEMA_MAP_KEYWORDS:
             yield from value.values()
@@ -122,32 +52,24 @@ def subschemas(schema: Mapping[str, Any]) -> Iterator[Any]:
             yield value
 
 
-# What each keyword's value may hold; a misspelt limit would constrain nothing.
-ASPECTS: dict[str, frozenset[str]] = {
-    "x-image-size": frozenset(
-        {"multipleOf", "maxEdge", "minPixels", "maxPixels", "maxRatio"}
-    ),
-    "x-upload": frozenset({"formats", "maxBytes", "alpha", "square"}),
-}
-
 ANNOTATIONS: dict[str, str] = {
-    "x-source": "where the claim stands: a source id, '#', a place in it",
+    "x-source": "the page of a claim: a source id, '#', a place in it",
     "x-basis": "documented | reference | assumed",
-    "x-note": "a contradiction or a reading, in our words",
-    "x-contradicts": "what the provider's own pages say against one another here",
+    "x-note": "a contradiction or an interpretation, in our words",
+    "x-contradicts": "contradictory statements of the provider's own pages",
     "x-rule": "the name of a cross-field rule",
     "x-error": "the error example that a violation gets",
-    "x-guarantees": "what an answer keeps beyond its schema",
-    "x-when": "the requests whose answers carry this member",
-    "x-null": "unspecified: the page does not say what becomes of a null member",
-    "x-welcome": "unspecified: the page lists it, but not that any value is taken",
-    "x-mentions": "operations that a page names without saying where they are",
+    "x-guarantees": "properties of a response beyond its schema",
+    "x-when": "the requests whose responses have this field",
+    "x-null": "unspecified: the page does not say how a null field is treated",
+    "x-welcome": "unspecified: the page lists it, but not which values are valid",
+    "x-mentions": "operations that a page names without a path",
 }
 
 _TEXT = {"type": "string", "minLength": 1}
 _NAMES = {"type": "array", "items": _TEXT, "minItems": 1}
 
-# What may stand behind each word, as a schema.
+# The values of each keyword, as a schema.
 VALUE_SCHEMAS: dict[str, dict[str, Any]] = {
     "x-image-size": {"additionalProperties": {"type": "number", "minimum": 1}},
     "x-upload": {

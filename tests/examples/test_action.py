@@ -113,7 +113,7 @@ def test_a_name_that_looks_like_an_option_is_a_name(machine):
     done = machine.action(providers="--dry-run")
 
     assert (done.status, done.outputs["status"]) == (2, "2")
-    assert "--dry-run: is not a provider we know" in done.said
+    assert "--dry-run: is not a known provider" in done.said
 
 
 def test_an_old_python_is_told_what_to_do(machine):

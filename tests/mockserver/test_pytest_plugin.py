@@ -163,7 +163,7 @@ def test_unknown_of_its_own(mock_provider): pass
         ("test_two", f"{which}*"),
         ("test_options", f"{options} mock_provider; image_mock is shared"),
         ("test_unknown_option", "no option 'stricd'; known: *strict*"),
-        ("test_unknown_of_its_own", "nobody: is not a provider we know. Known are: *"),
+        ("test_unknown_of_its_own", "nobody: is not a known provider. Known are: *"),
     ]:
         result.stdout.fnmatch_lines([f"*_ ERROR at setup of {name} _*"])
         result.stdout.fnmatch_lines_random([told])

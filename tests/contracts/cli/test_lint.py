@@ -60,7 +60,7 @@ def test_a_folder_is_found_by_the_option_of_other_verbs(mine):
     ("file", "old", "new", "said"),
     [
         ("openapi.yaml", "      x-source: S4#model", "      x-sauce: S4", "x-sauce"),
-        ("openapi.yaml", "#/components/responses/Images", "#/nowhere", "leads nowhere"),
+        ("openapi.yaml", "#/components/responses/Images", "#/nowhere", "unresolved"),
         ("openapi.yaml", "openapi: 3.1.0", "openapi: [", "is not YAML"),
         ("dialect.yaml", "title: TokenHub", "title: 5", "5 is not of type"),
     ],

@@ -994,7 +994,7 @@ def test_the_command_speaks_to_people():
         (("openai", "--upstream", "ftp://h/v1"), "takes a base URL"),
         (("openai", "--upstream", "http://u:p@h/v1"), "no key"),
         (("openai", "--upstream", "http://h/v1?key=1"), "no query"),
-        (("openia", "--upstream", "http://h/v1"), "is not a provider we know"),
+        (("openia", "--upstream", "http://h/v1"), "is not a known provider"),
         (("openai", "--upstream", "http://h/v1", "--record", __file__), "--record"),
         (("openai", "--upstream", "http://h/v1", "--host", "192.0.2.1"), "listen"),
         (("openai",), "--upstream"),

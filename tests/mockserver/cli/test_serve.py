@@ -171,7 +171,7 @@ def test_a_folder_that_cannot_be_understood_is_one_line_and_2(gateway):
     said, code = refusal("--specs", str(gateway.parent), "gateway")
 
     assert code == 2
-    assert "unknown word 'x-bassis'" in said
+    assert "unknown keyword 'x-bassis'" in said
     assert str(file) in said
     assert said.count("\n") == 1
 

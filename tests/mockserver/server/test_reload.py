@@ -62,7 +62,7 @@ def test_a_new_folder_is_served_and_one_that_is_gone_is_not(gateway):
 @pytest.mark.parametrize(
     ("old", "new", "mentions"),
     [
-        ("x-basis", "x-bassis", "unknown word 'x-bassis'"),
+        ("x-basis", "x-bassis", "unknown keyword 'x-bassis'"),
         ("openapi: 3.1", "openapi: [", "is not YAML"),
         ("x-basis", "x-basis: [", "is not YAML"),
     ],

@@ -18,7 +18,8 @@ from contracts.planning.coverage import coverage
 from contracts.planning.plan import plan
 from mockserver.errors import fill_placeholders
 from specs import EVENT_STREAM, ClaimSubject, Provider, State, Upload
-from specs.validation.vocabulary import ANNOTATIONS, KEYWORDS
+from specs.media.image import KEYWORDS
+from specs.validation.vocabulary import ANNOTATIONS
 
 pytestmark = pytest.mark.slow
 

@@ -100,29 +100,29 @@ REFUSALS = {
         "prompt: {type: string}",
         "prompt: {type: string, x-lenght: 3}",
         "/components/schemas/Generation/properties/prompt/x-lenght",
-        "unknown word 'x-lenght'",
+        "unknown keyword 'x-lenght'",
         "Known are: x-image-size",
     ),
     "a misspelt word of JSON Schema": Refusal(
         "prompt: {type: string}",
         "prompt: {type: string, maxlength: 3}",
         "/components/schemas/Generation/properties/prompt",
-        "unknown word 'maxlength'",
-        "Mend its spelling",
+        "unknown keyword 'maxlength'",
+        "Fix its spelling",
     ),
     "a bound that is no number": Refusal(
         "minimum: 1",
         'minimum: "1"',
         "/components/schemas/Generation/properties/n/minimum",
         '"1" is not of type "number"',
-        "Mend the schema",
+        "Fix the schema",
     ),
     "an unknown type": Refusal(
         "created: {type: integer",
         "created: {type: number or text",
         "/components/schemas/Answer/properties/created/type",
         "is not valid",
-        "Mend the schema",
+        "Fix the schema",
     ),
     "an answer that is nothing": Refusal(
         '        "400":\n',
@@ -143,21 +143,21 @@ REFUSALS = {
         "x-rule: small-together",
         "x-rule:",
         "/components/schemas/Generation/allOf/1/x-rule",
-        "'x-rule' cannot be this: null is not of type",
+        "'x-rule' is not valid: null is not of type",
         "It is the name of a cross-field rule",
     ),
     "a limit that is no number": Refusal(
         "{maxEdge: 2048}",
         "{maxEdge: large}",
         "/components/schemas/Size/x-image-size/maxEdge",
-        "'x-image-size' cannot be this: \"large\" is not of type",
+        "'x-image-size' is not valid: \"large\" is not of type",
         "It is a keyword with limits",
     ),
     "a misspelt aspect": Refusal(
         "{maxEdge: 2048}",
         "{maxEgde: 2048}",
         "/components/schemas/Size/x-image-size",
-        "'x-image-size' knows no 'maxEgde'",
+        "'x-image-size' has no limit 'maxEgde'",
         "Known are: maxEdge",
     ),
     "an unknown basis": Refusal(
@@ -172,7 +172,7 @@ REFUSALS = {
         "#/components/schemas/Sizes",
         "/components/schemas/Generation/properties/size",
         "there is no 'Sizes'",
-        "Mend the reference",
+        "Fix the reference",
     ),
     "a reference that leaves the document": Refusal(
         "#/components/schemas/Size",
@@ -186,20 +186,20 @@ REFUSALS = {
         'prompt: {$ref: "#/components/schemas/Generation"}',
         "/components/schemas/Generation/properties/prompt",
         "refers to itself",
-        "Break the ring",
+        "Remove the cycle",
     ),
     "a member that stands twice": Refusal(
         "prompt: {type: string}",
         "prompt: {type: string, type: integer}",
         "",
-        "the member 'type' stands twice",
-        "Mend the line",
+        "duplicate key 'type'",
+        "Fix the line",
     ),
     "a status without quotes": Refusal(
         '"200":',
         "200:",
         "/paths/~1images~1generations/post/responses/200",
-        "the member 200 is not text",
+        "the key 200 is not text",
         "Quote it",
     ),
     "a missing required error": Refusal(
@@ -213,14 +213,14 @@ REFUSALS = {
         "x-error: invalid_request",
         "x-error: too_large",
         "/components/schemas/Generation/allOf/0",
-        "x-error 'too_large' is not in the catalogue of createImage",
+        "x-error 'too_large' is not an error of createImage",
         "Known are: invalid_request, unauthenticated",
     ),
     "a rule that stands twice": Refusal(
         "x-rule: small-together",
         "x-rule: large-alone",
         "/components/schemas/Generation/allOf/1",
-        "the rule 'large-alone' stands twice",
+        "duplicate rule 'large-alone'",
         "Rename one",
     ),
     "an unknown source": Refusal(
@@ -228,14 +228,14 @@ REFUSALS = {
         "prompt: {type: string, x-source: S99#prompt}",
         "/components/schemas/Generation/properties/prompt",
         "unknown source 'S99#prompt'",
-        "List it in sources.yaml",
+        "Add it to sources.yaml",
     ),
     "an unknown source in an answer": Refusal(
         "ours#created",
         "S99#created",
         "/components/schemas/Answer/properties/created",
         "unknown source 'S99#created'",
-        "List it in sources.yaml",
+        "Add it to sources.yaml",
     ),
     "an unknown source of an answer's header": Refusal(
         "          description: The pictures\n",
@@ -243,7 +243,7 @@ REFUSALS = {
         "          headers: {X-Id: {x-source: S99#id, schema: {type: string}}}\n",
         "/paths/~1images~1generations/post/responses/200/headers/X-Id",
         "unknown source 'S99#id'",
-        "List it in sources.yaml",
+        "Add it to sources.yaml",
     ),
     "an unknown guarantee": Refusal(
         "name: decodes",
@@ -264,7 +264,7 @@ REFUSALS = {
         "security",
         "/paths/~1images~1generations/post",
         "has no x-source",
-        "Say where it was read",
+        "Name the page that it was read from",
     ),
     "an operation that never succeeds": Refusal(
         '"200":',
@@ -278,7 +278,7 @@ REFUSALS = {
         '"4XX":',
         "/paths/~1images~1generations/post/responses/4XX"
         "/content/application~1json/examples/invalid_request",
-        "'invalid_request' hangs on '4XX'",
+        "'invalid_request' is under '4XX'",
         "Give it one status",
     ),
     "an unknown security scheme": Refusal(
@@ -300,10 +300,10 @@ REFUSALS = {
         "url: https://mine.example/v2",
         "/servers/0/url",
         "'https://mine.example/v2' is not the dialect's live base URL",
-        "Write the same address in both",
+        "Write the same URL in both",
     ),
     "a document that is not YAML": Refusal(
-        "openapi: 3.1.0", "openapi: [3.1.0", "", "is not YAML", "Mend the line"
+        "openapi: 3.1.0", "openapi: [3.1.0", "", "is not YAML", "Fix the line"
     ),
     "a document that is a list": Refusal(
         DOCUMENT, "- openapi\n", "", "is not a mapping", "Begin with `openapi: 3.1.0`"
@@ -337,7 +337,7 @@ REFUSALS = {
         "source: S99",
         "/delivery/0",
         "unknown source 'S99'",
-        "List it in sources.yaml",
+        "Add it to sources.yaml",
         "dialect.yaml",
     ),
     "a dialect that is not YAML": Refusal(
@@ -345,7 +345,7 @@ REFUSALS = {
         "title: {Mine",
         "",
         "is not YAML",
-        "Mend the line",
+        "Fix the line",
         "dialect.yaml",
     ),
 }
@@ -436,7 +436,7 @@ def test_a_missing_dialect_is_named(root):
     (root / "mine" / "dialect.yaml").unlink()
 
     with pytest.raises(
-        SpecError, match=r"mine/dialect\.yaml: cannot be read: .*rights"
+        SpecError, match=r"mine/dialect\.yaml: cannot be read: .*permissions"
     ):
         specs.load("mine", root)
 
@@ -445,9 +445,7 @@ def test_a_folder_without_a_document_is_no_provider(root):
     (root / "mine" / "openapi.yaml").unlink()
 
     assert "mine" not in specs.names(root)
-    with pytest.raises(
-        SpecError, match=r"mine: is not a provider we know\. Known are: "
-    ):
+    with pytest.raises(SpecError, match=r"mine: is not a known provider\. Known are: "):
         specs.load("mine", root)
 
 

@@ -19,7 +19,7 @@ from specs.validation.transforms import (
     to_validator_schema,
     without_unlisted_members,
 )
-from specs.validation.vocabulary import ANNOTATIONS, ASPECTS, KEYWORDS, size_of
+from specs.validation.vocabulary import ANNOTATIONS, KEYWORDS, LIMITS, size_of
 
 pytestmark = pytest.mark.slow
 
@@ -498,7 +498,7 @@ def test_every_keyword_and_every_aspect_is_on_trial():
     tried = {(word, fault) for word, _, _, faults in SIDES for fault in faults}
 
     assert {word for word, _ in tried} == set(KEYWORDS)
-    for word, aspects in ASPECTS.items():
+    for word, aspects in LIMITS.items():
         assert {fault for each, fault in tried if each == word} == aspects
     assert not set(KEYWORDS) & set(ANNOTATIONS)
 
