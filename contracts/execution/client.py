@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
+from contracts.errors import HarnessError
 from contracts.execution.recording import CassetteSession
 from contracts.judging.interaction import MAX_IMAGES, Interaction, url_problem
 from contracts.media.image.samples import LARGE_PAYLOAD_BYTES, estimated_bytes
@@ -40,8 +41,8 @@ MINUTE = 60.0
 _DELAY_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
-class Unreachable(Exception):
-    """Nobody answers at the address."""
+class Unreachable(HarnessError):
+    """No server listens at the base URL."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from contracts.errors import HarnessError
 from contracts.judging.interaction import Interaction
 from contracts.planning.case import FORM, TARGET_KEY, Case
 from mockserver.recordings.cassettes import CassetteError, Cassettes, RecordedResponse
@@ -15,8 +16,8 @@ UNRECORDED_LINK = "was not at its address when this was recorded"
 UNRECORDED_HEADERS = {"content-length", "transfer-encoding", "connection", "date"}
 
 
-class BadRecording(ValueError):
-    """A folder of recordings that cannot be used; the message says what to do."""
+class BadRecording(HarnessError, ValueError):
+    """A folder of recordings that is unusable; the message says what to do."""
 
 
 def cassette_key(case: Case, body: bytes) -> dict[str, Any]:

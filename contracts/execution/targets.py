@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from contracts.errors import HarnessError
 from contracts.execution.client import Target
 from specs import Provider
 
@@ -16,8 +17,8 @@ _TARGET_PATTERN = re.compile(
 )
 
 
-class BadTarget(ValueError):
-    """A target that cannot be asked; the message says what to do."""
+class BadTarget(HarnessError, ValueError):
+    """A target that must not or cannot be tested; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
+from contracts.errors import HarnessError
 from contracts.media.image.samples import with_file_facts
 from contracts.planning.case import FORM
 from contracts.planning.values import (
@@ -194,7 +195,7 @@ class RequestModel:
             yield payload
 
 
-class PlanError(Exception):
+class PlanError(HarnessError):
     """A document that leaves nothing to ask."""
 
 
