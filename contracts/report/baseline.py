@@ -9,8 +9,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from contracts.errors import HarnessError
 from contracts.report.failure_policy import FailurePolicy
-from contracts.report.model import Report, atomic_write
+from contracts.report.file import atomic_write
+from contracts.report.model import Report
 from contracts.report.summary import FindingSummary, all_findings, provider_summaries
 from contracts.text import one_line
 from specs import SpecError
@@ -26,8 +28,8 @@ FILE_HEADER = """\
 """
 
 
-class BadBaseline(ValueError):
-    """A file that is no baseline; names the entry and what to do."""
+class BadBaseline(HarnessError, ValueError):
+    """A file that is not a baseline; the message has the entry and what to do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,7 @@ def test_what_no_answer_shows_is_untested():
     deed = measured("openai", report, "createImage/request/user")
 
     assert deed.verdict is FeatureVerdict.UNTESTED
-    assert "no answer shows" in deed.note
+    assert "no response shows" in deed.note
 
 
 def test_a_crash_on_what_may_be_asked_is_a_bad_refusal():
@@ -375,8 +375,8 @@ def test_a_report_of_a_run_is_read_as_what_it_is(tmp_path, reports):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "no report of ours"),
-        ("{}", "no report of ours"),
+        ("", "not an imageparity report"),
+        ("{}", "not an imageparity report"),
         ("[1]", "not an object"),
         (json.dumps(SAME | {"rows": [{}]}), "/rows/0"),
         (json.dumps({k: v for k, v in SAME.items() if k != "seed"}), "seed"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.report.model import atomic_write
+from contracts.report.file import atomic_write
 from mockserver.cli.common import DISK_FULL_ERRNOS
 
 FULL_DEVICE = Path("/dev/full")
