@@ -24,7 +24,8 @@ from contracts.execution.client import Target, Unreachable
 from contracts.execution.run import execute, start
 from contracts.execution.targets import BadTarget, host_of, is_loopback, target_of
 from contracts.judging.findings import summarize_case
-from contracts.judging.relations import COMPARED_FIELDS, relations
+from contracts.judging.guarantees import COMPARED_FIELDS
+from contracts.judging.relations import relations
 from contracts.planning.case import Case
 from contracts.report.baseline import AcceptedFinding, BadBaseline, Baseline
 from contracts.report.model import Finding, Outcome

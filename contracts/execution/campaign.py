@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from contracts.errors import HarnessError
 from contracts.execution.client import (
     RESPONSE_TIMEOUT,
     Target,
@@ -18,9 +19,9 @@ from contracts.execution.client import (
 from contracts.execution.recording import CassetteSession
 from contracts.judging.examiner import canonical_payload, max_cost
 from contracts.judging.guarantees import (
-    COMPARED_FIELD_NAMES,
-    request_key,
+    COMPARED_FIELDS,
 )
+from contracts.media.guarantee import request_key
 from contracts.planning.case import Case
 from contracts.planning.coverage import coverage
 from contracts.planning.plan import plan
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 from contracts.planning.coverage import claim_records
 
 
-class CouldNotRun(Exception):
-    """The run could not begin, or its target refuses to be asked; says what to do."""
+class CouldNotRun(HarnessError):
+    """A run that cannot begin, or with a rejected key; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class Campaign:
         """Names of the comparisons with other answers that a case takes part in."""
         if case.expectation is not State.INVALID and case.is_payload_only:
             asked = canonical_payload(self.provider, case)
-            for member in COMPARED_FIELD_NAMES.values():
+            for member in COMPARED_FIELDS.values():
                 media_type = case.media_type or ""
                 yield f"{member} {request_key(asked, media_type, without=member)}"
 

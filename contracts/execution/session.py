@@ -9,9 +9,9 @@ from contracts.execution.client import Sender
 from contracts.execution.shrink import REPRODUCTION_ATTEMPTS, Reproducer
 from contracts.judging.causes import Deduplicator
 from contracts.judging.checks import CheckContext, Observation
-from contracts.judging.examiner import Examiner, cost_of
+from contracts.judging.examiner import Examiner, cost_of, shown_fields
 from contracts.judging.findings import build_finding
-from contracts.judging.guarantees import COMPARED_FIELD_NAMES
+from contracts.judging.guarantees import COMPARED_FIELDS
 from contracts.judging.interaction import Interaction
 from contracts.media.image.thumbnails import with_previews
 from contracts.planning.case import Case
@@ -89,6 +89,7 @@ class Session:
             seconds=round(interaction.seconds, 4),
             cost=cost_of(campaign.provider, interaction),
             findings=tuple(findings.values()),
+            fields=shown_fields(campaign.provider, case, context.answer.request),
         )
 
     def _update_examples(
@@ -143,14 +144,14 @@ class Session:
         return build_finding(observation, context, provider, url, target.key)
 
     def _may_repeat(self, observation: Observation, interaction: Interaction) -> bool:
-        """Whether a request may be sent again: it is free, quick, and tells something."""
+        """True if a request is free and fast, and repeating it could show the same."""
         has_timed_out = (
             interaction.problem is not None
             and interaction.seconds >= self.campaign.timeout
         )
         return not (
             self.campaign.is_paid
-            or observation.check in COMPARED_FIELD_NAMES
+            or observation.check in COMPARED_FIELDS
             or interaction.status == 429
             or has_timed_out
         )

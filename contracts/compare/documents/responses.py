@@ -7,6 +7,7 @@ from typing import Any
 from contracts.compare.documents.cells import cell, document_pointer, unstated_cell
 from contracts.compare.documents.model import NO_VALUE, Fact, ProviderCell
 from contracts.compare.documents.request_members import type_text, value_text
+from contracts.judging.guarantees import GUARANTEES as RECORDS
 from specs import (
     EVENT_STREAM,
     GUARANTEES,
@@ -22,18 +23,12 @@ from specs import (
 MAX_NAMED_ERRORS = 6
 # The errors that every catalogue has, and that no page has to name.
 COMMON_ERRORS = ("invalid_request", "unauthenticated", "rate_limited", "server_error")
-# Guarantees that no member and no other row shows.
-ANSWER_GUARANTEES = (
-    "is-json",
-    "decodes",
-    "echoes-agree",
-    "request-id",
-    "keeps-secrets",
+# Guarantees about the whole response: no field and no other row shows them.
+ANSWER_GUARANTEES = tuple(
+    name for name, each in RECORDS.items() if not each.comparison_row
 )
-EVENT_ORDER_GUARANTEES = (
-    "one-completed-event",
-    "partials-at-most-asked",
-    "event-name-is-type",
+EVENT_ORDER_GUARANTEES = tuple(
+    name for name, each in RECORDS.items() if each.streams_only
 )
 JSON = "application/json"
 

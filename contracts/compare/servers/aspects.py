@@ -8,7 +8,12 @@ from typing import Any
 
 from contracts.compare.servers.intents import Translation
 from contracts.judging.findings import redact
-from contracts.judging.guarantees import CHECKS, Answer, AnswerHistory
+from contracts.judging.guarantees import (
+    COMPARED_FIELDS,
+    GUARANTEES,
+    Answer,
+    breaches,
+)
 from contracts.judging.interaction import Interaction
 from contracts.judging.outcome import (
     describe_outcome,
@@ -16,6 +21,7 @@ from contracts.judging.outcome import (
     error_text,
     event_type,
 )
+from contracts.media.guarantee import AnswerHistory
 from contracts.planning.values import format_value
 from specs import EVENT_STREAM, Basis, Body, Operation, State, size_of
 
@@ -23,36 +29,23 @@ JSON_TYPES = ("application/json", "application/problem+json")
 ABSENT, PRESENT = "absent", "present"
 KEPT, BROKEN = "kept", "broken"
 OUTCOME, SCHEMA = "outcome", "schema"
-# What a provider may guarantee, by the aspect that shows it, and the member it is
-# about.
+# The guarantees of the value of each aspect, and the request field they are about.
 GUARANTEES_BY_ASPECT: Mapping[str, tuple[tuple[str, ...], str]] = {
-    "pictures": (("count-equals-n",), "n"),
-    "size": (("size-as-asked",), "size"),
-    "format": (("format-as-asked",), "output_format"),
-    "transparency": (("alpha-as-asked", "opaque-as-asked"), "background"),
-    "delivery": (("delivery-as-documented",), ""),
-    "body": (("streams-when-asked",), "stream"),
+    aspect: (
+        tuple(name for name, each in GUARANTEES.items() if each.aspect == aspect),
+        next(each.field for each in GUARANTEES.values() if each.aspect == aspect),
+    )
+    for aspect in dict.fromkeys(each.aspect for each in GUARANTEES.values())
+    if aspect
 }
-# Guarantees that are kept or not, of which no value is measured.
-BOOLEAN_GUARANTEES = (
-    "is-json",
-    "decodes",
-    "usage-adds-up",
-    "created-is-now-in-seconds",
-    "echoes-agree",
-    "partials-at-most-asked",
-    "one-completed-event",
-    "event-name-is-type",
-    "keeps-secrets",
-    "request-id",
+# Guarantees of success responses that are kept or violated; no value is measured.
+BOOLEAN_GUARANTEES = tuple(
+    name
+    for name, each in GUARANTEES.items()
+    if not (each.aspect or each.comparison or each.errors_only)
 )
-# Guarantees that two answers show together, by the member in which they differ.
-PAIR_GUARANTEES = {
-    "prompt": "pictures-differ",
-    "image": "every-image-matters",
-    "mask": "mask-matters",
-    "output_compression": "compression-as-asked",
-}
+# The guarantee that compares two responses, by the field in which requests differ.
+PAIR_GUARANTEES = {field: name for name, field in COMPARED_FIELDS.items()}
 
 
 class Result(StrEnum):
@@ -210,7 +203,7 @@ def _success_aspects(
     if isinstance(quality, str):
         yield "quality said", _match_requested(quality, asked.get("quality"))
     for name in BOOLEAN_GUARANTEES:
-        yield name, _kept_or_broken(CHECKS[name](answer))
+        yield name, _kept_or_broken(breaches(name, answer))
     yield SCHEMA, _kept_or_broken(_violations(translation.operation, found))
 
 
@@ -289,9 +282,9 @@ def _error_aspects(
     if found.status == 429:
         yield (
             "retry-after-on-429",
-            _kept_or_broken(CHECKS["retry-after-on-429"](answer)),
+            _kept_or_broken(breaches("retry-after-on-429", answer)),
         )
-    yield "keeps-secrets", _kept_or_broken(CHECKS["keeps-secrets"](answer))
+    yield "keeps-secrets", _kept_or_broken(breaches("keeps-secrets", answer))
 
 
 def _blamed_field(translation: Translation, param: Any) -> AspectValue:
@@ -457,5 +450,5 @@ def pair_violations(
         return []
     memory = AnswerHistory()
     for each in (reference.answer, outcome.answer):
-        seen = list(CHECKS[name](replace(each, history=memory)))
+        seen = list(breaches(name, replace(each, history=memory)))
     return seen
