@@ -208,8 +208,7 @@ def _streams_when_asked(answer: Answer) -> Breaches:
         message = f"requested: a stream; the response is {content_type}"
         yield Breach(message, "stream", "true", "false")
     if answer.is_stream and not wanted:
-        message = "the response is a stream; requested: none"
-        yield Breach(message, "stream", "false", "true")
+        yield Breach("the response is a stream; requested: none", "stream", "false")
 
 
 def _events_of_type(answer: Answer, suffix: str) -> list[tuple[int, ServerSentEvent]]:

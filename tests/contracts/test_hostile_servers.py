@@ -39,12 +39,8 @@ from rich.console import Console
 import specs
 from contracts.execution.budget import MAX_CONSECUTIVE_ERRORS, MAX_TIMEOUTS
 from contracts.execution.campaign import Campaign
-from contracts.execution.client import (
-    LARGE_RESPONSE_BYTES,
-    Sender,
-    Target,
-    send_request,
-)
+from contracts.execution.client import Sender, Target
+from contracts.execution.http import LARGE_RESPONSE_BYTES, send_request
 from contracts.execution.run import execute, start
 from contracts.execution.session import IN_FLIGHT
 from contracts.judging.interaction import Interaction, ServerSentEvent
@@ -444,4 +440,4 @@ def test_the_time_of_an_exchange_is_bounded_while_a_request_is_sent():
                     session, VALID, "POST", url, body, {}, timeout=HASTE
                 )
 
-    assert asyncio.run(send()).problem == f"no whole answer within {HASTE:g} s"
+    assert asyncio.run(send()).problem == f"no complete response within {HASTE:g} s"

@@ -279,7 +279,7 @@ WRONG = {
         ("llmapi",),
         {"against": FAR, "key": KEY, "live": True, "budget": 1.0},
         contracts.BadTarget,
-        "no price",
+        "no documented prices",
     ),
     "budget for a mock": (("tokenhub",), {"budget": 1.0}, ValueError, "against"),
     "key for a mock": (("tokenhub",), {"key": ""}, ValueError, "against"),
@@ -300,7 +300,7 @@ WRONG = {
         ("tokenhub",),
         {"only": "creatImage/", "fuzz": False},
         ValueError,
-        "no case has creatImage/",
+        "no case id contains creatImage/",
     ),
     "empty part": (("tokenhub",), {"only": [""]}, ValueError, "only"),
 }

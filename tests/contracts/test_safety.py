@@ -59,7 +59,7 @@ def test_a_finding_that_does_not_come_back_is_marked(own, tokenhub):
 
     assert report.findings
     assert all(each.flaky for each in report.findings)
-    assert "not seen again" in report.findings[0].message
+    assert "not reproduced" in report.findings[0].message
 
 
 def test_a_finding_that_comes_back_is_not_marked(own, tokenhub):
@@ -119,7 +119,7 @@ def test_a_budget_too_small_for_one_picture_is_refused_before_the_first_request(
     own_url = own.base_urls["tokenhub"]
     before = len(own.journal())
 
-    with pytest.raises(CouldNotRun, match=r"cheapest picture costs 0.125 USD"):
+    with pytest.raises(CouldNotRun, match=r"cheapest image costs 0.125 USD"):
         report_of([campaign(own_url, tokenhub, is_paid=True)], budget=0.1)
 
     assert len(own.journal()) == before

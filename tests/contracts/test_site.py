@@ -37,7 +37,7 @@ def test_it_holds_neither_the_port_nor_the_pace_of_a_run(twice):
 def test_its_mocks_keep_what_they_promise(twice):
     page = twice[0]["index.html"]
 
-    assert "<h1>Both keep what they promise</h1>" in page
+    assert "<h1>Both conform to their documentation</h1>" in page
     assert '<span class="chip K"><b>H</b> honoured</span>' in page
 
 

@@ -116,7 +116,7 @@ def test_what_was_not_recorded_ends_the_run_with_what_to_do(mock, tmp_path):
         only=only,
     )
 
-    with pytest.raises(BadRecording, match=r"no recording of .* record again"):
+    with pytest.raises(BadRecording, match=r"does not have the request of .* record again"):
         run_of(
             "tokenhub", "http://x/v1", CassetteSession.replaying("tokenhub", tmp_path)
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import aiohttp
 
 from contracts.errors import HarnessError
-from contracts.execution.client import send_request
+from contracts.execution.http import send_request
 from contracts.judging.interaction import Interaction
 from contracts.judging.outcome import error_text
 from contracts.planning.case import body_chunks
