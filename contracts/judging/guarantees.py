@@ -74,34 +74,34 @@ class Answer:
         return request_key(self.request, self.media_type, without=without)
 
 
-def _is_json(answer: Answer) -> Breaches:
-    if answer.is_stream:
+def _is_json(response: Answer) -> Breaches:
+    if response.is_stream:
         return
-    content_type = answer.interaction.content_type
+    content_type = response.interaction.content_type
     if content_type != "application/json":
         yield Breach(f"Content-Type is '{content_type}', not application/json")
     try:
-        _ = answer.interaction.json
+        _ = response.interaction.json
     except (ValueError, RecursionError) as error:
         yield Breach(f"the body is not strict JSON: {error}")
 
 
-def _count_equals_n(answer: Answer) -> Breaches:
-    wanted = answer.request.get("n", 1)
-    if answer.is_stream:
+def _count_equals_n(response: Answer) -> Breaches:
+    wanted = response.request.get("n", 1)
+    if response.is_stream:
         return  # one-completed-event counts those
-    data = (answer.interaction.object or {}).get("data")
+    data = (response.interaction.object or {}).get("data")
     if isinstance(data, list) and len(data) != wanted:
         message = f"{len(data)} images; requested: {wanted}"
         yield Breach(message, "n", str(wanted), str(len(data)))
 
 
-def _delivery_as_documented(answer: Answer) -> Breaches:
-    entry = answer.dialect.delivery_for(answer.request)
-    if answer.is_stream or entry.get("basis") == "assumed":
+def _delivery_as_documented(response: Answer) -> Breaches:
+    entry = response.dialect.delivery_for(response.request)
+    if response.is_stream or entry.get("basis") == "assumed":
         return  # no page documents the delivery for such requests
     wanted = entry["give"]
-    for at, item in enumerate(answer.items):
+    for at, item in enumerate(response.items):
         url, text = item.get("url"), item.get("b64_json")
         is_data = isinstance(url, str) and url.startswith("data:")
         forms = {
@@ -116,19 +116,19 @@ def _delivery_as_documented(answer: Answer) -> Breaches:
             yield Breach(message, "response_format", wanted, actual)
 
 
-def _usage_adds_up(answer: Answer) -> Breaches:
-    for place, usage in _usages(answer):
+def _usage_adds_up(response: Answer) -> Breaches:
+    for place, usage in _usages(response):
         for problem in _usage_problems(usage):
             yield Breach(f"{place}: {problem}")
 
 
-def _usages(answer: Answer) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _usages(response: Answer) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Each `usage` object with its place in the response."""
-    bodies = [("usage", answer.interaction.object or {})]
-    if answer.is_stream:
+    bodies = [("usage", response.interaction.object or {})]
+    if response.is_stream:
         bodies = [
             (f"usage of event {at}", each.data)
-            for at, each in enumerate(answer.interaction.events)
+            for at, each in enumerate(response.interaction.events)
             if isinstance(each.data, dict)
         ]
     for place, body in bodies:
@@ -161,34 +161,36 @@ def _usage_problems(usage: Mapping[str, Any]) -> Iterator[str]:
             yield f"{side}: text {text} + image {image} is not {whole}"
 
 
-def _created_is_now(answer: Answer) -> Breaches:
-    if answer.is_stream:
-        stamps = [each["created_at"] for each in answer.bodies if "created_at" in each]
+def _created_is_now(response: Answer) -> Breaches:
+    if response.is_stream:
+        stamps = [
+            each["created_at"] for each in response.bodies if "created_at" in each
+        ]
     else:
-        stamps = [(answer.interaction.object or {}).get("created")]
+        stamps = [(response.interaction.object or {}).get("created")]
     for stamp in stamps:
         if isinstance(stamp, (int, float)) and not isinstance(stamp, bool):
-            gap = abs(stamp - answer.now)
+            gap = abs(stamp - response.now)
             if gap > CLOCK_TOLERANCE:
                 yield Breach(
                     f"{stamp} is {gap:.0f} s away from the time of the response "
-                    f"({answer.now:.0f})"
+                    f"({response.now:.0f})"
                 )
                 return
 
 
-def _echoes_agree(answer: Answer) -> Breaches:
-    for body in answer.bodies:
-        yield from _echo_breaches(body, answer)
+def _echoes_agree(response: Answer) -> Breaches:
+    for body in response.bodies:
+        yield from _echo_breaches(body, response)
 
 
-def _echo_breaches(body: Mapping[str, Any], answer: Answer) -> Breaches:
+def _echo_breaches(body: Mapping[str, Any], response: Answer) -> Breaches:
     for name in ECHOED_FIELDS:
-        wanted, echoed = answer.request.get(name), body.get(name)
+        wanted, echoed = response.request.get(name), body.get(name)
         if echoed is not None and wanted not in (None, "auto", echoed):
             message = f"{name} in the response is {echoed!r}; requested: {wanted!r}"
             yield Breach(message, name, str(wanted), str(echoed))
-    image = next(iter(answer.pictures), None)
+    image = next(iter(response.pictures), None)
     if image is None:
         return
     echoed = body.get("output_format")
@@ -201,71 +203,71 @@ def _echo_breaches(body: Mapping[str, Any], answer: Answer) -> Breaches:
         yield Breach(f"size in the response is {echoed!r}, the image is {image.size}")
 
 
-def _streams_when_asked(answer: Answer) -> Breaches:
-    wanted = answer.request.get("stream") is True
-    if wanted and not answer.is_stream:
-        content_type = answer.interaction.content_type
+def _streams_when_asked(response: Answer) -> Breaches:
+    wanted = response.request.get("stream") is True
+    if wanted and not response.is_stream:
+        content_type = response.interaction.content_type
         message = f"requested: a stream; the response is {content_type}"
         yield Breach(message, "stream", "true", "false")
-    if answer.is_stream and not wanted:
+    if response.is_stream and not wanted:
         yield Breach("the response is a stream; requested: none", "stream", "false")
 
 
-def _events_of_type(answer: Answer, suffix: str) -> list[tuple[int, ServerSentEvent]]:
+def _events_of_type(response: Answer, suffix: str) -> list[tuple[int, ServerSentEvent]]:
     """The events with a type that ends so, each with its index in the stream."""
     return [
         (at, each)
-        for at, each in enumerate(answer.interaction.events)
+        for at, each in enumerate(response.interaction.events)
         if isinstance(each.data, dict)
         and str(each.data.get("type", "")).endswith(suffix)
     ]
 
 
-def _partials_at_most_asked(answer: Answer) -> Breaches:
-    if not answer.is_stream:
+def _partials_at_most_asked(response: Answer) -> Breaches:
+    if not response.is_stream:
         return
-    limit = answer.request.get("partial_images", 0) * answer.request.get("n", 1)
-    partials = _events_of_type(answer, ".partial_image")
+    limit = response.request.get("partial_images", 0) * response.request.get("n", 1)
+    partials = _events_of_type(response, ".partial_image")
     if len(partials) > limit:
         yield Breach(f"{len(partials)} partial images; at most {limit} requested")
     indexes = [each.data.get("partial_image_index") for _, each in partials]
-    if answer.request.get("n", 1) == 1 and indexes != list(range(len(indexes))):
+    if response.request.get("n", 1) == 1 and indexes != list(range(len(indexes))):
         yield Breach(f"partial images are numbered {indexes}, not 0, 1, 2 …")
-    completed = _events_of_type(answer, ".completed")
+    completed = _events_of_type(response, ".completed")
     if partials and completed and partials[-1][0] > completed[-1][0]:
         yield Breach("a partial image comes after the last completed event")
 
 
-def _one_completed_event(answer: Answer) -> Breaches:
-    if not answer.is_stream:
+def _one_completed_event(response: Answer) -> Breaches:
+    if not response.is_stream:
         return
-    wanted = answer.request.get("n", 1)
-    completed = _events_of_type(answer, ".completed")
+    wanted = response.request.get("n", 1)
+    completed = _events_of_type(response, ".completed")
     if len(completed) != wanted:
         yield Breach(f"{len(completed)} completed events, not {wanted}")
-    last = len(answer.interaction.events) - 1
-    if completed and completed[-1][0] != last and not _ends_with_done(answer):
+    last = len(response.interaction.events) - 1
+    if completed and completed[-1][0] != last and not _ends_with_done(response):
         yield Breach("there are events after the last completed one")
 
 
-def _ends_with_done(answer: Answer) -> bool:
+def _ends_with_done(response: Answer) -> bool:
     """True if the stream ends with `[DONE]`: the check `event` reports that."""
-    return bool(answer.interaction.events[-1].data == "[DONE]")
+    return bool(response.interaction.events[-1].data == "[DONE]")
 
 
-def _event_name_is_type(answer: Answer) -> Breaches:
-    if not answer.is_stream:
+def _event_name_is_type(response: Answer) -> Breaches:
+    if not response.is_stream:
         return
-    for at, event in enumerate(answer.interaction.events):
+    for at, event in enumerate(response.interaction.events):
         type_ = event.data.get("type") if isinstance(event.data, dict) else None
         if event.name is not None and type_ is not None and event.name != type_:
             yield Breach(f"event {at} is named {event.name!r}, its type is {type_!r}")
 
 
-def _retry_after_on_429(answer: Answer) -> Breaches:
-    if answer.interaction.status != 429:
+def _retry_after_on_429(response: Answer) -> Breaches:
+    if response.interaction.status != 429:
         return
-    value = answer.interaction.headers.get("retry-after", "")
+    value = response.interaction.headers.get("retry-after", "")
     if not re.fullmatch("[0-9]{1,9}", value) or int(value) < 1:
         yield Breach(f"Retry-After is {value!r}, not a positive number of seconds")
 
@@ -273,9 +275,9 @@ def _retry_after_on_429(answer: Answer) -> Breaches:
 _STACK_TRACES = (b"Traceback (most recent call last)", b'File "/', b"\n    at ")
 
 
-def _keeps_secrets(answer: Answer) -> Breaches:
-    body = answer.interaction.body
-    if len(answer.key) >= 6 and answer.key.encode() in body:
+def _keeps_secrets(response: Answer) -> Breaches:
+    body = response.interaction.body
+    if len(response.key) >= 6 and response.key.encode() in body:
         yield Breach("the response contains the API key")
     if any(
         each in body or each.replace(b"\n", b"\\n") in body for each in _STACK_TRACES
@@ -283,8 +285,8 @@ def _keeps_secrets(answer: Answer) -> Breaches:
         yield Breach("the response contains a stack trace")
 
 
-def _request_id(answer: Answer) -> Breaches:
-    if not answer.interaction.headers.get("x-request-id"):
+def _request_id(response: Answer) -> Breaches:
+    if not response.interaction.headers.get("x-request-id"):
         yield Breach("the header x-request-id is missing")
 
 
@@ -355,6 +357,6 @@ SHOWN_FIELDS = tuple(
 """Request fields of which one response alone shows the value that it honours."""
 
 
-def breaches(name: str, answer: Answer) -> Iterator[str]:
+def breaches(name: str, response: Answer) -> Iterator[str]:
     """The messages of the breaches of a guarantee by a response."""
-    return (each.message for each in GUARANTEES[name].check(answer))
+    return (each.message for each in GUARANTEES[name].check(response))

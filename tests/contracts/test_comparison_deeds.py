@@ -1,4 +1,4 @@
-"""Deed against paper and against peers: the seven verdicts, and the kinds apart."""
+"""Comparison of measured behaviour with documents and with other providers."""
 
 import asyncio
 import io
@@ -28,7 +28,7 @@ from contracts.report.model import BadReport, Report
 from contracts.reporters.run.text import print_summary
 
 EVERY = [specs.load(name) for name in specs.names()]
-# A lie about one parameter, and what is then said of it.
+# A fault in one parameter, and its verdict.
 LIES = (
     ("openai", "createImage", "n", "n-ignored", FeatureVerdict.IGNORED),
     ("openai", "createImage", "n", "one-too-many", FeatureVerdict.ALTERED),
@@ -78,7 +78,7 @@ LIES = (
 
 
 def asked(name: str, url: str, operation: str, member: str) -> Report:
-    """What comes of the questions about one parameter, and of the plain ones."""
+    """A run of the cases about one parameter, and of the minimal requests."""
     begin = [f"{operation}/request{kind}" for kind in ("", "-form")]
     wanted = [f"{each}/{member}" for each in begin]
     wanted += [f"{each}/{part}" for each in begin for part in ("plain", "other", "str")]
@@ -149,7 +149,7 @@ def test_an_ignored_parameter_that_a_page_promises_is_a_broken_promise():
 
 @pytest.fixture(scope="module")
 def reports(mock):
-    """A run of two mocks, and one of a server that forgets n."""
+    """Reports of three mocks, and of a server that ignores n."""
     kept = [
         asked(name, mock.base_urls[name], "createImage", "n")
         for name in ("openai", "tokenhub", "aihubmix")
@@ -328,7 +328,7 @@ def test_the_same_questions_to_several_are_read_as_deeds(tmp_path):
 
 @pytest.fixture(scope="module")
 def differing() -> Differences:
-    """The same questions to a right server and to one that forgets n."""
+    """The differences between a correct server and one that ignores n."""
     openai = specs.load("openai")
     with (
         right("openai") as one,

@@ -1,4 +1,4 @@
-"""Where nothing more can be written: a line that says so, and a status that is none."""
+"""A full disk: one line on stderr, and an exit status that no result has."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def done(*words: str, stdout: Path = FULL_DEVICE) -> tuple[int, str]:
-    """The exit status, and what is said to people, when nothing can be written."""
+    """The exit status and the output of a command on a full disk."""
     with stdout.open("w") as out:
         process = subprocess.run(
             [sys.executable, "-m", *words],
@@ -35,7 +35,10 @@ def done(*words: str, stdout: Path = FULL_DEVICE) -> tuple[int, str]:
     "words",
     [
         ("mockserver", "serve", "tokenhub", "--port", "0", "--json"),
-        ("mockserver", "faults"),  # little enough to be written at the end alone
+        (
+            "mockserver",
+            "faults",
+        ),  # small enough to be written only when the file is closed
         ("contracts", "claims", "tokenhub"),
     ],
 )

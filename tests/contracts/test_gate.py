@@ -1,4 +1,4 @@
-"""Known findings pass, new ones fail, fixed ones are told."""
+"""The gate: known findings pass, new ones fail, fixed ones are listed."""
 
 import json
 from dataclasses import replace
@@ -84,7 +84,7 @@ def reported(*findings: Finding, asked=CLAIMS, stopped=None) -> Report:
 
 @pytest.fixture
 def gate(tmp_path):
-    """Runs the gate on a report; gives its exit status and output."""
+    """Run the gate on a report; return its exit status and output."""
 
     def run(report: Report, *options: str, baseline: str = "baseline.yaml"):
         path = tmp_path / "report.jsonl"

@@ -1,4 +1,4 @@
-"""Nothing that a server sends hurts the harness: each ill deed ends as a finding."""
+"""Hostile servers: everything they send becomes a finding, and harms nothing."""
 
 import asyncio
 import http.client
@@ -55,8 +55,8 @@ from specs import State
 
 PROVIDER = specs.load("openai")
 OPERATION = PROVIDER.operations["createImage"]
-HASTE = 0.3  # seconds, for what never comes
-PATIENCE = 60.0  # for what does
+HASTE = 0.3  # seconds, for responses that never come
+PATIENCE = 60.0  # seconds, for responses that come
 MUCH = 600 * MEGABYTE
 
 PLAIN = {"model": "gpt-image-1", "prompt": "A red cube"}
@@ -87,7 +87,7 @@ STREAMED = Case(
     payload={**PLAIN, "stream": True},
     claims=("createImage/request/stream",),
 )
-ASKED_AGAIN = {  # and, with SOAK, judged by schemathesis as well
+ASKED_AGAIN = {  # and, with SOAK, checked by schemathesis as well
     *("page", "deep", "half a character", "long number", "items that are none"),
     *("many events", "events of junk", "bytes in a header", "huge picture"),
     *("odd seconds", "many seconds"),
@@ -111,7 +111,7 @@ def asked(url: str, *questions: Case, **options) -> Report:
 
 
 class Memory:
-    """How much more memory this process had than at first, at the most; in bytes."""
+    """The peak growth of the memory of this process, in bytes."""
 
     def __init__(self) -> None:
         self._first = 0
@@ -129,7 +129,7 @@ class Memory:
 
 
 def check(report: Report, path: Path) -> None:
-    """It can be read again, is no longer than it need be, and blames us for nothing."""
+    """Assert that a report is readable, small, and without errors of ours."""
     report.write(path)
 
     assert Report.read(path) == report
@@ -176,7 +176,7 @@ NASTY = (
 
 
 def test_what_is_said_of_them_can_be_shown_in_every_format():
-    """Control characters, halves of characters, markup: nothing breaks."""
+    """Control characters, surrogates and markup in responses."""
     outcomes = []
     for name in NASTY:
         with hostile(NOT_RIGHT[name][1]) as server:
@@ -256,7 +256,7 @@ def test_no_cookie_is_kept():
 
 @pytest.fixture(scope="module")
 def nobodys(tmp_path_factory) -> ssl.SSLContext:
-    """A certificate that nobody has reason to trust."""
+    """A self-signed certificate."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed")
     folder = tmp_path_factory.mktemp("certificate")
@@ -281,7 +281,7 @@ def test_a_certificate_of_nobody_is_not_trusted(nobodys):
 
 
 def test_large_answers_are_held_one_at_a_time():
-    """Beyond what each may bring freely, an answer waits until it is looked at."""
+    """Beyond `LARGE_RESPONSE_BYTES`, a response waits until its turn."""
     large = saying(lambda: b" " * (LARGE_RESPONSE_BYTES + MEGABYTE))
 
     async def two(url: str) -> list[Interaction]:
@@ -291,7 +291,7 @@ def test_large_answers_are_held_one_at_a_time():
                 asyncio.create_task(sender.send(VALID, OPERATION, turn))
                 for turn in turns
             ]
-            await asyncio.sleep(2)  # more than there is patience
+            await asyncio.sleep(2)  # longer than the timeout
             assert not any(task.done() for task in tasks)
             for turn in turns:
                 turn.set()
@@ -304,7 +304,7 @@ def test_large_answers_are_held_one_at_a_time():
 
 
 def many(number: int) -> list[Case]:
-    """The same question so many times, each with a name of its own."""
+    """The same case many times, with different ids."""
     return [
         Case(f"{VALID.id}/{at}", "createImage", "probe", State.VALID, payload=PLAIN)
         for at in range(number)
@@ -315,7 +315,7 @@ def many(number: int) -> list[Case]:
     ("name", "most"), [("silence", MAX_TIMEOUTS), ("half", MAX_CONSECUTIVE_ERRORS)]
 )
 def test_a_server_that_hardly_answers_is_left_alone(name, most):
-    """Silence costs time, and so do answers that are never whole."""
+    """Missing and incomplete responses take the full timeout."""
 
     async def half(talk: Talk) -> None:
         await talk.say(head("200 OK", JSON, "Content-Length: 1000"), b"{")
@@ -345,7 +345,7 @@ def test_some_silence_among_answers_is_too_much_as_well():
 
 
 def test_a_server_that_is_always_busy_is_left_alone():
-    """Each question waits, and waits again; twenty in a row are enough."""
+    """Each case is retried after a 429; twenty such cases stop the run."""
     busy = saying({}, JSON, "Retry-After: 0", status="429 Busy")
     with hostile(busy) as server:
         report = asked(server.url, *many(200))
@@ -364,7 +364,7 @@ def judged(body: bytes, type_: str = EVENTS) -> Interaction:
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
 def test_events_are_parted_as_their_standard_says(end):
-    """Other marks of a new line, such as U+2028, are a part of the data."""
+    """Other line separators, such as U+2028, are part of the data."""
     lines = ["\ufeffevent: a", 'data: {"b":', "data:1}", "", ": x", "", "data: 1\u2028"]
 
     events = judged(end.join(each.encode() for each in lines)).events
@@ -390,7 +390,7 @@ def test_a_proxy_before_it_goes_on():
         relay = Relay(PROVIDER, f"{upstream}/v1")
         async with serve_relay(relay) as url:
             body = json.dumps(PLAIN).encode()
-            with suppress(OSError, http.client.HTTPException):  # passed on as it is
+            with suppress(OSError, http.client.HTTPException):  # not escaped
                 await asyncio.to_thread(
                     ask, f"{url}/v1/images/generations", body=body, Content_Type=JSON
                 )
@@ -429,7 +429,7 @@ def test_a_gateway_that_misbehaves_is_told_so_in_a_line():
 
 
 def test_the_time_of_an_exchange_is_bounded_while_a_request_is_sent():
-    """A server that does not even read."""
+    """A server that does not read the request."""
 
     async def send() -> Interaction:
         body = [bytes(64 * MEGABYTE)]

@@ -1,7 +1,7 @@
 """
-Servers that others wrote, from the same pages, without our documents or our judge.
+Servers that others wrote from the same pages, without our documents or validator.
 
-Right, they are not accused; with one fault each, they are found out.
+A correct server has no failed claims. Each faulty one has the expected finding.
 """
 
 import subprocess
@@ -18,9 +18,9 @@ from contracts.report.model import Finding
 
 FOLDER = Path(__file__).parents[1] / "independent"
 EXPECTED = yaml.safe_load((FOLDER / "expected.yaml").read_text())
-# What the pages leave open, and so do we: an address that nobody can fetch here, sizes
-# below OpenAI's own minimum, several pictures in one edit. And a refusal with status
-# 200, which we call accepted.
+# Unspecified by the pages, and by us: a URL that cannot be fetched here, sizes below
+# OpenAI's own minimum, several images in one edit. And an error with status 200, which
+# counts as accepted.
 OPEN = {
     ("tokenhub", "edit-url-refused"),
     ("tokenhub", "error-as-200"),
@@ -36,13 +36,13 @@ DEFECTS = [
 ]
 
 
-# Where a right server differs from what nobody promised: known, and no defect.
+# Known warnings of correct servers: nothing of it is documented.
 DIFFERING = {"error-status", "member", "request-id"}
 
 
 @contextmanager
 def serving(server: str, defect: str = "") -> Iterator[str]:
-    """The address of a server of another hand, in a process of its own."""
+    """The base URL of an independent server, run in a subprocess."""
     words = [sys.executable, str(FOLDER / f"{server}_server.py"), "--port", "0"]
     words += ["--defect", defect] if defect else []
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:

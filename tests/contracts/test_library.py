@@ -1,4 +1,4 @@
-"""A run from Python is the run from the command line, with its report as a value."""
+"""The Python API: the same runs as from the command line, with a report as value."""
 
 import asyncio
 import shutil

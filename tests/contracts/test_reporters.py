@@ -1,4 +1,4 @@
-"""Each format says what the report says, whatever the provider put into its answers."""
+"""All formats of a report, also with hostile text in responses."""
 
 import json
 import re

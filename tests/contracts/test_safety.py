@@ -1,4 +1,4 @@
-"""A run spends no more than it may, stops when it should, and can go on."""
+"""Limits of a run: budget, errors, rate; and its resumption."""
 
 import asyncio
 import json
@@ -44,7 +44,7 @@ def report_of(campaigns, **limits) -> Report:
 
 
 def test_a_finding_that_does_not_come_back_is_marked(own, tokenhub):
-    """An endpoint that fails once, and never again for the same request."""
+    """An endpoint that fails only once for each request."""
     seen: set[bytes] = set()
 
     def once(said):
@@ -144,7 +144,7 @@ def test_a_stopped_run_goes_on_and_asks_nothing_twice(own, tokenhub):
 
 
 def test_what_is_to_be_compared_is_asked_again(own, tokenhub):
-    """A lie that shows only beside another answer is found by a resumed run too."""
+    """A resumed run finds a fault that only a comparison of responses shows."""
     tikhub = specs.load("openai")
     only = ("createImageEdit/request-form/plain", "createImageEdit/request-form/mask/")
     blind = campaign("http://127.0.0.1:1", tikhub, only=only)
@@ -179,7 +179,7 @@ def test_a_pace_lets_so_many_pass():
             await pace.wait()
         return time.monotonic() - started
 
-    assert asyncio.run(turns()) >= 0.1  # ten gaps of ten milliseconds; never less
+    assert asyncio.run(turns()) >= 0.1  # at least ten gaps of ten milliseconds
 
 
 LIVE = "https://images.example/v1"
