@@ -1,9 +1,10 @@
-"""Do they keep their promises? The questions, the judges and the report."""
+"""A conformance harness for image APIs: test cases, checks and reports."""
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from contracts.api import run
+    from contracts.errors import HarnessError
     from contracts.execution.campaign import CouldNotRun
     from contracts.execution.client import Unreachable
     from contracts.execution.targets import BadTarget
@@ -16,6 +17,7 @@ __all__ = [
     "CouldNotRun",
     "Finding",
     "FindingKind",
+    "HarnessError",
     "Outcome",
     "Report",
     "SpecError",
@@ -23,12 +25,13 @@ __all__ = [
     "run",
 ]
 
-_HOMES = {
+_MODULES = {
     "BadReport": "contracts.report.model",
     "BadTarget": "contracts.execution.targets",
     "CouldNotRun": "contracts.execution.campaign",
     "Finding": "contracts.report.model",
     "FindingKind": "contracts.report.model",
+    "HarnessError": "contracts.errors",
     "Outcome": "contracts.report.model",
     "Report": "contracts.report.model",
     "SpecError": "specs",
@@ -38,12 +41,12 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for only then: one script holds the mock's verbs too."""
-    if name not in _HOMES:
+    """Import a name on first use: the commands of the mock must start fast."""
+    if name not in _MODULES:
         raise AttributeError(f"module 'contracts' has no attribute '{name}'")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 import specs
 from contracts.api import run
 from contracts.compare import Comparison, ComparisonRow, compare
-from contracts.report.model import Report, atomic_write
+from contracts.report.file import atomic_write
+from contracts.report.model import Report
 from contracts.reporters.page.render import page
 from contracts.reporters.run.markdown import escape_markdown
 from specs import Provider

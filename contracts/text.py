@@ -1,21 +1,15 @@
-"""Words, numbers and strangers' text, as every format writes them."""
+"""Format words, numbers, dates and untrusted text for all reports."""
 
 import re
 import time
-from collections.abc import (
-    Iterable,
-)
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 STOP_REASONS = {
-    "budget": "its budget, of cases or of money, allowed no more",
+    "budget": "the limit of cases or money was reached",
     "interrupt": "it was interrupted",
-    "errors": "its target answered with nothing but errors any more; see to it, and "
-    "go on with --resume",
+    "errors": "the target returned too many errors in a row; fix it, and continue with "
+    "--resume",
 }
 
 NO_VALUE = "\N{EN DASH}"
@@ -39,9 +33,9 @@ _UNPRINTABLE = re.compile(
 
 def printable(text: str) -> str:
     """
-    Text with what cannot be seen written out: controls, half pairs, turns of direction.
+    Text with control characters, surrogates and direction marks escaped.
 
-    What is left is legal in XML and HTML, and harmless to a terminal.
+    The result is legal in XML and HTML, and safe for a terminal.
     """
     return _UNPRINTABLE.sub(_escape, text.replace("\r\n", "\n"))
 
@@ -52,19 +46,19 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def one_line(text: str) -> str:
-    """The same, with every run of white space as one space."""
+    """Printable text with each run of white space as one space."""
     return " ".join(printable(text).split())
 
 
 def clip(text: str, limit: int) -> str:
-    """Text of bounded length, which says what it lacks."""
+    """The first `limit` characters, with a note of how many are missing."""
     if len(text) <= limit:
         return text
     return f"{text[:limit]}\n… {len(text) - limit:,} more characters"
 
 
 def safe_url(url: str) -> str:
-    """A URL that may be followed; nothing for `javascript:` and its like."""
+    """An HTTP URL as it is; empty for other schemes such as `javascript:`."""
     return url if re.match(r"https?://", url, re.IGNORECASE) else ""
 
 
@@ -83,14 +77,14 @@ def join_words(words: Iterable[str]) -> str:
 
 
 def format_amount(value: float) -> str:
-    """Money with the digits that matter."""
+    """An amount of money with 2 decimals, or 4 if it is below 0.1."""
     if value and value < 0.1:
         return f"{value:.4f}"
     return f"{value:,.2f}" if value else "0"
 
 
 def format_money(total: float | None, currency: str | None) -> str:
-    """A sum with its currency; a dash where no price is documented."""
+    """A sum with its currency; a dash if no price is documented."""
     return (
         NO_VALUE
         if total is None
@@ -99,7 +93,7 @@ def format_money(total: float | None, currency: str | None) -> str:
 
 
 def format_date(started: str) -> str:
-    """`21 Nov 2026, 13:05 UTC`; what is no date stays as it is."""
+    """`21 Nov 2026, 13:05 UTC`; an invalid date is returned as it is."""
     try:
         when = datetime.fromisoformat(started)
     except ValueError:

@@ -26,6 +26,7 @@ FOLDERS = {
     "contracts": (
         *("cli", "site", "testing", "reporters", "traffic", "compare", "api"),
         *("execution", "judging", "planning", "media", "report", "text"),
+        "errors",
     ),
     "mockserver": (
         *("pytest_plugin", "cli", "embedded", "server", "app", "control", "pipeline"),

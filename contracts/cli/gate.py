@@ -14,7 +14,8 @@ from contracts.report.baseline import (
     GateResult,
 )
 from contracts.report.failure_policy import DIFFERENCE, FailurePolicy, fail_on_option
-from contracts.report.model import BadReport, Report, atomic_write
+from contracts.report.file import atomic_write
+from contracts.report.model import BadReport, Report
 from contracts.reporters.gate import _result_lines, as_junit, as_markdown
 from contracts.text import pluralize
 from mockserver.cli.common import UsageError

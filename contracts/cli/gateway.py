@@ -18,7 +18,7 @@ from contracts.cli.output import check_outputs
 from contracts.execution.targets import is_loopback
 from contracts.judging.outcome import FeatureVerdict
 from contracts.planning.request_model import PlanError
-from contracts.report.model import atomic_write
+from contracts.report.file import atomic_write
 from contracts.reporters import gateway as reporting
 from contracts.traffic.gateway.questions import Planner, Question
 from contracts.traffic.gateway.session import GatewayExchange, GatewaySession, Unusable

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from contracts.report.model import BadReport, Report, atomic_write
+from contracts.report.file import atomic_write
+from contracts.report.model import BadReport, Report
 from contracts.reporters import REPORTERS
 from mockserver.cli.common import UsageError
 

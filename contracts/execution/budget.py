@@ -1,24 +1,23 @@
-"""Decide which cases a budget still pays for, and count what was spent."""
+"""Limit a run by cases, money, errors and timeouts."""
 
 from dataclasses import dataclass
 
 from contracts.execution.campaign import Campaign
 from contracts.planning.case import Case, Origin
-from contracts.report.model import (
-    Outcome,
-)
+from contracts.report.model import Outcome
 
 MAX_CONSECUTIVE_ERRORS = 20
 MAX_CONSECUTIVE_ERRORS_PAID = 10
-MAX_TIMEOUTS = 20
+MAX_TIMEOUTS = 20  # in a campaign
 
 
 @dataclass(slots=True)
 class BudgetGuard:
     """
-    Counts what was sent and spent, and says what may still be sent.
+    Counts what a run sends and spends, and decides which cases may be sent.
 
-    `stopped` is why nothing more may be: `errors`, `budget` or None.
+    `max_cases` and `budget` (in the provider's currency) are None for no limit.
+    `stopped` is why no more cases are sent: `errors`, `budget`, or None.
     """
 
     max_cases: int | None
@@ -31,13 +30,13 @@ class BudgetGuard:
     stopped: str | None = None
 
     def add(self, campaign: Campaign, outcome: Outcome) -> None:
-        """Add an outcome; a target that is down, or hardly moves, stops the run."""
+        """Add an outcome; too many errors in a row or timeouts stop the run."""
         self.spent += outcome.cost or 0.0
         status = outcome.status
-        is_whole = all(each.check != "answers" for each in outcome.findings)
+        is_complete = all(each.check != "answers" for each in outcome.findings)
         failed = (
             status in {None, 429}
-            or not is_whole
+            or not is_complete
             or (campaign.is_paid and (status or 0) >= 500)
         )
         self.consecutive_errors = (
@@ -46,14 +45,14 @@ class BudgetGuard:
             else 0
         )
         self.timeouts += outcome.seconds >= campaign.timeout
-        most = (
+        max_errors = (
             MAX_CONSECUTIVE_ERRORS_PAID if campaign.is_paid else MAX_CONSECUTIVE_ERRORS
         )
-        if self.consecutive_errors >= most or self.timeouts >= MAX_TIMEOUTS:
+        if self.consecutive_errors >= max_errors or self.timeouts >= MAX_TIMEOUTS:
             self.stopped = "errors"
 
     def may_send(self, campaign: Campaign, case: Case) -> bool:
-        """Whether there is enough left for a case; cheaper ones may yet be asked."""
+        """True if a case is within the limits; a cheaper one may be even if not."""
         if self.stopped:
             return False
         if self.max_cases is not None and self.sent >= self.max_cases:

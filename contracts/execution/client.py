@@ -1,9 +1,9 @@
-"""Cases onto the wire and answers back: bounded in time, size and number."""
+"""Send test cases to a server: paced, retried after a 429, with their images."""
 
 import asyncio
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
@@ -12,41 +12,30 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
+from contracts.errors import HarnessError
+from contracts.execution.http import RESPONSE_TIMEOUT, ResponseBudget, send_request
 from contracts.execution.recording import CassetteSession
 from contracts.judging.interaction import MAX_IMAGES, Interaction, url_problem
 from contracts.media.image.samples import LARGE_PAYLOAD_BYTES, estimated_bytes
 from contracts.planning.case import TARGET_KEY, Case, body_chunks
-from mockserver.media.payloads import ChunkedPayload
 from specs import Operation
 
-MAX_RESPONSE_BYTES = 128 * 1024 * 1024  # bytes for one question, its pictures included
-OCTET_STREAM = "application/octet-stream"
-LARGE_RESPONSE_BYTES = (
-    8 * 1024 * 1024
-)  # bytes of an answer that come before it is its turn
-MAX_PARTIAL_BYTES = 64 * 1024  # bytes of an answer that is not whole
-MAX_LINK_TIMEOUTS = (
-    3  # times that they took all patience, after which none is looked at
-)
-MAX_HEADER_LENGTH = (
-    1000  # characters of a header's value, of which no more is looked at
-)
-MAX_PROBLEM_LENGTH = 300  # characters
-RESPONSE_TIMEOUT = 120.0
+CONNECT_TIMEOUT = 10  # seconds
+MAX_LINK_TIMEOUTS = 3  # cases with links that time out, after which none is fetched
 MAX_ATTEMPTS = 3
-MAX_RETRY_DELAY = 20.0
-MAX_RETRY_DELAY_LIVE = 120.0
-MINUTE = 60.0
+MAX_RETRY_DELAY = 20.0  # seconds; a longer Retry-After is not waited for
+MAX_RETRY_DELAY_LIVE = 120.0  # seconds
+MINUTE = 60.0  # seconds
 _DELAY_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
-class Unreachable(Exception):
-    """Nobody answers at the address."""
+class Unreachable(HarnessError):
+    """No server listens at the base URL."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where a provider is, and the key for it; the key never shows."""
+    """A base URL and the API key for it; the key is not part of the `repr`."""
 
     base_url: str
     key: str = field(repr=False)
@@ -57,7 +46,7 @@ class Target:
 
 
 class RateLimiter:
-    """Lets so many pass a minute, evenly."""
+    """Spaces requests evenly: at most `per_minute`; None for no limit."""
 
     def __init__(self, per_minute: float | None) -> None:
         self._interval = MINUTE / per_minute if per_minute else 0.0
@@ -67,52 +56,19 @@ class RateLimiter:
         if not self._interval:
             return
         now = time.monotonic()
-        turn = max(now, self._next_slot)
-        self._next_slot = turn + self._interval
-        await asyncio.sleep(turn - now)
-
-
-@dataclass(slots=True)
-class ResponseBudget:
-    """
-    What one question may bring: more than `FREELY` only when it is its `turn`.
-
-    So one large answer at a time is held, however many are under way.
-    """
-
-    large_answer_turn: asyncio.Event | None = None
-    received_bytes: int = 0
-    queued_seconds: float = 0.0
-
-    @property
-    def is_exceeded(self) -> bool:
-        return self.received_bytes > MAX_RESPONSE_BYTES
-
-    async def take(self, count: int, deadline: asyncio.Timeout) -> None:
-        """Count so many bytes; waiting for a turn is not the other side's delay."""
-        self.received_bytes += count
-        if (
-            self.received_bytes <= LARGE_RESPONSE_BYTES
-            or self.large_answer_turn is None
-            or self.large_answer_turn.is_set()
-        ):
-            return
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        left = (deadline.when() or began) - began
-        deadline.reschedule(None)
-        await self.large_answer_turn.wait()
-        deadline.reschedule(loop.time() + left)
-        self.queued_seconds += loop.time() - began
+        slot = max(now, self._next_slot)
+        self._next_slot = slot + self._interval
+        await asyncio.sleep(slot - now)
 
 
 class Sender:
     """
-    Sends cases to one target, so many at once and `rate` a minute.
+    Sends cases to one target, over at most `max_connections`.
 
-    An answer has `patience` seconds to come, the pictures at its addresses as many
-    again. With a `tape` exchanges are written down, or taken from it without any
-    network. An asynchronous context manager.
+    At most `rate` requests per minute are sent. A response times out after `timeout`
+    seconds, and fetching the images of its links after as many again. A `cassette`
+    records the exchanges, or replaces the network by recorded ones. An asynchronous
+    context manager.
     """
 
     def __init__(
@@ -154,17 +110,17 @@ class Sender:
             await self._session.close()
 
     async def check_reachable(self) -> None:
-        """Raises `Unreachable` when nobody listens at the target's address."""
+        """Raise `Unreachable` if no server listens at the base URL."""
         if self._cassette is not None and self._cassette.cassettes is not None:
             return
         parts = urlsplit(self.target.base_url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         try:
             _, writer = await asyncio.wait_for(
-                asyncio.open_connection(parts.hostname, port), 10
+                asyncio.open_connection(parts.hostname, port), CONNECT_TIMEOUT
             )
         except (OSError, TimeoutError) as error:
-            reason = str(error) or "no answer in 10 s"
+            reason = str(error) or f"no connection within {CONNECT_TIMEOUT} s"
             raise Unreachable(f"{self.target.base_url}: {reason}") from None
         writer.close()
 
@@ -175,10 +131,10 @@ class Sender:
         large_answer_turn: asyncio.Event | None = None,
     ) -> Interaction:
         """
-        The exchange of a case; a 429 that nobody asked for is waited out.
+        Send a case; after an unexpected 429, wait and send it again.
 
-        A large answer waits for its `turn`, if there is one. Of heavy requests that do
-        one is under way at a time, so that not all of them are held at once.
+        A large response waits until `large_answer_turn` is set. Given that event, large
+        requests are sent one at a time, so that few of them are in memory.
         """
         if (
             large_answer_turn is None
@@ -193,23 +149,23 @@ class Sender:
     ) -> Interaction:
         body, content_type = body_chunks(case)
         if self._cassette is not None and self._cassette.cassettes is not None:
-            found = await self._cassette.replay(case, b"".join(body))
-            await asyncio.to_thread(lambda: found.pictures)
-            return found
-        for tries in range(1, MAX_ATTEMPTS + 1):
+            interaction = await self._cassette.replay(case, b"".join(body))
+            await asyncio.to_thread(lambda: interaction.pictures)
+            return interaction
+        for attempt in range(1, MAX_ATTEMPTS + 1):
             await self._rate_limiter.wait()
-            allowance = ResponseBudget(large_answer_turn)
-            found = await self._send_once(
-                case, operation, body, content_type, allowance
+            budget = ResponseBudget(large_answer_turn)
+            interaction = await self._send_once(
+                case, operation, body, content_type, budget
             )
-            pause = _retry_delay(found, case, self._max_retry_delay)
-            if pause is None or tries == MAX_ATTEMPTS:
+            delay = _retry_delay(interaction, case, self._max_retry_delay)
+            if delay is None or attempt == MAX_ATTEMPTS:
                 break
-            await asyncio.sleep(pause)
-        found = await self._fetch_images(found, allowance)
+            await asyncio.sleep(delay)
+        interaction = await self._fetch_images(interaction, budget)
         if self._cassette is not None:
-            await self._cassette.record(found, b"".join(body), self.target.key)
-        return found
+            await self._cassette.record(interaction, b"".join(body), self.target.key)
+        return interaction
 
     async def _send_once(
         self,
@@ -228,7 +184,7 @@ class Sender:
             headers["Authorization"] = case.auth
         method = case.method or operation.method
         url = self.target.url(case, operation)
-        found = await send_request(
+        interaction = await send_request(
             self._open_session,
             case,
             method,
@@ -238,16 +194,16 @@ class Sender:
             timeout=self._timeout,
             response_budget=response_budget,
         )
-        return self._redact_key(found)
+        return self._redact_key(interaction)
 
     @property
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
-            raise RuntimeError("use the sender as an asynchronous context manager")
+            raise RuntimeError("enter the sender first: async with Sender(…)")
         return self._session
 
     def _redact_key(self, interaction: Interaction) -> Interaction:
-        """The same, should the key be repeated where nobody looks for it."""
+        """The interaction without the API key in its headers and its problem."""
         key = self.target.key
         if not key or key not in f"{interaction.problem} {interaction.headers}":
             return interaction
@@ -260,7 +216,7 @@ class Sender:
     async def _fetch_images(
         self, interaction: Interaction, response_budget: ResponseBudget
     ) -> Interaction:
-        """The same with the pictures behind its addresses, decoded aside."""
+        """The interaction with the images of its links, decoded in a thread."""
         if interaction.is_success and interaction.problem is None:
             here = _origin(self.target.base_url)
             urls = [each for each in _image_urls(interaction) if _origin(each) == here]
@@ -269,7 +225,7 @@ class Sender:
             for url in urls:
                 left = until - time.monotonic()
                 if left <= 0 or self._link_timeouts == MAX_LINK_TIMEOUTS:
-                    fetched[url] = "is not looked at: others took too long"
+                    fetched[url] = "was not fetched: earlier links timed out"
                 else:
                     fetched[url] = await self._fetch_image(
                         interaction.case, url, left, response_budget
@@ -283,8 +239,8 @@ class Sender:
     async def _fetch_image(
         self, case: Case, url: str, timeout: float, response_budget: ResponseBudget
     ) -> bytes | str:
-        """The picture at an address, or what is wrong with it; no key is sent."""
-        answer = await send_request(
+        """The image at a URL, or what is wrong with it; no API key is sent."""
+        response = await send_request(
             self._open_session,
             case,
             "GET",
@@ -294,93 +250,23 @@ class Sender:
             timeout=timeout,
             response_budget=response_budget,
         )
-        if answer.problem or answer.status != 200:
-            return f"is not at its address: {answer.problem or answer.status}"
-        if not answer.content_type.startswith("image/"):
-            return f"is served as {answer.content_type or 'nothing'}, not as a picture"
-        return answer.body
-
-
-async def send_request(
-    session: aiohttp.ClientSession,
-    case: Case,
-    method: str,
-    url: str,
-    body: Sequence[bytes],
-    headers: Mapping[str, str],
-    *,
-    timeout: float = RESPONSE_TIMEOUT,
-    first_byte: asyncio.Event | None = None,
-    response_budget: ResponseBudget | None = None,
-) -> Interaction:
-    """
-    One request, and as much of an answer as came within `patience` seconds.
-
-    The pieces of `body` follow one another. No redirect is followed. `arrived` is set
-    with the first bytes of the answer. Of one that is not whole, or beyond its
-    `allowance`, the beginning is kept.
-    """
-    started = time.monotonic()
-    status: int | None = None
-    got: dict[str, str] = {}
-    answer = bytearray()
-    problem: str | None = None
-    response_budget = response_budget or ResponseBudget()
-    try:
-        async with (
-            asyncio.timeout(timeout) as limit,
-            session.request(
-                method,
-                url,
-                data=ChunkedPayload(body, OCTET_STREAM),
-                headers=headers,
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=None),
-            ) as response,
-        ):
-            status = response.status
-            got = {
-                name.lower(): _replace_invalid_utf8(value)[:MAX_HEADER_LENGTH]
-                for name, value in response.headers.items()
-            }
-            if status < 100:
-                problem = f"{status} is no status"
-            async for chunk in response.content.iter_any():
-                if first_byte is not None:
-                    first_byte.set()
-                await response_budget.take(len(chunk), limit)
-                if response_budget.is_exceeded:
-                    problem = f"the answer has more than {MAX_RESPONSE_BYTES} bytes"
-                    response.close()
-                    break
-                answer += chunk
-    except TimeoutError:
-        problem = f"no whole answer within {timeout:.3g} s"
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        why = (
-            " ".join(_replace_invalid_utf8(str(error)).split()) or type(error).__name__
-        )
-        problem = f"the exchange broke off: {why[:MAX_PROBLEM_LENGTH]}"
-    if problem is not None:
-        del answer[MAX_PARTIAL_BYTES:]
-    seconds = time.monotonic() - started - response_budget.queued_seconds
-    return Interaction(case, status, got, bytes(answer), seconds, problem)
-
-
-def _replace_invalid_utf8(text: str) -> str:
-    """A text that can be written: bytes that are no UTF-8 are replaced."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        if response.problem or response.status != 200:
+            return f"was not returned by its URL: {response.problem or response.status}"
+        content_type = response.content_type
+        if not content_type.startswith("image/"):
+            return f"has the content type {content_type or 'none'}, not image/*"
+        return response.body
 
 
 def _image_urls(interaction: Interaction) -> list[str]:
-    """The addresses of its pictures on the web, each once."""
+    """The distinct HTTP URLs of the images of a response."""
     urls = [item.get("url") for item in interaction.items[:MAX_IMAGES]]
     known = dict.fromkeys(each for each in urls if isinstance(each, str))
     return [each for each in known if each.startswith("http") and not url_problem(each)]
 
 
 def _origin(url: str) -> URL | None:
-    """Scheme, host and port; None for what is no address."""
+    """Scheme, host and port; None for an invalid URL."""
     try:
         return URL(url).origin()
     except ValueError:
@@ -390,7 +276,7 @@ def _origin(url: str) -> URL | None:
 def _retry_delay(
     interaction: Interaction, case: Case, max_delay: float
 ) -> float | None:
-    """How long to wait before asking again; None when the answer stands."""
+    """The seconds to wait before sending again; None if the response is final."""
     wanted = case.expected_error.error if case.expected_error else None
     if interaction.status != 429 or wanted == "rate_limited" or case.headers:
         return None

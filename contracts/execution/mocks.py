@@ -1,22 +1,10 @@
-"""Start mocks for a run: in a subprocess, or in a thread of this one."""
+"""Start mocks for a run, in a subprocess or in a thread of this process."""
 
-from collections.abc import (
-    Iterator,
-    Mapping,
-    Sequence,
-)
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
-from contracts.execution.client import (
-    Target,
-)
-from specs import (
-    Provider,
-)
-
-if TYPE_CHECKING:
-    pass
+from contracts.execution.client import Target
+from specs import Provider
 
 MOCK_KEY = "imageparity-key"
 
@@ -25,7 +13,7 @@ MOCK_KEY = "imageparity-key"
 def mocks_in_subprocess(
     providers: Sequence[Provider], folder: str | None
 ) -> Iterator[dict[str, Target]]:
-    """As `mocks`, by the documents of a folder, in a process of their own."""
+    """As `mocks`, in a subprocess; `folder` has further documents, None for none."""
     from mockserver.embedded.subprocess import running_in_subprocess
 
     if not providers:
@@ -37,7 +25,7 @@ def mocks_in_subprocess(
 
 @contextmanager
 def mocks(providers: Sequence[Provider]) -> Iterator[dict[str, Target]]:
-    """Each provider's own mock, embedded, until the block ends; none for none."""
+    """Run the mocks of these providers in a thread; yield the targets by provider."""
     import mockserver
 
     if not providers:

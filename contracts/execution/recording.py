@@ -1,4 +1,4 @@
-"""Exchanges of a run, written down to be judged again without network."""
+"""Record the exchanges of a run, and replay them without a network."""
 
 import asyncio
 import hashlib
@@ -6,24 +6,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from contracts.errors import HarnessError
 from contracts.judging.interaction import Interaction
 from contracts.planning.case import FORM, TARGET_KEY, Case
 from mockserver.recordings.cassettes import CassetteError, Cassettes, RecordedResponse
 from mockserver.recordings.recorder import ExchangeRecord, Recorder
 
-UNRECORDED_LINK = "was not at its address when this was recorded"
+UNRECORDED_LINK = "was not returned by its URL when this was recorded"
 UNRECORDED_HEADERS = {"content-length", "transfer-encoding", "connection", "date"}
 
 
-class BadRecording(ValueError):
-    """A folder of recordings that cannot be used; the message says what to do."""
+class BadRecording(HarnessError, ValueError):
+    """A folder of recordings that is unusable; the message says what to do."""
 
 
 def cassette_key(case: Case, body: bytes) -> dict[str, Any]:
     """
-    What a case asks, as a recording is found by: its body by hash, its key left out.
+    The key of the recording of a case: the body by its hash, without the API key.
 
-    The boundary of a form is drawn from what is in it, and so in the hash as well.
+    The boundary of a form depends on its content only, so the hash is stable.
     """
     return {
         "case": case.id,
@@ -40,9 +41,9 @@ def cassette_key(case: Case, body: bytes) -> dict[str, Any]:
 
 class CassetteSession:
     """
-    Writes exchanges of a provider into a folder, or finds them there again.
+    Records the exchanges of a provider in a folder, or replays those of a folder.
 
-    One of `recorder` and `cassettes` is set.
+    Exactly one of `recorder` and `cassettes` is set.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class CassetteSession:
 
     @classmethod
     def recording(cls, provider: str, folder: Path) -> "CassetteSession":
-        """Raises `BadTape` when nothing can be written there."""
+        """Raises `BadRecording` if the folder cannot be written."""
         try:
             return cls(provider, recorder=Recorder(folder))
         except OSError as error:
@@ -68,22 +69,20 @@ class CassetteSession:
 
     @classmethod
     def replaying(cls, provider: str, folder: Path) -> "CassetteSession":
-        """Raises `BadTape` when there is nothing to be read there."""
+        """Raises `BadRecording` if the folder has no valid recordings."""
         try:
             return cls(provider, cassettes=Cassettes.open(folder))
         except CassetteError as error:
             raise BadRecording(str(error)) from None
         except (ArithmeticError, RecursionError, ValueError) as error:
-            raise BadRecording(
-                f"{folder} holds what is no recording: {error}"
-            ) from None
+            raise BadRecording(f"{folder} has an invalid recording: {error}") from None
 
     async def record(self, interaction: Interaction, body: bytes, key: str) -> None:
-        """Write an exchange down. Raises `BadTape` when the folder takes no more."""
+        """Record an exchange. Raises `BadRecording` if it cannot be written."""
         if self.recorder is None:
             return
         case = interaction.case
-        taken = ExchangeRecord(
+        record = ExchangeRecord(
             provider=self.provider,
             operation=case.operation,
             payload=cassette_key(case, body),
@@ -107,36 +106,36 @@ class CassetteSession:
         )
         async with self._lock:
             try:
-                await asyncio.to_thread(self.recorder.record, taken)
+                await asyncio.to_thread(self.recorder.record, record)
             except OSError as error:
                 raise BadRecording(
                     f"{self.recorder.folder} cannot be written: {error.strerror}"
                 ) from None
 
     async def replay(self, case: Case, body: bytes) -> Interaction:
-        """The recorded exchange; one without an answer when it was not recorded."""
+        """The recorded exchange of a case. Raises `BadRecording` if there is none."""
         if self.cassettes is None:
-            raise RuntimeError("this tape records")
-        asked = cassette_key(case, body)
-        recorded = self.cassettes.find(case.operation, asked, provider=self.provider)
+            raise RuntimeError("this session records")
+        key = cassette_key(case, body)
+        recorded = self.cassettes.find(case.operation, key, provider=self.provider)
         if recorded is None:
             raise BadRecording(
-                f"{self.cassettes.folder} has no recording of {case.id} as it is asked "
-                "now: record again, with the same options and the same version"
+                f"{self.cassettes.folder} does not have the request of {case.id}: "
+                "record again, with the same options and the same version"
             )
         try:
             return await asyncio.to_thread(_interaction_from, case, recorded)
         except CassetteError as error:
             raise BadRecording(str(error)) from None
         except (TypeError, ValueError) as error:
-            raise BadRecording(f"{recorded.path} is no recording: {error}") from None
+            raise BadRecording(f"{recorded.path} is not a recording: {error}") from None
 
 
 def _interaction_from(case: Case, recorded: RecordedResponse) -> Interaction:
-    gone: Mapping[str, bytes | str] = dict.fromkeys(
+    missing: Mapping[str, bytes | str] = dict.fromkeys(
         recorded.unrecorded, UNRECORDED_LINK
     )
-    moment = {} if recorded.at is None else {"at": recorded.at}
+    time = {} if recorded.at is None else {"at": recorded.at}
     return Interaction(
         case,
         recorded.status or None,
@@ -144,6 +143,6 @@ def _interaction_from(case: Case, recorded: RecordedResponse) -> Interaction:
         recorded.body(),
         0.0,
         recorded.problem,
-        fetched={**gone, **recorded.links()},
-        **moment,
+        fetched={**missing, **recorded.links()},
+        **time,
     )

@@ -8,17 +8,9 @@ from functools import partial
 
 from contracts.execution.budget import BudgetGuard
 from contracts.execution.campaign import Campaign, CouldNotRun
-from contracts.execution.client import (
-    MAX_RETRY_DELAY,
-    MAX_RETRY_DELAY_LIVE,
-    Sender,
-)
+from contracts.execution.client import MAX_RETRY_DELAY, MAX_RETRY_DELAY_LIVE, Sender
 from contracts.execution.session import Session
-from contracts.report.model import (
-    Outcome,
-    Report,
-    RunMetadata,
-)
+from contracts.report.model import Outcome, Report, RunMetadata
 
 MAX_CONNECTIONS = 16
 Progress = Callable[[Outcome], None]
@@ -27,9 +19,10 @@ Progress = Callable[[Outcome], None]
 @dataclass(slots=True)
 class Run:
     """
-    A run in progress: what it is, what came of it so far, and why it stopped.
+    A run in progress, with its outcomes so far.
 
-    `stopped` is None until and unless it stops before its end.
+    `stopped` is why it stopped early: `budget`, `errors` or `interrupt`. None if it
+    did not.
     """
 
     metadata: RunMetadata
@@ -38,7 +31,7 @@ class Run:
     stopped: str | None = None
 
     def report(self) -> Report:
-        """The report of what was asked so far."""
+        """The report of the outcomes so far."""
         answered: dict[str, set[str]] = {
             each.provider.id: set() for each in self.campaigns
         }
@@ -53,7 +46,7 @@ class Run:
 
 
 def start(campaigns: Sequence[Campaign], *, version: str, seed: int) -> Run:
-    """A run that has asked nothing yet; all its cases are planned."""
+    """A run with all cases planned and none sent."""
     started = datetime.now(UTC).isoformat(timespec="seconds")
     for each in campaigns:
         _ = each.cases
@@ -68,11 +61,11 @@ async def execute(
     budget: float | None = None,
 ) -> None:
     """
-    Ask everything, one provider after the other.
+    Send all cases, one provider after the other; `progress` gets each outcome.
 
-    Stops at `max_cases`. A call that could exceed the `budget` (in the provider's
-    currency), or whose price is unknown while there is one, is passed over, and the
-    run counts as stopped. Raises `Unreachable` and `CouldNotRun`.
+    The run stops after `max_cases`. With a `budget` (in the provider's currency), a
+    case is skipped if its price is unknown or could exceed what is left; the run then
+    counts as stopped. Raises `Unreachable` and `CouldNotRun`.
     """
     if budget is not None:
         _check_budget(run.campaigns, budget)
@@ -85,7 +78,7 @@ async def execute(
         async with _sender(campaign) as sender:
             await sender.check_reachable()
             session = Session(campaign, sender)
-            # However it ends, requests in flight end before their connections do.
+            # Requests in flight end before the sender closes their connections.
             outcomes = session.outcomes(partial(guard.may_send, campaign))
             async with aclosing(outcomes):
                 async for outcome in outcomes:
@@ -111,15 +104,15 @@ def _sender(campaign: Campaign) -> Sender:
 
 
 def _check_budget(campaigns: Sequence[Campaign], budget: float) -> None:
-    """Raises `CouldNotRun` when not one picture may be paid for."""
+    """Raise `CouldNotRun` if the budget pays for no image."""
     for campaign in campaigns:
-        dear = [each for each in campaign.cases if each.expected_error is None]
-        prices = [price for each in dear if (price := campaign.max_cost(each))]
-        if dear and (not prices or min(prices) > budget):
-            least = f"costs {min(prices):g}" if prices else "has no known price"
+        paid = [each for each in campaign.cases if each.expected_error is None]
+        prices = [price for each in paid if (price := campaign.max_cost(each))]
+        if paid and (not prices or min(prices) > budget):
             currency = campaign.provider.dialect.prices.get("currency", "")
+            cost = f"costs {min(prices):g} {currency}" if prices else "has no price"
             raise CouldNotRun(
-                f"{campaign.provider.title}: its cheapest picture {least} {currency}, "
-                f"more than the budget of {budget:g}: raise --budget, or ask with "
-                "--only for what is refused"
+                f"{campaign.provider.title}: the cheapest image {cost}; the budget is "
+                f"{budget:g}. Raise --budget, or select requests that are rejected "
+                "with --only"
             )

@@ -9,9 +9,9 @@ from contracts.execution.client import Sender
 from contracts.execution.shrink import REPRODUCTION_ATTEMPTS, Reproducer
 from contracts.judging.causes import Deduplicator
 from contracts.judging.checks import CheckContext, Observation
-from contracts.judging.examiner import Examiner, cost_of
+from contracts.judging.examiner import Examiner, cost_of, shown_fields
 from contracts.judging.findings import build_finding
-from contracts.judging.guarantees import COMPARED_FIELD_NAMES
+from contracts.judging.guarantees import COMPARED_FIELDS
 from contracts.judging.interaction import Interaction
 from contracts.media.image.thumbnails import with_previews
 from contracts.planning.case import Case
@@ -23,7 +23,7 @@ SHUTDOWN_TIMEOUT = 10.0  # seconds, for responses that nobody will read
 
 @dataclass
 class Session:
-    """One campaign being executed: the sender, and what was seen so far."""
+    """The execution of a campaign, with the fingerprints of its findings so far."""
 
     campaign: Campaign
     sender: Sender
@@ -89,6 +89,7 @@ class Session:
             seconds=round(interaction.seconds, 4),
             cost=cost_of(campaign.provider, interaction),
             findings=tuple(findings.values()),
+            fields=shown_fields(campaign.provider, case, context.answer.request),
         )
 
     def _update_examples(
@@ -104,11 +105,11 @@ class Session:
             examples.mark_passed(provider, interaction.case)
 
     def _check_key_accepted(self, context: CheckContext) -> None:
-        """Stop if the first response rejects the key: all others would, too."""
+        """Raise `CouldNotRun` if the first response rejects the API key."""
         is_first, self.has_response = not self.has_response, True
         if is_first and context.status == 401 and context.case.auth == "key":
             raise CouldNotRun(
-                f"{self.campaign.target.base_url} refuses the key (401). "
+                f"{self.campaign.target.base_url} rejects the API key (401). "
                 f"Check {self.campaign.provider.dialect.key_env}, or name another "
                 "variable with --key-env"
             )
@@ -117,8 +118,8 @@ class Session:
         self, observation: Observation, context: CheckContext, reproducer: Reproducer
     ) -> Finding:
         """The finding of an observation; a new one is repeated and shrunk."""
-        named = self.deduplicator.attribute(observation, context.case)
-        finding = self._build(named, context)
+        attributed = self.deduplicator.attribute(observation, context.case)
+        finding = self._build(attributed, context)
         if finding.fingerprint in self.fingerprints:
             return finding
         self.fingerprints.add(finding.fingerprint)
@@ -126,12 +127,12 @@ class Session:
         if not self._may_repeat(observation, context.interaction):
             return finding
         if not await reproducer.reproduces(observation):
-            tries = f"(not seen again in {REPRODUCTION_ATTEMPTS} tries)"
-            return replace(finding, flaky=True, message=f"{finding.message} {tries}")
+            note = f"(not reproduced in {REPRODUCTION_ATTEMPTS} attempts)"
+            return replace(finding, flaky=True, message=f"{finding.message} {note}")
         if context.case.is_payload_only:
             smaller = await reproducer.shrink(observation)
             if smaller is not None:
-                shown = self._build(named, smaller)
+                shown = self._build(attributed, smaller)
                 shown = with_previews(shown, smaller.interaction.result_images)
                 return replace(finding, request=shown.request, answer=shown.answer)
         return finding
@@ -143,14 +144,14 @@ class Session:
         return build_finding(observation, context, provider, url, target.key)
 
     def _may_repeat(self, observation: Observation, interaction: Interaction) -> bool:
-        """Whether a request may be sent again: it is free, quick, and tells something."""
+        """True if a request is free and fast, and repeating it could show the same."""
         has_timed_out = (
             interaction.problem is not None
             and interaction.seconds >= self.campaign.timeout
         )
         return not (
             self.campaign.is_paid
-            or observation.check in COMPARED_FIELD_NAMES
+            or observation.check in COMPARED_FIELDS
             or interaction.status == 429
             or has_timed_out
         )

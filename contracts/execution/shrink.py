@@ -1,8 +1,8 @@
 """
-Repeat the request of a finding, and shrink it to the smallest that still shows it.
+Repeat the request of a finding, and remove the fields that are not needed for it.
 
-Shrinking is by structure: a field is dropped, and stays dropped if the same thing is
-still wrong. It takes about as many requests as there are fields.
+Each field is removed once, and stays removed if the observation is still made. This
+takes one request per field.
 """
 
 from dataclasses import dataclass, field, replace
@@ -16,12 +16,12 @@ from specs import State
 
 REPRODUCTION_ATTEMPTS = 2
 MAX_FIELDS = 24
-MAX_SHRUNK_FINDINGS = 10  # findings of one exchange
+MAX_SHRUNK_FINDINGS = 10  # of one exchange
 
 
 @dataclass(slots=True)
 class Reproducer:
-    """Sends the request of one exchange again, once for all its findings."""
+    """Repeats the request of one exchange; its findings share the repetitions."""
 
     examiner: Examiner
     context: CheckContext
@@ -30,11 +30,12 @@ class Reproducer:
     shrink_count: int = 0
 
     async def reproduces(self, observation: Observation) -> bool:
-        """Whether the same request leads to the same observation once more."""
-        for at in range(REPRODUCTION_ATTEMPTS):
-            if at == len(self.attempts):
+        """True if the same request leads to the same observation again."""
+        for attempt in range(REPRODUCTION_ATTEMPTS):
+            if attempt == len(self.attempts):
                 self.attempts.append(await self._observations(self.context.case))
-            if any(same_observation(each, observation) for each in self.attempts[at]):
+            observations = self.attempts[attempt]
+            if any(same_observation(each, observation) for each in observations):
                 return True
         return False
 
@@ -61,8 +62,8 @@ class Reproducer:
             if candidate is None:
                 continue
             context = await self._send(candidate)
-            found = self.examiner.observations(context)
-            if any(same_observation(each, observation) for each in found):
+            observations = self.examiner.observations(context)
+            if any(same_observation(each, observation) for each in observations):
                 case, smallest = candidate, context
         return smallest
 
@@ -77,7 +78,7 @@ class Reproducer:
 def _with_payload(
     case: Case, payload: dict[str, object], model: RequestModel
 ) -> Case | None:
-    """The case with a smaller payload; None if the document judges it otherwise."""
+    """The case with a smaller payload; None if its classification changes."""
     verdict = model.judge(payload)
     if verdict.state is not case.expectation:
         return None
@@ -90,5 +91,5 @@ def _with_payload(
 
 
 def same_observation(one: Observation, other: Observation) -> bool:
-    """Whether two observations are of the same thing, whatever their cause."""
+    """True if kind, check and claim are the same; causes may differ."""
     return (one.kind, one.check, one.claim) == (other.kind, other.check, other.claim)

@@ -1,4 +1,4 @@
-"""Which server is asked, with which key, and whether that may cost money."""
+"""Targets of a run: base URL, API key, and the conditions for paid requests."""
 
 import ipaddress
 import os
@@ -7,22 +7,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from contracts.errors import HarnessError
 from contracts.execution.client import Target
 from specs import Provider
 
-LIVE_RATE = 60.0  # questions a minute, beyond this machine
+LIVE_RATE = 60.0  # requests per minute, to servers on other machines
 _TARGET_PATTERN = re.compile(
     r"(?:(?P<label>[^:=/]+):)?(?P<provider>[^:=/]+)=(?P<url>.+)"
 )
 
 
-class BadTarget(ValueError):
-    """A target that cannot be asked; the message says what to do."""
+class BadTarget(HarnessError, ValueError):
+    """A target that must not or cannot be tested; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamedTarget:
-    """A server under a name of its own: two may claim to be the same provider."""
+    """A server with a label: two servers may claim to be the same provider."""
 
     label: str
     provider: Provider
@@ -30,7 +31,7 @@ class NamedTarget:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine's own."""
+    """True if a host name or IP address is a loopback one."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -40,14 +41,14 @@ def is_loopback(host: str) -> bool:
 
 
 def host_of(base_url: str) -> str:
-    """The host that a base URL leads to. Raises `BadTarget` for what is none."""
+    """The host of a base URL. Raises `BadTarget` if the URL is invalid."""
     try:
         parts = urlsplit(base_url)
         host, _ = parts.hostname, parts.port
     except ValueError:
         parts, host = urlsplit(""), None
     if parts.scheme not in {"http", "https"} or not host:
-        raise BadTarget(f"a base URL is such as http://…/v1, not '{base_url}'")
+        raise BadTarget(f"'{base_url}' is not a base URL like http://host/v1")
     return host
 
 
@@ -61,11 +62,11 @@ def target_of(
     budget: float | None = None,
 ) -> Target:
     """
-    A server that claims to be this provider.
+    The target for a server that claims to be this provider.
 
-    Its key is `key`, else what the variable `key_env` holds, else the dialect's own.
-    Raises `BadTarget` for an address that is none, one beyond this machine without
-    `live` and a `budget` that can be kept, and a missing key.
+    The API key is `key`, or else the value of the environment variable `key_env`, or
+    else that of the variable in the dialect. Raises `BadTarget` for an invalid URL, for
+    a missing key, and for another machine without `live`, `budget` and known prices.
     """
     if not is_loopback(host_of(base_url)):
         _check_live(provider, base_url, live=live, budget=budget)
@@ -73,7 +74,7 @@ def target_of(
     found = (os.environ.get(name, "") if key is None else key).strip()
     if not found:
         raise BadTarget(
-            f"{name} is not set: export the key in it, or name another variable "
+            f"{name} is not set: set it to the API key, or name another variable "
             "with --key-env (key_env=… in Python, or key=…)"
         )
     return Target(base_url, found)
@@ -86,17 +87,17 @@ def _check_live(
         raise BadTarget(
             f"{base_url} is not on this machine, so it may cost money: "
             "add --live and --budget AMOUNT (live=True, budget=… in Python); "
-            "--dry-run shows the bill"
+            "--dry-run shows the estimated cost"
         )
     if not provider.dialect.prices:
         raise BadTarget(
-            f"no price of {provider.title} is documented, so a budget cannot be kept; "
-            "run it through a server of your own on this machine instead"
+            f"{provider.title} has no documented prices, so no budget can be enforced; "
+            "test it through a proxy on this machine instead"
         )
 
 
 def is_target_argument(text: str) -> bool:
-    """Whether an argument is `PROVIDER=URL` or `LABEL:PROVIDER=URL`."""
+    """True if an argument is `PROVIDER=URL` or `LABEL:PROVIDER=URL`."""
     return "=" in text
 
 
@@ -108,8 +109,8 @@ def parse_targets(
     """
     The targets of arguments like `PROVIDER=URL` and `LABEL:PROVIDER=URL`.
 
-    Raises `BadTarget` for another form or a label given twice, and whatever `load`
-    and `target` raise.
+    Raises `BadTarget` for another form or a duplicate label, and what `load` and
+    `target` raise.
     """
     found: list[NamedTarget] = []
     for text in texts:
@@ -122,7 +123,7 @@ def parse_targets(
         label = match["label"] or match["provider"]
         if label in {each.label for each in found}:
             raise BadTarget(
-                f"'{label}' names two targets: tell them apart with "
+                f"'{label}' is the label of two targets: give them different ones with "
                 f"LABEL:{match['provider']}=URL"
             )
         found.append(NamedTarget(label, provider, target(provider, match["url"])))

@@ -1,5 +1,6 @@
-"""From an exchange to observations: what is not as the document says, each once."""
+"""Examine exchanges with a provider by its document, and price them."""
 
+import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -8,11 +9,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from contracts.judging.checks import CheckContext, Observation, examine
-from contracts.judging.guarantees import Answer, AnswerHistory
+from contracts.judging.guarantees import SHOWN_FIELDS, Answer
 from contracts.judging.interaction import Interaction
 from contracts.judging.second_opinion.merge import merge_external_failures
+from contracts.media.guarantee import AnswerHistory
 from contracts.planning.case import Case
-from contracts.report.model import FindingKind
+from contracts.report.model import CheckName, FindingKind
 from specs import Basis, Claim, Evidence, Provider, claims, cost
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_OBSERVATIONS = 100  # of one exchange
 MAX_MESSAGE_LENGTH = 1000  # characters
+MAX_VALUE_LENGTH = 40  # characters
 
 log = logging.getLogger(__name__)
 
@@ -74,10 +77,10 @@ class Examiner:
 
     def observations(self, context: CheckContext) -> Iterator[Observation]:
         """
-        Yield at most `MAX_OBSERVATIONS`, each once, whoever made them.
+        Yield the distinct observations of our checks and of schemathesis.
 
-        Failures of schemathesis are ignored for responses that are cut off or beyond a
-        limit.
+        Our checks make at most `MAX_OBSERVATIONS`. Failures of schemathesis are ignored
+        for responses that are cut off or exceed a limit.
         """
         second, interaction = self.second_opinion, context.interaction
         is_complete = interaction.problem is None and interaction.limit_error is None
@@ -91,12 +94,42 @@ class Examiner:
 
 
 def canonical_payload(provider: Provider, case: Case) -> dict[str, Any]:
-    """The request of a case in canonical names; empty where it has no such body."""
+    """The request of a case in canonical names, with defaults; empty without a body."""
     return provider.canonical_request(case.operation, case.media_type, case.payload)
 
 
+def shown_fields(
+    provider: Provider, case: Case, request: Mapping[str, Any]
+) -> dict[str, str]:
+    """
+    The values, as text, of the sent fields that a response can show.
+
+    `request` is the canonical request of the case. Long or unprintable values are
+    left out.
+    """
+    dialect = provider.dialect
+    values = {
+        name: request.get(name)
+        for name in SHOWN_FIELDS
+        if any(
+            case.payload.get(each) is not None
+            for each in dialect.wire_names(case.operation, name)
+        )
+    }
+    texts = {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in values.items()
+        if isinstance(value, str | int | float)
+    }
+    return {
+        name: text
+        for name, text in texts.items()
+        if len(text) <= MAX_VALUE_LENGTH and text.isprintable()
+    }
+
+
 def max_cost(provider: Provider, case: Case) -> float | None:
-    """The price of a case if every image it asks for came; None if none is documented."""
+    """The price of a case if it gets all its images; None if none is documented."""
     request = canonical_payload(provider, case)
     count = request.get("n", 1)
     if isinstance(count, bool) or not isinstance(count, int):
@@ -108,7 +141,7 @@ def cost_of(provider: Provider, interaction: Interaction) -> float | None:
     """
     The price of a response by the documented prices, in the provider's currency.
 
-    0 for an error response, None where no price is documented or it is not known.
+    0 for an error response, None if no price is documented or known.
     """
     dialect = provider.dialect
     if not dialect.prices or not interaction.is_success:
@@ -125,17 +158,17 @@ def cost_of(provider: Provider, interaction: Interaction) -> float | None:
 
 
 def _run_checks(context: CheckContext) -> Iterator[Observation]:
-    """Run our checks; a check that raises becomes an observation of its own."""
+    """Yield the observations of our checks; a check that raises yields one as well."""
     try:
         yield from islice(examine(context), MAX_OBSERVATIONS)
     except Exception as error:
-        log.exception("the response to %s could not be judged", context.case.id)
+        log.exception("the response to %s could not be checked", context.case.id)
         yield Observation(
             FindingKind.UNDOCUMENTED,
-            "not-judged",
+            CheckName.NOT_JUDGED,
             f"{context.operation.id}/path",
             Evidence(context.operation.evidence.source, Basis.ASSUMED),
-            f"the answer could not be judged: {type(error).__name__}, a fault of ours",
-            "an answer that we can judge",
+            f"imageparity failed to check the response: {type(error).__name__}",
+            "a response that can be checked",
             type(error).__name__,
         )

@@ -1,4 +1,4 @@
-"""From an observation to a finding: all that a stranger needs to see it again."""
+"""Build findings from observations, with snippets to send the request again."""
 
 import re
 from typing import Any
@@ -22,7 +22,7 @@ def build_finding(
     url: str,
     key: str,
 ) -> Finding:
-    """The finding that an observation amounts to; the key is nowhere in it."""
+    """The finding of an observation; the API key is redacted everywhere."""
     source = provider.source(observation.evidence.source)
     place = observation.evidence.source.partition("#")[2]
     title = f"{source.title}, {place}" if source and place else ""
@@ -53,6 +53,9 @@ def build_finding(
         request=request,
         answer=_response_summary(context.interaction, key),
         also_seen_by=observation.also_seen_by,
+        field=observation.field,
+        asked=observation.asked,
+        came=observation.came,
     )
 
 
@@ -76,12 +79,12 @@ def _shorten_base64(match: re.Match[str]) -> str:
 
 
 def summarize_case(case: Case) -> str:
-    """A case in a line."""
+    """The fields of a case in one line."""
     if case.raw is not None:
         label = case.content_type or case.media_type
         return f"body {case.raw[:80]!r}, Content-Type {label}"
-    members = ", ".join(
+    fields = ", ".join(
         f"{name}={format_value(each)}" for name, each in case.payload.items()
     )
     auth = "" if case.auth == TARGET_KEY else f"; Authorization: {case.auth!r}"
-    return f"{members or 'nothing'}{auth}"
+    return f"{fields or 'no fields'}{auth}"

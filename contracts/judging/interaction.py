@@ -1,4 +1,4 @@
-"""What was asked and what came back, parsed as far as it can be."""
+"""A request and its response, parsed as far as possible."""
 
 import base64
 import binascii
@@ -16,14 +16,14 @@ from contracts.media.image.observation import DecodedImage, decode_image
 from contracts.planning.case import Case
 from specs.validation.strict_json import strict_json, value_limit_error
 
-MAX_IMAGES = 32  # of one answer, that are looked at
+MAX_IMAGES = 32  # of one response, that are fetched and decoded
 MAX_LINES = 40_000  # of one stream
 _LINE_END = re.compile("\r\n?")
 
 
 @dataclass(frozen=True)
 class ServerSentEvent:
-    """One server-sent event: its name, and its data as JSON where it is some."""
+    """A server-sent event: its name, and its data as JSON, or as text if invalid."""
 
     name: str | None
     data: Any
@@ -33,11 +33,12 @@ class ServerSentEvent:
 @dataclass(frozen=True)
 class Interaction:
     """
-    One exchange. `body` is the whole answer, or as much as was taken of it.
+    The exchange of a case.
 
-    `problem` says why there is no whole answer; `fetched` holds what was found at the
-    addresses in it; `seconds` is from sending to the last byte; `at` is when that
-    came, in seconds since 1970.
+    `status` is None without a response. `problem` is why the response is incomplete;
+    `body` is then its beginning. `fetched` has the image, or a problem, for each
+    fetched URL. `seconds` is the time from sending to the last byte, `at` the time of
+    that byte in seconds since 1970.
     """
 
     case: Case
@@ -64,12 +65,12 @@ class Interaction:
 
     @cached_property
     def json(self) -> Any:
-        """The body as strict JSON. Raises `ValueError`."""
+        """The body as strict JSON. Raises `ValueError` for other bodies."""
         return strict_json(self.body)
 
     @cached_property
     def limit_error(self) -> str | None:
-        """Why the body holds more than is read of any; None if it does not."""
+        """The limit that the body exceeds, as a message; None if there is none."""
         ends = self.body.count(b"\n") + self.body.count(b"\r")
         if self.is_stream and ends > MAX_LINES:
             return f"it has more than {MAX_LINES:,} lines"
@@ -77,7 +78,7 @@ class Interaction:
 
     @cached_property
     def object(self) -> dict[str, Any] | None:
-        """The body if it is a JSON object."""
+        """The body if it is a JSON object, else None."""
         try:
             return self.json if isinstance(self.json, dict) else None
         except ValueError:
@@ -102,20 +103,20 @@ class Interaction:
 
     @cached_property
     def pictures(self) -> list[DecodedImage | None]:
-        """One for each entry of `data`, or completed event; None: not to be had."""
+        """The image of each entry of `data` or completed event; None if not fetched."""
         if self.is_stream:
-            finished = [each.data for each in self.events if _is_completed(each)]
-            return self._decode_items(finished)
+            completed = [each.data for each in self.events if _is_completed(each)]
+            return self._decode_items(completed)
         return self._decode_items(self.items)
 
     @property
     def result_images(self) -> list[DecodedImage | None]:
-        """The pictures of a success; none of an error."""
+        """The images of a success response; empty for an error."""
         return self.pictures if self.is_success else []
 
     def _decode_items(self, items: list[dict[str, Any]]) -> list[DecodedImage | None]:
-        rest: list[DecodedImage | None] = [None] * (len(items) - MAX_IMAGES)
-        return [*map(self._decode_item, items[:MAX_IMAGES]), *rest]
+        skipped: list[DecodedImage | None] = [None] * (len(items) - MAX_IMAGES)
+        return [*map(self._decode_item, items[:MAX_IMAGES]), *skipped]
 
     def _decode_item(self, item: Mapping[str, Any]) -> DecodedImage | None:
         text = item.get("b64_json")
@@ -127,16 +128,16 @@ class Interaction:
             if not head.endswith(";base64"):
                 return DecodedImage(b"", problem="the data URI is not base64")
             return _image_from_base64(text)
-        if isinstance(url, str) and url and (why := url_problem(url)):
-            return DecodedImage(b"", problem=why)
-        found = self.fetched.get(url) if isinstance(url, str) else None
-        if isinstance(found, str):
-            return DecodedImage(b"", problem=found)
-        return decode_image(found) if found is not None else None
+        if isinstance(url, str) and url and (problem := url_problem(url)):
+            return DecodedImage(b"", problem=problem)
+        content = self.fetched.get(url) if isinstance(url, str) else None
+        if isinstance(content, str):
+            return DecodedImage(b"", problem=content)
+        return decode_image(content) if content is not None else None
 
     @cached_property
     def events(self) -> list[ServerSentEvent]:
-        """The server-sent events of the body; one says so if there are too many."""
+        """The server-sent events of the body; one with a problem beyond a limit."""
         if self.limit_error:
             return [ServerSentEvent(None, None, f"is not read: {self.limit_error}")]
         text = self.body.decode("utf-8", "replace").removeprefix("\ufeff")
@@ -149,19 +150,19 @@ class Interaction:
 
 
 def url_problem(url: str) -> str | None:
-    """What is wrong with the address of a picture that no caller can reach."""
+    """The reason why no client can fetch an image from a URL; None if one can."""
     try:
-        address = URL(url)
-        if address.scheme not in {"http", "https"} or not address.host:
-            return f"is at {url[:60]!r}, which is no web address"
+        parsed = URL(url)
+        if parsed.scheme not in {"http", "https"} or not parsed.host:
+            return f"has {url[:60]!r}, which is not an HTTP URL"
     except ValueError:
-        return f"is at {url[:60]!r}, which is no address"
+        return f"has {url[:60]!r}, which is not a URL"
     try:
-        host = ipaddress.ip_address(address.host)
+        host = ipaddress.ip_address(parsed.host)
     except ValueError:
-        return None  # a name
+        return None  # a host name
     if host.is_link_local or host.is_multicast or host.is_unspecified:
-        return f"is at {url[:60]!r}, which no caller reaches"
+        return f"has {url[:60]!r}, which no client can reach"
     return None
 
 

@@ -1,4 +1,4 @@
-"""How an exchange ended, whatever the dialect, and the words for what became of it."""
+"""Verdicts on features, and error responses of all dialects in common terms."""
 
 from enum import StrEnum
 from typing import Any
@@ -7,7 +7,7 @@ from contracts.judging.interaction import Interaction
 
 
 class FeatureVerdict(StrEnum):
-    """What became of a feature."""
+    """The verdicts on a feature."""
 
     HONOURED = "honoured"
     RENAMED = "renamed"
@@ -19,7 +19,7 @@ class FeatureVerdict(StrEnum):
 
 
 def error_object(interaction: Interaction) -> dict[str, object] | None:
-    """The error in an answer, whatever its dialect; None when there is none."""
+    """The error of a response in any documented form; None if there is none."""
     body = interaction.object
     if body is None:
         return None
@@ -32,7 +32,7 @@ def error_object(interaction: Interaction) -> dict[str, object] | None:
 
 
 def error_text(interaction: Interaction) -> str:
-    """What an answer says, in brief."""
+    """The error message, or else the beginning of the body."""
     error = error_object(interaction)
     if error is not None:
         return str(error["message"])[:300]
@@ -45,16 +45,17 @@ def top_level_field(param: str) -> str:
 
 
 def describe_outcome(interaction: Interaction) -> str:
-    """How an answer ended, in brief."""
+    """The status, with the content type or the error message."""
     if interaction.problem:
         return interaction.problem
+    status = f"{interaction.status} {interaction.content_type}"
     if interaction.is_success:
-        return f"{interaction.status} {interaction.content_type}"
+        return status
     if error_object(interaction) is None:
-        return f"{interaction.status} {interaction.content_type}: {error_text(interaction)}"
+        return f"{status}: {error_text(interaction)}"
     return f"{interaction.status}: {error_text(interaction)}"
 
 
 def event_type(data: Any) -> str:
-    """The type that an event's data names."""
+    """The `type` in the data of an event."""
     return str(data.get("type")) if isinstance(data, dict) else "no JSON"

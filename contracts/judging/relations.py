@@ -1,10 +1,11 @@
-"""Questions whose answers only say something beside one another."""
+"""Groups of test cases that are judged by comparing their responses."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.judging.guarantees import MIN_COMPRESSION_GAP, request_key
+from contracts.judging.guarantees import GUARANTEES
+from contracts.media.guarantee import Comparison, request_key
 from contracts.media.image.samples import with_file_facts
 from contracts.planning.case import Case
 from specs import Provider, State
@@ -13,9 +14,9 @@ from specs import Provider, State
 @dataclass(frozen=True, slots=True)
 class Relation:
     """
-    What a guarantee compares: a case, and those whose answers must differ from its.
+    A case and the cases with which a guarantee compares it.
 
-    They differ in one member of what they ask, and in nothing else.
+    Their requests differ in one field, and their responses must differ.
     """
 
     claim: str
@@ -27,72 +28,42 @@ class Relation:
         return f"{self.claim}/{self.cases[0].id.partition('/')[2]}"
 
 
-@dataclass(frozen=True, slots=True)
-class _ComparedField:
-    """The member that a guarantee is about, and which values of it must tell."""
-
-    name: str
-    must_differ: Callable[[Any, Any], bool]
-    is_eligible: Callable[[Any], bool] = lambda value: True
-
-
-def _item_count(value: Any) -> int:
-    return len(value) if isinstance(value, list) else 1
-
-
-COMPARED_FIELDS: Mapping[str, _ComparedField] = {
-    "compression-as-asked": _ComparedField(
-        "output_compression",
-        must_differ=lambda one, other: abs(one - other) >= MIN_COMPRESSION_GAP,
-        is_eligible=lambda value: isinstance(value, int),
-    ),
-    "mask-matters": _ComparedField(
-        "mask", must_differ=lambda one, other: (one is None) is not (other is None)
-    ),
-    "every-image-matters": _ComparedField(
-        "image", must_differ=lambda one, other: _item_count(one) != _item_count(other)
-    ),
-    "pictures-differ": _ComparedField(
-        "prompt", must_differ=lambda one, other: one != other
-    ),
-}
-"""By the name of the guarantee."""
-
-
 def relations(provider: Provider, cases: Iterable[Case]) -> Iterator[Relation]:
     """Every comparison that these cases allow, in their order."""
     groups: dict[tuple[str, str, str], list[tuple[Case, Any]]] = {}
     for case in cases:
         if case.expectation is not State.VALID or not case.is_payload_only:
             continue
-        asked = provider.canonical_request(
+        request = provider.canonical_request(
             case.operation, case.media_type, case.payload
         )
-        if not asked or asked.get("stream") is True:
+        if not request or request.get("stream") is True:
             continue
-        for guarantee in provider.operations[case.operation].success.guarantees:
-            member = COMPARED_FIELDS.get(guarantee.name)
-            if member is None or not guarantee.applies_to(asked):
+        for documented in provider.operations[case.operation].success.guarantees:
+            guarantee = GUARANTEES[documented.name]
+            if guarantee.comparison is None or not documented.applies_to(request):
                 continue
-            value = asked.get(member.name)
-            if member.is_eligible(value):
-                rest = request_key(asked, case.media_type or "", without=member.name)
-                group = groups.setdefault((case.operation, guarantee.name, rest), [])
+            value = request.get(guarantee.field)
+            if guarantee.comparison.is_eligible(value):
+                media_type = case.media_type or ""
+                rest = request_key(request, media_type, without=guarantee.field)
+                group = groups.setdefault((case.operation, documented.name, rest), [])
                 group.append((case, value))
     for (operation, name, _), group in groups.items():
-        found = _cases_to_compare(group, COMPARED_FIELDS[name])
-        if len(found) > 1:
+        comparison = GUARANTEES[name].comparison
+        compared = _cases_to_compare(group, comparison) if comparison else ()
+        if len(compared) > 1:
             status = provider.operations[operation].success.status
-            yield Relation(f"{operation}/{status}/guarantees/{name}", found)
+            yield Relation(f"{operation}/{status}/guarantees/{name}", compared)
 
 
 def _cases_to_compare(
-    group: list[tuple[Case, Any]], field: _ComparedField
+    group: list[tuple[Case, Any]], comparison: Comparison
 ) -> tuple[Case, ...]:
-    """The first case, and one for each value that must tell itself from the first."""
-    first, value = group[0]
+    """The first case, and one for each value that must differ from the first."""
+    first, first_value = group[0]
     others: dict[str, Case] = {}
-    for case, each in group:
-        if field.must_differ(value, each):
-            others.setdefault(repr(with_file_facts(each)), case)
+    for case, value in group:
+        if comparison.must_differ(first_value, value):
+            others.setdefault(repr(with_file_facts(value)), case)
     return (first, *others.values())

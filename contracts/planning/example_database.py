@@ -18,7 +18,7 @@ from contracts.media.image.samples import Sample
 from contracts.planning.case import Case, Origin
 from contracts.planning.classification import classify_generated
 from contracts.planning.request_model import request_models
-from contracts.report.model import atomic_write
+from contracts.report.file import atomic_write
 from mockserver.media.image.plan import FORMATS
 from specs import Provider
 from specs.validation.engine import is_instance

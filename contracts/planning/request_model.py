@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
+from contracts.errors import HarnessError
 from contracts.media.image.samples import with_file_facts
 from contracts.planning.boundary_values import boundary_values
 from contracts.planning.case import FORM
@@ -19,7 +20,7 @@ from specs.validation.engine import compile_validator
 from specs.validation.transforms import to_validator_schema
 
 
-class PlanError(Exception):
+class PlanError(HarnessError):
     """A document from which no valid request can be made."""
 
 

@@ -1,4 +1,4 @@
-"""Findings that are known and accepted, as a file that people review."""
+"""The baseline: a reviewed file with accepted findings."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -9,8 +9,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from contracts.errors import HarnessError
 from contracts.report.failure_policy import FailurePolicy
-from contracts.report.model import Report, atomic_write
+from contracts.report.file import atomic_write
+from contracts.report.model import Report
 from contracts.report.summary import FindingSummary, all_findings, provider_summaries
 from contracts.text import one_line
 from specs import SpecError
@@ -20,19 +22,19 @@ from specs.validation.engine import compile_validator
 FORMAT = "imageparity-baseline/1"
 REASON_PLACEHOLDER = "to be given"
 FILE_HEADER = """\
-# Findings that are known and accepted: `imageparity gate` lets them pass.
+# Accepted findings: `imageparity gate` does not fail on them.
 # Written by `imageparity gate --update`, which keeps `reason` and `until` of each
-# entry, and no comments but these.
+# entry, but no other comments.
 """
 
 
-class BadBaseline(ValueError):
-    """A file that is no baseline; names the entry and what to do."""
+class BadBaseline(HarnessError, ValueError):
+    """A file that is not a baseline; the message has the entry and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptedFinding:
-    """A finding that may stay: why, and, as ISO dates, since when and until when."""
+    """An accepted finding, with the reason; `since` and `until` are ISO dates."""
 
     fingerprint: str
     provider: str
@@ -50,10 +52,10 @@ class AcceptedFinding:
 @dataclass(frozen=True, slots=True)
 class GateResult:
     """
-    The findings of a report against a baseline, each in one class.
+    The findings of a report compared with a baseline, each in one class.
 
-    `new` and `expired` fail; `fixed` are entries whose claim was asked and kept,
-    `unasked` those of which the report says nothing.
+    `new` and `expired` findings fail. `fixed` are entries without a finding, but with a
+    tested claim; `untested` are entries with an untested claim.
     """
 
     new: tuple[FindingSummary, ...] = ()
@@ -69,32 +71,32 @@ class GateResult:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """Accepted findings, in the order of provider and claim."""
+    """Accepted findings, sorted by provider and claim."""
 
     accepted: tuple[AcceptedFinding, ...] = field(default=())
 
     @classmethod
     def read(cls, path: str | Path) -> "Baseline":
-        """The baseline in a file; empty when there is none. Raises `BadBaseline`."""
+        """The baseline in a file; empty if there is no file. Raises `BadBaseline`."""
         path = Path(path)
         if not path.exists():
             return cls()
         try:
             content = _dates_to_text(read_yaml(path.parent, path.name))
-            wrong = next(iter(_schema().iter_errors(content)), None)
+            invalid = next(iter(_schema().iter_errors(content)), None)
         except SpecError as error:
             raise BadBaseline(f"{path} {error.problem}. {error.remedy}") from None
-        except (RecursionError, ValueError):  # the reader's limit, or the judge's
-            raise BadBaseline(f"{path} is nested too deeply: that is none") from None
-        if wrong is not None:
-            place = "/".join(map(str, wrong.instance_path))
-            raise BadBaseline(f"{path}: {place or 'the file'}: {wrong.message[:200]}")
-        found = [AcceptedFinding(**each) for each in content["accepted"]]
-        _validate_entries(path, found)
-        return cls(_sort_entries(found))
+        except (RecursionError, ValueError):  # of the YAML reader or the validator
+            raise BadBaseline(f"{path} is nested too deeply for a baseline") from None
+        if invalid is not None:
+            place = "/".join(map(str, invalid.instance_path)) or "the file"
+            raise BadBaseline(f"{path}: {place}: {invalid.message[:200]}")
+        entries = [AcceptedFinding(**each) for each in content["accepted"]]
+        _validate_entries(path, entries)
+        return cls(_sort_entries(entries))
 
     def write(self, path: str | Path) -> None:
-        """Write it whole, or not at all; as JSON when the name ends so."""
+        """Write the file atomically: as JSON if its name ends in `.json`, or YAML."""
         rows = [
             {name: each for name, each in asdict(row).items() if each is not None}
             for row in self.accepted
@@ -107,30 +109,30 @@ class Baseline:
                 out.write(FILE_HEADER + yaml_text(content))
 
     def judge(self, report: Report, today: date, fail_on: FailurePolicy) -> GateResult:
-        """What of a report's findings that fail is new, known, expired, fixed."""
+        """Compare the failing findings of a report with the baseline."""
         entries = {each.fingerprint: each for each in self.accepted}
         seen = {
             each.finding.fingerprint
             for each in all_findings(provider_summaries(report))
         }
-        counted = [
+        failing = [
             each
             for each in all_findings(provider_summaries(report))
             if fail_on.fails(each.finding)
         ]
         known = [
             (each, entries[each.finding.fingerprint])
-            for each in counted
+            for each in failing
             if each.finding.fingerprint in entries
         ]
         unseen = [each for each in self.accepted if each.fingerprint not in seen]
-        asked = _tested_claims(report)
+        tested = _tested_claims(report)
         return GateResult(
-            new=tuple(e for e in counted if e.finding.fingerprint not in entries),
+            new=tuple(e for e in failing if e.finding.fingerprint not in entries),
             expired=tuple(pair for pair in known if pair[1].is_expired(today)),
             accepted=tuple(pair for pair in known if not pair[1].is_expired(today)),
-            fixed=tuple(each for each in unseen if _is_tested(each, asked)),
-            untested=tuple(each for each in unseen if not _is_tested(each, asked)),
+            fixed=tuple(each for each in unseen if _is_tested(each, tested)),
+            untested=tuple(each for each in unseen if not _is_tested(each, tested)),
         )
 
     def update(
@@ -141,7 +143,7 @@ class Baseline:
         reason: str | None,
         until: date | None,
     ) -> "Baseline":
-        """The same with what is new or expired accepted, and without what is fixed."""
+        """The baseline with new and expired findings accepted, fixed ones removed."""
         last = until.isoformat() if until else None
         fixed = {each.fingerprint for each in result.fixed}
         renewed = {each.fingerprint for _, each in result.expired}
@@ -183,7 +185,7 @@ def _schema() -> Any:
 
 
 def _dates_to_text(value: Any) -> Any:
-    """YAML takes an unquoted date for a date, where people mean its text."""
+    """Turn dates into text: YAML reads an unquoted date as a date."""
     if isinstance(value, dict):
         return {name: _dates_to_text(each) for name, each in value.items()}
     if isinstance(value, list):
@@ -193,19 +195,19 @@ def _dates_to_text(value: Any) -> Any:
 
 def _validate_entries(path: Path, entries: Iterable[AcceptedFinding]) -> None:
     known: set[str] = set()
-    for each in entries:
-        if each.fingerprint in known:
+    for entry in entries:
+        if entry.fingerprint in known:
             raise BadBaseline(
-                f"{path}: {each.fingerprint} stands twice: remove one of the entries"
+                f"{path}: duplicate entry {entry.fingerprint}: remove one of them"
             )
-        known.add(each.fingerprint)
+        known.add(entry.fingerprint)
         for name in ("since", "until"):
-            value = getattr(each, name)
+            value = getattr(entry, name)
             try:
                 date.fromisoformat(value or "2000-01-01")
             except ValueError:
                 raise BadBaseline(
-                    f"{path}: {each.fingerprint}: {name} is no date: {value}; "
+                    f"{path}: {entry.fingerprint}: {name} is not a date: {value}; "
                     "write YYYY-MM-DD"
                 ) from None
 
@@ -217,7 +219,7 @@ def _sort_entries(entries: Iterable[AcceptedFinding]) -> tuple[AcceptedFinding, 
 
 
 def _tested_claims(report: Report) -> Mapping[str, set[str]]:
-    """Per provider the claims that a whole run asked; nothing of one that stopped."""
+    """The tested claims by provider; empty if the run stopped early."""
     if report.stopped is not None:
         return {}
     return {

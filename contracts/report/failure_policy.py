@@ -1,4 +1,4 @@
-"""Which findings fail a run: what `--fail-on` says."""
+"""The findings that fail a run, as selected by `--fail-on`."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from contracts.report.model import Finding, FindingKind
+from contracts.report.model import CheckName, Finding, FindingKind
 from mockserver.cli.common import UsageError
 from specs import GUARANTEES
 
@@ -15,24 +15,18 @@ BROKEN, DIFFERENCE = "broken", "difference"
 KINDS = tuple(
     each.value for each in FindingKind if each is not FindingKind.UNDOCUMENTED
 )
-CHECKS = (
-    *("answers", "valid-is-accepted", "invalid-is-refused", "no-crash", "elsewhere"),
-    *("error-status", "error-code", "error-type", "error-param", "error-is-json"),
-    *("error-envelope", "status", "body", "schema", "member", "event", "event-schema"),
-    "not-judged",
-    *GUARANTEES,
-)
-"""The checks of our own; those of other tools begin with the tool's name and `:`."""
+CHECKS = (*(each.value for each in CheckName), *GUARANTEES)
+"""Our checks; the names of checks of other tools begin with the tool and `:`."""
 
 
 @dataclass(frozen=True, slots=True)
 class FailurePolicy:
     """
-    The findings that fail: those that one of the patterns fits.
+    The findings that fail: those that match one of the patterns.
 
-    `broken` is every broken promise, `difference` those and whatever merely differs.
-    Any other pattern is for kind, check or claim of broken promises, as shells write
-    them: `rejects-valid`, `error-*`, `createImage/request/n/*`.
+    `broken` matches every documented claim that fails, `difference` the warnings as
+    well. Any other pattern is a glob for the kind, check or claim of documented claims
+    that fail: `rejects-valid`, `error-*`, `createImage/request/n/*`.
     """
 
     patterns: tuple[str, ...] = (BROKEN,)
@@ -41,16 +35,20 @@ class FailurePolicy:
         return any(_matches(pattern, finding) for pattern in self.patterns)
 
     def validate(self, claims: Callable[[], Iterable[str]]) -> None:
-        """Raises `Usage` for a pattern that nothing could ever fit: it would hide."""
+        """
+        Reject patterns that no finding can match: they would hide failures.
+
+        Raises `UsageError`.
+        """
         words = (BROKEN, DIFFERENCE, *KINDS, *CHECKS)
-        strange = [each for each in self.patterns if not _matches_any(each, words)]
-        ids = tuple(claims()) if strange else ()
-        for pattern in strange:
+        unknown = [each for each in self.patterns if not _matches_any(each, words)]
+        ids = tuple(claims()) if unknown else ()
+        for pattern in unknown:
             if ":" not in pattern and not _matches_any(pattern, ids):
                 known = ", ".join((BROKEN, DIFFERENCE, *KINDS))
                 raise UsageError(
-                    f"--fail-on: no kind, check or claim is like '{pattern}'; known "
-                    f"are {known}, the checks and the claims that `claims` lists"
+                    f"--fail-on: '{pattern}' matches no kind, check or claim; use "
+                    f"{known}, a check, or a claim that `claims` lists"
                 )
 
 
@@ -75,12 +73,13 @@ def _parse_patterns(
 
 
 def fail_on_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--fail-on PATTERN,…`, as a `Failing` by the name of `fail_on`."""
+    """Add `--fail-on PATTERN,…`; the argument `fail_on` is a `FailurePolicy`."""
     return click.option(
         "--fail-on",
         multiple=True,
         callback=_parse_patterns,
         metavar="PATTERN,…",
-        help="Findings that fail: difference, or kinds, checks and claims such as "
-        "rejects-valid or 'createImage/request/n/*'; else each broken promise.",
+        help="Findings that fail: difference (warnings too), or kinds, checks and "
+        "claims such as rejects-valid or 'createImage/request/n/*'. Default: every "
+        "documented claim that fails.",
     )(command)

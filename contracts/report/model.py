@@ -1,33 +1,38 @@
-"""
-What a run found, as a value that can be written, read and refused.
-
-On disk it is JSON lines: the run, one outcome a case, a footer.
-"""
+"""The report of a run: its data, and the conversion from and to JSON rows."""
 
 import hashlib
-import json
-import os
-import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from specs.documents.yaml_files import read_yaml
-from specs.validation.engine import compile_validator
-from specs.validation.strict_json import strict_json
+from contracts.report.file import (
+    FORMAT,
+    BadReport,
+    atomic_write,
+    format_line,
+    read_rows,
+)
 
-FORMAT = "imageparity-report/1"
-MAX_VALUES = 5_000_000  # in a line
+__all__ = [
+    "BadReport",
+    "CheckName",
+    "ClaimRecord",
+    "Finding",
+    "FindingKind",
+    "Outcome",
+    "OutcomeCounts",
+    "Report",
+    "RunMetadata",
+    "TargetRecord",
+    "fingerprint",
+]
 
 
 class FindingKind(StrEnum):
-    """How deed departs from promise."""
+    """The ways in which behaviour deviates from the documentation."""
 
     REJECTS_VALID = "rejects-valid"
     ACCEPTS_INVALID = "accepts-invalid"
@@ -37,13 +42,41 @@ class FindingKind(StrEnum):
     UNDOCUMENTED = "undocumented"
 
 
+class CheckName(StrEnum):
+    """
+    The names of checks that are no guarantees.
+
+    A check of a guarantee has the name of the guarantee. A check of another tool has
+    the name of the tool, `:`, and its name there.
+    """
+
+    ANSWERS = "answers"
+    VALID_IS_ACCEPTED = "valid-is-accepted"
+    INVALID_IS_REFUSED = "invalid-is-refused"
+    NO_CRASH = "no-crash"
+    ELSEWHERE = "elsewhere"
+    ERROR_STATUS = "error-status"
+    ERROR_CODE = "error-code"
+    ERROR_TYPE = "error-type"
+    ERROR_PARAM = "error-param"
+    ERROR_IS_JSON = "error-is-json"
+    ERROR_ENVELOPE = "error-envelope"
+    STATUS = "status"
+    BODY = "body"
+    SCHEMA = "schema"
+    MEMBER = "member"
+    EVENT = "event"
+    EVENT_SCHEMA = "event-schema"
+    NOT_JUDGED = "not-judged"
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimRecord:
     """
-    A claim of a document, as the report shows it.
+    A claim of a document as the report shows it.
 
-    `asked` counts the cases that put it to the test; `mock` says how our mock treats
-    it: enforced, lenient, kept, or on-demand.
+    `asked` counts the cases with a response that tested it. `mock` is how the mock
+    treats it: enforced, lenient, kept, or on demand.
     """
 
     id: str
@@ -63,13 +96,15 @@ class ClaimRecord:
 @dataclass(frozen=True, slots=True)
 class Finding:
     """
-    One departure of deed from promise, with all that is needed to believe it.
+    One deviation from the documentation, with what is needed to reproduce it.
 
-    `request` has `curl`, `python` and `node` (keys left out) and `summary`; `answer`
-    has `status`, `content_type`, `excerpt` and, where pictures came, `pictures`;
-    `expected` and `message` are sentences. A `flaky` one was not seen again when the
-    same was asked again; `also_seen_by` names the checks of other tools that saw the
-    same.
+    `message` describes what happened, `expected` what is documented. `request` has
+    `summary`, `curl`, `python` and `node`, without the API key. `answer` has `status`,
+    `content_type`, `excerpt` and, if there are images, `pictures`. `flaky` is true if
+    it could not be reproduced. `also_seen_by` has the checks of other tools that saw
+    the same. `field` is the canonical name of the request field that was not honoured,
+    `asked` its value in the request and `came` its value in the response; None if
+    unknown.
     """
 
     kind: FindingKind
@@ -86,20 +121,25 @@ class Finding:
     answer: dict[str, Any]
     flaky: bool = False
     also_seen_by: tuple[str, ...] = ()
+    field: str | None = None
+    asked: str | None = None
+    came: str | None = None
 
     @property
     def breaks(self) -> bool:
-        """A broken promise; otherwise a mere difference."""
+        """True if a documented claim fails; otherwise the finding is a warning."""
         return self.kind is not FindingKind.UNDOCUMENTED and self.basis == "documented"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """
-    One case, asked and judged.
+    The result of one case.
 
-    `seconds` is how long the answer took; `cost` what the call costs, in the
-    provider's currency, by its documented prices (0 for a refusal, None if unknown).
+    `status` is None if there was no response. `seconds` is the time until it was
+    complete. `cost` is the price of the request by the documented prices, in the
+    provider's currency: 0 for an error response, None if unknown. `fields` has the
+    values, by canonical name, of those fields of the request that a response can show.
     """
 
     provider: str
@@ -112,11 +152,17 @@ class Outcome:
     seconds: float
     cost: float | None
     findings: tuple[Finding, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class TargetRecord:
-    """A provider that was asked, and where."""
+    """
+    A tested server and the provider that it claims to be.
+
+    `document` is the version of the provider's document, `planned` the number of cases,
+    `currency` that of the documented prices; None if there are none.
+    """
 
     provider: str
     title: str
@@ -130,7 +176,7 @@ class TargetRecord:
 
 @dataclass(frozen=True, slots=True)
 class RunMetadata:
-    """What run it was. `started` is ISO 8601 in UTC."""
+    """The version of imageparity, the start in ISO 8601 (UTC), seed and targets."""
 
     version: str
     started: str
@@ -139,17 +185,13 @@ class RunMetadata:
     format: str = FORMAT
 
 
-class BadReport(ValueError):
-    """A file that is no whole report; the message says why and what to do."""
-
-
 @dataclass(frozen=True, slots=True)
 class Report:
     """
-    A run: its metadata, its outcomes, and why it stopped before its end, if it did.
+    The metadata and the outcomes of a run, in the order of its cases.
 
-    `stopped` is None, `budget`, `interrupt`, or `errors` when the target answered
-    with nothing else any more.
+    `stopped` is why it stopped early: `budget`, `interrupt`, or `errors` if the target
+    returned nothing but errors any more. None if it did not.
     """
 
     metadata: RunMetadata
@@ -158,7 +200,7 @@ class Report:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """One finding a cause: the first that showed it, in the order of the plan."""
+        """The first finding of each fingerprint, in the order of the cases."""
         first: dict[str, Finding] = {}
         also: dict[str, dict[str, None]] = {}
         for outcome in self.outcomes:
@@ -173,21 +215,23 @@ class Report:
 
     @property
     def broken(self) -> tuple[Finding, ...]:
+        """The findings of documented claims that fail."""
         return tuple(each for each in self.findings if each.breaks)
 
     @property
     def claims(self) -> tuple[str, ...]:
-        """The ids of what the documents claim, provider by provider."""
+        """The ids of all claims of the documents, in the order of the providers."""
         return tuple(
             each.id for target in self.metadata.targets for each in target.claims
         )
 
     @property
     def conforms(self) -> bool:
+        """True if no documented claim fails."""
         return not self.broken
 
     def for_provider(self, provider: str) -> "Report":
-        """The part of the report that is about one provider."""
+        """The report with the outcomes of one provider only."""
         return Report(
             self.metadata,
             tuple(each for each in self.outcomes if each.provider == provider),
@@ -195,7 +239,7 @@ class Report:
         )
 
     def occurrences(self) -> Counter[str]:
-        """How many cases showed each finding, by fingerprint."""
+        """The number of cases that showed each finding, by fingerprint."""
         return Counter(
             finding.fingerprint
             for outcome in self.outcomes
@@ -203,13 +247,13 @@ class Report:
         )
 
     def cost(self) -> float | None:
-        """What the calls cost that have a documented price; None when none has."""
+        """The sum of the known costs; None if none is known."""
         known = [each.cost for each in self.outcomes if each.cost is not None]
         return round(sum(known), 6) if known else None
 
     @property
     def is_cost_complete(self) -> bool:
-        """Whether every call has a documented price; else the cost is a floor."""
+        """True if every cost is known; otherwise `cost` is a lower bound."""
         return all(each.cost is not None for each in self.outcomes)
 
     @classmethod
@@ -217,7 +261,7 @@ class Report:
         """
         The report in a file.
 
-        Raises `BadReport` when it cannot be read, was cut short, or is none of ours.
+        Raises `BadReport` if it cannot be read, was cut short, or is not a report.
         """
         try:
             with Path(path).open(encoding="utf-8") as lines:
@@ -227,146 +271,82 @@ class Report:
 
     @classmethod
     def from_lines(cls, lines: Iterable[str], name: str = "report") -> "Report":
-        """A report from its lines. Raises `BadReport`."""
-        rows = [_parse_line(line, f"{name}:{at}") for at, line in enumerate(lines, 1)]
-        if not rows or rows[0].get("type") != "run":
-            raise BadReport(
-                f"{name} is no report of ours: it does not begin with a run"
-            )
-        if rows[0].get("format") != FORMAT:
-            found = rows[0].get("format")
-            raise BadReport(f"{name} has format {found!r}; this version reads {FORMAT}")
-        if rows[-1].get("type") != "footer":
-            raise BadReport(
-                f"{name} has no footer: it was cut short. Run again with --report"
-            )
-        expected = ["run", *["outcome"] * (len(rows) - 2), "footer"]
-        for at, (row, type_) in enumerate(zip(rows, expected, strict=True), 1):
-            _validate_row(row, type_, f"{name}:{at}")
-        if rows[-1]["outcomes"] != len(rows) - 2:
-            raise BadReport(
-                f"{name} says {rows[-1]['outcomes']} outcomes, not as it has"
-            )
+        """
+        A report from its lines; `name` is the file in messages.
+
+        Raises `BadReport`.
+        """
+        run, *outcomes, footer = map(_without_type, read_rows(lines, name))
         return cls(
-            _metadata_from(rows[0]),
-            tuple(_outcome_from(row) for row in rows[1:-1]),
-            rows[-1]["stopped"],
+            _metadata_from(run), tuple(map(_outcome_from, outcomes)), footer["stopped"]
         )
 
     def to_lines(self) -> Iterator[str]:
-        """Its lines, each ended."""
-        yield _format_line("run", asdict(self.metadata))
+        """The lines of the report, with their line ends."""
+        yield format_line("run", asdict(self.metadata))
         for outcome in self.outcomes:
-            yield _format_line("outcome", asdict(outcome))
-        yield _format_line(
+            yield format_line("outcome", _outcome_row(outcome))
+        yield format_line(
             "footer", {"outcomes": len(self.outcomes), "stopped": self.stopped}
         )
 
     def write(self, path: str | Path) -> None:
-        """Write the report whole, or not at all."""
+        """Write the complete report, or leave the file as it was."""
         with atomic_write(path) as out:
             out.writelines(self.to_lines())
 
 
-def _format_line(type_: str, row: dict[str, Any]) -> str:
-    return json.dumps({"type": type_, **row}, ensure_ascii=False) + "\n"
-
-
-def _parse_line(line: str, place: str) -> dict[str, Any]:
-    try:
-        row = strict_json(line.encode(), MAX_VALUES)
-    except ValueError:
-        raise BadReport(f"{place} is not JSON: it was cut short") from None
-    if not isinstance(row, dict):
-        raise BadReport(f"{place} is not an object")
-    return row
-
-
-@cache
-def _line_validator(type_: str) -> Any:
-    """What a line of a type may be."""
-    whole = read_yaml(files("contracts.report"), "report.schema.yaml")
-    return compile_validator({"$ref": f"#/$defs/{type_}", "$defs": whole["$defs"]})
-
-
-def _validate_row(row: dict[str, Any], type_: str, place: str) -> None:
-    if _line_validator(type_).is_valid(row):
-        return
-    for wrong in _line_validator(type_).iter_errors(row):
-        at = "/".join(map(str, wrong.instance_path)) or type_
-        raise BadReport(f"{place} is damaged: {at}: {wrong.message[:200]}")
-
-
-def _without_type(row: dict[str, Any]) -> dict[str, Any]:
+def _without_type(row: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in row.items() if key != "type"}
 
 
+def _outcome_row(outcome: Outcome) -> dict[str, Any]:
+    """An outcome without its optional keys that are empty."""
+    row = asdict(outcome)
+    row["findings"] = [
+        {
+            key: value
+            for key, value in finding.items()
+            if value is not None or key not in _OPTIONAL_KEYS
+        }
+        for finding in row["findings"]
+    ]
+    if not outcome.fields:
+        del row["fields"]
+    return row
+
+
+_OPTIONAL_KEYS = {"field", "asked", "came"}  # of a finding
+
+
 def _metadata_from(row: dict[str, Any]) -> RunMetadata:
-    fields = _without_type(row)
-    fields["targets"] = tuple(
-        TargetRecord(
-            **{
-                **target,
-                "claims": tuple(ClaimRecord(**each) for each in target["claims"]),
-            }
-        )
-        for target in fields["targets"]
-    )
-    return RunMetadata(**fields)
+    targets = tuple(map(_target_from, row["targets"]))
+    return RunMetadata(**{**row, "targets": targets})
+
+
+def _target_from(row: dict[str, Any]) -> TargetRecord:
+    claims = tuple(ClaimRecord(**each) for each in row["claims"])
+    return TargetRecord(**{**row, "claims": claims})
 
 
 def _outcome_from(row: dict[str, Any]) -> Outcome:
-    fields = _without_type(row)
-    fields["claims"] = tuple(fields["claims"])
-    fields["findings"] = tuple(
-        Finding(
-            **{
-                **each,
-                "kind": FindingKind(each["kind"]),
-                "also_seen_by": tuple(each.get("also_seen_by", ())),
-            }
-        )
-        for each in fields["findings"]
-    )
-    return Outcome(**fields)
+    findings = tuple(map(_finding_from, row["findings"]))
+    return Outcome(**{**row, "claims": tuple(row["claims"]), "findings": findings})
 
 
-@contextmanager
-def atomic_write(path: str | Path) -> Iterator[IO[str]]:
-    """
-    A file that takes its name only once it is whole.
-
-    What is no file, such as a pipe or a device, is written to as it is. Raises
-    `OSError` before anything else is done when it could not be written.
-    """
-    path = Path(path)
-    if path.exists() and not path.is_file():
-        with path.open("w", encoding="utf-8") as out:
-            yield out
-        return
-    path = path.resolve()  # a link stays one
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            yield out
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+def _finding_from(row: dict[str, Any]) -> Finding:
+    kind, also = FindingKind(row["kind"]), tuple(row.get("also_seen_by", ()))
+    return Finding(**{**row, "kind": kind, "also_seen_by": also})
 
 
 def fingerprint(*parts: str) -> str:
-    """A stable name for a cause."""
+    """A stable id for a cause: 16 hexadecimal digits."""
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
 
 
 @dataclass(slots=True)
 class OutcomeCounts:
-    """Counts of a provider's outcomes, for summaries."""
+    """Numbers of outcomes: all, passed, failed, with warnings only; and by origin."""
 
     asked: int = 0
     kept: int = 0
@@ -376,14 +356,14 @@ class OutcomeCounts:
 
     @classmethod
     def of(cls, report: Report) -> "OutcomeCounts":
-        tally = cls()
+        counts = cls()
         for outcome in report.outcomes:
-            tally.asked += 1
-            tally.origins[outcome.origin] += 1
+            counts.asked += 1
+            counts.origins[outcome.origin] += 1
             if any(each.breaks for each in outcome.findings):
-                tally.broken += 1
+                counts.broken += 1
             elif outcome.findings:
-                tally.differing += 1
+                counts.differing += 1
             else:
-                tally.kept += 1
-        return tally
+                counts.kept += 1
+        return counts

@@ -1,4 +1,4 @@
-"""At which line of a YAML file its parts stand."""
+"""Line numbers of the nodes of a YAML file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +10,9 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 class SourceLines:
     """
-    The lines of one file, counted from 1, by JSON pointers.
+    The line numbers of one file, from 1, by JSON pointer.
 
-    A file that is no YAML, or is not there, has a first line and no parts.
+    A file that is missing or invalid has no nodes, and only line 1.
     """
 
     def __init__(self, text: str) -> None:
@@ -29,35 +29,35 @@ class SourceLines:
             return cls("")
 
     def line_of(self, pointer: str) -> int:
-        """The line of what a pointer leads to, or of the nearest part above it."""
+        """The line of a node, or of its nearest existing ancestor."""
         marks = [mark for mark, _ in self._parts(pointer)]
         return int(marks[-1].line) + 1 if marks else 1
 
     def has(self, pointer: str) -> bool:
-        """Whether the pointer leads to something."""
+        """True if a node exists."""
         return len(list(self._parts(pointer))) == pointer.count("/")
 
     def text(self, pointer: str) -> str | None:
-        """The scalar that a pointer leads to, as it is written; None for no scalar."""
-        found = list(self._parts(pointer))
-        node = found[-1][1] if found and self.has(pointer) else None
+        """The text of a scalar as written; None if the node is not a scalar."""
+        nodes = list(self._parts(pointer))
+        node = nodes[-1][1] if nodes and self.has(pointer) else None
         return str(node.value) if isinstance(node, yaml.ScalarNode) else None
 
     def _parts(self, pointer: str) -> Iterator[tuple[yaml.Mark, yaml.Node]]:
-        """Each part on the way down, as far as there is one, and where it begins."""
+        """Yield the existing nodes along a pointer, each with its start."""
         node = self._root
         for step in pointer.split("/")[1:]:
-            found = _child_node(node, step.replace("~1", "/").replace("~0", "~"))
-            if found is None:
+            child = _child_node(node, step.replace("~1", "/").replace("~0", "~"))
+            if child is None:
                 return
-            yield found
-            node = found[1]
+            yield child
+            node = child[1]
 
 
 def _child_node(
     node: yaml.Node | None, step: str
 ) -> tuple[yaml.Mark, yaml.Node] | None:
-    """A part of a mapping, which begins with its name, or of a list."""
+    """An entry of a mapping, which starts at its key, or of a sequence."""
     if isinstance(node, yaml.MappingNode):
         for name, value in node.value:
             if name.value == step:

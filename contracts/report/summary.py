@@ -1,4 +1,4 @@
-"""How each provider stands in a report: the numbers all formats share."""
+"""Summaries of a report per provider: the numbers that all formats show."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,9 +17,10 @@ from contracts.text import NO_VALUE, STOP_REASONS, format_money, in_words
 @dataclass(frozen=True, slots=True)
 class FindingSummary:
     """
-    A finding at one provider, the claim it is about, and how many cases showed it.
+    A finding at one provider, with its claim and the number of cases that showed it.
 
-    `anchor` names it within a page: its fingerprint, unless that is taken.
+    `anchor` is its id in an HTML page: the fingerprint, made unique. `claim` is None if
+    the document does not list it.
     """
 
     target: TargetRecord
@@ -34,12 +35,12 @@ class FindingSummary:
 
     @property
     def title(self) -> str:
-        """The title of the page that makes the claim."""
+        """The title of the page with the claim."""
         return (self.claim and self.claim.source_title) or self.finding.source
 
     @property
     def place(self) -> str:
-        """Where on that page, when, and whose word it is."""
+        """The place on that page, its date, and the basis of the claim."""
         claim, basis = self.claim, self.finding.basis
         parts = (claim.source, claim.source_date, basis) if claim else (basis,)
         return ", ".join(filter(None, parts))
@@ -47,7 +48,7 @@ class FindingSummary:
 
 @dataclass(frozen=True, slots=True)
 class TestedClaim:
-    """A claim that was asked, as test tabs and dashboards show it."""
+    """A tested claim with its findings, as lists of tests show it."""
 
     claim: str
     operation: str
@@ -65,10 +66,10 @@ class TestedClaim:
 @dataclass(frozen=True, slots=True)
 class ProviderSummary:
     """
-    What a report says about one provider.
+    The part of a report about one provider.
 
-    `asked` counts, per claim, the cases that got an answer, so that a claim which a
-    stopped run never came to is not said to be kept.
+    `asked` is the number of cases with a response per claim id: a claim without one is
+    not tested. `cost` is None if no price is documented.
     """
 
     target: TargetRecord
@@ -89,30 +90,30 @@ class ProviderSummary:
 
     @property
     def unasked(self) -> int:
-        """Cases that were planned and not asked."""
+        """The number of planned cases that were not sent."""
         return max(0, self.target.planned - self.tally.asked)
 
     @property
     def tested_claims(self) -> tuple[TestedClaim, ...]:
-        """What was put to the test: the claims that were asked, and stray findings."""
+        """The tested claims, and those of findings outside the document."""
         listed = {each.id: each for each in self.target.claims}
-        found: dict[str, list[FindingSummary]] = {
+        findings: dict[str, list[FindingSummary]] = {
             id_: [] for id_ in listed if self.asked[id_]
         }
         for sighting in self.sightings:
-            found.setdefault(sighting.finding.claim, []).append(sighting)
+            findings.setdefault(sighting.finding.claim, []).append(sighting)
         return tuple(
             TestedClaim(
                 claim,
                 listed[claim].operation if claim in listed else claim.partition("/")[0],
-                tuple(each),
+                tuple(sightings),
             )
-            for claim, each in found.items()
+            for claim, sightings in findings.items()
         )
 
 
 def provider_summaries(report: Report) -> tuple[ProviderSummary, ...]:
-    """One standing a target, in the report's own order."""
+    """One summary per target, in the order of the report."""
     anchors: set[str] = set()
     return tuple(
         _provider_summary(target, report.for_provider(target.provider), anchors)
@@ -146,7 +147,7 @@ def _provider_summary(
 
 
 def broken_first(findings: Iterable[Finding]) -> list[Finding]:
-    """Broken promises before mere differences, else in order."""
+    """Failed claims before warnings, otherwise in the given order."""
     return sorted(findings, key=lambda each: not each.breaks)
 
 
@@ -157,7 +158,7 @@ def _unique_anchor(fingerprint: str, provider: str, used_anchors: set[str]) -> s
 
 
 def _case_counts(target: TargetRecord, part: Report) -> Counter[str]:
-    """How many answered cases asked for each claim; a finding asks for its own."""
+    """The number of cases that tested each claim; at least 1 with a finding."""
     counts = Counter({each.id: each.asked for each in target.claims})
     for finding in part.findings:
         counts[finding.claim] = max(1, counts[finding.claim])
@@ -165,61 +166,62 @@ def _case_counts(target: TargetRecord, part: Report) -> Counter[str]:
 
 
 def all_findings(summaries: Iterable[ProviderSummary]) -> list[FindingSummary]:
-    """The findings of all providers, broken promises first."""
-    every = [sighting for standing in summaries for sighting in standing.sightings]
-    return sorted(every, key=lambda sighting: not sighting.finding.breaks)
+    """The findings of all providers, failed claims first."""
+    sightings = [each for summary in summaries for each in summary.sightings]
+    return sorted(sightings, key=lambda each: not each.finding.breaks)
 
 
 def run_verdict(report: Report, summaries: tuple[ProviderSummary, ...]) -> str:
-    """The run in one sentence, without its full stop."""
-    asked = [standing for standing in summaries if standing.tally.asked]
-    if not asked:
-        return "Nothing was asked, so nothing is known"
-    sentence = _verdict_of(asked)
+    """The result of the run in one sentence, without its full stop."""
+    tested = [each for each in summaries if each.tally.asked]
+    if not tested:
+        return "Nothing was tested"
+    sentence = _verdict_of(tested)
     if report.stopped is not None:
-        return f"{sentence}, as far as asked"
-    missing = len(summaries) - len(asked)
-    return f"{sentence}; {in_words(missing)} not asked" if missing else sentence
+        return f"{sentence}, as far as tested"
+    missing = len(summaries) - len(tested)
+    return f"{sentence}; {in_words(missing)} not tested" if missing else sentence
 
 
 def _verdict_of(tested: list[ProviderSummary]) -> str:
-    broken = sum(bool(standing.broken) for standing in tested)
+    failed = sum(bool(each.broken) for each in tested)
     if len(tested) == 1:
-        deed = "breaks promises" if broken else "keeps what it promises"
-        return f"{tested[0].target.title} {deed}"
-    if not broken:
+        verb = "deviates from" if failed else "conforms to"
+        return f"{tested[0].target.title} {verb} its documentation"
+    if not failed:
         number = "Both" if len(tested) == 2 else f"All {in_words(len(tested))}"
-        return f"{number} keep what they promise"
-    return f"{broken} of {len(tested)} {'breaks' if broken == 1 else 'break'} promises"
+        return f"{number} conform to their documentation"
+    words = "deviates from its" if failed == 1 else "deviate from their"
+    return f"{failed} of {len(tested)} {words} documentation"
 
 
 def stop_reason(report: Report) -> str | None:
-    """Why a run ended before its end, as a sentence; None if it did not."""
+    """The reason why a run stopped early, as a sentence; None if it did not."""
     if report.stopped is None:
         return None
     reason = STOP_REASONS.get(report.stopped, report.stopped)
     planned = sum(each.planned for each in report.metadata.targets)
     return (
-        f"This run stopped before its end: {reason}. "
-        f"{len(report.outcomes):,} of {planned:,} planned requests were asked"
+        f"This run stopped early: {reason}. "
+        f"{len(report.outcomes):,} of {planned:,} planned cases were run"
     )
 
 
 def total_cost(summaries: Sequence[ProviderSummary]) -> str:
-    """What the run cost, currency by currency, as far as prices are documented."""
+    """The cost per currency, as far as prices are documented; a dash for none."""
     sums: dict[str | None, float] = {}
-    for standing in summaries:
-        if standing.cost is not None:
-            currency = standing.target.currency
-            sums[currency] = sums.get(currency, 0) + standing.cost
+    for summary in summaries:
+        if summary.cost is not None:
+            currency = summary.target.currency
+            sums[currency] = sums.get(currency, 0) + summary.cost
     total = " + ".join(format_money(sum_, currency) for currency, sum_ in sums.items())
-    floor = all(each.is_cost_complete for each in summaries) or not total
-    return (total if floor else f"at least {total}") or NO_VALUE
+    is_complete = all(each.is_cost_complete for each in summaries)
+    return (total if is_complete or not total else f"at least {total}") or NO_VALUE
 
 
 def cost_label(report: Report) -> str:
-    """A mock costs nothing: what its answers would have cost is said as such."""
+    """The label of the cost: that of mocks is an estimate of live requests."""
     mocks = [each.is_mock for each in report.metadata.targets]
     if all(mocks):
-        return "Would have cost"
-    return "Cost, mocks included as if live" if any(mocks) else "Cost"
+        return "Estimated cost of live requests"
+    return "Cost, with mocks as if live" if any(mocks) else "Cost"

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
+from contracts.errors import HarnessError
 from contracts.judging.checks import examine
 from contracts.judging.examiner import Examiner, cost_of
 from contracts.judging.findings import build_finding
@@ -47,7 +48,7 @@ NON_REQUEST_STATUSES = {401, 402, 403, 429}  # refusals for what no request says
 _UPLOAD_FIELDS = set(Upload.__dataclass_fields__)
 
 
-class Unreadable(ValueError):
+class Unreadable(HarnessError, ValueError):
     """A body whose content coding cannot be undone here."""
 
 

@@ -1,4 +1,4 @@
-"""A run from Python is the run from the command line, with its report as a value."""
+"""The Python API: the same runs as from the command line, with a report as value."""
 
 import asyncio
 import shutil
@@ -280,7 +280,7 @@ WRONG = {
         ("llmapi",),
         {"against": FAR, "key": KEY, "live": True, "budget": 1.0},
         contracts.BadTarget,
-        "no price",
+        "no documented prices",
     ),
     "budget for a mock": (("tokenhub",), {"budget": 1.0}, ValueError, "against"),
     "key for a mock": (("tokenhub",), {"key": ""}, ValueError, "against"),
@@ -301,7 +301,7 @@ WRONG = {
         ("tokenhub",),
         {"only": "creatImage/", "fuzz": False},
         ValueError,
-        "no case has creatImage/",
+        "no case id contains creatImage/",
     ),
     "empty part": (("tokenhub",), {"only": [""]}, ValueError, "only"),
 }

@@ -36,7 +36,7 @@ def test_the_files_hold_neither_ports_nor_times(twice):
 def test_the_mocks_conform(twice):
     page = twice[0]["index.html"]
 
-    assert "<h1>Both keep what they promise</h1>" in page
+    assert "<h1>Both conform to their documentation</h1>" in page
     assert '<span class="chip K"><b>H</b> honoured</span>' in page
 
 

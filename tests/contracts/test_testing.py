@@ -16,8 +16,8 @@ import mockserver
 import specs
 from contracts.execution.campaign import Campaign
 from contracts.execution.client import Target
-from contracts.judging.guarantees import COMPARED_FIELD_NAMES
-from contracts.judging.relations import COMPARED_FIELDS, relations
+from contracts.judging.guarantees import COMPARED_FIELDS
+from contracts.judging.relations import relations
 from contracts.report.baseline import BadBaseline, Baseline
 from contracts.report.failure_policy import FailurePolicy
 from contracts.report.model import Report
@@ -111,11 +111,11 @@ def test_a_broken_promise_is_shown_as_a_report_shows_it(suite, gateway):
     result.stdout.fnmatch_lines(
         [
             "crash: status 500: *",
-            "  promised     n must be at most 10 (createImage/request/n/maximum)",
+            "  documented   n must be at most 10 (createImage/request/n/maximum)",
             "  source       TokenHub: *(documented)",
             "               https://*",
-            "  expected     a refusal with status 400: n must be at most 10",
-            "  answer       500 application/json*",
+            "  expected     an error response with status 400: n must be at most 10",
+            "  response     500 application/json*",
             "curl -sS -X POST http://127.0.0.1:*/images/generations *",
             '*Authorization: Bearer $TOKENHUB_API_KEY"*',
             '*"n": 11*',
@@ -153,8 +153,8 @@ def test_a_comparison_is_a_test_that_shows_both_requests(suite, gateway):
     wrong.assert_outcomes(failed=1)
     wrong.stdout.fnmatch_lines(
         [
-            "wrong-response: *without and with give the very same picture",
-            "  beside       createImageEdit/request-json/plain, *request-json/mask/*",
+            "wrong-response: *'without' and 'with' give the same image",
+            "  compared     createImageEdit/request-json/plain, *request-json/mask/*",
             "  first        *prompt=*",
         ]
     )
@@ -178,9 +178,7 @@ def test_a_difference_passes_and_is_told(suite, gateway):
     strict = suite(base_url=base_url, only=f"{N}at-minimum", strict=True)
 
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(
-        ["*imageparity differences*", "undocumented: *trace_id*"]
-    )
+    result.stdout.fnmatch_lines(["*imageparity warnings*", "undocumented: *trace_id*"])
     properties = [each.attrib for each in ET.parse("r.xml").iter("property")]
     assert [each["name"] for each in properties] == ["imageparity.difference"]
     assert "trace_id" in properties[0]["value"]
@@ -328,7 +326,7 @@ def test_a_refused_key_is_a_failure_that_says_what_to_do(suite, mock):
     )
 
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*refuses the key*TOKENHUB_API_KEY*", "*n=11*"])
+    result.stdout.fnmatch_lines(["*rejects the API key*TOKENHUB_API_KEY*", "*n=11*"])
 
 
 def test_the_key_comes_from_the_environment_when_a_test_begins(suite, gateway):
@@ -450,7 +448,10 @@ def test_the_tests_of_a_provider_are_its_cases_and_its_comparisons(name):
 
 
 def test_every_comparison_of_a_run_has_tests():
-    assert {n: m.name for n, m in COMPARED_FIELDS.items()} == COMPARED_FIELD_NAMES
+    cases = Campaign(specs.load("openai"), Target("", ""), fuzz=False).cases
+    compared = [each.claim for each in relations(specs.load("openai"), cases)]
+
+    assert {each.rpartition("/")[2] for each in compared} == set(COMPARED_FIELDS)
 
 
 def test_what_cannot_be_is_said_where_the_suite_is_made(tmp_path):
@@ -463,7 +464,7 @@ def test_what_cannot_be_is_said_where_the_suite_is_made(tmp_path):
         ({**at, "only": "creatImage"}, ValueError, "only: .*'creatImage'"),
         ({**at, "skip": {"creatImage": "typo"}}, ValueError, "skip: .*'creatImage'"),
         ({**at, "only": ("",)}, ValueError, "only"),
-        ({**at, "baseline": tmp_path / "no.yaml"}, BadBaseline, "is not there"),
+        ({**at, "baseline": tmp_path / "no.yaml"}, BadBaseline, "does not exist"),
         ({**at, "baseline": broken}, BadBaseline, "broken.yaml"),
     ):
         with pytest.raises(error, match=said):

@@ -1,4 +1,4 @@
-"""Everybody who lies here, and what is to be found of each."""
+"""All faulty servers, with the finding expected of each."""
 
 import importlib
 from collections.abc import Iterator
@@ -22,8 +22,8 @@ class FaultyServer:
     """
     A server with one fault.
 
-    `kind` and a part of `claim` are those of the finding expected; `open` says why
-    none is, `missed` why none is yet.
+    `kind` and `claim` (a part of the id) are those of the expected finding. `open` is
+    the reason why none is expected, `missed` why there is none yet.
     """
 
     provider: str
@@ -42,7 +42,7 @@ class FaultyServer:
         return self.name.partition("/")[0]
 
     def is_found_by(self, finding: Any) -> bool:
-        """True if a finding has this defect's kind, operation and claim."""
+        """True if a finding has the kind, operation and claim of this fault."""
         return (
             bool(self.kind)
             and finding.kind == self.kind
@@ -62,7 +62,7 @@ class FaultyServer:
 
 @contextmanager
 def correct_server(provider: str) -> Iterator[str]:
-    """The base URL of the right server of a provider."""
+    """The base URL of the correct server of a provider."""
     with serving(
         importlib.import_module(f"faulty_servers.{provider}").service()
     ) as url:

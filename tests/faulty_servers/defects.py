@@ -1,8 +1,8 @@
 """
-Lies for an operation to tell: each makes a right one wrong in one way.
+Faults of an operation: each makes a correct one wrong in one way.
 
-`COMMON` are those that any dialect can tell of generations; the rest of a dialect's
-stand in a file of its own.
+`COMMON` are the faults of generations in any dialect; those of one dialect have a
+module of their own.
 """
 
 import json
@@ -28,7 +28,7 @@ Defect = Callable[[Operation], None]
 
 
 def changed(step: str, change: Callable[..., Any]) -> Defect:
-    """A step whose result is changed: `change(result, *arguments)`."""
+    """Change the result of a step: `change(result, *arguments)`."""
 
     def lie(operation: Operation) -> None:
         right = getattr(operation, step)
@@ -38,7 +38,7 @@ def changed(step: str, change: Callable[..., Any]) -> Defect:
 
 
 def before(step: str, change: Callable[..., Any]) -> Defect:
-    """A step before which something else happens."""
+    """Do something before a step."""
 
     def lie(operation: Operation) -> None:
         right = getattr(operation, step)
@@ -53,7 +53,7 @@ def before(step: str, change: Callable[..., Any]) -> Defect:
 
 
 def both(*lies: Defect) -> Defect:
-    """A defect that takes more than one change."""
+    """A fault of several changes."""
 
     def lie(operation: Operation) -> None:
         for defect in lies:
@@ -63,12 +63,12 @@ def both(*lies: Defect) -> Defect:
 
 
 def having(name: str, value: Any) -> Defect:
-    """An attribute of the operation that is another."""
+    """Replace an attribute of the operation."""
     return lambda operation: setattr(operation, name, value)
 
 
 def taking(name: str, check: Check = anything) -> Defect:
-    """A member that may be something else, by default anything."""
+    """Accept other values of a field, by default any."""
     return lambda operation: operation.members.update({name: check})
 
 
@@ -89,7 +89,7 @@ def not_requiring(name: str) -> Defect:
 
 
 def ignoring(name: str) -> Defect:
-    """A member that is judged and then forgotten."""
+    """Validate a field, then ignore it."""
     return changed("judge", lambda _, asked: asked.members.pop(name, None))
 
 
@@ -102,7 +102,7 @@ def refusing(is_refused: Callable[[Asked], bool], param: str | None = None) -> D
 
 
 def crashing(is_too_much: Callable[[Asked], bool]) -> Defect:
-    """A request that the server does not survive before it judges it."""
+    """Crash on a request before it is validated."""
 
     def crash(asked: Asked) -> None:
         if is_too_much(asked):
@@ -124,7 +124,7 @@ def in_pictures(change: Callable[[bytes], bytes]) -> Defect:
 
 
 def in_error(change: Callable[[dict[str, Any]], Any]) -> Defect:
-    """The object within `error` is another."""
+    """Change the object in `error`."""
     return changed("error", lambda body, *_: body | {"error": change(body["error"])})
 
 
@@ -151,7 +151,7 @@ def inverted(asked: Asked) -> None:
 
 
 def forget(name: str, value: Any) -> Defect:
-    """Something about the uploads that is judged and then forgotten."""
+    """Validate a property of the uploads, then ignore it."""
     return changed("judge", lambda _, asked: setattr(asked, name, value(asked)))
 
 
@@ -248,7 +248,7 @@ COMMON: dict[str, Defect] = {
     "bodies-of-any-label": bodies_of_any_label,
     "any-method-will-do": having("methods", hdrs.METH_ALL),
     "paths-by-prefix": paths_by_prefix,
-    # answers
+    # responses
     "n-ignored": ignoring("n"),
     "one-too-many": changed("count", lambda count, _: count + 1),
     "one-picture-n-times": changed("pictures", lambda each, _: each[:1] * len(each)),
@@ -266,7 +266,7 @@ COMMON: dict[str, Defect] = {
     "labelled-as-text": having("success_type", "text/plain"),
     "not-a-number": in_body(score=float("nan")),
     "more-after-the-end": changed("written", lambda text, _: f'{text}\n{{"ok": true}}'),
-    # refusals
+    # error responses
     "error-without-envelope": changed("error", lambda body, *_: body["error"]),
     "error-as-page": having("error_type", "text/html"),
     "error-without-message": in_error(without("message")),
@@ -297,6 +297,6 @@ COMMON: dict[str, Defect] = {
 
 
 def with_defect(service: Service, name: str, lies: dict[str, Defect]) -> Service:
-    """The service, one operation of which tells the lie of that name."""
+    """The service with one fault, by name, in one operation."""
     lies[name](service[name.partition("/")[0]])
     return service

@@ -1,4 +1,4 @@
-"""Defects of an llmapi.site server, beyond the common ones."""
+"""Faults of an llmapi.site server, besides the common ones."""
 
 import json
 from typing import Any
@@ -36,7 +36,7 @@ def file_ids_taken(operation: Operation) -> None:
 
 
 def strings_taken(operation: Operation) -> None:
-    """Images as plain strings, where objects are documented."""
+    """Accept images as strings; objects are documented."""
     right = operation.referred
 
     def referred(value: Any, param: str) -> bytes:
@@ -69,7 +69,7 @@ GENERATION: dict[str, Defect] = {
         lambda asked: asked.get("output_compression") is not None
     ),
     "style-refused": refusing(lambda asked: asked.get("style")),
-    # answers wrongly
+    # wrong responses
     "urls-for-base64": in_items(
         lambda item: {"url": f"data:image/png;base64,{item.get('b64_json', '')}"}
     ),
@@ -92,7 +92,7 @@ GENERATION: dict[str, Defect] = {
         "events",
         lambda events, *_: [(name, without("b64_json")(data)) for name, data in events],
     ),
-    # refuses badly
+    # wrong errors
     "error-without-type": in_error(without("type")),
     "unauthenticated-without-type": changed(
         "error", lambda body, *_: {"error": body["error"]}

@@ -1,4 +1,4 @@
-"""Defects of an OpenAI server, beyond the common ones."""
+"""Faults of an OpenAI server, besides the common ones."""
 
 import base64
 import io
@@ -46,7 +46,7 @@ Events = list[tuple[str, Members]]
 
 
 def sized(operation: Operation, is_odd: Any) -> None:
-    """For gpt-image-2 only what `is_odd(width, height)` says is refused."""
+    """For gpt-image-2, reject only the sizes that `is_odd(width, height)`."""
 
     def size_fits(asked: Asked) -> None:
         size = asked.get("size", "auto")
@@ -65,7 +65,7 @@ def sized(operation: Operation, is_odd: Any) -> None:
 
 
 def odd_but(forgiven: str) -> Defect:
-    """Sizes as they should be, but for one clause that is forgotten."""
+    """Validate sizes without one of the rules."""
 
     def is_odd(width: int, height: int) -> bool:
         clauses = {
@@ -81,7 +81,7 @@ def odd_but(forgiven: str) -> Defect:
 
 
 def odd_also(is_odd: Any) -> Defect:
-    """Sizes as they should be, and some more refused."""
+    """Validate sizes, and reject more of them."""
     return lambda operation: sized(
         operation, lambda *size: openai.odd_size(*size) or is_odd(*size)
     )
@@ -125,7 +125,7 @@ def wrapped_lines(item: Members) -> Members:
 
 
 def no_alpha_for_mask(asked: Asked) -> None:
-    """As `mask_fits`, blind to whether there is anything to redraw."""
+    """As `mask_fits`, without the check for a transparent part."""
     if asked.mask is None:
         return
     mask = openai.opened(asked.mask, "mask")
@@ -134,7 +134,7 @@ def no_alpha_for_mask(asked: Asked) -> None:
 
 
 def any_size_for_mask(asked: Asked) -> None:
-    """As `mask_fits`, blind to the dimensions."""
+    """As `mask_fits`, without the check of the dimensions."""
     if asked.mask is None:
         return
     if "A" not in openai.opened(asked.mask, "mask").getbands():
@@ -271,13 +271,13 @@ GENERATION: dict[str, Defect] = {
         ),
         "background",
     ),
-    # refuses badly
+    # wrong errors
     "error-without-code": in_error(without("code")),
     "error-without-param": in_error(without("param")),
     "param-is-always-prompt": in_error(lambda error: error | {"param": "prompt"}),
     "code-as-number": in_error(lambda error: error | {"code": 400}),
     "key-after-body": key_after_body,
-    # answers wrongly
+    # wrong responses
     "format-ignored": ignoring("output_format"),
     "compression-ignored": ignoring("output_compression"),
     "background-ignored": ignoring("background"),
@@ -324,7 +324,7 @@ GENERATION: dict[str, Defect] = {
     "revised-prompt-as-null": in_items(lambda item: item | {"revised_prompt": None}),
     "created-forgotten": changed("body", lambda body, *_: without("created")(body)),
     "request-id-forgotten": having("is_identified", False),
-    # streams wrongly
+    # wrong streams
     "stream-ignored": having("streams", lambda asked: False),
     "streams-unasked": having("streams", lambda asked: True),
     "completed-first": in_events(lambda events: [events[-1], *events[:-1]]),

@@ -1,4 +1,4 @@
-"""Defects of a TikHub server, beyond the common ones."""
+"""Faults of a TikHub server, besides the common ones."""
 
 from faulty_servers import tikhub
 from faulty_servers.defects import (
@@ -43,7 +43,7 @@ GENERATION: dict[str, Defect] = {
     "webp-refused": taking("output_format", one_of("png", "jpeg")),
     "url-refused": taking("response_format", one_of("b64_json")),
     "user-refused": refusing(lambda asked: asked.get("user") is not None, "user"),
-    # answers wrongly
+    # wrong responses
     "response-format-ignored": ignoring("response_format"),
     "format-ignored": ignoring("output_format"),
     "compression-ignored": ignoring("output_compression"),
@@ -63,7 +63,7 @@ GENERATION: dict[str, Defect] = {
     ),
     "created-forgotten": changed("body", lambda body, *_: without("created")(body)),
     "answer-in-data": changed("body", lambda body, *_: {"code": 200, "data": body}),
-    # refuses badly
+    # wrong errors
     "error-as-text": in_error(lambda error: error["message"]),
     "param-misnamed": in_error(
         lambda error: error | {"param": "size" if error["param"] != "size" else "n"}

@@ -1,4 +1,4 @@
-"""An llmapi.site of our own hand, from its public pages alone."""
+"""An llmapi.site server, written from its public pages only."""
 
 import base64
 from typing import Any
@@ -29,7 +29,7 @@ def model_draws(asked: Asked) -> None:
 
 
 def upstream_can_draw(asked: Asked) -> None:
-    """Reject, as the upstream does, what cannot be drawn."""
+    """Reject forwarded requests that the upstream cannot draw."""
     size = asked.get("size", "auto")
     if isinstance(size, str) and size != "auto":
         width, _, height = size.partition("x")
@@ -96,7 +96,7 @@ class Generation(Operation):
         return Refusal("Invalid API key", status=401, type="authentication_error")
 
     def error(self, refusal: Refusal, key: str) -> Any:
-        """Two keys, as the pages show; the page on keys puts a `type` beside them."""
+        """An error with two fields, as in the pages; the page on keys adds a `type`."""
         error = {"type": refusal.type, "message": refusal.message}
         return (
             {"type": "error", "error": error}
@@ -141,7 +141,7 @@ class Edit(Generation):
         if mask is not None:
             data = self.referred(mask, "mask")
             is_here = mask["image_url"].startswith("data:")
-            asked.mask = data if is_here else None  # nobody fetches the others
+            asked.mask = data if is_here else None  # other URLs are not fetched
 
     def referred(self, value: Any, param: str) -> bytes:
         if isinstance(value, dict) and "file_id" in value:

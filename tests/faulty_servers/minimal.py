@@ -1,8 +1,8 @@
 """
-The least server of pictures that a dialect can be written on, and lied on.
+A minimal image server, the base of all correct and faulty test servers.
 
-It shares nothing with the packages under test: a fault in their judge is no fault here.
-An `Operation` answers one path; every step of it is an attribute that a liar replaces.
+It shares no code with the packages under test, so that it has none of their errors. An
+`Operation` serves one path; each of its steps is an attribute that a fault replaces.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ Check = Callable[[Any], None]
 
 
 class Refusal(Exception):
-    """A request that is not answered with a picture, and why."""
+    """An error response."""
 
     def __init__(self, message: str, param: str | None = None, **more: Any):
         super().__init__(message)
@@ -43,7 +43,7 @@ class Refusal(Exception):
 
 @dataclass
 class Asked:
-    """A request that was read: its members by name, its pictures, who sent it."""
+    """A parsed request: its fields by name, its images, its sender."""
 
     operation: str
     members: Members
@@ -54,12 +54,12 @@ class Asked:
     mask: bytes | None = None
 
     def get(self, name: str, default: Any = None) -> Any:
-        """A member; one that is null counts as absent."""
+        """The value of a field; null counts as absent."""
         value = self.members.get(name)
         return default if value is None else value
 
 
-# -- what a member may be
+# -- checks of fields
 
 
 def text(*, least: int = 0, most: int | None = None, null: bool = False) -> Check:
@@ -107,15 +107,15 @@ def one_of(*values: str, null: bool = False) -> Check:
 
 
 def anything(value: Any) -> None:
-    """The check of a careless server: accept any value."""
+    """Accept any value of a field."""
 
 
-# -- pictures
+# -- images
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """The properties of an image to draw."""
+    """The properties of a requested image."""
 
     size: tuple[int, int]
     format: str
@@ -139,7 +139,7 @@ def opened(data: bytes, param: str) -> Image.Image:
 
 
 def drawn(wanted: Wanted, images: tuple[bytes, ...], mask: bytes | None) -> Image.Image:
-    """Blocks of colour; of an edit, the first image seen through them."""
+    """Blocks of colour; for an edit, blended with the first image."""
     chance = random.Random(wanted.seed)
     tile = Image.frombytes("P", (16, 16), chance.randbytes(16 * 16))
     tile.putpalette(chance.randbytes(256 * 3))
@@ -175,18 +175,18 @@ def encoded(image: Image.Image, format: str, compression: int = 100) -> bytes:
 
 @functools.lru_cache(maxsize=256)
 def painted(wanted: Wanted, images: tuple[bytes, ...], mask: bytes | None) -> bytes:
-    """The file of a picture."""
+    """The encoded image."""
     return encoded(drawn(wanted, images, mask), wanted.format, wanted.compression)
 
 
 def grey(address: str) -> bytes:
-    """A grey image in place of one behind a URL, which is never fetched."""
+    """The stand-in for an image at a URL, which is never fetched."""
     shade = hashlib.sha256(address.encode("utf-8", "replace")).digest()[0] // 2
     return encoded(Image.new("RGB", (256, 256), (64 + shade,) * 3), "png")
 
 
 def from_data_uri(value: str, param: str) -> bytes:
-    """The picture of a data URI, or the stand-in for an address; `Refusal` for else."""
+    """The image of a data URI, or a stand-in for a URL; raises `Refusal` for others."""
     if re.match(r"https?://[^/\s]", value):
         return grey(value)
     match = re.fullmatch(r"data:image/[\w.+-]+;base64,(.+)", value, re.DOTALL)
@@ -201,7 +201,7 @@ def from_data_uri(value: str, param: str) -> bytes:
 
 
 def mask_fits(asked: Asked) -> None:
-    """A mask is a PNG with a transparent part, of the first image's dimensions."""
+    """Check that a mask is a partly transparent PNG of the size of the first image."""
     if asked.mask is None:
         return
     mask, image = opened(asked.mask, "mask"), opened(asked.images[0], "image")
@@ -224,22 +224,22 @@ def number(value: Any, default: int) -> int:
 
 class Operation:
     """
-    One path of a service. A dialect overrides what it does its own way.
+    One path of a service. A dialect overrides the steps in which it differs.
 
-    `members` says of each member what it may be, `required` which must be there, and
-    `rules` what must hold between them: `Refusal` is raised by whatever does not.
+    `members` has the check of each field, `required` the names of required fields, and
+    `rules` the checks of several fields. Checks raise `Refusal`.
     """
 
     uploads = ("image", "image[]")
     forms = False  # takes multipart/form-data
     jsons = True  # takes application/json
-    is_strict = True  # refuses members it does not know
+    is_strict = True  # rejects unknown fields
     numbers = ("n", "output_compression", "partial_images")
     success_type = "application/json"
     stream_type = "text/event-stream"
 
     methods: tuple[str, ...] = ("POST",)
-    is_identified = True  # gives each answer an id
+    is_identified = True  # each response has a request id
 
     def __init__(self, name: str, path: str):
         self.name = name
@@ -249,7 +249,7 @@ class Operation:
         self.rules: dict[str, Callable[[Asked], None]] = {}
         self.files: dict[str, tuple[bytes, str]] = {}
 
-    # reading
+    # parsing
 
     def is_at(self, path: str) -> bool:
         return path == self.path
@@ -289,7 +289,7 @@ class Operation:
         return value
 
     def take_images(self, asked: Asked) -> None:
-        """Pictures that come within JSON, for the operations that know them."""
+        """Take the images in a JSON body, for operations that have them."""
 
     async def take_parts(self, request: web.Request, asked: Asked) -> None:
         async for part in await request.multipart():
@@ -314,7 +314,7 @@ class Operation:
             return value == "true"
         return value
 
-    # judging
+    # validation
 
     def judge(self, asked: Asked) -> None:
         for name in self.required:
@@ -333,9 +333,9 @@ class Operation:
         for rule in self.rules.values():
             rule(asked)
 
-    # drawing
+    # images
 
-    # What `judge` lets through is drawn somehow: only it decides what is refused.
+    # All requests that `judge` accepts are drawn: only `judge` rejects.
 
     def count(self, asked: Asked) -> int:
         return number(asked.get("n"), 1)
@@ -357,7 +357,7 @@ class Operation:
         return asked.get("background") == "transparent"
 
     def seed(self, asked: Asked, index: int) -> bytes:
-        """The bytes that decide everything visible in an image."""
+        """The seed of an image: all fields that it depends on."""
         names = ("prompt", "quality", "input_fidelity")
         told = repr([index, *(asked.get(name) for name in names)])
         seed = hashlib.sha256(told.encode("utf-8", "surrogatepass"))
@@ -375,7 +375,7 @@ class Operation:
         )
         return painted(wanted, tuple(asked.images), asked.mask)
 
-    # answering
+    # responses
 
     def created(self) -> Any:
         return int(time.time())
@@ -400,7 +400,7 @@ class Operation:
         return {"b64_json": base64.b64encode(data).decode()}
 
     def kept_at(self, asked: Asked, data: bytes) -> str:
-        """The address at which this server keeps a picture."""
+        """The URL of a stored image."""
         name = f"/files/{uuid.uuid4().hex}.{self.format(asked)}"
         self.files[name] = data, f"image/{self.format(asked)}"
         return asked.origin + name
@@ -419,7 +419,7 @@ class Operation:
         return number(asked.get("partial_images"), 0)
 
     def events(self, asked: Asked, pictures: list[bytes]) -> list[tuple[str, Members]]:
-        """The events of a stream, as documented: partial pictures, then completed."""
+        """The documented events of a stream: partial images, then completed ones."""
         name = {"createImage": "image_generation", "createImageEdit": "image_edit"}
         head = name[asked.operation]
         count = self.partials(asked)
@@ -463,7 +463,7 @@ class Operation:
         body = self.written(self.body(asked, pictures))
         return web.Response(text=body, content_type=self.success_type)
 
-    # refusing
+    # errors
 
     error_type = "application/json"
 
@@ -482,7 +482,7 @@ class Operation:
         )
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """The walk of a request: key, body, members, rules, pictures."""
+        """Handle a request: key, body, fields, rules, images."""
         header = request.headers.get("Authorization", "")
         try:
             key = self.authenticate(header)
@@ -499,7 +499,7 @@ class Operation:
 
 
 class Service:
-    """The operations of a provider, and what answers elsewhere."""
+    """The operations of a provider, and the responses of other paths."""
 
     def __init__(self, base: str, *operations: Operation):
         self.base = base
@@ -542,7 +542,7 @@ class Service:
 
 @contextmanager
 def serving(service: Service) -> Iterator[str]:
-    """The base URL of a service, in a thread of its own."""
+    """The base URL of a service that runs in a thread."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""An OpenAI of our own hand, from its published reference alone."""
+"""An OpenAI server, written from the published reference only."""
 
 import re
 from typing import Any
@@ -56,7 +56,7 @@ def is_gpt(model: str) -> bool:
 
 
 def model_of(asked: Asked) -> str:
-    """The model that answers: dall-e-2, but where a member speaks of GPT image."""
+    """The model of a request: dall-e-2, unless a field is only for GPT image models."""
     if asked.get("model"):
         return asked.get("model")
     if asked.operation == "createImageEdit":
@@ -65,7 +65,7 @@ def model_of(asked: Asked) -> str:
     return "gpt-image-1" if speaks else "dall-e-2"
 
 
-# -- the rules between members; each raises `Refusal`
+# -- rules of several fields; each raises `Refusal`
 
 
 def model_is_known(asked: Asked) -> None:
@@ -139,7 +139,7 @@ def size_fits_model(asked: Asked) -> None:
 
 
 def odd_size(width: int, height: int) -> str:
-    """The reason why a size is invalid for gpt-image-2, or an empty text."""
+    """The problem with a size for gpt-image-2; empty if there is none."""
     if width % 16 or height % 16:
         return "the edges must be divisible by 16"
     if max(width, height) > 3840:
@@ -217,7 +217,7 @@ class Generation(Operation):
             return body
         told = self.told(asked)
         if told["size"] not in STANDARD:
-            del told["size"]  # the reference closes the list that gpt-image-2 opened
+            del told["size"]  # the reference lists all sizes of these models
         return body | told | {"usage": self.usage(asked, len(pictures))}
 
     def told(self, asked: Asked) -> Members:
@@ -317,7 +317,7 @@ class Edit(Generation):
             mask = asked.members.pop("mask")
             data = self.referred(mask, "mask")
             is_here = str(mask.get("image_url", "")).startswith("data:")
-            asked.mask = data if is_here else None  # nobody fetches the others
+            asked.mask = data if is_here else None  # other URLs are not fetched
 
     def referred(self, value: Any, param: str) -> bytes:
         if not isinstance(value, dict) or len(value) != 1:

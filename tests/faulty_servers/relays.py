@@ -1,8 +1,8 @@
 """
-Lies over our own mock, where the servers of other hands do not reach.
+Faulty relays in front of our own mock, for faults that the test servers lack.
 
-Those lie in every media type at once; a gateway that has two readers of requests, one
-for forms and one for JSON, is wrong in one of them. And they send no partial pictures.
+The test servers are wrong in all media types at once; a gateway with one parser for
+forms and one for JSON can be wrong in one of them. And they send no partial images.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ EDIT = "createImageEdit/request-json/"
 
 
 def in_json_edits(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Change:
-    """An edit in JSON that is another when it arrives."""
+    """Change the JSON body of an edit."""
 
     def lie(said: Message) -> Message:
         return said.with_json(change(said.asked)) if "image" in said.asked else said
@@ -30,7 +30,7 @@ def without(member: str) -> Change:
 
 
 def forgiving(member: str, wrong: Callable[[Any], bool]) -> Change:
-    """A wrong value of a member goes unnoticed."""
+    """Accept an invalid value of a field."""
 
     def forgive(asked: dict[str, Any]) -> dict[str, Any]:
         is_wrong = member in asked and wrong(asked[member])
@@ -52,7 +52,7 @@ def in_completed(old: str, new: str) -> Change:
 
 
 def second_partial_again(events: list[str]) -> list[str]:
-    """The numbers of partial pictures that stand still."""
+    """Repeat the index of a partial image."""
     return [
         each.replace('"partial_image_index":1', '"partial_image_index":0')
         for each in events
@@ -65,7 +65,7 @@ def unlabelled(said: Message) -> Message:
     return replace(said, headers={**said.headers, "Content-Type": "text/plain"})
 
 
-# name: provider, lie about the request, lie about the answer
+# name: provider, change of the request, change of the response
 RELAYS: dict[str, tuple[str, Change | None, Change | None]] = {
     "json-edit/n-ignored": ("tokenhub", without("n"), None),
     "json-edit/mask-ignored": ("tokenhub", without("mask"), None),

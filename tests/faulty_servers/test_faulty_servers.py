@@ -1,8 +1,8 @@
 """
-Servers that others would write from the same pages, each with one fault.
+Faulty servers: each has one fault, and the harness must find it.
 
-They share neither our documents nor our judge. In everyday runs every third is asked,
-and one of each kind at each operation; all of them with FAULTY_SERVERS=all.
+They share neither our documents nor our validator. By default every third one is run,
+and one of each kind for each operation; all of them with FAULTY_SERVERS=all.
 """
 
 import importlib

@@ -1,7 +1,7 @@
 """
-Servers that others wrote, from the same pages, without our documents or our judge.
+Servers that others wrote from the same pages, without our documents or validator.
 
-Right, they are not accused; with one fault each, they are found out.
+A correct server has no failed claims. Each faulty one has the expected finding.
 """
 
 import pytest
@@ -10,11 +10,9 @@ from support.independent import EXPECTED, serving
 
 from contracts.report.model import Finding
 
-pytestmark = pytest.mark.slow
-
-# What the pages leave open, and so do we: an address that nobody can fetch here, sizes
-# below OpenAI's own minimum, several pictures in one edit. And a refusal with status
-# 200, which we call accepted.
+# Unspecified by the pages, and by us: a URL that cannot be fetched here, sizes below
+# OpenAI's own minimum, several images in one edit. And an error with status 200, which
+# counts as accepted.
 OPEN = {
     ("tokenhub", "edit-url-refused"),
     ("tokenhub", "error-as-200"),
@@ -30,7 +28,7 @@ DEFECTS = [
 ]
 
 
-# Where a right server differs from what nobody promised: known, and no defect.
+# Known warnings of correct servers: nothing of it is documented.
 DIFFERING = {"error-status", "member", "request-id"}
 
 

@@ -1,4 +1,4 @@
-"""A TikHub of our own hand, from its two public pages alone."""
+"""A TikHub server, written from its two public pages only."""
 
 import base64
 from typing import Any
@@ -56,7 +56,7 @@ class Generation(Operation):
         return super().is_transparent(asked) and self.format(asked) != "jpeg"
 
     def item(self, asked: Asked, data: bytes) -> Members:
-        """All three members, as the page shows them; the one not asked for is empty."""
+        """All three fields, as in the page; the one not requested is empty."""
         is_base64 = asked.get("response_format") == "b64_json"
         return {
             "url": "" if is_base64 else self.kept_at(asked, data),
@@ -104,7 +104,7 @@ class Edit(Generation):
         }
 
     def judge(self, asked: Asked) -> None:
-        """A field left empty, as in the page's own sample, is one that is absent."""
+        """Treat an empty field, as in the sample of the page, as absent."""
         asked.members = {
             name: value
             for name, value in asked.members.items()

@@ -18,6 +18,7 @@ from contracts.compare.documents.field_texts import (
     type_text,
 )
 from contracts.compare.documents.model import Fact, ProviderCell
+from contracts.judging.guarantees import GUARANTEES as RECORDS
 from contracts.planning.case import JSON
 from specs import (
     EVENT_STREAM,
@@ -30,18 +31,12 @@ from specs import (
     Provider,
 )
 
-# Guarantees that are about no field and have no other row.
-ANSWER_GUARANTEES = (
-    "is-json",
-    "decodes",
-    "echoes-agree",
-    "request-id",
-    "keeps-secrets",
+# Guarantees about the whole response: no field and no other row shows them.
+ANSWER_GUARANTEES = tuple(
+    name for name, each in RECORDS.items() if not each.comparison_row
 )
-EVENT_ORDER_GUARANTEES = (
-    "one-completed-event",
-    "partials-at-most-asked",
-    "event-name-is-type",
+EVENT_ORDER_GUARANTEES = tuple(
+    name for name, each in RECORDS.items() if each.streams_only
 )
 
 

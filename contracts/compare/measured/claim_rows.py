@@ -4,29 +4,15 @@ from collections.abc import Mapping
 
 from contracts.compare.documents.error_responses import COMMON_ERRORS
 from contracts.compare.documents.responses import response_fields
+from contracts.judging.guarantees import GUARANTEES
 from contracts.planning.case import JSON
 from specs import Operation, Provider
 
-# Rows of guarantees, below the operation: the field that a guarantee is about, or a
-# part of the response.
+# The request field that shows a guarantee, or the part of the response it is about.
 GUARANTEE_ROWS: Mapping[str, str] = {
-    "count-equals-n": "request/n",
-    "size-as-asked": "request/size",
-    "format-as-asked": "request/output_format",
-    "alpha-as-asked": "request/background",
-    "opaque-as-asked": "request/background",
-    "compression-as-asked": "request/output_compression",
-    "mask-matters": "request/mask",
-    "every-image-matters": "request/image",
-    "pictures-differ": "request/prompt",
-    "streams-when-asked": "request/stream",
-    "partials-at-most-asked": "request/partial_images",
-    "one-completed-event": "events/order",
-    "event-name-is-type": "events/order",
-    "delivery-as-documented": "delivery",
-    "usage-adds-up": "answer/usage",
-    "created-is-now-in-seconds": "answer/created",
-    "retry-after-on-429": "errors/retry-after",
+    name: each.comparison_row
+    for name, each in GUARANTEES.items()
+    if each.comparison_row
 }
 WHOLE_ANSWER = "answer/whole"
 REQUEST_PREFIXES = ("request", "request-form", "request-json")

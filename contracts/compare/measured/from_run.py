@@ -1,6 +1,5 @@
-"""What the targets of a run did about each feature, by its outcomes and findings."""
+"""Measure what the targets of a run do for each feature, by outcomes and findings."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,34 +10,24 @@ from contracts.compare.documents.model import (
     MeasuredTarget,
     TargetMeasurements,
 )
-from contracts.compare.measured.claim_rows import GUARANTEE_ROWS, answer_names, row_of
+from contracts.compare.measured.claim_rows import answer_names, row_of
+from contracts.judging.guarantees import COMPARED_FIELDS, GUARANTEES
 from contracts.judging.outcome import FeatureVerdict
 from contracts.planning.case import Origin
 from contracts.report.model import ClaimRecord, Finding, Outcome, Report, TargetRecord
 from specs import Provider
 
-# What came, in the words of the guarantees.
-_ACTUAL_VALUE = re.compile(
-    r"(?:is|labelled|said to be) '?([^', ]+)'?, asked was"
-    r"|, (\d+) came|comes as (.+), not"
-)
-# What follows in the name of a case, after what it asks of one member.
-_CASE_NAME_SUFFIX = re.compile("[@+#]")
-# Words of a guarantee that say that a member made no difference at all.
-_NO_EFFECT_PHRASES = ("the very same", "a stream was asked for")
-ACCEPTED = "accepted; no answer shows whether it is heeded"
-ECHO, DELIVERY = "echoes-agree", "delivery-as-documented"
-DELIVERY_PARAMETER = "/request/response_format"
-# Members that a text of the answer repeats, where no picture can show them.
-ECHOED_PARAMETERS = ("quality", "background")
-# Origins of cases that each ask about one thing.
+ACCEPTED = "accepted; no response shows if it is honoured"
+# Origins of cases that each test one thing.
 PROBE_ORIGINS = (Origin.PROBE, Origin.STREAM, Origin.EXAMPLE)
+# Values that leave the choice to the provider.
+OPEN_VALUES = (None, "auto")
 
 
 def measurements_of_run(
     report: Report, known: Mapping[str, Provider]
 ) -> Iterator[TargetMeasurements]:
-    """What each target of a run did that claims to be one of these providers."""
+    """Yield the measurements of each target that claims to be a known provider."""
     for target in report.metadata.targets:
         provider = known.get(target.provider)
         if provider is None:
@@ -61,10 +50,11 @@ def measurements_of_run(
 @dataclass(slots=True)
 class _RowEvidence:
     """
-    What a run has about one row.
+    The outcomes and findings of a run for one row.
 
-    `shown` counts the answers that would show whether a member is heeded; `heeding`
-    are the findings that say it is not.
+    `request_count` is the number of cases that tested the row. `observable_count` is
+    the number of responses that would show if a field is honoured. `effect_findings`
+    are the findings that show that it is not.
     """
 
     request_count: int = 0
@@ -77,135 +67,141 @@ class _RowEvidence:
 def measure(
     provider: Provider, target: TargetRecord, part: Report
 ) -> dict[str, MeasuredBehavior]:
-    """What the target of a run did about each feature, by the ids of rows."""
+    """The behaviour of the target of a run for each feature, by row id."""
     found: dict[str, _RowEvidence] = defaultdict(_RowEvidence)
     for claim in target.claims:
         row = row_of(provider, claim.id)
         found[row].request_count = max(found[row].request_count, claim.asked)
-        for member in _parameter_rows(provider, claim, row):
-            found[member].observable_count += claim.asked
+        for honoured_row in _honoured_rows(provider, claim, row):
+            found[honoured_row].observable_count += claim.asked
     for outcome in part.outcomes:
-        subject = _row_of_case(provider, outcome)
-        found[subject].outcomes.append(outcome)
-        for each in outcome.findings:
-            is_chosen = each.check == DELIVERY and subject.endswith(DELIVERY_PARAMETER)
-            row = _echoed_parameter_row(each) or row_of(provider, each.claim)
-            deed = found[subject if is_chosen else row]
-            deed.findings.append(each)
-            if each.check in (*GUARANTEE_ROWS, ECHO):
-                deed.effect_findings.append(each)
+        outcome_row = _row_of_outcome(provider, outcome)
+        found[outcome_row].outcomes.append(outcome)
+        for finding in outcome.findings:
+            evidence = found[_row_of_finding(provider, finding, outcome_row)]
+            evidence.findings.append(finding)
+            if _is_about_effect(finding):
+                evidence.effect_findings.append(finding)
     return {
-        row: _summarize(provider, row, deed)
-        for row, deed in found.items()
-        if row and (deed.request_count or deed.outcomes or deed.findings)
+        row: _summarize(provider, row, evidence)
+        for row, evidence in found.items()
+        if row and (evidence.request_count or evidence.outcomes or evidence.findings)
     }
 
 
-def _parameter_rows(provider: Provider, claim: ClaimRecord, row: str) -> Iterator[str]:
-    """The members that a guarantee shows to be heeded, as rows."""
-    name = claim.id.rpartition("/guarantees/")[2]
-    if name in GUARANTEE_ROWS:
+def _honoured_rows(provider: Provider, claim: ClaimRecord, row: str) -> Iterator[str]:
+    """The rows of the request fields that a claim about a guarantee shows."""
+    guarantee = GUARANTEES.get(claim.id.rpartition("/guarantees/")[2])
+    if guarantee is None:
+        return
+    if guarantee.comparison_row:
         yield row
-    if name == DELIVERY:
-        yield f"{claim.operation}{DELIVERY_PARAMETER}"
-    if name == ECHO:
-        operation = provider.operations.get(claim.operation)
-        listed = answer_names(operation) if operation else ()
-        yield from (
-            f"{claim.operation}/request/{e}" for e in ECHOED_PARAMETERS if e in listed
-        )
+    if guarantee.row and guarantee.field:
+        yield f"{claim.operation}/request/{guarantee.field}"
+    operation = provider.operations.get(claim.operation)
+    listed = answer_names(operation) if operation else ()
+    for name in guarantee.echoed_fields:
+        if name in listed:
+            yield f"{claim.operation}/request/{name}"
 
 
-def _row_of_case(provider: Provider, outcome: Outcome) -> str:
-    """The row that a case is about: its name tells, or its first claim."""
-    row = row_of(provider, outcome.case)
-    if outcome.origin == Origin.STREAM and outcome.claims:
-        return row_of(provider, outcome.claims[0])
-    return row
+def _row_of_outcome(provider: Provider, outcome: Outcome) -> str:
+    """The row of a case: that of its id, or of its first claim for a stream."""
+    is_stream = outcome.origin == Origin.STREAM and outcome.claims
+    return row_of(provider, outcome.claims[0] if is_stream else outcome.case)
 
 
-def _echoed_parameter_row(finding: Finding) -> str:
-    """The row of the member that an answer repeats wrongly, if it is about one."""
-    if finding.check != ECHO:
-        return ""
-    said = (
-        each
-        for each in ECHOED_PARAMETERS
-        if finding.message.startswith(f"{each} is said")
+def _row_of_finding(provider: Provider, finding: Finding, outcome_row: str) -> str:
+    """The row of the field that was not honoured, or else of the claim."""
+    guarantee = GUARANTEES.get(finding.check)
+    if guarantee is not None and finding.field:
+        row = f"{finding.claim.partition('/')[0]}/request/{finding.field}"
+        if row == outcome_row or finding.field in guarantee.echoed_fields:
+            return row
+    return row_of(provider, finding.claim)
+
+
+def _is_about_effect(finding: Finding) -> bool:
+    """True if a guarantee fails that shows if a field is honoured."""
+    guarantee = GUARANTEES.get(finding.check)
+    return guarantee is not None and bool(
+        guarantee.comparison_row or guarantee.echoed_fields
     )
-    operation = finding.claim.partition("/")[0]
-    return next((f"{operation}/request/{each}" for each in said), "")
 
 
 def _summarize(
     provider: Provider, row: str, evidence: _RowEvidence
 ) -> MeasuredBehavior:
-    heaviest = shown = _most_severe(evidence.findings)
-    verdict, value, why = None, "", ""
+    severest = shown = _most_severe(evidence.findings)
+    verdict, value, note = None, "", ""
     operation, is_request, member = row.partition("/request/")
     if is_request:
-        verdict, value, why = _verdict(evidence)
+        verdict, value, note = _verdict(evidence, member)
         if verdict in (FeatureVerdict.IGNORED, FeatureVerdict.ALTERED):
             shown = _most_severe(evidence.effect_findings)
         own = provider.dialect.wire_names(operation, member)[0]
         if verdict is FeatureVerdict.HONOURED and own != member:
             verdict, value = FeatureVerdict.RENAMED, own
-    answered = sum(each.status is not None for each in evidence.outcomes)
-    asked = answered if is_request else max(evidence.request_count, answered)
+    responses = sum(each.status is not None for each in evidence.outcomes)
+    tests = responses if is_request else max(evidence.request_count, responses)
     return MeasuredBehavior(
-        standing=_conformance(heaviest, asked),
+        standing=_conformance(severest, tests),
         verdict=verdict,
-        asked=asked,
+        asked=tests,
         value=value,
-        note=shown.message if shown else why,
+        note=shown.message if shown else note,
         fingerprint=shown.fingerprint if shown else "",
         case=shown.case if shown else "",
     )
 
 
 def _most_severe(findings: Sequence[Finding]) -> Finding | None:
-    """The first broken promise, else the first difference."""
+    """The first documented claim that fails, else the first warning."""
     return next((e for e in findings if e.breaks), next(iter(findings), None))
 
 
-def _conformance(heaviest: Finding | None, asked: int) -> Conformance:
-    if heaviest is None:
-        return Conformance.KEPT if asked else Conformance.UNTESTED
-    return Conformance.BROKEN if heaviest.breaks else Conformance.DIFFERS
+def _conformance(severest: Finding | None, tests: int) -> Conformance:
+    if severest is None:
+        return Conformance.KEPT if tests else Conformance.UNTESTED
+    return Conformance.BROKEN if severest.breaks else Conformance.DIFFERS
 
 
-def _verdict(evidence: _RowEvidence) -> tuple[FeatureVerdict, str, str]:
-    """What became of a member, what came of it, and why no more is known."""
+def _verdict(
+    evidence: _RowEvidence, field_name: str
+) -> tuple[FeatureVerdict, str, str]:
+    """
+    The verdict on a request field, its value in the responses, and a note.
+
+    The value is empty if it is unknown or not always the same.
+    """
     positives = [
         each
         for each in evidence.outcomes
         if each.expectation == "valid" and each.origin in PROBE_ORIGINS
     ]
-    for verdict, is_such in (
+    for verdict, is_rejection in (
         (FeatureVerdict.REFUSED_BADLY, _is_unexpected_status),
         (FeatureVerdict.REFUSED, _is_client_error),
     ):
-        refused = next((each for each in positives if is_such(each.status)), None)
-        if refused is not None:
-            return verdict, str(refused.status or ""), ""
-    if evidence.effect_findings:
-        came = {_actual_value(each.message) for each in evidence.effect_findings}
-        value = came.pop() if len(came) == 1 else ""
-        is_ignored = _is_ignored(evidence.effect_findings, value, positives)
-        return (
-            (FeatureVerdict.IGNORED if is_ignored else FeatureVerdict.ALTERED),
-            value,
-            "",
-        )
+        rejected = next((each for each in positives if is_rejection(each.status)), None)
+        if rejected is not None:
+            return verdict, str(rejected.status or ""), ""
+    findings = evidence.effect_findings
+    if findings:
+        values = {
+            "" if each.check in COMPARED_FIELDS else each.came or ""
+            for each in findings
+        }
+        value = values.pop() if len(values) == 1 else ""
+        is_ignored = _is_ignored(findings, value, field_name, positives)
+        verdict = FeatureVerdict.IGNORED if is_ignored else FeatureVerdict.ALTERED
+        return verdict, value, ""
     if not evidence.outcomes:
-        return FeatureVerdict.UNTESTED, "", "not asked"
+        return FeatureVerdict.UNTESTED, "", "not tested"
     if evidence.observable_count and positives:
         return FeatureVerdict.HONOURED, "", ""
-    return (
-        FeatureVerdict.UNTESTED,
-        "",
-        ACCEPTED if positives else "only refusals were asked",
-    )
+    note = ACCEPTED if positives else "only requests to be rejected were sent"
+    return FeatureVerdict.UNTESTED, "", note
 
 
 def _is_client_error(status: int | None) -> bool:
@@ -213,33 +209,30 @@ def _is_client_error(status: int | None) -> bool:
 
 
 def _is_unexpected_status(status: int | None) -> bool:
-    """Whether that is neither a success nor a refusal."""
+    """True if there is no response, or it is neither a success nor a client error."""
     return status is None or not (200 <= status < 300 or _is_client_error(status))
 
 
-def _actual_value(message: str) -> str:
-    found = _ACTUAL_VALUE.search(message)
-    return next(filter(None, found.groups())) if found else ""
-
-
 def _is_ignored(
-    findings: Sequence[Finding], actual: str, positives: Sequence[Outcome]
+    findings: Sequence[Finding],
+    value: str,
+    field_name: str,
+    positives: Sequence[Outcome],
 ) -> bool:
-    """Whether the same came whatever was asked for."""
-    if all(any(w in each.message for w in _NO_EFFECT_PHRASES) for each in findings):
+    """True if the responses are the same for all values of a field."""
+    if all(map(_has_no_effect, findings)):
         return True
-    checks = {each.check for each in findings} - {ECHO}
-    if checks and checks <= {"alpha-as-asked", "opaque-as-asked"}:
-        return len(checks) == 1
-    if not actual:
+    if not value:
         return False
     wrong = {each.case for each in findings}
-    return not any(
-        _is_honoured(each, actual) for each in positives if each.case not in wrong
-    )
+    honoured = {
+        each.fields.get(field_name) for each in positives if each.case not in wrong
+    }
+    return not honoured - {*OPEN_VALUES, value}
 
 
-def _is_honoured(outcome: Outcome, actual: str) -> bool:
-    """Whether a case got what it asked for, which was not what comes anyway."""
-    label = _CASE_NAME_SUFFIX.split(outcome.case)[0].rpartition("/")[2]
-    return not label.endswith((actual, "auto", "null", "plain"))
+def _has_no_effect(finding: Finding) -> bool:
+    """True if the response is the one to another value, or to none."""
+    if finding.check in COMPARED_FIELDS:
+        return finding.came is not None
+    return (finding.asked, finding.came) == ("true", "false")

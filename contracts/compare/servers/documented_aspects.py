@@ -11,17 +11,18 @@ from contracts.compare.servers.observed_aspects import (
     Result,
 )
 from contracts.compare.servers.translation import Translation
+from contracts.judging.guarantees import GUARANTEES
 from contracts.planning.values import format_value
 from specs import EVENT_STREAM, Basis, Body, ErrorExample, State, size_of
 
 # Guarantees by the aspect that shows them, with the field that they are about.
 GUARANTEES_BY_ASPECT: Mapping[str, tuple[tuple[str, ...], str]] = {
-    "pictures": (("count-equals-n",), "n"),
-    "size": (("size-as-asked",), "size"),
-    "format": (("format-as-asked",), "output_format"),
-    "transparency": (("alpha-as-asked", "opaque-as-asked"), "background"),
-    "delivery": (("delivery-as-documented",), ""),
-    "body": (("streams-when-asked",), "stream"),
+    aspect: (
+        tuple(name for name, each in GUARANTEES.items() if each.aspect == aspect),
+        next(each.field for each in GUARANTEES.values() if each.aspect == aspect),
+    )
+    for aspect in dict.fromkeys(each.aspect for each in GUARANTEES.values())
+    if aspect
 }
 ERROR_GUARANTEES = ("keeps-secrets", "retry-after-on-429")
 DEFAULTS = {"n": 1, "stream": False}  # of fields that a request leaves out

@@ -14,10 +14,10 @@ from typing import Any
 from contracts.compare.servers.translation import Intent, Translation
 from contracts.judging.findings import redact
 from contracts.judging.guarantees import (
-    CHECKS,
-    COMPARED_FIELD_NAMES,
+    COMPARED_FIELDS,
+    GUARANTEES,
     Answer,
-    AnswerHistory,
+    breaches,
 )
 from contracts.judging.interaction import Interaction
 from contracts.judging.outcome import (
@@ -27,6 +27,7 @@ from contracts.judging.outcome import (
     event_type,
     top_level_field,
 )
+from contracts.media.guarantee import AnswerHistory
 from contracts.planning.values import format_value
 from specs import EVENT_STREAM, Operation, size_of
 
@@ -45,21 +46,14 @@ ASPECT_OF_PARAMETER = {
     "partial_images": "partial pictures",
     "quality": "quality said",
 }
-# Guarantees that pass or fail; no value is measured for them.
-BOOLEAN_GUARANTEES = (
-    "is-json",
-    "decodes",
-    "usage-adds-up",
-    "created-is-now-in-seconds",
-    "echoes-agree",
-    "partials-at-most-asked",
-    "one-completed-event",
-    "event-name-is-type",
-    "keeps-secrets",
-    "request-id",
+# Guarantees of success responses that pass or fail; no value is measured.
+BOOLEAN_GUARANTEES = tuple(
+    name
+    for name, each in GUARANTEES.items()
+    if not (each.aspect or each.comparison or each.errors_only)
 )
-# Guarantees that need two responses, by the field in which the requests differ.
-PAIR_GUARANTEES = {name: check for check, name in COMPARED_FIELD_NAMES.items()}
+# The guarantee that compares two responses, by the field in which the requests differ.
+PAIR_GUARANTEES = {field: name for name, field in COMPARED_FIELDS.items()}
 
 
 class Result(StrEnum):
@@ -198,7 +192,7 @@ def _success_aspects(translation: Translation, answer: Answer) -> Aspects:
     if isinstance(quality, str):
         yield "quality said", _match_requested(quality, fields.get("quality"))
     for name in BOOLEAN_GUARANTEES:
-        yield name, _kept_or_broken(CHECKS[name](answer))
+        yield name, _kept_or_broken(breaches(name, answer))
     yield SCHEMA, _kept_or_broken(_violations(translation.operation, interaction))
 
 
@@ -304,7 +298,7 @@ def _error_aspects(translation: Translation, answer: Answer) -> Aspects:
     yield "blamed member", _blamed_field(translation, error.get("param"))
     checks = ["retry-after-on-429"] * (interaction.status == 429) + ["keeps-secrets"]
     for name in checks:
-        yield name, _kept_or_broken(CHECKS[name](answer))
+        yield name, _kept_or_broken(breaches(name, answer))
 
 
 def _blamed_field(translation: Translation, param: Any) -> AspectValue:
@@ -345,5 +339,5 @@ def pair_violations(
         return []
     history = AnswerHistory()
     for answer in (reference.answer, outcome.answer):
-        violations = list(CHECKS[name](replace(answer, history=history)))
+        violations = list(breaches(name, replace(answer, history=history)))
     return violations

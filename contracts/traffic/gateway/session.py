@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from contracts.execution.client import send_request
+from contracts.errors import HarnessError
+from contracts.execution.http import send_request
 from contracts.judging.interaction import Interaction
 from contracts.judging.outcome import error_text
 from contracts.planning.case import body_chunks
@@ -24,7 +25,7 @@ COOLDOWN_STATUSES = (429, 503)
 MAX_COOLDOWN = 30.0
 
 
-class Unusable(Exception):
+class Unusable(HarnessError):
     """A gateway that cannot be examined: why, and what to do."""
 
 

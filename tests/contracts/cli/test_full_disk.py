@@ -1,4 +1,4 @@
-"""A full disk gives one line of error and a status of its own."""
+"""A full disk: one line on stderr, and an exit status that no result has."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.report.model import atomic_write
+from contracts.report.file import atomic_write
 from mockserver.cli.common import DISK_FULL_ERRNOS
 
 FULL_DEVICE = Path("/dev/full")
@@ -21,7 +21,7 @@ pytestmark = [
 
 
 def done(*words: str, stdout: Path = FULL_DEVICE) -> tuple[int, str]:
-    """The exit status, and what is said to people, when nothing can be written."""
+    """The exit status and the output of a command on a full disk."""
     with stdout.open("w") as out:
         process = subprocess.run(
             [sys.executable, "-m", *words],
@@ -38,7 +38,10 @@ def done(*words: str, stdout: Path = FULL_DEVICE) -> tuple[int, str]:
     "words",
     [
         ("mockserver", "serve", "tokenhub", "--port", "0", "--json"),
-        ("mockserver", "faults"),  # little enough to be written at the end alone
+        (
+            "mockserver",
+            "faults",
+        ),  # small enough to be written only when the file is closed
         ("contracts", "claims", "tokenhub"),
     ],
 )

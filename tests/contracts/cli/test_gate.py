@@ -1,4 +1,4 @@
-"""Known findings pass, new ones fail, fixed ones are told."""
+"""The gate: known findings pass, new ones fail, fixed ones are listed."""
 
 import json
 from dataclasses import replace
@@ -84,7 +84,7 @@ def reported(*findings: Finding, asked=CLAIMS, stopped=None) -> Report:
 
 @pytest.fixture
 def gate(tmp_path):
-    """Runs the gate on a report; gives its exit status and output."""
+    """Run the gate on a report; return its exit status and output."""
 
     def run(report: Report, *options: str, baseline: str = "baseline.yaml"):
         path = tmp_path / "report.jsonl"
@@ -200,8 +200,8 @@ accepted:
         ("- a", "the file"),
         (ENTRY.replace("reason: r", "why: r"), "accepted/0"),
         (ENTRY.replace("2026-01-01", "2026-01-41"), "is not YAML: day"),
-        (ENTRY.replace("2026-01-01", '"2026-01-41"'), "since is no date"),
-        (ENTRY + "".join(ENTRY.splitlines(keepends=True)[-2:]), "a stands twice"),
+        (ENTRY.replace("2026-01-01", '"2026-01-41"'), "since is not a date"),
+        (ENTRY + "".join(ENTRY.splitlines(keepends=True)[-2:]), "duplicate entry a"),
         (ENTRY.replace("baseline/1", "baseline/2"), "format"),
         ("a: [", "is not YAML"),
     ],

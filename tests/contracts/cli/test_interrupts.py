@@ -1,4 +1,4 @@
-"""An interrupt at any moment, and two runs at the same time: files stay whole."""
+"""Interrupts at any moment, and two runs at the same time: files stay complete."""
 
 import os
 import subprocess
@@ -12,9 +12,7 @@ from contracts.report.baseline import Baseline
 from contracts.report.model import Report
 from mockserver.embedded.starter import serve_in_thread
 
-pytestmark = pytest.mark.slow
-
-# Presses Ctrl-C so many seconds after the command has come to a function of its own.
+# Sends SIGINT some seconds after the command has entered a given function.
 PRESSING = """
 import os, signal, sys, threading
 from contracts.cli import run as commands
@@ -67,7 +65,7 @@ def test_an_interrupt_leaves_a_readable_report_and_says_so(name, seconds, tmp_pa
 
 
 def test_runs_at_the_same_time_leave_their_files_whole(mock, tmp_path):
-    """One report of two runs, one baseline of two gates; examples are tested apart."""
+    """Two runs write one report, two gates one baseline."""
 
     def crash(said):
         return replace(said, status=500)
@@ -88,7 +86,7 @@ def test_runs_at_the_same_time_leave_their_files_whole(mock, tmp_path):
 
 
 def two_at_once(words: list[str | Path]) -> list[int]:
-    """The exit statuses of a command that is started twice."""
+    """The exit statuses of a command that is started twice at once."""
     both = [
         subprocess.Popen(
             [sys.executable, "-m", "contracts", *map(str, words)],

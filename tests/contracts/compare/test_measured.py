@@ -1,4 +1,4 @@
-"""Measured behaviour in a comparison: the seven verdicts and the three kinds."""
+"""Comparison of measured behaviour with documents and with other providers."""
 
 import asyncio
 import io
@@ -30,7 +30,7 @@ from contracts.reporters.run.text import print_summary
 pytestmark = pytest.mark.slow
 
 EVERY = [specs.load(name) for name in specs.names()]
-# A wrong server, the field that it is wrong about, and the verdict on it.
+# A fault in one parameter, and its verdict.
 LIES = (
     ("openai", "createImage", "n", "n-ignored", FeatureVerdict.IGNORED),
     ("openai", "createImage", "n", "one-too-many", FeatureVerdict.ALTERED),
@@ -80,7 +80,7 @@ LIES = (
 
 
 def report_of(name: str, url: str, operation: str, member: str) -> Report:
-    """The report of the cases about one field, and of minimal requests."""
+    """A run of the cases about one parameter, and of the minimal requests."""
     begin = [f"{operation}/request{kind}" for kind in ("", "-form")]
     wanted = [f"{each}/{member}" for each in begin]
     wanted += [f"{each}/{part}" for each in begin for part in ("plain", "other", "str")]
@@ -128,7 +128,7 @@ def test_a_field_without_visible_effect_is_untested():
     behavior = measured("openai", report, "createImage/request/user")
 
     assert behavior.verdict is FeatureVerdict.UNTESTED
-    assert "no answer shows" in behavior.note
+    assert "no response shows" in behavior.note
 
 
 def test_a_crash_on_a_valid_value_is_refused_badly():
@@ -156,7 +156,7 @@ def test_ignoring_a_documented_field_violates_the_document():
 
 @pytest.fixture(scope="module")
 def reports(mock):
-    """Runs of three mocks, and of a server that ignores `n`."""
+    """Reports of three mocks, and of a server that ignores n."""
     kept = [
         report_of(name, mock.base_urls[name], "createImage", "n")
         for name in ("openai", "tokenhub", "aihubmix")
@@ -339,7 +339,7 @@ def test_differences_of_servers_are_read_as_measurements(tmp_path):
 
 @pytest.fixture(scope="module")
 def differing() -> Differences:
-    """The differences between a right server and one that ignores `n`."""
+    """The differences between a correct server and one that ignores n."""
     openai = specs.load("openai")
     with (
         correct_server("openai") as one,
@@ -386,8 +386,8 @@ def test_a_report_of_a_run_is_read_unchanged(tmp_path, reports):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "no report of ours"),
-        ("{}", "no report of ours"),
+        ("", "not an imageparity report"),
+        ("{}", "not an imageparity report"),
         ("[1]", "not an object"),
         (json.dumps(SAME | {"rows": [{}]}), "/rows/0"),
         (json.dumps({k: v for k, v in SAME.items() if k != "seed"}), "seed"),

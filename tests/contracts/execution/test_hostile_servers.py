@@ -1,4 +1,4 @@
-"""Nothing that a server sends hurts the harness: each ill deed ends as a finding."""
+"""Hostile servers: everything they send becomes a finding, and harms nothing."""
 
 import asyncio
 import http.client
@@ -39,12 +39,8 @@ from support.http import ask
 import specs
 from contracts.execution.budget import MAX_CONSECUTIVE_ERRORS, MAX_TIMEOUTS
 from contracts.execution.campaign import Campaign
-from contracts.execution.client import (
-    LARGE_RESPONSE_BYTES,
-    Sender,
-    Target,
-    send_request,
-)
+from contracts.execution.client import Sender, Target
+from contracts.execution.http import LARGE_RESPONSE_BYTES, send_request
 from contracts.execution.run import execute, start
 from contracts.execution.session import IN_FLIGHT
 from contracts.judging.interaction import Interaction, ServerSentEvent
@@ -61,8 +57,8 @@ pytestmark = pytest.mark.slow
 
 PROVIDER = specs.load("openai")
 OPERATION = PROVIDER.operations["createImage"]
-HASTE = 0.3  # seconds, for what never comes
-PATIENCE = 60.0  # for what does
+HASTE = 0.3  # seconds, for responses that never come
+PATIENCE = 60.0  # seconds, for responses that come
 MUCH = 600 * MEGABYTE
 
 PLAIN = {"model": "gpt-image-1", "prompt": "A red cube"}
@@ -93,7 +89,7 @@ STREAMED = Case(
     payload={**PLAIN, "stream": True},
     claims=("createImage/request/stream",),
 )
-ASKED_AGAIN = {  # and, with SOAK, judged by schemathesis as well
+ASKED_AGAIN = {  # and, with SOAK, checked by schemathesis as well
     *("page", "deep", "half a character", "long number", "items that are none"),
     *("many events", "events of junk", "bytes in a header", "huge picture"),
     *("odd seconds", "many seconds"),
@@ -117,7 +113,7 @@ def asked(url: str, *questions: Case, **options) -> Report:
 
 
 class Memory:
-    """The highest growth of this process's memory since the start, in bytes."""
+    """The peak growth of the memory of this process, in bytes."""
 
     def __init__(self) -> None:
         self._first = 0
@@ -135,7 +131,7 @@ class Memory:
 
 
 def check(report: Report, path: Path) -> None:
-    """It can be read again, is no longer than it need be, and blames us for nothing."""
+    """Assert that a report is readable, small, and without errors of ours."""
     report.write(path)
 
     assert Report.read(path) == report
@@ -182,7 +178,7 @@ NASTY = (
 
 
 def test_what_is_said_of_them_can_be_shown_in_every_format():
-    """Control characters, halves of characters, markup: nothing breaks."""
+    """Control characters, surrogates and markup in responses."""
     outcomes = []
     for name in NASTY:
         with hostile(NOT_RIGHT[name][1]) as server:
@@ -262,7 +258,7 @@ def test_no_cookie_is_kept():
 
 @pytest.fixture(scope="module")
 def nobodys(tmp_path_factory) -> ssl.SSLContext:
-    """A certificate that nobody has reason to trust."""
+    """A self-signed certificate."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed")
     folder = tmp_path_factory.mktemp("certificate")
@@ -287,7 +283,7 @@ def test_a_certificate_of_nobody_is_not_trusted(nobodys):
 
 
 def test_large_answers_are_held_one_at_a_time():
-    """Beyond what each may bring freely, an answer waits until it is looked at."""
+    """Beyond `LARGE_RESPONSE_BYTES`, a response waits until its turn."""
     large = saying(lambda: b" " * (LARGE_RESPONSE_BYTES + MEGABYTE))
 
     async def two(url: str) -> list[Interaction]:
@@ -297,7 +293,7 @@ def test_large_answers_are_held_one_at_a_time():
                 asyncio.create_task(sender.send(VALID, OPERATION, turn))
                 for turn in turns
             ]
-            await asyncio.sleep(2)  # more than there is patience
+            await asyncio.sleep(2)  # longer than the timeout
             assert not any(task.done() for task in tasks)
             for turn in turns:
                 turn.set()
@@ -310,7 +306,7 @@ def test_large_answers_are_held_one_at_a_time():
 
 
 def many(number: int) -> list[Case]:
-    """The same question so many times, each with a name of its own."""
+    """The same case many times, with different ids."""
     return [
         Case(f"{VALID.id}/{at}", "createImage", "probe", State.VALID, payload=PLAIN)
         for at in range(number)
@@ -321,7 +317,7 @@ def many(number: int) -> list[Case]:
     ("name", "most"), [("silence", MAX_TIMEOUTS), ("half", MAX_CONSECUTIVE_ERRORS)]
 )
 def test_a_server_that_hardly_answers_is_left_alone(name, most):
-    """Silence costs time, and so do answers that are never whole."""
+    """Missing and incomplete responses take the full timeout."""
 
     async def half(talk: Talk) -> None:
         await talk.say(head("200 OK", JSON, "Content-Length: 1000"), b"{")
@@ -351,7 +347,7 @@ def test_some_silence_among_answers_is_too_much_as_well():
 
 
 def test_a_server_that_is_always_busy_is_left_alone():
-    """Each question waits, and waits again; twenty in a row are enough."""
+    """Each case is retried after a 429; twenty such cases stop the run."""
     busy = saying({}, JSON, "Retry-After: 0", status="429 Busy")
     with hostile(busy) as server:
         report = asked(server.url, *many(200))
@@ -370,7 +366,7 @@ def judged(body: bytes, type_: str = EVENTS) -> Interaction:
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
 def test_events_are_parted_as_their_standard_says(end):
-    """Other marks of a new line, such as U+2028, are a part of the data."""
+    """Other line separators, such as U+2028, are part of the data."""
     lines = ["\ufeffevent: a", 'data: {"b":', "data:1}", "", ": x", "", "data: 1\u2028"]
 
     events = judged(end.join(each.encode() for each in lines)).events
@@ -396,7 +392,7 @@ def test_a_proxy_before_it_goes_on():
         relay = Relay(PROVIDER, f"{upstream}/v1")
         async with serve_relay(relay) as url:
             body = json.dumps(PLAIN).encode()
-            with suppress(OSError, http.client.HTTPException):  # passed on as it is
+            with suppress(OSError, http.client.HTTPException):  # not escaped
                 await asyncio.to_thread(
                     ask, f"{url}/v1/images/generations", body=body, Content_Type=JSON
                 )
@@ -435,7 +431,7 @@ def test_a_gateway_that_misbehaves_is_told_so_in_a_line():
 
 
 def test_the_time_of_an_exchange_is_bounded_while_a_request_is_sent():
-    """A server that does not even read."""
+    """A server that does not read the request."""
 
     async def send() -> Interaction:
         body = [bytes(64 * MEGABYTE)]
@@ -446,4 +442,4 @@ def test_the_time_of_an_exchange_is_bounded_while_a_request_is_sent():
                     session, VALID, "POST", url, body, {}, timeout=HASTE
                 )
 
-    assert asyncio.run(send()).problem == f"no whole answer within {HASTE:g} s"
+    assert asyncio.run(send()).problem == f"no complete response within {HASTE:g} s"

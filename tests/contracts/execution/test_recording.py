@@ -1,4 +1,4 @@
-"""A recorded run can be judged again without network and holds no secret."""
+"""Recordings of runs: replayed without a network, and without secrets."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ def run_of(name, url, tape, **options) -> Report:
 
 
 def told(report: Report) -> list:
-    """A report without what takes time."""
+    """A report without times."""
     return [
         (each.case, each.status, each.cost, each.findings) for each in report.outcomes
     ]
@@ -118,7 +118,9 @@ def test_what_was_not_recorded_ends_the_run_with_what_to_do(mock, tmp_path):
         only=only,
     )
 
-    with pytest.raises(BadRecording, match=r"no recording of .* record again"):
+    with pytest.raises(
+        BadRecording, match=r"does not have the request of .* record again"
+    ):
         run_of(
             "tokenhub", "http://x/v1", CassetteSession.replaying("tokenhub", tmp_path)
         )
@@ -165,4 +167,4 @@ def test_a_tape_is_readable_by_people(mock, tmp_path):
     content = json.loads(file.read_text())
     assert content["request"]["payload"]["case"] == "createImage/request/plain"
     assert content["response"]["status"] == 200
-    assert len(file.read_text()) < 4_000  # the picture is a file of its own
+    assert len(file.read_text()) < 4_000  # the image is a file of its own

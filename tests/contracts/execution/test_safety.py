@@ -1,4 +1,4 @@
-"""A run spends no more than it may, stops when it should, and can go on."""
+"""Limits of a run: budget, errors, rate; and its resumption."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ def report_of(campaigns, **limits) -> Report:
 
 
 def test_a_finding_that_does_not_come_back_is_marked(own, tokenhub):
-    """An endpoint that fails once, and never again for the same request."""
+    """An endpoint that fails only once for each request."""
     seen: set[bytes] = set()
 
     def once(said):
@@ -61,7 +61,7 @@ def test_a_finding_that_does_not_come_back_is_marked(own, tokenhub):
 
     assert report.findings
     assert all(each.flaky for each in report.findings)
-    assert "not seen again" in report.findings[0].message
+    assert "not reproduced" in report.findings[0].message
 
 
 def test_a_finding_that_comes_back_is_not_marked(own, tokenhub):
@@ -121,7 +121,7 @@ def test_a_budget_too_small_for_one_picture_is_refused_before_the_first_request(
     own_url = own.base_urls["tokenhub"]
     before = len(own.journal())
 
-    with pytest.raises(CouldNotRun, match=r"cheapest picture costs 0.125 USD"):
+    with pytest.raises(CouldNotRun, match=r"cheapest image costs 0.125 USD"):
         report_of([campaign(own_url, tokenhub, is_paid=True)], budget=0.1)
 
     assert len(own.journal()) == before
@@ -146,7 +146,7 @@ def test_a_stopped_run_goes_on_and_asks_nothing_twice(own, tokenhub):
 
 
 def test_what_is_to_be_compared_is_asked_again(own, tokenhub):
-    """A lie that shows only beside another answer is found by a resumed run too."""
+    """A resumed run finds a fault that only a comparison of responses shows."""
     tikhub = specs.load("openai")
     only = ("createImageEdit/request-form/plain", "createImageEdit/request-form/mask/")
     blind = campaign("http://127.0.0.1:1", tikhub, only=only)
@@ -181,7 +181,7 @@ def test_a_pace_lets_so_many_pass():
             await pace.wait()
         return time.monotonic() - started
 
-    assert asyncio.run(turns()) >= 0.1  # ten gaps of ten milliseconds; never less
+    assert asyncio.run(turns()) >= 0.1  # at least ten gaps of ten milliseconds
 
 
 LIVE = "https://images.example/v1"

@@ -1,4 +1,4 @@
-"""`--fail-on` names the findings that fail a run."""
+"""The findings that fail a run, as selected by `--fail-on`."""
 
 import ast
 from pathlib import Path
@@ -11,9 +11,11 @@ from support.relays import MINIATURES, on_refusal, relay, replace
 from support.reports import finding, outcome, report, target
 
 import contracts
+import specs
 from contracts.cli.main import main
+from contracts.judging.guarantees import GUARANTEES
 from contracts.report.failure_policy import CHECKS, KINDS, FailurePolicy
-from contracts.report.model import FindingKind
+from contracts.report.model import CheckName, FindingKind
 from mockserver.cli.common import UsageError
 from mockserver.embedded.starter import serve_in_thread
 
@@ -61,22 +63,22 @@ def test_no_pattern_but_difference_fails_what_is_not_promised(kind, basis, patte
         assert FailurePolicy(("difference",)).fails(found)
 
 
-def written_checks():
-    """The checks that observations of ours are given, where they are written out."""
-    for file in Path(contracts.__file__).parent.glob("*.py"):
+def literal_checks():
+    """The checks of observations that are written as text, not as a `CheckName`."""
+    for file in Path(contracts.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            is_made = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-            if is_made and node.func.id == "Observation" and len(node.args) > 1:
+            is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+            if is_call and node.func.id == "Observation" and len(node.args) > 1:
                 check = node.args[1]
                 if isinstance(check, ast.Constant):
                     yield check.value
 
 
 def test_every_check_can_be_named():
-    found = {*written_checks(), *(each.check for each in MINIATURES)}
-
-    assert len(found) > 10
-    assert found <= set(CHECKS)
+    assert list(literal_checks()) == []
+    assert {each.check for each in MINIATURES} <= set(CHECKS)
+    assert set(GUARANTEES) == set(specs.GUARANTEES)
+    assert {*CheckName, *GUARANTEES} == set(CHECKS)
 
 
 @pytest.mark.parametrize("pattern", ["rejects_valid", "createImag/*", "undocumented"])
@@ -106,7 +108,7 @@ def status(*words):
 
 @pytest.fixture
 def written(tmp_path):
-    """A report with a broken promise and a difference, in a file."""
+    """A file with a report that has a failed claim and a warning."""
     found = [SIZE, finding(basis="assumed", fingerprint="d" * 16)]
     made = report(outcome("one", found), targets=(target("one"),))
     made.write(tmp_path / "report.jsonl")

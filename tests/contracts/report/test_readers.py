@@ -1,4 +1,4 @@
-"""Files and answers may hold any bytes: they are refused by name, and hurt nobody."""
+"""Files and responses with arbitrary bytes: rejected with the file name."""
 
 import asyncio
 import io
@@ -80,7 +80,7 @@ odd = st.recursive(
     | st.booleans()
     | st.integers()
     | st.sampled_from([10**400, -1, 1e308, float("inf"), float("nan"), "", "\x00"])
-    | st.text(st.characters(), max_size=8)  # halves of surrogate pairs as well
+    | st.text(st.characters(), max_size=8)  # lone surrogates as well
     | st.dates().map(str),
     lambda inner: (
         st.lists(inner, max_size=3)
@@ -97,7 +97,7 @@ fuzz = settings(
 
 
 def places(value: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The way to each part of a value."""
+    """The path to each part of a value."""
     steps = value.items() if isinstance(value, dict) else ()
     if isinstance(value, list):
         steps = enumerate(value)
@@ -105,7 +105,7 @@ def places(value: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def changed(data: st.DataObject, whole: Any) -> Any:
-    """A value of which one part is another, or none."""
+    """A value with one part replaced or removed."""
     way = data.draw(st.sampled_from(places(whole)), label="place")
     if not way:
         return data.draw(odd)
@@ -121,7 +121,7 @@ def changed(data: st.DataObject, whole: Any) -> Any:
 
 
 def damaged(data: st.DataObject, whole: bytes) -> bytes:
-    """Some bytes of which a part was lost, or is another."""
+    """Bytes with a part removed or replaced."""
     begin = data.draw(st.integers(0, len(whole)))
     lost = data.draw(st.sampled_from([0, 1, 9, len(whole)]))
     part = data.draw(st.binary(max_size=8) | deep)
@@ -129,7 +129,7 @@ def damaged(data: st.DataObject, whole: bytes) -> bytes:
 
 
 def write(data: st.DataObject, path: Path, whole: bytes, value: Any) -> None:
-    """A file that holds almost the bytes, or almost the value."""
+    """Write a file with nearly the given bytes or the given value."""
     if data.draw(st.booleans(), label="damaged"):
         path.write_bytes(damaged(data, whole))
     else:
@@ -138,7 +138,7 @@ def write(data: st.DataObject, path: Path, whole: bytes, value: Any) -> None:
 
 @dataclass(repr=False)
 class Recorded:
-    """A report's lines, few of its claims left, and the folder of its recording."""
+    """The lines of a report with few claims, and the folder of its recording."""
 
     lines: list[Any]
     folder: Path
@@ -146,10 +146,10 @@ class Recorded:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory) -> Recorded:
-    """The files of a run with findings."""
+    """The report and the recording of a run with findings."""
     provider = PROVIDER
     folder = tmp_path_factory.mktemp("tape")
-    with mockserver.running("openai") as other:  # which keeps other promises
+    with mockserver.running("openai") as other:  # which conforms otherwise
         campaign = Campaign(
             provider,
             Target(other.base_url, MOCK_KEY),

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.report.file import atomic_write
 from contracts.report.model import (
     BadReport,
     ClaimRecord,
@@ -13,7 +14,6 @@ from contracts.report.model import (
     Report,
     RunMetadata,
     TargetRecord,
-    atomic_write,
 )
 
 texts = st.text(max_size=20)

@@ -1,4 +1,4 @@
-"""Each format says what the report says, whatever the provider put into its answers."""
+"""All formats of a report, also with hostile text in responses."""
 
 import json
 import re
@@ -34,10 +34,10 @@ def test_every_format_can_be_written_to_a_file(name, format_):
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("conforming", "Both keep what they promise"),
-        ("broken", "1 of 2 breaks promises"),
-        ("stopped", "One keeps what it promises, as far as asked"),
-        ("unasked", "Nothing was asked, so nothing is known"),
+        ("conforming", "Both conform to their documentation"),
+        ("broken", "1 of 2 deviates from its documentation"),
+        ("stopped", "One conforms to its documentation, as far as tested"),
+        ("unasked", "Nothing was tested"),
     ],
 )
 def test_the_verdict_is_the_same_everywhere(name, sentence):
@@ -51,7 +51,7 @@ def test_the_verdict_is_the_same_everywhere(name, sentence):
 @pytest.mark.parametrize(("name", "alerts"), [("stopped", 1), ("conforming", 0)])
 def test_a_run_cut_short_says_so(name, alerts):
     subject = ALL[name]
-    reason = "allowed no more. 1 of 4 planned requests were asked"
+    reason = "was reached. 1 of 4 planned cases were run"
 
     assert page(subject).count('role="alert"') == alerts
     for text in (

@@ -11,7 +11,7 @@ from support.properties import examples
 import specs
 from contracts.media.image.samples import with_file_facts
 from contracts.planning.request_model import RequestModel, request_models
-from specs import Basis, Evidence, Judge, State, Upload
+from specs import Basis, Evidence, Judge, State, Upload, size_of
 from specs.validation.engine import compile_validator
 from specs.validation.explanation import SubschemaValidators, explainer_class
 from specs.validation.transforms import (
@@ -19,7 +19,7 @@ from specs.validation.transforms import (
     to_validator_schema,
     without_unlisted_members,
 )
-from specs.validation.vocabulary import ANNOTATIONS, KEYWORDS, LIMITS, size_of
+from specs.validation.vocabulary import ANNOTATIONS, KEYWORDS, LIMITS
 
 pytestmark = pytest.mark.slow
 

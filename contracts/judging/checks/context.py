@@ -1,0 +1,154 @@
+"""The exchange that checks examine, the observations they yield, and common parts."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from contracts.judging.guarantees import GUARANTEES, Answer
+from contracts.judging.interaction import Interaction
+from contracts.planning.case import Case
+from contracts.report.model import CheckName, FindingKind
+from specs import (
+    Basis,
+    Body,
+    Claim,
+    ErrorExample,
+    Evidence,
+    Guarantee,
+    Operation,
+    Response,
+    State,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """
+    One violation that a check saw in one exchange.
+
+    `cause` distinguishes observations of the same check and claim that have different
+    causes. `also_seen_by` has the checks of other tools that saw the same. `field`,
+    `asked` and `came` are those of a `Breach`.
+    """
+
+    kind: FindingKind
+    check: str
+    claim: str
+    evidence: Evidence
+    message: str
+    expected: str
+    cause: str = ""
+    also_seen_by: tuple[str, ...] = ()
+    field: str | None = None
+    asked: str | None = None
+    came: str | None = None
+
+
+Observations = Iterator[Observation]
+
+
+@dataclass(frozen=True)
+class CheckContext:
+    """An exchange, its case, and the operation and claims it is checked against."""
+
+    answer: Answer
+    case: Case
+    operation: Operation
+    claims: Mapping[str, Claim]
+
+    @property
+    def interaction(self) -> Interaction:
+        return self.answer.interaction
+
+    @property
+    def status(self) -> int:
+        """The status of the response; 0 if there is none."""
+        return self.interaction.status or 0
+
+    @property
+    def main_claim(self) -> str:
+        """The claim that is violated if the case does not get the expected result."""
+        if self.case.expected_error is not None:
+            return self.case.expected_error.claim
+        return next(iter(self.case.claims), f"{self.operation.id}/path")
+
+    @property
+    def expected_error(self) -> ErrorExample:
+        """The error of the document that the case leads to."""
+        error = self.case.expected_error
+        errors = self.operation.errors
+        return errors.get(error.error if error else "", errors["invalid_request"])
+
+    def evidence(self, claim: str) -> Evidence:
+        known = self.claims.get(claim)
+        return known.evidence if known else self.operation.evidence
+
+    def acceptance_evidence(self, claim: str) -> Evidence:
+        """The evidence that the request succeeds: not firmer than that it is valid."""
+        evidence = self.evidence(claim)
+        if self.case.expectation is State.UNSPECIFIED:
+            return Evidence(evidence.source, Basis.ASSUMED)
+        if self.case.basis is not Basis.DOCUMENTED:
+            return Evidence(evidence.source, self.case.basis)
+        return evidence
+
+    def sentence(self, claim: str) -> str:
+        """The claim as a sentence; empty for an unknown claim."""
+        known = self.claims.get(claim)
+        return known.sentence if known else ""
+
+
+def check_guarantee(
+    context: CheckContext, response: Response, documented: Guarantee
+) -> Observations:
+    """Yield the breaches of one guarantee that a response of the document has."""
+    claim = f"{context.operation.id}/{response.status}/guarantees/{documented.name}"
+    kind = (
+        FindingKind.WRONG_RESPONSE
+        if context.interaction.is_success
+        else FindingKind.WRONG_ERROR
+    )
+    for breach in GUARANTEES[documented.name].check(context.answer):
+        yield Observation(
+            kind,
+            documented.name,
+            claim,
+            documented.evidence,
+            breach.message,
+            context.sentence(claim),
+            field=breach.field,
+            asked=breach.asked,
+            came=breach.came,
+        )
+
+
+def schema_violations(
+    body: Body,
+    value: object,
+    kind: FindingKind,
+    check: CheckName,
+    claim_prefix: str,
+    expected: Callable[[str], str],
+) -> Observations:
+    """Yield the violations of a schema by a part of a response, one per claim."""
+    for violation in body.judge.judge(value).violations:
+        claim = f"{claim_prefix}/{violation.claim}"
+        yield Observation(
+            kind, check, claim, violation.evidence, str(violation), expected(claim)
+        )
+
+
+def describe_response(interaction: Interaction) -> str:
+    """`text/html: <html>…`."""
+    content_type = interaction.content_type or "no content type"
+    return f"{content_type}: {body_excerpt(interaction)}"
+
+
+def describe_status(interaction: Interaction) -> str:
+    """`status 500: {"error": …`."""
+    return f"status {interaction.status}: {body_excerpt(interaction)}"
+
+
+def body_excerpt(interaction: Interaction) -> str:
+    """The first 160 characters of the body, in one line."""
+    text = interaction.body[:300].decode("utf-8", "replace")
+    return " ".join(text.split())[:160] or "an empty body"

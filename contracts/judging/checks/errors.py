@@ -1,0 +1,191 @@
+"""Checks of requests that must be rejected, and of error responses."""
+
+from typing import Any
+
+from contracts.judging.checks.context import (
+    CheckContext,
+    Observation,
+    Observations,
+    check_guarantee,
+    describe_response,
+    describe_status,
+    schema_violations,
+)
+from contracts.report.model import CheckName, FindingKind
+from specs import Basis, ErrorExample, Evidence, Response, State
+
+# Errors that stand for many causes: their `code` and `type` are not checked.
+GENERIC_ERRORS = {"invalid_request", "unauthenticated", "rate_limited", "server_error"}
+
+
+def check_invalid_rejected(context: CheckContext) -> Observations:
+    case, status = context.case, context.status
+    if case.expected_error is None or not status:
+        return
+    claim = case.expected_error.claim
+    expected_status = context.expected_error.status
+    if context.interaction.is_success:
+        kind, message = FindingKind.ACCEPTS_INVALID, f"status {status}"
+    elif status >= 500 > expected_status:
+        kind, message = FindingKind.CRASH, describe_status(context.interaction)
+    elif status < 400:
+        kind, message = FindingKind.WRONG_ERROR, f"status {status}, which is no error"
+    else:
+        return
+    yield Observation(
+        kind,
+        CheckName.INVALID_IS_REFUSED,
+        claim,
+        context.evidence(claim),
+        message,
+        f"an error response with status {expected_status}: {context.sentence(claim)}",
+        case.id,
+    )
+
+
+def check_unspecified_does_not_crash(context: CheckContext) -> Observations:
+    if context.case.expectation is State.UNSPECIFIED and context.status >= 500:
+        yield Observation(
+            FindingKind.CRASH,
+            CheckName.NO_CRASH,
+            f"{context.operation.id}/path",
+            Evidence(context.operation.evidence.source, Basis.ASSUMED),
+            describe_status(context.interaction),
+            "a status below 500; the request is unspecified by the documentation",
+            context.case.id,
+        )
+
+
+def check_undocumented_request_rejected(context: CheckContext) -> Observations:
+    """Check that undocumented methods, paths and media types are rejected."""
+    case = context.case
+    is_undocumented = case.origin == "transport" or case.content_type is not None
+    if (
+        case.expectation is State.UNSPECIFIED
+        and is_undocumented
+        and context.interaction.is_success
+    ):
+        label = case.id.rpartition("/")[2].replace("-", " ")
+        yield Observation(
+            FindingKind.UNDOCUMENTED,
+            CheckName.ELSEWHERE,
+            context.main_claim,
+            Evidence(context.operation.evidence.source, Basis.ASSUMED),
+            f"status {context.status} ({label})",
+            "an error response; no such request is documented",
+            case.id,
+        )
+
+
+def check_error_response(context: CheckContext) -> Observations:
+    """Check the status, schema, `param` and `code` or `type` of an error response."""
+    error, status = context.case.expected_error, context.status
+    if error is None or not status >= 400:
+        return
+    example = context.expected_error
+    if status >= 500 > example.status:
+        return
+    claim = f"{context.operation.id}/errors/{example.name}"
+    declared = context.operation.responses[str(example.status)]
+    if status != example.status and context.case.origin != "malformed":
+        yield Observation(
+            FindingKind.WRONG_ERROR,
+            CheckName.ERROR_STATUS,
+            claim,
+            declared.evidence,
+            f"status {status}",
+            f"status {example.status} for {example.name}",
+        )
+    response = context.operation.response_for(status) or declared
+    yield from _check_schema(context, response, claim)
+    yield from _check_param(context, claim, example.evidence)
+    yield from _check_name(context, claim, example)
+
+
+def _check_schema(
+    context: CheckContext, response: Response, claim: str
+) -> Observations:
+    body = response.bodies.get("application/json")
+    if body is None:
+        return
+    interaction = context.interaction
+    if interaction.content_type != "application/json" or interaction.object is None:
+        yield Observation(
+            FindingKind.WRONG_ERROR,
+            CheckName.ERROR_IS_JSON,
+            claim,
+            body.evidence,
+            describe_response(interaction),
+            "the error as a JSON object",
+        )
+        return
+    yield from schema_violations(
+        body,
+        interaction.object,
+        FindingKind.WRONG_ERROR,
+        CheckName.ERROR_ENVELOPE,
+        f"{context.operation.id}/{response.status}",
+        lambda claim: "an error by the documented schema",
+    )
+
+
+def _check_param(context: CheckContext, claim: str, evidence: Evidence) -> Observations:
+    error = context.case.expected_error
+    param = _error_fields(context.interaction.object).get("param")
+    if not error or not error.params or not isinstance(param, str) or not param:
+        return
+    if param.replace("[", ".").partition(".")[0] not in error.params:
+        yield Observation(
+            FindingKind.WRONG_ERROR,
+            CheckName.ERROR_PARAM,
+            claim,
+            evidence,
+            f"param is {param[:80]!r}",
+            f"param is {' or '.join(error.params)}",
+        )
+
+
+def _check_name(
+    context: CheckContext, claim: str, example: ErrorExample
+) -> Observations:
+    """Check the `code` of an error that has a name of its own, else its `type`."""
+    error = context.case.expected_error
+    if error is None or error.claim.endswith("/type"):
+        return  # a server may reject a wrong type before it looks at any value
+    is_named = example.name not in GENERIC_ERRORS
+    is_documented = example.evidence.basis is Basis.DOCUMENTED
+    if not (is_named and is_documented and context.case.expectation is State.INVALID):
+        return
+    shown = _error_fields(example.body)
+    actual = _error_fields(context.interaction.object)
+    is_code = isinstance(shown.get("code"), str)
+    name = "code" if is_code else "type"
+    wanted = shown.get(name)
+    if isinstance(wanted, str) and "{" not in wanted and actual.get(name) != wanted:
+        yield Observation(
+            FindingKind.WRONG_ERROR,
+            CheckName.ERROR_CODE if is_code else CheckName.ERROR_TYPE,
+            claim,
+            example.evidence,
+            f"{name} is {str(actual.get(name))[:80]!r}",
+            f"{name} {wanted!r}, as documented for {example.name}",
+        )
+
+
+def _error_fields(body: Any) -> dict[str, Any]:
+    error = body.get("error") if isinstance(body, dict) else None
+    return error if isinstance(error, dict) else {}
+
+
+def check_error_guarantees(context: CheckContext) -> Observations:
+    """Check the guarantees of an error response, and that no response has secrets."""
+    if context.interaction.is_success or not context.status:
+        return
+    declared = context.operation.response_for(context.status)
+    guarantees = [(declared, each) for each in declared.guarantees] if declared else []
+    success = context.operation.success
+    guarantees += [
+        (success, each) for each in success.guarantees if each.name == "keeps-secrets"
+    ]
+    for response, guarantee in guarantees:
+        yield from check_guarantee(context, response, guarantee)

@@ -1,0 +1,186 @@
+"""Checks of requests that must succeed, and of success responses."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from contracts.judging.checks.context import (
+    CheckContext,
+    Observation,
+    Observations,
+    check_guarantee,
+    describe_response,
+    describe_status,
+    schema_violations,
+)
+from contracts.judging.interaction import ServerSentEvent
+from contracts.report.model import CheckName, FindingKind
+from specs import EVENT_STREAM, Basis, Body, Evidence, Response, State
+
+
+def check_answered(context: CheckContext) -> Observations:
+    problem = context.interaction.problem
+    if problem is None:
+        return
+    claim = context.main_claim
+    yield Observation(
+        FindingKind.CRASH,
+        CheckName.ANSWERS,
+        claim,
+        context.acceptance_evidence(claim),
+        problem,
+        "a complete response",
+        context.case.id,
+    )
+
+
+def check_valid_accepted(context: CheckContext) -> Observations:
+    case, status = context.case, context.status
+    is_rejected = status and not context.interaction.is_success
+    if case.expectation is not State.VALID or not is_rejected:
+        return
+    claim = context.main_claim
+    yield Observation(
+        FindingKind.CRASH if status >= 500 else FindingKind.REJECTS_VALID,
+        CheckName.VALID_IS_ACCEPTED,
+        claim,
+        context.acceptance_evidence(claim),
+        describe_status(context.interaction),
+        f"a success response: the request is valid ({context.sentence(claim)})",
+        case.id if case.origin == "probe" else "",
+    )
+
+
+def check_success_response(context: CheckContext) -> Observations:
+    """Check the schema and the guarantees of a success response."""
+    if not context.interaction.is_success or context.case.expected_error is not None:
+        return
+    response = context.operation.response_for(context.status)
+    if response is None:
+        yield Observation(
+            FindingKind.UNDOCUMENTED,
+            CheckName.STATUS,
+            f"{context.operation.id}/path",
+            context.operation.evidence,
+            f"status {context.status} is not documented",
+            f"one of {', '.join(context.operation.responses)}",
+        )
+        return
+    is_valid = context.case.expectation is State.VALID
+    if is_valid or context.interaction.is_stream:
+        yield from _check_schema(context, response)
+    if not is_valid and not context.interaction.is_stream:
+        return
+    for guarantee in response.guarantees:
+        if not is_valid and guarantee.evidence.basis is Basis.DOCUMENTED:
+            continue  # documented for valid requests only
+        if guarantee.applies_to(context.answer.request):
+            yield from check_guarantee(context, response, guarantee)
+
+
+def _check_schema(context: CheckContext, response: Response) -> Observations:
+    prefix = f"{context.operation.id}/{response.status}"
+    if context.interaction.is_stream and EVENT_STREAM in response.bodies:
+        stream = response.bodies[EVENT_STREAM]
+        for event in context.interaction.events:
+            yield from _check_event(event, stream.events, prefix, stream.evidence)
+        return
+    body = response.bodies.get("application/json")
+    value = context.interaction.object
+    if body is None:
+        return
+    if value is None:
+        yield Observation(
+            FindingKind.WRONG_RESPONSE,
+            CheckName.BODY,
+            f"{prefix}/type",
+            body.evidence,
+            describe_response(context.interaction),
+            "a JSON object",
+        )
+        return
+    yield from schema_violations(
+        body,
+        value,
+        FindingKind.WRONG_RESPONSE,
+        CheckName.SCHEMA,
+        prefix,
+        context.sentence,
+    )
+    for name in _undocumented_fields(value, body.schema):
+        yield Observation(
+            FindingKind.UNDOCUMENTED,
+            CheckName.MEMBER,
+            f"{prefix}/type",
+            body.evidence,
+            f"the response has a field '{name}' that is not documented",
+            "documented fields only",
+            name,
+        )
+
+
+def _check_event(
+    event: ServerSentEvent,
+    bodies_by_type: Mapping[str, Body],
+    claim_prefix: str,
+    evidence: Evidence,
+) -> Observations:
+    if event.data == "[DONE]":
+        yield Observation(
+            FindingKind.UNDOCUMENTED,
+            CheckName.EVENT,
+            f"{claim_prefix}/events",
+            evidence,
+            "the stream ends with [DONE]",
+            "a stream without an end marker",
+        )
+        return
+    type_ = event.data.get("type") if isinstance(event.data, dict) else None
+    body = bodies_by_type.get(str(type_))
+    if body is None:
+        problem = event.problem or f"has the type {type_!r}"
+        yield Observation(
+            FindingKind.WRONG_RESPONSE,
+            CheckName.EVENT,
+            f"{claim_prefix}/events",
+            evidence,
+            f"an event {problem}",
+            f"events of the types {', '.join(bodies_by_type)}",
+        )
+        return
+    yield from schema_violations(
+        body,
+        event.data,
+        FindingKind.WRONG_RESPONSE,
+        CheckName.EVENT_SCHEMA,
+        f"{claim_prefix}/events/{type_}",
+        lambda claim: f"an event {type_} by the documented schema",
+    )
+
+
+def _undocumented_fields(
+    value: Any, schema: Any, parent_path: str = ""
+) -> Iterator[str]:
+    """
+    Yield the paths of fields that a schema with properties does not list.
+
+    The fields of all entries of an array are yielded once, in sorted order.
+    """
+    if isinstance(value, list) and isinstance(schema, dict):
+        items = schema.get("items")
+        paths = {
+            path
+            for each in value
+            for path in _undocumented_fields(each, items, f"{parent_path}[]")
+        }
+        yield from sorted(paths)
+    if not isinstance(value, dict) or not isinstance(schema, dict):
+        return
+    listed = schema.get("properties")
+    if listed is None:
+        return
+    for name, field_value in value.items():
+        path = f"{parent_path}.{name}".removeprefix(".")
+        if name not in listed:
+            yield path
+        else:
+            yield from _undocumented_fields(field_value, listed[name], path)

@@ -1,0 +1,120 @@
+"""The record of a guarantee, and what its check sees and yields."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from contracts.media.image.observation import DecodedImage
+from contracts.media.image.samples import with_file_facts
+from specs import GUARANTEES
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """
+    One way in which a response violates a guarantee.
+
+    `field` is the canonical name of the request field that the response does not
+    honour, `asked` its value in the request, `came` its value in the response. For a
+    guarantee that compares two responses, `came` is the value whose response is the
+    same. Each is None where it does not apply.
+    """
+
+    message: str
+    field: str | None = None
+    asked: str | None = None
+    came: str | None = None
+
+
+Breaches = Iterator[Breach]
+
+
+@dataclass(slots=True)
+class AnswerHistory:
+    """The earlier responses of a run, as far as later ones are compared with them."""
+
+    by_request_key: dict[str, tuple[str, int]] = field(default_factory=dict)
+    by_prompt: dict[str, tuple[Any, str]] = field(default_factory=dict)
+
+    def first_variant(self, key: str, variant: str, data: bytes) -> str:
+        """The variant of the request that was first answered with this file."""
+        digest = hashlib.sha256(data).hexdigest()
+        return self.by_request_key.setdefault(f"{key} {digest}", (variant, 0))[0]
+
+
+class JudgedResponse(Protocol):
+    """
+    A response as the checks of one medium see it.
+
+    `request` has canonical names and documented defaults. `pictures` are the images
+    that decode, `results` all of them, in order; None for an image that is missing.
+    `items` are the objects in `data`.
+    """
+
+    @property
+    def request(self) -> Mapping[str, Any]: ...
+    @property
+    def is_stream(self) -> bool: ...
+    @property
+    def pictures(self) -> list[DecodedImage]: ...
+    @property
+    def results(self) -> list[DecodedImage | None]: ...
+    @property
+    def items(self) -> Sequence[Mapping[str, Any]]: ...
+    @property
+    def history(self) -> AnswerHistory: ...
+    def request_key(self, *, without: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """
+    The pairs of values of a field that must lead to different responses.
+
+    Both requests are the same in all other fields.
+    """
+
+    must_differ: Callable[[Any, Any], bool]
+    is_eligible: Callable[[Any], bool] = lambda value: True
+
+
+@dataclass(frozen=True, slots=True)
+class Guarantee:
+    """
+    A guarantee that a document may make of responses, with the check for it.
+
+    `field` is the canonical name of the request field that a response shows to be
+    honoured; `echoed_fields` are those whose values the response repeats. `row` is the
+    row of a comparison of providers, if it is not the one of the field. `aspect` is the
+    aspect of a response (see `compare.servers.aspects`) whose value is guaranteed;
+    without one, the guarantee is only kept or violated. `comparison` is set if two
+    responses are compared. Empty strings stand for none.
+    """
+
+    name: str
+    check: Callable[[Any], Breaches]
+    field: str = ""
+    echoed_fields: tuple[str, ...] = ()
+    row: str = ""
+    aspect: str = ""
+    comparison: Comparison | None = None
+    streams_only: bool = False
+    errors_only: bool = False
+
+    @property
+    def sentence(self) -> str:
+        return GUARANTEES[self.name]
+
+    @property
+    def comparison_row(self) -> str:
+        """The row of a comparison below its operation; empty for the whole response."""
+        return self.row or (f"request/{self.field}" if self.field else "")
+
+
+def request_key(request: Mapping[str, Any], media_type: str, *, without: str) -> str:
+    """A hash of a request in canonical names, without one field."""
+    rest = {key: value for key, value in request.items() if key != without}
+    text = json.dumps([media_type, with_file_facts(rest)], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
