@@ -12,7 +12,8 @@ import mockserver
 import specs
 from mockserver.errors import Rejected
 from mockserver.simulation.faults import FAULTS, MAX_DELAY
-from mockserver.simulation.triggers import BadScript, namespace_of, validate_script
+from mockserver.simulation.namespaces import namespace_of
+from mockserver.simulation.scripts import BadScript, validate_script
 from mockserver.state.memory import MAX_SCRIPT_ITEMS
 
 NAMES = ("invalid_request", "unauthenticated", "rate_limited", "server_error")
@@ -199,9 +200,9 @@ def test_an_unknown_name_is_refused_with_the_known(own, provider):
 
         assert answer.status == 400
         because = entry["decision"]["because"]
-        assert "known are: " in because
+        assert "known: " in because
         message = json.dumps(answer.json)
-        assert f"known are: {', '.join(known)}" in message
+        assert f"known: {', '.join(known)}" in message
         assert ("none_such" in message) == ("key" not in asked)
 
 
@@ -340,12 +341,12 @@ def test_a_script_is_not_consumed_by_who_has_no_key(own, lone):
     [
         ({}, "a script is a list"),
         ("x", "a script is a list"),
-        ([{}, 1], "item 1: is no object"),
-        ([{"eror": "x"}], "item 0: unknown member 'eror'; known: error, fault,"),
-        ([{"error": "none_such"}], "item 0: no error 'none_such'; known: "),
-        ([{"error": None}], "item 0: error takes a text, not None"),
-        ([{"fault": "none_such"}], "item 0: fault takes one of reset, empty,"),
-        ([{"fault": ["reset"]}], "item 0: fault takes one of reset, empty,"),
+        ([{}, 1], "item 1: is not an object"),
+        ([{"eror": "x"}], "item 0: unknown property 'eror'; known: error, fault,"),
+        ([{"error": "none_such"}], "item 0: unknown error 'none_such'; known: "),
+        ([{"error": None}], "item 0: error takes a string, not None"),
+        ([{"fault": "none_such"}], "item 0: unknown fault 'none_such'; known: reset, "),
+        ([{"fault": ["reset"]}], "item 0: fault takes a string, not ['reset']"),
         ([{}, {"latency_ms": -1}], "item 1: latency_ms takes 0 to 600000, not -1"),
         ([{"latency_ms": True}], "item 0: latency_ms takes 0 to 600000, not True"),
         ([{"latency_ms": "9"}], "item 0: latency_ms takes 0 to 600000, not '9'"),
@@ -353,7 +354,10 @@ def test_a_script_is_not_consumed_by_who_has_no_key(own, lone):
         ([{"times": 1.5}], "item 0: times takes 1 to 10000, not 1.5"),
         ([{"retry_after": 601}], "item 0: retry_after takes 0 to 600, not 601"),
         ([{"seconds": []}], "item 0: seconds takes 0 to 600, not []"),
-        ([{"operation": "draw"}], "item 0: no operation 'draw'; known: createImage"),
+        (
+            [{"operation": "draw"}],
+            "item 0: unknown operation 'draw'; known: createImage",
+        ),
         ([{"times": 10_000}, {}], "item 1: a script holds at most 10000 items"),
     ],
 )
@@ -381,7 +385,7 @@ def test_an_error_of_another_operation_needs_it_named():
 
     assert validate_script([{"error": only}], errors)
     assert validate_script([{"error": only, "operation": "createImageEdit"}], errors)
-    with pytest.raises(BadScript, match="no error"):
+    with pytest.raises(BadScript, match="unknown error"):
         validate_script([{"error": only, "operation": "createImage"}], errors)
 
 
