@@ -22,13 +22,14 @@ from mockserver.control.http import (
     namespace_parameter,
 )
 from mockserver.control.metrics import CONTENT_TYPE, render_metrics
-from mockserver.errors import Rejected, dumps
+from mockserver.errors import Rejected
+from mockserver.json_text import dumps
 from mockserver.media.image.plan import BadImage
 from mockserver.media.image.uploads import thumbnail
 from mockserver.pipeline.provider_context import ProviderContext
 from mockserver.pipeline.server_context import ServerContext
 from mockserver.simulation.faults import FAULTS
-from mockserver.simulation.triggers import BadScript, validate_script
+from mockserver.simulation.scripts import BadScript, validate_script
 from mockserver.state.clock import parse_time
 from mockserver.state.journal import MAX_ENTRIES, Query
 from mockserver.state.memory import ScriptFull

@@ -6,9 +6,10 @@ from typing import Any
 
 from aiohttp import web
 
-from mockserver.errors import Rejected, dumps
+from mockserver.errors import Rejected
+from mockserver.json_text import dumps
 from mockserver.pipeline.body_reading import read_bytes
-from mockserver.simulation.triggers import is_namespace
+from mockserver.simulation.namespaces import is_namespace
 
 MAX_REQUEST_BYTES = 1024 * 1024
 

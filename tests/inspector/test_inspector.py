@@ -17,7 +17,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 import mockserver
 import specs
-from mockserver.pipeline.provider_context import Settings
+from mockserver.settings import Settings
 
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),

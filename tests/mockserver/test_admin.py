@@ -12,8 +12,8 @@ from asking import ask, eventually, generation, url_of, watching
 import mockserver
 import specs
 from mockserver.control import access
+from mockserver.settings import Quotas
 from mockserver.state.journal import Query
-from mockserver.state.rate_limit import Quotas
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import mockserver
 import specs
-from mockserver.errors import fill_placeholders
+from mockserver.json_text import fill_placeholders
 
 CATALOGUE = [
     pytest.param(name, operation.id, error, id=f"{name}-{operation.id}-{error}")
@@ -54,7 +54,7 @@ def test_an_error_comes_in_each_way(mock, name, operation_id, error):
         answer = ask(url, **sent, **asked)
 
         assert answer.status == example.status
-        assert answer.json == expected(example, f"Asked for by {way}.")
+        assert answer.json == expected(example, f"Triggered by {way}.")
         for header, value in example.headers.items():
             assert answer.headers[header] == value
 

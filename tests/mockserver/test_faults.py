@@ -24,7 +24,7 @@ from asking import (
 
 import mockserver
 import specs
-from mockserver.errors import fill_placeholders
+from mockserver.json_text import fill_placeholders
 from mockserver.simulation.faults import FAULTS
 
 NOON = 1_777_896_000.0
@@ -277,7 +277,7 @@ def test_an_error_and_a_fault_of_one_source_go_together(running, provider, way, 
     else:
         items = [{"error": "rate_limited", "fault": fault}]
         control(running, f"/script/{provider.id}", "POST", items)
-    said = f"Asked for by {way}."
+    said = f"Triggered by {way}."
     whole = fill_placeholders(
         example.body, {"message": said, "param": None, "value": said}
     )
@@ -300,7 +300,7 @@ def test_an_error_as_200_is_the_server_error_unless_another_is_asked_for(
     running, provider
 ):
     errors = provider.operations["createImage"].errors
-    said = "Asked for by header."
+    said = "Triggered by header."
 
     answer = ask(
         url_of(running, provider),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import mockserver
 import specs
-from mockserver.simulation.triggers import is_namespace, namespace_of
+from mockserver.simulation.namespaces import is_namespace, namespace_of
 
 BY_HEADER = {"a": {"X_Mock_Namespace": "a"}, "b": {"X_Mock_Namespace": "b"}}
 BY_KEY = {"a": {"key": "sk-ns-a"}, "b": {"key": "sk-ns-b"}}

@@ -11,13 +11,9 @@ from hypothesis import strategies as st
 
 import mockserver
 import specs
+from mockserver.settings import Quotas
 from mockserver.simulation.latency import MAX_LATENCY, Latency
-from mockserver.state.rate_limit import (
-    MINUTE,
-    Quotas,
-    format_duration,
-    take_from_bucket,
-)
+from mockserver.state.rate_limit import MINUTE, format_duration, take_from_bucket
 
 NOON = 1_777_896_000.0
 limits = st.integers(1, 1000)
@@ -129,7 +125,7 @@ def test_the_limit_is_kept_and_its_pause_is_true(provider):
         assert statuses(running, provider, 2) == [200, 429]
         decision = running.journal()[3]["decision"]
     assert decision["error"] == "rate_limited"
-    assert decision["because"] == "The limit is 3 requests a minute."
+    assert decision["because"] == "The limit is 3 requests per minute."
     assert decision["trigger"] is None
 
 
@@ -176,7 +172,7 @@ def test_pictures_are_counted_each():
         advance(running, 30)
         assert [status(3), status(1)] == [200, 429]
         because = running.journal()[1]["decision"]["because"]
-    assert because == "The limit is 6 images a minute."
+    assert because == "The limit is 6 images per minute."
 
 
 def test_who_asks_wrongly_has_asked_but_got_no_picture():
@@ -260,7 +256,7 @@ def test_only_so_many_are_let_in_at_once(held):
         assert other == [200]
         eventually(lambda: statuses(running, provider, 1) == [200])
         entries = running.journal(error="rate_limited")
-    assert entries[0]["decision"]["because"] == "The limit is 1 requests at once."
+    assert entries[0]["decision"]["because"] == "The limit is 1 concurrent requests."
 
 
 def is_refused(running, provider):

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import mockserver
 import specs
+from mockserver.settings import Quotas
 from mockserver.state.clock import Clock
 from mockserver.state.factory import check_state, open_state_store
 from mockserver.state.journal import MAX_BYTES, MAX_ENTRIES, MAX_ENTRY_LENGTH
@@ -24,7 +25,6 @@ from mockserver.state.memory import (
     StateError,
     StateStore,
 )
-from mockserver.state.rate_limit import Quotas
 from mockserver.state.redis import JOURNAL_BYTES_KEY, JOURNAL_KEY
 
 NOON = 1_777_896_000.0

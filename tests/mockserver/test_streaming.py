@@ -22,7 +22,7 @@ from asking import (
 
 import mockserver
 import specs
-from mockserver.state.rate_limit import Quotas
+from mockserver.settings import Quotas
 from specs import EVENT_STREAM
 
 STREAMS = [
