@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import mockserver
 import specs
-from mockserver.media.image.drawing import encode as pictures
+from mockserver.media import rendering
 from mockserver.media.image.plan import Plan
 from mockserver.media.payloads import JsonTemplate, placeholder
 from mockserver.pipeline.interpretation import MAX_INTERPRETATIONS
@@ -59,9 +59,9 @@ def test_a_request_seen_before_is_created_now(provider):
 
 def test_answers_that_overlap_are_each_of_their_own_time(monkeypatch):
     """The clock moves on while a picture is drawn that two requests wait for."""
-    gate, encoded = threading.Event(), pictures.render_image
+    gate, encoded = threading.Event(), rendering.render_image
     monkeypatch.setattr(
-        pictures, "render_image", lambda plan: gate.wait(20) and encoded(plan)
+        rendering, "render_image", lambda plan: gate.wait(20) and encoded(plan)
     )
     body = generation(specs.load("openai"), output_format="jpeg", size="1024x1024")
 
@@ -128,7 +128,7 @@ def meaning(provider):
     return build_interpretation(
         parse_body(data, JSON, operation),
         specs.Verdict(specs.State.VALID),
-        provider.dialect,
+        provider,
         operation,
         seed=0,
         realistic=False,
@@ -151,14 +151,14 @@ def test_an_answer_of_megabytes_comes_whole():
 @pytest.mark.parametrize("leaves", [False, True])
 def test_what_many_want_at_once_is_drawn_once(monkeypatch, leaves):
     """Whether or not the first of them leaves before it has it."""
-    drawn, encoded, gate = [], pictures.render_image, threading.Event()
+    drawn, encoded, gate = [], rendering.render_image, threading.Event()
 
     def counted(plan):
         gate.wait(10)
         drawn.append(plan)
         return encoded(plan)
 
-    monkeypatch.setattr(pictures, "render_image", counted)
+    monkeypatch.setattr(rendering, "render_image", counted)
     plan = Plan("A boat", 64, 64, format="jpeg")
 
     async def draw():
