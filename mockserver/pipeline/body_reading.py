@@ -57,7 +57,7 @@ class IncomingBytes:
 
     @contextmanager
     def track_body(self) -> Iterator[Callable[[int], None]]:
-        """Yield a function that counts bytes, and raises `Rejected` (503) if too many."""
+        """Yield a function that counts bytes; too many raise `Rejected` (503)."""
         size = 0
 
         def count_bytes(number: int) -> None:

@@ -232,7 +232,7 @@ def test_an_unknown_parameter_is_refused_with_the_known(control, path):
 
     message = answer.json["error"]["message"]
     assert answer.status == 400
-    assert "no parameter 'statuss'; known: " in message
+    assert "unknown parameter 'statuss'; known: " in message
     assert all(name in message for name in Query.__slots__)
 
 

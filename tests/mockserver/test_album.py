@@ -23,7 +23,7 @@ from PIL import Image
 
 import mockserver
 import specs
-from mockserver.control.api import THUMBNAIL_EDGE
+from mockserver.control.inspector import THUMBNAIL_EDGE
 from mockserver.media.image.plan import Plan
 from mockserver.media.recent import PLAN_BYTES, RecentOutputs
 

@@ -152,8 +152,12 @@ def test_a_script_is_for_its_namespace(mock):
     [
         ({"error": "rate_limited"}, None, "name the provider of this script; served: "),
         ({"error": "rate_limited"}, "nobody", "no provider 'nobody' here"),
-        ({"error": "tired"}, NAMES[0], "item 0: no error 'tired'; known: "),
-        ([{}, {"fault": "tired"}], NAMES[0], "item 1: fault takes one of "),
+        ({"error": "tired"}, NAMES[0], "item 0: unknown error 'tired'; known: "),
+        (
+            [{}, {"fault": "tired"}],
+            NAMES[0],
+            "item 1: unknown fault 'tired'; known: reset, ",
+        ),
         ([{"eror": "x"}], NAMES[0], "item 0: unknown property 'eror'; known: "),
     ],
 )

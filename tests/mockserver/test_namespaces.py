@@ -149,7 +149,7 @@ def test_a_slip_of_the_pen_does_not_wipe_the_whole_slate(running, lone, method, 
     answer = control(running, f"{path}?namespaec=a", method, "[]")
 
     assert answer.status == 400
-    assert "no parameter 'namespaec'" in answer.json["error"]["message"]
+    assert "unknown parameter 'namespaec'" in answer.json["error"]["message"]
     assert count(running) > 0
 
 
