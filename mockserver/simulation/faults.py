@@ -58,8 +58,8 @@ _ALL_FAULTS = (
     ),
     Fault(
         "truncate",
-        "Half of the body is sent, then the connection is closed; Content-Length gives "
-        "the full size.",
+        "The connection is closed after half of the body; Content-Length is the full "
+        "size.",
         "wire",
         transfer.send_truncated,
     ),
