@@ -122,7 +122,7 @@ def _routing_error(request: web.Request, allowed: list[str]) -> Rejected:
     if allowed:
         return Rejected(
             "method_not_allowed",
-            f"{target}: allowed methods are {', '.join(allowed)}",
+            f"{target}: allowed methods: {', '.join(allowed)}",
             status=405,
             headers={"Allow": ", ".join(allowed)},
         )

@@ -257,16 +257,16 @@ END = f"--{BOUNDARY}--\r\n".encode()
         pytest.param(b"x" * 10 * MEGABYTE, "boundary", id="nothing-but-preamble"),
         pytest.param(part() + part()[:-20], "", id="cut"),
         pytest.param(part("p", b"+2D0-", b"Content-Type: text/plain; charset=utf-7")
-                     + END, "coded", id="utf-7"),
+                     + END, "charset", id="utf-7"),
         pytest.param(part("p", b"\\ud83d",
                           b"Content-Type: text/plain; charset=unicode_escape")
-                     + END, "coded", id="escapes"),
+                     + END, "charset", id="escapes"),
         pytest.param(part("p", b"a-" * 100_000,
                           b"Content-Type: text/plain; charset=punycode")
-                     + END, "coded", id="punycode"),
+                     + END, "charset", id="punycode"),
         pytest.param(part("p", b"x", b"Content-Type: text/plain; charset=zlib") + END,
-                     "coded", id="no-charset-at-all"),
-        pytest.param(part("p", b"\xff") + END, "coded", id="not-utf-8"),
+                     "charset", id="no-charset-at-all"),
+        pytest.param(part("p", b"\xff") + END, "charset", id="not-utf-8"),
         pytest.param(part().replace(b"form-data", b"attachment") + END, "",
                      id="attachment"),
         pytest.param(b"--" + b"-" * 5000 + END, "", id="dashes"),
