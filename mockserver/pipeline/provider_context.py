@@ -31,7 +31,7 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class ProviderContext:
     """
-    What requests to one provider share.
+    The document, settings and state that all requests to one provider share.
 
     `executor` runs blocking work on images. `projections`, `interpretations`,
     `body_limits` and `pending_renders` are caches.

@@ -1,4 +1,4 @@
-"""Bodies that are large, deep, many or packed: refused early, and at little cost."""
+"""Large, deep, numerous or compressed bodies are rejected early and cheaply."""
 
 import gzip
 import json
@@ -55,7 +55,7 @@ def edits(server, lone):
 
 
 def peak():
-    """Bytes of memory that this process, server included, has had at most."""
+    """The peak memory of this process, including the server, in bytes."""
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
@@ -67,7 +67,7 @@ def forever(piece):
 
 @pytest.mark.parametrize("media_type", [JSON, f"{FORM}; boundary=b"])
 def test_an_endless_body_is_refused_and_no_longer_read(edits, lone, media_type):
-    """A form as well, whose boundary never comes."""
+    """Also a form without its boundary."""
     before = peak()
     begun = head(edits, "Transfer-Encoding: chunked", f"Content-Type: {media_type}")
     chunk = b"10000\r\n" + b"a" * 65536 + b"\r\n"
@@ -79,7 +79,7 @@ def test_an_endless_body_is_refused_and_no_longer_read(edits, lone, media_type):
 
 
 def test_words_may_not_be_as_large_as_pictures(url, lone):
-    """Where no member holds a picture, thirty megabytes are not worth reading."""
+    """Bodies of operations without image fields have a lower limit."""
     before = peak()
 
     answer = only(url, post(url, b'{"prompt": "' + b"x" * 30 * MEGABYTE + b'"}'))
@@ -90,7 +90,7 @@ def test_words_may_not_be_as_large_as_pictures(url, lone):
 
 
 def test_all_that_comes_at_once_is_bounded_too(edits, lone, monkeypatch):
-    """Who comes when others hold it all is sent away, and let in when they left."""
+    """A request beyond the limit is rejected, and accepted when others ended."""
     monkeypatch.setattr(receiving, "MAX_INCOMING", 2 * MEGABYTE)
     lines = "Content-Length: 3000000", f"Content-Type: {JSON}"
     begun = head(edits, *lines) + b"\r\n" + b" " * (2 * MEGABYTE - 1000)
@@ -199,7 +199,7 @@ def test_a_name_given_once_is_not_noted(server, url, lone):
 
 
 def test_of_many_mistakes_some_are_told(server, lone, edits):
-    """All of them would take seconds, and help nobody."""
+    """Collecting all violations would take seconds."""
     wrong = {**generation(lone), "images": list(range(MAX_VALUES - 50))}
 
     answer = ask(edits, body=wrong)
@@ -211,7 +211,7 @@ def test_of_many_mistakes_some_are_told(server, lone, edits):
 
 
 def test_the_reason_of_a_refusal_is_told_however_many_there_are(server, lone, url):
-    """What nobody rules out comes first, and what is ruled out last."""
+    """The documented violation comes after many undocumented ones."""
     unlisted = {f"x{each}": each for each in range(500)}
 
     answer = ask(url, body={**unlisted, **generation(lone), "n": 0})
@@ -221,7 +221,7 @@ def test_the_reason_of_a_refusal_is_told_however_many_there_are(server, lone, ur
 
 
 def test_a_long_name_is_not_repeated(server):
-    """Not even by a server that refuses what is not listed."""
+    """Also with `strict`, which rejects unlisted fields."""
     with mockserver.running("openai", strict=True) as strict:
         url = url_of(strict, specs.load("openai"))
         body = {**generation(specs.load("openai")), "k" * MEGABYTE: 1}
@@ -333,7 +333,7 @@ bounded = settings(
 
 
 def read(data, content_type, operation):
-    """What a body says, or None when it is refused; there is nothing else."""
+    """The payload of a body, or None if it is rejected."""
     try:
         return parse_body(data, content_type, operation)
     except Rejected:

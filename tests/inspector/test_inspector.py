@@ -1,4 +1,4 @@
-"""The page at /__mock__/ in a real browser: what it shows, does, and never does."""
+"""The inspector at /__mock__/ in a real browser."""
 
 import http.client
 import json
@@ -50,14 +50,14 @@ def server():
 
 @pytest.fixture
 def running(server):
-    """All five mocks, on a clean slate."""
+    """All mocks, after a reset."""
     ask(f"{server.url}/__mock__/reset", key=None)
     return server
 
 
 @pytest.fixture(scope="module")
 def tab(browser):
-    """One for all tests: a new one each time costs three times as much."""
+    """One tab for all tests: a new one per test takes three times as long."""
     context = browser.new_context(
         has_touch=True, permissions=["clipboard-read", "clipboard-write"]
     )
@@ -68,7 +68,7 @@ def tab(browser):
 
 @pytest.fixture
 def opened(tab):
-    """Opens the page of a server; in the end, nothing may have gone elsewhere."""
+    """Open the page of a server; finally assert that it requested nothing else."""
     own, asked, mishaps, more = [], [], [], []
 
     def seen(request):
@@ -112,7 +112,7 @@ def control(running, path):
 
 
 def sent(running, name="openai", operation="createImage", **more):
-    """A request to a provider, told as `ask` takes it."""
+    """Send a request to a provider, with the arguments of `ask`."""
     provider = specs.load(name)
     more.setdefault("body", generation(provider))
     return ask(url_of(running, provider, operation), **more)
@@ -128,7 +128,7 @@ def rows(page):
 
 
 def newest(page, text):
-    """Open the request on top once it is the one that holds a text."""
+    """Open the newest request when it contains a text."""
     expect(rows(page).first).to_contain_text(text)
     rows(page).first.click()
     expect(page.locator("#d-title")).to_be_focused()
@@ -148,9 +148,7 @@ def test_requests_appear_as_they_come(page, running):
         expect(row).to_contain_text(specs.load(name).title)
         expect(row).to_contain_text(f"A boat for {name}")
         expect(row).to_contain_text("valid → 200, 1 image")
-    expect(page.locator("#totals")).to_contain_text(
-        "5 requests · 5 images · at least"
-    )
+    expect(page.locator("#totals")).to_contain_text("5 requests · 5 images · at least")
 
 
 def test_the_first_request_can_be_sent_as_the_empty_page_says(page, running):
@@ -327,7 +325,7 @@ RUN_ALL = {
 
 
 def meant(entry):
-    """What of an entry is the asker's; files have names of their own in a copy."""
+    """The parts of an entry that a repeated request must reproduce."""
     names = ("method", "path", "operation", "media_type", "status", "namespace", "key")
     decided = [entry["decision"].get(each) for each in ("trigger", "error", "fault")]
     kept = {name: entry.get(name) for name in names}
@@ -679,7 +677,7 @@ def test_nothing_moves_for_those_who_want_it_still(page, running):
 
 @contextmanager
 def serving(port=0):
-    """A mock in a process of its own, which a browser may find gone."""
+    """A mock in its own process, which can be stopped."""
     command = [sys.executable, "-m", "mockserver", "serve", "tokenhub", "--json"]
     with subprocess.Popen(
         [*command, "--port", str(port)], stdout=subprocess.PIPE, text=True
@@ -756,7 +754,7 @@ def test_every_error_and_every_fault_can_be_chosen(page, running):
 
 
 def test_the_journal_is_read_as_it_is_written(page, running):
-    """Whatever JSON holds, the page shows what the server remembers."""
+    """The page shows any JSON value of the journal unchanged."""
     for text in ("\x00\x1b\u2028", "\N{FROG FACE}", "{{7*7}} ${7*7}", "a" * 5000):
         prompt(running, text)
     sent(running, body="[1", Content_Type=JSON)

@@ -1,4 +1,4 @@
-"""A key may ask so often, for so many pictures, and so much at once."""
+"""Quotas per key: requests and images per minute, and concurrency."""
 
 import math
 import random
@@ -20,7 +20,7 @@ limits = st.integers(1, 1000)
 
 
 def quotas(*providers, **limits):
-    """A mock with these limits, at noon."""
+    """A mock with these quotas and a frozen clock."""
     settings = mockserver.Settings(quotas=Quotas(**limits), frozen=NOON)
     return mockserver.running(*providers, settings=settings)
 
@@ -108,7 +108,7 @@ def test_a_duration_is_written_as_headers_write_it(seconds, text):
 
 
 def test_the_limit_is_kept_and_its_pause_is_true(provider):
-    """Refused until a second before the end of the pause, and let in at its end."""
+    """Requests are rejected until one second before Retry-After ends."""
     example = provider.operations["createImage"].errors["rate_limited"]
     with quotas(provider, requests_per_minute=3) as running:
         assert statuses(running, provider, 3) == [200] * 3
@@ -176,7 +176,7 @@ def test_pictures_are_counted_each():
 
 
 def test_who_asks_wrongly_has_asked_but_got_no_picture():
-    """Refusals count as requests, as they do everywhere, and not as pictures."""
+    """Rejected requests count as requests, but not as images."""
     provider = specs.load("tokenhub")
     with quotas(provider, requests_per_minute=3, images_per_minute=1) as running:
         url = url_of(running, provider)
@@ -197,7 +197,7 @@ def test_an_error_that_was_asked_for_is_not_counted():
 
 
 def test_levels_are_told_only_where_a_page_says_so(provider):
-    """In the dialect's own headers, on refusals and streams too; else not at all."""
+    """Quota headers are sent only by dialects that define them, also with errors."""
     named = provider.dialect.mock.get("quota_headers", {})
     with quotas(provider, requests_per_minute=2) as running:
         url, body = url_of(running, provider), generation(provider)
@@ -245,7 +245,7 @@ def test_a_stream_tells_the_level_too():
     "held", [{"X_Mock_Latency": "600000"}, {"X_Mock_Fault": "stall;seconds=600"}]
 )
 def test_only_so_many_are_let_in_at_once(held):
-    """One that waits is inside; when its client leaves, the place is free."""
+    """A delayed request is open; when its client disconnects, the slot is free."""
     provider = specs.load("tokenhub")
     with quotas(provider, concurrency=1) as running:
         with begun(url_of(running, provider), body=generation(provider), **held):
@@ -378,7 +378,7 @@ def test_what_is_no_latency_is_refused_with_what_is(text):
 
 
 def test_latencies_of_a_server_are_drawn_from_its_seed():
-    """The same seed delays the same requests alike."""
+    """Equal seeds give equal delays."""
     provider = specs.load("tokenhub")
     settings = mockserver.Settings(seed=3, latency=Latency.parse("1..40"))
     chance = random.Random(3)

@@ -1,4 +1,4 @@
-"""Who decides when several ask, for how many requests, and what is refused."""
+"""Triggers: precedence of their sources, number of requests, and invalid ones."""
 
 import json
 from itertools import count
@@ -34,12 +34,12 @@ def own(running):
 
 @pytest.fixture(scope="module")
 def lone():
-    """Any; a trigger does not care."""
+    """Any provider: triggers do not depend on it."""
     return specs.load("tokenhub")
 
 
 def send(running, provider, *askers):
-    """One request with what several ways ask for; what the journal says of it."""
+    """Send a request with several triggers; return the response and journal entry."""
     asked = {}
     for each in askers:
         asked |= each
@@ -54,7 +54,7 @@ def statuses(running, provider, asked, times):
 
 @pytest.mark.parametrize("strongest", range(4))
 def test_an_outcome_comes_from_the_script_then_header_prompt_key(own, lone, strongest):
-    """Each of them asks for another error; the first that speaks is heard."""
+    """Each source triggers another error; the first one wins."""
     ways = ("script", "header", "prompt", "key")
     asked = [
         provoked(own, lone, way, error)
@@ -71,7 +71,7 @@ def test_an_outcome_comes_from_the_script_then_header_prompt_key(own, lone, stro
 
 @pytest.mark.parametrize("strongest", range(4))
 def test_a_latency_comes_by_the_same_order_and_by_itself(own, lone, strongest):
-    """The weakest way asks for the outcome, and gets it with another's delay."""
+    """The error comes from one source and the latency from another."""
     askers = [
         lambda: control(own, f"/script/{lone.id}", "POST", [{"latency_ms": 1}]) and {},
         lambda: {"X_Mock_Latency": "2"},
@@ -187,7 +187,7 @@ def test_a_fault_is_no_error_and_an_error_no_fault(own, lone, fault):
 
 
 def test_an_unknown_name_is_refused_with_the_known(own, provider):
-    """By header those of its kind, by prompt and key all that may stand there."""
+    """A header lists the names of its kind; prompt and key list all names."""
     operation = provider.operations["createImage"]
     anywhere = [*operation.errors, *FAULTS, "latency=MS"]
     for asked, known in [
