@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mockserver.app import create_app
     from mockserver.embedded.starter import AsyncRunning, Running, running
-    from mockserver.pipeline.provider_context import Settings
+    from mockserver.settings import Settings
 
 __all__ = ["AsyncRunning", "Running", "Settings", "create_app", "running"]
 
 _HOMES = {
     "AsyncRunning": "mockserver.embedded.starter",
     "Running": "mockserver.embedded.starter",
-    "Settings": "mockserver.pipeline.provider_context",
+    "Settings": "mockserver.settings",
     "create_app": "mockserver.app",
     "running": "mockserver.embedded.starter",
 }

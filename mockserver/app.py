@@ -1,4 +1,4 @@
-"""Every operation of every provider, mounted where its document says."""
+"""The aiohttp application: routes of providers, images and the control API."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -7,17 +7,19 @@ from http import HTTPStatus
 from aiohttp import HttpVersion11, web
 
 from mockserver.control import api as admin
-from mockserver.errors import Rejected, documented_error_response, dumps
+from mockserver.errors import Rejected, documented_error_response
+from mockserver.json_text import dumps
 from mockserver.media.image.plan import FORMATS
 from mockserver.media.links import IMAGES_PATH, ExpiredLink, InvalidLink
 from mockserver.pipeline.handler import handle_request
 from mockserver.pipeline.journal_entry import record_unrouted
-from mockserver.pipeline.provider_context import ProviderContext, Settings
+from mockserver.pipeline.provider_context import ProviderContext
 from mockserver.pipeline.server_context import (
     SERVER_CONTEXT,
     ServerContext,
     error_response,
 )
+from mockserver.settings import Settings
 from specs import Provider
 
 __all__ = ["SERVER_CONTEXT", "ServerContext", "create_app"]
@@ -28,31 +30,26 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 def create_app(
     providers: Sequence[Provider], settings: Settings | None = None
 ) -> web.Application:
-    """
-    An application that answers as these providers' documents say.
-
-    `settings.secret` signs picture addresses; without one it is drawn from the seed,
-    or at random when there is no seed.
-    """
+    """An application that mocks the documented operations of the providers."""
     app = web.Application(middlewares=[_error_middleware])
-    house = app[SERVER_CONTEXT] = ServerContext(providers, settings or Settings())
-    admin.add_routes(app, house)
+    context = app[SERVER_CONTEXT] = ServerContext(providers, settings or Settings())
+    admin.add_routes(app, context)
     app.router.add_get(f"{IMAGES_PATH}/{{name}}", _serve_image)
-    if house.cassettes is not None:
+    if context.cassettes is not None:
         from mockserver.recordings.cassettes import REPLAY_PATH
 
-        app.router.add_get(f"{REPLAY_PATH}/{{name}}", house.cassettes.serve_image)
-    anything = r"/{path:[\s\S]*}"
-    app.router.add_route("*", anything, _dispatch, expect_handler=_handle_expect)
+        app.router.add_get(f"{REPLAY_PATH}/{{name}}", context.cassettes.serve_image)
+    any_path = r"/{path:[\s\S]*}"
+    app.router.add_route("*", any_path, _dispatch, expect_handler=_handle_expect)
 
-    async def hush(_: web.Application) -> None:
-        await house.store.journal.close()  # ends the streams of those who watch it
+    async def close_journal(_: web.Application) -> None:
+        await context.store.journal.close()  # ends open streams of journal events
 
-    async def close(_: web.Application) -> None:
-        await house.close()
+    async def close_context(_: web.Application) -> None:
+        await context.close()
 
-    app.on_shutdown.append(hush)
-    app.on_cleanup.append(close)
+    app.on_shutdown.append(close_journal)
+    app.on_cleanup.append(close_context)
     return app
 
 
@@ -61,7 +58,7 @@ async def _error_middleware(
     request: web.Request,
     handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
 ) -> web.StreamResponse:
-    """What the router has to say is said in an envelope as well."""
+    """Give errors of the router the format of the provider."""
     try:
         return await handler(request)
     except web.HTTPException as error:
@@ -76,12 +73,12 @@ def _error_response(request: web.Request, rejected: Rejected) -> web.Response:
 
 
 async def _handle_expect(request: web.Request) -> web.Response | None:
-    """What is expected before a body is sent: nothing but that we go on."""
+    """Respond to the Expect header: 100 Continue, or 417 for other expectations."""
     if request.version < HttpVersion11:
         return None
     if request.headers["Expect"].lower() == "100-continue":
         await request.writer.write(CONTINUE)
-        request.writer.output_size = 0  # it is no part of an answer
+        request.writer.output_size = 0  # it is not part of the response
         return None
     status = HTTPStatus.EXPECTATION_FAILED
     return _error_response(
@@ -90,86 +87,87 @@ async def _handle_expect(request: web.Request) -> web.Response | None:
 
 
 async def _dispatch(request: web.Request) -> web.StreamResponse:
-    house = request.app[SERVER_CONTEXT]
-    found = house.resolve(request.host, request.path)
-    if found is None:
+    """Handle a request for an operation, or respond with an error."""
+    server_context = request.app[SERVER_CONTEXT]
+    resolved = server_context.resolve(request.host, request.path)
+    if resolved is None:
         known = ", ".join(
             f"/{name}{each.provider.base_path}"
-            for name, each in house.provider_contexts.items()
+            for name, each in server_context.provider_contexts.items()
         )
         message = f"No provider at '{request.path[:200]}'; base paths are: {known}"
         return _error_response(request, Rejected("not_found", message, status=404))
-    service, path = found
-    operations = service.provider.operations.values()
-    rest = path.removeprefix(service.provider.base_path)
-    here = [each for each in operations if rest == each.path and path != rest]
-    for operation in here:
+    provider_context, path = resolved
+    operations = provider_context.provider.operations.values()
+    rest = path.removeprefix(provider_context.provider.base_path)
+    matching = [each for each in operations if rest == each.path and path != rest]
+    for operation in matching:
         if operation.method == request.method:
-            return await handle_request(request, operation, service)
-    started = time.monotonic()
+            return await handle_request(request, operation, provider_context)
+    started_at = time.monotonic()
     if request.method == "GET" and rest == "/models" and path != rest:
-        response, rejected = _models_response(service), None
+        response, rejected = _models_response(provider_context), None
     else:
-        rejected = _routing_error(request, [each.method for each in here])
+        rejected = _routing_error(request, [each.method for each in matching])
         response = documented_error_response(rejected, next(iter(operations)))
-    record_unrouted(request, service, response, rejected, time.monotonic() - started)
+    record_unrouted(
+        request, provider_context, response, rejected, time.monotonic() - started_at
+    )
     return response
 
 
 def _routing_error(request: web.Request, allowed: list[str]) -> Rejected:
-    """404 or 405 in the provider's envelope."""
-    what = f"{request.method} {request.path[:200]}"
+    """405 if other methods are allowed, else 404."""
+    target = f"{request.method} {request.path[:200]}"
     if allowed:
         return Rejected(
             "method_not_allowed",
-            f"{what}: allowed is {', '.join(allowed)}",
+            f"{target}: allowed methods: {', '.join(allowed)}",
             status=405,
             headers={"Allow": ", ".join(allowed)},
         )
-    return Rejected("not_found", f"{what}: no such address", status=404)
+    return Rejected("not_found", f"{target}: unknown endpoint", status=404)
 
 
 def _models_response(provider_context: ProviderContext) -> web.Response:
-    """The models that the document names: clients ask for them before anything else."""
-    named: dict[str, None] = {provider_context.provider.dialect.model: None}
+    """The models that the document names, as `GET /models` lists them."""
+    names: dict[str, None] = {provider_context.provider.dialect.model: None}
     for operation in provider_context.provider.operations.values():
         for body in operation.bodies.values():
-            member = body.properties.get("model", {})
-            for part in (member, *member.get("allOf", [])):
-                named.update(dict.fromkeys(filter(None, part.get("enum", []))))
+            schema = body.properties.get("model", {})
+            for part in (schema, *schema.get("allOf", [])):
+                names.update(dict.fromkeys(filter(None, part.get("enum", []))))
     models = [
         {
-            "id": each,
+            "id": name,
             "object": "model",
             "created": 0,
             "owned_by": provider_context.provider.id,
         }
-        for each in named
+        for name in names
     ]
     return web.json_response({"object": "list", "data": models}, dumps=dumps)
 
 
 async def _serve_image(request: web.Request) -> web.Response:
     """
-    A picture by its address, for as long as the address lives.
+    An image by its signed URL.
 
-    That an expired one gives 403 and an unknown one 404, both as plain text, is
-    assumed: no page says what becomes of an address.
+    The responses to an expired URL (403) and to an invalid one (404) are assumed: no
+    provider documents them.
     """
     token = request.match_info["name"].rpartition(".")[0]
-    service = request.app[SERVER_CONTEXT].any_provider_context()
+    context = request.app[SERVER_CONTEXT].any_provider_context()
     headers = {"Access-Control-Allow-Origin": "*"}
-    await service.store.sync_clock()
+    await context.store.sync_clock()
     try:
-        plan = service.signer.plan(token)
+        plan = context.signer.plan(token)
     except ExpiredLink:
-        return web.Response(
-            status=403, text="This address has expired.\n", headers=headers
-        )
+        return web.Response(status=403, text="This URL has expired.\n", headers=headers)
     except InvalidLink:
-        return web.Response(status=404, text="No such picture.\n", headers=headers)
+        return web.Response(status=404, text="No such image.\n", headers=headers)
     return web.Response(
-        body=await service.render(plan),
+        body=await context.render(plan),
         content_type=FORMATS[plan.format],
         headers=headers,
     )

@@ -1,26 +1,24 @@
-"""Refusals: raised by name, answered with the body that the document gives."""
+"""Rejected requests, and the documented error responses to them."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from aiohttp import web
 from multidict import CIMultiDict
 
+from mockserver.json_text import dumps, fill_placeholders, printable
 from specs import ErrorExample, Operation, Violation
 
-MAX_QUOTED_LENGTH = 1000
-INCIDENT_HEADER = "X-Mock-Incident"
+INCIDENT_HEADER = "X-Mock-Incident"  # the id under which a bug of the mock is logged
 
 
 @dataclass(eq=False)
 class Rejected(Exception):
     """
-    The provider's "no".
+    A request that gets an error response.
 
-    `name` is an entry of the operation's error catalogue. `status` overrides the
-    entry's own, for refusals of HTTP itself that no document speaks of.
+    `name` is a key of the operation's documented errors. `status` overrides the
+    documented status, for errors of HTTP itself that no document describes.
     """
 
     name: str
@@ -32,7 +30,7 @@ class Rejected(Exception):
 
     @classmethod
     def for_violations(cls, violations: tuple[Violation, ...]) -> "Rejected":
-        """The refusal that the first of the violations leads to."""
+        """The error of the first violation."""
         first = violations[0]
         return cls(
             first.evidence.error, str(first), param=first.param, violations=violations
@@ -40,7 +38,7 @@ class Rejected(Exception):
 
 
 def documented_error_response(rejected: Rejected, operation: Operation) -> web.Response:
-    """The documented answer to a refusal."""
+    """The documented error response of an operation, filled with the details."""
     example = error_example(rejected.name, operation)
     body = fill_placeholders(
         example.body,
@@ -58,42 +56,5 @@ def documented_error_response(rejected: Rejected, operation: Operation) -> web.R
 
 
 def error_example(name: str, operation: Operation) -> ErrorExample:
+    """The documented error of that name, or `invalid_request` if it is unknown."""
     return operation.errors.get(name) or operation.errors["invalid_request"]
-
-
-def fill_placeholders(template: Any, details: Mapping[str, Any]) -> Any:
-    """
-    A copy of an example with its placeholders filled.
-
-    A text that is one placeholder becomes the value itself, whatever its type.
-    """
-    if isinstance(template, dict):
-        return {
-            key: fill_placeholders(value, details) for key, value in template.items()
-        }
-    if isinstance(template, list):
-        return [fill_placeholders(value, details) for value in template]
-    if not isinstance(template, str) or "{" not in template:
-        return template
-    if template[:1] == "{" and template[-1:] == "}" and template[1:-1] in details:
-        return details[template[1:-1]]
-    for name, value in details.items():
-        template = template.replace(f"{{{name}}}", "" if value is None else str(value))
-    return template
-
-
-def dumps(value: Any) -> str:
-    """Strict JSON; lone surrogates stay escaped, so that it can always be sent."""
-    return _ENCODER.encode(value)
-
-
-_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
-
-
-def printable(text: str) -> str:
-    """Text of a client, safe to repeat: printable, and no longer than it need be."""
-    kept = "".join(
-        each if each.isprintable() else "\N{REPLACEMENT CHARACTER}"
-        for each in text[:MAX_QUOTED_LENGTH]
-    )
-    return kept if len(text) <= MAX_QUOTED_LENGTH else f"{kept}…"

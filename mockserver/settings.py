@@ -1,25 +1,33 @@
-"""How much one server bears: sizes, numbers, and how long it waits for a client."""
+"""The settings of a server: behavior beyond the documents, quotas and limits."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mockserver.simulation.latency import Latency
 
 MEGABYTE = 1024 * 1024
 MAX_BODY = 64 * MEGABYTE
-MAX_TEXT_BODY = 4 * MEGABYTE
-MAX_INCOMING = 8 * MAX_BODY  # of all bodies that are being read, in one process
+MAX_TEXT_BODY = 4 * MEGABYTE  # of an operation without image fields
+MAX_INCOMING = 8 * MAX_BODY  # of all bodies being read at the same time in one process
 MIN_BYTES_PER_SECOND = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """
-    Times are in seconds, sizes in bytes.
+    Limits of connections and request bodies. Times are in seconds, sizes in bytes.
 
-    `head_timeout` is for a request's head, from its first byte; `body_timeout` for its
-    body, and a second more for each `RATE` bytes of it that came; `send_timeout` for
-    a client that takes less than `RATE` bytes a second of an answer; `idle_timeout` for
-    a connection on which nothing is asked. `max_body` is for bodies that may hold
-    pictures; others have `MAX_WORDS` at most. Beyond `max_connections` the one that
-    was idle for longest makes room.
+    * `head_timeout`: time to receive the request headers, from their first byte.
+    * `body_timeout`: time to receive the body, plus one second for every
+      `MIN_BYTES_PER_SECOND` bytes received.
+    * `send_timeout`: time for a client that reads less than `MIN_BYTES_PER_SECOND`
+      bytes of the response per second.
+    * `idle_timeout`: time that a connection stays open without a request.
+    * `max_body`: size of a body that can contain images. Other bodies are limited to
+      `MAX_TEXT_BODY`.
+    * `max_connections`: beyond it, the connection idle for longest is closed.
     """
 
     head_timeout: float = 10.0
@@ -28,3 +36,54 @@ class Limits:
     idle_timeout: float = 75.0
     max_body: int = MAX_BODY
     max_connections: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """Quotas per API key; None means unlimited. `concurrency` counts open requests."""
+
+    requests_per_minute: int | None = None
+    images_per_minute: int | None = None
+    concurrency: int | None = None
+
+    @property
+    def limits_requests(self) -> bool:
+        """True if a request is counted before its body is validated."""
+        return self.requests_per_minute is not None or self.concurrency is not None
+
+    def with_defaults(self, defaults: Mapping[str, Any]) -> "Quotas":
+        """These quotas; the dialect's `defaults` replace those that are None."""
+        return Quotas(
+            self.requests_per_minute or defaults.get("requests_per_minute"),
+            self.images_per_minute or defaults.get("images_per_minute"),
+            self.concurrency or defaults.get("concurrency"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """
+    Settings of a mock that its documents do not determine.
+
+    * `strict`: reject requests that a document leaves unspecified.
+    * `frozen`: time at which the clock stands still, in seconds since 1970.
+    * `secret`: key that signs image URLs. None: derived from the seed, or random
+      without a seed.
+    * `state`: store of the journal, the scripts and the quotas: `memory` or the URL of
+      a Redis server.
+    * `realistic`: give images the file size of images made by real models.
+    * `replay`: folder of recordings to respond from.
+    * `token`: token of the control API. None: no token is needed.
+    """
+
+    seed: int = 0
+    strict: bool = False
+    latency: Latency = field(default_factory=Latency)
+    quotas: Quotas = field(default_factory=Quotas)
+    limits: Limits = field(default_factory=Limits)
+    frozen: float | None = None
+    secret: bytes | None = None
+    state: str = "memory"
+    realistic: bool = False
+    replay: Path | None = None
+    token: str | None = None

@@ -30,7 +30,8 @@ FOLDERS = {
     ),
     "mockserver": (
         *("pytest_plugin", "cli", "embedded", "server", "app", "control", "pipeline"),
-        *("simulation", "recordings", "media", "state", "settings", "errors"),
+        *("settings", "simulation", "recordings", "media", "state"),
+        *("errors", "json_text"),
     ),
     "specs": ("clients", "pricing", "documents", "validation", "media", "errors"),
 }

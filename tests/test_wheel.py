@@ -30,6 +30,7 @@ SHIPPED = {
     "contracts/reporters/page/template.html",
     "mockserver/recordings/cassette.schema.yaml",
     "mockserver/cli/config.schema.yaml",
+    "mockserver/simulation/script.schema.yaml",
     "mockserver/control/inspector.html",
     *(f"specs/{name}/openapi.yaml" for name in specs.names()),
     *(f"specs/{name}/dialect.yaml" for name in specs.names()),

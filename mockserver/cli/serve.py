@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from mockserver.pipeline.provider_context import Settings
+    from mockserver.settings import Settings
 from mockserver.cli.common import (
     DEFAULT_PORT,
     ENV_PREFIX,
@@ -302,11 +302,9 @@ def _settings(**options: Any) -> "Settings":
     """Raises `Usage` for a state or a recording that cannot be had."""
     import secrets
 
-    from mockserver.pipeline.provider_context import Settings
-    from mockserver.settings import MEGABYTE, Limits
+    from mockserver.settings import MEGABYTE, Limits, Quotas, Settings
     from mockserver.state.factory import check_state
     from mockserver.state.memory import StateError
-    from mockserver.state.rate_limit import Quotas
 
     try:
         check_state(options["state"])

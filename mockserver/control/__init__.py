@@ -1,0 +1,11 @@
+"""
+The control API under `/__mock__/`.
+
+* `api`: the routes, and general information
+* `journal`: read, count, await and watch journal entries
+* `behavior`: scripts and the clock
+* `inspector`: the web page that shows requests, and its thumbnails
+* `metrics`: the Prometheus metrics
+* `access`: which requests may use the control API
+* `http`: read requests and write responses
+"""

@@ -1,4 +1,4 @@
-"""Who may call the control API: loopback hosts, own origins, or a token."""
+"""Restrict the control API to local hosts and the own origin, or to a token."""
 
 import hmac
 import ipaddress
@@ -17,10 +17,16 @@ PUBLIC_PATHS = {"/", "/health"}
 def guard(
     handler: Handler, context: ServerContext, *, is_open: bool = False
 ) -> Handler:
+    """
+    A handler that checks the access, and writes error responses.
+
+    With `is_open` no token is needed.
+    """
+
     async def guarded(request: web.Request) -> web.StreamResponse:
-        refusal = _access_error(request, context.settings.token, is_open=is_open)
-        if refusal is not None:
-            return refusal
+        denied = _access_error(request, context.settings.token, is_open=is_open)
+        if denied is not None:
+            return denied
         try:
             return await handler(request)
         except BadControlRequest as error:
@@ -34,35 +40,37 @@ def guard(
 def _access_error(
     request: web.Request, token: str | None, *, is_open: bool
 ) -> web.Response | None:
-    """Why a request may not control this mock, if so."""
+    """The error response if access is denied, else None."""
     origin = request.headers.get("Origin")
     if origin is not None and _origin_host(origin) != request.host:
-        return error_response("the control API is closed to other origins", status=403)
+        return error_response(
+            "the control API does not accept requests of other origins", status=403
+        )
     if token is None:
         if not _is_local_host(request.host):
-            message = f"the control API does not answer to '{request.host[:80]}'"
+            message = f"the control API rejects the host '{request.host[:80]}'"
             return error_response(message, status=403)
         return None
     if is_open:
         return None
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-    given = [request.headers.get(TOKEN_HEADER), request.query.get("token")]
-    given += [bearer.strip()] if scheme.lower() == "bearer" else []
-    if any(each and _is_token(each, token) for each in given):
+    tokens = [request.headers.get(TOKEN_HEADER), request.query.get("token")]
+    tokens += [bearer.strip()] if scheme.lower() == "bearer" else []
+    if any(each and _is_token(each, token) for each in tokens):
         return None
     return error_response(
-        f"the control API wants its token: {TOKEN_HEADER}, a bearer token or ?token=",
+        f"the control API needs its token: {TOKEN_HEADER}, a bearer token or ?token=",
         status=401,
     )
 
 
-def _is_token(given: str, token: str) -> bool:
-    """Compared in constant time; headers may hold what no text can."""
-    return hmac.compare_digest(given.encode("utf-8", "replace"), token.encode())
+def _is_token(text: str, token: str) -> bool:
+    """Compare in constant time; a header may contain lone surrogates."""
+    return hmac.compare_digest(text.encode("utf-8", "replace"), token.encode())
 
 
 def _is_local_host(host: str) -> bool:
-    """Whether a Host header names this machine by address or as localhost."""
+    """True if a Host header is an IP address or localhost, not another DNS name."""
     name = _host_name(host)
     if name == "localhost" or name.endswith(".localhost"):
         return True

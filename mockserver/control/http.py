@@ -6,20 +6,26 @@ from typing import Any
 
 from aiohttp import web
 
-from mockserver.errors import Rejected, dumps
+from mockserver.errors import Rejected
+from mockserver.json_text import dumps
 from mockserver.pipeline.body_reading import read_bytes
-from mockserver.simulation.triggers import is_namespace
+from mockserver.pipeline.provider_context import ProviderContext
+from mockserver.pipeline.server_context import ServerContext
+from mockserver.simulation.namespaces import is_namespace
 
 MAX_REQUEST_BYTES = 1024 * 1024
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
 
 class BadControlRequest(ValueError):
-    """A control request that makes no sense; the message says what would."""
+    """An invalid control request; the message names the accepted values."""
 
 
 def integer_parameter(
     request: web.Request, name: str, default: int, maximum: int = 10**15
 ) -> int:
+    """A query parameter from 0 to `maximum`. Raises `BadControlRequest`."""
     text = request.query.get(name, str(default))
     if not (text.isascii() and text.isdigit() and len(text) <= 15):
         raise BadControlRequest(f"{name} must be a whole number, not '{text[:40]}'")
@@ -29,10 +35,17 @@ def integer_parameter(
 
 
 def namespace_parameter(request: web.Request) -> str | None:
-    """The one meant, or None: a slip of the pen must not wipe the whole slate."""
+    """
+    The query parameter `namespace`, or None.
+
+    Raises `BadControlRequest` for any other parameter: a misspelled name would
+    otherwise reset all namespaces.
+    """
     unknown = sorted(set(request.query) - {"namespace", "token"})
     if unknown:
-        raise BadControlRequest(f"no parameter '{unknown[0][:80]}'; known: namespace")
+        raise BadControlRequest(
+            f"unknown parameter '{unknown[0][:80]}'; known: namespace"
+        )
     name = request.query.get("namespace")
     if name and not is_namespace(name):
         raise BadControlRequest(
@@ -42,16 +55,28 @@ def namespace_parameter(request: web.Request) -> str | None:
     return name
 
 
+def check_provider(provider: str, context: ServerContext) -> str:
+    """The id of a served provider. Raises `BadControlRequest` for another one."""
+    if provider not in context.provider_contexts:
+        known = ", ".join(context.provider_contexts)
+        raise BadControlRequest(f"unknown provider '{provider[:80]}'; known: {known}")
+    return provider
+
+
+def path_provider(request: web.Request, context: ServerContext) -> ProviderContext:
+    """The provider that the path names. Raises `BadControlRequest`."""
+    provider = check_provider(request.match_info["provider"], context)
+    return context.provider_contexts[provider]
+
+
 async def json_body(request: web.Request) -> Any:
+    """The JSON value of the body. Raises `BadControlRequest`."""
     try:
         return json.loads(await read_bytes(request, MAX_REQUEST_BYTES))
     except Rejected as rejected:
         raise BadControlRequest(rejected.message) from None
     except (ValueError, RecursionError):
-        raise BadControlRequest("the body is no JSON") from None
-
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+        raise BadControlRequest("the body is not JSON") from None
 
 
 def json_response(value: Any, status: int = 200) -> web.Response:

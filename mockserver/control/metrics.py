@@ -1,121 +1,120 @@
-"""`/__mock__/metrics`: the sums, for Prometheus."""
+"""Prometheus metrics of the statistics of a server."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from mockserver.state.statistics import Totals
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-START_TIME = time.time()
+if TYPE_CHECKING:  # imported on first use: a start without metrics is faster
+    from prometheus_client.core import Metric
 
-Sample = tuple[Mapping[str, str], float]
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+START_TIME = time.time()  # of this process, in seconds since 1970
 
 
 def render_metrics(
     totals: Totals, *, journal_entries: int | None = None, tasks: int | None = None
 ) -> str:
-    """The text exposition format, version 0.0.4."""
+    """The metrics in the text format of Prometheus, version 0.0.4."""
+    from prometheus_client import CollectorRegistry, generate_latest
+    from prometheus_client.registry import Collector
+
+    class StatisticsCollector(Collector):
+        def collect(self) -> Iterator["Metric"]:
+            yield from _request_metrics(totals)
+            yield from _cost_metrics(totals)
+            yield from _process_metrics(journal_entries, tasks)
+
+    registry = CollectorRegistry()
+    registry.register(StatisticsCollector())
+    return generate_latest(registry).decode()
+
+
+def _request_metrics(totals: Totals) -> Iterator["Metric"]:
+    from prometheus_client.core import CounterMetricFamily, SummaryMetricFamily
+
+    labels = ["provider", "operation", "status"]
+    requests = CounterMetricFamily(
+        "imageparity_requests_total",
+        "Requests; status 0 means that no response was sent.",
+        labels=labels,
+    )
+    images = CounterMetricFamily(
+        "imageparity_images_total", "Images delivered.", labels=labels
+    )
+    seconds = SummaryMetricFamily(
+        "imageparity_request_seconds",
+        "Time from the headers of a request to the end of its response.",
+        labels=labels,
+    )
+    for (provider, operation, status), row in sorted(totals.rows.items()):
+        values = [provider, operation, str(status)]
+        requests.add_metric(values, row.requests)
+        images.add_metric(values, row.images)
+        seconds.add_metric(values, count_value=row.requests, sum_value=row.seconds)
+    yield from (requests, images, seconds)
+
+
+def _cost_metrics(totals: Totals) -> Iterator["Metric"]:
+    from prometheus_client.core import CounterMetricFamily
+
+    amounts: dict[tuple[str, str], float] = {}
+    unpriced: dict[str, int] = {}
+    for (provider, _, _), row in sorted(totals.rows.items()):
+        if row.currency:
+            key = provider, row.currency
+            amounts[key] = amounts.get(key, 0.0) + row.amount
+        unpriced[provider] = unpriced.get(provider, 0) + row.unpriced
+    cost = CounterMetricFamily(
+        "imageparity_cost_total",
+        "Estimated cost at list prices, in units of the currency.",
+        labels=["provider", "currency"],
+    )
+    for (provider, currency), amount in amounts.items():
+        cost.add_metric([provider, currency], round(amount, 6))
+    images = CounterMetricFamily(
+        "imageparity_unpriced_images_total",
+        "Images without a documented price.",
+        labels=["provider"],
+    )
+    for provider, number in unpriced.items():
+        images.add_metric([provider], number)
+    yield from (cost, images)
+
+
+def _process_metrics(
+    journal_entries: int | None, tasks: int | None
+) -> Iterator["Metric"]:
     from importlib.metadata import version
 
-    rows = [
-        ({"provider": provider, "operation": operation, "status": str(status)}, row)
-        for (provider, operation, status), row in sorted(totals.rows.items())
-    ]
-    costs: dict[tuple[str, str], float] = {}
-    unpriced: dict[str, int] = {}
-    for labels, row in rows:
-        provider = labels["provider"]
-        if row.currency:
-            place = provider, row.currency
-            costs[place] = costs.get(place, 0.0) + row.amount
-        unpriced[provider] = unpriced.get(provider, 0) + row.unpriced
-    families = [
-        _family(
-            "imageparity_requests_total",
-            "counter",
-            "Requests answered; status 0 means that no answer was sent.",
-            [(labels, row.requests) for labels, row in rows],
-        ),
-        _family(
-            "imageparity_images_total",
-            "counter",
-            "Pictures given.",
-            [(labels, row.images) for labels, row in rows],
-        ),
-        _family(
-            "imageparity_request_seconds",
-            "summary",
-            "Time from a request's head to the end of its answer.",
-            [(labels, row.seconds) for labels, row in rows],
-            counts=[row.requests for _, row in rows],
-        ),
-        _family(
-            "imageparity_cost_total",
-            "counter",
-            "What the pictures would have cost live, in units of the currency.",
-            [
-                ({"provider": provider, "currency": currency}, round(amount, 6))
-                for (provider, currency), amount in costs.items()
-            ],
-        ),
-        _family(
-            "imageparity_unpriced_images_total",
-            "counter",
-            "Pictures whose price no page states.",
-            [({"provider": name}, number) for name, number in unpriced.items()],
-        ),
-        _family(
-            "imageparity_journal_entries",
-            "gauge",
-            "Exchanges that the journal holds.",
-            [] if journal_entries is None else [({}, journal_entries)],
-        ),
-        _family(
-            "imageparity_tasks",
-            "gauge",
-            "Tasks of this process's event loop: connections, requests and our own.",
-            [] if tasks is None else [({}, tasks)],
-        ),
-        _family(
-            "imageparity_build_info",
-            "gauge",
-            "Always 1; the version is in its label.",
-            [({"version": version("imageparity")}, 1)],
-        ),
-        _family(
-            "imageparity_start_time_seconds",
-            "gauge",
-            "When this process started, in seconds since 1970.",
-            [({}, round(START_TIME, 3))],
-        ),
-    ]
-    return "".join(f"{line}\n" for family in families for line in family)
+    from prometheus_client.core import GaugeMetricFamily, Metric
 
+    def gauge(name: str, help: str, value: float | None) -> Metric:
+        family = GaugeMetricFamily(name, help)
+        if value is not None:
+            family.add_metric([], value)
+        return family
 
-def _family(
-    name: str,
-    type: str,
-    help: str,
-    samples: Iterable[Sample],
-    *,
-    counts: list[int] | None = None,
-) -> Iterator[str]:
-    """The lines of one metric; a summary has sums in `samples`, and `counts`."""
-    yield f"# HELP {name} {help}"
-    yield f"# TYPE {name} {type}"
-    for at, (labels, value) in enumerate(samples):
-        shown = _format_labels(labels)
-        if counts is None:
-            yield f"{name}{shown} {value}"
-        else:
-            yield f"{name}_sum{shown} {value}"
-            yield f"{name}_count{shown} {counts[at]}"
-
-
-def _format_labels(labels: Mapping[str, str]) -> str:
-    inner = ",".join(f'{name}="{_escape(value)}"' for name, value in labels.items())
-    return f"{{{inner}}}" if inner else ""
-
-
-def _escape(text: str) -> str:
-    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+    yield gauge(
+        "imageparity_journal_entries",
+        "Entries that the journal holds.",
+        journal_entries,
+    )
+    yield gauge(
+        "imageparity_tasks",
+        "asyncio tasks of this process: connections, requests and internal ones.",
+        tasks,
+    )
+    build_info = GaugeMetricFamily(
+        "imageparity_build_info",
+        "Always 1; the version is a label.",
+        labels=["version"],
+    )
+    build_info.add_metric([version("imageparity")], 1)
+    yield build_info
+    yield gauge(
+        "imageparity_start_time_seconds",
+        "Time when this process started, in seconds since 1970.",
+        round(START_TIME, 3),
+    )

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
-from mockserver.control.api import MAX_ADVANCE_SECONDS
+from mockserver.control.behavior import MAX_ADVANCE_SECONDS
 from mockserver.embedded.thread import BlockingPortal
 from mockserver.pipeline.server_context import ServerContext
-from mockserver.simulation.triggers import validate_script
+from mockserver.simulation.scripts import validate_script
 from mockserver.state.clock import parse_time
 from mockserver.state.journal import Query
 from mockserver.state.statistics import pluralize

@@ -13,12 +13,10 @@ import specs
 from mockserver.app import SERVER_CONTEXT, create_app
 from mockserver.embedded.handle import AsyncRunning, Running
 from mockserver.embedded.thread import serve_in_loop, serve_in_thread
-from mockserver.pipeline.provider_context import Settings
-from mockserver.settings import Limits
+from mockserver.settings import Limits, Quotas, Settings
 from mockserver.simulation.latency import Latency
 from mockserver.state.clock import parse_time
 from mockserver.state.factory import check_state
-from mockserver.state.rate_limit import Quotas
 
 __all__ = ["AsyncRunning", "Running", "running", "serve_in_thread"]
 

@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.payload import Payload
 
-from mockserver.errors import dumps
+from mockserver.json_text import dumps
 
 JSON_CONTENT_TYPE = "application/json; charset=utf-8"
 MAX_JOINED_BYTES = 256 * 1024  # to send it in parts takes longer than to copy it

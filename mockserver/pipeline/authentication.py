@@ -1,4 +1,4 @@
-"""Who asks: any bearer token will do, and some of them ask for an error."""
+"""Authenticate a client by its bearer token: any token is accepted."""
 
 from mockserver.errors import Rejected
 from mockserver.simulation.triggers import KEY_TRIGGER
@@ -7,9 +7,9 @@ from specs import Operation
 
 def authenticate(header: str | None, operation: Operation) -> str:
     """
-    The bearer token of a request; empty where none is needed.
+    The bearer token of an Authorization header; empty if the operation needs none.
 
-    Raises `Rejected` without one, or with another scheme.
+    Raises `Rejected` without a token, or for another scheme.
     """
     if operation.authentication is None:
         return ""
@@ -21,8 +21,8 @@ def authenticate(header: str | None, operation: Operation) -> str:
 
 
 def redact_token(token: str, operation: Operation) -> str:
-    """A key as it may be written down: the error that it asks for, and no more."""
+    """Replace a token by `***`, except for the name of an error that it triggers."""
     if not token:
         return ""
-    _, found, name = token.rpartition(KEY_TRIGGER)
-    return f"***{found}{name}" if name in operation.errors else "***"
+    _, marker, name = token.rpartition(KEY_TRIGGER)
+    return f"***{marker}{name}" if name in operation.errors else "***"

@@ -1,4 +1,4 @@
-"""From the bytes of a request to the instance that its schema describes."""
+"""Parse a request body into the value that its JSON Schema describes."""
 
 import re
 from collections import Counter
@@ -37,11 +37,11 @@ MAX_DIGITS = 100
 @dataclass(frozen=True, slots=True)
 class ParsedBody:
     """
-    A request's payload, as the judge sees it, and the files beside it.
+    The payload of a request, and its uploaded files.
 
-    In the payload a file is the object of its facts; `files` holds its bytes by their
-    sha256. `doubled` are the names of members that were given more than once, of
-    which the last counts; `values` is how many values there are in all.
+    In the payload a file is an object that describes it; `files` maps the sha256 of
+    each file to its bytes. `duplicate_names` are the names of repeated JSON fields, of
+    which the last value counts. `value_count` is the number of all nested values.
     """
 
     body: Body
@@ -52,7 +52,7 @@ class ParsedBody:
 
 
 def max_body_bytes(operation: Operation, limit: int) -> int:
-    """How large a body may be: less where none of its members can hold a picture."""
+    """`limit` if a body can contain images, else at most `MAX_TEXT_BODY`."""
     bodies = operation.bodies
     if FORM in bodies or any(
         name in body.properties for body in bodies.values() for name in IMAGE_FIELDS
@@ -63,9 +63,9 @@ def max_body_bytes(operation: Operation, limit: int) -> int:
 
 def parse_body(data: bytes, content_type: str, operation: Operation) -> ParsedBody:
     """
-    The payload of a body of one of the operation's media types.
+    Parse a body of one of the operation's media types.
 
-    Raises `Rejected`: 415 for another media type, 400 for what cannot be read.
+    Raises `Rejected`: 415 for another media type, 400 for an unreadable body.
     """
     media_type = content_type.partition(";")[0].strip().lower()
     body = operation.bodies.get(media_type)
@@ -80,19 +80,21 @@ def parse_body(data: bytes, content_type: str, operation: Operation) -> ParsedBo
 
 
 def _parse_json(data: bytes, content_type: str, body: Body) -> ParsedBody:
-    # Of `[],[],[]` a megabyte is thirty of lists: it is counted before it is read.
+    # 1 MB of `[],[],[]` needs 30 MB as lists: estimate before decoding.
     if (
         len(data) > MAX_ESTIMATED_VALUES
         and estimate_values(data) > MAX_ESTIMATED_VALUES
     ):
-        raise _json_error(f"it holds more than {MAX_VALUES:,} values")
-    doubled: list[str] = []
+        raise _json_error(f"it has more than {MAX_VALUES:,} values")
+    duplicate_names: list[str] = []
     try:
         text = str(data, "utf-8")
         try:
             payload = _DECODER.decode(text)
         except _DuplicateName:
-            payload = decoder(MAX_DIGITS, partial(_keep_last, doubled)).decode(text)
+            payload = decoder(MAX_DIGITS, partial(_keep_last, duplicate_names)).decode(
+                text
+            )
     except RecursionError:
         raise _json_error("it is nested too deeply") from None
     except UnicodeDecodeError:
@@ -106,22 +108,24 @@ def _parse_json(data: bytes, content_type: str, body: Body) -> ParsedBody:
         check_characters(data, payload)
     except ValueError as error:
         raise _json_error(str(error)) from None
-    return ParsedBody(body, payload, duplicate_names=doubled, value_count=values)
+    return ParsedBody(
+        body, payload, duplicate_names=duplicate_names, value_count=values
+    )
 
 
 class _DuplicateName(Exception):
-    """A name stands in an object more than once."""
+    """A JSON object has the same name more than once."""
 
 
 def _reject_duplicates(pairs: Pairs) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
         raise _DuplicateName
-    return found
+    return fields
 
 
 def _keep_last(duplicate_names: list[str], pairs: Pairs) -> dict[str, Any]:
-    """The last of each name counts, as with most providers; the others are noted."""
+    """Keep the last value of each name, as most providers do; collect the names."""
     names = Counter(name for name, _ in pairs)
     duplicate_names += [
         name[:MAX_PART_NAME_LENGTH] for name, times in names.items() if times > 1
@@ -138,7 +142,7 @@ def _json_error(reason: str) -> Rejected:
 
 def _parse_form(data: bytes, content_type: str, body: Body) -> ParsedBody:
     values: dict[str, list[Any]] = {}
-    several: set[str] = set()
+    array_names: set[str] = set()
     files: dict[str, bytes] = {}
     try:
         _, options = parse_options_header(content_type)
@@ -149,7 +153,7 @@ def _parse_form(data: bytes, content_type: str, body: Body) -> ParsedBody:
                     f"a name has more than {MAX_PART_NAME_LENGTH} characters"
                 )
             if segment.name.endswith("[]"):
-                several.add(name)
+                array_names.add(name)
             if segment.filename is not None:
                 facts = upload_facts(
                     content,
@@ -161,16 +165,18 @@ def _parse_form(data: bytes, content_type: str, body: Body) -> ParsedBody:
             else:
                 charset = (segment.charset or "utf-8").lower()
                 if charset not in CHARSETS:
-                    raise _form_error(f"a text is not coded as {' or '.join(CHARSETS)}")
+                    raise _form_error(
+                        f"the charset of a text is not one of {', '.join(CHARSETS)}"
+                    )
                 value = _coerce(content.decode(charset), body.properties.get(name))
             values.setdefault(name, []).append(value)
     except UnicodeDecodeError:
-        raise _form_error("a text is not coded as it says") from None
+        raise _form_error("a text does not have the charset of its header") from None
     except (MultipartError, UnicodeError) as error:
         raise _form_error(str(error)) from None
     payload = {
-        name: each if name in several or len(each) > 1 else each[0]
-        for name, each in values.items()
+        name: items if name in array_names or len(items) > 1 else items[0]
+        for name, items in values.items()
     }
     return ParsedBody(body, payload, files, value_count=len(values))
 
@@ -183,8 +189,8 @@ def _form_error(reason: str) -> Rejected:
 
 
 def _iter_parts(data: bytes, boundary: str) -> Any:
-    """The parts of a form and their contents. Raises `MultipartError`, `Rejected`."""
-    pieces: list[bytes | bytearray] = []
+    """The parts of a form, with contents. Raises `MultipartError` or `Rejected`."""
+    chunks: list[bytes | bytearray] = []
     current: Any = None
     with PushMultipartParser(
         boundary,
@@ -197,10 +203,10 @@ def _iter_parts(data: bytes, boundary: str) -> Any:
             raise _form_error("it does not begin with its boundary")
         for event in (*parser.parse(data), *parser.parse(b"")):
             if event is None:
-                yield current, b"".join(pieces)
-                pieces.clear()
+                yield current, b"".join(chunks)
+                chunks.clear()
             elif isinstance(event, (bytes, bytearray)):
-                pieces.append(event)
+                chunks.append(event)
             else:
                 current = event
 
@@ -210,7 +216,7 @@ _BOOLEANS = {"true": True, "false": False}
 
 
 def _coerce(text: str, schema: Any) -> Any:
-    """A form's text as the type that its member asks for, where it can be read so."""
+    """A form's text as the integer or boolean that its schema declares, if possible."""
     types = schema.get("type", "string") if isinstance(schema, dict) else "string"
     if "integer" in types and _INTEGER.fullmatch(text):
         return int(text)

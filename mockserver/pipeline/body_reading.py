@@ -1,4 +1,4 @@
-"""The bytes of a body, as they come: in time, and not more than is good for us."""
+"""Receive a request body, with limits of its size, its time and the memory used."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
@@ -16,56 +16,60 @@ async def read_bytes(
     request: web.Request, limit: int = MAX_BODY, *, timeout: float = 30.0
 ) -> bytes:
     """
-    The whole body.
+    The whole body, decoded from its content coding.
 
-    `patience` is how many seconds it may take to come, and one more for each `RATE`
-    bytes of it. Raises `Rejected`: 413 as soon as it is larger than allowed, 408 when
-    it is late, 415 for an unknown coding, 400 when it is not coded as its headers say,
-    503 when too much is coming at the same time.
+    `limit` is in bytes. `timeout` is in seconds; each `MIN_BYTES_PER_SECOND` bytes
+    received add one second. Raises `Rejected` with one of these statuses:
+
+    * 400: the body does not have the content coding of its headers
+    * 408: timeout
+    * 413: larger than `limit`
+    * 415: unknown content coding
+    * 503: the bodies being received need more than `MAX_INCOMING` bytes
     """
     content = request.content
     try:
         if request.headers.get("Content-Encoding", "").lower() not in CONTENT_CODINGS:
-            raise _closing_rejection("The body may be coded as gzip or deflate.", 415)
+            raise _closing_rejection("Content-Encoding must be gzip or deflate.", 415)
         if content.is_eof():
             data = content.read_nowait()
         elif (request.content_length or 0) > limit:
             raise _body_too_large(limit)
         else:
-            with _incoming.track_body() as held:
-                data = await _read_chunks(content, limit, timeout, held)
+            with _incoming.track_body() as count_bytes:
+                data = await _read_chunks(content, limit, timeout, count_bytes)
     except web.RequestPayloadError:
         raise _closing_rejection(
-            "The body is not coded as its headers say.", 400
+            "The body does not have the Content-Encoding of its header.", 400
         ) from None
     except TimeoutError:
-        raise _closing_rejection("The body did not come in time.", 408) from None
+        raise _closing_rejection("The body was not received in time.", 408) from None
     if len(data) > limit:
         raise _body_too_large(limit)
     return data
 
 
 class IncomingBytes:
-    """How many bytes there are, in this process, of bodies that are not yet whole."""
+    """The number of bytes, in this process, of bodies that are being received."""
 
     def __init__(self) -> None:
         self.total = 0
 
     @contextmanager
     def track_body(self) -> Iterator[Callable[[int], None]]:
-        """Gives what is to be called with the size of each piece of a body."""
+        """Yield a function that counts bytes; too many raise `Rejected` (503)."""
         size = 0
 
-        def add(more: int) -> None:
+        def count_bytes(number: int) -> None:
             nonlocal size
-            size += more
-            self.total += more
+            size += number
+            self.total += number
             if self.total > MAX_INCOMING:
-                message = "Too much is being sent at once; try again."
+                message = "The server receives too many bytes at once; try again."
                 raise _closing_rejection(message, 503, {"Retry-After": "1"})
 
         try:
-            yield add
+            yield count_bytes
         finally:
             self.total -= size
 
@@ -80,22 +84,22 @@ async def _read_chunks(
     count_bytes: Callable[[int], None],
 ) -> bytes:
     """
-    All that comes, or a little more than the limit.
+    All bytes, or the first ones that exceed the limit.
 
-    Raises `TimeoutError`, and `Rejected` when too much is `held` of all bodies.
+    Raises `TimeoutError`, and the `Rejected` of `count_bytes`.
     """
     chunks: list[bytes] = []
     size = 0
     loop = asyncio.get_running_loop()
-    last = loop.time() + timeout
-    async with asyncio.timeout_at(last) as timer:
+    deadline = loop.time() + timeout
+    async with asyncio.timeout_at(deadline) as timer:
         async for chunk in content.iter_any():
             count_bytes(len(chunk))
             chunks.append(chunk)
             size += len(chunk)
             if size > limit:
                 break
-            timer.reschedule(last + size / MIN_BYTES_PER_SECOND)
+            timer.reschedule(deadline + size / MIN_BYTES_PER_SECOND)
     return b"".join(chunks)
 
 
@@ -106,7 +110,7 @@ def _body_too_large(limit: int) -> Rejected:
 def _closing_rejection(
     message: str, status: int, headers: Mapping[str, str] | None = None
 ) -> Rejected:
-    """A refusal after which the rest of a body may still come: nothing is read on."""
+    """A rejection that closes the connection: the body was not read to its end."""
     name = "invalid_request" if status < 500 else "server_error"
-    closing = {"Connection": "close", **(headers or {})}
-    return Rejected(name, message, status=status, headers=closing)
+    all_headers = {"Connection": "close", **(headers or {})}
+    return Rejected(name, message, status=status, headers=all_headers)

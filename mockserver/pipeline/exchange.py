@@ -1,42 +1,38 @@
-"""One request on its way through the steps, and what is known of it so far."""
+"""The state of one request while it passes the steps of the pipeline."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
 from mockserver.media.image.plan import Plan
 from mockserver.pipeline.body_parsing import ParsedBody
-from mockserver.pipeline.interpretation import (
-    Interpretation,
-)
+from mockserver.pipeline.interpretation import Interpretation
 from mockserver.pipeline.provider_context import ProviderContext
-from mockserver.simulation.triggers import (
-    NO_BEHAVIOR,
-    Behavior,
-)
+from mockserver.simulation.triggers import NO_BEHAVIOR, Behavior
 from mockserver.state.rate_limit import BucketState, format_duration
-from specs import (
-    Operation,
-    Verdict,
-)
-
-if TYPE_CHECKING:
-    pass
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
+from specs import Operation, Verdict
 
 ABORTED, ANSWERED = "aborted", "answered"
 
 
 @dataclass(slots=True)
 class Exchange:
-    """One request on its way: what is known of it so far, for the journal."""
+    """
+    A request and the results of the steps so far, for later steps and the journal.
+
+    * `started_at`: on the monotonic clock, in seconds.
+    * `namespace`: None until it was read from the request.
+    * `body_size`: bytes of the request body.
+    * `error`, `reason`: name and message of the error response.
+    * `bucket_state`: the request quota, if one is set.
+    * `delivered`: number of images sent.
+    * `status`: None if no response was sent.
+    * `outcome`: `answered`, `aborted` or the name of the simulated fault.
+    * `holds_slot`: the request counts as open for the concurrency quota.
+    """
 
     request: web.Request
     operation: Operation
@@ -63,24 +59,30 @@ class Exchange:
     is_recorded: bool = False
 
     @property
+    def fault_name(self) -> str | None:
+        """The name of the simulated fault, if any."""
+        fault = self.behavior.fault
+        return None if fault is None else fault.name
+
+    @property
     def quota_key(self) -> str:
-        """Whose quotas count, as it may be written down."""
+        """The owner of a quota: namespace, provider and a digest of the API key."""
         digest = hashlib.sha256(self.key.encode("utf-8", "replace")).hexdigest()[:16]
         return f"{self.namespace}|{self.provider_context.provider.id}|{digest}"
 
     def headers(self) -> dict[str, str]:
-        """Those of every answer, as the dialect gives them."""
-        given = self.provider_context.provider.dialect.mock
-        found = dict(given.get("headers", {}))
+        """The headers that the dialect defines for every response."""
+        mock = self.provider_context.provider.dialect.mock
+        headers = dict(mock.get("headers", {}))
         details = {"request_id": self.request_id}
         if self.bucket_state is not None:
-            found |= given.get("quota_headers", {})
+            headers |= mock.get("quota_headers", {})
             details |= {
                 "limit": str(self.bucket_state.limit),
                 "remaining": str(self.bucket_state.remaining),
                 "reset": format_duration(self.bucket_state.reset),
             }
-        for name, value in found.items():
+        for name, value in headers.items():
             if "{" in value:
-                found[name] = value.format(**details)
-        return found
+                headers[name] = value.format(**details)
+        return headers

@@ -1,4 +1,4 @@
-"""What a request means: all that follows from its body, the document and the seed."""
+"""The interpretation of a request: all that its body, document and seed determine."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from mockserver.state.cache import LruCache
 from specs import Operation, Provider, Verdict, cost
 
 MAX_INTERPRETATIONS = 128
-MAX_REQUEST_BYTES = 8 * 1024
+MAX_REQUEST_BYTES = 8 * 1024  # of a cached request
 MAX_CACHED_RESPONSE_BYTES = 32 * 1024
 
 CacheKey = tuple[str, str, bytes]  # operation, media type with its parameters, body
@@ -20,9 +20,9 @@ CacheKey = tuple[str, str, bytes]  # operation, media type with its parameters, 
 
 class RenderedJson(NamedTuple):
     """
-    The JSON of an answer without its pictures, and when that was `created`.
+    The JSON of a response without its images, and its `created` time in seconds.
 
-    `body` is all of it, where it is small and the same for everybody.
+    `body` is the whole JSON if it is small and the same for all clients, else None.
     """
 
     created: int
@@ -33,11 +33,13 @@ class RenderedJson(NamedTuple):
 @dataclass(slots=True)
 class Interpretation:
     """
-    What is answered to a request that the document lets pass.
+    A request that is accepted, and the content of its response.
 
-    `asked` is its payload in canonical names with defaults, `give` the name of the
-    delivery, `previews` how many there are of each picture in a stream. `written` is
-    what was answered last.
+    * `request`: the payload with canonical names and defaults.
+    * `preview_count`: number of partial images before each image of a stream.
+    * `delivery`: a key of `DELIVERIES`.
+    * `rendered`: the latest response. It is the only field that changes, since the
+      cache shares interpretations between requests.
     """
 
     parsed_body: ParsedBody
@@ -63,38 +65,38 @@ def build_interpretation(
     include_previews: bool = True,
 ) -> Interpretation:
     """
-    Raises `Rejected` for what the mock cannot draw.
+    Plan the images of a request, and compute its usage and cost.
 
-    Without `partials` the previews that were asked for are left out.
+    Raises `Rejected` for a request that the mock cannot serve.
     """
     dialect = provider.dialect
-    asked = provider.canonical_request(
+    request = provider.canonical_request(
         operation.id,
         parsed_body.body.media_type,
         parsed_body.payload,
         include_assumed=True,
     )
     plans = generation.plans(
-        asked,
+        request,
         parsed_body.files,
         dialect,
         hash_=generation.request_hash(parsed_body.payload),
         seed=seed,
         realistic=realistic,
     )
-    streams = asked.get("stream") is True and operation.supports_streaming
-    previews = generation.preview_count(asked) if streams else 0
+    is_streaming = request.get("stream") is True and operation.supports_streaming
+    previews = generation.preview_count(request) if is_streaming else 0
     previews = previews if include_previews else 0
-    usage = generation.usage(asked, plans, dialect, previews)
-    price = cost(dialect, operation.id, asked, count=len(plans), usage=usage)
+    usage = generation.usage(request, plans, dialect, previews)
+    price = cost(dialect, operation.id, request, count=len(plans), usage=usage)
     return Interpretation(
         parsed_body=parsed_body,
         verdict=verdict,
-        request=asked,
+        request=request,
         plans=plans,
-        is_streaming=streams,
+        is_streaming=is_streaming,
         preview_count=previews,
-        delivery=dialect.delivery_for(asked)["give"],
+        delivery=dialect.delivery_for(request)["give"],
         usage=usage,
         cost={"amount": price.amount, "currency": price.currency},
     )
@@ -102,9 +104,9 @@ def build_interpretation(
 
 class InterpretationCache:
     """
-    The meanings of the latest requests that were small, by all that they follow from.
+    Interpretations of the latest requests.
 
-    `MAX_SIZE` is of a request in bytes, `MAX_KEPT` of an answer that is kept whole.
+    Requests with files or larger than `MAX_REQUEST_BYTES` are not cached.
     """
 
     def __init__(self) -> None:

@@ -1,64 +1,56 @@
-"""Record what came, what was decided and why: the journal entry of an exchange."""
+"""Record the journal entry of an exchange: request, decision, reason and response."""
 
 import logging
 import time
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from aiohttp import web
 
-from mockserver.errors import (
-    Rejected,
-    printable,
-)
-from mockserver.media.image import planning as generation
+from mockserver.errors import Rejected
+from mockserver.json_text import printable
+from mockserver.media.image import planning
 from mockserver.pipeline.authentication import redact_token
+from mockserver.pipeline.exchange import ANSWERED, Exchange
 from mockserver.pipeline.provider_context import ProviderContext
 from mockserver.pipeline.validation import explain_verdict, has_many_values
-from mockserver.simulation.triggers import (
-    namespace_of,
-)
+from mockserver.simulation.namespaces import namespace_of
 from mockserver.state.journal import LazyEntry, summarize
-from specs import (
-    State,
-    Verdict,
-    Violation,
-)
-
-if TYPE_CHECKING:
-    pass
-from mockserver.pipeline.exchange import ANSWERED, Exchange
+from specs import State, Verdict, Violation
 
 access_log = logging.getLogger("mockserver.access")
 MAX_PATH_LENGTH = 500
-MIN_REDACTED_KEY_LENGTH = (
-    16  # what is shorter is a placeholder, and stands in every other word
-)
-DEFER_BELOW = 8 * 1024  # bytes of a request that the journal may put off looking at
-ENTRY_OVERHEAD = 2 * 1024  # about what is held of a request besides its body
+# Shorter keys are placeholders such as "key", which are parts of ordinary words.
+MIN_REDACTED_KEY_LENGTH = 16
+DEFER_BELOW = 8 * 1024  # body bytes: entries of smaller requests are made when read
+ENTRY_OVERHEAD = 2 * 1024  # approximate bytes of a deferred entry besides the body
 
 
 def record(exchange: Exchange) -> None:
-    """Once, whatever became of it."""
+    """
+    Record an exchange, once.
+
+    Entries of small requests are deferred: they are made when the journal is read.
+    """
     if exchange.is_recorded:
         return
     exchange.is_recorded = True
     if exchange.namespace is None:
         exchange.namespace = namespace_of_unread(exchange.request)
     seconds = round(time.monotonic() - exchange.started_at, 6)
-    service = exchange.provider_context
-    came = RequestFacts.of(exchange.request, service)
-    make = partial(_journal_entry, exchange, came, seconds)
-    received = exchange.parsed_body
+    context, parsed_body = exchange.provider_context, exchange.parsed_body
+    facts = RequestFacts.of(exchange.request, context)
+    make = partial(_journal_entry, exchange, facts, seconds)
     is_heavy = exchange.body_size > DEFER_BELOW or (
-        received is not None and (received.files or has_many_values(received))
+        parsed_body is not None and (parsed_body.files or has_many_values(parsed_body))
     )
-    if is_heavy or exchange.behavior.fault is not None:  # which goes on after this
-        _write_entry(service, make())
+    # While a fault is simulated, the exchange still changes.
+    if is_heavy or exchange.behavior.fault is not None:
+        _write_entry(context, make())
         return
-    summed = {
-        "provider": service.provider.id,
+    totals_fields = {
+        "provider": context.provider.id,
         "operation": exchange.operation.id,
         "status": exchange.status,
         "images": exchange.delivered,
@@ -66,7 +58,7 @@ def record(exchange: Exchange) -> None:
         "seconds": seconds,
     }
     _write_entry(
-        service, LazyEntry(summed, make, ENTRY_OVERHEAD + 4 * exchange.body_size)
+        context, LazyEntry(totals_fields, make, ENTRY_OVERHEAD + 4 * exchange.body_size)
     )
 
 
@@ -77,7 +69,7 @@ def record_unrouted(
     rejected: Rejected | None,
     seconds: float,
 ) -> None:
-    """Write down a request for what is no operation of the document."""
+    """Record a request for a path that is not an operation of the document."""
     entry = {
         **RequestFacts.of(request, provider_context)._asdict(),
         "operation": None,
@@ -96,7 +88,7 @@ def record_unrouted(
 
 
 def namespace_of_unread(request: web.Request) -> str:
-    """The namespace of a request that may yet be refused; a bad name is none."""
+    """The namespace of a request that may be rejected; empty if its name is invalid."""
     try:
         return namespace_of(request.headers, _bearer_token(request))
     except Rejected:
@@ -115,7 +107,7 @@ def _write_entry(provider_context: ProviderContext, entry: Mapping[str, Any]) ->
 
 
 class RequestFacts(NamedTuple):
-    """Who asked for what, and when: the beginning of an entry."""
+    """The first fields of an entry; `at` is in seconds since 1970."""
 
     at: float
     provider: str
@@ -140,26 +132,26 @@ class RequestFacts(NamedTuple):
 def _journal_entry(
     exchange: Exchange, facts: RequestFacts, seconds: float
 ) -> dict[str, Any]:
-    received, verdict = exchange.parsed_body, _verdict_with_violations(exchange)
-    trigger = exchange.behavior
+    parsed_body, verdict = exchange.parsed_body, _verdict_with_violations(exchange)
+    behavior = exchange.behavior
     entry = {
         **facts._asdict(),
         "request_id": exchange.request_id,
         "namespace": exchange.namespace,
         "operation": exchange.operation.id,
         "key": redact_token(exchange.key, exchange.operation),
-        "media_type": received.body.media_type if received else None,
+        "media_type": parsed_body.body.media_type if parsed_body else None,
         "request": _request_hash(exchange),
-        "payload": summarize(received.payload) if received else None,
+        "payload": summarize(parsed_body.payload) if parsed_body else None,
         "decision": {
             "state": verdict.state if verdict else None,
-            "trigger": trigger.source or None,
+            "trigger": behavior.source or None,
             "error": exchange.error,
-            "fault": trigger.fault.name if trigger.fault else None,
-            "latency_ms": round(trigger.latency * 1000) if trigger.latency else None,
+            "fault": exchange.fault_name,
+            "latency_ms": round(behavior.latency * 1000) if behavior.latency else None,
             "replayed": exchange.is_replayed,
             "because": exchange.reason,
-            "doubled": list(received.duplicate_names) if received else [],
+            "doubled": list(parsed_body.duplicate_names) if parsed_body else [],
             "violations": [
                 violation_entry(each)
                 for each in (verdict.violations if verdict else ())
@@ -175,33 +167,35 @@ def _journal_entry(
 
 
 def redact_key(entry: dict[str, Any], key: str) -> dict[str, Any]:
-    """An entry without the key, should a client have written it elsewhere too."""
+    """Redact the API key in all values of an entry, such as the prompt."""
     if len(key) < MIN_REDACTED_KEY_LENGTH:
         return entry
     from mockserver.recordings.recorder import redact
 
-    found: dict[str, Any] = redact(entry, [key])
-    return found
+    redacted: dict[str, Any] = redact(entry, [key])
+    return redacted
 
 
 def _verdict_with_violations(exchange: Exchange) -> Verdict | None:
-    """The verdict with its reasons, which are looked for when somebody asks."""
-    verdict, received = exchange.verdict, exchange.parsed_body
-    if verdict is None or received is None or verdict.state is State.VALID:
+    """The verdict, with violations if the payload is not valid."""
+    verdict, parsed_body = exchange.verdict, exchange.parsed_body
+    if verdict is None or parsed_body is None or verdict.state is State.VALID:
         return verdict
-    return verdict if verdict.violations else explain_verdict(received, verdict.state)
+    if verdict.violations:
+        return verdict
+    return explain_verdict(parsed_body, verdict.state)
 
 
 def _request_hash(exchange: Exchange) -> str | None:
-    """The name of the canonical request; its pictures bear it already."""
+    """The hash of the payload; the plans of the images have it already."""
     if exchange.plans:
         return exchange.plans[0].request
-    received = exchange.parsed_body
-    return generation.request_hash(received.payload) if received else None
+    parsed_body = exchange.parsed_body
+    return planning.request_hash(parsed_body.payload) if parsed_body else None
 
 
 def violation_entry(violation: Violation) -> dict[str, Any]:
-    """Which rule was broken, what would have kept it, and where that stands."""
+    """A violation: its claim, the accepted values, and the source of the claim."""
     return {
         "param": violation.param,
         "claim": violation.claim,

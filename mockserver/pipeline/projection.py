@@ -1,60 +1,19 @@
-"""The 200 body: everything we know, of which the document's members are kept."""
+"""Reduce a response body to the fields that the document declares."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from specs.validation.engine import compile_validator
 
-QUALITIES = ("low", "medium", "high")
-
-Request = Mapping[str, Any]
-Projection = Callable[[Any, Request], Any]
-
-
-def images_response_body(
-    projection: Projection,
-    request: Request,
-    items: Sequence[Mapping[str, str]],
-    *,
-    created: int,
-    size: str,
-    format: str,
-    usage: Mapping[str, Any],
-) -> dict[str, Any]:
-    """An answer with pictures, fitted to what the document declares for a request."""
-    known = {
-        "created": created,
-        "data": [
-            {**item, "revised_prompt": _revised_prompt(request)} for item in items
-        ],
-        **echo_fields(request, size=size, format=format),
-        "usage": usage,
-    }
-    fitted: dict[str, Any] = projection(known, request)
-    return fitted
-
-
-def echo_fields(request: Request, *, size: str, format: str) -> dict[str, str]:
-    """What the picture is like, in the words of the answer, whatever was asked."""
-    quality = request.get("quality")
-    is_clear = request.get("background") == "transparent" and format != "jpeg"
-    return {
-        "background": "transparent" if is_clear else "opaque",
-        "output_format": format,
-        "size": size,
-        "quality": str(quality) if quality in QUALITIES else "medium",
-    }
-
-
-def _revised_prompt(request: Request) -> str:
-    return f"{request.get('prompt', '')}, in natural light and fine detail"
+CanonicalRequest = Mapping[str, Any]
+Projection = Callable[[Any, CanonicalRequest], Any]
 
 
 def compile_projection(schema: Any) -> Projection:
     """
-    A function that leaves out of a value the members which a schema does not declare.
+    A function that removes the fields which a schema does not declare from a value.
 
-    A member with `x-when` is kept only for the requests that it names.
+    A field with `x-when` is kept only for requests that match the `x-when` schema.
     """
     if not isinstance(schema, dict):
         return _unchanged
@@ -65,38 +24,40 @@ def compile_projection(schema: Any) -> Projection:
     return _unchanged
 
 
-def _unchanged(value: Any, request: Request) -> Any:
+def _unchanged(value: Any, request: CanonicalRequest) -> Any:
     return value
 
 
 def _list_projection(projection: Projection) -> Projection:
-    def fitted(value: Any, request: Request) -> Any:
+    def project(value: Any, request: CanonicalRequest) -> Any:
         if not isinstance(value, list):
             return value
         return [projection(each, request) for each in value]
 
-    return fitted
+    return project
 
 
 def _object_projection(properties: Mapping[str, Any]) -> Projection:
-    members = [
+    fields = [
         (
             name,
-            compile_projection(member),
-            compile_validator(member["x-when"])
-            if isinstance(member, dict) and "x-when" in member
+            compile_projection(schema),
+            compile_validator(schema["x-when"])
+            if isinstance(schema, dict) and "x-when" in schema
             else None,
         )
-        for name, member in properties.items()
+        for name, schema in properties.items()
     ]
 
-    def fitted(value: Any, request: Request) -> Any:
+    def project(value: Any, request: CanonicalRequest) -> Any:
         if not isinstance(value, dict):
             return value
         return {
-            name: value[name] if fit is _unchanged else fit(value[name], request)
-            for name, fit, when in members
-            if name in value and (when is None or when.is_valid(request))
+            name: value[name]
+            if projection is _unchanged
+            else projection(value[name], request)
+            for name, projection, condition in fields
+            if name in value and (condition is None or condition.is_valid(request))
         }
 
-    return fitted
+    return project

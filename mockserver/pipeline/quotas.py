@@ -1,47 +1,42 @@
-"""Enforce the quotas of a key: requests and images a minute, requests at once."""
+"""Enforce the quotas of an API key: requests and images per minute, concurrency."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-from mockserver.errors import (
-    Rejected,
-)
-from mockserver.state.rate_limit import BucketState
-
-if TYPE_CHECKING:
-    pass
+from mockserver.errors import Rejected
 from mockserver.pipeline.exchange import Exchange
+from mockserver.state.rate_limit import BucketState
 
 
 async def enforce_quotas(exchange: Exchange) -> None:
-    """Raises `Rejected` when the key has asked too often, or too much at once."""
-    service = exchange.provider_context
-    if service.quotas.concurrency is not None:
+    """Count the request. Raises `Rejected` if a quota of requests is exceeded."""
+    context = exchange.provider_context
+    if context.quotas.concurrency is not None:
         exchange.holds_slot = True
-        number = await service.store.acquire_slot(exchange.quota_key)
-        if number > service.quotas.concurrency:
-            limit = f"{service.quotas.concurrency} requests at once"
+        number = await context.store.acquire_slot(exchange.quota_key)
+        if number > context.quotas.concurrency:
+            limit = f"{context.quotas.concurrency} concurrent requests"
             raise _rate_limited(limit, {"Retry-After": "1"})
-    if service.quotas.requests_per_minute is not None:
+    if context.quotas.requests_per_minute is not None:
         exchange.bucket_state = await take_quota(
-            exchange, "requests", service.quotas.requests_per_minute, 1
+            exchange, "requests", context.quotas.requests_per_minute, 1
         )
 
 
 async def take_quota(
     exchange: Exchange, resource: str, limit: int, amount: int
 ) -> BucketState:
-    """How the quota stands afterwards. Raises `Rejected`."""
-    level = await exchange.provider_context.store.take_quota(
+    """The quota after taking `amount` from it. Raises `Rejected` if it is exceeded."""
+    bucket_state = await exchange.provider_context.store.take_quota(
         f"{exchange.quota_key}|{resource}", amount, limit
     )
-    if not level.is_admitted:
+    if not bucket_state.is_admitted:
         if resource == "requests":
-            exchange.bucket_state = level
+            exchange.bucket_state = bucket_state
         raise _rate_limited(
-            f"{limit} {resource} a minute", {"Retry-After": str(level.retry_after)}
+            f"{limit} {resource} per minute",
+            {"Retry-After": str(bucket_state.retry_after)},
         )
-    return level
+    return bucket_state
 
 
 def _rate_limited(limit: str, headers: Mapping[str, str]) -> Rejected:

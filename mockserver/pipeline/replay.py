@@ -1,4 +1,4 @@
-"""Answer a request from a recorded response."""
+"""Respond to a request with a recorded response."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -7,23 +7,21 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from multidict import CIMultiDict
 
-from mockserver.errors import (
-    Rejected,
-)
+from mockserver.errors import Rejected
 from mockserver.pipeline.body_parsing import ParsedBody
-from mockserver.simulation.faults import PendingResponse
+from mockserver.pipeline.exchange import Exchange
+from mockserver.simulation.transfer import PendingResponse
 
 if TYPE_CHECKING:
     from mockserver.recordings.cassettes import Cassettes
-from mockserver.pipeline.exchange import Exchange
 
 REPLAY_HEADER = "X-Mock-Replay"
 
 
-async def _replay(
+async def replay(
     exchange: Exchange, cassettes: "Cassettes", parsed_body: ParsedBody
 ) -> web.Response | PendingResponse:
-    """The recorded answer. Raises `Rejected` when this request was not recorded."""
+    """The recorded response. Raises `Rejected` if the request was not recorded."""
     operation, provider = exchange.operation.id, exchange.provider_context.provider.id
     recorded = cassettes.find(operation, parsed_body.payload, provider=provider)
     if recorded is None:
@@ -38,18 +36,19 @@ async def _replay(
     headers = CIMultiDict(recorded.headers)
     headers.popall("Content-Length", None)
     headers[REPLAY_HEADER] = recorded.replay_header
-    pieces = await exchange.provider_context.run_in_executor(
+    chunks = await exchange.provider_context.run_in_executor(
         recorded.timed_chunks, origin
     )
     if recorded.is_stream:
-        return PendingResponse(recorded.status, headers, _timed_parts(pieces))
-    body = b"".join(piece for _, piece in pieces)
+        return PendingResponse(recorded.status, headers, _timed_parts(chunks))
+    body = b"".join(chunk for _, chunk in chunks)
     return web.Response(status=recorded.status, body=body, headers=headers)
 
 
 async def _timed_parts(
     timed_chunks: Sequence[tuple[float, bytes]],
 ) -> AsyncIterator[bytes]:
-    for seconds, piece in timed_chunks:
+    """The chunks, each after its delay in seconds."""
+    for seconds, chunk in timed_chunks:
         await asyncio.sleep(seconds)
-        yield piece
+        yield chunk

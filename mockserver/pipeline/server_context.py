@@ -1,4 +1,4 @@
-"""All mocks of one server: what they share, and how an address leads to one of them."""
+"""The mocks of one server: their shared state, and the route to each of them."""
 
 import hashlib
 import random
@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from mockserver.errors import Rejected, documented_error_response, dumps, printable
+from mockserver.errors import Rejected, documented_error_response
+from mockserver.json_text import dumps, printable
 from mockserver.media.links import Signer
 from mockserver.media.recent import RecentOutputs
 from mockserver.media.rendering import RenderCache
-from mockserver.pipeline.provider_context import ProviderContext, Settings
+from mockserver.pipeline.provider_context import ProviderContext
+from mockserver.settings import Settings
 from mockserver.state.clock import Clock
 from mockserver.state.factory import open_state_store
 from specs import Provider
@@ -24,9 +26,9 @@ if TYPE_CHECKING:
 
 class ServerContext:
     """
-    The services of one server by provider id, and what they hold in common.
+    The contexts of all providers of a server, by provider id, and their shared state.
 
-    `trouble` says why newer documents were not taken over, or is None.
+    `reload_error` is the reason why changed documents were not loaded, or None.
     """
 
     def __init__(self, providers: Sequence[Provider], settings: Settings) -> None:
@@ -36,13 +38,13 @@ class ServerContext:
         self.reload_error: str | None = None
         self._render_cache = RenderCache()
         self._signer = Signer(_signing_secret(settings), self.store.clock)
-        self._executor = ThreadPoolExecutor(2, thread_name_prefix="pictures")
+        self._executor = ThreadPoolExecutor(2, thread_name_prefix="images")
         self.cassettes = _open_cassettes(settings)
         self._rng = random.Random(settings.seed or None)
         self.load(providers)
 
     def load(self, providers: Sequence[Provider]) -> None:
-        """Serve these from now on; requests under way keep the documents they met."""
+        """Replace the providers; open requests continue with the previous documents."""
         self.provider_contexts = {
             provider.id: ProviderContext(
                 provider=provider,
@@ -59,18 +61,26 @@ class ServerContext:
             for provider in providers
         }
         self.routes = {
-            (operation.method, f"/{name}{each.provider.base_path}{operation.path}"): (
+            (
+                operation.method,
+                f"/{name}{context.provider.base_path}{operation.path}",
+            ): (
                 operation,
-                each,
+                context,
             )
-            for name, each in self.provider_contexts.items()
-            if each.provider.base_path
-            for operation in each.provider.operations.values()
+            for name, context in self.provider_contexts.items()
+            if context.provider.base_path
+            for operation in context.provider.operations.values()
         }
         self.reload_error = None
 
     def resolve(self, host: str, path: str) -> tuple[ProviderContext, str] | None:
-        """The service meant by a host and a path, and the path without the prefix."""
+        """
+        The provider of a request, and its path without the prefix of the provider.
+
+        The first segment of the path selects it, else the subdomain of `localhost`. A
+        server with one provider needs neither. None if no provider matches.
+        """
         first, _, rest = path.removeprefix("/").partition("/")
         if first in self.provider_contexts:
             return self.provider_contexts[first], f"/{rest}"
@@ -82,11 +92,11 @@ class ServerContext:
         return None
 
     def any_provider_context(self) -> ProviderContext:
-        """One of the services, for what they all do alike."""
+        """Any of the contexts, for work that does not depend on the provider."""
         return next(iter(self.provider_contexts.values()))
 
     async def reset(self, namespace: str | None = None) -> None:
-        """A clean slate: of a namespace, or of all that is remembered here."""
+        """Delete the state of a namespace, or the whole state."""
         await self.store.reset(namespace)
         if namespace is None:
             self.recent_outputs.clear()
@@ -98,21 +108,21 @@ class ServerContext:
         await self.store.close()
 
 
-SERVER_CONTEXT: web.AppKey[ServerContext] = web.AppKey("house", ServerContext)
+SERVER_CONTEXT: web.AppKey[ServerContext] = web.AppKey("server_context", ServerContext)
 
 
 def error_response(
     rejected: Rejected, context: ServerContext | None, *, path: str, host: str = ""
 ) -> web.Response:
     """
-    The answer to what is no request for an operation.
+    The error response to a request that is not for an operation.
 
-    In the envelope of the provider that the address leads to, where it leads to one.
+    It has the format of the provider that the path or the host selects, if any.
     """
-    found = context.resolve(host, path) if context else None
-    if found is not None:
+    resolved = context.resolve(host, path) if context else None
+    if resolved is not None:
         return documented_error_response(
-            rejected, next(iter(found[0].provider.operations.values()))
+            rejected, next(iter(resolved[0].provider.operations.values()))
         )
     body = {"error": {"message": printable(rejected.message), "type": rejected.name}}
     return web.json_response(
@@ -129,7 +139,7 @@ def _open_cassettes(settings: Settings) -> "Cassettes | None":
 
 
 def _signing_secret(settings: Settings) -> bytes:
-    """What signs picture addresses: given, or drawn from the seed, or at random."""
+    """The secret of the settings, else one derived from the seed, else a random one."""
     if settings.secret or not settings.seed:
         return settings.secret or secrets.token_bytes(32)
     return hashlib.sha256(f"imageparity {settings.seed}".encode()).digest()

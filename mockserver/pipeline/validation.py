@@ -1,21 +1,17 @@
-"""What a document says of a payload: why it says no, without end to nobody's harm."""
+"""Validate a payload; collect a bounded number of violations, off the event loop."""
 
 from mockserver.pipeline.body_parsing import ParsedBody
 from mockserver.pipeline.provider_context import ProviderContext
 from specs import Basis, State, Verdict, Violation
 
-MAX_VALUES_ON_LOOP = 200
+MAX_VALUES_ON_LOOP = 200  # larger payloads are explained off the event loop
 MAX_VIOLATIONS = 32
 
 
 async def validate(
     provider_context: ProviderContext, parsed_body: ParsedBody
 ) -> Verdict:
-    """
-    The verdict; with its reasons where the answer is made of them.
-
-    A payload of many values is looked at beside the event loop.
-    """
+    """The verdict on a payload, with violations if the request is rejected."""
     state = parsed_body.body.judge.state(parsed_body.payload)
     if has_many_values(parsed_body) and state is not State.VALID:
         return await provider_context.run_in_executor(
@@ -29,19 +25,24 @@ async def validate(
 
 
 def has_many_values(parsed_body: ParsedBody) -> bool:
-    """Whether it takes long to say what is wrong with a payload."""
+    """True if collecting the violations of the payload can take long."""
     return parsed_body.value_count > MAX_VALUES_ON_LOOP
 
 
 def explain_verdict(parsed_body: ParsedBody, state: State) -> Verdict:
-    """A verdict with the first of its reasons; one that makes it so is among them."""
+    """
+    A verdict with the first `MAX_VIOLATIONS` violations.
+
+    If the payload is invalid, one more may be added, so that at least one of them is
+    documented.
+    """
     found: list[Violation] = []
-    is_shown = state is not State.INVALID
-    for each in parsed_body.body.judge.violations(parsed_body.payload):
-        makes_it_so = each.evidence.basis is Basis.DOCUMENTED
-        if len(found) < MAX_VIOLATIONS or (makes_it_so and not is_shown):
-            found.append(each)
-        is_shown = is_shown or makes_it_so
-        if is_shown and len(found) >= MAX_VIOLATIONS:
+    is_explained = state is not State.INVALID
+    for violation in parsed_body.body.judge.violations(parsed_body.payload):
+        is_documented = violation.evidence.basis is Basis.DOCUMENTED
+        if len(found) < MAX_VIOLATIONS or (is_documented and not is_explained):
+            found.append(violation)
+        is_explained = is_explained or is_documented
+        if is_explained and len(found) >= MAX_VIOLATIONS:
             break
     return Verdict(state, tuple(found))

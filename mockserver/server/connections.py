@@ -14,7 +14,8 @@ from aiohttp.http_exceptions import (
     LineTooLong,
 )
 
-from mockserver.errors import INCIDENT_HEADER, Rejected, printable
+from mockserver.errors import INCIDENT_HEADER, Rejected
+from mockserver.json_text import printable
 from mockserver.pipeline.server_context import SERVER_CONTEXT, error_response
 from mockserver.server.fast_path import fast_path_handler
 from mockserver.settings import MIN_BYTES_PER_SECOND, Limits

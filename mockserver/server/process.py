@@ -15,12 +15,12 @@ from dataclasses import asdict, dataclass
 from aiohttp import web
 
 from mockserver.app import SERVER_CONTEXT, create_app
-from mockserver.pipeline.provider_context import Settings
 from mockserver.server import file_limits as descriptors
 from mockserver.server import workers
 from mockserver.server.connections import ConnectionFactory
 from mockserver.server.reload import DocumentWatcher
 from mockserver.server.shutdown import drain
+from mockserver.settings import Settings
 from mockserver.state.statistics import StatusTotals, Totals
 from specs import Provider
 

@@ -1,20 +1,20 @@
-"""How long an answer is kept waiting: a fixed time, a range, or a distribution."""
+"""Simulated latency: a fixed delay, a range, or a log-normal distribution."""
 
 import math
 import random
 from dataclasses import dataclass
 
-MAX_LATENCY = 600.0
+MAX_LATENCY = 600.0  # seconds
 _SYNTAX = "MS, MS..MS (uniform) or lognormal:MEDIAN_MS:SIGMA"
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
     """
-    A delay before each answer, in seconds, never above `LONGEST`.
+    A delay before each response, in seconds, at most `MAX_LATENCY`.
 
-    With `sigma` it is log-normal about the median `least`; else uniform from `least`
-    to `most`.
+    With `sigma` it is log-normal with the median `minimum`. Otherwise it is uniform
+    from `minimum` to `maximum`.
     """
 
     minimum: float = 0.0
@@ -23,30 +23,30 @@ class Latency:
 
     @classmethod
     def parse(cls, text: str) -> "Latency":
-        """From `300`, `200..800` or `lognormal:300:0.4`. Raises `ValueError`."""
+        """Parse `300`, `200..800` or `lognormal:300:0.4`. Raises `ValueError`."""
         kind, _, rest = text.partition(":")
         try:
             if kind == "lognormal":
                 median, sigma = (float(each) for each in rest.split(":"))
-                least = most = median / 1000
+                minimum = maximum = median / 1000
             else:
-                first, to, last = text.partition("..")
-                least, sigma = float(first) / 1000, 0.0
-                most = float(last) / 1000 if to else least
+                first, dots, last = text.partition("..")
+                minimum, sigma = float(first) / 1000, 0.0
+                maximum = float(last) / 1000 if dots else minimum
         except ValueError:
             raise ValueError(f"a latency is {_SYNTAX}, not '{text[:40]}'") from None
-        if not (0 <= least <= most <= MAX_LATENCY and 0 <= sigma <= 5):
+        if not (0 <= minimum <= maximum <= MAX_LATENCY and 0 <= sigma <= 5):
             raise ValueError(
                 f"a latency lies between 0 and {MAX_LATENCY * 1000:.0f} ms, "
                 f"not '{text[:40]}'"
             )
-        return cls(least, most, sigma)
+        return cls(minimum, maximum, sigma)
 
     def sample(self, rng: random.Random) -> float:
-        """A delay in seconds."""
+        """A random delay in seconds."""
         if self.sigma:
-            drawn = self.minimum * math.exp(rng.gauss(0, self.sigma))
-            return min(MAX_LATENCY, drawn)
+            delay = self.minimum * math.exp(rng.gauss(0, self.sigma))
+            return min(MAX_LATENCY, delay)
         if self.maximum > self.minimum:
             return rng.uniform(self.minimum, self.maximum)
         return self.minimum

@@ -1,15 +1,15 @@
 """
-Errors, faults and delays on demand.
+Errors, faults and delays that a request triggers.
 
-What is asked for may come from four places. The first of them that names an error or
-a fault decides it, and the first that names a latency decides that: the script of the
-control API, `X-Mock-…` headers, markers in the prompt, the end of a key. All but the
-script write it alike: `NAME;times=2;id=A;retry-after=1;seconds=5`.
+Four sources, by precedence: the script of the control API, `X-Mock-…` headers, markers
+in the prompt, the end of the API key. The first source that names an error or a fault
+determines it. The first source that names a latency determines the latency. Headers,
+markers and keys share a syntax: `NAME;times=2;id=A;retry-after=1;seconds=5`.
 """
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,27 +17,26 @@ from multidict import istr
 
 from mockserver.errors import Rejected
 from mockserver.simulation.faults import FAULTS, MAX_DELAY, Fault
-from mockserver.state.memory import MAX_SCRIPT_ITEMS, StateStore
+from mockserver.state.memory import StateStore
 from specs import Operation
 
 ERROR_HEADER, FAULT_HEADER = istr("X-Mock-Error"), istr("X-Mock-Fault")
-LATENCY_HEADER, NAMESPACE_HEADER = istr("X-Mock-Latency"), istr("X-Mock-Namespace")
+LATENCY_HEADER = istr("X-Mock-Latency")
 MAX_NAME_LENGTH = 80
 DIRECTIVE_PARAMETERS = ("times", "id", "retry-after", "seconds")
 MARKER_START = "[[mock:"
 KEY_TRIGGER = "mock-"  # in a key, before the name of an error
 _PROMPT_MARKER = re.compile(r"\[\[mock:([^\[\]]{1,200})\]\]")
-_NAMESPACE_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_NAMESPACE_IN_KEY = re.compile(r"(?:^|-)ns-([A-Za-z0-9._]{1,64})(?=-|$)")
 
 
 @dataclass(frozen=True, slots=True)
 class Directive:
     """
-    One thing that was asked for, and by what.
+    One requested error, fault or latency, and its source.
 
-    `latency` and `seconds` (how long a slow fault takes) are in seconds. With `times`
-    it holds for so many requests that bear the same `id`.
+    `latency`, `retry_after` and `seconds` (the duration of a fault) are in seconds.
+    With `times` it applies to that many requests with the same `id`; without an `id`,
+    to requests with the same API key.
     """
 
     source: str
@@ -52,7 +51,7 @@ class Directive:
 
 @dataclass(slots=True, eq=False)
 class Behavior:
-    """What one answer has to suffer, and what asked for it."""
+    """The simulated error, fault and latency of one response; durations in seconds."""
 
     source: str = ""
     error: str | None = None
@@ -65,26 +64,6 @@ class Behavior:
 NO_BEHAVIOR = Behavior()
 
 
-def is_namespace(name: str) -> bool:
-    return _NAMESPACE_NAME.fullmatch(name) is not None
-
-
-def namespace_of(headers: Mapping[str, str], key: str) -> str:
-    """Whose slate a request belongs to; empty when it names none. Raises `Rejected`."""
-    name = headers.get(NAMESPACE_HEADER)
-    if name is None:
-        found = _NAMESPACE_IN_KEY.search(key)
-        return found[1] if found else ""
-    if not is_namespace(name):
-        raise Rejected(
-            "invalid_request",
-            f"{NAMESPACE_HEADER} takes up to 64 letters, digits, '.', '_' and '-'.",
-            param=NAMESPACE_HEADER,
-            status=400,
-        )
-    return name
-
-
 async def requested_behavior(
     headers: Mapping[str, str],
     key: str,
@@ -95,50 +74,54 @@ async def requested_behavior(
     namespace: str,
 ) -> Behavior:
     """
-    What was asked for, by precedence.
+    The behavior that a request triggers, by precedence of the sources.
 
-    Raises `Rejected` for an unknown name or parameter, with the known ones.
+    Raises `Rejected` for an unknown name or parameter, and lists the known ones.
     """
     item = await store.pop(provider, namespace, operation.id)
-    wishes = [] if item is None else [script_directive(item)]
+    directives = [] if item is None else [script_directive(item)]
     if ERROR_HEADER in headers or FAULT_HEADER in headers or LATENCY_HEADER in headers:
-        wishes += _header_directives(headers, operation)
+        directives += _header_directives(headers, operation)
     prompt = payload.get("prompt") if payload else None
     if isinstance(prompt, str) and MARKER_START in prompt:
-        wishes += _prompt_directives(prompt, operation)
+        directives += _prompt_directives(prompt, operation)
     if KEY_TRIGGER in key:
-        wishes += _key_directives(key, operation)
-    if not wishes:
+        directives += _key_directives(key, operation)
+    if not directives:
         return NO_BEHAVIOR
-    return await resolve(wishes, store, key, namespace)
+    return await resolve(directives, store, key, namespace)
 
 
 async def resolve(
     directives: list[Directive], store: StateStore, key: str, namespace: str
 ) -> Behavior:
-    """The first wish of each kind whose times are not used up."""
-    trigger = Behavior()
-    for wish in directives:
-        names_outcome = wish.error is not None or wish.fault is not None
-        if names_outcome and trigger.source not in {"", wish.source}:
+    """Combine the first directives of each kind that still have `times` left."""
+    behavior = Behavior()
+    for directive in directives:
+        names_outcome = directive.error is not None or directive.fault is not None
+        if names_outcome and behavior.source not in {"", directive.source}:
             continue
-        if wish.latency is not None and trigger.latency is not None:
+        if directive.latency is not None and behavior.latency is not None:
             continue
-        if wish.times is not None and wish.source != "script":
-            who = f"{namespace}|{wish.source}|{wish.id or _digest(key)}|{_digest(str(wish))}"
-            if await store.increment(who) > wish.times:
+        if directive.times is not None and directive.source != "script":
+            client = directive.id or _digest(key)
+            counter = f"{namespace}|{directive.source}|{client}"
+            uses = await store.increment(f"{counter}|{_digest(str(directive))}")
+            if uses > directive.times:
                 continue
-        if wish.latency is not None:
-            trigger.latency = wish.latency
+        if directive.latency is not None:
+            behavior.latency = directive.latency
         if names_outcome:
-            trigger.source = wish.source
-            trigger.error = trigger.error or wish.error
-            trigger.fault = trigger.fault or (
-                FAULTS[wish.fault] if wish.fault is not None else None
+            behavior.source = directive.source
+            behavior.error = behavior.error or directive.error
+            behavior.fault = behavior.fault or (
+                FAULTS[directive.fault] if directive.fault is not None else None
             )
-            trigger.retry_after = _first_not_none(trigger.retry_after, wish.retry_after)
-            trigger.seconds = _first_not_none(trigger.seconds, wish.seconds)
-    return trigger
+            behavior.retry_after = _first_not_none(
+                behavior.retry_after, directive.retry_after
+            )
+            behavior.seconds = _first_not_none(behavior.seconds, directive.seconds)
+    return behavior
 
 
 def _first_not_none(*values: float | None) -> float | None:
@@ -150,7 +133,7 @@ def _digest(text: str) -> str:
 
 
 def script_directive(item: Mapping[str, Any]) -> Directive:
-    """The wish of an item of a script, as `checked` let it in."""
+    """The directive of a script item that `validate_script` accepted."""
     latency = item.get("latency_ms")
     return Directive(
         "script",
@@ -175,8 +158,8 @@ def _header_directives(
         yield Directive("header", fault=name, **parameters)
     if LATENCY_HEADER in headers:
         value, parameters = _parse_parameters(headers[LATENCY_HEADER], LATENCY_HEADER)
-        latency = _parse_number(value, LATENCY_HEADER, "milliseconds") / 1000
-        yield Directive("header", latency=min(latency, MAX_DELAY), **parameters)
+        latency = _parse_latency(value, LATENCY_HEADER)
+        yield Directive("header", latency=latency, **parameters)
 
 
 def _prompt_directives(prompt: str, operation: Operation) -> Iterator[Directive]:
@@ -185,19 +168,17 @@ def _prompt_directives(prompt: str, operation: Operation) -> Iterator[Directive]
 
 
 def _key_directives(key: str, operation: Operation) -> Iterator[Directive]:
-    _, found, text = key.rpartition(KEY_TRIGGER)
-    if found and text:
+    _, marker, text = key.rpartition(KEY_TRIGGER)
+    if marker and text:
         yield _parse_directive(text, operation, "key")
 
 
 def _parse_directive(text: str, operation: Operation, source: str) -> Directive:
-    """A wish where nothing but its name says of what kind it is."""
+    """The directive of a marker or a key, in which the name alone shows the kind."""
     name, parameters = _parse_parameters(text, source)
     if name.startswith("latency="):
-        latency = (
-            _parse_number(name.removeprefix("latency="), source, "milliseconds") / 1000
-        )
-        return Directive(source, latency=min(latency, MAX_DELAY), **parameters)
+        latency = _parse_latency(name.removeprefix("latency="), source)
+        return Directive(source, latency=latency, **parameters)
     if name in FAULTS:
         return Directive(source, fault=name, **parameters)
     known = [*operation.errors, *FAULTS, "latency=MS"]
@@ -206,15 +187,15 @@ def _parse_directive(text: str, operation: Operation, source: str) -> Directive:
 
 
 def _parse_parameters(text: str, source: str) -> tuple[str, dict[str, Any]]:
-    """A name and its parameters, as arguments of a `Wish`. Raises `Rejected`."""
+    """A name, and its parameters as arguments of `Directive`. Raises `Rejected`."""
     name, *rest = (each.strip() for each in text.split(";"))
     parameters: dict[str, Any] = {}
-    for each in filter(None, rest):
-        parameter, _, value = (part.strip() for part in each.partition("="))
+    for assignment in filter(None, rest):
+        parameter, _, value = (each.strip() for each in assignment.partition("="))
         if parameter not in DIRECTIVE_PARAMETERS:
             known = ", ".join(DIRECTIVE_PARAMETERS)
             raise _rejection(
-                f"No such parameter (asked for by {source}); known: {known}", source
+                f"Unknown mock parameter (from {source}); known: {known}", source
             )
         if parameter == "id":
             parameters["id"] = value[:MAX_NAME_LENGTH]
@@ -226,21 +207,26 @@ def _parse_parameters(text: str, source: str) -> tuple[str, dict[str, Any]]:
     return name, parameters
 
 
-def _parse_number(text: str, source: str, what: str) -> float:
+def _parse_latency(text: str, source: str) -> float:
+    """A latency in milliseconds as seconds, at most `MAX_DELAY`."""
+    return min(_parse_number(text, source, "latency") / 1000, MAX_DELAY)
+
+
+def _parse_number(text: str, source: str, name: str) -> float:
     if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text):
         raise _rejection(
-            f"{what} takes a number of 0 or more (asked for by {source}).", source
+            f"{name} must be a number of 0 or more (from {source}).", source
         )
     return float(text)
 
 
-def _check_known(name: str, known: Any, what: str, source: str) -> None:
+def _check_known(name: str, known: Collection[str], kind: str, source: str) -> None:
     if name in known:
         return
     # The end of a key may be a secret: it is not repeated.
     shown = "" if source == "key" else f" '{name[:MAX_NAME_LENGTH]}'"
     raise _rejection(
-        f"No such {what}{shown} (asked for by {source}); known are: {', '.join(known)}",
+        f"Unknown mock {kind}{shown} (from {source}); known: {', '.join(known)}",
         source,
     )
 
@@ -248,88 +234,3 @@ def _check_known(name: str, known: Any, what: str, source: str) -> None:
 def _rejection(message: str, source: str) -> Rejected:
     param = source if source in {ERROR_HEADER, FAULT_HEADER, LATENCY_HEADER} else None
     return Rejected("invalid_request", message, param=param, status=400)
-
-
-class BadScript(ValueError):
-    """A script that cannot be followed; names the item, the member and the remedy."""
-
-
-def validate_script(items: Any, errors: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """
-    The items of a script, one for each request it is meant for.
-
-    `errors` holds the names of each operation. Raises `BadScript`.
-    """
-    if not isinstance(items, list):
-        raise BadScript('a script is a list, such as [{"error": "rate_limited"}]')
-    found: list[dict[str, Any]] = []
-    for at, item in enumerate(items):
-        if not isinstance(item, dict):
-            raise BadScript(f"item {at}: is no object")
-        unknown = sorted(set(item) - set(_FIELD_CHECKS))
-        if unknown:
-            known = ", ".join(_FIELD_CHECKS)
-            raise BadScript(f"item {at}: unknown member '{unknown[0]}'; known: {known}")
-        for name, value in item.items():
-            reason = _FIELD_CHECKS[name](value)
-            if reason:
-                raise BadScript(f"item {at}: {name} {reason}, not {value!r:.80}")
-        _check_names(at, item, errors)
-        times = item.get("times", 1)
-        if len(found) + times > MAX_SCRIPT_ITEMS:
-            raise BadScript(
-                f"item {at}: a script holds at most {MAX_SCRIPT_ITEMS} items"
-            )
-        rest = {name: value for name, value in item.items() if name != "times"}
-        found += [rest] * times
-    return found
-
-
-def _check_names(at: int, item: Mapping[str, Any], errors: Mapping[str, Any]) -> None:
-    operation = item.get("operation")
-    if operation is not None and operation not in errors:
-        raise BadScript(
-            f"item {at}: no operation '{operation}'; known: {', '.join(errors)}"
-        )
-    named = [operation] if operation else list(errors)
-    known = dict.fromkeys(each for name in named for each in errors[name])
-    if item.get("error") is not None and item["error"] not in known:
-        raise BadScript(
-            f"item {at}: no error '{item['error']}'; known: {', '.join(known)}"
-        )
-
-
-def _check_text(value: Any) -> str:
-    return "" if isinstance(value, str) else "takes a text"
-
-
-def _check_fault(value: Any) -> str:
-    return (
-        ""
-        if isinstance(value, str) and value in FAULTS
-        else f"takes one of {', '.join(FAULTS)}"
-    )
-
-
-def _check_count(value: Any) -> str:
-    fits = isinstance(value, int) and not isinstance(value, bool)
-    return "" if fits and 1 <= value <= 10_000 else "takes 1 to 10000"
-
-
-def _range_check(maximum: float) -> Any:
-    def check(value: Any) -> str:
-        fits = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return "" if fits and 0 <= value <= maximum else f"takes 0 to {maximum:.0f}"
-
-    return check
-
-
-_FIELD_CHECKS = {
-    "error": _check_text,
-    "fault": _check_fault,
-    "latency_ms": _range_check(MAX_DELAY * 1000),
-    "times": _check_count,
-    "retry_after": _range_check(MAX_DELAY),
-    "seconds": _range_check(MAX_DELAY),
-    "operation": _check_text,
-}

@@ -1,34 +1,10 @@
 """How much one key may ask for: requests and pictures a minute, and at once."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 MINUTE = 60.0
 TOLERANCE_SECONDS = 1e-4  # seconds: less than that is what sums and texts lose
-
-
-@dataclass(frozen=True, slots=True)
-class Quotas:
-    """Limits of one key; None is no limit."""
-
-    requests_per_minute: int | None = None
-    images_per_minute: int | None = None
-    concurrency: int | None = None
-
-    @property
-    def limits_requests(self) -> bool:
-        """Whether a request has to be counted before it is looked at."""
-        return self.requests_per_minute is not None or self.concurrency is not None
-
-    def with_defaults(self, defaults: Mapping[str, Any]) -> "Quotas":
-        """These limits, and where there is none the dialect's own."""
-        return Quotas(
-            self.requests_per_minute or defaults.get("requests_per_minute"),
-            self.images_per_minute or defaults.get("images_per_minute"),
-            self.concurrency or defaults.get("concurrency"),
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A server that is maltreated, and has to be none the worse for it."""
+"""A server for hostile requests, with a check that it is unharmed."""
 
 import logging
 from collections.abc import Iterator
@@ -13,19 +13,19 @@ from mockserver.server import connections
 
 @pytest.fixture(scope="module")
 def server(mock: mockserver.Running) -> mockserver.Running:
-    """Modules that want other limits have a server of their own."""
+    """A server; modules with other limits override it."""
     return mock
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever goes on sending after a refusal is not listened to for long."""
+    """Shorten the time in which the rest of a rejected body is read."""
     monkeypatch.setattr(connections, "LINGER_TIMEOUT", 0.1)
 
 
 @pytest.fixture(scope="session")
 def lone() -> specs.Provider:
-    """Any, with edits by form and by JSON."""
+    """A provider that takes edits as a form and as JSON."""
     return specs.load("llmapi")
 
 
@@ -33,7 +33,7 @@ def lone() -> specs.Provider:
 def unhurt(
     server: mockserver.Running, lone: specs.Provider, caplog: pytest.LogCaptureFixture
 ) -> Iterator[None]:
-    """After whatever was done to it, it answers, shows its journal and said nothing."""
+    """After each test the server responds, has a journal and logged no error."""
     with caplog.at_level(logging.WARNING):
         yield
     url = url_of(server, lone)

@@ -1,4 +1,4 @@
-"""A bug of ours is the provider's own error, and its story stands in our log alone."""
+"""A bug becomes the provider's own error; only the log has the details."""
 
 import json
 import logging
@@ -26,7 +26,7 @@ def server():
 
 @pytest.fixture(autouse=True)
 def unhurt():
-    """These tests expect log records, so the common check is left out."""
+    """Disabled: these tests log errors."""
 
 
 def broken(*_, **__):
@@ -34,7 +34,7 @@ def broken(*_, **__):
 
 
 def incident_in(answer, caplog):
-    """Its name: in the answer without a word more, in the log with all there is."""
+    """The incident id: alone in the response, with a traceback in the log."""
     assert WORDS.encode() not in answer.body
     assert b"Traceback" not in answer.body
     named = answer.headers["X-Mock-Incident"]
@@ -86,7 +86,7 @@ def test_beside_the_operations(server, path, monkeypatch, caplog):
 
 
 def test_the_connection_is_closed_after_a_bug(server, monkeypatch):
-    """Nobody knows in what state it is."""
+    """Its state is unknown."""
     monkeypatch.setattr("mockserver.server.fast_path.handle_request", broken)
     openai = specs.load("openai")
     url = url_of(server, openai)
@@ -95,7 +95,7 @@ def test_the_connection_is_closed_after_a_bug(server, monkeypatch):
 
 
 def test_in_the_middle_of_an_answer(server, monkeypatch, caplog):
-    """A response that has begun cannot be taken back: the connection is cut."""
+    """A response that has begun is aborted, visibly for the client."""
     drawn = ProviderContext.render
     drawings = iter([drawn, broken])
 
@@ -137,7 +137,7 @@ def test_who_leaves_is_no_bug(server, caplog):
 
 
 def test_a_line_of_the_log_is_one_line(server, lone, caplog):
-    """A path cannot write lines of its own, nor speak to a terminal."""
+    """A path cannot inject lines or terminal sequences into the log."""
     caplog.set_level(logging.INFO)
     ask(f"{server.base_urls[lone.id]}/a%0aERROR%20forged%1b%5b31m", method="GET")
 

@@ -1,4 +1,4 @@
-"""Secrets stay out of journal and log, and foreign requests out of the API."""
+"""Secrets in journals and logs, and access from the network."""
 
 import base64
 import json
@@ -41,7 +41,7 @@ def server():
 
 
 def leaks(server, answer):
-    """The places where a secret appears although it must not."""
+    """The places that contain a secret."""
     places = {"answer": answer.body}
     for path in ("/journal", "/metrics", "/costs", "/script/llmapi", "/health"):
         places[path] = control(server, path).body
@@ -67,7 +67,7 @@ def leaks(server, answer):
     ],
 )  # fmt: skip
 def test_a_key_is_kept_wherever_a_client_writes_it(server, lone, asked, caplog):
-    """Only what goes back to the client itself may repeat what it has sent."""
+    """Only responses to the client may repeat its key."""
     caplog.set_level(0)
     asked = {"key": SECRET, **asked}
     if "Authorization" in asked:
@@ -93,7 +93,7 @@ def test_a_key_in_a_path_is_kept_too(server, lone, caplog):
 
 
 def test_a_short_key_spoils_nothing(server, lone):
-    """Such as `test` or `anything`, which are words as well."""
+    """Keys such as `test` or `anything` are words, and are not redacted."""
     ask(url_of(server, lone), body=generation(lone, prompt="anything"), key="anything")
 
     assert server.journal()[-1]["payload"]["prompt"] == "anything"
@@ -101,7 +101,7 @@ def test_a_short_key_spoils_nothing(server, lone):
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_no_secret_of_a_process_is_in_what_it_says(format):
-    """Neither a client's key nor the token of the control API, which it was given."""
+    """Neither a client's key nor the given token of the control API."""
     secrets = (SECRET, "t0ken-of-the-control-api")
     with serving("tokenhub", "--log-format", format, "--token", secrets[1]) as (
         process,
@@ -122,7 +122,7 @@ def test_no_secret_of_a_process_is_in_what_it_says(format):
 
 @pytest.mark.parametrize("path", ["journal", "events", "uploads/x", "pictures/x/0"])
 def test_beyond_this_machine_there_is_a_token(path):
-    """It is drawn when none is given, and nothing is shown without it."""
+    """It is generated if none is given, and required for everything."""
     with serving("tokenhub", "--host", "0.0.0.0") as (_, ready):
         port = ready["url"].rpartition(":")[2]
         answer = ask(f"http://127.0.0.1:{port}/__mock__/{path}", method="GET", key=None)
@@ -138,7 +138,7 @@ ROUTES = ["/_images/{}", "/_images/{}.png", "/_replayed/{}", "/__mock__/uploads/
 
 
 def test_no_name_in_an_address_is_the_name_of_a_file(server):
-    """Not one file is opened for any of them."""
+    """No file is opened for any of these paths."""
     opened, is_watched = [], True
 
     def hear(event, arguments):
@@ -189,7 +189,7 @@ def test_no_other_token_is_as_good(at, put, taken):
 
 
 def as_bytes(token):
-    """The bytes of a decoded token; some bits of its last letter carry nothing."""
+    """The decoded bytes of a token; its last letter has unused bits."""
     try:
         return base64.urlsafe_b64decode(token)
     except ValueError:
@@ -213,7 +213,7 @@ def test_the_signature_of_another_secret_is_none():
 
 
 def test_no_seed_no_secret_that_anybody_knows():
-    """Without a seed two servers do not take each other's addresses."""
+    """Without a seed, two servers reject each other's URLs."""
     openai = specs.load("aihubmix")
     with mockserver.running(openai) as one, mockserver.running(openai) as other:
         secrets = {
@@ -224,7 +224,7 @@ def test_no_seed_no_secret_that_anybody_knows():
 
 
 def test_an_address_cannot_be_changed_over_the_wire(server):
-    """Not its picture, not its time; what is changed is found nowhere."""
+    """A URL with a changed image or expiry gives 404."""
     with mockserver.running() as own:
         found = [given for name in specs.names() for given in urls(own, name)]
         assert found

@@ -1,4 +1,4 @@
-"""Connections that are cut, split or slow at any byte, on the way in and out."""
+"""Connections that end, pause or split at any byte, in both directions."""
 
 import json
 import os
@@ -19,7 +19,7 @@ STEP = 1 if os.environ.get("SOAK") else 7
 
 @pytest.fixture
 def requests(server, lone):
-    """A request by JSON and one by form, as they go over the wire."""
+    """A JSON request and a form request, as bytes."""
     sent = edit(lone, FORM, picture(8, 8))
     by_form = post(
         url_of(server, lone, "createImageEdit"),
@@ -46,7 +46,7 @@ def test_a_request_that_comes_byte_by_byte_is_one_request(server, requests):
 
 
 def test_a_request_in_two_pieces_is_one_request(server, requests):
-    """Wherever it is split, with time enough between for the first to be read."""
+    """At every split position, with a pause after the first part."""
     for data in requests:
         for at in range(1, len(data), STEP * 3):
             with connected(server.url) as connection:
@@ -61,7 +61,7 @@ def test_a_request_in_two_pieces_is_one_request(server, requests):
 
 @pytest.mark.parametrize("how", ["closed", "reset", "half-closed"])
 def test_a_request_that_is_cut_is_none(server, requests, how):
-    """It is not answered as if it were whole; what is known of it is written down."""
+    """It gets no response as if complete; the journal has the known facts."""
     seen = server.journal()[-1]["id"] if server.journal() else 0
     for data in requests:
         for at in range(0, len(data), STEP):
@@ -78,7 +78,7 @@ def test_a_request_that_is_cut_is_none(server, requests, how):
 
 
 def test_an_answer_that_is_cut_is_the_clients_affair(server, lone):
-    """Also one that streams: it ends, and the next request is answered."""
+    """Also for a stream: it ends, and the next request succeeds."""
     openai = specs.load("openai")
     streaming = good(
         url_of(server, openai), openai, stream=True, partial_images=1, close=False
@@ -98,7 +98,7 @@ def test_an_answer_that_is_cut_is_the_clients_affair(server, lone):
 
 
 def test_many_at_once_with_pieces_in_any_order_are_each_their_own(server, lone):
-    """Forty requests, a byte of each in turn."""
+    """Forty requests, one byte of each in turn."""
     count = 40
     asked = [
         good(url_of(server, lone), lone, user=f"user-{each:02d}", n=each % 2 + 1)

@@ -1,4 +1,4 @@
-"""Malformed HTTP is rejected in the provider's format, and the connection ends."""
+"""Malformed HTTP gets an error response, and the connection is closed."""
 
 import json
 import time
@@ -71,7 +71,7 @@ def test_a_malformed_header_is_refused(url, lone, lines):
     ],
 )
 def test_malformed_chunks_are_refused(url, lone, chunks):
-    """However they come: with the head, or when it is read already."""
+    """Sent together with the headers, or later."""
     for pieces in ([head(url, CHUNKED) + b"\r\n" + chunks], split(url, chunks)):
         answer = exchange(url, *pieces)[0]
 
@@ -94,14 +94,14 @@ def split(url, chunks):
     ],
 )
 def test_too_much_of_a_head_is_refused_and_heard(url, lone, lines, status):
-    """The client reads the answer although it has sent more than was read."""
+    """The client can read the response although not all bytes were read."""
     answer = only(url, post(url, BODY, *lines))
 
     assert is_refusal(answer, lone, status)
 
 
 def test_who_goes_on_sending_has_heard_the_answer(url, lone):
-    """The connection ends in good order, although more comes than anybody reads."""
+    """The connection is closed cleanly although the client continues to send."""
     with connected(url) as connection:
         connection.sendall(head(url, f"X-Long: {'a' * 9_000}"))
         answer = one(connection)
@@ -182,7 +182,7 @@ def test_nothing_is_expected_but_that_we_go_on(url, lone):
 
 @pytest.mark.parametrize("protocol", ["websocket", "h2c", "TLS/1.0", "x" * 5000])
 def test_an_upgrade_is_not_taken_up(url, lone, protocol):
-    """The request is answered as it is, and so is the next one."""
+    """The request and the next one get normal responses."""
     body = json.dumps(generation(lone)).encode()
     with connected(url) as connection:
         lines = ["Connection: Upgrade, HTTP2-Settings", f"Upgrade: {protocol}"]
@@ -198,7 +198,7 @@ def test_an_upgrade_is_not_taken_up(url, lone, protocol):
     "host", ["evil.example", "169.254.169.254", "[::1", "a b", "x" * 5000, "", "é"]
 )
 def test_a_foreign_host_is_as_good_as_any(url, lone, host):
-    """It is no proxy: nothing goes there, and the answer is the same."""
+    """The mock is not a proxy: nothing is forwarded."""
     data = good(url, lone).replace(
         b"Host: " + url.split("/")[2].encode(), f"Host: {host}".encode()
     )
@@ -241,7 +241,7 @@ def test_no_path_leads_to_a_file(server, below, path):
 
 
 def test_requests_in_a_row_are_answered_in_their_order(url, lone):
-    """One of them with a mistake, which is no reason to drop those behind it."""
+    """One of them is invalid; those after it still get responses."""
     row = [good(url, lone, close=False) for _ in range(8)]
     row[2] = post(url, b"{", close=False)
 
@@ -264,7 +264,7 @@ def test_what_is_no_request_does_not_harm_the_answer_before_it(url, lone):
 
 
 def test_a_connection_goes_on_after_a_refusal(url, lone):
-    """A rejected body is read to its end, so that the next request is one."""
+    """A rejected body is read to its end, so that the next request is valid."""
     with connected(url) as connection:
         for body, status in ((b"[" * 100_000, 400), (b"x" * 5_000_000, 413)):
             connection.sendall(post(url, body, close=False))
@@ -304,7 +304,7 @@ def test_old_clients_are_answered_and_the_connection_closed(url, lone):
 
 
 def test_a_refusal_is_in_the_envelope_of_the_provider_that_was_meant(server):
-    """As far as the first line tells, also when it came in pieces."""
+    """The request line selects the provider, also when sent in parts."""
     for name in specs.names():
         provider = specs.load(name)
         data = post(url_of(server, provider), BODY, CHUNKED, "Content-Length: 14")

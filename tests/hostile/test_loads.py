@@ -1,4 +1,4 @@
-"""Bodies that are large, deep, many or packed: refused early, and at little cost."""
+"""Large, deep, numerous or compressed bodies are rejected early and cheaply."""
 
 import gzip
 import json
@@ -56,7 +56,7 @@ def edits(server, lone):
 
 
 def peak():
-    """Bytes of memory that this process, server included, has had at most."""
+    """The peak memory of this process, including the server, in bytes."""
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
@@ -68,7 +68,7 @@ def forever(piece):
 
 @pytest.mark.parametrize("media_type", [JSON, f"{FORM}; boundary=b"])
 def test_an_endless_body_is_refused_and_no_longer_read(edits, lone, media_type):
-    """A form as well, whose boundary never comes."""
+    """Also a form without its boundary."""
     before = peak()
     begun = head(edits, "Transfer-Encoding: chunked", f"Content-Type: {media_type}")
     chunk = b"10000\r\n" + b"a" * 65536 + b"\r\n"
@@ -80,7 +80,7 @@ def test_an_endless_body_is_refused_and_no_longer_read(edits, lone, media_type):
 
 
 def test_words_may_not_be_as_large_as_pictures(url, lone):
-    """Without fields for images, thirty megabytes are not read."""
+    """Bodies of operations without image fields have a lower limit."""
     before = peak()
 
     answer = only(url, post(url, b'{"prompt": "' + b"x" * 30 * MEGABYTE + b'"}'))
@@ -91,7 +91,7 @@ def test_words_may_not_be_as_large_as_pictures(url, lone):
 
 
 def test_all_that_comes_at_once_is_bounded_too(edits, lone, monkeypatch):
-    """Requests beyond the shared limit are rejected until others have ended."""
+    """A request beyond the limit is rejected, and accepted when others ended."""
     monkeypatch.setattr(receiving, "MAX_INCOMING", 2 * MEGABYTE)
     lines = "Content-Length: 3000000", f"Content-Type: {JSON}"
     begun = head(edits, *lines) + b"\r\n" + b" " * (2 * MEGABYTE - 1000)
@@ -200,7 +200,7 @@ def test_a_name_given_once_is_not_noted(server, url, lone):
 
 
 def test_of_many_mistakes_some_are_told(server, lone, edits):
-    """All of them would take seconds, and help nobody."""
+    """Collecting all violations would take seconds."""
     wrong = {**generation(lone), "images": list(range(MAX_VALUES - 50))}
 
     answer = ask(edits, body=wrong)
@@ -212,7 +212,7 @@ def test_of_many_mistakes_some_are_told(server, lone, edits):
 
 
 def test_the_reason_of_a_refusal_is_told_however_many_there_are(server, lone, url):
-    """Valid values come first, the invalid one last."""
+    """The documented violation comes after many undocumented ones."""
     unlisted = {f"x{each}": each for each in range(500)}
 
     answer = ask(url, body={**unlisted, **generation(lone), "n": 0})
@@ -222,7 +222,7 @@ def test_the_reason_of_a_refusal_is_told_however_many_there_are(server, lone, ur
 
 
 def test_a_long_name_is_not_repeated(server):
-    """Not even by a server that refuses what is not listed."""
+    """Also with `strict`, which rejects unlisted fields."""
     with mockserver.running("openai", strict=True) as strict:
         url = url_of(strict, specs.load("openai"))
         body = {**generation(specs.load("openai")), "k" * MEGABYTE: 1}
@@ -258,16 +258,16 @@ END = f"--{BOUNDARY}--\r\n".encode()
         pytest.param(b"x" * 10 * MEGABYTE, "boundary", id="nothing-but-preamble"),
         pytest.param(part() + part()[:-20], "", id="cut"),
         pytest.param(part("p", b"+2D0-", b"Content-Type: text/plain; charset=utf-7")
-                     + END, "coded", id="utf-7"),
+                     + END, "charset", id="utf-7"),
         pytest.param(part("p", b"\\ud83d",
                           b"Content-Type: text/plain; charset=unicode_escape")
-                     + END, "coded", id="escapes"),
+                     + END, "charset", id="escapes"),
         pytest.param(part("p", b"a-" * 100_000,
                           b"Content-Type: text/plain; charset=punycode")
-                     + END, "coded", id="punycode"),
+                     + END, "charset", id="punycode"),
         pytest.param(part("p", b"x", b"Content-Type: text/plain; charset=zlib") + END,
-                     "coded", id="no-charset-at-all"),
-        pytest.param(part("p", b"\xff") + END, "coded", id="not-utf-8"),
+                     "charset", id="no-charset-at-all"),
+        pytest.param(part("p", b"\xff") + END, "charset", id="not-utf-8"),
         pytest.param(part().replace(b"form-data", b"attachment") + END, "",
                      id="attachment"),
         pytest.param(b"--" + b"-" * 5000 + END, "", id="dashes"),
@@ -334,7 +334,7 @@ bounded = settings(
 
 
 def read(data, content_type, operation):
-    """The parsed body, or None if it is rejected; nothing else may happen."""
+    """The payload of a body, or None if it is rejected."""
     try:
         return parse_body(data, content_type, operation)
     except Rejected:

@@ -1,4 +1,4 @@
-"""Whatever is asked of a mock in whatever order, it is what it says it is."""
+"""Random sequences of requests, compared with a simple model of a mock."""
 
 import os
 from collections import deque
@@ -46,11 +46,11 @@ def server():
 
 @pytest.fixture(autouse=True)
 def unhurt():
-    """The machine sees to that."""
+    """Disabled: the state machine checks the server itself."""
 
 
 class Mock(RuleBasedStateMachine):
-    """A mock, and beside it what it should be, in a few words."""
+    """A mock, and a simple model of its state."""
 
     server = None
 
@@ -80,7 +80,7 @@ class Mock(RuleBasedStateMachine):
         times=st.integers(1, LIMIT + 2),
     )
     def ask(self, provider, namespace, key, wished, is_good, times):
-        """A request is answered by the script, the header, the quota, the document."""
+        """Precedence of a response: script, header, quota, document."""
         document = LOADED[provider]
         headers = {"X_Mock_Error": wished} if wished else {}
         if namespace:
@@ -132,7 +132,7 @@ class Mock(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([10, 20, 50, 3590, 3600, 3600]))
     def wait(self, seconds):
-        """Buckets fill, addresses grow old."""
+        """Quotas refill and URLs age."""
         self.send("/clock", "POST", {"advance_s": seconds})
         self.now += seconds
         for bucket, level in self.levels.items():
@@ -142,7 +142,7 @@ class Mock(RuleBasedStateMachine):
 
     @rule(minutes=st.sampled_from([0, 1, 59, 60, 61]))
     def stop_at_another_time(self, minutes):
-        """Addresses follow the clock; nobody gets a full bucket by it."""
+        """URLs follow the clock; quotas do not refill."""
         moment = f"2026-05-04T{13 + minutes // 60}:{minutes % 60:02d}:00Z"
         self.send("/clock", "POST", {"freeze": moment})
         self.now = self.first + 3600 + 60 * minutes
@@ -167,7 +167,7 @@ class Mock(RuleBasedStateMachine):
 
     @rule(has_trouble=st.booleans())
     def read_the_documents_again(self, has_trouble):
-        """Nothing is forgotten by it, and nothing is answered otherwise."""
+        """A reload keeps the state and the behavior."""
         if has_trouble:
             self.server._context.reload_error = "a document that makes no sense"
             assert self.send("/health")["status"] == "degraded"

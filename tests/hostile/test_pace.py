@@ -1,4 +1,4 @@
-"""Clients that dawdle, do not listen, or are too many: the patience with them ends."""
+"""Slow clients, clients that do not read, and too many clients."""
 
 import contextlib
 import json
@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("impatient")]
 
 @pytest.fixture(scope="module")
 def server():
-    """Little patience, so that its end can be seen."""
+    """A server with short timeouts."""
     with mockserver.running(
         head_timeout=PATIENCE,
         body_timeout=PATIENCE,
@@ -50,7 +50,7 @@ def url(server, lone):
 
 
 def dripping(data, seconds=0.05):
-    """A byte now and then, for ever."""
+    """One byte from time to time, without end."""
     for at in range(len(data)):
         yield data[at : at + 1]
         time.sleep(seconds)
@@ -89,7 +89,7 @@ def test_a_body_that_does_not_come_is_refused(url, lone, framing, how):
 
 
 def test_a_body_that_nobody_reads_is_not_waited_for_either(server, lone):
-    """It is a way to nowhere, and the rest of it does not come."""
+    """A request for an unknown path, with an incomplete body."""
     nowhere = f"{server.base_urls[lone.id]}/nowhere"
 
     (answer,) = exchange(nowhere, head(nowhere, "Content-Length: 10") + b"\r\n")
@@ -98,7 +98,7 @@ def test_a_body_that_nobody_reads_is_not_waited_for_either(server, lone):
 
 
 def test_a_large_body_has_the_time_that_it_takes(server, lone):
-    """It comes for longer than a small one may, but it does come."""
+    """It takes longer than the timeout of a small body."""
     body = json.dumps({"image": "x" * 400_000}).encode()
     url = url_of(server, lone, "createImageEdit")
     lines = f"Content-Length: {len(body)}", f"Content-Type: {JSON}", "Connection: close"
@@ -124,7 +124,7 @@ def test_who_asks_nothing_is_let_go(url, lone, already):
 
 
 def test_who_does_not_read_is_hung_up_on(server, lone):
-    """And the exchange is over: nothing more is drawn, and the journal says so."""
+    """The exchange ends: rendering stops, and the journal has an entry."""
     provider = specs.load("openai")
     url = url_of(server, provider)
     asked = generation(provider, stream=True, partial_images=3, n=10, size="3840x2160",
@@ -155,7 +155,7 @@ def test_there_is_room_for_one_more_when_others_are_idle(url, lone):
 
 
 def test_when_nobody_is_idle_there_is_no_room(server, url, lone):
-    """Those who are being answered are; nobody is left without a word."""
+    """Open requests are completed; new connections get an error response."""
     slow = head(url, "Content-Length: 10", f"Content-Type: {JSON}") + b"\r\n{"
     with contextlib.ExitStack() as stack:
         busy = [stack.enter_context(connected(url)) for _ in range(CROWD)]
@@ -170,13 +170,13 @@ def test_when_nobody_is_idle_there_is_no_room(server, url, lone):
 
 
 def refused_for_room(url, lone):
-    """The answer to one who comes now, if there is no room for it."""
+    """The response to a new connection if there are too many, else None."""
     (answer,) = exchange(url, good(url, lone)) or [None]
     return answer if answer is None or answer.status == 503 else None
 
 
 def test_clients_that_leave_in_the_middle_leave_nothing(server, url, lone):
-    """Some with half a head, some with half a body, some reset, some not."""
+    """After parts of the headers or the body, with and without a reset."""
     data = good(url, lone)
     for number in range(300):
         with connected(url) as connection:
@@ -196,7 +196,7 @@ runpy.run_module("mockserver", run_name="__main__", alter_sys=True)
 
 
 def test_without_descriptors_it_waits_and_goes_on(lone):
-    """More connections than it may open; when they leave, it answers as before."""
+    """More connections than descriptors; afterwards the server responds again."""
     process = subprocess.Popen(
         [sys.executable, "-c", LIMITED],
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Files that are no pictures, or too much of one; and addresses that nobody visits."""
+"""Invalid and oversized images, and URLs that are never fetched."""
 
 import base64
 import io
@@ -88,7 +88,7 @@ def upload(data, **more):
 
 @pytest.mark.parametrize("data", [*NO_PICTURES, *TOO_MUCH])
 def test_what_is_no_picture_or_too_much_of_one_is_refused(edits, data):
-    """As a file, as a mask, and as a data URI; it is never decoded to find out."""
+    """As a file, as a mask and as a data URI; without decoding the pixels."""
     openai = specs.load("openai")
     uri = {"images": [{"image_url": data_uri(data)}]}
 
@@ -111,7 +111,7 @@ def test_a_mask_that_is_no_picture_is_refused(edits, data):
 
 
 def test_texts_packed_into_a_picture_are_left_packed(edits):
-    """Sixty files, each with eighty megabytes in it, unless somebody unpacked them."""
+    """Sixty files with 80 MB of compressed text each."""
     assert read_image_header(TEXTS) is not None
     files = [("image[]", TEXTS + bytes([each])) for each in range(60)]
 
@@ -121,7 +121,7 @@ def test_texts_packed_into_a_picture_are_left_packed(edits):
 
 
 def test_many_large_pictures_are_too_much_together(edits):
-    """Each is small enough, and all of them would take seconds to decode."""
+    """Each is within the limit, but decoding all would take seconds."""
     openai = specs.load("openai")
     large = png(4096, 4096, rows=bytes(4097) * 4096)
     uris = [{"image_url": data_uri(large + bytes([each]))} for each in range(9)]
@@ -134,7 +134,7 @@ def test_many_large_pictures_are_too_much_together(edits):
 
 @pytest.mark.parametrize("format", ["PNG", "GIF", "WEBP"])
 def test_of_a_moving_picture_the_first_is_taken(server, edits, format):
-    """However many there are: nobody looks at the rest."""
+    """The other frames are not decoded."""
     frames = [Image.new("RGB", (40, 30), (0, 0, each)) for each in range(200)]
     out = io.BytesIO()
     frames[0].save(out, format, save_all=True, append_images=frames[1:], loop=0)
@@ -152,7 +152,7 @@ def test_of_a_moving_picture_the_first_is_taken(server, edits, format):
 
 
 def test_a_polyglot_is_what_its_first_bytes_say_and_never_given_back(server, edits):
-    """A picture with a page behind it: who looks at it gets another picture."""
+    """An image with HTML appended; the server returns only a new image."""
     evil = b"<script>alert(1)</script>"
     data = picture() + evil
 
@@ -200,7 +200,7 @@ MODES = ("RGB", "RGBA", "L", "LA", "P", "1", "I;16", "CMYK")
 def test_headers_are_read_as_others_read_them(
     server, format, mode, width, height, options, damage, cut
 ):
-    """Both readers find the same facts, in whole and in damaged images."""
+    """For intact and damaged files, if both find an image."""
     image = Image.new(mode, (width, height))
     try:
         data = bytearray(saved_with(image, format, options))
@@ -241,7 +241,7 @@ def read_by_pillow(data):
 
 @pytest.fixture(scope="module")
 def bait():
-    """A server that counts who comes; nobody may."""
+    """A server that counts connections; there must be none."""
     came = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.05)
@@ -282,7 +282,7 @@ SHAPES = (
 
 
 def test_no_address_is_ever_fetched(server, provider, bait):
-    """Wherever it stands: in members that take one, in others, in files, in headers."""
+    """In URL fields, other fields, files and headers."""
     port, came = bait
     operations = cycle(provider.operations)
     shapes = cycle(SHAPES)

@@ -17,7 +17,7 @@ from contracts.traffic.proxy.proxy import (
     Relay,
     error_response,
 )
-from mockserver.errors import dumps
+from mockserver.json_text import dumps
 
 
 def create_app(relay: Relay) -> web.Application:

@@ -27,7 +27,7 @@ from contracts.traffic.observed import (
     Unreadable,
     decode_content,
 )
-from mockserver.errors import dumps
+from mockserver.json_text import dumps
 from mockserver.recordings.cassettes import REDACTED
 from mockserver.recordings.recorder import (
     ExchangeRecord,

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from mockserver.errors import dumps
+from mockserver.json_text import dumps
 from mockserver.media.image.plan import FORMATS, Plan
 from mockserver.media.payloads import placeholder
 

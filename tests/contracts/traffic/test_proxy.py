@@ -46,9 +46,9 @@ import specs
 from contracts.traffic.proxy import MAX_HEADER_LENGTH, Relay, serve_relay
 from mockserver.embedded.starter import serve_in_thread
 from mockserver.pipeline.body_parsing import parse_body
-from mockserver.pipeline.provider_context import Settings
 from mockserver.recordings.cassettes import Cassettes
 from mockserver.recordings.recorder import Recorder
+from mockserver.settings import Settings
 
 pytestmark = pytest.mark.slow
 

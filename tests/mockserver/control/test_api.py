@@ -1,4 +1,4 @@
-"""The control API: what is served, what came, a clean slate, and nobody else's page."""
+"""The control API: providers, journal, reset, and rejected origins."""
 
 import contextlib
 import hmac
@@ -12,15 +12,15 @@ from support.http import ask, eventually, generation, url_of, watching
 import mockserver
 import specs
 from mockserver.control import access
+from mockserver.settings import Quotas
 from mockserver.state.journal import Query
-from mockserver.state.rate_limit import Quotas
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def running():
-    """A server whose journal no other module writes into."""
+    """A server that only this module uses."""
     with mockserver.running() as running:
         yield running
 
@@ -101,7 +101,7 @@ def test_the_slate_can_be_wiped(running, control, provider, method, path):
 
 
 def test_the_journal_can_be_shown_whatever_came(running, control, provider):
-    """Control characters, half pairs and huge numbers do not spoil it."""
+    """Control characters, lone surrogates and huge numbers are valid in it."""
     for text in ("\x00\x1b", "\ud83d", "\N{FROG FACE}"):
         ask(url_of(running, provider), body=generation(provider, prompt=text))
     ask(
@@ -159,7 +159,7 @@ def test_the_control_api_is_not_in_its_own_journal(control):
 
 @pytest.fixture(scope="module")
 def lone():
-    """Any; the control API does not care."""
+    """Any provider: the control API does not depend on it."""
     return specs.load("tokenhub")
 
 
@@ -234,7 +234,7 @@ def test_an_unknown_parameter_is_refused_with_the_known(control, path):
 
     message = answer.json["error"]["message"]
     assert answer.status == 400
-    assert "no parameter 'statuss'; known: " in message
+    assert "unknown parameter 'statuss'; known: " in message
     assert all(name in message for name in Query.__slots__)
 
 
@@ -280,7 +280,7 @@ def test_a_client_hears_the_numbers_so_that_it_can_come_back(running, control, l
 
 
 def test_who_watches_and_who_waits_does_not_hold_up_the_end(lone):
-    """Events end with their last chunk: were they cut, `list` would raise."""
+    """The stream of events ends with its last chunk; otherwise `list` raises."""
     with ThreadPoolExecutor(2) as pool, contextlib.ExitStack() as watchers:
         with mockserver.running(lone) as own:
             send(own, lone)
@@ -296,7 +296,7 @@ def test_who_watches_and_who_waits_does_not_hold_up_the_end(lone):
 
 
 def watched(running):
-    """The number of clients that wait for journal entries."""
+    """The tasks that wait for new journal entries."""
     news = running._context.store.journal._changed
     return news._waiters if news else ()
 
@@ -318,7 +318,7 @@ CONTROLS = [("GET", "/health"), ("GET", "/journal"), ("GET", "/journal/wait"),
              "evil.example:80", "[::1", "localhost@evil.example"]
 )  # fmt: skip
 def test_a_name_that_is_not_ours_is_refused(control, host, method, path):
-    """A page can make its own name lead here, and then it is of the same origin."""
+    """DNS rebinding would make a foreign page same-origin."""
     for headers in ({"Host": host}, {"Host": host, "Origin": f"http://{host}"}):
         answer = control(path, method, **headers)
 
@@ -358,7 +358,7 @@ OPEN = [("GET", "/health"), ("GET", "/")]
 
 @pytest.mark.parametrize(("method", "path"), OPEN)
 def test_supervisors_and_the_page_itself_need_no_token(guarded, method, path):
-    """But a page of another origin may not ask, with or without one."""
+    """Requests of other origins are rejected, with or without a token."""
     assert ask_guarded(guarded, path, method).status == 200
     foreign = ask_guarded(guarded, path, method, Origin="http://evil.example")
     assert foreign.status == 403
@@ -396,7 +396,7 @@ def test_a_token_does_not_open_it_to_other_origins(guarded):
 
 
 def test_with_a_token_any_name_will_do(guarded):
-    """It is what a server has that others reach by its name."""
+    """A server with a token can be reached by any host name."""
     answer = ask_guarded(guarded, X_Mock_Token="t0ken", Host="mock.example")
 
     assert answer.status == 200
@@ -438,7 +438,7 @@ def test_trouble_is_told_until_newer_documents_are_good(lone):
 
 
 def test_documents_change_while_requests_are_answered(lone):
-    """No request is lost, and one that is under way ends as it began."""
+    """No request fails, and open requests continue with the previous documents."""
     limited = replace(lone.dialect, mock={**lone.dialect.mock, "max_images": 1})
     newer = replace(lone, dialect=limited)
     other = specs.load("openai")

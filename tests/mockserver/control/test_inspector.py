@@ -1,4 +1,4 @@
-"""The page at /__mock__/ in a real browser: what it shows, does, and never does."""
+"""The inspector at /__mock__/ in a real browser."""
 
 import http.client
 import json
@@ -27,7 +27,7 @@ from support.http import (
 
 import mockserver
 import specs
-from mockserver.pipeline.provider_context import Settings
+from mockserver.settings import Settings
 
 pytestmark = pytest.mark.browser
 
@@ -62,14 +62,14 @@ def server():
 
 @pytest.fixture
 def running(server):
-    """All five mocks, on a clean slate."""
+    """All mocks, after a reset."""
     ask(f"{server.url}/__mock__/reset", key=None)
     return server
 
 
 @pytest.fixture(scope="module")
 def tab(browser):
-    """One for all tests: a new one each time costs three times as much."""
+    """One tab for all tests: a new one per test takes three times as long."""
     context = browser.new_context(
         has_touch=True, permissions=["clipboard-read", "clipboard-write"]
     )
@@ -80,7 +80,7 @@ def tab(browser):
 
 @pytest.fixture
 def opened(tab):
-    """Opens the page of a server; in the end, nothing may have gone elsewhere."""
+    """Open the page of a server; finally assert that it requested nothing else."""
     own, asked, mishaps, more = [], [], [], []
 
     def seen(request):
@@ -124,7 +124,7 @@ def control(running, path):
 
 
 def sent(running, name="openai", operation="createImage", **more):
-    """A request to a provider, told as `ask` takes it."""
+    """Send a request to a provider, with the arguments of `ask`."""
     provider = specs.load(name)
     more.setdefault("body", generation(provider))
     return ask(url_of(running, provider, operation), **more)
@@ -140,7 +140,7 @@ def rows(page):
 
 
 def newest(page, text):
-    """Open the request on top once it is the one that holds a text."""
+    """Open the newest request when it contains a text."""
     expect(rows(page).first).to_contain_text(text)
     rows(page).first.click()
     expect(page.locator("#d-title")).to_be_focused()
@@ -159,10 +159,8 @@ def test_requests_appear_as_they_come(page, running):
     for row, name in zip(rows(page).all(), reversed(specs.names()), strict=True):
         expect(row).to_contain_text(specs.load(name).title)
         expect(row).to_contain_text(f"A boat for {name}")
-        expect(row).to_contain_text("valid → 200, 1 picture")
-    expect(page.locator("#totals")).to_contain_text(
-        "5 requests · 5 pictures · at least"
-    )
+        expect(row).to_contain_text("valid → 200, 1 image")
+    expect(page.locator("#totals")).to_contain_text("5 requests · 5 images · at least")
 
 
 def test_the_first_request_can_be_sent_as_the_empty_page_says(page, running):
@@ -171,7 +169,7 @@ def test_the_first_request_can_be_sent_as_the_empty_page_says(page, running):
     subprocess.run(["bash", "-c", command], check=True, capture_output=True, timeout=30)
 
     expect(rows(page)).to_have_count(1)
-    expect(rows(page)).to_contain_text("valid → 200, 1 picture")
+    expect(rows(page)).to_contain_text("valid → 200, 1 image")
 
 
 def test_a_flood_is_painted_in_few_steps_and_kept_within_bounds(page, running):
@@ -231,7 +229,7 @@ def test_filters_narrow_the_list_and_stay_in_the_address(page, running):
     prompt(running, "Kept out")
     expect(rows(page)).to_have_count(2)
     page.get_by_role("radio", name="5xx").check()
-    page.get_by_role("button", name="Show them all").click()
+    page.get_by_role("button", name="Show all").click()
     expect(rows(page)).to_have_count(6)
 
 
@@ -239,7 +237,7 @@ def test_a_refusal_is_told_with_its_rules_and_their_sources(page, running):
     prompt(running, "Far too many", "tokenhub", n=99, size="10x10")
     entry = control(running, "/journal")["entries"][0]
 
-    newest(page, "refused: n:")
+    newest(page, "rejected: n:")
 
     detail = page.locator("#detail")
     assert len(entry["decision"]["violations"]) == 2
@@ -263,7 +261,7 @@ def test_pictures_that_came_and_went_are_shown(page, running):
     newest(page, "With a moon")
 
     drawn = "all => all.map(each => each.naturalWidth)"
-    for name, width in {"Picture 1 of 1": 320, "Upload 1 of 1": 96}.items():
+    for name, width in {"Image 1 of 1": 320, "Upload 1 of 1": 96}.items():
         image = page.get_by_alt_text(name)
         image.scroll_into_view_if_needed()
         eventually(lambda image=image: image.evaluate("it => it.complete"))
@@ -339,7 +337,7 @@ RUN_ALL = {
 
 
 def meant(entry):
-    """The parts of an entry that the caller sent; copied files have other names."""
+    """The parts of an entry that a repeated request must reproduce."""
     names = ("method", "path", "operation", "media_type", "status", "namespace", "key")
     decided = [entry["decision"].get(each) for each in ("trigger", "error", "fault")]
     kept = {name: entry.get(name) for name in names}
@@ -385,20 +383,20 @@ def test_a_set_answer_is_what_the_next_requests_get(page, running):
     page.locator("#s-provider").select_option("tokenhub")
     page.locator("#s-what").select_option(label="rate_limited")
     page.get_by_label("Times").fill("2")
-    page.get_by_role("button", name="Set the next answer").click()
+    page.get_by_role("button", name="Set the next response").click()
     expect(page.locator("#queue")).to_have_text(f"2 {X}rate_limited")
 
     statuses = [sent(running, name).status for name in ("openai", *["tokenhub"] * 3)]
 
     assert statuses == [200, 429, 429, 200]
     expect(rows(page)).to_have_count(4)
-    expect(rows(page).nth(1)).to_contain_text("asked for by script: rate_limited")
+    expect(rows(page).nth(1)).to_contain_text("triggered by script: rate_limited")
     expect(page.locator("#queue")).to_be_hidden()
 
 
 def test_faults_and_delays_are_a_click_away(page, running):
     page.locator("#s-provider").select_option("openai")
-    quick = page.get_by_role("group", name="The next answer, by one click")
+    quick = page.get_by_role("group", name="Next response, in one click")
     quick.get_by_role("button", name="reset").click()
     expect(page.locator("#queue")).to_have_text(f"1 {X}reset")
 
@@ -406,24 +404,24 @@ def test_faults_and_delays_are_a_click_away(page, running):
         sent(running)
 
     expect(rows(page).first).to_contain_text("fault by script: reset")
-    page.locator("#s-what").select_option(label="As documented, only delayed")
-    page.get_by_role("button", name="Set the next answer").click()
+    page.locator("#s-what").select_option(label="As documented, but delayed")
+    page.get_by_role("button", name="Set the next response").click()
     expect(page.locator("#say")).to_have_text("Choose an error, a fault or a delay.")
     page.get_by_label("Delay, ms").fill("30")
     page.get_by_text("More", exact=True).click()
     page.get_by_label("Operation").select_option("createImage")
     page.locator("#s-namespace").fill("mine")
-    page.get_by_role("button", name="Set the next answer").click()
+    page.get_by_role("button", name="Set the next response").click()
     expect(page.locator("#queue")).to_have_text(f"1 {X}after 0.03 s for createImage")
     sent(running, X_Mock_Namespace="mine")
-    expect(rows(page).first).to_contain_text("30 ms later as asked")
+    expect(rows(page).first).to_contain_text("delayed by 30 ms")
 
 
 def test_a_refused_control_says_why(page):
     page.get_by_label("Times").fill("10001")
     page.evaluate("document.getElementById('script').noValidate = true")
 
-    page.get_by_role("button", name="Set the next answer").click()
+    page.get_by_role("button", name="Set the next response").click()
 
     expect(page.locator("#say")).to_contain_text("times takes 1 to 10000")
 
@@ -433,13 +431,13 @@ def test_moving_the_clock_on_ends_the_life_of_an_address(page, running):
     url = answer["data"][0]["url"]
     assert ask(url, method="GET", key=None).status == 200
 
-    page.get_by_role("button", name="Move the clock on by 1 hour").click()
+    page.get_by_role("button", name="Advance the clock by 1 hour").click()
     expect(page.locator("#drift")).to_contain_text("1 h ahead")
 
     assert ask(url, method="GET", key=None).status == 403
     page.get_by_role("button", name="Freeze").click()
     expect(page.locator("#drift")).to_contain_text("frozen")
-    page.get_by_role("button", name="Move the clock on by 1 day").click()
+    page.get_by_role("button", name="Advance the clock by 1 day").click()
     expect(page.locator("#say")).to_contain_text("+1 day")
     frozen = control(running, "/clock")
     assert (frozen["frozen"], control(running, "/clock")) == (True, frozen)
@@ -543,7 +541,7 @@ def test_everything_can_be_reached_by_keys_alone(page, running):
     press("Escape")
 
     press("?")
-    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     press("p")
@@ -691,7 +689,7 @@ def test_nothing_moves_for_those_who_want_it_still(page, running):
 
 @contextmanager
 def serving(port=0):
-    """A mock in a process of its own, which a browser may find gone."""
+    """A mock in its own process, which can be stopped."""
     command = [sys.executable, "-m", "mockserver", "serve", "tokenhub", "--json"]
     with subprocess.Popen(
         [*command, "--port", str(port)], stdout=subprocess.PIPE, text=True
@@ -734,7 +732,7 @@ def test_a_token_opens_the_page_and_leaves_the_address(opened):
         prompt(running, "Behind a door")
         newest(page, "Behind a door")
         expect(rows(page).locator("img")).to_have_count(1)
-        image = page.get_by_alt_text("Picture 1 of 1")
+        image = page.get_by_alt_text("Image 1 of 1")
         eventually(lambda: image.evaluate("it => it.naturalWidth") == 320)
         page.get_by_role("button", name="server_error").click()
         expect(page.locator("#queue")).to_have_text(f"1 {X}server_error")
@@ -768,7 +766,7 @@ def test_every_error_and_every_fault_can_be_chosen(page, running):
 
 
 def test_the_journal_is_read_as_it_is_written(page, running):
-    """Whatever JSON holds, the page shows what the server remembers."""
+    """The page shows any JSON value of the journal unchanged."""
     for text in ("\x00\x1b\u2028", "\N{FROG FACE}", "{{7*7}} ${7*7}", "a" * 5000):
         prompt(running, text)
     sent(running, body="[1", Content_Type=JSON)

@@ -1,4 +1,4 @@
-"""`/__mock__/metrics`, as a parser that is not ours reads it."""
+"""`/__mock__/metrics`, read by the parser of prometheus-client."""
 
 import time
 

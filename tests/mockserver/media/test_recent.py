@@ -23,7 +23,7 @@ from support.http import (
 
 import mockserver
 import specs
-from mockserver.control.api import THUMBNAIL_EDGE
+from mockserver.control.inspector import THUMBNAIL_EDGE
 from mockserver.media.image.plan import Plan
 from mockserver.media.recent import PLAN_BYTES, RecentOutputs
 

@@ -1,4 +1,4 @@
-"""Whatever comes as a body, the answer is the provider's envelope, and no crash."""
+"""Any body gets a response in the provider's format, never a crash."""
 
 import gzip
 import http.client
@@ -31,7 +31,7 @@ GOOD = json.dumps({"model": "gpt-image-2", "prompt": "x"})
 
 
 def refused(answer, provider, operation_id="createImage", status=400):
-    """True if this is the error format of the document."""
+    """True if a response is the documented error response."""
     response = provider.operations[operation_id].response_for(400)
     assert answer.headers["Content-Type"].startswith(JSON)
     assert response.bodies[JSON].judge.is_valid(answer.json), answer.body
@@ -40,7 +40,7 @@ def refused(answer, provider, operation_id="createImage", status=400):
 
 
 def is_an_answer(answer, provider, operation_id):
-    """Pictures or the envelope of a refusal, by the document's own schemas."""
+    """True if a response fits the schemas of the document."""
     response = provider.operations[operation_id].response_for(answer.status)
     if response is None or answer.status in {413, 415}:
         return refused(answer, provider, operation_id, answer.status)
@@ -98,7 +98,7 @@ def test_what_is_not_a_json_object_is_refused(mock, provider, body):
 def test_a_member_that_a_document_does_not_list_may_have_any_value(
     mock, name, operation_id, more
 ):
-    """Served or refused, as can be; what it cannot be is a crash."""
+    """It is accepted or rejected, but never a crash."""
     provider = specs.load(name)
     sent = {"body": generation(provider, **more)}
     if operation_id == "createImageEdit":
@@ -265,7 +265,7 @@ def test_a_body_that_is_not_coded_as_it_says_is_refused(mock, provider, coding):
 
 @pytest.fixture(scope="module")
 def small():
-    """All providers, with bodies of 2,000 bytes at most."""
+    """All providers, with a body limit of 2,000 bytes."""
     loaded = [specs.load(name) for name in specs.names()]
     bounded = [
         replace(
@@ -289,7 +289,7 @@ def test_too_large_a_body_is_refused_by_its_length(small, provider, media_type):
 
 
 def test_too_large_a_body_is_refused_before_it_has_come(small, provider):
-    """Its length is announced, and not one byte of it is sent."""
+    """The Content-Length is sent, but no byte of the body."""
     parts = urlsplit(url_of(small, provider))
     connection = http.client.HTTPConnection(parts.netloc, timeout=10)
     try:
@@ -442,7 +442,7 @@ def test_no_bytes_are_answered_by_a_crash(mock, name, operation_id, body, conten
 )
 @fuzz
 def test_no_json_object_is_answered_by_a_crash(mock, name, operation_id, more):
-    """Members with any value, beside a model and a prompt."""
+    """Fields with any value, besides a model and a prompt."""
     provider = PROVIDERS[name]
     url = url_of(mock, provider, operation_id)
     body = json.dumps(generation(provider) | more)
@@ -466,7 +466,7 @@ def test_no_json_object_is_answered_by_a_crash(mock, name, operation_id, more):
 )
 @fuzz
 def test_no_form_is_answered_by_a_crash(mock, name, parts, cut):
-    """Any parts, and the form possibly cut short."""
+    """Any parts; the form may be truncated."""
     provider = PROVIDERS[name]
     sent = form(*generation(provider).items(), ("image", picture()), *parts)
     sent["body"] = sent["body"][: len(sent["body"]) - (cut - 30 if cut > 30 else 0)]

@@ -1,4 +1,4 @@
-"""Every documented error can be had, and each refusal is the right one."""
+"""Every documented error can be triggered, and each rejection is correct."""
 
 import pytest
 from hypothesis import given, settings
@@ -18,7 +18,7 @@ from support.properties import examples
 
 import mockserver
 import specs
-from mockserver.errors import fill_placeholders
+from mockserver.json_text import fill_placeholders
 
 CATALOGUE = [
     pytest.param(name, operation.id, error, id=f"{name}-{operation.id}-{error}")
@@ -43,7 +43,7 @@ def strict():
 
 @pytest.mark.parametrize(("name", "operation_id", "error"), CATALOGUE)
 def test_an_error_comes_in_each_way(mock, name, operation_id, error):
-    """Each time with its documented body, status and headers."""
+    """Each has its documented body, status and headers."""
     provider = specs.load(name)
     example = provider.operations[operation_id].errors[error]
     url = url_of(mock, provider, operation_id)
@@ -55,7 +55,7 @@ def test_an_error_comes_in_each_way(mock, name, operation_id, error):
         answer = ask(url, **sent, **asked)
 
         assert answer.status == example.status
-        assert answer.json == expected(example, f"Asked for by {way}.")
+        assert answer.json == expected(example, f"Triggered by {way}.")
         for header, value in example.headers.items():
             assert answer.headers[header] == value
 
@@ -106,7 +106,7 @@ def test_the_key_is_asked_for_before_the_body_is_judged(
 
 
 def spoilt(provider):
-    """Payloads that are documented to be wrong, by spoiling one member at a time."""
+    """Invalid payloads by the document: one invalid field each."""
     body = provider.operations["createImage"].bodies[JSON]
     for name in body.properties:
         for value in (0, -1, 10**6, True, "no such value", 1.5, ["x"], {"x": 1}):
@@ -116,7 +116,7 @@ def spoilt(provider):
 
 
 def test_the_first_documented_violation_is_the_answer(mock, provider):
-    """Status, body and `param` are those of what the document states first."""
+    """Status, body and `param` belong to the first documented violation."""
     operation = provider.operations["createImage"]
     judge = operation.bodies[JSON].judge
     seen = set()
@@ -134,7 +134,7 @@ def test_the_first_documented_violation_is_the_answer(mock, provider):
 
 
 def test_of_two_faults_the_documents_first_is_named(mock):
-    """`n` stands before `quality` there, whatever order the request has."""
+    """`n` precedes `quality` in the document; the order in the request is ignored."""
     provider = specs.load("aihubmix")
     payload = {"quality": "ultra", "n": 11, "prompt": "x"}
 
@@ -224,7 +224,7 @@ def test_a_data_uri_without_base64_is_refused(mock, uri):
 
 
 def test_an_address_of_a_picture_is_never_fetched(mock):
-    """Port 9 of this machine answers nobody, and the edit does not care."""
+    """The edit succeeds although nothing listens on port 9."""
     provider = specs.load("tokenhub")
     body = generation(provider, image="http://127.0.0.1:9/in.png")
 
@@ -274,7 +274,7 @@ def test_several_pictures_are_for_one_model_only(mock):
 @given(st.text(max_size=300))
 @settings(deadline=None, max_examples=examples(40))
 def test_an_answer_never_repeats_the_key(mock, text):
-    """Not even its end, which may look like a trigger."""
+    """Not even the end of the key, which may look like a trigger."""
     secret = "5ecret" + "".join(
         each for each in text if each.isalnum() and each.isascii()
     )

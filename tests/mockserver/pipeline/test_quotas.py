@@ -1,4 +1,4 @@
-"""A key may ask so often, for so many pictures, and so much at once."""
+"""Quotas per key: requests and images per minute, and concurrency."""
 
 import math
 import random
@@ -20,20 +20,16 @@ from support.http import (
 
 import mockserver
 import specs
+from mockserver.settings import Quotas
 from mockserver.simulation.latency import MAX_LATENCY, Latency
-from mockserver.state.rate_limit import (
-    MINUTE,
-    Quotas,
-    format_duration,
-    take_from_bucket,
-)
+from mockserver.state.rate_limit import MINUTE, format_duration, take_from_bucket
 
 NOON = 1_777_896_000.0
 limits = st.integers(1, 1000)
 
 
 def quotas(*providers, **limits):
-    """A mock with these limits, at noon."""
+    """A mock with these quotas and a frozen clock."""
     settings = mockserver.Settings(quotas=Quotas(**limits), frozen=NOON)
     return mockserver.running(*providers, settings=settings)
 
@@ -121,7 +117,7 @@ def test_a_duration_is_written_as_headers_write_it(seconds, text):
 
 
 def test_the_limit_is_kept_and_its_pause_is_true(provider):
-    """Refused until a second before the end of the pause, and let in at its end."""
+    """Requests are rejected until one second before Retry-After ends."""
     example = provider.operations["createImage"].errors["rate_limited"]
     with quotas(provider, requests_per_minute=3) as running:
         assert statuses(running, provider, 3) == [200] * 3
@@ -138,7 +134,7 @@ def test_the_limit_is_kept_and_its_pause_is_true(provider):
         assert statuses(running, provider, 2) == [200, 429]
         decision = running.journal()[3]["decision"]
     assert decision["error"] == "rate_limited"
-    assert decision["because"] == "The limit is 3 requests a minute."
+    assert decision["because"] == "The limit is 3 requests per minute."
     assert decision["trigger"] is None
 
 
@@ -185,11 +181,11 @@ def test_pictures_are_counted_each():
         advance(running, 30)
         assert [status(3), status(1)] == [200, 429]
         because = running.journal()[1]["decision"]["because"]
-    assert because == "The limit is 6 images a minute."
+    assert because == "The limit is 6 images per minute."
 
 
 def test_who_asks_wrongly_has_asked_but_got_no_picture():
-    """Refusals count as requests, as they do everywhere, and not as pictures."""
+    """Rejected requests count as requests, but not as images."""
     provider = specs.load("tokenhub")
     with quotas(provider, requests_per_minute=3, images_per_minute=1) as running:
         url = url_of(running, provider)
@@ -210,7 +206,7 @@ def test_an_error_that_was_asked_for_is_not_counted():
 
 
 def test_levels_are_told_only_where_a_page_says_so(provider):
-    """In the dialect's own headers, on refusals and streams too; else not at all."""
+    """Quota headers are sent only by dialects that define them, also with errors."""
     named = provider.dialect.mock.get("quota_headers", {})
     with quotas(provider, requests_per_minute=2) as running:
         url, body = url_of(running, provider), generation(provider)
@@ -258,7 +254,7 @@ def test_a_stream_tells_the_level_too():
     "held", [{"X_Mock_Latency": "600000"}, {"X_Mock_Fault": "stall;seconds=600"}]
 )
 def test_only_so_many_are_let_in_at_once(held):
-    """One that waits is inside; when its client leaves, the place is free."""
+    """A delayed request is open; when its client disconnects, the slot is free."""
     provider = specs.load("tokenhub")
     with quotas(provider, concurrency=1) as running:
         with begun(url_of(running, provider), body=generation(provider), **held):
@@ -269,7 +265,7 @@ def test_only_so_many_are_let_in_at_once(held):
         assert other == [200]
         eventually(lambda: statuses(running, provider, 1) == [200])
         entries = running.journal(error="rate_limited")
-    assert entries[0]["decision"]["because"] == "The limit is 1 requests at once."
+    assert entries[0]["decision"]["because"] == "The limit is 1 concurrent requests."
 
 
 def is_refused(running, provider):
@@ -391,7 +387,7 @@ def test_what_is_no_latency_is_refused_with_what_is(text):
 
 
 def test_latencies_of_a_server_are_drawn_from_its_seed():
-    """The same seed delays the same requests alike."""
+    """Equal seeds give equal delays."""
     provider = specs.load("tokenhub")
     settings = mockserver.Settings(seed=3, latency=Latency.parse("1..40"))
     chance = random.Random(3)

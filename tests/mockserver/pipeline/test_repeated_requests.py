@@ -1,4 +1,4 @@
-"""Interpretations, images and bodies of repeated requests are reused."""
+"""Repeated requests reuse interpretations, images and JSON."""
 
 import asyncio
 import base64
@@ -61,7 +61,7 @@ def test_a_request_seen_before_is_created_now(provider):
 
 
 def test_answers_that_overlap_are_each_of_their_own_time(monkeypatch):
-    """The clock moves on while a picture is drawn that two requests wait for."""
+    """The clock advances while two requests wait for the same image."""
     gate, encoded = threading.Event(), rendering.render_image
     monkeypatch.setattr(
         rendering, "render_image", lambda plan: gate.wait(20) and encoded(plan)
@@ -153,7 +153,7 @@ def test_an_answer_of_megabytes_comes_whole():
 
 @pytest.mark.parametrize("leaves", [False, True])
 def test_what_many_want_at_once_is_drawn_once(monkeypatch, leaves):
-    """True also if the first of them disconnects before the image is ready."""
+    """Also if the first request is cancelled."""
     drawn, encoded, gate = [], rendering.render_image, threading.Event()
 
     def counted(plan):

@@ -1,4 +1,4 @@
-"""Streams are made of the document's own events."""
+"""Streams consist of the document's own events."""
 
 import base64
 import http.client
@@ -22,7 +22,7 @@ from support.http import (
 
 import mockserver
 import specs
-from mockserver.state.rate_limit import Quotas
+from mockserver.settings import Quotas
 from specs import EVENT_STREAM
 
 pytestmark = pytest.mark.slow
@@ -47,7 +47,7 @@ def request_for(provider, operation_id, **more):
 
 
 def kinds(body):
-    """The types of a stream's events: that of a preview, and of the last."""
+    """The event types of a stream: of a preview, and of a finished image."""
     return (
         body.examples["partial_image"]["type"],
         body.examples["completed"]["type"],
@@ -121,7 +121,7 @@ def test_the_usage_of_a_stream_adds_up_and_counts_previews(mock, name, operation
 
 @pytest.mark.parametrize(("name", "operation_id"), STREAMS)
 def test_a_stream_of_several_pictures_completes_each(mock, name, operation_id):
-    """Documents leave this open; each image has its own sequence of events."""
+    """Each image has its own events; documents leave this unspecified."""
     provider = specs.load(name)
     partial, completed = kinds(
         provider.operations[operation_id].success.bodies[EVENT_STREAM]
@@ -179,7 +179,7 @@ def test_an_event_keeps_its_schema_whatever_quality_was_asked_for(mock):
 
 
 def test_without_a_documented_stream_one_answer_comes(mock, provider):
-    """A gateway that knows no `stream` answers as if it had not been asked."""
+    """A provider without `stream` ignores the field."""
     if provider.operations["createImage"].supports_streaming:
         return
     body = generation(provider, stream=True, partial_images="odd")
@@ -201,7 +201,7 @@ def test_a_stream_carries_the_providers_headers(mock):
 
 
 def test_a_client_that_leaves_ends_the_drawing_and_is_in_the_journal():
-    """It reads one event of many and goes; the server goes on serving."""
+    """The client reads one event and disconnects; the server continues."""
     provider = specs.load("openai")
     limits = Quotas(concurrency=1)
     settings = mockserver.Settings(quotas=limits)

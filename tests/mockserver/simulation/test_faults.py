@@ -1,4 +1,4 @@
-"""Each kind of damage, asked for in each way, as a socket sees it to the byte."""
+"""Every fault from every source, checked byte by byte at a socket."""
 
 import json
 from itertools import count
@@ -24,7 +24,7 @@ from support.http import (
 
 import mockserver
 import specs
-from mockserver.errors import fill_placeholders
+from mockserver.json_text import fill_placeholders
 from mockserver.simulation.faults import FAULTS
 
 pytestmark = pytest.mark.slow
@@ -46,13 +46,13 @@ number = count()
 
 @pytest.fixture(scope="module")
 def running():
-    """All mocks at noon: the same request gets the same answer."""
+    """All mocks with a frozen clock: equal requests have equal responses."""
     with mockserver.running(settings=mockserver.Settings(frozen=NOON)) as running:
         yield running
 
 
 def spoilt_and_plain(running, name, operation_id, way, fault, **more):
-    """The answer that suffers a fault, and that to the same request afterwards."""
+    """The response with a fault, and the response to the same request without it."""
     provider = specs.load(name)
     url = url_of(running, provider, operation_id)
     wish = f"{fault};times=1;seconds=0.06;id={next(number)}"
@@ -63,7 +63,7 @@ def spoilt_and_plain(running, name, operation_id, way, fault, **more):
 
 
 def lasting(each):
-    """The head of an answer, but for what differs from request to request."""
+    """The response headers without those that differ between requests."""
     passing = ("x-request-id", "date")
     lines = each.head.split("\r\n")
     return [line for line in lines if not line.lower().startswith(passing)]
@@ -226,7 +226,7 @@ def test_a_fault_comes_in_each_way_on_a_stream(running, way, fault):
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize(("name", "operation_id"), OPERATIONS)
 def test_every_operation_suffers_every_fault(running, name, operation_id, fault):
-    """By one way each, so that all come up; as a stream too where it has one."""
+    """One source per fault, so that all sources occur; also with streams."""
     operation = specs.load(name).operations[operation_id]
     way = WAYS[(list(FAULTS).index(fault) + list(specs.names()).index(name)) % 4]
     streams = ({}, {"stream": True, "partial_images": 1})
@@ -238,7 +238,7 @@ def test_every_operation_suffers_every_fault(running, name, operation_id, fault)
 
 
 def test_a_stream_is_cut_between_two_events_wherever_there_are_only_two(running):
-    """One event: nothing comes of it; three: all but one are missing."""
+    """Of one event nothing is sent; of three events one is sent."""
     provider = specs.load("openai")
     for partials, kept in ((0, 0), (2, 1)):
         body = generation(provider, stream=True, partial_images=partials)
@@ -251,7 +251,7 @@ def test_a_stream_is_cut_between_two_events_wherever_there_are_only_two(running)
 
 
 def test_a_drip_comes_in_pieces(running):
-    """More of them than a whole answer is written in."""
+    """There are more chunks than in an undamaged response."""
     provider = specs.load("openai")
     body = generation(provider, size="1024x1024")
 
@@ -269,7 +269,7 @@ def test_a_drip_comes_in_pieces(running):
 @pytest.mark.parametrize("fault", ["truncate", "leading-whitespace", "error-as-200"])
 @pytest.mark.parametrize("way", ["header", "prompt", "script"])
 def test_an_error_and_a_fault_of_one_source_go_together(running, provider, way, fault):
-    """A key has one end, and so it names one thing."""
+    """A key is excluded: it can name only one trigger."""
     example = provider.operations["createImage"].errors["rate_limited"]
     body, headers = generation(provider), {}
     if way == "header":
@@ -279,7 +279,7 @@ def test_an_error_and_a_fault_of_one_source_go_together(running, provider, way, 
     else:
         items = [{"error": "rate_limited", "fault": fault}]
         control(running, f"/script/{provider.id}", "POST", items)
-    said = f"Asked for by {way}."
+    said = f"Triggered by {way}."
     whole = fill_placeholders(
         example.body, {"message": said, "param": None, "value": said}
     )
@@ -302,7 +302,7 @@ def test_an_error_as_200_is_the_server_error_unless_another_is_asked_for(
     running, provider
 ):
     errors = provider.operations["createImage"].errors
-    said = "Asked for by header."
+    said = "Triggered by header."
 
     answer = ask(
         url_of(running, provider),
@@ -331,7 +331,7 @@ def test_without_partials_nothing_is_counted_for_them(running, name, operation_i
 
 
 def test_of_several_pictures_one_is_read(running):
-    """The answer is that to the first alone; the journal shows what was read."""
+    """The response is that to the first image; the journal shows one image."""
     provider = specs.load("tikhub")
     url = url_of(running, provider, "createImageEdit")
     red, blue = picture(colour="red"), picture(colour="blue")
@@ -369,7 +369,7 @@ def test_the_journal_has_the_status_that_was_seen(running, provider, fault, stat
 
 
 def test_a_stall_is_in_the_journal_while_it_lasts(running):
-    """A test that waits for it need not wait it out."""
+    """A test can see the entry before the stall ends."""
     provider = specs.load("tokenhub")
     control(running, "/reset", "POST")
     url, asked = url_of(running, provider), {"X_Mock_Fault": "stall;seconds=600"}

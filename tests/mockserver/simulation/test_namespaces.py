@@ -1,4 +1,4 @@
-"""Tests that share a server have a slate each, by header or by key."""
+"""Tests that share a server are isolated by namespace, by header or by key."""
 
 import pytest
 from hypothesis import given
@@ -7,7 +7,7 @@ from support.http import ask, control, events, generation, url_of, watching
 
 import mockserver
 import specs
-from mockserver.simulation.triggers import is_namespace, namespace_of
+from mockserver.simulation.namespaces import is_namespace, namespace_of
 
 BY_HEADER = {"a": {"X_Mock_Namespace": "a"}, "b": {"X_Mock_Namespace": "b"}}
 BY_KEY = {"a": {"key": "sk-ns-a"}, "b": {"key": "sk-ns-b"}}
@@ -22,14 +22,14 @@ def running():
 
 @pytest.fixture(params=[BY_HEADER, BY_KEY], ids=["header", "key"])
 def slates(request, running):
-    """An empty server, and how a request says to which slate it belongs."""
+    """An empty server, and a function that adds a namespace to a request."""
     control(running, "/reset", "POST")
     return request.param
 
 
 @pytest.fixture(scope="module")
 def lone():
-    """Any; namespaces are the server's."""
+    """Any provider: namespaces do not depend on it."""
     return specs.load("tokenhub")
 
 
@@ -55,7 +55,7 @@ def test_entries_are_found_by_their_namespace(running, slates, provider):
 
 
 def test_a_refusal_is_in_its_namespace_whatever_was_wrong(running, lone):
-    """A key that is missing, a body that is too much: the header says whose it is."""
+    """The header counts even without a key, or with a body that is too large."""
     control(running, "/reset", "POST")
     url, header = url_of(running, lone), BY_HEADER["a"]
     ask(url, body=generation(lone), key=None, **header)
@@ -129,7 +129,7 @@ def test_a_reset_lets_its_own_triggers_count_anew(running, slates, lone):
      ("GET", "/script/tokenhub")],
 )  # fmt: skip
 def test_a_namespace_that_is_no_name_wipes_nothing(running, lone, name, method, path):
-    """Least of all everybody's slate."""
+    """An invalid name does not reset all namespaces."""
     status(running, lone, X_Mock_Namespace="a")
     before = count(running)
 
@@ -149,7 +149,7 @@ def test_a_slip_of_the_pen_does_not_wipe_the_whole_slate(running, lone, method, 
     answer = control(running, f"{path}?namespaec=a", method, "[]")
 
     assert answer.status == 400
-    assert "no parameter 'namespaec'" in answer.json["error"]["message"]
+    assert "unknown parameter 'namespaec'" in answer.json["error"]["message"]
     assert count(running) > 0
 
 

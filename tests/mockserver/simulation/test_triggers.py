@@ -1,4 +1,4 @@
-"""Precedence of triggers, how many requests they apply to, and what is rejected."""
+"""Triggers: precedence of their sources, number of requests, and invalid ones."""
 
 import json
 from itertools import count
@@ -12,7 +12,8 @@ import mockserver
 import specs
 from mockserver.errors import Rejected
 from mockserver.simulation.faults import FAULTS, MAX_DELAY
-from mockserver.simulation.triggers import BadScript, namespace_of, validate_script
+from mockserver.simulation.namespaces import namespace_of
+from mockserver.simulation.scripts import BadScript, validate_script
 from mockserver.state.memory import MAX_SCRIPT_ITEMS
 
 NAMES = ("invalid_request", "unauthenticated", "rate_limited", "server_error")
@@ -33,12 +34,12 @@ def own(running):
 
 @pytest.fixture(scope="module")
 def lone():
-    """Any; a trigger does not care."""
+    """Any provider: triggers do not depend on it."""
     return specs.load("tokenhub")
 
 
 def send(running, provider, *askers):
-    """One request with what several ways ask for; what the journal says of it."""
+    """Send a request with several triggers; return the response and journal entry."""
     asked = {}
     for asker in askers:
         asked |= asker
@@ -53,7 +54,7 @@ def statuses(running, provider, asked, times):
 
 @pytest.mark.parametrize("strongest", range(4))
 def test_an_outcome_comes_from_the_script_then_header_prompt_key(own, lone, strongest):
-    """Each of them asks for another error; the first that speaks is heard."""
+    """Each source triggers another error; the first one wins."""
     ways = ("script", "header", "prompt", "key")
     asked = [
         provoked(own, lone, way, error)
@@ -70,7 +71,7 @@ def test_an_outcome_comes_from_the_script_then_header_prompt_key(own, lone, stro
 
 @pytest.mark.parametrize("strongest", range(4))
 def test_a_latency_comes_by_the_same_order_and_by_itself(own, lone, strongest):
-    """The weakest way asks for the outcome, and gets it with another's delay."""
+    """The error comes from one source and the latency from another."""
     askers = [
         lambda: control(own, f"/script/{lone.id}", "POST", [{"latency_ms": 1}]) and {},
         lambda: {"X_Mock_Latency": "2"},
@@ -186,7 +187,7 @@ def test_a_fault_is_no_error_and_an_error_no_fault(own, lone, fault):
 
 
 def test_an_unknown_name_is_refused_with_the_known(own, provider):
-    """By header those of its kind, by prompt and key all that may stand there."""
+    """A header lists the names of its kind; prompt and key list all names."""
     operation = provider.operations["createImage"]
     anywhere = [*operation.errors, *FAULTS, "latency=MS"]
     for asked, known in [
@@ -199,9 +200,9 @@ def test_an_unknown_name_is_refused_with_the_known(own, provider):
 
         assert answer.status == 400
         because = entry["decision"]["because"]
-        assert "known are: " in because
+        assert "known: " in because
         message = json.dumps(answer.json)
-        assert f"known are: {', '.join(known)}" in message
+        assert f"known: {', '.join(known)}" in message
         assert ("none_such" in message) == ("key" not in asked)
 
 
@@ -340,12 +341,12 @@ def test_a_script_is_not_consumed_by_who_has_no_key(own, lone):
     [
         ({}, "a script is a list"),
         ("x", "a script is a list"),
-        ([{}, 1], "item 1: is no object"),
-        ([{"eror": "x"}], "item 0: unknown member 'eror'; known: error, fault,"),
-        ([{"error": "none_such"}], "item 0: no error 'none_such'; known: "),
-        ([{"error": None}], "item 0: error takes a text, not None"),
-        ([{"fault": "none_such"}], "item 0: fault takes one of reset, empty,"),
-        ([{"fault": ["reset"]}], "item 0: fault takes one of reset, empty,"),
+        ([{}, 1], "item 1: is not an object"),
+        ([{"eror": "x"}], "item 0: unknown property 'eror'; known: error, fault,"),
+        ([{"error": "none_such"}], "item 0: unknown error 'none_such'; known: "),
+        ([{"error": None}], "item 0: error takes a string, not None"),
+        ([{"fault": "none_such"}], "item 0: unknown fault 'none_such'; known: reset, "),
+        ([{"fault": ["reset"]}], "item 0: fault takes a string, not ['reset']"),
         ([{}, {"latency_ms": -1}], "item 1: latency_ms takes 0 to 600000, not -1"),
         ([{"latency_ms": True}], "item 0: latency_ms takes 0 to 600000, not True"),
         ([{"latency_ms": "9"}], "item 0: latency_ms takes 0 to 600000, not '9'"),
@@ -353,7 +354,10 @@ def test_a_script_is_not_consumed_by_who_has_no_key(own, lone):
         ([{"times": 1.5}], "item 0: times takes 1 to 10000, not 1.5"),
         ([{"retry_after": 601}], "item 0: retry_after takes 0 to 600, not 601"),
         ([{"seconds": []}], "item 0: seconds takes 0 to 600, not []"),
-        ([{"operation": "draw"}], "item 0: no operation 'draw'; known: createImage"),
+        (
+            [{"operation": "draw"}],
+            "item 0: unknown operation 'draw'; known: createImage",
+        ),
         ([{"times": 10_000}, {}], "item 1: a script holds at most 10000 items"),
     ],
 )
@@ -381,7 +385,7 @@ def test_an_error_of_another_operation_needs_it_named():
 
     assert validate_script([{"error": only}], errors)
     assert validate_script([{"error": only, "operation": "createImageEdit"}], errors)
-    with pytest.raises(BadScript, match="no error"):
+    with pytest.raises(BadScript, match="unknown error"):
         validate_script([{"error": only, "operation": "createImage"}], errors)
 
 

@@ -1,4 +1,4 @@
-"""The server's clock can be stopped, moved on and released; all goes by it."""
+"""The server's clock can be frozen, advanced and released; everything uses it."""
 
 import time
 
@@ -118,7 +118,7 @@ def test_a_server_that_began_frozen_is_reset_to_that(addressing):
 
 
 def test_an_address_expires_at_its_documented_lifetime_and_not_before(own, addressing):
-    """403 afterwards, where an address that was tampered with is a 404."""
+    """An expired URL gives 403, a forged one 404."""
     lifetime = addressing.dialect.url_lifetime["seconds"]
     turn(own, freeze=NOON)
     answer = ask(url_of(own, addressing), body=generation(addressing))
@@ -189,7 +189,7 @@ steps = st.lists(
 
 @given(steps)
 def test_steady_time_passes_only_by_passing(steps):
-    """Buckets neither fill nor stay empty for ages when the clock is set or let go."""
+    """Setting the clock neither fills the quotas nor blocks them."""
     clock = Clock(frozen=5.0)
     begun, moved = clock.monotonic(), 0.0
     for step, value in steps:

@@ -1,4 +1,4 @@
-"""Estimated costs of a run: sums over the journal's entries."""
+"""The cost estimate is the sum over the journal entries."""
 
 import asyncio
 
@@ -26,7 +26,7 @@ def costs(running):
 
 
 def work(running):
-    """Some of everything: pictures of several prices, refusals, faults, streams."""
+    """Send a mixture: several prices, errors, faults, streams."""
     for name in specs.names():
         provider = specs.load(name)
         url = url_of(running, provider)
@@ -43,7 +43,7 @@ def work(running):
 
 
 def summed(entries, name):
-    """The sum of the entries of a provider."""
+    """The sums over the entries of a provider."""
     mine = [each for each in entries if each["provider"] == name]
     amounts = [each["cost"].get("amount") for each in mine]
     priced = [each for each in amounts if each is not None]
@@ -137,7 +137,7 @@ def test_clearing_the_journal_keeps_the_costs_and_a_reset_does_not(running):
 
 
 def test_costs_outlive_the_ring():
-    """The journal forgets; the sums do not."""
+    """The statistics include entries that the journal has dropped."""
     memory = StateStore(Clock(), Journal(max_entries=1))
     entry = {"provider": "a", "operation": "one", "status": 200, "images": 1,
              "seconds": 0.1, "cost": {"amount": 0.1, "currency": "USD"}}  # fmt: skip

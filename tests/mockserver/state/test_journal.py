@@ -1,4 +1,4 @@
-"""The journal says what came and why it was answered so; no more, and no secrets."""
+"""The journal: requests, decisions and reasons, without secrets."""
 
 import asyncio
 import hashlib
@@ -38,14 +38,14 @@ def running():
 
 @pytest.fixture
 def own(running):
-    """A server whose journal is empty, and which no other test writes to."""
+    """A server of this test, with an empty journal."""
     ask(f"{running.url}/__mock__/reset", key=None)
     return running
 
 
 @pytest.fixture(scope="module")
 def lone():
-    """Any; what must not be kept is nobody's own."""
+    """Any provider: secrets do not depend on it."""
     return specs.load("openai")
 
 
@@ -199,7 +199,7 @@ def test_a_journal_is_bounded_by_count_and_by_bytes(lengths):
 
 
 def test_an_entry_of_any_length_leaves_room_for_others():
-    """It keeps what was decided, and gives up its payload and its reasons."""
+    """A large entry keeps the decision, but not the payload and the violations."""
     journal = Journal()
     decision = {"state": "invalid", "violations": [{"param": "x" * 50}] * 5000}
 
@@ -276,7 +276,7 @@ def test_a_query_gives_what_matches_in_every_field(written, query):
 
 
 def test_a_watcher_misses_nothing_that_comes_while_it_is_busy():
-    """An entry that is written while another is passed on comes next, at once."""
+    """An entry recorded during the delivery of another one is delivered next."""
 
     async def watched():
         journal, seen = Journal(), []
@@ -339,7 +339,7 @@ SECRET = "5ecret5ecret5ecret"
     ],
 )
 def test_a_secret_is_nowhere(own, lone, asked, caplog):
-    """Not in the answer, the journal, the events, the sums or the log."""
+    """Secrets are not in responses, journal, events, statistics and logs."""
     asked = dict(asked)
     caplog.set_level(0)
     url = url_of(own, lone) + asked.pop("query", "")

@@ -17,6 +17,7 @@ from support.properties import examples
 
 import mockserver
 import specs
+from mockserver.settings import Quotas
 from mockserver.state.clock import Clock
 from mockserver.state.factory import check_state, open_state_store
 from mockserver.state.journal import MAX_BYTES, MAX_ENTRIES, MAX_ENTRY_LENGTH
@@ -25,7 +26,6 @@ from mockserver.state.memory import (
     StateError,
     StateStore,
 )
-from mockserver.state.rate_limit import Quotas
 from mockserver.state.redis import JOURNAL_BYTES_KEY, JOURNAL_KEY
 
 pytestmark = pytest.mark.redis

@@ -16,7 +16,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 import specs
 from contracts.planning.coverage import coverage
 from contracts.planning.plan import plan
-from mockserver.errors import fill_placeholders
+from mockserver.json_text import fill_placeholders
 from specs import EVENT_STREAM, ClaimSubject, Provider, State, Upload
 from specs.media.image import KEYWORDS
 from specs.validation.vocabulary import ANNOTATIONS

@@ -1,0 +1,94 @@
+"""The content of image responses: the JSON body, and the events of a stream."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from mockserver.json_text import fill_placeholders
+from mockserver.media.image.delivery import Renderer
+from mockserver.media.image.plan import Plan
+from mockserver.media.payloads import JsonTemplate, placeholder
+
+QUALITIES = ("low", "medium", "high")
+PARTIAL_EVENT, COMPLETED_EVENT = "partial_image", "completed"  # names of examples
+
+CanonicalRequest = Mapping[str, Any]
+
+
+def images_response_body(
+    request: CanonicalRequest,
+    items: Sequence[Mapping[str, str]],
+    plan: Plan,
+    *,
+    created: int,
+    usage: Mapping[str, Any],
+) -> dict[str, Any]:
+    """
+    A response body with all fields that any document declares.
+
+    `items` hold the images, `plan` is the plan of one of them, and `created` is in
+    seconds since 1970.
+    """
+    revised_prompt = f"{request.get('prompt', '')}, in natural light and fine detail"
+    return {
+        "created": created,
+        "data": [{**item, "revised_prompt": revised_prompt} for item in items],
+        **echo_fields(request, plan),
+        "usage": usage,
+    }
+
+
+def echo_fields(request: CanonicalRequest, plan: Plan) -> dict[str, str]:
+    """The response fields that describe an image, with the actual values."""
+    quality = request.get("quality")
+    is_clear = request.get("background") == "transparent" and plan.format != "jpeg"
+    return {
+        "background": "transparent" if is_clear else "opaque",
+        "output_format": plan.format,
+        "size": f"{plan.width}x{plan.height}",
+        "quality": str(quality) if quality in QUALITIES else "medium",
+    }
+
+
+class ImageEvent(NamedTuple):
+    """An event of an image stream; `data` is JSON in parts."""
+
+    type: str
+    data: list[bytes]
+    is_final: bool  # it delivers a finished image
+
+
+async def image_events(
+    examples: Mapping[str, Any],
+    request: CanonicalRequest,
+    plans: Sequence[Plan],
+    renderer: Renderer,
+    *,
+    clock: Callable[[], float],
+    usage: Mapping[str, Any],
+    preview_count: int,
+) -> AsyncIterator[ImageEvent]:
+    """
+    The events of a response, in the form of the document's `examples`.
+
+    For each image its previews, from coarse to fine, then the finished image.
+    """
+    for plan in plans:
+        details = {
+            **echo_fields(request, plan),
+            "created_at": int(clock()),
+            "usage": usage,
+        }
+        for index in range(preview_count):
+            image = await renderer.base64_of(plan.preview(preview_count - index))
+            partial = {**details, "partial_image_index": index}
+            yield _image_event(examples[PARTIAL_EVENT], partial, image)
+        image = await renderer.base64_of(plan)
+        yield _image_event(examples[COMPLETED_EVENT], details, image, is_final=True)
+
+
+def _image_event(
+    example: Any, details: Mapping[str, Any], image: bytes, *, is_final: bool = False
+) -> ImageEvent:
+    """An event like the example, with an image that is base64 already."""
+    event = fill_placeholders(example, {**details, "b64_json": placeholder(0)})
+    return ImageEvent(event["type"], JsonTemplate(event).fill([image]), is_final)

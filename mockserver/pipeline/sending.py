@@ -1,0 +1,58 @@
+"""Send the response of an exchange, damaged if the request triggers a fault."""
+
+from aiohttp import web
+
+from mockserver.errors import Rejected, documented_error_response
+from mockserver.media.payloads import response_body
+from mockserver.pipeline.exchange import ANSWERED, Exchange
+from mockserver.pipeline.journal_entry import record
+from mockserver.simulation import faults
+from mockserver.simulation.transfer import PendingResponse, single_part
+
+
+def error_response(exchange: Exchange, rejected: Rejected) -> web.Response:
+    """The documented error response; sets `exchange.error` and `exchange.reason`."""
+    rejected.param = _wire_param(rejected, exchange)
+    exchange.error, exchange.reason = rejected.name, rejected.message[:300]
+    response = documented_error_response(rejected, exchange.operation)
+    if exchange.fault_name == faults.ERROR_AS_200:
+        response.set_status(200)
+    return response
+
+
+def _wire_param(rejected: Rejected, exchange: Exchange) -> str | None:
+    """The provider's name of a parameter that was rejected by its canonical name."""
+    if rejected.violations or rejected.param is None or exchange.parsed_body is None:
+        return rejected.param
+    dialect = exchange.provider_context.provider.dialect
+    names = dialect.wire_names(exchange.operation.id, rejected.param)
+    present = (each for each in names if each in exchange.parsed_body.payload)
+    return next(present, rejected.param)
+
+
+async def send(
+    exchange: Exchange, response: web.Response | PendingResponse
+) -> web.StreamResponse:
+    """Send a response, or return it for aiohttp to send if it is complete and whole."""
+    exchange.status = response.status
+    behavior = exchange.behavior
+    if isinstance(response, web.Response):
+        response.headers.update(exchange.headers())
+        if behavior.fault is None or behavior.fault.send is None:
+            exchange.outcome = ANSWERED
+            return response
+        body = response_body(response)
+        headers = dict(response.headers)
+        response = PendingResponse(
+            response.status, headers, single_part(body), len(body)
+        )
+    response.fault_seconds = behavior.seconds
+    if behavior.fault is not None:
+        exchange.outcome = behavior.fault.name
+        exchange.delivered = len(exchange.plans)
+        if behavior.fault.status is not None:
+            exchange.status = behavior.fault.status or None
+        record(exchange)  # now: a stalled response would delay the journal entry
+    sent = await faults.send(exchange.request, response, behavior.fault)
+    exchange.outcome = ANSWERED
+    return sent

@@ -1,0 +1,90 @@
+"""Scripts: lists of errors, faults and delays for the next requests of a provider."""
+
+from collections.abc import Collection, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+from mockserver.simulation.faults import FAULTS
+from mockserver.state.memory import MAX_SCRIPT_ITEMS
+from specs.documents.yaml_files import read_yaml
+from specs.validation.engine import compile_validator
+
+ScriptItem = dict[str, Any]
+OperationErrors = Mapping[str, Collection[str]]  # names of errors by operation id
+
+
+class BadScript(ValueError):
+    """An invalid script; the message names the item, its property and the remedy."""
+
+
+class _Property(NamedTuple):
+    remedy: str
+    validator: Any
+
+
+@cache
+def _item_properties() -> dict[str, _Property]:
+    """The properties of an item, as `script.schema.yaml` describes them."""
+    schema = read_yaml(files("mockserver.simulation"), "script.schema.yaml")
+    return {
+        name: _Property(each["description"], compile_validator(each))
+        for name, each in schema["items"]["properties"].items()
+    }
+
+
+def validate_script(items: Any, errors: OperationErrors) -> list[ScriptItem]:
+    """
+    Validate a script and repeat each item as often as its `times` says.
+
+    Returns one item per request, without `times`. Raises `BadScript`.
+    """
+    if not isinstance(items, list):
+        raise BadScript('a script is a list, such as [{"error": "rate_limited"}]')
+    repeated: list[ScriptItem] = []
+    for index, item in enumerate(items):
+        problem = _problem(item, errors)
+        if problem:
+            raise BadScript(f"item {index}: {problem}")
+        times = int(item.get("times", 1))
+        if len(repeated) + times > MAX_SCRIPT_ITEMS:
+            raise BadScript(
+                f"item {index}: a script holds at most {MAX_SCRIPT_ITEMS} items"
+            )
+        rest = {name: value for name, value in item.items() if name != "times"}
+        repeated += [rest] * times
+    return repeated
+
+
+def _problem(item: Any, errors: OperationErrors) -> str | None:
+    """The first problem of an item, or None."""
+    if not isinstance(item, dict):
+        return "is not an object"
+    properties = _item_properties()
+    unknown = sorted(set(item) - set(properties))
+    if unknown:
+        return f"unknown property '{unknown[0]}'; known: {', '.join(properties)}"
+    for name, value in item.items():
+        if not _is_valid(properties[name].validator, value):
+            return f"{name} takes {properties[name].remedy}, not {value!r:.80}"
+    operation = item.get("operation")
+    if operation is not None and operation not in errors:
+        return _unknown("operation", operation, errors)
+    operations = [operation] if operation else list(errors)
+    known_errors = dict.fromkeys(each for name in operations for each in errors[name])
+    if "error" in item and item["error"] not in known_errors:
+        return _unknown("error", item["error"], known_errors)
+    if "fault" in item and item["fault"] not in FAULTS:
+        return _unknown("fault", item["fault"], FAULTS)
+    return None
+
+
+def _is_valid(validator: Any, value: Any) -> bool:
+    try:
+        return bool(validator.is_valid(value))
+    except ValueError:  # a Python object that JSON does not have, or a lone surrogate
+        return False
+
+
+def _unknown(kind: str, name: str, known: Collection[str]) -> str:
+    return f"unknown {kind} '{name}'; known: {', '.join(known)}"
