@@ -1,107 +1,103 @@
-"""Run with --same-questions: send the same requests to several servers and compare."""
+"""`run --same-questions`: send the same requests to several servers and compare."""
 
 import asyncio
-import signal
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import click
 from click.core import ParameterSource
 from rich.console import Console
 
-import specs
-from contracts.cli.options import CONFORMS, NONCONFORMING, STOPPED
-from contracts.cli.output import (
-    open_output,
-)
-from contracts.cli.progress import _progress_bars
+from contracts.cli.exit_codes import CONFORMS, NONCONFORMING, STOPPED
+from contracts.cli.interrupts import Interrupted, run_until_interrupted
+from contracts.cli.output import write_outputs
+from contracts.cli.progress import progress_bars
+from contracts.cli.run_options import RunOptions
 from contracts.compare.servers.model import Differences
+from contracts.compare.servers.run import execute
 from contracts.execution.campaign import CouldNotRun
 from contracts.execution.client import Unreachable
 from contracts.execution.mocks import mocks_in_subprocess
 from contracts.execution.recording import BadRecording
-from contracts.execution.targets import (
-    NamedTarget,
-)
+from contracts.execution.targets import NamedTarget
 from contracts.planning.request_model import PlanError
 from contracts.report.failure_policy import FailurePolicy
-from contracts.reporters import servers as deeds
-from mockserver.cli.common import UsageError
+from contracts.reporters import servers
+from mockserver.cli.common import UsageError, load_providers
+
+OTHER_MODE_OPTIONS = ("max_cases", "no_fuzz", "second_opinion", "dry_run", "resume")
 
 
-def _reject_incompatible_options(fail_on: FailurePolicy) -> None:
-    """Raises `Usage` for an option of a run that would be of no effect."""
+def compare_servers(options: RunOptions, targets: Sequence[NamedTarget]) -> int:
+    """
+    Compare servers, or the mocks if there are no targets, and write the outputs.
+
+    Returns the exit status. Raises `UsageError`.
+    """
+    _reject_incompatible_options(options)
+    providers = [] if targets else load_providers(options.provider, options.folder)
+    with mocks_in_subprocess(providers, options.folder) as running:
+        mocks = [NamedTarget(each.id, each, running[each.id]) for each in providers]
+        try:
+            differences = asyncio.run(_execute(options, [*targets, *mocks]))
+        except Interrupted:
+            raise UsageError("interrupted twice: nothing was compared") from None
+        except (Unreachable, CouldNotRun, PlanError, BadRecording) as error:
+            raise UsageError(str(error)) from None
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    servers.print_summary(differences, console)
+    renderers = {
+        "report": Differences.json_text,
+        "markdown": servers.markdown,
+    }
+    for line in write_outputs(
+        options.outputs, lambda name: renderers[name](differences)
+    ):
+        console.print(line, markup=False)
+    if differences.stopped:
+        return STOPPED
+    return NONCONFORMING if differences.alarms else CONFORMS
+
+
+def _reject_incompatible_options(options: RunOptions) -> None:
+    """Raises `UsageError` for an option of `run` that would have no effect."""
     context = click.get_current_context()
-    for name in ("max_cases", "no_fuzz", "second_opinion", "dry_run", "resume"):
+    for name in OTHER_MODE_OPTIONS:
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
             raise UsageError(
                 f"--{name.replace('_', '-')} does not go with --same-questions"
             )
-    if fail_on != FailurePolicy():
+    if options.fail_on != FailurePolicy():
         raise UsageError("--fail-on does not go with --same-questions")
+    for name, path in options.outputs.items():
+        if path and name not in ("report", "markdown"):
+            raise UsageError(
+                f"--{name} does not go with --same-questions; use --markdown"
+            )
 
 
-def _compare_servers(
-    servers: Sequence[NamedTarget] | Sequence[specs.Provider],
-    folder: str | None,
-    outputs: Mapping[str, str | None],
-    run_comparison: Callable[..., Coroutine[Any, Any, Differences]],
-) -> int:
-    """Compare servers, or mocks of providers; the exit status. Raises `Usage`."""
-    useless = [
-        f"--{name}"
-        for name, path in outputs.items()
-        if path and name not in ("report", "markdown")
-    ]
-    if useless:
-        raise UsageError(
-            f"{useless[0]} is not made of --same-questions; take --markdown"
-        )
-    providers = [each for each in servers if isinstance(each, specs.Provider)]
-    with mocks_in_subprocess(providers, folder) as running:
-        targets = [each for each in servers if isinstance(each, NamedTarget)]
-        targets += [NamedTarget(each.id, each, running[each.id]) for each in providers]
-        try:
-            with _progress_bars() as progress:
-                found = asyncio.run(
-                    _run_interruptible(run_comparison, targets, progress)
-                )
-        except (Unreachable, CouldNotRun, PlanError, BadRecording) as error:
-            raise UsageError(str(error)) from None
-    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-    deeds.print_summary(found, console)
-    for name, path in outputs.items():
-        if path:
-            with open_output(path) as out:
-                text = found.json_text() if name == "report" else deeds.markdown(found)
-                out.write(text)
-            console.print(f"{name}: {path}", markup=False)
-    if found.stopped:
-        return STOPPED
-    return NONCONFORMING if found.alarms else CONFORMS
+async def _execute(options: RunOptions, targets: Sequence[NamedTarget]) -> Differences:
+    """
+    Send the requests and compare.
 
-
-async def _run_interruptible(
-    run_comparison: Callable[..., Coroutine[Any, Any, Differences]],
-    targets: Sequence[NamedTarget],
-    progress: Callable[[str, int, int], None],
-) -> Differences:
-    """What `compared` gives; at an interrupt what it has, at a second one nothing."""
+    The first interrupt ends with the differences so far. Raises `Interrupted` at the
+    second one.
+    """
     interrupt = asyncio.Event()
-    task = asyncio.ensure_future(
-        run_comparison(targets, progress=progress, interrupt=interrupt)
-    )
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        if interrupt.is_set():
-            task.cancel()
-        interrupt.set()
-
-    for each in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(each, stop)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        raise CouldNotRun("interrupted twice: nothing was compared") from None
+    with progress_bars() as progress:
+        return await run_until_interrupted(
+            execute(
+                targets,
+                seed=options.seed,
+                only=options.only,
+                unlisted=options.unlisted,
+                budget=options.budget,
+                rate=options.rate_limit,
+                cassettes=lambda target: options.open_cassettes(
+                    target.label, by_label=True
+                ),
+                progress=progress,
+                interrupt=interrupt,
+            ),
+            stop=interrupt,
+        )

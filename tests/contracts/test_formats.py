@@ -154,7 +154,9 @@ SARIF = {
 
 @pytest.mark.parametrize("name", ALL)
 def test_sarif_follows_its_standard(name):
-    Draft202012Validator(SARIF).validate(json.loads(REPORTERS["sarif"](ALL[name])))
+    Draft202012Validator(SARIF).validate(
+        json.loads(REPORTERS["sarif"].render(ALL[name]))
+    )
 
 
 def test_sarif_points_at_the_line_that_is_contradicted(providers):
@@ -212,7 +214,7 @@ def test_sarif_names_a_document_elsewhere_by_its_whole_address(
 
 
 def test_sarif_gives_code_scanning_a_fingerprint_of_its_own():
-    (run,) = json.loads(REPORTERS["sarif"](BROKEN))["runs"]
+    (run,) = json.loads(REPORTERS["sarif"].render(BROKEN))["runs"]
 
     hashes = [
         each["partialFingerprints"]["primaryLocationLineHash"]
@@ -237,7 +239,7 @@ NEEDED = {
 
 @pytest.mark.parametrize("name", ALL)
 def test_junit_is_as_its_readers_want_it(name):
-    root = ET.fromstring(REPORTERS["junit"](ALL[name]))
+    root = ET.fromstring(REPORTERS["junit"].render(ALL[name]))
 
     assert root.tag == "testsuites"
     suites = [each.get("name") for each in root]
@@ -255,13 +257,13 @@ def test_junit_is_as_its_readers_want_it(name):
 @pytest.mark.parametrize("format_", ["ctrf", "badge"])
 @pytest.mark.parametrize("name", ALL)
 def test_a_json_format_follows_its_schema(name, format_):
-    text = REPORTERS[format_](ALL[name])
+    text = REPORTERS[format_].render(ALL[name])
 
     Draft202012Validator(schema(format_)).validate(json.loads(text))
 
 
 def test_ctrf_has_a_test_for_each_claim_that_was_asked():
-    results = json.loads(REPORTERS["ctrf"](BROKEN))["results"]
+    results = json.loads(REPORTERS["ctrf"].render(BROKEN))["results"]
 
     assert [(each["suite"], each["status"]) for each in results["tests"]] == [
         (["One", "createImage"], "failed"),
@@ -290,15 +292,15 @@ def test_ctrf_has_a_test_for_each_claim_that_was_asked():
 def test_a_badge_promises_no_more_than_is_known(outcomes, more, message, color):
     made = report(*outcomes, targets=(target("one"),), **more)
 
-    badge = json.loads(REPORTERS["badge"](made))
+    badge = json.loads(REPORTERS["badge"].render(made))
 
     assert badge["label"] == "One"
     assert (badge["message"], badge["color"]) == (message, color)
 
 
 def test_a_badge_of_several_counts_them():
-    assert json.loads(REPORTERS["badge"](BROKEN))["message"] == "1 of 2 conform"
-    assert json.loads(REPORTERS["badge"](CONFORMING))["message"] == "conforms"
+    assert json.loads(REPORTERS["badge"].render(BROKEN))["message"] == "1 of 2 conform"
+    assert json.loads(REPORTERS["badge"].render(CONFORMING))["message"] == "conforms"
 
 
 def cell(value="1…10", **changes):
@@ -415,7 +417,7 @@ def test_markdown_is_short_before_its_folds_however_much_was_found():
     ]
     made = report(outcome("one", many), targets=(target("one"),))
 
-    head, fold, _ = REPORTERS["markdown"](made).partition("<details>")
+    head, fold, _ = REPORTERS["markdown"].render(made).partition("<details>")
 
     assert fold
     assert len(head.splitlines()) <= 40

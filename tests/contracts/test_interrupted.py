@@ -41,7 +41,7 @@ RUN = ("run", "tokenhub", "--no-fuzz", "--only", "createImage/request/n/")
         ("load_providers", 0),
         ("start", 0),
         ("execute", 0.05),
-        ("_write_outputs", 0),
+        ("write_outputs", 0),
     ],
 )
 def test_an_interrupt_leaves_a_readable_report_and_says_so(name, seconds, tmp_path):

@@ -28,7 +28,7 @@ def words(text):
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("format_", REPORTERS)
 def test_every_format_can_be_written_to_a_file(name, format_):
-    assert REPORTERS[format_](ALL[name]).encode("utf-8")
+    assert REPORTERS[format_].render(ALL[name]).encode("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_the_verdict_is_the_same_everywhere(name, sentence):
     subject = ALL[name]
 
     assert f"<h1>{sentence}</h1>" in page(subject)
-    assert REPORTERS["markdown"](subject).startswith(f"## {sentence}\n")
+    assert REPORTERS["markdown"].render(subject).startswith(f"## {sentence}\n")
     assert f"{sentence}." in words(printed(print_summary, subject))
 
 
@@ -56,9 +56,9 @@ def test_a_run_cut_short_says_so(name, alerts):
     assert page(subject).count('role="alert"') == alerts
     for text in (
         page(subject),
-        REPORTERS["markdown"](subject),
-        REPORTERS["sarif"](subject),
-        REPORTERS["junit"](subject),
+        REPORTERS["markdown"].render(subject),
+        REPORTERS["sarif"].render(subject),
+        REPORTERS["junit"].render(subject),
         words(printed(print_summary, subject)),
     ):
         assert (reason in text) == bool(alerts)
@@ -66,12 +66,12 @@ def test_a_run_cut_short_says_so(name, alerts):
 
 def test_money_of_different_currencies_is_not_added():
     assert "0.50 USD + 0.50 EUR" in page(CONFORMING)
-    assert "0.50 USD + 0.50 EUR" in REPORTERS["markdown"](CONFORMING)
+    assert "0.50 USD + 0.50 EUR" in REPORTERS["markdown"].render(CONFORMING)
 
 
 def test_a_summary_in_markdown_comes_before_the_folds_and_is_short():
     many = tuple(target(f"p{n}") for n in range(60))
-    text = REPORTERS["markdown"](
+    text = REPORTERS["markdown"].render(
         report(outcome("p0", [finding()]), targets=many, stopped="interrupt")
     )
 
@@ -86,7 +86,7 @@ def test_hostile_text_does_not_leave_its_place_in_markdown():
     targets = (target("one", title="a|b\n\n# c <i> @all"), target("two"))
     hostile = replace(BROKEN, metadata=replace(BROKEN.metadata, targets=targets))
 
-    text = REPORTERS["markdown"](hostile)
+    text = REPORTERS["markdown"].render(hostile)
 
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert [row.count("|") for row in rows] == [7] * 4
@@ -100,7 +100,7 @@ def test_hostile_text_does_not_leave_its_place_in_markdown():
 
 
 def test_junit_has_a_case_for_each_claim_asked_and_for_no_other():
-    root = ET.fromstring(REPORTERS["junit"](BROKEN))
+    root = ET.fromstring(REPORTERS["junit"].render(BROKEN))
 
     one, two = root.findall("testsuite")
     assert (one.get("tests"), one.get("failures")) == ("1", "1")
@@ -117,7 +117,7 @@ def test_junit_has_a_case_for_each_claim_asked_and_for_no_other():
 def test_junit_does_not_lose_a_finding_about_no_listed_claim():
     stray = report(outcome("one", [finding(claim="elsewhere")]))
 
-    root = ET.fromstring(REPORTERS["junit"](stray))
+    root = ET.fromstring(REPORTERS["junit"].render(stray))
 
     (failure,) = root.iter("failure")
     assert root.get("failures") == "1"
@@ -125,7 +125,7 @@ def test_junit_does_not_lose_a_finding_about_no_listed_claim():
 
 
 def test_sarif_has_what_its_schema_requires():
-    log = json.loads(REPORTERS["sarif"](BROKEN))
+    log = json.loads(REPORTERS["sarif"].render(BROKEN))
 
     assert log["version"] == "2.1.0"
     (run,) = log["runs"]
@@ -142,7 +142,7 @@ def test_sarif_has_what_its_schema_requires():
 
 
 def test_sarif_tells_broken_promises_from_differences():
-    (run,) = json.loads(REPORTERS["sarif"](BROKEN))["runs"]
+    (run,) = json.loads(REPORTERS["sarif"].render(BROKEN))["runs"]
 
     found = [
         (each["level"], each["partialFingerprints"]["imageparity/v1"])
@@ -154,10 +154,12 @@ def test_sarif_tells_broken_promises_from_differences():
 
 
 def test_a_conforming_run_has_no_results():
-    (run,) = json.loads(REPORTERS["sarif"](CONFORMING))["runs"]
+    (run,) = json.loads(REPORTERS["sarif"].render(CONFORMING))["runs"]
 
     assert run["results"] == []
-    assert list(ET.fromstring(REPORTERS["junit"](CONFORMING)).iter("failure")) == []
+    assert (
+        list(ET.fromstring(REPORTERS["junit"].render(CONFORMING)).iter("failure")) == []
+    )
 
 
 def test_a_summary_in_text_needs_neither_colours_nor_a_wide_window():
