@@ -20,7 +20,7 @@ class ReportFormat:
     """
     A format of reports: the option `--name` of `run` and a choice of `show`.
 
-    `file_kind` is what the option writes, in the words of its help. The function
+    `file_kind` completes the help of the option, "Write this file: …". The function
     `render` of `module` takes the report and, if `takes_specs`, the folders of further
     providers and, if `takes_history`, the keyword `history`. The module is imported
     at the first call.
@@ -38,7 +38,7 @@ class ReportFormat:
 
     @property
     def help(self) -> str:
-        return f"Write {self.file_kind} to this file."
+        return f"Write this file: {self.file_kind}."
 
     def render(
         self,

@@ -1,4 +1,4 @@
-"""How a terminal shows the verdicts."""
+"""Terminal styles of the verdicts on features."""
 
 from contracts.judging.outcome import FeatureVerdict
 

@@ -145,7 +145,7 @@ def test_a_report_about_somebody_else_is_refused(run, report):
     result = run("tokenhub", "--report", report)
 
     assert result.exit_code == 2
-    assert "no report is about tokenhub" in result.stderr
+    assert "no report has tests of tokenhub" in result.stderr
 
 
 def test_a_run_tells_what_became_of_parameters(monkeypatch):

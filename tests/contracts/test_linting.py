@@ -42,18 +42,18 @@ def rewritten(file: Path, old: str, new: str) -> int:
 
 
 def test_what_ships_is_sound():
-    assert lint() == (0, "5 providers: nothing is wrong\n", "")
+    assert lint() == (0, "5 providers: no problems\n", "")
 
 
 @pytest.mark.parametrize(
     "path", [".", "mine", "mine/openapi.yaml", "mine/dialect.yaml"]
 )
 def test_a_folder_is_found_by_whatever_is_in_it(mine, path):
-    assert lint(mine.parent / path) == (0, "1 provider: nothing is wrong\n", "")
+    assert lint(mine.parent / path) == (0, "1 provider: no problems\n", "")
 
 
 def test_a_folder_is_found_by_the_option_of_other_verbs(mine):
-    assert lint("--specs", mine.parent)[1] == "1 provider: nothing is wrong\n"
+    assert lint("--specs", mine.parent)[1] == "1 provider: no problems\n"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_document_that_allows_no_request_is_wrong(mine):
 def test_a_file_about_something_else_is_passed_over(tmp_path, name):
     (tmp_path / name).write_text("openapi: 3.0.0\n")
 
-    assert lint(tmp_path / name) == (0, "0 providers: nothing is wrong\n", "")
+    assert lint(tmp_path / name) == (0, "0 providers: no problems\n", "")
 
 
 def test_a_path_about_no_provider_is_a_mistake(tmp_path):

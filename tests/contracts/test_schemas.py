@@ -78,7 +78,7 @@ def test_an_unknown_name_is_told_the_known():
 
     assert done.exit_code == 2
     assert done.stderr.startswith(
-        "Error: there is no schema 'reports'; known are report"
+        "Error: unknown format 'reports'; the formats are report"
     )
 
 
