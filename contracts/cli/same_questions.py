@@ -22,7 +22,7 @@ from contracts.execution.recording import BadRecording
 from contracts.execution.targets import NamedTarget
 from contracts.planning.request_model import PlanError
 from contracts.report.failure_policy import FailurePolicy
-from contracts.reporters import servers
+from contracts.reporters.servers import markdown, text
 from mockserver.cli.common import UsageError, load_providers
 
 OTHER_MODE_OPTIONS = ("max_cases", "no_fuzz", "second_opinion", "dry_run", "resume")
@@ -45,10 +45,10 @@ def compare_servers(options: RunOptions, targets: Sequence[NamedTarget]) -> int:
         except (Unreachable, CouldNotRun, PlanError, BadRecording) as error:
             raise UsageError(str(error)) from None
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-    servers.print_summary(differences, console)
+    text.print_summary(differences, console)
     renderers = {
         "report": Differences.json_text,
-        "markdown": servers.markdown,
+        "markdown": markdown.render,
     }
     for line in write_outputs(
         options.outputs, lambda name: renderers[name](differences)

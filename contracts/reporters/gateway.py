@@ -13,7 +13,7 @@ from rich.text import Text
 
 from contracts.judging.outcome import FeatureVerdict
 from contracts.reporters.run.markdown import escape_markdown
-from contracts.reporters.styles import STYLES
+from contracts.reporters.terminal import STYLES
 from contracts.text import join_words, one_line, pluralize
 from contracts.traffic.gateway.diff import NO_VALUE
 from contracts.traffic.gateway.verdicts import GatewayRow

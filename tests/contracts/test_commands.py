@@ -248,7 +248,7 @@ def test_the_same_questions_are_put_to_two_mocks(tmp_path):
     found = json.loads(report.read_text())
     assert {each["label"] for each in found["targets"]} == {"tokenhub", "aihubmix"}
     assert found["differences"]
-    assert "none where the documents promise the same" in result.output
+    assert "none where the documents agree" in result.output
     assert "tokenhub" in page.read_text()
 
 

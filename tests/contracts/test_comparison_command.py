@@ -65,7 +65,7 @@ def test_what_the_provider_itself_does_not_say_is_marked(run):
     text = run("openai", "llmapi", "--only", "*/events/*").stdout
 
     assert "llmapi (R-spec)*" in text
-    assert "* not said by the provider's own pages" in text
+    assert "* not documented by the provider's own pages" in text
 
 
 def test_what_looks_the_same_and_is_not_tells_in_what(run, monkeypatch):
@@ -81,7 +81,7 @@ def test_pages_that_contradict_themselves_have_both_sides(run):
         run("tokenhub", "--only", "createImage/request/size").stdout.split()
     )
 
-    assert "Pages that contradict themselves: 1" in text
+    assert "Contradictions within a provider's pages: 1" in text
     assert "4096x4096 is an example of the dearest size (S4#pricing)" in text
     assert "the list is the contract" in text
     explained = CliRunner().invoke(main, ["explain", "DOC-SELF"])
@@ -138,7 +138,7 @@ def test_reports_add_how_many_deeds_differ(run, report):
     result = run("openai", "tokenhub", "--report", report)
 
     assert result.exit_code == 0
-    assert "! 0 features in which a deed breaks its own document" in result.stdout
+    assert "! 0 features in which a server violates its document" in result.stdout
 
 
 def test_a_report_about_somebody_else_is_refused(run, report):

@@ -787,7 +787,7 @@ def test_the_exit_status(words, status):
 def test_people_read_what_breaks_first_with_both_sides_and_a_curl_line():
     text = run("drop-in", "openai", "tokenhub").stdout
 
-    assert text.startswith("Breaks\n")
+    assert text.startswith("Breaking\n")
     assert (
         text.index("Breaking\n")
         < text.index("Possibly breaking\n")

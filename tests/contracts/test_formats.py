@@ -284,9 +284,9 @@ def test_ctrf_has_a_test_for_each_claim_that_was_asked():
     [
         ([outcome()], {}, "conforms", "brightgreen"),
         ([outcome(findings=[finding(basis="assumed")])], {}, "conforms", "brightgreen"),
-        ([outcome(findings=[finding()])], {}, "1 broken promise", "red"),
-        ([outcome()], {"stopped": "budget"}, "conforms as far as asked", "yellowgreen"),
-        ([], {"stopped": "interrupt"}, "not asked", "lightgrey"),
+        ([outcome(findings=[finding()])], {}, "1 failed", "red"),
+        ([outcome()], {"stopped": "budget"}, "conforms as far as tested", "yellowgreen"),
+        ([], {"stopped": "interrupt"}, "not tested", "lightgrey"),
     ],
 )
 def test_a_badge_promises_no_more_than_is_known(outcomes, more, message, color):
@@ -358,7 +358,7 @@ def test_compatibility_data_tells_what_is_said_by_whom_and_what_was_done():
     assert support["two"]["version_added"] == "7"
     assert support["two"]["alternative_name"] == "count"
     assert support["two"]["partial_implementation"]
-    assert support["two"]["notes"] == ["not as most have it: maximum"]
+    assert support["two"]["notes"] == ["differs from most providers in: maximum"]
     assert "partial_implementation" not in support["one"]
     assert support["three"]["version_added"] is False
     assert support["one"]["measured"]["one"]["verdict"] == "ignored"

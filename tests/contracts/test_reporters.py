@@ -169,8 +169,8 @@ def test_a_summary_in_text_needs_neither_colours_nor_a_wide_window():
     assert max(map(len, prose)) <= 80
     assert "\x1b" not in text
     assert "curl -d '{\"n\": 11}' https://one.example" in text
-    assert "accepts-invalid, broken promise" in text
-    assert "wrong-error, difference" in text
+    assert "failed, accepts-invalid" in text
+    assert "warning, wrong-error" in text
 
 
 def test_hostile_text_does_not_leave_its_place_in_a_terminal():
