@@ -177,7 +177,7 @@ def test_every_link_within_a_page_leads_somewhere():
         if kind == "cell":
             assert data["features"][id_][provider]["value"]
         elif kind == "claim":
-            assert data["claims"][id_][data["asked"].index(provider)]
+            assert data["claims"][id_][data["claim_columns"].index(provider)]
 
 
 def test_hostile_text_stays_text_in_a_page():
@@ -226,8 +226,8 @@ def test_a_page_shows_both_findings_with_all_that_is_needed_to_believe_them():
 
     found = parsed.classed("finding")
     assert [(each["id"], each["class"]) for each in found] == [
-        ("f" * 16, "finding broken"),
-        ("d" * 16, "finding difference"),
+        ("f" * 16, "finding failed"),
+        ("d" * 16, "finding warning"),
     ]
     for needed in ("n = 11 was accepted", "status 400", "n must be at most 10"):
         assert needed in text
@@ -250,10 +250,10 @@ def test_a_page_tells_kept_broken_unasked_and_unclaimed_apart():
     mixed = report(outcome("one", [finding()]), outcome("two"), targets=both)
 
     assert letters(page(None, mixed)) == [
-        ("K", "kept"),
-        ("B", "broken"),
-        ("\N{EN DASH}", "not claimed"),
-        ("\N{MIDDLE DOT}", "not asked"),
+        ("P", "passed"),
+        ("F", "failed"),
+        ("\N{EN DASH}", "not documented"),
+        ("\N{MIDDLE DOT}", "not tested"),
     ]
 
 
@@ -263,7 +263,7 @@ def test_a_finding_on_an_assumed_claim_is_a_difference():
 
     text = page(None, assumed)
 
-    assert letters(text) == [("D", "differs")]
+    assert letters(text) == [("W", "warning")]
     assert "<h1>One keeps what it promises</h1>" in text
 
 
@@ -271,7 +271,7 @@ def test_a_case_without_an_answer_keeps_no_claim():
     one = (target("one", claims=(claim(),)),)
 
     assert letters(page(None, report(outcome(status=None), targets=one))) == [
-        ("\N{MIDDLE DOT}", "not asked")
+        ("\N{MIDDLE DOT}", "not tested")
     ]
 
 
@@ -297,7 +297,7 @@ def test_a_cell_off_the_majority_has_a_letter_and_a_colour_of_its_own():
     row = text[text.index('data-id="createImage/request/n"') :]
     assert re.findall(r'<td class="([^"]*)"', row)[:3] == ["l-a", "l-a", "l-b soft"]
     assert re.findall(r'class="lt">(.)<', row)[:3] == ["a", "a", "b"]
-    assert "<small>1 of 3 disagree</small>" in row
+    assert "<small>1 of 3 differ</small>" in row
     assert "1 feature on which all agree" in text
     assert "<li>A <code>note</code>.</li>" in text
 
@@ -323,14 +323,14 @@ def test_what_a_server_did_stands_beside_what_its_page_says():
 def test_a_contradiction_is_told_with_both_its_sides_and_the_reading():
     text = page(COMPARED)
 
-    assert "Pages that contradict themselves" in text
-    assert "<b>Read as:</b> maybe" in text
+    assert "Contradictions within a provider" in text
+    assert "<b>Interpretation:</b> maybe" in text
     assert not [each for each in Page(text).values("href") if "javascript" in each]
 
 
 def test_without_a_comparison_there_are_no_features():
-    assert "Where providers differ" in page(COMPARED, CONFORMING)
-    assert "Where providers differ" not in page(None, CONFORMING)
+    assert "Differences between providers" in page(COMPARED, CONFORMING)
+    assert "Differences between providers" not in page(None, CONFORMING)
 
 
 def test_documents_alone_make_a_page_too():
@@ -338,7 +338,7 @@ def test_documents_alone_make_a_page_too():
 
     assert "<h1>1 of 3 features differ" not in text
     assert "<h1>1 of 2 features differ between three providers</h1>" in text
-    assert "documents alone" in text
+    assert "documents only" in text
     assert "documents and reports" in page(
         measured(one=MeasuredBehavior(Conformance.KEPT))
     )
@@ -351,7 +351,7 @@ OLD = replace(OLD, metadata=replace(OLD.metadata, started="2026-10-01T00:00:00+0
 
 def changes(text):
     """What is new, fixed and unknown, provider by provider."""
-    return re.findall(r"<b>(\d+)</b> (new|fixed|not asked again)</span>", text)
+    return re.findall(r"<b>(\d+)</b> (new|fixed|not tested again)</span>", text)
 
 
 def test_older_reports_tell_what_is_new_and_what_is_fixed():
@@ -390,7 +390,7 @@ def test_what_was_not_asked_again_is_not_fixed():
 
     text = page(None, nothing, [OLD])
 
-    assert changes(text)[:3] == [("0", "new"), ("0", "fixed"), ("1", "not asked again")]
+    assert changes(text)[:3] == [("0", "new"), ("0", "fixed"), ("1", "not tested again")]
 
 
 def test_a_client_has_to_do_with_what_it_sends_and_reads():

@@ -175,9 +175,9 @@ def test_what_was_ignored_and_what_was_found(opened):
     assert hash_of(page) == "#findings"
     assert set(ignored) <= set(shown(page))
     assert all("/" in each for each in shown(page, "claim"))
-    page.get_by_label("Odd one out").select_option(label="TokenHub")
+    page.get_by_label("Only one differs").select_option(label="TokenHub")
     assert (shown(page), shown(page, "claim")) == ([], [])
-    expect(page.get_by_text("No finding is left by this filter.")).to_be_visible()
+    expect(page.get_by_text("No finding matches this filter.")).to_be_visible()
 
 
 def test_my_client_leaves_what_it_neither_sends_nor_reads(opened):
@@ -226,7 +226,7 @@ def test_a_cell_is_a_link(opened):
 
     dialog = page.get_by_role("dialog", name=re.compile("^size"))
     expect(dialog).to_be_visible()
-    for said in ("Documented", "Measured", "ignored", "Beside the others", "Expected"):
+    for said in ("Documented", "Measured", "ignored", "Compared with other providers", "Expected"):
         expect(dialog).to_contain_text(said)
     expect(dialog.locator("a[href^='https://']").first).to_be_visible()
     dialog.get_by_role("link", name=re.compile("^TokenHub")).click()
@@ -256,8 +256,8 @@ def test_a_claim_opens_with_its_sentence_and_its_answers(opened):
     page = opened(f"claim={SIZE}/enum@tokenhub")
 
     dialog = page.get_by_role("dialog", name=re.compile("^size must be one of"))
-    expect(dialog).to_contain_text("kept")
-    expect(dialog.get_by_label("Ask it yourself", exact=True)).to_have_text(
+    expect(dialog).to_contain_text("passed")
+    expect(dialog.get_by_label("Run these tests", exact=True)).to_have_text(
         f"imageparity run tokenhub --only {SIZE}/enum"
     )
 
@@ -320,7 +320,7 @@ def test_a_finding_has_its_request_in_three_languages_and_its_pictures(opened):
     )
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == finding.locator("pre:visible").first.inner_text()
-    picture = finding.get_by_alt_text("Picture 1 of the answer")
+    picture = finding.get_by_alt_text("Image 1 of the response")
     picture.scroll_into_view_if_needed()
     assert 0 < picture.evaluate("it => it.naturalWidth") <= 96
     expect(finding.locator("figcaption").first).to_contain_text("1024")
