@@ -5,7 +5,9 @@ import os
 import secrets
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -14,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from contracts.cli.options import path_option
-from contracts.cli.output import check_outputs, write_outputs
+from contracts.cli.output import Outputs, check_outputs, write_outputs
 from contracts.execution.targets import is_loopback
 from contracts.judging.outcome import FeatureVerdict
 from contracts.planning.request_model import PlanError
@@ -41,6 +43,31 @@ def _parse_verdicts(
     except ValueError as error:
         known = ", ".join(FeatureVerdict)
         raise UsageError(f"--fail-on: {error}; the verdicts are {known}") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayOptions:
+    """The options and arguments of `sandwich`, by the names that click gives them."""
+
+    gateway: str
+    upstream_dialect: str
+    dialect: str | None
+    model: str | None
+    key_env: str | None
+    listen_host: str
+    listen_port: int
+    wait: float
+    patience: float
+    only: tuple[str, ...]
+    live: bool
+    report_path: str | None
+    markdown: str | None
+    fail_on: frozenset[FeatureVerdict]
+    folder: str | None
+
+    @property
+    def outputs(self) -> Outputs:
+        return {"report": self.report_path, "markdown": self.markdown}
 
 
 @click.command()
@@ -115,23 +142,7 @@ def _parse_verdicts(
     help="Verdicts on documented features that give exit status 1.",
 )
 @specs_option
-def sandwich(
-    gateway: str,
-    upstream_dialect: str,
-    dialect: str | None,
-    model: str | None,
-    key_env: str | None,
-    listen_host: str,
-    listen_port: int,
-    wait: float,
-    patience: float,
-    only: tuple[str, ...],
-    live: bool,
-    report_path: str | None,
-    markdown: str | None,
-    fail_on: frozenset[FeatureVerdict],
-    folder: str | None,
-) -> None:
+def sandwich(**parameters: Any) -> None:
     """
     Test what a gateway at BASE_URL changes between its client and its upstream.
 
@@ -142,63 +153,80 @@ def sandwich(
     Exit status: 0 passed, 1 a feature has a verdict of --fail-on, 2 the gateway or
     the upstream was not reached.
     """
-    _check_gateway(gateway, live=live)
-    outputs = {"report": report_path, "markdown": markdown}
-    check_outputs(outputs)
-    (upstream,) = load_providers([upstream_dialect], folder)
-    (provider,) = load_providers([dialect or upstream_dialect], folder)
-    key = _caller_key(key_env)
-    planner = Planner(provider, upstream, model, run_id=f"q{secrets.token_hex(3)}")
+    options = GatewayOptions(**parameters)
+    _check_gateway(options.gateway, live=options.live)
+    check_outputs(options.outputs)
+    (upstream,) = load_providers([options.upstream_dialect], options.folder)
+    dialect = options.dialect or options.upstream_dialect
+    (provider,) = load_providers([dialect], options.folder)
+    key = _caller_key(options.key_env)
+    run_id = f"q{secrets.token_hex(3)}"
+    planner = Planner(provider, upstream, options.model, run_id=run_id)
     try:
         first, *rest = planner.questions()
     except PlanError as error:
         raise UsageError(str(error)) from None
-    rest = [each for each in rest if _is_selected(each, only)]
+    selected = [first, *(each for each in rest if _is_selected(each, options.only))]
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-
-    async def conduct() -> list[GatewayExchange]:
-        async with (
-            recording_upstream(upstream, listen_host, listen_port) as (tap, url),
-            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
-        ):
-            _print_upstream(console, upstream, url, gateway, wait)
-            client = GatewaySession(session, tap, gateway, key, patience)
-            exchange = await client.wait_for_upstream(first, wait)
-            with Progress(
-                console=Console(stderr=True),
-                transient=True,
-                disable=not _is_interactive(),
-            ) as bar:
-                task = bar.add_task("Testing", total=len(rest))
-                others = await client.send_all(rest, lambda: bar.advance(task))
-            return [exchange, *others]
-
     try:
-        exchanges = asyncio.run(conduct())
+        exchanges = asyncio.run(_send(selected, options, upstream, key, console))
     except OSError as error:
         raise UsageError(
-            f"cannot listen on {listen_host}:{listen_port}: {error.strerror}. "
-            "Choose another --listen-port"
+            f"cannot listen on {options.listen_host}:{options.listen_port}: "
+            f"{error.strerror}. Choose another --listen-port"
         ) from None
     except Unusable as error:
-        raise UsageError(f"{gateway}: {error}") from None
+        raise UsageError(f"{options.gateway}: {error}") from None
     except KeyboardInterrupt:
         raise UsageError("interrupted before all requests were sent") from None
-    judge = GatewayDiff(provider, upstream, model, key)
-    rows = [row for each in exchanges for row in judge.rows(each)]
+    diff = GatewayDiff(provider, upstream, options.model, key)
+    rows = [row for each in exchanges for row in diff.rows(each)]
+    if options.only:
+        rows = [each for each in rows if _matches(each.feature, options.only)]
     report = reporting.GatewayReport(
         version=version("imageparity"),
-        gateway=gateway,
+        gateway=options.gateway,
         dialect=provider.id,
         upstream_dialect=upstream.id,
-        rows=[each for each in rows if not only or _matches(each.feature, only)],
-        fail_on=fail_on,
+        rows=rows,
+        fail_on=options.fail_on,
     )
     reporting.print_text(report, console)
     renderers = {"report": reporting.json_text, "markdown": reporting.markdown}
-    for line in write_outputs(outputs, lambda name: renderers[name](report)):
+    for line in write_outputs(options.outputs, lambda name: renderers[name](report)):
         console.print(line, markup=False)
     raise SystemExit(FAILED if report.failures else PASSED)
+
+
+async def _send(
+    questions: Sequence[Question],
+    options: GatewayOptions,
+    upstream: Provider,
+    key: str,
+    console: Console,
+) -> list[GatewayExchange]:
+    """
+    Send the requests to the gateway, the first until it reaches the upstream.
+
+    Raises `Unusable` if it does not, and `OSError` if the upstream cannot listen.
+    """
+    first, *rest = questions
+    address = options.listen_host, options.listen_port
+    async with (
+        recording_upstream(upstream, *address) as (tap, url),
+        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
+    ):
+        _print_upstream(console, upstream, url, options)
+        client = GatewaySession(session, tap, options.gateway, key, options.patience)
+        exchange = await client.wait_for_upstream(first, options.wait)
+        with Progress(
+            console=Console(stderr=True),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        ) as bar:
+            task = bar.add_task("Testing", total=len(rest))
+            others = await client.send_all(rest, lambda: bar.advance(task))
+        return [exchange, *others]
 
 
 def _check_gateway(gateway: str, *, live: bool) -> None:
@@ -234,18 +262,14 @@ def _matches(feature: str, only: Sequence[str]) -> bool:
     return any(part in feature for part in only)
 
 
-def _is_interactive() -> bool:
-    return sys.stderr.isatty()
-
-
 def _print_upstream(
-    console: Console, upstream: Provider, url: str, gateway: str, wait: float
+    console: Console, upstream: Provider, url: str, options: GatewayOptions
 ) -> None:
     """Print the URL at once, also to a pipe: a script may configure the gateway."""
     lines = (
         f"Upstream for the gateway ({upstream.title}): {url}",
         f"API key for it (any other works, too): {UPSTREAM_KEY}",
-        f"Waiting up to {wait:g} s for a request of {gateway} to it.",
+        f"Waiting up to {options.wait:g} s for a request of {options.gateway} to it.",
     )
     for line in lines:
         console.print(line, markup=False)

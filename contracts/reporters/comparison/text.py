@@ -168,9 +168,9 @@ def _contradiction_lines(contradiction: Contradiction, width: int) -> Iterator[s
     """The statements and the interpretation used, wrapped between words."""
     texts = [f"{side.says} ({side.source})" for side in contradiction.statements]
     for at, text in enumerate(texts):
-        yield from _wrap("   versus  " if at else "           ", text, width)
+        yield from _wrap(f"   {'versus' if at else '':15}", text, width)
     if contradiction.reading:
-        yield from _wrap("   used    ", contradiction.reading, width)
+        yield from _wrap(f"   {'interpretation':15}", contradiction.reading, width)
 
 
 def _wrap(head: str, text: str, width: int) -> list[str]:

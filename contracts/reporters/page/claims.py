@@ -91,10 +91,6 @@ class ClaimGroup:
         counts = Counter(cell.letter for row in self.rows for cell in row.cells)
         return {letter: counts[letter] for letter in LETTERS if counts[letter]}
 
-    @property
-    def name(self) -> str:
-        return f"{self.operation} \N{MIDDLE DOT} {self.subject}"
-
     def passed_ratio(self, column: int) -> str:
         """`passed/tested` of one provider."""
         letters = Counter(row.cells[column].letter for row in self.rows)

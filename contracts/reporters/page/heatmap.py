@@ -15,6 +15,7 @@ from contracts.reporters.page.features import Features
 from contracts.text import NO_VALUE, pluralize
 
 MAX_LEVEL = 4
+SECTION_LABELS = {"answer": "response"}  # of sections with another name
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,13 @@ def documents_heatmap(features: Features, columns: Sequence[str]) -> list[HeatRo
 
 
 def part_name(group: str, section: str) -> str:
-    return group if group == section else f"{group} \N{MIDDLE DOT} {section}"
+    """The name of a part for readers, such as `createImage · request`."""
+    label = section_label(section)
+    return group if group == section else f"{group} \N{MIDDLE DOT} {label}"
+
+
+def section_label(section: str) -> str:
+    return SECTION_LABELS.get(section, section)
 
 
 def _documents_cell(features: Features, part: str, at: int, column: str) -> HeatCell:
@@ -92,7 +99,7 @@ def measurements_heatmap(
     return [
         HeatRow(
             f"{group.operation}/{group.subject}",
-            group.name,
+            part_name(group.operation, group.subject),
             tuple(
                 _measurements_cell(group, at, column)
                 for at, column in enumerate(columns)

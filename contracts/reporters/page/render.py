@@ -236,6 +236,7 @@ def _template() -> Template:
         in_words=in_words,
         image_uri=_is_image_uri,
         plural=pluralize,
+        section_label=heat.section_label,
         tone=TONES.__getitem__,
         web_url=safe_url,
     )
