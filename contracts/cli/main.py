@@ -9,7 +9,7 @@ COMMANDS: CommandTable = {
     "serve": mock.COMMANDS["serve"],
     "run": (
         "contracts.cli.run:run",
-        "Test a server (or the mock) against its provider's documentation.",
+        "Test a server (or the mock) against its documentation.",
     ),
     "compare": (
         "contracts.cli.compare:command",
@@ -37,7 +37,7 @@ COMMANDS: CommandTable = {
     ),
     "show": (
         "contracts.cli.show:show",
-        "Convert a report to text, HTML, Markdown, JUnit, SARIF, CTRF or a badge.",
+        "Convert a report to text, HTML, Markdown, JUnit or SARIF.",
     ),
     "schema": (
         "contracts.cli.schema:command",
@@ -46,7 +46,7 @@ COMMANDS: CommandTable = {
     "lint": ("contracts.cli.lint:lint", "Validate provider definitions."),
     "proxy": (
         "contracts.cli.proxy:proxy",
-        "Forward traffic to a provider and check it against the documentation.",
+        "Forward traffic and check it against the documentation.",
     ),
     "sandwich": (
         "contracts.cli.gateway:sandwich",

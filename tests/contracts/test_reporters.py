@@ -1,4 +1,4 @@
-"""Each format says what the report says, whatever the provider put into its answers."""
+"""Every format shows the report, also with hostile text in responses."""
 
 import json
 import re
@@ -40,7 +40,7 @@ def test_every_format_can_be_written_to_a_file(name, format_):
         ("unasked", "Nothing was asked, so nothing is known"),
     ],
 )
-def test_the_verdict_is_the_same_everywhere(name, sentence):
+def test_every_format_has_the_same_verdict(name, sentence):
     subject = ALL[name]
 
     assert f"<h1>{sentence}</h1>" in page(subject)
@@ -49,7 +49,7 @@ def test_the_verdict_is_the_same_everywhere(name, sentence):
 
 
 @pytest.mark.parametrize(("name", "alerts"), [("stopped", 1), ("conforming", 0)])
-def test_a_run_cut_short_says_so(name, alerts):
+def test_every_format_names_the_reason_of_a_stopped_run(name, alerts):
     subject = ALL[name]
     reason = "allowed no more. 1 of 4 planned requests were asked"
 
@@ -69,7 +69,7 @@ def test_money_of_different_currencies_is_not_added():
     assert "0.50 USD + 0.50 EUR" in REPORTERS["markdown"].render(CONFORMING)
 
 
-def test_a_summary_in_markdown_comes_before_the_folds_and_is_short():
+def test_the_markdown_summary_is_short_and_precedes_the_folds():
     many = tuple(target(f"p{n}") for n in range(60))
     text = REPORTERS["markdown"].render(
         report(outcome("p0", [finding()]), targets=many, stopped="interrupt")
@@ -82,7 +82,7 @@ def test_a_summary_in_markdown_comes_before_the_folds_and_is_short():
     assert "| P0 (mock) | 1 | 0 | **1** | 0 | 0.50 USD |" in head
 
 
-def test_hostile_text_does_not_leave_its_place_in_markdown():
+def test_hostile_text_has_no_effect_in_markdown():
     targets = (target("one", title="a|b\n\n# c <i> @all"), target("two"))
     hostile = replace(BROKEN, metadata=replace(BROKEN.metadata, targets=targets))
 
@@ -99,7 +99,7 @@ def test_hostile_text_does_not_leave_its_place_in_markdown():
     assert "\x1b" not in text
 
 
-def test_junit_has_a_case_for_each_claim_asked_and_for_no_other():
+def test_junit_has_a_case_for_each_tested_claim_only():
     root = ET.fromstring(REPORTERS["junit"].render(BROKEN))
 
     one, two = root.findall("testsuite")
@@ -114,7 +114,7 @@ def test_junit_has_a_case_for_each_claim_asked_and_for_no_other():
     assert "<b onclick=x>" in case.findtext("system-out", "")
 
 
-def test_junit_does_not_lose_a_finding_about_no_listed_claim():
+def test_junit_keeps_a_finding_about_an_unlisted_claim():
     stray = report(outcome("one", [finding(claim="elsewhere")]))
 
     root = ET.fromstring(REPORTERS["junit"].render(stray))
@@ -141,7 +141,7 @@ def test_sarif_has_what_its_schema_requires():
         assert logical["fullyQualifiedName"] == "/components/schemas/N"
 
 
-def test_sarif_tells_broken_promises_from_differences():
+def test_sarif_has_an_error_for_a_failure_and_a_note_for_a_warning():
     (run,) = json.loads(REPORTERS["sarif"].render(BROKEN))["runs"]
 
     found = [
@@ -162,7 +162,7 @@ def test_a_conforming_run_has_no_results():
     )
 
 
-def test_a_summary_in_text_needs_neither_colours_nor_a_wide_window():
+def test_the_text_summary_fits_80_columns_without_colors():
     text = printed(print_summary, BROKEN)
 
     prose = [line for line in text.splitlines() if "curl" not in line]
@@ -173,7 +173,7 @@ def test_a_summary_in_text_needs_neither_colours_nor_a_wide_window():
     assert "warning, wrong-error" in text
 
 
-def test_hostile_text_does_not_leave_its_place_in_a_terminal():
+def test_hostile_text_has_no_effect_in_a_terminal():
     targets = (target("one", title="[red]a\nb\x1b[2J"), target("two"))
     hostile = replace(BROKEN, metadata=replace(BROKEN.metadata, targets=targets))
 
