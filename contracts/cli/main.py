@@ -8,7 +8,7 @@ from mockserver.cli.common import ENV_PREFIX, CommandTable, LazyGroup
 COMMANDS: CommandTable = {
     "serve": mock.COMMANDS["serve"],
     "run": (
-        "contracts.cli.run:run",
+        "contracts.cli.run.command:run",
         "Test a server (or the mock) against its documentation.",
     ),
     "compare": (

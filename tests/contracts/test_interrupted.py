@@ -15,7 +15,7 @@ from mockserver.embedded.starter import serve_in_thread
 # Presses Ctrl-C so many seconds after the command has come to a function of its own.
 PRESSING = """
 import os, signal, sys, threading
-from contracts.cli import run as commands
+from contracts.cli.run import command as commands
 from contracts.cli.main import main
 
 name, seconds = sys.argv.pop(1), float(sys.argv.pop(1))

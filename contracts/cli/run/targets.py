@@ -1,6 +1,6 @@
 """The servers that `imageparity run` tests."""
 
-from contracts.cli.run_options import RunOptions
+from contracts.cli.run.options import RunOptions
 from contracts.execution.client import Target
 from contracts.execution.targets import (
     BadTarget,

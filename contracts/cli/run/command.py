@@ -13,7 +13,6 @@ from rich.console import Console
 
 import specs
 from contracts import compare as comparison
-from contracts.cli.dry_run import list_cases
 from contracts.cli.exit_codes import exit_status
 from contracts.cli.interrupts import (
     Interrupted,
@@ -27,11 +26,12 @@ from contracts.cli.output import (
     render_report,
     write_outputs,
 )
-from contracts.cli.progress import campaign_progress
-from contracts.cli.run_options import RunOptions
-from contracts.cli.run_resume import resume_campaigns
-from contracts.cli.run_targets import run_targets
-from contracts.cli.same_questions import compare_servers
+from contracts.cli.run.dry_run import list_cases
+from contracts.cli.run.options import RunOptions
+from contracts.cli.run.progress import campaign_progress
+from contracts.cli.run.resume import resume_campaigns
+from contracts.cli.run.same_questions import compare_servers
+from contracts.cli.run.targets import run_targets
 from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.client import Target, Unreachable
 from contracts.execution.mocks import mocks_in_subprocess

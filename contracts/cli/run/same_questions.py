@@ -11,8 +11,8 @@ from rich.console import Console
 from contracts.cli.exit_codes import CONFORMS, NONCONFORMING, STOPPED
 from contracts.cli.interrupts import Interrupted, run_until_interrupted
 from contracts.cli.output import write_outputs
-from contracts.cli.progress import progress_bars
-from contracts.cli.run_options import RunOptions
+from contracts.cli.run.options import RunOptions
+from contracts.cli.run.progress import progress_bars
 from contracts.compare.servers.model import Differences
 from contracts.compare.servers.run import execute
 from contracts.execution.campaign import CouldNotRun
