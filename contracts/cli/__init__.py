@@ -1,0 +1,1 @@
+"""The command line `imageparity`, one module per command."""

@@ -1,40 +1,46 @@
-"""The command claims: list documented claims with source and test coverage."""
+"""The command `claims`: list documented claims with source and test coverage."""
+
+import json
+from dataclasses import asdict
 
 import click
 
 from contracts.execution.campaign import Campaign
 from contracts.execution.client import Target
 from contracts.planning.coverage import claim_records, coverage
+from contracts.text import pluralize
 from mockserver.cli.common import PROVIDER, load_providers, specs_option
 
 
 @click.command()
 @click.argument("provider", nargs=-1, type=PROVIDER)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @specs_option
 def claims(provider: tuple[str, ...], as_json: bool, folder: str | None) -> None:
-    """Each documented claim: its source, its place, the mock, the harness."""
-    import json
-    from dataclasses import asdict
+    """
+    List the documented claims of each PROVIDER (default: all).
 
-    for each in load_providers(provider, folder):
+    Per claim: its source, its place in openapi.yaml, the behavior of the mock and the
+    number of planned cases that test it.
+    """
+    for loaded in load_providers(provider, folder):
         target = Target("mock", "", is_mock=True)
-        campaign = Campaign(each, target, fuzz=False)
-        records = list(claim_records(each, coverage(each, campaign.cases)))
+        campaign = Campaign(loaded, target, fuzz=False)
+        records = list(claim_records(loaded, coverage(loaded, campaign.cases)))
         if as_json:
             for record in records:
-                row = {"provider": each.id, **asdict(record)}
+                row = {"provider": loaded.id, **asdict(record)}
                 click.echo(json.dumps(row, ensure_ascii=False))
             continue
-        click.echo(f"{each.title} ({each.id}): {len(records)} claims\n")
-        for operation in each.operations.values():
+        click.echo(f"{loaded.title} ({loaded.id}): {len(records)} claims\n")
+        for operation in loaded.operations.values():
             for name in operation.mentions:
-                click.echo(f"Named on its pages without an address: {name}\n")
+                click.echo(f"Mentioned on its pages without a path: {name}\n")
         for record in records:
             click.echo(f"{record.id}\n    {record.sentence}")
             click.echo(
                 f"    source    {record.source} ({record.basis}) {record.source_title}"
             )
-            click.echo(f"    document  {each.id}/openapi.yaml#{record.pointer}")
+            click.echo(f"    document  {loaded.id}/openapi.yaml#{record.pointer}")
             click.echo(f"    mock      {record.mock}")
-            click.echo(f"    asked     {record.asked} times\n")
+            click.echo(f"    tested    by {pluralize(record.asked, 'case')}\n")

@@ -1,4 +1,4 @@
-"""`imageparity compare`: where documents differ, and where deeds do."""
+"""The command `compare`: differences between documents, and measured differences."""
 
 import json
 from collections.abc import Sequence
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import click
 from rich.console import Console
 
-from contracts.cli.output import check_outputs, open_output
+from contracts.cli.options import path_option
+from contracts.cli.output import Outputs, check_outputs, write_outputs
 from contracts.compare import Comparison, compare, read
 from contracts.compare.servers.model import Differences
 from contracts.report.model import BadReport, Report
@@ -14,11 +15,9 @@ from contracts.reporters.comparison import compat, csv, text
 from mockserver.cli.common import PROVIDER, UsageError, load_providers, specs_option
 from specs import Provider
 
-path_option = click.Path(dir_okay=False)
-
 
 def _render(name: str, comparison: Comparison, report: Report | None) -> str:
-    """What the option of this name writes; the page has the `report` in it."""
+    """The text that the option of this name writes; the HTML page shows `report`."""
     if name == "html":
         from contracts.reporters.page.render import page
 
@@ -39,19 +38,33 @@ file_option = click.Path(dir_okay=False, allow_dash=True)
     multiple=True,
     type=path_option,
     metavar="FILE",
-    help="What a run wrote with --report: the table tells what was measured, too.",
+    help="Report of `run --report`. The table then also shows measured behavior. "
+    "Can be repeated.",
 )
 @click.option(
     "--only",
     multiple=True,
     metavar="PART",
-    help="Features of a group (createImage, errors) or whose id a glob names.",
+    help="Show only features of a group (createImage, errors) or with an id that "
+    "matches a glob. Can be repeated.",
 )
-@click.option("--all", "agreed", is_flag=True, help="Also where all agree.")
-@click.option("--json", type=file_option, help="Write all of it as JSON (- to stdout).")
-@click.option("--html", type=file_option, help="Write a page.")
-@click.option("--csv", type=file_option, help="Write a line a feature and provider.")
-@click.option("--compat", type=file_option, help="Write compatibility data.")
+@click.option(
+    "--all", "agreed", is_flag=True, help="Show also the features on which all agree."
+)
+@click.option(
+    "--json", type=file_option, help="Write JSON to this file (- for stdout)."
+)
+@click.option("--html", type=file_option, help="Write an HTML page (- for stdout).")
+@click.option(
+    "--csv",
+    type=file_option,
+    help="Write CSV, one line per feature and provider (- for stdout).",
+)
+@click.option(
+    "--compat",
+    type=file_option,
+    help="Write compatibility data as JSON (- for stdout).",
+)
 @specs_option
 def command(
     provider: tuple[str, ...],
@@ -62,53 +75,63 @@ def command(
     **outputs: str | None,
 ) -> None:
     """
-    Where the PROVIDERs differ, by their documents; nothing is asked.
+    Show where the documents of PROVIDERs (default: all) differ. Sends nothing.
 
-    With --report also by their deeds: against their own document, and against peers
-    whose documents say the same. Exit status 0, whatever differs; see `gate`.
+    With --report also show measured behavior that differs from the provider's own
+    document, or from providers with the same document text. The exit status is 0
+    also if there are differences; see `gate`.
     """
     check_outputs({name: path for name, path in outputs.items() if path != "-"})
     if list(outputs.values()).count("-") > 1:
-        raise UsageError("- is one stdout: write only one of them there")
+        raise UsageError("only one output can be - (stdout)")
     providers = load_providers(provider, folder)
     try:
-        deeds = [read(each) for each in reports]
+        measurements = [read(each) for each in reports]
     except BadReport as error:
         raise UsageError(str(error)) from None
-    for each in deeds:
-        _warn_of_version_mismatch(each, providers)
-    found = compare(providers, deeds)
-    if reports and not found.targets:
+    for report in measurements:
+        _warn_of_version_mismatch(report, providers)
+    comparison = compare(providers, measurements)
+    if reports and not comparison.targets:
         named = ", ".join(each.id for each in providers)
-        raise UsageError(f"--report: no report is about {named}; name its PROVIDER")
+        raise UsageError(f"--report: no report has tests of {named}; give its PROVIDER")
     if only:
-        found = found.select(only)
-        if not found.rows:
-            raise UsageError(f"--only {' '.join(only)}: no feature has it; see --all")
+        comparison = comparison.select(only)
+        if not comparison.rows:
+            raise UsageError(f"--only {' '.join(only)}: no feature matches; see --all")
     if "-" not in outputs.values():
         console = Console(highlight=False)
-        text.print_comparison(found, providers, console, show_all=agreed)
-    only_one = deeds[0] if len(deeds) == 1 else None
-    report = only_one if isinstance(only_one, Report) else None
-    for name, path in outputs.items():
-        if path == "-":
-            click.echo(_render(name, found, report), nl=False)
-        elif path:
-            with open_output(path) as out:
-                out.write(_render(name, found, report))
-            click.echo(f"{name}: {path}", err="-" in outputs.values())
+        text.print_comparison(comparison, providers, console, show_all=agreed)
+    _write(comparison, measurements, outputs)
+
+
+def _write(
+    comparison: Comparison,
+    measurements: Sequence[Report | Differences],
+    outputs: Outputs,
+) -> None:
+    """Write the files, then the output on stdout; then their paths go to stderr."""
+    first = measurements[0] if len(measurements) == 1 else None
+    report = first if isinstance(first, Report) else None
+    on_stdout = [name for name, path in outputs.items() if path == "-"]
+    files = {name: path for name, path in outputs.items() if path != "-"}
+    for line in write_outputs(files, lambda name: _render(name, comparison, report)):
+        click.echo(line, err=bool(on_stdout))
+    for name in on_stdout:
+        click.echo(_render(name, comparison, report), nl=False)
 
 
 def _warn_of_version_mismatch(
     report: Report | Differences, providers: Sequence[Provider]
 ) -> None:
-    """A report says which document its target was held to."""
+    """Warn if a report is about another version of a document."""
     known = {each.id: each for each in providers}
     for target in report.metadata.targets if isinstance(report, Report) else ():
         provider = known.get(target.provider)
         if provider and provider.version != target.document:
             click.echo(
-                f"Warning: {provider.title} was held to version {target.document} of "
-                f"its document, not to {provider.version}: ask it again",
+                f"Warning: {provider.title} was tested against version "
+                f"{target.document} of its document, not {provider.version}: "
+                "run the tests again",
                 err=True,
             )

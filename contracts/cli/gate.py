@@ -1,4 +1,4 @@
-"""`imageparity gate`: known findings pass, new ones fail, fixed ones are told."""
+"""The command `gate`: compare a report with a baseline of accepted findings."""
 
 import os
 from datetime import UTC, date, datetime
@@ -8,20 +8,20 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from contracts.cli.options import path_option
+from contracts.cli.output import file_errors, write_outputs
 from contracts.report.baseline import (
     BadBaseline,
     Baseline,
     GateResult,
 )
 from contracts.report.failure_policy import DIFFERENCE, FailurePolicy, fail_on_option
-from contracts.report.file import atomic_write
 from contracts.report.model import BadReport, Report
-from contracts.reporters.gate import _result_lines, as_junit, as_markdown
+from contracts.reporters.gate import as_junit, as_markdown, result_lines
 from contracts.text import pluralize
 from mockserver.cli.common import UsageError
 
 PASSES, FAILS, INCOMPLETE = 0, 1, 3
-path_option = click.Path(dir_okay=False)
 
 
 def _parse_date(
@@ -45,26 +45,43 @@ def _parse_date(
     type=path_option,
     required=True,
     metavar="FILE",
-    help="The accepted findings, as YAML or, if it ends so, .json.",
+    help="File of the accepted findings: JSON if it ends in .json, else YAML.",
 )
-@click.option("--update", is_flag=True, help="Accept what is new, drop what is fixed.")
-@click.option("--reason", help="With --update: why the new ones are accepted.")
+@click.option(
+    "--update",
+    is_flag=True,
+    help="Update the baseline: accept new findings, remove fixed ones.",
+)
+@click.option(
+    "--reason",
+    metavar="TEXT",
+    help="With --update: the reason to accept the new findings.",
+)
 @click.option(
     "--until",
     callback=_parse_date,
     metavar="DATE",
-    help="With --update: the last day on which they are.",
+    help="With --update: the last day on which the new findings are accepted.",
 )
-@click.option("--strict", is_flag=True, help="The same as --fail-on difference.")
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Fail on warnings, too. Same as --fail-on difference.",
+)
 @fail_on_option
 @click.option(
-    "--whole", is_flag=True, help="A report that was stopped fails (status 3)."
+    "--whole",
+    is_flag=True,
+    help="Require a complete report: that of a stopped run fails (exit status 3).",
 )
 @click.option(
-    "--today", callback=_parse_date, metavar="DATE", help="Another day than today."
+    "--today",
+    callback=_parse_date,
+    metavar="DATE",
+    help="Check expiry as of this date instead of today.",
 )
-@click.option("--junit", type=path_option, help="Write JUnit XML.")
-@click.option("--markdown", type=path_option, help="Write Markdown.")
+@click.option("--junit", type=path_option, help="Write JUnit XML to this file.")
+@click.option("--markdown", type=path_option, help="Write Markdown to this file.")
 def gate(
     report: str,
     path: str,
@@ -79,40 +96,40 @@ def gate(
     markdown: str | None,
 ) -> None:
     """
-    Hold a REPORT against the findings that are known and accepted.
+    Compare the findings of a REPORT with a baseline of accepted findings.
 
-    Exit status: 0 nothing new, 1 new findings or accepted ones past their date, 2
-    unusable files, 3 a report of a stopped run with --whole. In a GitHub job the
-    result is appended to its summary.
+    Exit status: 0 no new findings, 1 new findings or accepted ones that have expired,
+    2 unusable files, 3 the report of a stopped run with --whole. In a GitHub Actions
+    job the result is appended to the job summary.
     """
     if not update and (reason or until):
-        raise UsageError("--reason and --until say why --update accepts: add --update")
+        raise UsageError("--reason and --until go with --update: add it")
     try:
-        found, baseline = Report.read(report), Baseline.read(path)
+        current, baseline = Report.read(report), Baseline.read(path)
     except (BadReport, BadBaseline) as error:
         raise UsageError(str(error)) from None
     if strict:
         fail_on = FailurePolicy((*fail_on.patterns, DIFFERENCE))
-    fail_on.validate(lambda: found.claims)
+    fail_on.validate(lambda: current.claims)
     today = today or datetime.now(UTC).date()
-    judgement = baseline.judge(found, today, fail_on)
+    result = baseline.judge(current, today, fail_on)
     console = Console(highlight=False, soft_wrap=True)
-    for line in _result_lines(judgement, stopped=found.stopped is not None):
+    for line in result_lines(result, stopped=current.stopped is not None):
         console.print(line)
-    try:
-        if update:
-            new = baseline.update(judgement, today, reason=reason, until=until)
-            new.write(path)
-            accepted = pluralize(len(new.accepted), "accepted finding")
-            console.print(Text(f"{path}: {accepted}"))
-        _write_outputs(judgement, junit, markdown)
-    except OSError as error:
-        raise UsageError(
-            f"{error.filename or path} cannot be written: {error}"
-        ) from None
-    if not update and not Path(path).exists() and not judgement.passes:
+    if update:
+        updated = baseline.update(result, today, reason=reason, until=until)
+        with file_errors(path):
+            updated.write(path)
+        accepted = pluralize(len(updated.accepted), "accepted finding")
+        console.print(Text(f"{path}: {accepted}"))
+    renderers = {"junit": as_junit, "markdown": as_markdown}
+    write_outputs(
+        {"junit": junit, "markdown": markdown}, lambda name: renderers[name](result)
+    )
+    _append_job_summary(result)
+    if not update and not Path(path).exists() and not result.passes:
         console.print(Text(f"To accept these: add --update, which writes {path}."))
-    raise SystemExit(_exit_status(found, judgement, update=update, whole=whole))
+    raise SystemExit(_exit_status(current, result, update=update, whole=whole))
 
 
 def _exit_status(
@@ -123,14 +140,8 @@ def _exit_status(
     return PASSES if result.passes or update else FAILS
 
 
-def _write_outputs(result: GateResult, junit: str | None, markdown: str | None) -> None:
-    if junit:
-        with atomic_write(junit) as out:
-            out.write(as_junit(result))
-    if markdown:
-        with atomic_write(markdown) as out:
-            out.write(as_markdown(result))
+def _append_job_summary(result: GateResult) -> None:
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
-        with Path(summary).open("a", encoding="utf-8") as out:
+        with file_errors(summary), Path(summary).open("a", encoding="utf-8") as out:
             out.write(as_markdown(result))

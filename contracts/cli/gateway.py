@@ -1,11 +1,13 @@
-"""`imageparity sandwich`: what the words mean, and the exit statuses."""
+"""The command `sandwich`: test a gateway between a test client and a mock upstream."""
 
 import asyncio
 import os
 import secrets
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -14,11 +16,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from contracts.cli.options import path_option
-from contracts.cli.output import check_outputs
+from contracts.cli.output import Outputs, check_outputs, write_outputs
 from contracts.execution.targets import is_loopback
 from contracts.judging.outcome import FeatureVerdict
 from contracts.planning.request_model import PlanError
-from contracts.report.file import atomic_write
 from contracts.reporters import gateway as reporting
 from contracts.traffic.gateway.questions import Planner, Question
 from contracts.traffic.gateway.session import GatewayExchange, GatewaySession, Unusable
@@ -30,18 +31,43 @@ from specs import Provider
 DEFAULT_PORT = 8090
 UPSTREAM_KEY = "sk-imageparity-upstream"
 DEFAULT_FAIL_ON = "ignored,altered,refused-badly"
-PASSED, FAILED = 0, 1  # 2, could not run, is what `Usage` exits with
+PASSED, FAILED = 0, 1  # exit statuses; a `UsageError` gives 2
 
 
 def _parse_verdicts(
     _: click.Context, __: click.Parameter, value: str
 ) -> frozenset[FeatureVerdict]:
     try:
-        words = filter(None, (each.strip() for each in value.split(",")))
-        return frozenset(FeatureVerdict(each) for each in words)
+        verdicts = filter(None, (each.strip() for each in value.split(",")))
+        return frozenset(FeatureVerdict(each) for each in verdicts)
     except ValueError as error:
         known = ", ".join(FeatureVerdict)
-        raise UsageError(f"--fail-on: {error}; known are {known}") from None
+        raise UsageError(f"--fail-on: {error}; the verdicts are {known}") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayOptions:
+    """The options and arguments of `sandwich`, by the names that click gives them."""
+
+    gateway: str
+    upstream_dialect: str
+    dialect: str | None
+    model: str | None
+    key_env: str | None
+    listen_host: str
+    listen_port: int
+    wait: float
+    patience: float
+    only: tuple[str, ...]
+    live: bool
+    report_path: str | None
+    markdown: str | None
+    fail_on: frozenset[FeatureVerdict]
+    folder: str | None
+
+    @property
+    def outputs(self) -> Outputs:
+        return {"report": self.report_path, "markdown": self.markdown}
 
 
 @click.command()
@@ -50,167 +76,181 @@ def _parse_verdicts(
     "--upstream-dialect",
     required=True,
     metavar="PROVIDER",
-    help="What its upstream claims to be.",
+    help="Provider whose API the gateway calls: the mock upstream acts as it.",
 )
 @click.option(
-    "--dialect", metavar="PROVIDER", help="What it claims to be itself (the same)."
+    "--dialect",
+    metavar="PROVIDER",
+    help="Provider whose API the gateway offers. The default is --upstream-dialect.",
 )
-@click.option("--model", metavar="NAME", help="Its own name for the model.")
-@click.option("--key-env", metavar="VAR", help="The variable that holds its key.")
+@click.option(
+    "--model", metavar="NAME", help="Name of the model to send to the gateway."
+)
+@click.option(
+    "--key-env",
+    metavar="VAR",
+    help="Environment variable that holds the gateway's API key.",
+)
 @click.option(
     "--listen-host",
     default="127.0.0.1",
     show_default=True,
-    help="Where the upstream listens.",
+    help="Host on which the mock upstream listens.",
 )
 @click.option(
     "--listen-port",
     default=DEFAULT_PORT,
     show_default=True,
     type=click.IntRange(0, 65535),
-    help="0 takes any that is free.",
+    help="Port of the mock upstream; 0 takes a free one.",
 )
 @click.option(
     "--wait",
     default=60.0,
     show_default=True,
     type=click.FloatRange(0),
-    help="Seconds until it must ask its upstream.",
+    metavar="SECONDS",
+    help="Time limit for the gateway to send its first request to the upstream.",
 )
 @click.option(
     "--patience",
     default=30.0,
     show_default=True,
     type=click.FloatRange(2 * HOLD_TIMEOUT),
-    help="Seconds for each answer.",
+    metavar="SECONDS",
+    help="Time limit for each response of the gateway.",
 )
-@click.option("--only", multiple=True, metavar="PART", help="Features that have PART.")
-@click.option("--live", is_flag=True, help="Allow a gateway beyond this machine.")
-@click.option("--report", "report_path", type=path_option, help="Write JSON.")
-@click.option("--markdown", type=path_option, help="Write Markdown.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="PART",
+    help="Test only features with PART in their name. Can be repeated.",
+)
+@click.option(
+    "--live", is_flag=True, help="Allow a gateway that is not on this machine."
+)
+@click.option(
+    "--report", "report_path", type=path_option, help="Write JSON to this file."
+)
+@click.option("--markdown", type=path_option, help="Write Markdown to this file.")
 @click.option(
     "--fail-on",
     default=DEFAULT_FAIL_ON,
     show_default=True,
     metavar="VERDICT,…",
     callback=_parse_verdicts,
-    help="Verdicts that make the exit status 1.",
+    help="Verdicts on documented features that give exit status 1.",
 )
 @specs_option
-def sandwich(
-    gateway: str,
-    upstream_dialect: str,
-    dialect: str | None,
-    model: str | None,
-    key_env: str | None,
-    listen_host: str,
-    listen_port: int,
-    wait: float,
-    patience: float,
-    only: tuple[str, ...],
-    live: bool,
-    report_path: str | None,
-    markdown: str | None,
-    fail_on: frozenset[FeatureVerdict],
-    folder: str | None,
-) -> None:
+def sandwich(**parameters: Any) -> None:
     """
-    Find what a gateway at BASE_URL loses between its caller and its upstream.
+    Test what a gateway at BASE_URL changes between its client and its upstream.
 
-    Our mock is its upstream: configure the address that is printed, with any key,
-    and let the gateway run. Exit status: 0 fine, 1 a verdict of --fail-on was found,
-    2 the gateway or its upstream was not reached.
+    A mock is the upstream: configure the gateway with the URL that is printed and
+    any key, then start it. Each request is sent to the gateway, and what arrives at
+    the mock, and comes back, is compared with what was sent.
+
+    Exit status: 0 passed, 1 a feature has a verdict of --fail-on, 2 the gateway or
+    the upstream was not reached.
     """
-    _check_gateway(gateway, live=live)
-    check_outputs({"report": report_path, "markdown": markdown})
-    (upstream,) = load_providers([upstream_dialect], folder)
-    (provider,) = load_providers([dialect or upstream_dialect], folder)
-    key = _caller_key(key_env)
-    planner = Planner(provider, upstream, model, run_id=f"q{secrets.token_hex(3)}")
+    options = GatewayOptions(**parameters)
+    _check_gateway(options.gateway, live=options.live)
+    check_outputs(options.outputs)
+    (upstream,) = load_providers([options.upstream_dialect], options.folder)
+    dialect = options.dialect or options.upstream_dialect
+    (provider,) = load_providers([dialect], options.folder)
+    key = _caller_key(options.key_env)
+    run_id = f"q{secrets.token_hex(3)}"
+    planner = Planner(provider, upstream, options.model, run_id=run_id)
     try:
         first, *rest = planner.questions()
     except PlanError as error:
         raise UsageError(str(error)) from None
-    rest = [each for each in rest if _is_selected(each, only)]
+    selected = [first, *(each for each in rest if _is_selected(each, options.only))]
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-
-    async def conduct() -> list[GatewayExchange]:
-        async with (
-            recording_upstream(upstream, listen_host, listen_port) as (tap, url),
-            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
-        ):
-            _print_upstream(console, upstream, url, gateway, wait)
-            asker = GatewaySession(session, tap, gateway, key, patience)
-            found = await asker.wait_for_upstream(first, wait)
-            with Progress(
-                console=Console(stderr=True),
-                transient=True,
-                disable=not _is_interactive(),
-            ) as bar:
-                task = bar.add_task("Asking", total=len(rest))
-                others = await asker.send_all(rest, lambda: bar.advance(task))
-            return [found, *others]
-
     try:
-        asked = asyncio.run(conduct())
+        exchanges = asyncio.run(_send(selected, options, upstream, key, console))
     except OSError as error:
         raise UsageError(
-            f"cannot listen on {listen_host}:{listen_port}: {error.strerror}. "
-            "Choose another --listen-port"
+            f"cannot listen on {options.listen_host}:{options.listen_port}: "
+            f"{error.strerror}. Choose another --listen-port"
         ) from None
     except Unusable as error:
-        raise UsageError(f"{gateway}: {error}") from None
+        raise UsageError(f"{options.gateway}: {error}") from None
     except KeyboardInterrupt:
-        raise UsageError("interrupted: not everything was asked") from None
-    judge = GatewayDiff(provider, upstream, model, key)
-    rows = [row for each in asked for row in judge.rows(each)]
-    examined = reporting.GatewayReport(
+        raise UsageError("interrupted before all requests were sent") from None
+    diff = GatewayDiff(provider, upstream, options.model, key)
+    rows = [row for each in exchanges for row in diff.rows(each)]
+    if options.only:
+        rows = [each for each in rows if _matches(each.feature, options.only)]
+    report = reporting.GatewayReport(
         version=version("imageparity"),
-        gateway=gateway,
+        gateway=options.gateway,
         dialect=provider.id,
         upstream_dialect=upstream.id,
-        rows=[each for each in rows if not only or _matches(each.feature, only)],
-        fail_on=fail_on,
+        rows=rows,
+        fail_on=options.fail_on,
     )
-    reporting.print_text(examined, console)
-    _write_output(report_path, reporting.json_text(examined), console)
-    _write_output(markdown, reporting.markdown(examined), console)
-    raise SystemExit(FAILED if examined.failures else PASSED)
+    reporting.print_text(report, console)
+    renderers = {"report": reporting.json_text, "markdown": reporting.markdown}
+    for line in write_outputs(options.outputs, lambda name: renderers[name](report)):
+        console.print(line, markup=False)
+    raise SystemExit(FAILED if report.failures else PASSED)
 
 
-def _write_output(path: str | None, text: str, console: Console) -> None:
-    if path is None:
-        return
-    try:
-        with atomic_write(path) as out:
-            out.write(text)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
-    console.print(f"Written: {path}", markup=False)
+async def _send(
+    questions: Sequence[Question],
+    options: GatewayOptions,
+    upstream: Provider,
+    key: str,
+    console: Console,
+) -> list[GatewayExchange]:
+    """
+    Send the requests to the gateway, the first until it reaches the upstream.
+
+    Raises `Unusable` if it does not, and `OSError` if the upstream cannot listen.
+    """
+    first, *rest = questions
+    address = options.listen_host, options.listen_port
+    async with (
+        recording_upstream(upstream, *address) as (tap, url),
+        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
+    ):
+        _print_upstream(console, upstream, url, options)
+        client = GatewaySession(session, tap, options.gateway, key, options.patience)
+        exchange = await client.wait_for_upstream(first, options.wait)
+        with Progress(
+            console=Console(stderr=True),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        ) as bar:
+            task = bar.add_task("Testing", total=len(rest))
+            others = await client.send_all(rest, lambda: bar.advance(task))
+        return [exchange, *others]
 
 
 def _check_gateway(gateway: str, *, live: bool) -> None:
     parts = urlsplit(gateway)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise UsageError(f"BASE_URL is a base URL such as http://…/v1, not '{gateway}'")
+        raise UsageError(f"BASE_URL must be a URL such as http://…/v1, not '{gateway}'")
     if parts.username or parts.password:
         raise UsageError(
-            "BASE_URL holds a password: put the gateway's key in --key-env"
+            "BASE_URL has a password: give the gateway's key with --key-env"
         )
     if not is_loopback(parts.hostname) and not live:
         raise UsageError(
-            f"{gateway} is not on this machine: if our mock is not its upstream, "
-            "questions may cost money; add --live when it is"
+            f"{gateway} is not on this machine: if the mock is not its upstream, "
+            "requests may cost money; add --live if it is"
         )
 
 
 def _caller_key(key_env: str | None) -> str:
-    """The gateway's key; one that opens nothing where it asks for none."""
+    """The gateway's key; a random one if it needs none."""
     if key_env is None:
         return f"sk-imageparity-caller-{secrets.token_hex(8)}"
     key = os.environ.get(key_env, "").strip()
     if not key:
-        raise UsageError(f"{key_env} is not set: export the gateway's key in it")
+        raise UsageError(f"{key_env} is not set: set it to the gateway's key")
     return key
 
 
@@ -222,18 +262,14 @@ def _matches(feature: str, only: Sequence[str]) -> bool:
     return any(part in feature for part in only)
 
 
-def _is_interactive() -> bool:
-    return sys.stderr.isatty()
-
-
 def _print_upstream(
-    console: Console, upstream: Provider, url: str, gateway: str, wait: float
+    console: Console, upstream: Provider, url: str, options: GatewayOptions
 ) -> None:
-    """Told at once, also to a pipe: somebody may configure the gateway by it."""
+    """Print the URL at once, also to a pipe: a script may configure the gateway."""
     lines = (
         f"Upstream for the gateway ({upstream.title}): {url}",
-        f"Key for it, or any other: {UPSTREAM_KEY}",
-        f"Waiting up to {wait:g} s for {gateway} to ask it.",
+        f"API key for it (any other works, too): {UPSTREAM_KEY}",
+        f"Waiting up to {options.wait:g} s for a request of {options.gateway} to it.",
     )
     for line in lines:
         console.print(line, markup=False)

@@ -1,22 +1,62 @@
-"""An interrupt before there is anything to tell: told all the same."""
+"""Interrupts: SIGINT (Ctrl-C) and SIGTERM end a command in an orderly way."""
 
+import asyncio
 import functools
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from contracts.cli.options import STOPPED
+from contracts.cli.exit_codes import STOPPED
 from contracts.report.model import Report, RunMetadata
+
+T = TypeVar("T")
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(Exception):
+    """A coroutine was cancelled by SIGINT or SIGTERM."""
+
+
+async def run_until_interrupted(
+    coroutine: Coroutine[Any, Any, T], stop: asyncio.Event | None = None
+) -> T:
+    """
+    Await a coroutine that SIGINT and SIGTERM cancel.
+
+    With `stop`, the first signal sets this event and only the second one cancels: the
+    coroutine can end in its own way. Raises `Interrupted` if it was cancelled. When
+    this returns, the signals have their usual effect again.
+    """
+    task = asyncio.ensure_future(coroutine)
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stop is None or stop.is_set():
+            task.cancel()
+        else:
+            stop.set()
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, on_signal)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        raise Interrupted from None
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
 
 
 def report_on_interrupt(command: Callable[..., None]) -> Callable[..., None]:
     """
-    A command that ends with `STOPPED` when it is interrupted, whenever that is.
+    Make a command end with status `STOPPED` when it is interrupted at any time.
 
-    Its options are `seed`, and `report_path`: a report is left there, without outcomes
-    if it has not come to any. Of the `same_questions` there is none but a whole one.
+    The command has the options `seed`, `report_path` and `same_questions`. If it was
+    interrupted before it wrote `report_path`, a report without outcomes is written
+    there, except with `same_questions`, of which only complete files are written.
     """
 
     @functools.wraps(command)
@@ -26,11 +66,8 @@ def report_on_interrupt(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(**options)
         except KeyboardInterrupt:
-            if (
-                path
-                and _file_identity(path) == before
-                and not options["same_questions"]
-            ):
+            is_written = _file_identity(path) != before
+            if path and not is_written and not options["same_questions"]:
                 _empty_report(options["seed"]).write(path)
             raise SystemExit(STOPPED) from None
 
@@ -44,8 +81,8 @@ def _empty_report(seed: int) -> Report:
 
 
 def _file_identity(path: str | None) -> tuple[int, int] | None:
-    """What tells a file from the one that takes its place; None without one."""
+    """Inode and time of change of a file; None if there is no file."""
     if path is None or not Path(path).exists():
         return None
-    found = Path(path).stat()
-    return found.st_ino, found.st_mtime_ns
+    status = Path(path).stat()
+    return status.st_ino, status.st_mtime_ns

@@ -1,4 +1,4 @@
-"""`imageparity lint`: whether providers' folders are understood, and where not."""
+"""The command `lint`: validate provider definitions."""
 
 import re
 from collections.abc import Iterator
@@ -23,41 +23,42 @@ DIALECT, DOCUMENT, SOURCES = "dialect.yaml", "openapi.yaml", "sources.yaml"
 @specs_option
 def lint(paths: tuple[Path, ...], folder: str | None) -> int:
     """
-    Tell what is wrong in folders of providers, a line each: file, line, what to do.
+    Validate provider definitions. Prints a line per problem: file, line, problem, fix.
 
-    A PATH is a provider's folder, one that holds some, or a file in one; files of
-    these names that are about something else (an openapi.yaml without a dialect.yaml
-    beside it) are passed over. Without any, what ships is looked at. Exit status: 0
-    nothing is wrong, 1 something is, 2 a PATH is about no provider.
+    A PATH is the folder of a provider, a folder of such folders, or a file in one. An
+    openapi.yaml without a dialect.yaml beside it is not a provider and is skipped.
+    Without PATH the providers of this package are validated.
+
+    Exit status: 0 no problems, 1 problems found, 2 no provider at PATH.
     """
-    given = [*paths, *([Path(folder)] if folder else [])]
-    found = dict.fromkeys(each for path in given for each in _provider_folders(path))
-    if not given:
-        found = dict.fromkeys(
+    places = [*paths, *([Path(folder)] if folder else [])]
+    folders = dict.fromkeys(each for path in places for each in _provider_folders(path))
+    if not places:
+        folders = dict.fromkeys(
             Path(specs.load(each).file).parent for each in specs.names()
         )
-    problems = [problem for each in found for problem in _problems(each)]
+    problems = [problem for each in folders for problem in _problems(each)]
     for problem in problems:
         click.echo(problem, err=True)
     if not problems:
-        click.echo(f"{pluralize(len(found), 'provider')}: nothing is wrong")
+        click.echo(f"{pluralize(len(folders), 'provider')}: no problems")
     return PROBLEMS_FOUND if problems else NO_PROBLEMS
 
 
 def _provider_folders(path: Path) -> Iterator[Path]:
-    """The providers' folders that a path is about. Raises `Usage` for none."""
+    """The provider folders at a path. Raises `UsageError` if there are none."""
     folder = path if path.is_dir() else path.parent
     if path.is_dir() or path.name == SOURCES:
-        found = [folder] if _is_provider(folder) else []
-        found = found or sorted(each for each in folder.iterdir() if _is_provider(each))
+        folders = [folder] if _is_provider(folder) else []
+        folders = folders or sorted(filter(_is_provider, folder.iterdir()))
     else:
-        found = [folder] if (folder / DIALECT).is_file() else []
-    if not found and path.name not in (DOCUMENT, SOURCES):
+        folders = [folder] if (folder / DIALECT).is_file() else []
+    if not folders and path.name not in (DOCUMENT, SOURCES):
         raise UsageError(
-            f"{path} is about no provider: a provider is a folder with {DOCUMENT} and "
-            f"{DIALECT}"
+            f"there is no provider at {path}: a provider is a folder with {DOCUMENT} "
+            f"and {DIALECT}"
         )
-    yield from found
+    yield from folders
 
 
 def _is_provider(folder: Path) -> bool:
@@ -67,7 +68,7 @@ def _is_provider(folder: Path) -> bool:
 
 
 def _problems(folder: Path) -> Iterator[str]:
-    """The first thing that keeps a folder from being understood, or from use."""
+    """The first problem of a definition, then the operations without test cases."""
     for name in (DOCUMENT, DIALECT):
         if not (folder / name).is_file():
             yield f"{_relative_path(folder / name)}:1: is missing"
@@ -76,24 +77,23 @@ def _problems(folder: Path) -> Iterator[str]:
     try:
         provider = specs.load(resolved.name, resolved.parent)
     except specs.SpecError as error:
-        place = f" (#{error.pointer})" if error.pointer else ""
-        told = f"{error.problem}. {error.remedy}"
-        at = f"{_relative_path(Path(error.file))}:{_line_number(error)}"
-        yield f"{at}: {one_line(told)}{place}"
+        pointer = f" (#{error.pointer})" if error.pointer else ""
+        place = f"{_relative_path(Path(error.file))}:{_line_number(error)}"
+        yield f"{place}: {one_line(f'{error.problem}. {error.remedy}')}{pointer}"
         return
-    for desk in request_models(provider).values():
+    for model in request_models(provider).values():
         try:
-            _ = desk.minimal_request
+            _ = model.minimal_request
         except PlanError as error:
-            line = SourceLines.from_file(provider.file).line_of(desk.body.pointer)
+            line = SourceLines.from_file(provider.file).line_of(model.body.pointer)
             yield f"{_relative_path(folder / DOCUMENT)}:{line}: {one_line(str(error))}"
 
 
 def _line_number(error: specs.SpecError) -> int:
-    """Where it is: by its pointer or, what is no YAML, as the parser says."""
-    said = re.findall(r"line (\d+), column", error.problem)
-    if not error.pointer and said:
-        return int(said[-1])
+    """The line of the pointer or, for invalid YAML, the one that the parser names."""
+    lines = re.findall(r"line (\d+), column", error.problem)
+    if not error.pointer and lines:
+        return int(lines[-1])
     return SourceLines.from_file(error.file).line_of(error.pointer)
 
 

@@ -1,4 +1,4 @@
-"""Every verb, in one place; what a verb needs is imported when it is used."""
+"""The table of commands; the module of a command is imported when it is called."""
 
 import click
 
@@ -7,33 +7,52 @@ from mockserver.cli.common import ENV_PREFIX, CommandTable, LazyGroup
 
 COMMANDS: CommandTable = {
     "serve": mock.COMMANDS["serve"],
-    "run": ("contracts.cli.run:run", "Find where deed departs from promise."),
-    "compare": ("contracts.cli.compare:command", "Show where providers differ."),
+    "run": (
+        "contracts.cli.run.command:run",
+        "Test a server (or the mock) against its documentation.",
+    ),
+    "compare": (
+        "contracts.cli.compare:command",
+        "Show where the documentation of providers differs.",
+    ),
     "drop-in": (
         "contracts.cli.migration:drop_in",
-        "Tell what breaks for code that moves.",
+        "Show what breaks when code moves from one provider to another.",
     ),
     "common": (
         "contracts.cli.migration:common",
-        "Tell what may be sent everywhere.",
+        "Show the requests that are valid at every provider.",
     ),
-    "explain": ("contracts.cli.migration:explain", "Explain a rule of drop-in."),
+    "explain": (
+        "contracts.cli.migration:explain",
+        "Explain a rule of the drop-in command.",
+    ),
     "claims": (
         "contracts.cli.claims:claims",
-        "List each claim, its source, its standing.",
+        "List documented claims with source and test coverage.",
     ),
-    "gate": ("contracts.cli.gate:gate", "Let known findings pass, and no others."),
-    "show": ("contracts.cli.show:show", "Make what people look at of a report."),
+    "gate": (
+        "contracts.cli.gate:gate",
+        "Compare a report with a baseline; fail on new findings.",
+    ),
+    "show": (
+        "contracts.cli.show:show",
+        "Convert a report to text, HTML, Markdown, JUnit or SARIF.",
+    ),
     "schema": (
         "contracts.cli.schema:command",
-        "Print the JSON Schema of a file of ours.",
+        "Print the JSON Schema of a file format.",
     ),
-    "lint": ("contracts.cli.lint:lint", "Tell what is wrong in providers' folders."),
-    "proxy": ("contracts.cli.proxy:proxy", "Pass traffic through, and judge it."),
+    "lint": ("contracts.cli.lint:lint", "Validate provider definitions."),
+    "proxy": (
+        "contracts.cli.proxy:proxy",
+        "Forward traffic and check it against the documentation.",
+    ),
     "sandwich": (
         "contracts.cli.gateway:sandwich",
-        "Tell what a gateway does to traffic.",
+        "Test a gateway end to end between two mock servers.",
     ),
+    "gateway": ("contracts.cli.gateway:sandwich", "Same as sandwich."),
     **{name: each for name, each in mock.COMMANDS.items() if name != "serve"},
 }
 
@@ -49,6 +68,6 @@ COMMANDS: CommandTable = {
 @click.version_option(package_name="imageparity")
 def main() -> None:
     """
-    Offline upstreams, a conformance harness and a difference report for
-    OpenAI-compatible image APIs.
+    Mock servers, conformance tests and comparison reports for OpenAI-compatible
+    image APIs.
     """

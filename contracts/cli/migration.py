@@ -1,4 +1,4 @@
-"""`imageparity drop-in`, `common` and `explain`: what the words mean."""
+"""The commands `drop-in`, `common` and `explain`: moving between providers."""
 
 import json
 from fnmatch import fnmatchcase
@@ -17,18 +17,18 @@ from contracts.reporters.migration import explain_rule, print_text
 from mockserver.cli.common import PROVIDER, UsageError, load_providers, specs_option
 from specs.clients import Client, clients
 
-NO_BREAKS, BREAKS = 0, 1  # 2, a usage error, is what `Usage` exits with
+NO_BREAKS, BREAKS = 0, 1  # exit statuses; a `UsageError` gives 2
 
 
 def _parse_features(
     _: click.Context, __: click.Parameter, value: str
 ) -> frozenset[str]:
-    words = frozenset(filter(None, (each.strip() for each in value.split(","))))
-    unknown = sorted(words - set(FEATURES))
+    features = frozenset(filter(None, (each.strip() for each in value.split(","))))
+    unknown = sorted(features - set(FEATURES))
     if unknown:
         known = ", ".join(FEATURES)
-        raise UsageError(f"--features: there is no '{unknown[0]}'; known are {known}")
-    return words
+        raise UsageError(f"--features: unknown feature '{unknown[0]}'; use {known}")
+    return features
 
 
 def _parse_patterns(
@@ -36,10 +36,12 @@ def _parse_patterns(
 ) -> tuple[str, ...]:
     words = (each.strip() for one in value for each in one.split(","))
     patterns = tuple(each for each in words if each)
-    for each in patterns:
-        if not any(fnmatchcase(id_, each) for id_ in rules()):
+    for pattern in patterns:
+        if not any(fnmatchcase(id_, pattern) for id_ in rules()):
             known = ", ".join(rules())
-            raise UsageError(f"--fail-on: no rule is like '{each}'; known are {known}")
+            raise UsageError(
+                f"--fail-on: no rule matches '{pattern}'; the rules are {known}"
+            )
     return patterns
 
 
@@ -50,7 +52,7 @@ def _parse_client(
         return None
     if value not in clients():
         known = ", ".join(clients())
-        raise UsageError(f"--client: there is no profile '{value}'; known are {known}")
+        raise UsageError(f"--client: unknown client '{value}'; use {known}")
     return clients()[value]
 
 
@@ -61,30 +63,35 @@ def _parse_client(
     "--client",
     callback=_parse_client,
     metavar="NAME",
-    help="What this client really sends and reads.",
+    help="Client library of the code: only what it sends and reads is compared.",
 )
 @click.option(
     "--features",
     callback=_parse_features,
     default="",
     metavar="LIST",
-    help=f"What the code uses of {', '.join(FEATURES)}; all, if not given.",
+    help=f"Comma-separated features that the code uses: {', '.join(FEATURES)}. "
+    "The default is all.",
 )
-@click.option("--model", metavar="NAME", help="The one model that the code asks for.")
+@click.option(
+    "--model", metavar="NAME", help="The model that the code uses, if only one."
+)
 @click.option(
     "--fail-on",
     multiple=True,
     callback=_parse_patterns,
     metavar="RULES",
-    help="Exit with 1 for these alone, such as REQ-*; else if anything breaks.",
+    help="Comma-separated patterns of rules, such as REQ-*, that give exit status 1. "
+    "The default is any breaking change.",
 )
 @click.option(
     "--adapter",
     "adapter_form",
     type=click.Choice(["json", "python"]),
-    help="Print the renames and removals that mend requests, and no more.",
+    help="Print only the renames and removals that adapt requests to TO, as JSON or "
+    "as a Python function.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @specs_option
 def drop_in(
     old: str,
@@ -97,44 +104,49 @@ def drop_in(
     as_json: bool,
     folder: str | None,
 ) -> int:
-    """What breaks for code written for FROM when it calls TO; nothing is asked."""
+    """
+    Show what breaks when code written for provider FROM calls provider TO.
+
+    Compares their documents and sends nothing. Exit status: 0 nothing breaks, 1 there
+    are breaking changes (or findings that match --fail-on).
+    """
     if adapter_form and as_json:
         raise UsageError("--adapter and --json exclude each other; take --adapter json")
     (before,) = load_providers([old], folder)
     (after,) = load_providers([new], folder)
     move = Migration(before, after, client, features, model)
     try:
-        found = examine(move)
+        examination = examine(move)
     except PlanError as error:
         raise UsageError(str(error)) from None
-    if not found.has_requests:
+    if not examination.has_requests:
         raise UsageError(_no_features_message(move))
     if adapter_form == "json":
-        click.echo(json.dumps(adapter.as_json(found.patches), indent=2))
+        click.echo(json.dumps(adapter.as_json(examination.patches), indent=2))
     elif adapter_form == "python":
-        click.echo(adapter.as_python(move, found.patches), nl=False)
+        click.echo(adapter.as_python(move, examination.patches), nl=False)
     elif as_json:
-        record = found.as_json(version("imageparity"))
+        record = examination.as_json(version("imageparity"))
         click.echo(json.dumps(record, ensure_ascii=False, indent=2))
     else:
-        print_text(found, Console(highlight=False))
-    return BREAKS if _fails(found, fail_on) else NO_BREAKS
+        print_text(examination, Console(highlight=False))
+    return BREAKS if _fails(examination, fail_on) else NO_BREAKS
 
 
 def _no_features_message(migration: Migration) -> str:
     if migration.model is not None and migration.operations:
         return (
             f"--model: {migration.old.title} lists no model '{migration.model}'; "
-            f"take one of its own, such as {migration.old.dialect.model}"
+            f"use one of its own, such as {migration.old.dialect.model}"
         )
     return (
-        f"{migration.old.title} has nothing of what the code uses; "
-        f"take other --features or another --client"
+        f"{migration.old.title} documents none of the features that the code uses; "
+        "use other --features or another --client"
     )
 
 
 def _fails(examination: Examination, patterns: tuple[str, ...]) -> bool:
-    """Whether anything breaks, or, with patterns, such a rule more than informs."""
+    """True for a breaking change or, with patterns, a matching rule above info."""
     if not patterns:
         return bool(examination.with_severity(Severity.BREAKS))
     return any(
@@ -147,38 +159,46 @@ def _fails(examination: Examination, patterns: tuple[str, ...]) -> bool:
 
 @click.command()
 @click.argument("provider", nargs=-1, type=PROVIDER)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @specs_option
 def common(provider: tuple[str, ...], as_json: bool, folder: str | None) -> None:
-    """What may be sent to every PROVIDER alike; nothing is asked."""
+    """
+    Show the requests that are valid at every PROVIDER (default: all).
+
+    Compares their documents and sends nothing.
+    """
     providers = load_providers(provider, folder)
     try:
-        found = subset.subsets(providers)
+        subsets = subset.subsets(providers)
     except PlanError as error:
         raise UsageError(str(error)) from None
     if as_json:
-        record = subset.as_json(found, providers)
+        record = subset.as_json(subsets, providers)
         click.echo(json.dumps(record, ensure_ascii=False, indent=2))
         return
-    for each in found:
-        click.echo("\n".join(subset.text_lines(each)))
+    for operation in subsets:
+        click.echo("\n".join(subset.text_lines(operation)))
         click.echo()
 
 
 @click.command()
 @click.argument("rule", nargs=-1)
 def explain(rule: tuple[str, ...]) -> None:
-    """What a RULE of drop-in means, how much it weighs, what to do; or all of them."""
+    """
+    Explain each RULE of drop-in: meaning, severity and fix.
+
+    Without RULE, list all rules.
+    """
     known = rules()
-    unknown = [each for each in rule if each.upper() not in known]
+    unknown = [name for name in rule if name.upper() not in known]
     if unknown:
         listed = ", ".join(known)
-        raise UsageError(f"there is no rule '{unknown[0]}'; known are {listed}")
+        raise UsageError(f"unknown rule '{unknown[0]}'; the rules are {listed}")
     if not rule:
         width = max(map(len, known))
-        for each in known.values():
+        for entry in known.values():
             click.echo(
-                f"{each.id:<{width}}  {each.documented_severity:<6}  {each.title}"
+                f"{entry.id:<{width}}  {entry.documented_severity:<6}  {entry.title}"
             )
         return
     for name in rule:

@@ -1,9 +1,8 @@
-"""`imageparity proxy`: the command, and what it prints."""
+"""The command `proxy`: forward traffic, check it, and print what was found."""
 
 import asyncio
 import contextlib
 import json
-import signal
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from contracts.cli.interrupts import Interrupted, run_until_interrupted
 from contracts.report.model import FindingKind
 from contracts.text import format_amount, one_line, pluralize
 from contracts.traffic.proxy.app import serve_relay
@@ -24,39 +24,53 @@ from contracts.traffic.proxy.proxy import (
 from mockserver.cli.common import UsageError, load_providers
 from mockserver.recordings.recorder import Recorder
 
-DEFAULT_PORT = 8081  # beside `serve`
+DEFAULT_PORT = 8081  # `serve` has 8080
 
 
 @click.command()
 @click.argument("provider")
 @click.option(
-    "--upstream", required=True, metavar="URL", help="The base URL to pass on to."
+    "--upstream",
+    required=True,
+    metavar="URL",
+    help="Base URL to which requests are forwarded.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Host on which the proxy listens.",
+)
 @click.option(
     "--port",
     default=DEFAULT_PORT,
     show_default=True,
     type=click.IntRange(0, 65535),
-    help="0 takes any that is free.",
+    help="Port on which the proxy listens; 0 takes a free one.",
 )
 @click.option(
-    "--json", "as_json", is_flag=True, help="Each line as JSON, for programs."
+    "--json", "as_json", is_flag=True, help="Print each line as JSON, for programs."
 )
-@click.option("--quiet", is_flag=True, help="No line for each exchange.")
+@click.option("--quiet", is_flag=True, help="Print no line per request.")
 @click.option(
     "--record",
     "folder",
     type=click.Path(file_okay=False),
-    help="Write exchanges into this folder, for `serve --replay`.",
+    metavar="DIR",
+    help="Record each request and response in this folder, for `serve --replay`.",
 )
-@click.option("--fail", is_flag=True, help="Exit status 1 if a promise was broken.")
+@click.option(
+    "--fail",
+    is_flag=True,
+    help="Exit with status 1 if a documented claim failed.",
+)
 @click.option(
     "--specs",
     "specs_folder",
     envvar="SPECS_PATH",
     type=click.Path(exists=True, file_okay=False),
-    help="A folder of further providers' folders.",
+    metavar="DIR",
+    help="A folder with further provider definitions (also: SPECS_PATH).",
 )
 def proxy(
     provider: str,
@@ -70,14 +84,14 @@ def proxy(
     specs_folder: str | None,
 ) -> None:
     """
-    Pass traffic on to an upstream, unchanged, and hold both directions against the
-    document of PROVIDER.
+    Forward traffic to an upstream, unchanged, and check requests and responses
+    against the document of PROVIDER.
 
-    Nothing but the upstream is contacted. A client finds it at
-    http://HOST:PORT/<provider> and the path of the provider's base URL. What its calls
-    cost at the upstream is the client's own spending: there is no budget here.
+    Only the upstream is contacted. The base URL for clients is
+    http://HOST:PORT/<provider> and the path of the provider's base URL; it is printed
+    at the start. There is no budget: clients pay for their calls at the upstream.
     """
-    found = load_providers([provider], specs_folder)[0]
+    (loaded,) = load_providers([provider], specs_folder)
     _check_upstream(upstream)
     recorder = None
     if folder is not None:
@@ -86,12 +100,12 @@ def proxy(
         except OSError as error:
             raise UsageError(
                 f"--record {folder} cannot be written to: {error.strerror or error}. "
-                "Choose a folder of yours"
+                "Choose a folder that you can write to"
             ) from None
-    say: EntryCallback = _print_json if as_json else Printer().print_entry
+    on_entry: EntryCallback = _print_json if as_json else Printer().print_entry
     if quiet:
-        say = ignore_entry
-    relay = Relay(found, upstream, recorder=recorder, on_entry=say)
+        on_entry = ignore_entry
+    relay = Relay(loaded, upstream, recorder=recorder, on_entry=on_entry)
     asyncio.run(_serve_until_stopped(relay, host, port, as_json=as_json))
     _print_stopped(relay, as_json=as_json)
     raise SystemExit(1 if fail and relay.totals.breaking_count else 0)
@@ -106,11 +120,11 @@ def _check_upstream(upstream: str) -> None:
         is_url = False
     if not is_url:
         raise UsageError(
-            f"--upstream takes a base URL such as https://…/v1, not '{upstream}'"
+            f"--upstream must be a base URL such as https://…/v1, not '{upstream}'"
         )
     if parts.username or parts.query or parts.fragment:
         raise UsageError(
-            "--upstream takes a base URL alone: no key, no query. "
+            "--upstream must be a base URL alone: no key, no query. "
             "The client sends its own key"
         )
 
@@ -118,8 +132,6 @@ def _check_upstream(upstream: str) -> None:
 async def _serve_until_stopped(
     relay: Relay, host: str, port: int, *, as_json: bool
 ) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
         try:
             url = await stack.enter_async_context(
@@ -130,12 +142,14 @@ async def _serve_until_stopped(
                 f"cannot listen on {host}:{port}: {error.strerror or error}. "
                 "Choose another --port (0 takes any that is free)"
             ) from None
-        for each in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(each, stop.set)
-        _print_ready(relay, url, as_json=as_json)
-        await stop.wait()
-        for each in (signal.SIGINT, signal.SIGTERM):  # a second one does not wait
-            loop.remove_signal_handler(each)
+
+        async def wait() -> None:
+            _print_ready(relay, url, as_json=as_json)
+            await asyncio.Event().wait()
+
+        # A second interrupt has its usual effect: it does not wait for open requests.
+        with contextlib.suppress(Interrupted):
+            await run_until_interrupted(wait())
 
 
 def _print_ready(relay: Relay, url: str, *, as_json: bool) -> None:
@@ -146,32 +160,32 @@ def _print_ready(relay: Relay, url: str, *, as_json: bool) -> None:
         _echo(json.dumps({**ready, "upstream": relay.upstream}))
         return
     _echo(
-        f"Passing on to {relay.upstream}; stop with Ctrl-C.\n"
+        f"Forwarding to {relay.upstream}; stop with Ctrl-C.\n"
         f"  {provider.id}  {bases[provider.id]}\n"
-        f"What came and what was found: {url}{CONTROL_PREFIX}/journal\n"
+        f"Journal of requests and findings: {url}{CONTROL_PREFIX}/journal\n"
     )
 
 
 def _print_stopped(relay: Relay, *, as_json: bool) -> None:
-    tally = relay.totals
+    totals = relay.totals
     if as_json:
-        line = {
+        event = {
             "event": "stopped",
-            "exchanges": tally.exchanges,
-            "findings": tally.counts_by_kind,
-            "broken": tally.breaking_count,
-            "recorded": tally.recorded,
+            "exchanges": totals.exchanges,
+            "findings": totals.counts_by_kind,
+            "broken": totals.breaking_count,
+            "recorded": totals.recorded,
         }
-        _echo(json.dumps(line))
+        _echo(json.dumps(event))
         return
-    kinds = [f"{count} {kind}" for kind, count in tally.counts_by_kind.items()]
-    said = f"{pluralize(tally.exchanges, 'exchange')}; "
-    said += f"findings: {', '.join(kinds)}" if kinds else "no findings"
+    kinds = [f"{count} {kind}" for kind, count in totals.counts_by_kind.items()]
+    line = f"{pluralize(totals.exchanges, 'request')}; "
+    line += f"findings: {', '.join(kinds)}" if kinds else "no findings"
     if kinds:
-        said += f" ({pluralize(tally.breaking_count, 'broken promise')})"
-    if tally.recorded:
-        said += f"; {tally.recorded:,} recorded"
-    _echo(said)
+        line += f" ({totals.breaking_count:,} failed)"
+    if totals.recorded:
+        line += f"; {totals.recorded:,} recorded"
+    _echo(line)
 
 
 def _print_json(entry: Mapping[str, Any]) -> None:
@@ -179,23 +193,25 @@ def _print_json(entry: Mapping[str, Any]) -> None:
 
 
 class Printer:
-    """A line for each exchange, and under it what is wrong; in full the first time."""
+    """Prints a line per exchange and its findings, each in full only the first time."""
 
     def __init__(self) -> None:
         self._seen: set[str] = set()
 
     def print_entry(self, entry: Mapping[str, Any]) -> None:
         lines = [click.style("  ".join(_entry_facts(entry)), bold=True)]
-        for each in entry["decision"]["violations"]:
-            said = one_line(each["message"]).rstrip(".")
-            lines.append(f"    request: {said} ({each['source']}, {each['basis']})")
-        for each in entry["findings"]:
-            lines += self._finding_lines(each)
+        for violation in entry["decision"]["violations"]:
+            message = one_line(violation["message"]).rstrip(".")
+            source = f"({violation['source']}, {violation['basis']})"
+            lines.append(f"    request: {message} {source}")
+        for finding in entry["findings"]:
+            lines += self._finding_lines(finding)
         lines += [f"    note: {one_line(each)}" for each in entry["notes"]]
         _echo("\n".join(lines))
 
     def _finding_lines(self, finding: Mapping[str, Any]) -> list[str]:
-        kind = f"{finding['kind']}{', broken promise' if finding['breaks'] else ''}"
+        verdict = "failed" if finding["breaks"] else "warning"
+        kind = f"{verdict}, {finding['kind']}"
         colour = "red" if finding["breaks"] else "yellow"
         lines = [f"    {click.style(kind, fg=colour)}: {one_line(finding['message'])}"]
         if (
@@ -209,15 +225,15 @@ class Printer:
 
 
 def _entry_facts(entry: Mapping[str, Any]) -> list[str]:
-    state = entry["decision"]["state"] or "not judged"
+    state = entry["decision"]["state"] or "not checked"
     facts = [
         f"{entry['method']} {one_line(entry['path'])[:80]}",
-        str(entry["status"] or "no answer"),
+        str(entry["status"] or "no response"),
         f"request {state}" if entry["operation"] else state,
         f"{entry['seconds']:.2f} s",
     ]
     if entry["images"]:
-        facts.append(pluralize(entry["images"], "picture"))
+        facts.append(pluralize(entry["images"], "image"))
     if entry["cost"].get("amount"):
         facts.append(
             f"{format_amount(entry['cost']['amount'])} {entry['cost']['currency']}"
@@ -226,6 +242,6 @@ def _entry_facts(entry: Mapping[str, Any]) -> list[str]:
 
 
 def _echo(text: str) -> None:
-    # Whoever read our lines may have gone; the traffic goes on.
+    # The reader of the lines may be gone; the traffic goes on.
     with contextlib.suppress(BrokenPipeError):
         click.echo(text)

@@ -1,4 +1,4 @@
-"""`imageparity schema`: the shape of every file that we write or read, and of lines."""
+"""The command `schema`: print the JSON Schema of a file format."""
 
 import json
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ SCHEMAS: Mapping[str, tuple[str, str, str]] = {
     "rules": (
         "contracts.compare.migration",
         "rules",
-        "the rules that `explain` explains",
+        "the rules of `drop-in` and `explain`",
     ),
     "claims": ("contracts.cli", "claims", "a line of `claims --json`"),
     "sandwich": ("contracts.traffic.gateway", "sandwich", "`sandwich --report`"),
@@ -44,7 +44,7 @@ SCHEMAS: Mapping[str, tuple[str, str, str]] = {
     "document": ("specs.documents", "document", "the openapi.yaml of a provider"),
     "clients": ("specs", "clients", "the profiles of `drop-in --client`"),
 }
-"""By name: the package and the stem of its file, and what follows it."""
+"""By name: package and stem of the schema file, and the files that follow it."""
 
 
 def schema(name: str) -> Any:
@@ -56,12 +56,14 @@ def schema(name: str) -> Any:
 @click.command("schema")
 @click.argument("name", required=False)
 def command(name: str | None) -> None:
-    """Print the JSON Schema of what NAME is; without a name, the names."""
+    """Print the JSON Schema of the format NAME; without NAME, list the formats."""
     if name is None:
         width = max(map(len, SCHEMAS))
         for known, (_, _, about) in SCHEMAS.items():
             click.echo(f"{known:<{width}}  {about}")
         return
     if name not in SCHEMAS:
-        raise UsageError(f"there is no schema '{name}'; known are {', '.join(SCHEMAS)}")
+        raise UsageError(
+            f"unknown format '{name}'; the formats are {', '.join(SCHEMAS)}"
+        )
     click.echo(json.dumps(schema(name), indent=2, ensure_ascii=False))

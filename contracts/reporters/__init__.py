@@ -1,57 +1,93 @@
 """
-What people and their tools look at, made from a report.
+The output formats of reports, one row of `REPORTERS` per format.
 
-Each format is a function of the report; its module is imported when it is asked for.
-The HTML page also takes differences, and SARIF the folders of further documents: see
-`render` in their modules.
+A format is a module with a function `render(report)` that returns the text of a file.
+The rows give the options of `run` (`--html FILE`) and the choices of `show --format`.
+To add a format, write its module and add its row.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 from contracts.report.model import Report
 
 
-def _html(report: Report) -> str:
-    from contracts.reporters.page.render import render
+@dataclass(frozen=True, slots=True)
+class ReportFormat:
+    """
+    A format of reports: the option `--name` of `run` and a choice of `show`.
 
-    return render(report)
+    `file_kind` completes the help of the option, "Write this file: …". The function
+    `render` of `module` takes the report and, if `takes_specs`, the folders of further
+    providers and, if `takes_history`, the keyword `history`. The module is imported
+    at the first call.
+    """
+
+    name: str
+    file_kind: str
+    module: str
+    takes_specs: bool = False
+    takes_history: bool = False
+
+    @property
+    def option(self) -> str:
+        return f"--{self.name}"
+
+    @property
+    def help(self) -> str:
+        return f"Write this file: {self.file_kind}."
+
+    def render(
+        self,
+        report: Report,
+        folders: Sequence[str | Path] = (),
+        history: Sequence[Report] = (),
+    ) -> str:
+        """The text of the file; `folders` and `history` are optional inputs."""
+        inputs = folders if self.takes_specs else ()
+        options: dict[str, Any] = {"history": history} if self.takes_history else {}
+        text: str = import_module(self.module).render(report, *inputs, **options)
+        return text
 
 
-def _markdown(report: Report) -> str:
-    from contracts.reporters.run.markdown import render
-
-    return render(report)
-
-
-def _junit(report: Report) -> str:
-    from contracts.reporters.run.junit import render
-
-    return render(report)
-
-
-def _sarif(report: Report) -> str:
-    from contracts.reporters.run.sarif import render
-
-    return render(report)
-
-
-def _ctrf(report: Report) -> str:
-    from contracts.reporters.run.ctrf import render
-
-    return render(report)
-
-
-def _badge(report: Report) -> str:
-    from contracts.reporters.run.badge import render
-
-    return render(report)
-
-
-REPORTERS: dict[str, Callable[[Report], str]] = {
-    "html": _html,
-    "markdown": _markdown,
-    "junit": _junit,
-    "sarif": _sarif,
-    "ctrf": _ctrf,
-    "badge": _badge,
+REPORTERS = {
+    each.name: each
+    for each in (
+        ReportFormat(
+            "html",
+            "an HTML page that needs no network",
+            "contracts.reporters.page.render",
+            takes_specs=True,
+            takes_history=True,
+        ),
+        ReportFormat(
+            "markdown",
+            "Markdown, for a job summary or a comment",
+            "contracts.reporters.run.markdown",
+        ),
+        ReportFormat(
+            "junit",
+            "JUnit XML, one test case per claim",
+            "contracts.reporters.run.junit",
+        ),
+        ReportFormat(
+            "sarif",
+            "SARIF 2.1.0, for code scanning",
+            "contracts.reporters.run.sarif",
+            takes_specs=True,
+        ),
+        ReportFormat(
+            "ctrf",
+            "the Common Test Report Format (JSON)",
+            "contracts.reporters.run.ctrf",
+        ),
+        ReportFormat(
+            "badge",
+            "a badge for https://shields.io (JSON)",
+            "contracts.reporters.run.badge",
+        ),
+    )
 }

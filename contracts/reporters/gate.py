@@ -14,23 +14,23 @@ from contracts.reporters.run.junit import DECLARATION
 from contracts.reporters.run.markdown import escape_markdown
 from contracts.text import one_line, pluralize, printable
 
-MAX_ROWS = 30  # in Markdown, before the folds
+MAX_ROWS = 30  # of the table in Markdown; further findings are in a fold
 
 
 def as_markdown(result: GateResult) -> str:
-    """The verdict, then a table of what fails, in 40 lines; the rest folded."""
+    """Markdown: the result and a table of failures in 40 lines; the rest is folded."""
     mark = "\N{WHITE HEAVY CHECK MARK}" if result.passes else "\N{CROSS MARK}"
     lines = [f"## {mark} The gate {escape_markdown(result_text(result))}", ""]
     failing = [("new", each) for each in result.new]
     failing += [("expired", each) for each, _ in result.expired]
     if failing:
         lines += [
-            "| | provider | kind | claim | what |",
+            "| | provider | kind | claim | finding |",
             "| --- | --- | --- | --- | --- |",
         ]
-    for name, each in failing[:MAX_ROWS]:
-        finding = each.finding
-        cells = (each.target.title, finding.kind, finding.claim, finding.message)
+    for name, summary in failing[:MAX_ROWS]:
+        finding = summary.finding
+        cells = (summary.target.title, finding.kind, finding.claim, finding.message)
         lines.append(f"| {name} | {' | '.join(map(escape_markdown, cells))} |")
     more = failing[MAX_ROWS:]
     if more:
@@ -44,33 +44,30 @@ def as_markdown(result: GateResult) -> str:
         ("known", _format_finding(each), entry) for each, entry in result.accepted
     ]
     folded += [("fixed", _format_entry(entry), entry) for entry in result.fixed]
-    folded += [("not asked", _format_entry(entry), entry) for entry in result.untested]
+    folded += [("not tested", _format_entry(entry), entry) for entry in result.untested]
     if folded:
         lines += ["", "<details><summary>Accepted findings</summary>", ""]
         lines += [
-            f"- {name}: {escape_markdown(told)} ({escape_markdown(entry.reason)})"
-            for name, told, entry in folded
+            f"- {name}: {escape_markdown(text)} ({escape_markdown(entry.reason)})"
+            for name, text, entry in folded
         ]
         lines += ["", "</details>"]
     return "\n".join(lines) + "\n\n"
 
 
 def as_junit(result: GateResult) -> str:
-    """A case for each finding: new and expired fail, known is skipped, fixed passes."""
+    """JUnit XML: new and expired findings fail, known are skipped, fixed pass."""
     failing = [("new", each) for each in result.new]
     failing += [("expired", each) for each, _ in result.expired]
     suite = ET.Element("testsuite", name="imageparity gate", errors="0")
-    for kind, each in failing:
-        case = _case(suite, each.target.provider, each.finding.claim)
+    for kind, summary in failing:
+        case = _case(suite, summary.target.provider, summary.finding.claim)
         failure = ET.SubElement(case, "failure", type=kind)
-        failure.set("message", one_line(each.finding.message))
-        failure.text = printable(
-            "\n".join(
-                [_format_finding(each), *(str(line) for line in _detail_lines(each))]
-            )
-        )
-    for each, entry in result.accepted:
-        case = _case(suite, each.target.provider, each.finding.claim)
+        failure.set("message", one_line(summary.finding.message))
+        lines = [_format_finding(summary), *map(str, _detail_lines(summary))]
+        failure.text = printable("\n".join(lines))
+    for summary, entry in result.accepted:
+        case = _case(suite, summary.target.provider, summary.finding.claim)
         ET.SubElement(case, "skipped", message=one_line(entry.reason))
     for entry in result.fixed:
         _case(suite, entry.provider, entry.claim)
@@ -96,41 +93,45 @@ def _case(suite: ET.Element, provider: str, claim: str) -> ET.Element:
 
 
 def result_text(result: GateResult) -> str:
-    """The result in a line."""
+    """The result in one line, such as `fails: 2 new, 1 known`."""
     counts = [
         (len(result.new), "new"),
-        (len(result.expired), "past their date"),
+        (len(result.expired), "expired"),
         (len(result.accepted), "known"),
         (len(result.fixed), "fixed"),
-        (len(result.untested), "not asked"),
+        (len(result.untested), "not tested"),
     ]
-    said = ", ".join(f"{count} {name}" for count, name in counts if count)
-    return f"{'passes' if result.passes else 'fails'}: {said or 'no findings'}"
+    text = ", ".join(f"{count} {name}" for count, name in counts if count)
+    return f"{'passes' if result.passes else 'fails'}: {text or 'no findings'}"
 
 
-def _result_lines(result: GateResult, *, stopped: bool) -> Iterator[Text]:
-    for each in result.new:
-        yield Text(f"new      {_format_finding(each)}", style="bold red")
-        yield from _detail_lines(each)
-    for each, entry in result.expired:
-        text = f"expired  {_format_finding(each)}; accepted until {entry.until}: {entry.reason}"
+def result_lines(result: GateResult, *, stopped: bool) -> Iterator[Text]:
+    """The lines for a terminal; `stopped` says that the run was not complete."""
+    for summary in result.new:
+        yield Text(f"new      {_format_finding(summary)}", style="bold red")
+        yield from _detail_lines(summary)
+    for summary, entry in result.expired:
+        until = f"accepted until {entry.until}: {entry.reason}"
+        text = f"expired  {_format_finding(summary)}; {until}"
         yield Text(one_line(text), style="bold red")
-        yield from _detail_lines(each)
-    for each, entry in result.accepted:
-        yield Text(one_line(f"known    {_format_finding(each)}; {entry.reason}"))
+        yield from _detail_lines(summary)
+    for summary, entry in result.accepted:
+        yield Text(one_line(f"known    {_format_finding(summary)}; {entry.reason}"))
     for entry in result.fixed:
         yield Text(f"fixed    {_format_entry(entry)}", style="green")
     for entry in result.untested:
-        yield Text(f"unasked  {_format_entry(entry)}", style="dim")
+        yield Text(f"untested {_format_entry(entry)}", style="dim")
     if stopped:
-        yield Text("The run was stopped: what it did not ask is not judged.")
+        yield Text(
+            "The run stopped before its end: cases that were not run are not tested."
+        )
     yield Text(f"The gate {result_text(result)}.", style="bold")
 
 
 def _format_finding(summary: FindingSummary) -> str:
     finding = summary.finding
-    told = f"{summary.target.title}: {finding.kind}, {finding.claim}: {finding.message}"
-    return f"{one_line(told)} [{finding.fingerprint}]"
+    text = f"{summary.target.title}: {finding.kind}, {finding.claim}: {finding.message}"
+    return f"{one_line(text)} [{finding.fingerprint}]"
 
 
 def _detail_lines(summary: FindingSummary) -> Iterator[Text]:
@@ -142,5 +143,5 @@ def _detail_lines(summary: FindingSummary) -> Iterator[Text]:
 
 
 def _format_entry(entry: AcceptedFinding) -> str:
-    told = f"{entry.provider}: {entry.kind}, {entry.claim}: {entry.says}"
-    return f"{one_line(told)} [{entry.fingerprint}]"
+    text = f"{entry.provider}: {entry.kind}, {entry.claim}: {entry.says}"
+    return f"{one_line(text)} [{entry.fingerprint}]"

@@ -1,4 +1,4 @@
-"""What passes through a gateway, as a table, as Markdown and as JSON."""
+"""The result of `sandwich` as text, Markdown and JSON."""
 
 import itertools
 import json
@@ -13,7 +13,7 @@ from rich.text import Text
 
 from contracts.judging.outcome import FeatureVerdict
 from contracts.reporters.run.markdown import escape_markdown
-from contracts.reporters.styles import STYLES
+from contracts.reporters.terminal import STYLES
 from contracts.text import join_words, one_line, pluralize
 from contracts.traffic.gateway.diff import NO_VALUE
 from contracts.traffic.gateway.verdicts import GatewayRow
@@ -22,19 +22,19 @@ FORMAT = "imageparity-sandwich-1"
 GROUPS = {
     "request": "Request",
     "edits": "Edits",
-    "answer": "Answer",
+    "answer": "Response",
     "stream": "Stream",
-    "errors": "Errors of the upstream",
+    "errors": "Error responses of the upstream",
     "faults": "Faults of the upstream",
 }
-UNCHANGED = "the same"
-NOT_DOCUMENTED = "no document promises it"
+UNCHANGED = "unchanged"
+NOT_DOCUMENTED = "not documented"
 MAX_CELL_LENGTH = 160
 
 
 @dataclass(frozen=True)
 class GatewayReport:
-    """A gateway that has been examined; `fail_on` are the verdicts that fail it."""
+    """The rows of a tested gateway; verdicts in `fail_on` fail documented features."""
 
     version: str
     gateway: str
@@ -62,12 +62,12 @@ class GatewayReport:
     @property
     def verdict(self) -> str:
         if not self.fail_on:
-            return "Passes: no verdict fails it."
-        words = " or ".join(each for each in FeatureVerdict if each in self.fail_on)
+            return "Passed: no verdict counts as failed."
+        verdicts = " or ".join(each for each in FeatureVerdict if each in self.fail_on)
         if not self.failures:
-            return f"Passes: nothing promised is {words}."
-        failed = pluralize(len(self.failures), "promised feature")
-        return f"Fails: {failed} {words}."
+            return f"Passed: no documented feature is {verdicts}."
+        failed = pluralize(len(self.failures), "documented feature")
+        return f"Failed: {failed} {verdicts}."
 
 
 def groups(rows: Sequence[GatewayRow]) -> Iterator[tuple[str, list[GatewayRow]]]:
@@ -79,7 +79,7 @@ def groups(rows: Sequence[GatewayRow]) -> Iterator[tuple[str, list[GatewayRow]]]
 
 
 def _merge_unchanged(rows: Iterable[GatewayRow]) -> Iterator[GatewayRow]:
-    """Values of a feature that all arrived as they were sent, as one row."""
+    """Merge the rows of a feature in which all values arrived unchanged."""
 
     def alike(row: GatewayRow) -> tuple[Any, ...]:
         return (
@@ -92,13 +92,12 @@ def _merge_unchanged(rows: Iterable[GatewayRow]) -> Iterator[GatewayRow]:
         )
 
     for _, found in itertools.groupby(rows, alike):
-        each = list(found)
-        if _is_unchanged(each[0]):
-            yield replace(
-                each[0], sent=", ".join(row.sent for row in each), arrived=UNCHANGED
-            )
+        alike_rows = list(found)
+        if _is_unchanged(alike_rows[0]):
+            sent = ", ".join(row.sent for row in alike_rows)
+            yield replace(alike_rows[0], sent=sent, arrived=UNCHANGED)
         else:
-            yield from each
+            yield from alike_rows
 
 
 def _is_unchanged(row: GatewayRow) -> bool:
@@ -108,7 +107,7 @@ def _is_unchanged(row: GatewayRow) -> bool:
 
 
 def print_text(report: GatewayReport, console: Console) -> None:
-    """A table for each group, then a line that sums up."""
+    """Print a table per group, then the counts and the result."""
     for heading, rows in groups(report.rows):
         console.print()
         console.print(Text(heading, style="bold"))
@@ -132,16 +131,16 @@ def print_text(report: GatewayReport, console: Console) -> None:
 
 
 def arrival_text(row: GatewayRow) -> str:
-    """What arrived, with what else is to be said of it."""
+    """The value that arrived, with the notes on the row."""
     notes = [
         row.note,
         ""
         if row.promised or row.verdict is FeatureVerdict.UNTESTED
         else NOT_DOCUMENTED,
     ]
-    said = "; ".join(shorten(each) for each in notes if each)
+    note = "; ".join(shorten(each) for each in notes if each)
     text = shorten(row.arrived)
-    return f"{text} ({said})" if text and said else text or said
+    return f"{text} ({note})" if text and note else text or note
 
 
 def shorten(text: str, limit: int = MAX_CELL_LENGTH) -> str:
@@ -150,7 +149,7 @@ def shorten(text: str, limit: int = MAX_CELL_LENGTH) -> str:
 
 
 def markdown(report: GatewayReport) -> str:
-    """A table for each group, for a job's summary or a comment."""
+    """Markdown with a table per group, for a job summary or a comment."""
     lines = [
         f"## {escape_markdown(_title(report))}",
         "",
@@ -177,7 +176,7 @@ def _title(report: GatewayReport) -> str:
 
 
 def json_text(report: GatewayReport) -> str:
-    """All of it, for programs."""
+    """JSON as `sandwich.schema.yaml` describes it."""
     value = {
         "format": FORMAT,
         **{

@@ -1,4 +1,4 @@
-"""An examination as people read it."""
+"""The result of `drop-in` and the rules of `explain` as text."""
 
 from collections.abc import Iterator
 
@@ -16,55 +16,54 @@ STYLES = {
     Severity.INFO: "dim",
 }
 TITLES = {
-    Severity.BREAKS: "Breaks",
-    Severity.WARNS: "May break",
-    Severity.INFO: "Good to know",
-}
-COUNT_LABELS = {
-    Severity.BREAKS: "break",
-    Severity.WARNS: "may break",
-    Severity.INFO: "to know",
+    Severity.BREAKS: "Breaking",
+    Severity.WARNS: "Possibly breaking",
+    Severity.INFO: "Notes",
 }
 
 
 def print_text(examination: Examination, console: Console) -> None:
-    """All findings, the heaviest first, then a line that counts them."""
+    """Print all findings, the most severe first, then a line of counts."""
     move = examination.migration
     for severity in Severity:
         found = examination.with_severity(severity)
         if not found:
             continue
         console.print(Text(TITLES[severity], style=STYLES[severity]))
-        shown = ""  # many findings are seen in the same plain request
-        for each in found:
+        previous_curl = ""  # many findings show in the same minimal request
+        for finding in found:
             console.print()
-            for line, style in _finding_lines(each, examination, shown):
+            for line, style in _finding_lines(finding, examination, previous_curl):
                 console.print(Text(line, style=style), soft_wrap=True)
-            shown = each.witness.curl if each.witness else ""
+            previous_curl = finding.witness.curl if finding.witness else ""
         console.print()
-    by = f" by way of {move.client.title}" if move.client else ""
+    client = f" for {move.client.title}" if move.client else ""
     counts = examination.counts
-    told = ", ".join(f"{counts[each]} {COUNT_LABELS[each]}" for each in Severity)
-    head = f"From {move.old.title} to {move.new.title}{by}: "
-    console.print(Text(f"{head}{told}.", style="bold"), soft_wrap=True)
+    summary = (
+        f"From {move.old.title} to {move.new.title}{client}: "
+        f"{counts[Severity.BREAKS]} breaking, "
+        f"{counts[Severity.WARNS]} possibly breaking, "
+        f"{pluralize(counts[Severity.INFO], 'note')}."
+    )
+    console.print(Text(summary, style="bold"), soft_wrap=True)
     tried = pluralize(examination.tried, "request")
-    console.print(Text(f"{tried} held against both documents; none was sent."))
+    console.print(Text(f"{tried} checked against both documents; none was sent."))
     if examination.patches:
         changes = sum(
             len(each.rename) + len(each.remove) + len(each.add)
             for each in examination.patches.values()
         )
-        made = pluralize(changes, "change")
+        count = pluralize(changes, "change")
         console.print(
-            Text(f"--adapter python prints {made} of requests as a function.")
+            Text(f"--adapter python prints a function that makes {count} to requests.")
         )
 
 
 def _finding_lines(
     finding: BreakingChange, examination: Examination, previous_curl: str
 ) -> Iterator[tuple[str, str]]:
-    where = f"{finding.operation} " if finding.operation else ""
-    yield f"  {finding.rule}  {where}{one_line(finding.sentence)}", "bold"
+    operation = f"{finding.operation} " if finding.operation else ""
+    yield f"  {finding.rule}  {operation}{one_line(finding.sentence)}", "bold"
     move = examination.migration
     width = max(len(move.old.title), len(move.new.title))
     yield f"      {move.old.title:<{width}}  {_format_citation(finding.old)}", ""
@@ -80,7 +79,7 @@ def _finding_lines(
         for line in printable(finding.witness.curl).splitlines():
             yield f"      {line}", "dim"
     elif finding.witness:
-        yield f"      {'answer':<{width}}  {finding.witness.answer!r}", "dim"
+        yield f"      {'response':<{width}}  {finding.witness.answer!r}", "dim"
 
 
 def _format_citation(citation: Citation) -> str:
@@ -90,12 +89,20 @@ def _format_citation(citation: Citation) -> str:
 
 
 def explain_rule(rule: MigrationRule) -> Iterator[str]:
-    """A rule as `explain` tells it."""
+    """The lines that `explain` prints for a rule."""
     yield f"{rule.id}: {rule.title}"
     yield ""
     yield rule.explanation
     yield ""
-    yield f"{rule.documented_severity} where the documents say so, {rule.undocumented_severity} where they do not say"
-    for member, severity in rule.members.items():
-        yield f"{severity} for {member}"
+    yield f"severity: {_severity_text(rule)}"
+    for field, severity in rule.members.items():
+        yield f"severity for {field}: {TITLES[severity].lower()}"
     yield f"fix: {rule.fix}"
+
+
+def _severity_text(rule: MigrationRule) -> str:
+    documented = TITLES[rule.documented_severity].lower()
+    undocumented = TITLES[rule.undocumented_severity].lower()
+    if documented == undocumented:
+        return f"{documented} (both documented and undocumented)"
+    return f"{documented} if documented, {undocumented} if undocumented"

@@ -1,0 +1,1 @@
+"""The result of `compare`: text, CSV, compatibility data, and JSON schemas."""

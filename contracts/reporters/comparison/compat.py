@@ -1,7 +1,7 @@
 """
-A comparison as compatibility data: for other tools, and for tables made of it.
+A comparison as compatibility data, for other tools and for tables.
 
-The shape is that of the browsers' data (`version_added`, `alternative_name`,
+The shape is that of browser-compat-data (`version_added`, `alternative_name`,
 `partial_implementation`, `notes`), with the source of each statement.
 """
 
@@ -15,7 +15,7 @@ FORMAT = "imageparity-compat/1"
 
 
 def render(comparison: Comparison) -> str:
-    """JSON as `compat.schema.yaml` describes it: features nested as their ids go."""
+    """JSON as `compat.schema.yaml` describes it, nested by the steps of feature ids."""
     features: dict[str, Any] = {}
     versions = {each.id: each.document for each in comparison.providers}
     for row in comparison.rows:
@@ -23,7 +23,7 @@ def render(comparison: Comparison) -> str:
         for step in row.id.split("/"):
             node = node.setdefault(step, {})
         node["__compat"] = _compat_statement(row, versions)
-    found = {
+    data = {
         "format": FORMAT,
         "providers": {
             each.id: {"name": each.title, "document": each.document}
@@ -31,7 +31,7 @@ def render(comparison: Comparison) -> str:
         },
         "features": features,
     }
-    return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
+    return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
 
 
 def _compat_statement(row: ComparisonRow, versions: dict[str, str]) -> dict[str, Any]:
@@ -47,13 +47,13 @@ def _compat_statement(row: ComparisonRow, versions: dict[str, str]) -> dict[str,
 
 
 def _support_statement(cell: ProviderCell, version: str) -> dict[str, Any]:
-    """What a provider says; members that would say nothing are left out."""
-    is_said = cell.basis == "documented"
-    found: dict[str, Any] = {
-        "version_added": (version if is_said else None) if cell.stated else False,
+    """The statement of a provider; empty fields are left out."""
+    is_documented = cell.basis == "documented"
+    required: dict[str, Any] = {
+        "version_added": (version if is_documented else None) if cell.stated else False,
         "value": cell.value,
     }
-    told = {
+    optional = {
         "alternative_name": cell.wire,
         "partial_implementation": bool(cell.stated and cell.differs_in),
         "notes": list(_notes(cell)),
@@ -66,21 +66,21 @@ def _support_statement(cell: ProviderCell, version: str) -> dict[str, Any]:
             label: _measurement(each) for label, each in cell.measured.items()
         },
     }
-    return found | {name: each for name, each in told.items() if each}
+    return required | {name: value for name, value in optional.items() if value}
 
 
 def _notes(cell: ProviderCell) -> Iterator[str]:
     if cell.stated and cell.differs_in:
-        yield f"not as most have it: {', '.join(cell.differs_in)}"
+        yield f"differs from most providers in: {', '.join(cell.differs_in)}"
     if cell.note:
         yield cell.note
 
 
-def _measurement(each: MeasuredBehavior) -> dict[str, Any]:
-    found = {"standing": each.standing.value, "asked": each.asked}
-    told = {
-        "verdict": each.verdict and each.verdict.value,
-        "value": each.value,
-        "fingerprint": each.fingerprint,
+def _measurement(measured: MeasuredBehavior) -> dict[str, Any]:
+    required = {"standing": measured.standing.value, "asked": measured.asked}
+    optional = {
+        "verdict": measured.verdict and measured.verdict.value,
+        "value": measured.value,
+        "fingerprint": measured.fingerprint,
     }
-    return found | {name: each for name, each in told.items() if each}
+    return required | {name: value for name, value in optional.items() if value}

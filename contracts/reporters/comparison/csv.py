@@ -1,4 +1,4 @@
-"""A comparison as CSV: a line for each feature and provider, for spreadsheets."""
+"""A comparison as CSV for spreadsheets, one line per feature and provider."""
 
 import csv
 from collections.abc import Iterator
@@ -26,17 +26,18 @@ COLUMNS = (*ROW_COLUMNS, *CELL_COLUMNS, *MEASUREMENT_COLUMNS)
 
 def render(comparison: Comparison) -> str:
     """
-    RFC 4180, with a head; `letter` is shared by those who say the same.
+    CSV by RFC 4180 with a header line.
 
-    A provider whose deeds are known has a line for each server that was asked.
+    Providers with the same value share a `letter`. A provider with measured servers
+    has a line per server.
     """
     out = StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
     for row in comparison.rows:
         for provider, cell in row.cells.items():
-            for deed in _measurement_rows(cell):
-                values = [*_row_values(row), provider, *_cell_values(cell), *deed]
+            for measured in _measurement_rows(cell):
+                values = [*_row_values(row), provider, *_cell_values(cell), *measured]
                 writer.writerow(map(_escape_formula, values))
     return out.getvalue()
 
@@ -54,15 +55,16 @@ def _cell_values(cell: ProviderCell) -> Iterator[Any]:
 
 
 def _measurement_rows(cell: ProviderCell) -> Iterator[tuple[Any, ...]]:
-    for label, each in cell.measured.items():
-        yield (label, *_measurement_values(each))
+    for label, behavior in cell.measured.items():
+        yield (label, *_measurement_values(behavior))
     if not cell.measured:
         yield ("",) * len(MEASUREMENT_COLUMNS)
 
 
-def _measurement_values(each: MeasuredBehavior) -> Iterator[Any]:
-    verdict = each.verdict.value if each.verdict else ""
-    yield from (each.standing.value, verdict, each.asked, each.value, each.fingerprint)
+def _measurement_values(measured: MeasuredBehavior) -> Iterator[Any]:
+    verdict = measured.verdict.value if measured.verdict else ""
+    yield from (measured.standing.value, verdict, measured.asked)
+    yield from (measured.value, measured.fingerprint)
 
 
 def _format_bool(value: bool) -> str:
@@ -70,6 +72,6 @@ def _format_bool(value: bool) -> str:
 
 
 def _escape_formula(value: Any) -> str:
-    """A text in one line that no spreadsheet takes for a formula."""
+    """A text in one line that spreadsheets do not read as a formula."""
     text = one_line(str(value))
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

@@ -1,4 +1,4 @@
-"""A comparison in a terminal: who says what, on which page, and what was measured."""
+"""A comparison as text for a terminal: values, sources and measured behavior."""
 
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
@@ -16,6 +16,7 @@ from contracts.compare import (
     MeasuredBehavior,
     ProviderCell,
 )
+from contracts.reporters.terminal import safe_text
 from contracts.text import one_line, pluralize
 from specs import Provider
 
@@ -25,6 +26,12 @@ MARKS = {
     DifferenceKind.PEERS_DIFFER: " ",
 }
 STYLES = {Conformance.BROKEN: "bold red", Conformance.DIFFERS: "yellow"}
+LABELS = {
+    Conformance.BROKEN: "failed",
+    Conformance.DIFFERS: "warning",
+    Conformance.KEPT: "passed",
+    Conformance.UNTESTED: "not tested",
+}
 NOT_DOCUMENTED_MARK = "*"
 
 
@@ -35,7 +42,7 @@ def print_comparison(
     *,
     show_all: bool = False,
 ) -> None:
-    """The rows that differ, or all of them; then what contradicts itself; sources."""
+    """Print the rows that differ, or all; then contradictions and sources."""
     show_all = show_all or len(comparison.providers) == 1
     shown = comparison.rows if show_all else comparison.differing_rows
     if shown:
@@ -48,7 +55,7 @@ def print_comparison(
 
 def _table(rows: Sequence[ComparisonRow], comparison: Comparison) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column, share in (("feature", 5), ("what is said", 10), ("by whom", 8)):
+    for column, share in (("feature", 5), ("value", 10), ("providers", 8)):
         table.add_column(column, overflow="fold", ratio=share)
     group = ""
     for row in rows:
@@ -63,35 +70,35 @@ def _table(rows: Sequence[ComparisonRow], comparison: Comparison) -> Table:
 def _row_lines(
     row: ComparisonRow, comparison: Comparison
 ) -> Iterator[tuple[Text, ...]]:
-    """A line for each thing said, the commonest first, with those who say it."""
+    """A line per value, the most common first, with its providers."""
     mark = MARKS[row.kinds[0]] if row.kinds else " "
     name = Text(f"{mark} {one_line(row.feature)}")
     for letter in sorted({cell.letter for cell in row.cells.values()}):
-        who = {id_: each for id_, each in row.cells.items() if each.letter == letter}
-        cell = next(iter(who.values()))
-        value = _safe_text(
+        cells = {id_: each for id_, each in row.cells.items() if each.letter == letter}
+        cell = next(iter(cells.values()))
+        value = safe_text(
             cell.value, "yellow" if row.majority and letter != "A" else ""
         )
         value.append(_differing_facts(cell, row), "dim")
-        yield name, value, _providers_text(who, comparison)
+        yield name, value, _providers_text(cells, comparison)
         name = Text("")
 
 
 def _differing_facts(cell: ProviderCell, row: ComparisonRow) -> str:
-    """In what a cell differs from those that look the same."""
+    """The facts in which a cell differs from others with the same value."""
     others = [
         each.firm_facts for each in row.cells.values() if each.value == cell.value
     ]
     names = [
         name.removeprefix("rule/")
-        for name in dict.fromkeys(name for said in others for name in said)
-        if len({repr(said.get(name)) for said in others}) > 1
+        for name in dict.fromkeys(name for facts in others for name in facts)
+        if len({repr(facts.get(name)) for facts in others}) > 1
     ]
     return f" (differing: {one_line(', '.join(names))})" if names else ""
 
 
 def _providers_text(cells: dict[str, ProviderCell], comparison: Comparison) -> Text:
-    """Who says it, on which page, and what their targets did."""
+    """The providers, their sources, and the measured behavior of their servers."""
     text = Text()
     for id_, cell in cells.items():
         if text:
@@ -99,21 +106,20 @@ def _providers_text(cells: dict[str, ProviderCell], comparison: Comparison) -> T
         text.append(one_line(id_))
         page = cell.source.partition("#")[0]
         if page:
-            firm = NOT_DOCUMENTED_MARK * (cell.basis != "documented")
-            text.append(f" ({one_line(page)}){firm}", "dim")
-        for label, each in cell.measured.items():
-            named = "" if label == id_ else f"\n  {one_line(label)}"
-            text.append(
-                f"{named}: {_measurement_text(each)}", STYLES.get(each.standing, "")
-            )
+            mark = NOT_DOCUMENTED_MARK * (cell.basis != "documented")
+            text.append(f" ({one_line(page)}){mark}", "dim")
+        for label, measured in cell.measured.items():
+            server = "" if label == id_ else f"\n  {one_line(label)}"
+            style = STYLES.get(measured.standing, "")
+            text.append(f"{server}: {_measurement_text(measured)}", style)
     return text
 
 
-def _measurement_text(each: MeasuredBehavior) -> str:
-    word = each.verdict or each.standing
-    broken = each.verdict and each.standing is Conformance.BROKEN
-    value = f" ({one_line(each.value)})" if each.value else ""
-    return f"{word}{value}{', broken' if broken else ''}"
+def _measurement_text(measured: MeasuredBehavior) -> str:
+    verdict = measured.verdict or LABELS[measured.standing]
+    failed = measured.verdict and measured.standing is Conformance.BROKEN
+    value = f" ({one_line(measured.value)})" if measured.value else ""
+    return f"{verdict}{value}{', failed' if failed else ''}"
 
 
 def _print_totals(
@@ -125,44 +131,46 @@ def _print_totals(
     if not comparison.differing_rows:
         console.print(Text(f"No differences in {features}."))
         return
-    apart = sum(row.documents_differ for row in comparison.rows)
-    sentence = f"\nThe documents differ in {apart} of {features}."
+    differing = sum(row.documents_differ for row in comparison.rows)
+    sentence = f"\nThe documents differ in {differing} of {features}."
     if len(shown) < len(comparison.rows):
-        sentence += " --all shows those in which they agree."
+        sentence += " --all shows the others, too."
     console.print(Text(sentence))
     if comparison.targets:
         own, peers = (
             comparison.count(DifferenceKind.OWN_DOCUMENT),
             comparison.count(DifferenceKind.PEERS_AGREE),
         )
-        text = f"! {pluralize(own, 'feature')} in which a deed breaks its own document."
-        console.print(_safe_text(text, "bold red" if own else ""))
-        text = f"{MARKS[DifferenceKind.PEERS_AGREE]} {pluralize(peers, 'feature')} in which deeds differ "
-        console.print(_safe_text(f"{text}though the documents agree.", ""))
+        text = f"! {pluralize(own, 'feature')} in which a server violates its document."
+        console.print(safe_text(text, "bold red" if own else ""))
+        mark = MARKS[DifferenceKind.PEERS_AGREE]
+        text = f"{mark} {pluralize(peers, 'feature')} in which servers differ "
+        console.print(safe_text(f"{text}although the documents agree."))
 
 
 def _print_contradictions(comparison: Comparison, console: Console) -> None:
     number = len(comparison.contradictions)
-    console.print(Text(f"\nPages that contradict themselves: {number}", style="bold"))
+    console.print(
+        Text(f"\nContradictions within a provider's pages: {number}", style="bold")
+    )
     console.print(Text("DOC-SELF; see imageparity explain DOC-SELF", style="dim"))
     titles = {each.id: each.title for each in comparison.providers}
-    for each in comparison.contradictions:
+    for contradiction in comparison.contradictions:
         console.print()
-        place = f", {each.place}" if each.place else ""
-        console.print(
-            _safe_text(f"{titles.get(each.provider, each.provider)}{place}", "")
-        )
-        for line in _contradiction_lines(each, console.width):
+        place = f", {contradiction.place}" if contradiction.place else ""
+        title = titles.get(contradiction.provider, contradiction.provider)
+        console.print(safe_text(f"{title}{place}"))
+        for line in _contradiction_lines(contradiction, console.width):
             console.print(Text(line), soft_wrap=True)
 
 
-def _contradiction_lines(each: Contradiction, width: int) -> Iterator[str]:
-    """Both statements and the reading taken, wrapped between words."""
-    texts = [f"{side.says} ({side.source})" for side in each.statements]
+def _contradiction_lines(contradiction: Contradiction, width: int) -> Iterator[str]:
+    """The statements and the interpretation used, wrapped between words."""
+    texts = [f"{side.says} ({side.source})" for side in contradiction.statements]
     for at, text in enumerate(texts):
-        yield from _wrap("   but  " if at else "        ", text, width)
-    if each.reading:
-        yield from _wrap("   read ", each.reading, width)
+        yield from _wrap(f"   {'versus' if at else '':15}", text, width)
+    if contradiction.reading:
+        yield from _wrap(f"   {'interpretation':15}", contradiction.reading, width)
 
 
 def _wrap(head: str, text: str, width: int) -> list[str]:
@@ -182,7 +190,7 @@ def _print_sources(
     providers: Sequence[Provider],
     console: Console,
 ) -> None:
-    """The pages behind the ids: title, date and address."""
+    """Print the pages that are the sources: title, date and URL."""
     ids = {cell.source for row in shown for cell in row.cells.values()}
     ids |= {s.source for each in comparison.contradictions for s in each.statements}
     known = {
@@ -200,17 +208,12 @@ def _print_sources(
             console.print(Text(line), soft_wrap=True)
         if source.url:
             console.print(Text(f"{'':10}{one_line(source.url)}"), soft_wrap=True)
-    is_open = any(
+    has_undocumented = any(
         cell.source and cell.basis != "documented"
         for row in shown
         for cell in row.cells.values()
     )
-    if is_open:
+    if has_undocumented:
         console.print(
-            Text(f"{NOT_DOCUMENTED_MARK} not said by the provider's own pages")
+            Text(f"{NOT_DOCUMENTED_MARK} not documented by the provider's own pages")
         )
-
-
-def _safe_text(text: str, style: str) -> Text:
-    """Strangers' text: no markup is read in it, and no control codes are left in it."""
-    return Text(one_line(text), style=style)

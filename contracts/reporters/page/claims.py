@@ -1,4 +1,4 @@
-"""Claims against providers: every claim once, the documents laid over each other."""
+"""The table of claims and providers."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,23 +11,26 @@ from contracts.report.summary import FindingSummary, ProviderSummary
 from contracts.reporters.page.clients import affected_clients
 from contracts.text import NO_VALUE
 
+NOT_TESTED = "\N{MIDDLE DOT}"
 SUBJECT_ORDER = ("request", "default", "answer", "guarantee", "error", "transport")
 LETTERS = {
-    "K": "kept",
-    "B": "broken",
-    "D": "differs",
-    "·": "not asked",
-    NO_VALUE: "not claimed",
+    "P": "passed",
+    "F": "failed",
+    "W": "warning",
+    NOT_TESTED: "not tested",
+    NO_VALUE: "not documented",
 }
-TONES = {"K": "K", "B": "B", "D": "D", "·": "O", NO_VALUE: "N"}
+# CSS classes of the colors
+TONES = {"P": "K", "F": "B", "W": "D", NOT_TESTED: "O", NO_VALUE: "N"}
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimCell:
     """
-    One claim at one provider, and the claim itself where the provider makes it.
+    One claim at one provider, with its result.
 
-    `firm` is whether the provider's own words say it; `found` are the findings.
+    `claim` is None if the provider's document does not have it. `case_count` is the
+    number of cases that tested it.
     """
 
     letter: str
@@ -36,7 +39,7 @@ class ClaimCell:
     findings: tuple[FindingSummary, ...] = ()
 
     @property
-    def word(self) -> str:
+    def label(self) -> str:
         return LETTERS[self.letter]
 
     @property
@@ -45,16 +48,17 @@ class ClaimCell:
 
     @property
     def anchor(self) -> str:
-        """Where on the page its first finding is."""
+        """The anchor of its first finding on the page; empty without findings."""
         return quote(self.findings[0].anchor) if self.findings else ""
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimRow:
     """
-    One claim at every provider; `sentences` pairs each wording with who uses it.
+    One claim at every provider.
 
-    `agreement` has a letter for each cell: those that say and do the same share one.
+    `sentences` are pairs of a wording and the providers that use it. `agreement` has a
+    letter per cell; cells with the same wording and result share a letter.
     """
 
     id: str
@@ -87,19 +91,20 @@ class ClaimGroup:
         counts = Counter(cell.letter for row in self.rows for cell in row.cells)
         return {letter: counts[letter] for letter in LETTERS if counts[letter]}
 
-    @property
-    def name(self) -> str:
-        return f"{self.operation} \N{MIDDLE DOT} {self.subject}"
-
-    def kept_ratio(self, column: int) -> str:
-        """`kept/asked` of one provider."""
+    def passed_ratio(self, column: int) -> str:
+        """`passed/tested` of one provider."""
         letters = Counter(row.cells[column].letter for row in self.rows)
-        asked = letters["K"] + letters["B"] + letters["D"]
-        return f"{letters['K']}/{asked}" if asked else NO_VALUE
+        tested = tested_count(letters)
+        return f"{letters['P']}/{tested}" if tested else NO_VALUE
+
+
+def tested_count(letters: Counter[str]) -> int:
+    """The number of tested claims, from counts by letter."""
+    return letters["P"] + letters["F"] + letters["W"]
 
 
 def claim_groups(summaries: Sequence[ProviderSummary]) -> list[ClaimGroup]:
-    """Every claim once, the providers' documents laid over each other."""
+    """The claims of all providers, each once, by operation and subject."""
     tables = [{each.id: each for each in one.target.claims} for one in summaries]
     groups: dict[tuple[str, str], list[ClaimRow]] = defaultdict(list)
     for id_ in _merge_ids(tables):
@@ -110,20 +115,16 @@ def claim_groups(summaries: Sequence[ProviderSummary]) -> list[ClaimGroup]:
         )
     operations = list(dict.fromkeys(operation for operation, _ in groups))
 
-    def place(key: tuple[str, str]) -> tuple[int, int]:
-        subject = key[1]
-        known = (
-            SUBJECT_ORDER.index(subject)
-            if subject in SUBJECT_ORDER
-            else len(SUBJECT_ORDER)
-        )
-        return operations.index(key[0]), known
+    def order(key: tuple[str, str]) -> tuple[int, int]:
+        operation, subject = key
+        subjects = [*SUBJECT_ORDER, subject]
+        return operations.index(operation), subjects.index(subject)
 
-    return [ClaimGroup(*key, tuple(groups[key])) for key in sorted(groups, key=place)]
+    return [ClaimGroup(*key, tuple(groups[key])) for key in sorted(groups, key=order)]
 
 
 def _merge_ids(tables: Sequence[Mapping[str, ClaimRecord]]) -> list[str]:
-    """All ids; one that an earlier document lacks follows its neighbour."""
+    """All ids in order; an id that earlier tables lack follows its neighbour."""
     merged: list[str] = []
     seen: set[str] = set()
     for table in tables:
@@ -144,21 +145,24 @@ def _claim_row(
     summaries: Sequence[ProviderSummary],
 ) -> ClaimRow:
     cells = tuple(
-        _claim_cell(claim, standing)
-        for claim, standing in zip(claims, summaries, strict=True)
+        _claim_cell(claim, summary)
+        for claim, summary in zip(claims, summaries, strict=True)
     )
     wordings: dict[str, list[str]] = defaultdict(list)
-    for claim, standing in zip(claims, summaries, strict=True):
+    for claim, summary in zip(claims, summaries, strict=True):
         if claim is not None:
-            wordings[claim.sentence].append(standing.target.title)
+            wordings[claim.sentence].append(summary.target.title)
     keys = [
-        (cell.claim.sentence if cell.claim else "", cell.letter.replace("·", "K"))
+        (
+            cell.claim.sentence if cell.claim else "",
+            "P" if cell.letter == NOT_TESTED else cell.letter,
+        )
         for cell in cells
     ]
     return ClaimRow(
         first.id,
         first.id.removeprefix(f"{first.operation}/"),
-        tuple((text, ", ".join(who)) for text, who in wordings.items()),
+        tuple((text, ", ".join(names)) for text, names in wordings.items()),
         cells,
         agreement_letters(keys),
         affected_clients(first.operation, first.subject, _field_name(first)),
@@ -166,27 +170,27 @@ def _claim_row(
 
 
 def agreement_letters(keys: Sequence[Any]) -> str:
-    """A letter for each key, the same for the same; `a` is the commonest."""
+    """A letter per key, the same for equal keys; `a` is the most common."""
     ranked = {key: at for at, (key, _) in enumerate(Counter(keys).most_common())}
     return "".join(chr(ord("a") + min(ranked[key], 25)) for key in keys)
 
 
 def _field_name(claim: ClaimRecord) -> str:
-    """`createImage/request/size/enum` is about `size`."""
+    """The field that a claim is about: `size` of `createImage/request/size/enum`."""
     return "/".join(claim.id.split("/")[2:3])
 
 
 def _claim_cell(claim: ClaimRecord | None, summary: ProviderSummary) -> ClaimCell:
     if claim is None:
         return ClaimCell(NO_VALUE)
-    found = tuple(e for e in summary.sightings if e.finding.claim == claim.id)
-    asked = summary.asked[claim.id]
-    return ClaimCell(_letter(found, asked), claim, asked, found)
+    findings = tuple(e for e in summary.sightings if e.finding.claim == claim.id)
+    case_count = summary.asked[claim.id]
+    return ClaimCell(_letter(findings, case_count), claim, case_count, findings)
 
 
-def _letter(findings: Sequence[FindingSummary], asked: int) -> str:
+def _letter(findings: Sequence[FindingSummary], case_count: int) -> str:
     if any(each.finding.breaks for each in findings):
-        return "B"
+        return "F"
     if findings:
-        return "D"
-    return "K" if asked else "·"
+        return "W"
+    return "P" if case_count else NOT_TESTED

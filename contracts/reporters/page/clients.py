@@ -1,13 +1,11 @@
-"""Which features a client of the field has to do with: what it sends, what it reads."""
+"""Features that affect a client library: what it sends and what it reads."""
 
 from functools import cache
 
 from specs.clients import Client, clients
 
-CLIENT_INDEPENDENT_SECTIONS = {
-    "transport",
-    "money",
-}  # sections that are about no operation
+# sections that are about no operation
+CLIENT_INDEPENDENT_SECTIONS = {"transport", "money"}
 REQUEST_SECTIONS = {"request", "default"}
 DELIVERIES_BY_FIELD = {
     "data[].url": {"url", "data_uri"},
@@ -16,23 +14,25 @@ DELIVERIES_BY_FIELD = {
 
 
 @cache
-def affected_clients(operation: str, section: str, member: str) -> tuple[str, ...]:
-    """The ids of the clients to which a feature matters."""
+def affected_clients(operation: str, section: str, field: str) -> tuple[str, ...]:
+    """The ids of the clients that a feature affects."""
     return tuple(
         each.id
         for each in clients().values()
         if section in CLIENT_INDEPENDENT_SECTIONS
-        or _is_affected(each, operation, section, member)
+        or _is_affected(each, operation, section, field)
     )
 
 
-def _is_affected(client: Client, operation: str, section: str, member: str) -> bool:
-    """Whether a client calls an operation, and sends or reads a member of it."""
+def _is_affected(client: Client, operation: str, section: str, field: str) -> bool:
+    """True if a client calls an operation, and sends or reads a field of it."""
     if operation not in client.sends:
         return False
     if section in REQUEST_SECTIONS:
-        return client.sends[operation].can_send({member: "any"})
+        return client.sends[operation].can_send({field: "any"})
     if section == "answer" and client.pictures_only:
-        ways = DELIVERIES_BY_FIELD.get(member, set())
-        return bool(ways) if client.pictures is None else bool(ways & client.pictures)
+        deliveries = DELIVERIES_BY_FIELD.get(field, set())
+        if client.pictures is None:
+            return bool(deliveries)
+        return bool(deliveries & client.pictures)
     return True

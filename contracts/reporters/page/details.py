@@ -1,4 +1,4 @@
-"""What opens when a cell of the page is chosen, as data for the page's script."""
+"""The details of the cells, as data for the page's script."""
 
 import json
 import shlex
@@ -17,9 +17,9 @@ MAX_FACT_LENGTH = 600  # characters of a fact
 
 class Details:
     """
-    The contents of all cells: features in `columns`, claims in those of `asked`.
+    The details of all cells: of features in `columns`, of claims in `claim_columns`.
 
-    Sentences and sources are numbered, since many claims share them.
+    Sentences and sources are referred to by number, since many claims share them.
     """
 
     def __init__(self, columns: Sequence[str], claim_columns: Sequence[str]) -> None:
@@ -34,8 +34,8 @@ class Details:
         groups: Iterable[ClaimGroup],
         report: Report | None,
     ) -> dict[str, Any]:
-        """As the page's script reads it."""
-        steps = _selectable_ids(report)
+        """The data in the shape that the page's script reads."""
+        selectable = _selectable_ids(report)
         features = {
             row["id"]: {
                 column: self._feature(cell) for column, cell in row["cells"].items()
@@ -44,7 +44,7 @@ class Details:
         }
         claims = {
             row.id: [
-                self._claim(cell, steps.get(column, frozenset()))
+                self._claim(cell, selectable.get(column, frozenset()))
                 for column, cell in zip(self._claim_columns, row.cells, strict=True)
             ]
             for group in groups
@@ -52,13 +52,13 @@ class Details:
         }
         return {
             "columns": list(self._columns),
-            "asked": list(self._claim_columns),
+            "claim_columns": list(self._claim_columns),
             "features": features,
             "claims": claims,
             "texts": list(self._texts),
             "sources": list(self._sources),
             "commands": _commands(report),
-            "deeds": VERDICT_MARKS,
+            "verdicts": VERDICT_MARKS,
             "marks": {
                 letter: (word, TONES[letter]) for letter, word in LETTERS.items()
             },
@@ -69,7 +69,7 @@ class Details:
             [name, _format_value(fact["value"]), fact["basis"]]
             for name, fact in cell["facts"].items()
         ]
-        found = {
+        fields = {
             "value": cell["value"],
             "wire": cell["wire"],
             "basis": cell["basis"],
@@ -79,12 +79,17 @@ class Details:
             "odd": cell["differs_in"],
             "measured": cell["measured"],
         }
-        return {name: each for name, each in found.items() if each or each == 0}
+        return {name: value for name, value in fields.items() if value or value == 0}
 
     def _claim(
         self, cell: ClaimCell, selectable_ids: frozenset[str]
     ) -> list[Any] | int:
-        """Letter, sentence, source, basis, mock, asked, can be asked alone, anchors."""
+        """
+        The fields of a claim as a list; 0 if the provider's document does not have it.
+
+        Letter, sentence, source, basis, mock, number of cases, 1 if `--only` can
+        select it else 0, anchors of findings.
+        """
         claim = cell.claim
         if claim is None:
             return 0
@@ -100,7 +105,7 @@ class Details:
         ]
 
     def _source(self, citation: Mapping[str, Any]) -> int:
-        """The number of a page: its title, address, date, and the place on it."""
+        """The number of a source: page title, URL, date, and place on the page."""
         key = (
             one_line(citation["source_title"] or citation["source"]),
             safe_url(citation["source_url"]),
@@ -111,7 +116,7 @@ class Details:
 
 
 def _format_value(value: Any) -> str:
-    """A fact as people read it."""
+    """A fact as text."""
     if isinstance(value, list) and not any(isinstance(e, dict | list) for e in value):
         return clip(" \N{MIDDLE DOT} ".join(map(_format_value, value)), MAX_FACT_LENGTH)
     if isinstance(value, str):
@@ -120,19 +125,19 @@ def _format_value(value: Any) -> str:
 
 
 def _selectable_ids(report: Report | None) -> dict[str, frozenset[str]]:
-    """By provider, everything that `--only` may name: cases, and what is above them."""
+    """By provider, the values for `--only`: ids of cases and the paths above them."""
     found: dict[str, set[str]] = {}
     for outcome in report.outcomes if report else ():
-        steps = found.setdefault(outcome.provider, set())
-        at = len(outcome.case)
-        while at > 0 and outcome.case[:at] not in steps:
-            steps.add(outcome.case[:at])
-            at = outcome.case.rfind("/", 0, at)
-    return {name: frozenset(steps) for name, steps in found.items()}
+        ids = found.setdefault(outcome.provider, set())
+        end = len(outcome.case)
+        while end > 0 and outcome.case[:end] not in ids:
+            ids.add(outcome.case[:end])
+            end = outcome.case.rfind("/", 0, end)
+    return {name: frozenset(ids) for name, ids in found.items()}
 
 
 def _commands(report: Report | None) -> dict[str, str]:
-    """By provider, how the same is asked again."""
+    """By provider, the command that repeats its tests."""
     if report is None:
         return {}
     seed = report.metadata.seed
@@ -140,7 +145,7 @@ def _commands(report: Report | None) -> dict[str, str]:
 
 
 def command(target: TargetRecord, seed: int, only: str = "") -> str:
-    """What to type to ask a target again: everything, or a part."""
+    """The command that repeats the tests of a target: all, or those of `only`."""
     words = ["imageparity", "run", target.provider]
     if not target.is_mock:
         words += ["--against", target.base_url]
@@ -160,9 +165,9 @@ def _is_local(base_url: str) -> bool:
 
 def as_script(data: Any) -> str:
     """
-    JSON that may stand in a page: nothing in it ends the script.
+    JSON for a `script` element: no text in it ends the element.
 
-    Each member of a member has a line, so that a change of one is a change of a line.
+    There is a line per second-level entry, which keeps diffs of published pages small.
     """
     parts = (
         f"{_to_json(name)}:{_json_lines(each)}"
@@ -184,7 +189,7 @@ def _to_json(data: Any) -> str:
 
 
 def _make_printable(data: Any) -> Any:
-    """The same with every text printable, so that what is hidden cannot mislead."""
+    """A copy with every text printable."""
     if isinstance(data, str):
         return printable(data)
     if isinstance(data, Mapping):

@@ -1,4 +1,4 @@
-"""Features against providers: what documents say, and beside it what servers did."""
+"""The table of features and providers: documented values and measured behavior."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,46 +8,54 @@ from typing import Any
 from contracts.reporters.page.claims import agreement_letters
 from contracts.reporters.page.clients import affected_clients
 
-# What became of a feature: a letter, and the tone in which it is shown.
+# By verdict: letter, CSS class of the color, label.
 VERDICT_MARKS = {
-    "honoured": ("H", "K"),
-    "renamed": ("R", "R"),
-    "ignored": ("I", "B"),
-    "altered": ("A", "B"),
-    "refused": ("X", "D"),
-    "refused-badly": ("!", "B"),
-    "kept": ("K", "K"),
-    "broken": ("B", "B"),
-    "differs": ("D", "D"),
-    "untested": ("\N{MIDDLE DOT}", "O"),
+    "honoured": ("H", "K", "honoured"),
+    "renamed": ("R", "R", "renamed"),
+    "ignored": ("I", "B", "ignored"),
+    "altered": ("A", "B", "altered"),
+    "refused": ("X", "D", "refused"),
+    "refused-badly": ("!", "B", "refused-badly"),
+    "kept": ("P", "K", "passed"),
+    "broken": ("F", "B", "failed"),
+    "differs": ("W", "D", "warning"),
+    "untested": ("\N{MIDDLE DOT}", "O", "not tested"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What a server did about a feature; `label` is set where it is one of several."""
+    """
+    The measured behavior of a server for a feature.
 
-    word: str
-    label: str = ""
+    `server` is its label, empty if it is the only one of the provider.
+    """
+
+    verdict: str
+    server: str = ""
     fingerprint: str = ""
 
     @property
     def letter(self) -> str:
-        return VERDICT_MARKS[self.word][0]
+        return VERDICT_MARKS[self.verdict][0]
 
     @property
     def tone(self) -> str:
-        return VERDICT_MARKS[self.word][1]
+        return VERDICT_MARKS[self.verdict][1]
+
+    @property
+    def label(self) -> str:
+        return VERDICT_MARKS[self.verdict][2]
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureCell:
     """
-    What one provider says of a feature, and what its servers did.
+    The documented value of a feature at one provider, and its measurements.
 
-    Cells of a row that share a `letter` agree, `a` is the commonest; `stands_out` is
-    set on those that are not with the majority, where there is one. `note` is the
-    number of a footnote, or 0.
+    Cells of a row with the same `letter` agree; `a` is the most common. `is_outlier`
+    is true if the cell differs from the majority. `note` is the number of a footnote,
+    or 0.
     """
 
     value: str
@@ -61,7 +69,7 @@ class FeatureCell:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """A feature at every provider. `split` is set where no value has a majority."""
+    """A feature at every provider; `split` is true if no value has a majority."""
 
     id: str
     name: str
@@ -82,35 +90,35 @@ class Feature:
 
     @property
     def all_differ(self) -> bool:
-        """Whether no two of several providers say the same."""
+        """True if no two of at least three providers agree."""
         return len(set(self.agreement)) == len(self.cells) > 2
 
     @property
     def dissent(self) -> str:
-        """How many are not with the others; of two, that goes without saying."""
+        """The number of providers that differ, as text; empty for two providers."""
         if not self.differs or len(self.cells) == 2:
             return ""
         if self.split:
             return "no majority"
         count = sum(cell.letter != "a" for cell in self.cells)
-        return f"{count} of {len(self.cells)} disagree" if count else "deeds disagree"
+        return f"{count} of {len(self.cells)} differ" if count else "servers differ"
 
     @property
     def measurements(self) -> list[Measurement]:
-        return [deed for cell in self.cells for deed in cell.measurements]
+        return [each for cell in self.cells for each in cell.measurements]
 
     @property
     def ignored(self) -> bool:
-        return any(deed.word == "ignored" for deed in self.measurements)
+        return any(each.verdict == "ignored" for each in self.measurements)
 
     @property
     def has_findings(self) -> bool:
-        return any(deed.fingerprint for deed in self.measurements)
+        return any(each.fingerprint for each in self.measurements)
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """The matrix of features and providers, with the notes under it."""
+    """The matrix of features and providers, with its footnotes."""
 
     rows: tuple[Feature, ...]
     notes: tuple[str, ...]
@@ -125,7 +133,7 @@ class Features:
 
     @property
     def parts(self) -> list[tuple[str, str]]:
-        """Groups and sections, each once."""
+        """The pairs of group and section, each once."""
         return list(dict.fromkeys((each.group, each.section) for each in self.rows))
 
     @property
@@ -134,10 +142,10 @@ class Features:
 
 
 def features(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Features:
-    """The matrix of a comparison's rows, as its JSON has them, in this order."""
+    """The matrix of the rows of a comparison's JSON, with columns in this order."""
     notes: dict[str, int] = {}
-    made = tuple(_feature(row, columns, notes) for row in rows)
-    return Features(made, tuple(notes))
+    table = tuple(_feature(row, columns, notes) for row in rows)
+    return Features(table, tuple(notes))
 
 
 def _feature(
@@ -148,7 +156,7 @@ def _feature(
     counts = Counter(letters).most_common(2)
     split = len(counts) == 2 and counts[0][1] == counts[1][1]
     section = row["section"]
-    made = tuple(
+    feature_cells = tuple(
         FeatureCell(
             cell.get("value", ""),
             letter,
@@ -165,7 +173,7 @@ def _feature(
         row["feature"],
         row["group"],
         section,
-        made,
+        feature_cells,
         bool(row["differs"]),
         split,
         affected_clients(row["group"], section, row["id"].rpartition("/")[2]),

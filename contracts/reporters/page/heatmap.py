@@ -1,23 +1,30 @@
-"""How warm it is where: parts of the traffic against providers, in counts."""
+"""Heat maps: counts of differences and failures by part and provider."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contracts.reporters.page.claims import TONES, ClaimGroup
+from contracts.reporters.page.claims import (
+    LETTERS,
+    NOT_TESTED,
+    TONES,
+    ClaimGroup,
+    tested_count,
+)
 from contracts.reporters.page.features import Features
-from contracts.text import NO_VALUE
+from contracts.text import NO_VALUE, pluralize
 
 MAX_LEVEL = 4
+SECTION_LABELS = {"answer": "response"}  # of sections with another name
 
 
 @dataclass(frozen=True, slots=True)
 class HeatCell:
     """
-    `count` of `total`, in words `title`; the `letter` says of what.
+    A cell that shows `count` of `total`; `letter` is the kind of what is counted.
 
-    `level` runs from 0, nothing, to `LEVELS`, everything; `filter` is what the page's
-    address says to show just these.
+    `level` is the intensity of the color, from 0 to `MAX_LEVEL`. `filter` is the
+    fragment of the page's URL that shows only these; empty for no link.
     """
 
     letter: str
@@ -36,13 +43,15 @@ class HeatCell:
 
 @dataclass(frozen=True, slots=True)
 class HeatRow:
+    """The cells of one part, one per provider."""
+
     part: str
     name: str
     cells: tuple[HeatCell, ...]
 
 
 def documents_heatmap(features: Features, columns: Sequence[str]) -> list[HeatRow]:
-    """By part and provider, features that are not with the majority."""
+    """By part and provider, the features that differ from the majority."""
     return [
         HeatRow(
             part,
@@ -58,28 +67,39 @@ def documents_heatmap(features: Features, columns: Sequence[str]) -> list[HeatRo
 
 
 def part_name(group: str, section: str) -> str:
-    return group if group == section else f"{group} \N{MIDDLE DOT} {section}"
+    """The name of a part for readers, such as `createImage · request`."""
+    label = section_label(section)
+    return group if group == section else f"{group} \N{MIDDLE DOT} {label}"
+
+
+def section_label(section: str) -> str:
+    return SECTION_LABELS.get(section, section)
 
 
 def _documents_cell(features: Features, part: str, at: int, column: str) -> HeatCell:
     rows = [each for each in features.rows if each.part == part]
-    odd = sum(each.cells[at].is_outlier for each in rows)
-    title = f"{odd} of {len(rows)} not with the majority"
-    if not odd:
+    outliers = sum(each.cells[at].is_outlier for each in rows)
+    title = f"{outliers} of {len(rows)} differ from the majority"
+    if not outliers:
         return HeatCell("=", "K", 0, len(rows), title)
     return HeatCell(
-        "\N{NOT EQUAL TO}", "D", odd, len(rows), title, f"part={part}&odd={column}"
+        "\N{NOT EQUAL TO}",
+        "D",
+        outliers,
+        len(rows),
+        title,
+        f"part={part}&odd={column}",
     )
 
 
 def measurements_heatmap(
     groups: Sequence[ClaimGroup], columns: Sequence[str]
 ) -> list[HeatRow]:
-    """By part and provider, claims that are broken; else that differ; else kept."""
+    """By part and provider, the claims that failed, else warnings, else passed."""
     return [
         HeatRow(
             f"{group.operation}/{group.subject}",
-            group.name,
+            part_name(group.operation, group.subject),
             tuple(
                 _measurements_cell(group, at, column)
                 for at, column in enumerate(columns)
@@ -91,17 +111,16 @@ def measurements_heatmap(
 
 def _measurements_cell(group: ClaimGroup, at: int, column: str) -> HeatCell:
     letters = Counter(row.cells[at].letter for row in group.rows)
-    asked = letters["K"] + letters["B"] + letters["D"]
-    if not asked:
-        letter = "\N{MIDDLE DOT}" if letters["\N{MIDDLE DOT}"] else NO_VALUE
-        title = "not asked" if letters["\N{MIDDLE DOT}"] else "claims nothing"
-        return HeatCell(letter, TONES[letter], 0, 0, title)
+    tested = tested_count(letters)
+    if not tested:
+        letter = NOT_TESTED if letters[NOT_TESTED] else NO_VALUE
+        return HeatCell(letter, TONES[letter], 0, 0, LETTERS[letter])
     title = (
-        f"of {asked} claims asked {letters['K']} kept, {letters['B']} broken, "
-        f"{letters['D']} differ"
+        f"{tested} claims tested: {letters['P']} passed, {letters['F']} failed, "
+        f"{pluralize(letters['W'], 'warning')}"
     )
-    for letter in "BD":
+    link = f"part={group.operation}/{group.subject}&findings&odd={column}"
+    for letter in "FW":
         if letters[letter]:
-            where = f"part={group.operation}/{group.subject}&findings&odd={column}"
-            return HeatCell(letter, TONES[letter], letters[letter], asked, title, where)
-    return HeatCell("K", "K", letters["K"], asked, title)
+            return HeatCell(letter, TONES[letter], letters[letter], tested, title, link)
+    return HeatCell("P", TONES["P"], letters["P"], tested, title)

@@ -6,7 +6,7 @@ const data = JSON.parse($('data').textContent);
 const titles = {};
 document.documentElement.classList.add('js');
 
-/* What is shown, as the address says it: #differs=a&part=b&cell=c@d */
+/* The state of the page is the fragment of its URL: #differs=a&part=b&cell=c@d */
 
 const FLAGS = ['findings', 'ignored'];
 const KEYS = ['q', 'differs', 'pair', 'odd', 'part', 'client', ...FLAGS, 'cell', 'claim'];
@@ -14,42 +14,42 @@ const OPENING = ['cell', 'claim'];
 let state = {};
 
 function read() {
-  const asked = new URLSearchParams(location.hash.slice(1));
-  const found = {};
+  const parameters = new URLSearchParams(location.hash.slice(1));
+  const valid = {};
   for (const key of KEYS) {
-    const value = FLAGS.includes(key) ? '1' : asked.get(key);
-    if (asked.has(key) && value && known(key, value)) found[key] = value;
+    const value = FLAGS.includes(key) ? '1' : parameters.get(key);
+    if (parameters.has(key) && value && known(key, value)) valid[key] = value;
   }
-  return found;
+  return valid;
 }
 
-/* A choice that the page does not offer is none. */
+/* False for a provider that is not on the page. */
 function known(key, value) {
   const columns = {differs: [value], odd: [value], pair: value.split(',')}[key];
   return !columns || columns.every(each => data.columns.includes(each));
 }
 
-function written(wanted) {
+function fragment(wanted) {
   const plain = text => encodeURIComponent(text).replace(/%(2F|40|2C|3A)/g, decodeURIComponent);
   return KEYS.filter(key => wanted[key]).map(key => FLAGS.includes(key) ? key : key + '=' + plain(wanted[key])).join('&');
 }
 
 function go(changes, how) {
   const wanted = {...state, ...changes};
-  const hash = written(wanted);
-  if (hash === written(state)) return;
+  const hash = fragment(wanted);
+  if (hash === fragment(state)) return;
   const url = location.pathname + location.search + (hash ? '#' + hash : '');
   const opened = how === 'replaceState' ? Boolean(history.state && history.state.opened) : Boolean(changes.cell || changes.claim);
   history[how || 'pushState']({opened}, '', url);
   show();
 }
 
-/* An address without = is a place on the page: it changes nothing of what is shown. */
-function moved() {
+/* A fragment without = is the id of an element: the filters stay as they are. */
+function navigate() {
   const hash = location.hash.slice(1);
   if (hash && !KEYS.some(key => hash.split('&').some(each => each === key || each.startsWith(key + '=')))) {
     let target = null;
-    try { target = $(decodeURIComponent(hash)); } catch (error) { /* no such place */ }
+    try { target = $(decodeURIComponent(hash)); } catch (error) { /* invalid escape */ }
     state = without(state);
     close();
     if (target && target.tagName === 'DETAILS') { target.hidden = false; target.open = true; target.scrollIntoView(); }
@@ -81,7 +81,7 @@ const tables = all('table.grid').map(table => ({
 all('thead th[data-column]').forEach(each => { titles[each.dataset.column] = each.firstChild.textContent.trim(); });
 const details = all('details.group').map(element => ({element, open: element.open}));
 const findings = all('details.finding').map(element => ({element, text: element.textContent.toLowerCase()}));
-const selves = all('.selfs article').map(element => ({element, text: element.textContent.toLowerCase()}));
+const contradictions = all('.contradictions article').map(element => ({element, text: element.textContent.toLowerCase()}));
 const parts = all('tr.part');
 const hiding = document.head.appendChild(document.createElement('style'));
 
@@ -92,10 +92,10 @@ const words = () => (state.q || '').toLowerCase().split(/\s+/).filter(Boolean);
 function passes(row, columns) {
   const letter = id => row.agreement[columns.indexOf(id)];
   const pair = pairOf();
-  const near = pair.length ? pair : columns;
-  if (state.differs && !near.some(id => letter(id) !== letter(state.differs))) return false;
+  const compared = pair.length ? pair : columns;
+  if (state.differs && !compared.some(id => letter(id) !== letter(state.differs))) return false;
   if (pair.length === 2 && letter(pair[0]) === letter(pair[1])) return false;
-  if (state.odd && !stands(row, columns.indexOf(state.odd))) return false;
+  if (state.odd && !isOutlier(row, columns.indexOf(state.odd))) return false;
   if (!inPart(row.part)) return false;
   if (state.client && !row.clients.includes(state.client)) return false;
   if (state.findings && !row.found) return false;
@@ -103,8 +103,8 @@ function passes(row, columns) {
   return words().every(word => row.text.includes(word));
 }
 
-/* Whether a provider is on its own: by what it says, or by what was found there. */
-function stands(row, at) {
+/* True if a provider differs from the majority or has findings. */
+function isOutlier(row, at) {
   if (at < 0) return false;
   if (row.cells[at].querySelector('.B, .D')) return true;
   return !state.findings && !row.split && row.agreement[at] !== 'a';
@@ -117,7 +117,7 @@ function passesFinding(each) {
 }
 
 function filter() {
-  const active = written(without(state)) !== '';
+  const active = fragment(without(state)) !== '';
   const counts = {};
   for (const {table, columns, rows} of tables) {
     const kind = table.classList.contains('features') ? 'feature' : 'claim';
@@ -126,7 +126,7 @@ function filter() {
       const hit = passes(row, columns);
       row.element.hidden = !hit;
       if (hit) counts[kind] = (counts[kind] || 0) + 1;
-      if (kind === 'feature') relettered(row, columns.indexOf(reference));
+      if (kind === 'feature') updateLetters(row, columns.indexOf(reference));
     }
   }
   for (const each of parts) {
@@ -138,12 +138,12 @@ function filter() {
     each.element.hidden = !passesFinding(each);
     if (!each.element.hidden) counts.finding = (counts.finding || 0) + 1;
   }
-  for (const each of selves) each.element.hidden = Boolean(state.findings || state.ignored) || !passesFinding(each);
-  if ($('contradictions')) $('contradictions').hidden = selves.every(each => each.element.hidden);
+  for (const each of contradictions) each.element.hidden = Boolean(state.findings || state.ignored) || !passesFinding(each);
+  if ($('contradictions')) $('contradictions').hidden = contradictions.every(each => each.element.hidden);
   for (const {element, open} of details) {
-    const left = all('tr.r', element).some(row => !row.hidden);
-    element.hidden = !left;
-    element.open = active ? left : open;
+    const visible = all('tr.r', element).some(row => !row.hidden);
+    element.hidden = !visible;
+    element.open = active ? visible : open;
   }
   for (const each of all('.features.grid')) each.parentNode.hidden = !all('tr.r', each).some(row => !row.hidden);
   for (const [id, kind] of [['differences', 'feature'], ['findings', 'finding'], ['claims', 'claim']]) {
@@ -152,14 +152,14 @@ function filter() {
   }
   hide(pairOf());
   for (const {table} of tables) roving(table);
-  const said = ['feature', 'claim', 'finding'].filter(kind => counts[kind] || (kind !== 'finding' && $(kind === 'claim' ? 'claims' : 'differences')))
+  const shown = ['feature', 'claim', 'finding'].filter(kind => counts[kind] || (kind !== 'finding' && $(kind === 'claim' ? 'claims' : 'differences')))
     .map(kind => (counts[kind] || 0) + ' ' + kind + (counts[kind] === 1 ? '' : 's'));
-  if ($('shown')) $('shown').textContent = active ? said.join(', ') : '';
+  if ($('shown')) $('shown').textContent = active ? shown.join(', ') : '';
   if ($('reset')) $('reset').disabled = !active;
 }
 
-/* Letters as seen from one provider: what it says is a. */
-function relettered(row, reference) {
+/* Letters relative to one provider: its value has the letter a. */
+function updateLetters(row, reference) {
   const first = row.agreement[reference] || 'a';
   row.cells.forEach((cell, at) => {
     let letter = row.agreement[at];
@@ -173,13 +173,13 @@ function relettered(row, reference) {
 function hide(pair) {
   const rules = [];
   if (pair.length) all('table').forEach(table => {
-    const heads = all('thead th[data-column]', table);
-    heads.forEach((head, at) => { if (!pair.includes(head.dataset.column)) rules.push(at + 2); });
+    const headers = all('thead th[data-column]', table);
+    headers.forEach((head, at) => { if (!pair.includes(head.dataset.column)) rules.push(at + 2); });
   });
   hiding.textContent = [...new Set(rules)].map(at => 'table:has(th[data-column]) tr>:nth-child(' + at + '){display:none}').join('');
 }
 
-/* The panel */
+/* The filter panel */
 
 const controls = all('[data-key]');
 function fill() {
@@ -205,7 +205,7 @@ for (const control of controls) control.addEventListener('input', () => {
 $('reset')?.addEventListener('click', () => go(Object.fromEntries(KEYS.map(key => [key, '']))));
 $('link')?.addEventListener('click', () => copy(location.href, $('link')));
 
-/* A cell, opened */
+/* The dialog of a cell */
 
 const dialog = $('opened'), body = dialog.querySelector('.body');
 function make(tag, attributes, ...content) {
@@ -214,10 +214,10 @@ function make(tag, attributes, ...content) {
   element.append(...content.flat(Infinity).filter(each => each !== null && each !== undefined && each !== ''));
   return element;
 }
-const BASES = {documented: 'documented: the provider’s own words', reference: 'reference: only the reference says it', assumed: 'assumed: nobody says it'};
+const BASES = {documented: 'documented by the provider', reference: 'only in the reference', assumed: 'assumed, not documented'};
 const own = (table, name) => table && Object.hasOwn(table, name) ? table[name] : undefined;
 
-/* `name` is a name on the wire */
+/* Names between backticks are code. */
 const coded = text => text.split('`').map((each, at) => at % 2 ? make('code', {}, each) : each);
 function cited(number, basis) {
   const [title, url, date, place] = data.sources[number] || ['', '', '', ''];
@@ -234,28 +234,29 @@ function code(heading, text) {
 function cloned(anchors) {
   return anchors.map(anchor => $(anchor)).filter(Boolean).map(from => {
     const inside = from.querySelector('.inside').cloneNode(true);
-    return make('section', {class: 'found' + (from.classList.contains('broken') ? ' broken' : '')},
+    return make('section', {class: 'found' + (from.classList.contains('failed') ? ' failed' : '')},
       make('p', {}, from.querySelector('.badge').cloneNode(true), ' ', from.querySelector('.what').textContent), inside);
   });
 }
-function beside(kind, id, provider, shown) {
-  return [make('h3', {}, 'Beside the others'), make('ul', {class: 'beside'}, shown.map(([column, content, can, letter]) =>
-    make('li', {class: letter ? 'l-' + letter : null}, can
+function comparison(kind, id, provider, rows) {
+  return [make('h3', {}, 'Compared with other providers'), make('ul', {class: 'beside'}, rows.map(([column, content, isLink, letter]) =>
+    make('li', {class: letter ? 'l-' + letter : null}, isLink
       ? make('a', {href: '#' + kind + '=' + id + '@' + column, 'data-jump': kind, 'data-to': id + '@' + column, 'aria-current': column === provider ? 'true' : null}, make('span', {}, titles[column] || column), make('div', {}, content))
       : make('span', {class: 'row'}, make('span', {}, titles[column] || column), make('div', {class: 'mute'}, content)))))];
 }
 const chip = (tone, letter, word) => make('span', {class: 'chip ' + tone}, make('b', {}, letter), ' ' + word);
+const cases = count => count + (count === 1 ? ' case' : ' cases');
 const mark = letter => chip(data.marks[letter][1], letter, data.marks[letter][0]);
-function became(deed) {
-  const word = deed.verdict || deed.standing;
-  return chip(data.deeds[word][1], data.deeds[word][0], word);
+function verdict(measured) {
+  const [letter, tone, label] = data.verdicts[measured.verdict || measured.standing];
+  return chip(tone, letter, label);
 }
 
 function claimsOf(id, provider) {
-  const at = data.asked.indexOf(provider);
+  const at = data.claim_columns.indexOf(provider);
   const under = Object.keys(data.claims).filter(each => each.startsWith(id + '/') && data.claims[each][at]);
   if (!under.length) return [];
-  return [make('h3', {}, under.length === 1 ? 'Its claim' : 'Its ' + under.length + ' claims'), make('ul', {class: 'listed'}, under.map(each => {
+  return [make('h3', {}, under.length === 1 ? '1 claim' : under.length + ' claims'), make('ul', {class: 'listed'}, under.map(each => {
     const [letter, sentence] = data.claims[each][at];
     return make('li', {}, make('a', {class: 'cell ' + data.marks[letter][1], href: '#claim=' + each + '@' + provider, 'data-jump': 'claim', 'data-to': each + '@' + provider, 'aria-label': data.marks[letter][0] + ': ' + data.texts[sentence]}, letter), make('span', {}, data.texts[sentence]));
   }))];
@@ -268,8 +269,8 @@ function feature(id, provider) {
   const odd = cell.odd || [];
   const facts = (cell.facts || []).map(([name, value, basis]) => [make('dt', {}, name), make('dd', {},
     value, odd.includes(name) ? make('span', {class: 'chip D'}, '≠ the majority') : '', basis && basis !== 'documented' ? make('small', {class: 'mute'}, ' ' + basis) : '')]);
-  const deeds = Object.entries(cell.measured || {});
-  const anchors = deeds.map(([, deed]) => deed.fingerprint).filter(Boolean)
+  const measurements = Object.entries(cell.measured || {});
+  const anchors = measurements.map(([, measured]) => measured.fingerprint).filter(Boolean)
     .flatMap(print => findings.filter(each => each.element.dataset.print === print && each.element.dataset.provider === provider).map(each => each.element.id));
   const command = own(data.commands, provider), claims = claimsOf(id, provider);
   return {
@@ -278,43 +279,43 @@ function feature(id, provider) {
     content: [
       make('section', {}, make('h3', {}, 'Documented'),
         make('p', {class: 'big'}, coded(cell.value)),
-        cell.wire ? make('p', {}, 'Called ', make('code', {}, cell.wire), ' here.') : '',
-        cell.source !== undefined ? cited(cell.source, cell.basis) : make('p', {class: 'mute'}, cell.value === '–' ? 'Its pages do not have it.' : 'No page is cited.'),
+        cell.wire ? make('p', {}, 'Name at this provider: ', make('code', {}, cell.wire)) : '',
+        cell.source !== undefined ? cited(cell.source, cell.basis) : make('p', {class: 'mute'}, cell.value === '–' ? 'Not documented.' : 'No source.'),
         cell.note ? make('p', {}, cell.note) : '',
         facts.length ? make('dl', {}, facts) : ''),
-      deeds.length ? make('section', {}, make('h3', {}, 'Measured'), deeds.map(([label, deed]) =>
-        make('p', {}, deeds.length > 1 ? label + ': ' : '', became(deed), ' ', make('span', {class: 'mute'},
-          [deed.value && 'came: ' + deed.value, deed.asked && 'asked ' + deed.asked + (deed.asked === 1 ? ' time' : ' times')].filter(Boolean).join(', ')),
-        deed.note ? ' ' + deed.note : ''))) : '',
+      measurements.length ? make('section', {}, make('h3', {}, 'Measured'), measurements.map(([label, measured]) =>
+        make('p', {}, measurements.length > 1 ? label + ': ' : '', verdict(measured), ' ', make('span', {class: 'mute'},
+          [measured.value && 'measured value: ' + measured.value, measured.asked && cases(measured.asked)].filter(Boolean).join(', ')),
+        measured.note ? ' ' + measured.note : ''))) : '',
       cloned(anchors),
-      make('section', {}, beside('cell', id, provider, data.columns.map((column, at) => {
+      make('section', {}, comparison('cell', id, provider, data.columns.map((column, at) => {
         const other = cells[column];
-        return [column, [other ? make('span', {class: 'lt'}, row.agreement[at]) : '', other ? coded(other.value) : 'not stated',
-          ...Object.values((other && other.measured) || {}).map(deed => [' ', became(deed)])], Boolean(other), row.agreement[at]];
+        return [column, [other ? make('span', {class: 'lt'}, row.agreement[at]) : '', other ? coded(other.value) : 'not documented',
+          ...Object.values((other && other.measured) || {}).map(measured => [' ', verdict(measured)])], Boolean(other), row.agreement[at]];
       }))),
       claims.length ? make('section', {}, claims) : '',
-      command && claims.length ? code('Ask it yourself', command + ' --only ' + quoted(id)) : '',
+      command && claims.length ? code('Run these tests', command + ' --only ' + quoted(id)) : '',
     ],
   };
 }
 
 function claim(id, provider) {
-  const cells = own(data.claims, id), cell = own(cells, data.asked.indexOf(provider));
+  const cells = own(data.claims, id), cell = own(cells, data.claim_columns.indexOf(provider));
   if (!cell) return null;
-  const [letter, sentence, source, basis, mock, asked, alone, anchors] = cell;
+  const [letter, sentence, source, basis, mock, count, isSelectable, anchors] = cell;
   return {
     title: data.texts[sentence],
     sub: (titles[provider] || provider) + ' · ' + id,
     content: [
-      make('section', {}, make('h3', {}, 'Claimed'), cited(source, basis)),
+      make('section', {}, make('h3', {}, 'Documented'), cited(source, basis)),
       make('section', {}, make('h3', {}, 'Measured'), make('p', {}, mark(letter), ' ',
-        make('span', {class: 'mute'}, asked ? 'in ' + asked + (asked === 1 ? ' answer' : ' answers') : 'no question put it to the test'), mock ? make('span', {class: 'mute'}, '; our mock: ' + mock) : '')),
+        make('span', {class: 'mute'}, [count && 'in ' + cases(count), mock && 'the mock: ' + mock].filter(Boolean).join('; ')))),
       cloned(anchors),
-      make('section', {}, beside('claim', id, provider, data.asked.map((column, each) => {
+      make('section', {}, comparison('claim', id, provider, data.claim_columns.map((column, each) => {
         const other = cells[each];
-        return [column, other ? [mark(other[0]), ' ' + data.texts[other[1]]] : 'does not claim this', Boolean(other)];
+        return [column, other ? [mark(other[0]), ' ' + data.texts[other[1]]] : 'not documented', Boolean(other)];
       }))),
-      alone && data.commands[provider] ? code('Ask it yourself', data.commands[provider] + ' --only ' + quoted(id)) : '',
+      isSelectable && data.commands[provider] ? code('Run these tests', data.commands[provider] + ' --only ' + quoted(id)) : '',
     ],
   };
 }
@@ -324,7 +325,7 @@ function open() {
   if (!key) { close(); return; }
   const at = state[key].lastIndexOf('@');
   const found = {cell: feature, claim}[key](state[key].slice(0, at), state[key].slice(at + 1));
-  if (!found) { close(); say('There is no such ' + (key === 'cell' ? 'feature' : 'claim') + ' on this page.'); return; }
+  if (!found) { close(); announce('This page has no such ' + (key === 'cell' ? 'feature' : 'claim') + '.'); return; }
   $('opened-title').replaceChildren(found.title, make('small', {}, found.sub));
   body.replaceChildren(...found.content.flat().filter(Boolean));
   body.scrollTop = 0;
@@ -355,13 +356,13 @@ document.addEventListener('click', event => {
     go({cell: '', claim: '', [row.dataset.kind]: row.dataset.id + '@' + table.columns[cell.cellIndex - 1]});
   } else if (link.classList.contains('hot') || (link.hash && link.hash.startsWith('#odd='))) {
     event.preventDefault();
-    const asked = new URLSearchParams(link.hash.slice(1));
-    go({...Object.fromEntries(KEYS.map(key => [key, ''])), ...Object.fromEntries([...asked].map(([key, value]) => [key, FLAGS.includes(key) ? '1' : value]))});
-    $(asked.has('findings') ? 'findings' : 'differences').scrollIntoView();
+    const parameters = new URLSearchParams(link.hash.slice(1));
+    go({...Object.fromEntries(KEYS.map(key => [key, ''])), ...Object.fromEntries([...parameters].map(([key, value]) => [key, FLAGS.includes(key) ? '1' : value]))});
+    $(parameters.has('findings') ? 'findings' : 'differences').scrollIntoView();
   }
 });
 
-/* Tables by arrow keys: one stop of the tab key each */
+/* Arrow keys move within a table; the tab key has one stop per table. */
 
 const cells = table => all('a.open', table).filter(each => each.offsetParent);
 function roving(table) {
@@ -398,24 +399,24 @@ for (const {table} of tables) {
   });
 }
 
-/* Snippets */
+/* Copy buttons and tabs */
 
-function say(text) { $('say').textContent = ''; setTimeout(() => { $('say').textContent = text; }, 50); }
+function announce(text) { $('announcement').textContent = ''; setTimeout(() => { $('announcement').textContent = text; }, 50); }
 function copy(text, button) {
-  const done = () => { const before = button.dataset.said || (button.dataset.said = button.textContent); button.textContent = 'Copied'; say('Copied'); setTimeout(() => { button.textContent = before; }, 1500); };
-  const byHand = () => {
+  const done = () => { const before = button.dataset.label || (button.dataset.label = button.textContent); button.textContent = 'Copied'; announce('Copied'); setTimeout(() => { button.textContent = before; }, 1500); };
+  const copyFromField = () => {
     const field = make('textarea', {class: 'vh'}, text);
     (dialog.open ? dialog : document.body).append(field);
     field.select();
-    const did = document.execCommand('copy');
+    const copied = document.execCommand('copy');
     field.remove(); button.focus();
-    if (did) done();
+    if (copied) done();
   };
-  if (navigator.clipboard) navigator.clipboard.writeText(text).then(done, byHand); else byHand();
+  if (navigator.clipboard) navigator.clipboard.writeText(text).then(done, copyFromField); else copyFromField();
 }
 function choose(tab) {
   const tabs = tab.closest('.tabs');
-  all('[role=tab]', tabs).forEach(each => { const is = each === tab; each.setAttribute('aria-selected', is); each.tabIndex = is ? 0 : -1; });
+  all('[role=tab]', tabs).forEach(each => { const isChosen = each === tab; each.setAttribute('aria-selected', isChosen); each.tabIndex = isChosen ? 0 : -1; });
   all('.panelled', tabs).forEach(each => { each.hidden = each.dataset.tab !== tab.dataset.tab; });
 }
 all('.tabs').forEach(tabs => { const first = tabs.querySelector('[role=tab]'); if (first) choose(first); });
@@ -433,25 +434,25 @@ document.addEventListener('keydown', event => {
   event.preventDefault(); choose(next); next.focus();
 });
 
-/* On paper everything is open */
+/* Everything is open in print. */
 
 let folded = [];
 addEventListener('beforeprint', () => { folded = all('.finding, .noted, .more').filter(each => !each.open); folded.forEach(each => { each.open = true; }); });
 addEventListener('afterprint', () => { folded.forEach(each => { each.open = false; }); });
 
-/* What was unfolded by hand stays so while the filter is the same. */
+/* Sections that the reader opened stay open while the filter is the same. */
 function show() {
-  const before = written(without(state));
+  const before = fragment(without(state));
   state = read();
   fill();
-  if (written(without(state)) !== before) filter();
+  if (fragment(without(state)) !== before) filter();
   open();
 }
-addEventListener('hashchange', moved);
-addEventListener('popstate', moved);
+addEventListener('hashchange', navigate);
+addEventListener('popstate', navigate);
 filter();
-moved();
-if (written(state) && !opening(state)) ($('differences') || $('claims')).scrollIntoView();
+navigate();
+if (fragment(state) && !opening(state)) ($('differences') || $('claims')).scrollIntoView();
 const panel = document.querySelector('.panel');
 new ResizeObserver(() => document.documentElement.style.setProperty('--panel', panel.offsetHeight + 'px')).observe(panel);
 })();

@@ -1,4 +1,4 @@
-"""What is known of providers, as one HTML file that needs no network: for people."""
+"""The HTML page: one file that needs no network."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -39,17 +39,18 @@ from contracts.text import (
 from specs.clients import clients
 
 MAX_EXCERPT_LENGTH = 4_000
-_MODES = {  # whether all that was asked are mocks, and whether any is
+MAX_OPEN_FINDINGS = 12  # more findings are folded
+_MODES = {  # by: all targets are mocks, any target is a mock
     (True, True): "mocks",
     (False, True): "mocks and servers",
     (False, False): "servers",
-    (True, False): "nobody",
+    (True, False): "nothing",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class PageColumn:
-    """A provider, and how it stands where it was asked."""
+    """A provider, and its summary if it was tested; `differing` counts features."""
 
     id: str
     title: str
@@ -58,18 +59,19 @@ class PageColumn:
     differing: int = 0
 
     @property
-    def broken(self) -> int:
+    def failed(self) -> int:
         return len(self.summary.broken) if self.summary else 0
 
 
 def render(report: Report, *folders: str | Path, history: Sequence[Report] = ()) -> str:
     """
-    The page of a report, beside what the documents say that it was made with.
+    The page of a report, with the comparison of its providers' documents.
 
-    `folders` are those of further providers, as `specs.load` takes them.
+    `folders` are those of further providers, as `specs.load` takes them. `history`
+    are older reports of the same providers.
     """
-    found = list(providers_of(report, *folders))
-    comparison = compare(found, [report]) if found else None
+    providers = list(providers_of(report, *folders))
+    comparison = compare(providers, [report]) if providers else None
     return page(comparison, report, history)
 
 
@@ -89,7 +91,7 @@ def page(
 
 
 def _comparison_json(comparison: Comparison | None) -> Mapping[str, Any]:
-    """A comparison as its published JSON, which is all that the page knows of it."""
+    """A comparison as its published JSON; the page uses nothing else of it."""
     if comparison is None:
         return {"providers": [], "rows": [], "contradictions": []}
     return comparison.as_json()
@@ -102,33 +104,32 @@ def _template_context(
     columns = _columns(comparison, report)
     ids = [each.id for each in columns]
     matrix = features(rows, ids)
-    asked = [each.summary for each in columns if each.summary]
-    groups = claim_groups(asked)
-    found = all_findings(asked)
-    data = Details(ids, [each.target.provider for each in asked])
+    summaries = [each.summary for each in columns if each.summary]
+    tested = [each.target.provider for each in summaries]
+    groups = claim_groups(summaries)
+    findings = all_findings(summaries)
+    data = Details(ids, tested)
     return {
         "report": report,
         "columns": columns,
-        "standings": asked,
+        "summaries": summaries,
         "titles": {each.id: each.title for each in columns},
         "features": matrix,
         "groups": groups,
         "parts": _parts(matrix, groups),
         "contradictions": comparison["contradictions"],
         "documents_heat": heat.documents_heatmap(matrix, ids) if len(ids) > 2 else [],
-        "deeds_heat": heat.measurements_heatmap(
-            groups, [each.target.provider for each in asked]
-        ),
+        "measured_heat": heat.measurements_heatmap(groups, tested),
         "trends": trends(report, history) if report else [],
         "clients": clients(),
-        "sightings": found,
+        "findings": findings,
         "ignored": _ignored_fingerprints(matrix),
         "letters": LETTERS,
-        "deeds": VERDICT_MARKS,
-        "open": len(found) <= 12,
+        "verdicts": VERDICT_MARKS,
+        "open": len(findings) <= MAX_OPEN_FINDINGS,
         "data": as_script(data.as_data(rows, groups, report)),
         **(
-            _run_context(report, asked)
+            _run_context(report, summaries)
             if report
             else _documents_context(matrix, columns)
         ),
@@ -146,8 +147,8 @@ def _run_context(
         "version": report.metadata.version,
         "stopped": stop_reason(report),
         "planned": sum(each.planned for each in targets),
-        "bill": total_cost(summaries),
-        "bill_label": cost_label(report),
+        "cost": total_cost(summaries),
+        "cost_label": cost_label(report),
         "when": format_date(report.metadata.started),
         "command": partial(command, seed=report.metadata.seed),
     }
@@ -157,49 +158,52 @@ def _documents_context(
     matrix: Features, columns: Sequence[PageColumn]
 ) -> dict[str, Any]:
     count, all_ = len(matrix.differing), len(matrix.rows)
-    who = f"{in_words(len(columns))} providers"
-    verdict = f"{count} of {all_} features differ between {who}"
+    providers = f"{in_words(len(columns))} providers"
+    verdict = f"{count} of {all_} features differ between {providers}"
     if len(columns) == 1:
         verdict = f"{pluralize(all_, 'feature')} of {columns[0].title}"
     return {
         "verdict": verdict,
-        "mode": "documents and reports" if matrix.measured else "documents alone",
+        "mode": "documents and reports" if matrix.measured else "documents only",
         "version": version("imageparity"),
         "stopped": None,
     }
 
 
 def _columns(comparison: Mapping[str, Any], report: Report | None) -> list[PageColumn]:
-    """Fewest broken promises first, then fewest differences from the majority."""
-    asked = (
+    """The columns, fewest failures first, then fewest differences from the majority."""
+    summaries = (
         {each.target.provider: each for each in provider_summaries(report)}
         if report
         else {}
     )
-    told = {each["id"]: each for each in comparison["providers"]}
-    ids = list(dict.fromkeys([*told, *asked]))
+    compared = {each["id"]: each for each in comparison["providers"]}
+    ids = list(dict.fromkeys([*compared, *summaries]))
     matrix = features(comparison["rows"], ids)
     columns = []
     for at, id_ in enumerate(ids):
-        standing = asked.get(id_)
-        known = told[id_] if id_ in told else asdict(asked[id_].target)
+        summary = summaries.get(id_)
+        known = compared[id_] if id_ in compared else asdict(summaries[id_].target)
         columns.append(
             PageColumn(
                 id_,
                 known["title"],
                 known["document"],
-                standing,
+                summary,
                 sum(row.cells[at].is_outlier for row in matrix.rows),
             )
         )
-    return sorted(columns, key=lambda each: (each.broken, each.differing, each.id))
+    return sorted(columns, key=lambda each: (each.failed, each.differing, each.id))
 
 
 def _parts(matrix: Features, groups: Sequence[Any]) -> list[tuple[str, str]]:
-    """The parts of the traffic that a filter may name, with their names."""
+    """The parts that the filter offers: id and name."""
     found = {f"{group}/{section}": (group, section) for group, section in matrix.parts}
-    for each in groups:
-        found[f"{each.operation}/{each.subject}"] = (each.operation, each.subject)
+    for claims in groups:
+        found[f"{claims.operation}/{claims.subject}"] = (
+            claims.operation,
+            claims.subject,
+        )
     return [
         (part, heat.part_name(group, section))
         for part, (group, section) in found.items()
@@ -207,12 +211,12 @@ def _parts(matrix: Features, groups: Sequence[Any]) -> list[tuple[str, str]]:
 
 
 def _ignored_fingerprints(matrix: Features) -> frozenset[str]:
-    """The findings about what was taken and not heeded."""
+    """The findings about parameters that a server ignores."""
     return frozenset(
-        deed.fingerprint
+        measurement.fingerprint
         for row in matrix.rows
-        for deed in row.measurements
-        if deed.word == "ignored" and deed.fingerprint
+        for measurement in row.measurements
+        if measurement.verdict == "ignored" and measurement.fingerprint
     )
 
 
@@ -226,17 +230,18 @@ def _template() -> Template:
         finalize=_make_printable,
     )
     environment.filters.update(
+        by_part=_rows_by_part,
         clipped=clip,
         coded=_format_code,
         in_words=in_words,
-        picture=_is_image_uri,
+        image_uri=_is_image_uri,
         plural=pluralize,
+        section_label=heat.section_label,
         tone=TONES.__getitem__,
-        web_address=safe_url,
+        web_url=safe_url,
     )
     environment.globals.update(
         EXCERPT=MAX_EXCERPT_LENGTH,
-        parted=_rows_by_part,
         style=_read_asset("page.css"),
         script=_read_asset("page.js"),
     )
@@ -244,7 +249,7 @@ def _template() -> Template:
 
 
 def _rows_by_part(rows: Sequence[Feature]) -> list[list[Feature]]:
-    """The rows of each part together, in the order in which parts come."""
+    """The rows of each part together, in order of first appearance."""
     found: dict[str, list[Feature]] = {}
     for row in rows:
         found.setdefault(row.part, []).append(row)
@@ -252,7 +257,7 @@ def _rows_by_part(rows: Sequence[Feature]) -> list[list[Feature]]:
 
 
 def _format_code(text: str) -> Markup:
-    """Text in which `names` between backticks are set as code."""
+    """HTML of a text in which names between backticks are code."""
     code = Markup("<code>{}</code>")
     parts = escape(printable(text)).split("`")
     return Markup("").join(
@@ -261,7 +266,7 @@ def _format_code(text: str) -> Markup:
 
 
 def _is_image_uri(uri: str) -> bool:
-    """Whether a text is a picture and nothing else that an address may do."""
+    """True for a data URI of an image and no other kind of URI."""
     return re.fullmatch(r"data:image/[a-z]+;base64,[A-Za-z0-9+/=]+", uri) is not None
 
 
@@ -270,6 +275,6 @@ def _read_asset(name: str) -> str:
 
 
 def _make_printable(value: Any) -> Any:
-    """Whatever is shown is made printable first, and escaped after."""
+    """Make a text printable before jinja2 escapes it."""
     is_text = isinstance(value, str) and not isinstance(value, Markup)
     return printable(value) if is_text else value

@@ -1,4 +1,4 @@
-"""How findings come and go from run to run."""
+"""New and fixed findings from run to run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ from contracts.report.model import Report
 from contracts.report.summary import FindingSummary, ProviderSummary, provider_summaries
 from contracts.text import format_date
 
-WIDTH, HEIGHT, EDGE = 220, 44, 5  # of the drawing
+WIDTH, HEIGHT, EDGE = 220, 44, 5  # of the chart, in pixels
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One run: when, what was found then, and where it stands in the drawing."""
+    """One run: its date, its counts and its place in the chart."""
 
     when: str
     document: str
-    broken: int
-    differing: int
-    asked: int
+    failed: int
+    warnings: int
+    cases: int
     stopped: bool
     x: float
     y: float
@@ -27,10 +27,10 @@ class Point:
 @dataclass(frozen=True, slots=True)
 class Trend:
     """
-    What became of one provider over its runs, the oldest first.
+    The runs of one provider, the oldest first.
 
-    Against the run before the last: what is `new`, what is `fixed`, and what was not
-    asked again and so is `unknown`.
+    Compared with the run before, the last run has findings that are `new` and `fixed`;
+    those of claims that were not tested again are `unknown`.
     """
 
     title: str
@@ -50,15 +50,15 @@ class Trend:
 
 
 def trends(report: Report, history: Sequence[Report]) -> list[Trend]:
-    """One a provider of the report that an older one has asked, too."""
+    """A trend for each provider of the report that an older report has, too."""
     runs = sorted(history, key=lambda each: each.metadata.started)
-    before = [(each, _summaries_by_provider(each)) for each in runs]
+    older = [(each, _summaries_by_provider(each)) for each in runs]
     found = []
-    for now in provider_summaries(report):
-        name = now.target.provider
-        past = [(each, by[name]) for each, by in before if name in by]
+    for summary in provider_summaries(report):
+        name = summary.target.provider
+        past = [(run, known[name]) for run, known in older if name in known]
         if past:
-            found.append(_trend([*past, (report, now)]))
+            found.append(_trend([*past, (report, summary)]))
     return found
 
 

@@ -1,0 +1,1 @@
+"""The report of `run` in several formats, one module per format."""

@@ -1,17 +1,17 @@
-"""The report as a badge: JSON for an endpoint that https://shields.io is led to."""
+"""The report as a badge: JSON for the endpoint badge of https://shields.io."""
 
 import json
 
 from contracts.report.model import Report
 from contracts.report.summary import ProviderSummary, provider_summaries
-from contracts.text import one_line, pluralize
+from contracts.text import one_line
 
 
 def render(report: Report) -> str:
-    """One badge: of the provider, if only one was asked, else of them all."""
-    each = provider_summaries(report)
-    label = each[0].target.title if len(each) == 1 else "image API"
-    message, color = _message(report, each)
+    """JSON of one badge: for the provider or, if there are several, for all."""
+    summaries = provider_summaries(report)
+    label = summaries[0].target.title if len(summaries) == 1 else "image API"
+    message, color = _message(report, summaries)
     badge = {
         "schemaVersion": 1,
         "label": one_line(label),
@@ -22,16 +22,16 @@ def render(report: Report) -> str:
 
 
 def _message(report: Report, summaries: tuple[ProviderSummary, ...]) -> tuple[str, str]:
-    """What is known, and a colour that promises no more than that."""
-    asked = [standing for standing in summaries if standing.tally.asked]
-    broken = sum(len(standing.broken) for standing in asked)
-    keeping = sum(not standing.broken for standing in asked)
-    if not asked:
-        return "not asked", "lightgrey"
-    if broken and len(summaries) == 1:
-        return pluralize(broken, "broken promise"), "red"
-    if broken:
-        return f"{keeping} of {len(summaries)} conform", "red"
-    if report.stopped is not None or len(asked) < len(summaries):
-        return "conforms as far as asked", "yellowgreen"
+    """Text and colour; bright green only if all providers were tested completely."""
+    tested = [each for each in summaries if each.tally.asked]
+    failed = sum(len(each.broken) for each in tested)
+    conforming = sum(not each.broken for each in tested)
+    if not tested:
+        return "not tested", "lightgrey"
+    if failed and len(summaries) == 1:
+        return f"{failed:,} failed", "red"
+    if failed:
+        return f"{conforming} of {len(summaries)} conform", "red"
+    if report.stopped is not None or len(tested) < len(summaries):
+        return "conforms as far as tested", "yellowgreen"
     return "conforms", "brightgreen"

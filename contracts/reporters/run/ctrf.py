@@ -1,4 +1,4 @@
-"""The report in the Common Test Report Format, CTRF: for dashboards."""
+"""The report in the Common Test Report Format (CTRF), for dashboards."""
 
 import json
 from collections import Counter, defaultdict
@@ -16,19 +16,19 @@ SPEC_VERSION = "0.1.0"
 
 def render(report: Report) -> str:
     """
-    One test a claim that was asked, in the suite of its provider and operation.
+    CTRF as JSON: one test per tested claim, in a suite per provider and operation.
 
-    How long things took is how long answers took, one after the other.
+    Durations are the sums of response times.
     """
-    each = provider_summaries(report)
-    tests = [test for standing in each for test in _tests(report, standing)]
+    summaries = provider_summaries(report)
+    tests = [test for summary in summaries for test in _tests(report, summary)]
     counts = Counter(test["status"] for test in tests)
     start = _epoch_milliseconds(report.metadata.started)
-    asked = round(sum(outcome.seconds for outcome in report.outcomes) * 1000)
+    duration = round(sum(outcome.seconds for outcome in report.outcomes) * 1000)
     stopped = stop_reason(report)
     extra = {
         "seed": report.metadata.seed,
-        "base_urls": {one.target.provider: one.target.base_url for one in each},
+        "base_urls": {each.target.provider: each.target.base_url for each in summaries},
         **({"stopped": stopped} if stopped else {}),
     }
     ctrf = {
@@ -46,7 +46,7 @@ def render(report: Report) -> str:
                 "other": 0,
                 "suites": len({tuple(test["suite"]) for test in tests}),
                 "start": start,
-                "stop": start + asked,
+                "stop": start + duration,
             },
             "tests": tests,
             "environment": {"healthy": stopped is None, "extra": extra},
@@ -79,7 +79,7 @@ def _tests(report: Report, summary: ProviderSummary) -> Iterator[dict[str, Any]]
 
 
 def _epoch_milliseconds(started: str) -> int:
-    """Since 1970; 0 for what is no date."""
+    """Milliseconds since 1970; 0 for a text that is not a date."""
     try:
         when = datetime.fromisoformat(started)
     except ValueError:

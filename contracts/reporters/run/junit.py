@@ -1,4 +1,4 @@
-"""The report as JUnit XML: for the test tab of a build."""
+"""The report as JUnit XML, for the test tab of a build."""
 
 from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
@@ -11,14 +11,14 @@ from contracts.report.summary import (
     provider_summaries,
     stop_reason,
 )
-from contracts.text import one_line, printable
+from contracts.text import one_line, pluralize, printable
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
 def render(report: Report) -> str:
-    """One suite a provider, one case a claim that was asked."""
-    suites = [_suite(report, standing) for standing in provider_summaries(report)]
+    """JUnit XML: a suite per provider and a case per tested claim."""
+    suites = [_suite(report, summary) for summary in provider_summaries(report)]
     root = ET.Element("testsuites", name="imageparity")
     for count in ("tests", "failures"):
         root.set(count, str(sum(int(suite.get(count, "0")) for suite in suites)))
@@ -75,7 +75,7 @@ def _case(tested: TestedClaim) -> ET.Element:
 
 
 def findings_text(findings: Sequence[FindingSummary]) -> str:
-    """Some findings in full: a test tab shows the text of one failure only."""
+    """Some findings in full; a test tab shows the text of only one failure."""
     return printable("\n\n".join("\n".join(_finding_lines(each)) for each in findings))
 
 
@@ -86,6 +86,6 @@ def _finding_lines(summary: FindingSummary) -> Iterator[str]:
     yield f"expected: {finding.expected}"
     yield f"source: {summary.title} ({summary.place}) {finding.source_url}"
     yield f"status: {finding.answer.get('status')}"
-    yield f"case: {finding.case} ({summary.times} showed it)"
+    yield f"case: {finding.case} (seen in {pluralize(summary.times, 'case')})"
     yield f"fingerprint: {finding.fingerprint}"
     yield str(finding.request.get("curl") or "")

@@ -1,4 +1,4 @@
-"""The report as Markdown: for a job's summary or a comment."""
+"""The report as Markdown, for a job summary or a comment."""
 
 import re
 from collections.abc import Iterator
@@ -31,9 +31,10 @@ MAX_FINDINGS = 50
 
 
 def render(report: Report) -> str:
-    """The summary first, within 40 lines; each finding folded."""
-    each = provider_summaries(report)
-    return "\n".join([*_head(report, each), *_findings(all_findings(each))]) + "\n"
+    """Markdown: a summary of at most 40 lines, then each finding folded."""
+    summaries = provider_summaries(report)
+    lines = [*_head(report, summaries), *_findings(all_findings(summaries))]
+    return "\n".join(lines) + "\n"
 
 
 def _head(report: Report, summaries: tuple[ProviderSummary, ...]) -> Iterator[str]:
@@ -44,15 +45,15 @@ def _head(report: Report, summaries: tuple[ProviderSummary, ...]) -> Iterator[st
     if stopped:
         yield f"> **{escape_markdown(stopped)}.**"
         yield ""
-    asked = pluralize(len(report.outcomes), "request")
+    cases = pluralize(len(report.outcomes), "test case")
     yield escape_markdown(
         f"imageparity {run.version}, {format_date(run.started)}, seed {run.seed}: "
-        f"{asked}. {cost_label(report)}: {total_cost(summaries)}."
+        f"{cases}. {cost_label(report)}: {total_cost(summaries)}."
     )
     yield ""
-    yield "| provider | asked | kept | broken | differing | cost |"
+    yield "| provider | cases | passed | failed | warning | cost |"
     yield "| :-- | --: | --: | --: | --: | --: |"
-    yield from (_provider_row(standing) for standing in summaries[:MAX_PROVIDERS])
+    yield from (_provider_row(summary) for summary in summaries[:MAX_PROVIDERS])
     if len(summaries) > MAX_PROVIDERS:
         yield f"| and {len(summaries) - MAX_PROVIDERS} more | | | | | |"
     yield ""
@@ -61,12 +62,12 @@ def _head(report: Report, summaries: tuple[ProviderSummary, ...]) -> Iterator[st
 def _provider_row(summary: ProviderSummary) -> str:
     target, tally = summary.target, summary.tally
     mode = "mock" if target.is_mock else target.base_url
-    broken = f"**{tally.broken:,}**" if tally.broken else "0"
+    failed = f"**{tally.broken:,}**" if tally.broken else "0"
     cells = (
         f"{escape_markdown(target.title)} ({escape_markdown(mode)})",
         f"{tally.asked:,}",
         f"{tally.kept:,}",
-        broken,
+        failed,
         f"{tally.differing:,}",
         escape_markdown(summary.price),
     )
@@ -77,8 +78,8 @@ def _findings(findings: list[FindingSummary]) -> Iterator[str]:
     if not findings:
         yield "No findings."
         return
-    for sighting in findings[:MAX_FINDINGS]:
-        yield from _finding_details(sighting)
+    for finding in findings[:MAX_FINDINGS]:
+        yield from _finding_details(finding)
     if len(findings) > MAX_FINDINGS:
         more = pluralize(len(findings) - MAX_FINDINGS, "more finding")
         yield f"{more} in the HTML report."
@@ -86,24 +87,26 @@ def _findings(findings: list[FindingSummary]) -> Iterator[str]:
 
 def _finding_details(summary: FindingSummary) -> Iterator[str]:
     finding = summary.finding
-    mark = "broken promise" if finding.breaks else "difference"
-    head = f"{summary.target.title}: {finding.kind}, {mark}"
-    yield f"<details><summary>{_escape_html(head)}, <code>{_escape_html(finding.claim)}</code>"
+    verdict = "failed" if finding.breaks else "warning"
+    head = _escape_html(f"{summary.target.title}: {verdict}, {finding.kind}")
+    yield f"<details><summary>{head}, <code>{_escape_html(finding.claim)}</code>"
     yield "</summary>"
     yield ""
     yield f"- **Claim:** {escape_markdown(summary.sentence)}"
     yield f"- **Source:** {_source_link(summary)}"
     yield f"- **Expected:** {escape_markdown(finding.expected)}"
     yield f"- **Actual:** {escape_markdown(finding.message)}"
-    yield f"- **Case:** {escape_markdown(finding.case)}, {pluralize(summary.times, 'case')} in all"
+    times = f"seen in {pluralize(summary.times, 'case')}"
+    yield f"- **Case:** {escape_markdown(finding.case)}, {times}"
     if finding.also_seen_by:
         yield f"- **Also seen by:** {escape_markdown(', '.join(finding.also_seen_by))}"
     yield ""
     yield fenced_block(str(finding.request.get("curl") or ""), "sh")
     yield ""
     answer = finding.answer
-    status, label = answer.get("status"), answer.get("content_type") or ""
-    yield f"Answer: {escape_markdown(str(status or 'none'))} {escape_markdown(str(label))}"
+    status, media_type = answer.get("status"), answer.get("content_type") or ""
+    text = f"{status or 'none'} {media_type}".strip()
+    yield f"Response: {escape_markdown(text)}"
     yield ""
     yield fenced_block(clip(str(answer.get("excerpt") or ""), MAX_EXCERPT_LENGTH))
     yield ""
@@ -113,20 +116,20 @@ def _finding_details(summary: FindingSummary) -> Iterator[str]:
 
 def _source_link(summary: FindingSummary) -> str:
     title, place = escape_markdown(summary.title), escape_markdown(summary.place)
-    address = safe_url(summary.finding.source_url)
-    if not address:
+    url = safe_url(summary.finding.source_url)
+    if not url:
         return f"{title} ({place})"
-    return f"[{title}](<{quote(address, safe=_URI_SAFE)}>) ({place})"
+    return f"[{title}](<{quote(url, safe=_URI_SAFE)}>) ({place})"
 
 
 def escape_markdown(text: str) -> str:
-    """Text that means nothing to Markdown, within a line or a cell of a table."""
+    """Text without effect in Markdown, for use in a line or a cell of a table."""
     text = _MENTION.sub("\\g<0>\u200b", one_line(text))
     return _MARKDOWN_SPECIAL.sub(r"\\\g<0>", text).replace("|", "&#124;")
 
 
 def fenced_block(text: str, language: str = "") -> str:
-    """Text as it is, between fences that it cannot close."""
+    """A code block with a fence longer than any in the text."""
     text = printable(text)
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
@@ -134,11 +137,11 @@ def fenced_block(text: str, language: str = "") -> str:
 
 
 def _escape_html(text: str) -> str:
-    """Text inside HTML, where Markdown is not read."""
+    """Text for HTML inside Markdown, where Markdown has no effect."""
     return escape(_MENTION.sub("\\g<0>\u200b", one_line(text)))
 
 
 # `:` starts a link only before `//`, `.` only after `www`.
 _MARKDOWN_SPECIAL = re.compile(r"[\\`*_\[\]<>~$&#]|:(?=//)|(?<=www)\.", re.IGNORECASE)
-_MENTION = re.compile(r"@|#(?=\d)")  # people and issues, where GitHub shows it
+_MENTION = re.compile(r"@|#(?=\d)")  # GitHub turns them into links to people and issues
 _URI_SAFE = ":/?#[]@!$&'*+,;=%-._~"

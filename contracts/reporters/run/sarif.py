@@ -1,4 +1,4 @@
-"""The report as SARIF 2.1.0: for code scanning, on the lines of the documents."""
+"""The report as SARIF 2.1.0, for code scanning, with lines of the documents."""
 
 import json
 from collections.abc import Mapping
@@ -23,17 +23,17 @@ SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 def render(report: Report, *folders: str | Path) -> str:
     """
-    One rule a claim that was not kept, one result a finding.
+    SARIF as JSON: a rule per claim with findings, a result per finding.
 
-    `folders` are those of further providers, as `specs.load` takes them: a result is
-    on the line of the document that it contradicts.
+    `folders` are those of further providers, as `specs.load` takes them. A result is
+    on the line of the document that states the claim.
     """
-    found = all_findings(provider_summaries(report))
+    findings = all_findings(provider_summaries(report))
     documents = {
         each.provider: _document(each, folders) for each in report.metadata.targets
     }
-    rules = {_rule_id(each): _rule(each) for each in reversed(found)}
-    places = {id_: at for at, id_ in enumerate(rules)}
+    rules = {_rule_id(each): _rule(each) for each in reversed(findings)}
+    index = {id_: at for at, id_ in enumerate(rules)}
     driver = {
         "name": "imageparity",
         "version": report.metadata.version,
@@ -43,7 +43,9 @@ def render(report: Report, *folders: str | Path) -> str:
         "tool": {"driver": driver},
         "invocations": [_invocation(report)],
         "columnKind": "utf16CodeUnits",
-        "results": [_result(each, places[_rule_id(each)], documents) for each in found],
+        "results": [
+            _result(each, index[_rule_id(each)], documents) for each in findings
+        ],
     }
     sarif = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(sarif, indent=1) + "\n"
@@ -51,30 +53,30 @@ def render(report: Report, *folders: str | Path) -> str:
 
 @dataclass(frozen=True)
 class _Document:
-    """A provider's document: its address, and its lines as far as they are known."""
+    """The URI of a provider's document, and its lines, empty if not known."""
 
     uri: str
     lines: SourceLines
 
 
 def _document(target: TargetRecord, folders: tuple[str | Path, ...]) -> _Document:
-    """The document as it is here; without lines if it is not the one that was asked."""
+    """The document in the package or a folder; no lines for another version of it."""
     name = Path(target.provider, "openapi.yaml")
     shipped, *more = roots(*folders)
     uri = f"specs/{quote(name.as_posix())}"
-    place = Path(str(shipped)) / name
-    for each in reversed(more):
-        if (Path(str(each)) / name).is_file():
-            place = Path(str(each)) / name
-            uri = _path_uri(place)
+    file = Path(str(shipped)) / name
+    for folder in reversed(more):
+        if (Path(str(folder)) / name).is_file():
+            file = Path(str(folder)) / name
+            uri = _path_uri(file)
             break
-    lines = SourceLines.from_file(place)
+    lines = SourceLines.from_file(file)
     is_same = lines.text("/info/version") == target.document
     return _Document(uri, lines if is_same else SourceLines(""))
 
 
 def _path_uri(path: Path) -> str:
-    """A path from the folder we are in, or the whole of one elsewhere."""
+    """The path from the working directory if it is there, else a `file:` URI."""
     path, here = path.resolve(), Path.cwd()
     if path.is_relative_to(here):
         return quote(path.relative_to(here).as_posix())
@@ -98,7 +100,7 @@ def _invocation(report: Report) -> dict[str, Any]:
 
 
 def _rule_id(summary: FindingSummary) -> str:
-    """The same claim reads differently at each provider, so the provider is in it."""
+    """Provider and claim: each provider words a claim in its own way."""
     claim = summary.finding.claim or summary.finding.check
     return f"{summary.target.provider}/{claim}"
 
@@ -113,8 +115,8 @@ def _rule(summary: FindingSummary) -> dict[str, Any]:
         "fullDescription": {"text": f"{sentence}. Source: {source}"},
         "defaultConfiguration": {"level": _level(summary)},
     }
-    address = safe_url(finding.source_url)
-    return rule | ({"helpUri": quote(address, safe=_URI_SAFE)} if address else {})
+    url = safe_url(finding.source_url)
+    return rule | ({"helpUri": quote(url, safe=_URI_SAFE)} if url else {})
 
 
 def _result(
@@ -148,7 +150,7 @@ def _result(
 
 
 def _location(summary: FindingSummary, document: _Document) -> dict[str, Any]:
-    """The line that states the claim; the first, when it is not known."""
+    """The line that states the claim; line 1 if it is not known."""
     pointer = summary.claim.pointer if summary.claim else ""
     location: dict[str, Any] = {
         "physicalLocation": {

@@ -1,4 +1,4 @@
-"""The report in a terminal, or in the log of a build."""
+"""The report as text for a terminal or the log of a build."""
 
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
@@ -21,6 +21,7 @@ from contracts.report.summary import (
     stop_reason,
     total_cost,
 )
+from contracts.reporters.terminal import safe_text
 from contracts.text import (
     one_line,
     pluralize,
@@ -44,41 +45,41 @@ def print_summary(
     parameter_outcomes: Sequence[ParameterOutcome] = (),
 ) -> None:
     """
-    How each provider stands, each finding in brief, the verdict last.
+    Print the counts per provider, each finding in brief, and the verdict last.
 
-    `fates` are what became of the parameters.
+    `parameter_outcomes` are the measured verdicts on request parameters, if known.
     """
-    each = provider_summaries(report)
-    console.print(_summary_table(each))
+    summaries = provider_summaries(report)
+    console.print(_summary_table(summaries))
     _print_parameters(parameter_outcomes, console)
-    found = all_findings(each)
+    findings = all_findings(summaries)
     lost = {
         each.fingerprint: each
         for each in parameter_outcomes
         if each.verdict in LOST_VERDICTS
     }
-    for number, sighting in enumerate(found[:MAX_FINDINGS], 1):
-        _print_finding(number, sighting, console, lost)
-    if len(found) > MAX_FINDINGS:
-        more = pluralize(len(found) - MAX_FINDINGS, "more finding")
+    for number, finding in enumerate(findings[:MAX_FINDINGS], 1):
+        _print_finding(number, finding, console, lost)
+    if len(findings) > MAX_FINDINGS:
+        more = pluralize(len(findings) - MAX_FINDINGS, "more finding")
         console.print(Text(f"\n{more} in the HTML report"))
-    _print_verdict(report, each, console)
+    _print_verdict(report, summaries, console)
 
 
 def _summary_table(summaries: Sequence[ProviderSummary]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("provider", overflow="fold")
-    for name in ("asked", "kept", "broken", "differing", "cost"):
+    for name in ("cases", "passed", "failed", "warning", "cost"):
         table.add_column(name, justify="right", no_wrap=name != "cost")
-    for standing in summaries:
-        tally = standing.tally
+    for summary in summaries:
+        tally = summary.tally
         table.add_row(
-            _safe_text(standing.target.title),
+            safe_text(summary.target.title),
             f"{tally.asked:,}",
             f"{tally.kept:,}",
             Text(f"{tally.broken:,}", style="bold red" if tally.broken else ""),
             Text(f"{tally.differing:,}", style="yellow" if tally.differing else ""),
-            _safe_text(standing.price),
+            safe_text(summary.price),
         )
     return table
 
@@ -90,13 +91,13 @@ def _print_finding(
     lost_parameters: Mapping[str, ParameterOutcome],
 ) -> None:
     finding, claim = summary.finding, summary.claim
-    kind = "broken promise" if finding.breaks else "difference"
+    verdict = "failed" if finding.breaks else "warning"
     style = "bold red" if finding.breaks else "bold yellow"
     console.print()
-    head = f"{number}. {summary.target.title}: {finding.kind}, {kind}"
-    fate = lost_parameters.get(finding.fingerprint)
-    head += f", {fate.member} is {fate.verdict}" if fate else ""
-    console.print(_safe_text(head, style=style))
+    head = f"{number}. {summary.target.title}: {verdict}, {finding.kind}"
+    lost = lost_parameters.get(finding.fingerprint)
+    head += f", {lost.member} is {lost.verdict}" if lost else ""
+    console.print(safe_text(head, style=style))
     sentence = f"{claim.sentence} ({claim.id})" if claim else finding.claim
     _print_line("claim", sentence, console)
     _print_line("expected", finding.expected, console)
@@ -111,7 +112,7 @@ def _print_finding(
 
 
 def _print_line(label: str, text: str, console: Console) -> None:
-    """A labelled text, wrapped between words: a URL can be copied."""
+    """Print a labelled text, wrapped between words so that URLs can be copied."""
     lines = wrap(
         one_line(text),
         width=console.width,
@@ -128,14 +129,15 @@ def _other_cases(times: int) -> str:
 
 
 def _print_request(request: Mapping[str, Any], console: Console) -> None:
-    """The curl line unbroken, so that it can be copied; never half of one."""
+    """Print the curl line unbroken, to be copied, or a summary if it is too long."""
     curl = printable(str(request.get("curl") or ""))
     if curl and len(curl) <= MAX_CURL_LENGTH:
         indented = "\n".join(f"   {line}" for line in curl.splitlines())
         console.print(Text(indented, style="dim"), soft_wrap=True)
         return
-    brief = one_line(str(request.get("summary") or ""))
-    console.print(_safe_text(f"   {brief} (curl line in the HTML report)", style="dim"))
+    summary = one_line(str(request.get("summary") or ""))
+    line = f"   {summary} (curl line in the HTML report)"
+    console.print(safe_text(line, style="dim"))
 
 
 def _print_verdict(
@@ -144,12 +146,12 @@ def _print_verdict(
     console.print()
     stopped = stop_reason(report)
     if stopped:
-        console.print(_safe_text(f"{stopped}.", style="bold red"))
+        console.print(safe_text(f"{stopped}.", style="bold red"))
     style = "bold green" if report.conforms and not stopped else "bold"
-    sentence = _safe_text(f"{run_verdict(report, summaries)}.", style=style)
-    asked = pluralize(len(report.outcomes), "request")
+    sentence = safe_text(f"{run_verdict(report, summaries)}.", style=style)
+    cases = pluralize(len(report.outcomes), "test case")
     sentence.append(
-        f" {asked}. {cost_label(report)}: {one_line(total_cost(summaries))}.",
+        f" {cases}. {cost_label(report)}: {one_line(total_cost(summaries))}.",
         "not bold",
     )
     console.print(sentence)
@@ -158,33 +160,26 @@ def _print_verdict(
 def _print_parameters(
     parameter_outcomes: Sequence[ParameterOutcome], console: Console
 ) -> None:
-    """Counts, and the names of those with which all is not well."""
+    """Print a line per provider: counts of verdicts, and names of lost parameters."""
     for title in dict.fromkeys(each.title for each in parameter_outcomes):
-        words = []
-        for became in FeatureVerdict:
-            found = [
-                e for e in parameter_outcomes if (e.title, e.verdict) == (title, became)
-            ]
-            names = ", ".join(f"{each.member} of {each.operation}" for each in found)
-            if found:
-                named = "" if became in ACCEPTABLE_VERDICTS else f" ({names})"
-                words.append(f"{len(found)} {became}{named}")
-        line = f"{title}, parameters: {', '.join(words)}"
-        console.print(_safe_text(line), soft_wrap=True)
+        counts = []
+        for verdict in FeatureVerdict:
+            key = title, verdict
+            matching = [e for e in parameter_outcomes if (e.title, e.verdict) == key]
+            names = ", ".join(f"{each.member} of {each.operation}" for each in matching)
+            if matching:
+                named = "" if verdict in ACCEPTABLE_VERDICTS else f" ({names})"
+                counts.append(f"{len(matching)} {verdict}{named}")
+        line = f"{title}, parameters: {', '.join(counts)}"
+        console.print(safe_text(line), soft_wrap=True)
 
 
 def print_documents_hint(comparison: Comparison, console: Console) -> None:
-    """In how many features the documents differ, and where to read which."""
-    apart = sum(row.documents_differ for row in comparison.rows)
+    """Print the number of features that differ, and the command that lists them."""
+    differing = sum(row.documents_differ for row in comparison.rows)
     features = pluralize(len(comparison.rows), "feature")
     command = (
         f"imageparity compare {' '.join(each.id for each in comparison.providers)}"
     )
-    line = f"The documents differ in {apart} of {features}: {command}"
-    console.print(_safe_text(line), soft_wrap=True)
-
-
-def _safe_text(text: str, style: str = "") -> Text:
-    """Strangers' text: no markup is read in it, and no control codes are left in it."""
-    shown = " " * (len(text) - len(text.lstrip(" "))) + one_line(text)
-    return Text(shown, style=style)
+    line = f"The documents differ in {differing} of {features}: {command}"
+    console.print(safe_text(line), soft_wrap=True)

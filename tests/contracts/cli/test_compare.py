@@ -67,7 +67,7 @@ def test_what_the_provider_itself_does_not_document_is_marked(run):
     text = run("openai", "llmapi", "--only", "*/events/*").stdout
 
     assert "llmapi (R-spec)*" in text
-    assert "* not said by the provider's own pages" in text
+    assert "* not documented by the provider's own pages" in text
 
 
 def test_cells_with_equal_values_name_their_differing_facts(run, monkeypatch):
@@ -83,7 +83,7 @@ def test_contradictions_are_shown_with_both_sides(run):
         run("tokenhub", "--only", "createImage/request/size").stdout.split()
     )
 
-    assert "Pages that contradict themselves: 1" in text
+    assert "Contradictions within a provider's pages: 1" in text
     assert "4096x4096 is an example of the dearest size (S4#pricing)" in text
     assert "the list is the contract" in text
     explained = CliRunner().invoke(main, ["explain", "DOC-SELF"])
@@ -140,14 +140,14 @@ def test_reports_add_the_number_of_violations(run, report):
     result = run("openai", "tokenhub", "--report", report)
 
     assert result.exit_code == 0
-    assert "! 0 features in which a deed breaks its own document" in result.stdout
+    assert "! 0 features in which a server violates its document" in result.stdout
 
 
 def test_a_report_about_another_provider_is_rejected(run, report):
     result = run("tokenhub", "--report", report)
 
     assert result.exit_code == 2
-    assert "no report is about tokenhub" in result.stderr
+    assert "no report has tests of tokenhub" in result.stderr
 
 
 def test_a_run_shows_the_verdicts_on_fields(monkeypatch):

@@ -15,7 +15,7 @@ from mockserver.embedded.starter import serve_in_thread
 # Sends SIGINT some seconds after the command has entered a given function.
 PRESSING = """
 import os, signal, sys, threading
-from contracts.cli import run as commands
+from contracts.cli.run import command as commands
 from contracts.cli.main import main
 
 name, seconds = sys.argv.pop(1), float(sys.argv.pop(1))
@@ -41,7 +41,7 @@ RUN = ("run", "tokenhub", "--no-fuzz", "--only", "createImage/request/n/")
         ("load_providers", 0),
         ("start", 0),
         ("execute", 0.05),
-        ("_write_outputs", 0),
+        ("write_outputs", 0),
     ],
 )
 def test_an_interrupt_leaves_a_readable_report_and_says_so(name, seconds, tmp_path):

@@ -1,4 +1,4 @@
-"""Errors in a provider's folder are reported with file and line."""
+"""Problems in provider definitions are reported with file and line."""
 
 import re
 import shutil
@@ -22,7 +22,7 @@ SHIPPED = ROOT / "specs" / "tokenhub"
 
 @pytest.fixture
 def mine(tmp_path, monkeypatch):
-    """A sound folder of a provider, in a folder that we are in."""
+    """A valid provider in the working directory."""
     shutil.copytree(SHIPPED, tmp_path / "providers" / "mine")
     monkeypatch.chdir(tmp_path)
     return Path("providers", "mine")
@@ -34,26 +34,26 @@ def lint(*words):
 
 
 def rewritten(file: Path, old: str, new: str) -> int:
-    """Put `new` in the first place of `old`; the line at which that is."""
+    """Replace the first `old` by `new`; return its line number."""
     text = file.read_text(encoding="utf-8")
     assert old in text
     file.write_text(text.replace(old, new, 1), encoding="utf-8")
     return text[: text.index(old)].count("\n") + 1
 
 
-def test_what_ships_is_sound():
-    assert lint() == (0, "5 providers: nothing is wrong\n", "")
+def test_the_shipped_providers_have_no_problems():
+    assert lint() == (0, "5 providers: no problems\n", "")
 
 
 @pytest.mark.parametrize(
     "path", [".", "mine", "mine/openapi.yaml", "mine/dialect.yaml"]
 )
-def test_a_folder_is_found_by_whatever_is_in_it(mine, path):
-    assert lint(mine.parent / path) == (0, "1 provider: nothing is wrong\n", "")
+def test_a_provider_is_found_by_a_file_in_its_folder(mine, path):
+    assert lint(mine.parent / path) == (0, "1 provider: no problems\n", "")
 
 
-def test_a_folder_is_found_by_the_option_of_other_verbs(mine):
-    assert lint("--specs", mine.parent)[1] == "1 provider: nothing is wrong\n"
+def test_a_provider_is_found_by_the_specs_option(mine):
+    assert lint("--specs", mine.parent)[1] == "1 provider: no problems\n"
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_folder_is_found_by_the_option_of_other_verbs(mine):
         ("dialect.yaml", "title: TokenHub", "title: 5", "5 is not of type"),
     ],
 )
-def test_a_mistake_is_one_line_with_its_place(mine, file, old, new, said):
+def test_a_problem_is_one_line_with_file_and_line(mine, file, old, new, said):
     line = rewritten(mine / file, old, new)
 
     status, out, err = lint(mine)
@@ -82,7 +82,7 @@ def test_a_file_that_is_missing_is_named(mine):
     assert lint(mine) == (1, "", f"{mine}/dialect.yaml:1: is missing\n")
 
 
-def test_a_document_that_allows_no_request_is_wrong(mine):
+def test_a_document_without_a_valid_request_is_a_problem(mine):
     rewritten(
         mine / "openapi.yaml", "required: [", "maxProperties: 0\n      required: ["
     )
@@ -94,13 +94,13 @@ def test_a_document_that_allows_no_request_is_wrong(mine):
 
 
 @pytest.mark.parametrize("name", ["openapi.yaml", "sources.yaml"])
-def test_a_file_about_something_else_is_passed_over(tmp_path, name):
+def test_an_unrelated_file_is_skipped(tmp_path, name):
     (tmp_path / name).write_text("openapi: 3.0.0\n")
 
-    assert lint(tmp_path / name) == (0, "0 providers: nothing is wrong\n", "")
+    assert lint(tmp_path / name) == (0, "0 providers: no problems\n", "")
 
 
-def test_a_path_about_no_provider_is_a_mistake(tmp_path):
+def test_a_path_without_a_provider_is_an_error(tmp_path):
     (tmp_path / "notes.txt").write_text("")
 
     for path in (tmp_path, tmp_path / "notes.txt"):
@@ -108,7 +108,7 @@ def test_a_path_about_no_provider_is_a_mistake(tmp_path):
         assert (status, err.count("\n")) == (2, 1)
 
 
-def test_every_claim_that_ships_stands_at_its_line(provider):
+def test_every_shipped_claim_has_its_line(provider):
     lines = SourceLines.from_file(provider.file)
     text = Path(provider.file).read_text(encoding="utf-8").splitlines()
 
@@ -156,7 +156,7 @@ def parts(node, pointer):
             yield from parts(value, f"{pointer}/{step}")
 
 
-def test_what_is_no_yaml_has_a_first_line():
+def test_invalid_yaml_has_line_1():
     assert SourceLines("a: [").line_of("/a/0") == 1
     assert not SourceLines("a: [").has("/a")
     assert SourceLines.from_file("/nowhere").line_of("/a") == 1
@@ -169,7 +169,7 @@ def hook():
 
 
 def test_the_hook_runs_on_the_files_it_is_given(hook, mine):
-    """Its entry, as pre-commit runs it: by words, the changed files after them."""
+    """Its entry is split into words as pre-commit does; changed files follow."""
     files = [mine / "openapi.yaml", mine / "dialect.yaml", Path("README.md")]
     chosen = [str(each) for each in files if re.search(hook["files"], str(each))]
     program, *words = hook["entry"].split()

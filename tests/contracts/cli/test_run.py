@@ -1,4 +1,4 @@
-"""The command line: exit statuses, files, and what is said when something is wrong."""
+"""The command line: exit statuses, files and error messages."""
 
 import json
 import os
@@ -64,7 +64,7 @@ def assert_follows_its_schema(report: Path) -> None:
         schema.validate(json.loads(line))
 
 
-def test_a_server_that_breaks_a_promise_is_told_so(mock, tmp_path):
+def test_a_server_that_violates_a_claim_fails(mock, tmp_path):
     path = tmp_path / "report.jsonl"
     lie = on_refusal(lambda said: replace(said, status=500))
     with serve_in_thread(relay(mock.url, answer=lie)) as (url, _):
@@ -90,7 +90,7 @@ def test_a_server_that_breaks_a_promise_is_told_so(mock, tmp_path):
     assert contracts("show", path, "--format", "markdown").stdout.startswith("#")
 
 
-def test_a_run_that_stops_early_says_so(tmp_path):
+def test_max_cases_stops_the_run_with_status_3(tmp_path):
     path = tmp_path / "report.jsonl"
 
     done = contracts(
@@ -125,7 +125,7 @@ def test_an_interrupted_run_leaves_a_readable_report(tmp_path):
         text=True,
     )
     assert process.stderr is not None
-    process.stderr.readline()  # the first provider is being asked
+    process.stderr.readline()  # the tests of the first provider have begun
 
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
@@ -135,7 +135,7 @@ def test_an_interrupted_run_leaves_a_readable_report(tmp_path):
     assert "Traceback" not in said
 
 
-def test_an_interrupted_comparison_tells_what_it_has(tmp_path):
+def test_an_interrupted_comparison_writes_its_differences_so_far(tmp_path):
     path = tmp_path / "deeds.json"
     with mockserver.running("tokenhub", "aihubmix", latency="40..60") as mock:
         urls = [f"{name}={url}" for name, url in mock.base_urls.items()]
@@ -193,7 +193,7 @@ WRONG_WORDS = {
 @pytest.mark.parametrize(
     ("words", "env", "named"), WRONG_WORDS.values(), ids=WRONG_WORDS.keys()
 )
-def test_what_cannot_be_done_is_said_in_a_line(words, env, named):
+def test_an_error_is_one_line_with_status_2(words, env, named):
     done = contracts(*words, env=env)
 
     assert done.returncode == 2
@@ -202,7 +202,7 @@ def test_what_cannot_be_done_is_said_in_a_line(words, env, named):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_a_truncated_report_is_refused(tmp_path):
+def test_a_truncated_report_is_rejected(tmp_path):
     path = tmp_path / "report.jsonl"
     contracts("run", "tokenhub", "--no-fuzz", "--max-cases", "3", "--report", path)
     path.write_text(path.read_text().rpartition('{"type": "footer"')[0])
@@ -213,7 +213,7 @@ def test_a_truncated_report_is_refused(tmp_path):
     assert "cut short" in done.stderr
 
 
-def test_a_dry_run_asks_nothing_and_knows_the_bill():
+def test_a_dry_run_lists_cases_and_a_cost_estimate():
     done = contracts("run", "tokenhub", "--dry-run", "--no-fuzz")
 
     assert done.returncode == 0
@@ -231,15 +231,15 @@ def test_claims_are_listed_with_source_and_place():
     assert all(row["asked"] for row in rows if row["basis"] == "documented")
 
 
-def test_documents_are_compared_without_asking():
+def test_documents_are_compared_without_requests():
     done = contracts("compare", "openai", "tokenhub")
 
     assert done.returncode == 0
     assert "`format`" in done.stdout
 
 
-def test_the_same_questions_are_put_to_two_mocks(tmp_path):
-    """Two of our own mocks: their documents differ, their deeds never beyond those."""
+def test_the_same_requests_are_sent_to_two_mocks(tmp_path):
+    """Two mocks differ only where their documents differ."""
     report, page = tmp_path / "deeds.json", tmp_path / "deeds.md"
     words = ["run", "tokenhub", "aihubmix", "--same-questions"]
 
@@ -250,7 +250,7 @@ def test_the_same_questions_are_put_to_two_mocks(tmp_path):
     found = json.loads(report.read_text())
     assert {each["label"] for each in found["targets"]} == {"tokenhub", "aihubmix"}
     assert found["differences"]
-    assert "none where the documents promise the same" in result.output
+    assert "none where the documents agree" in result.output
     assert "tokenhub" in page.read_text()
 
 
@@ -266,7 +266,7 @@ def test_the_same_questions_are_put_to_two_mocks(tmp_path):
         (["tokenhub", "--only", "no-such-case"], "no case has it"),
     ],
 )
-def test_what_makes_no_sense_together_is_refused(words, said, monkeypatch, tmp_path):
+def test_incompatible_options_are_rejected(words, said, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TOKENHUB_API_KEY", "k")
 
@@ -276,8 +276,8 @@ def test_what_makes_no_sense_together_is_refused(words, said, monkeypatch, tmp_p
     assert said in result.output
 
 
-def test_what_was_found_by_chance_is_asked_first_the_next_time(mock, tmp_path):
-    """A prompt that only a drawn request has: the next run has it from the folder."""
+def test_a_generated_case_with_a_finding_is_first_in_the_next_run(mock, tmp_path):
+    """The server fails for a generated prompt, which the examples folder then has."""
 
     def crash(said):
         prompt = said.asked.get("prompt", "")

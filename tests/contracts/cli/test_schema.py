@@ -1,4 +1,4 @@
-"""Whatever we write as JSON follows the schema that `imageparity schema` prints."""
+"""All JSON output follows the schemas that `imageparity schema` prints."""
 
 import base64
 import json
@@ -27,19 +27,19 @@ KEY = {"TOKENHUB_API_KEY": "th-very-secret"}
 N = ("--only", "createImage/request/n/")
 
 
-def spoken(*words):
-    """The output of a command."""
+def output_of(*words):
+    """The stdout of a command."""
     done = CliRunner().invoke(main, [str(each) for each in words], env=KEY)
     assert done.exit_code in {0, 1}, done.output
     return done.stdout
 
 
 def printed(name):
-    return json.loads(spoken("schema", name))
+    return json.loads(output_of("schema", name))
 
 
 def follows(name, *values):
-    """True if the values, at least one, follow the schema of that name."""
+    """Assert that there are values and that all follow the schema of this name."""
     validator = Draft202012Validator(printed(name))
     wrong = [
         error.message for value in values for error in validator.iter_errors(value)
@@ -54,7 +54,7 @@ def lines(text):
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_what_is_printed_is_a_schema(name):
+def test_every_printed_schema_is_valid(name):
     found = printed(name)
 
     Draft202012Validator.check_schema(found)
@@ -72,27 +72,29 @@ def test_every_schema_that_ships_has_a_name():
     }
 
     assert shipped == {(package, stem) for package, stem, _ in SCHEMAS.values()}
-    assert [line.split()[0] for line in spoken("schema").splitlines()] == list(SCHEMAS)
+    assert [line.split()[0] for line in output_of("schema").splitlines()] == list(
+        SCHEMAS
+    )
 
 
-def test_an_unknown_name_is_told_the_known():
+def test_an_unknown_name_lists_the_known_names():
     done = CliRunner().invoke(main, ["schema", "reports"])
 
     assert done.exit_code == 2
     assert done.stderr.startswith(
-        "Error: there is no schema 'reports'; known are report"
+        "Error: unknown format 'reports'; the formats are report"
     )
 
 
-def test_what_a_run_and_its_gate_write(mock, tmp_path):
+def test_outputs_of_run_and_gate_follow_their_schemas(mock, tmp_path):
     paths = {name: tmp_path / name for name in ("report", "ctrf", "badge")}
     outputs = [word for name, path in paths.items() for word in (f"--{name}", path)]
     lie = on_refusal(lambda said: replace(said, status=500))
     with serve_in_thread(relay(mock.url, answer=lie)) as (url, _):
         target = f"tokenhub={url}/tokenhub/api/v1"
-        spoken("run", target, "--no-fuzz", *N, *outputs)
+        output_of("run", target, "--no-fuzz", *N, *outputs)
     baseline = tmp_path / "baseline.json"
-    spoken("gate", paths["report"], "--baseline", baseline, "--update")
+    output_of("gate", paths["report"], "--baseline", baseline, "--update")
 
     report = lines(paths["report"].read_text())
     assert follows("report", *report)
@@ -102,39 +104,41 @@ def test_what_a_run_and_its_gate_write(mock, tmp_path):
     assert follows("baseline", json.loads(baseline.read_text()))
 
 
-def test_what_a_comparison_of_deeds_writes(tmp_path):
+def test_differences_of_servers_follow_their_schema(tmp_path):
     path = tmp_path / "differences.json"
     words = ("tokenhub", "tikhub", "--same-questions", "--only", "createImage/n=2")
 
-    spoken("run", *words, "--report", path)
+    output_of("run", *words, "--report", path)
 
     assert follows("differences", json.loads(path.read_text()))
 
 
-def test_what_a_comparison_of_documents_writes(tmp_path):
-    compared = spoken("compare", "openai", "tokenhub", "--json", "-")
-    spoken("compare", "openai", "tokenhub", "--compat", tmp_path / "compat.json")
+def test_a_comparison_of_documents_follows_its_schema(tmp_path):
+    compared = output_of("compare", "openai", "tokenhub", "--json", "-")
+    output_of("compare", "openai", "tokenhub", "--compat", tmp_path / "compat.json")
 
     assert follows("comparison", json.loads(compared))
     assert follows("compat", json.loads((tmp_path / "compat.json").read_text()))
 
 
-def test_what_is_told_of_documents():
+def test_output_about_documents_follows_its_schemas():
     moving = ("drop-in", "openai", "tokenhub", "--features", "generate")
 
-    assert follows("drop-in", json.loads(spoken(*moving, "--json")))
-    assert follows("adapter", json.loads(spoken(*moving, "--adapter", "json")))
-    assert follows("common", json.loads(spoken("common", "llmapi", "tikhub", "--json")))
-    assert follows("claims", *lines(spoken("claims", "tikhub", "--json")))
+    assert follows("drop-in", json.loads(output_of(*moving, "--json")))
+    assert follows("adapter", json.loads(output_of(*moving, "--adapter", "json")))
+    assert follows(
+        "common", json.loads(output_of("common", "llmapi", "tikhub", "--json"))
+    )
+    assert follows("claims", *lines(output_of("claims", "tikhub", "--json")))
 
 
-def test_what_is_told_of_a_gateway(tmp_path):
+def test_a_report_about_a_gateway_follows_its_schema(tmp_path):
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     path = tmp_path / "sandwich.json"
     with serve_in_thread(relay(f"http://127.0.0.1:{port}")) as (url, _):
-        spoken(
+        output_of(
             *("sandwich", f"{url}/tokenhub/api/v1", "--upstream-dialect", "tokenhub"),
             *("--listen-port", port, "--only", "quality", "--report", path),
         )
@@ -142,7 +146,7 @@ def test_what_is_told_of_a_gateway(tmp_path):
     assert follows("sandwich", json.loads(path.read_text()))
 
 
-def test_what_servers_say_as_they_run(mock):
+def test_events_of_servers_follow_their_schema(mock):
     upstream = f"{mock.url}/tokenhub/api/v1"
     serving = ("serve", "tokenhub", "--json", "--port", "0")
     passing = ("proxy", "tokenhub", "--upstream", upstream, "--json", "--port", "0")
@@ -164,21 +168,21 @@ def test_what_servers_say_as_they_run(mock):
     assert [each["event"] for each in said] == ["ready", "exchange", "stopped"]
 
 
-def test_what_a_picture_and_a_recording_say(mock, tmp_path):
+def test_provenance_and_recordings_follow_their_schemas(mock, tmp_path):
     target = f"tokenhub={mock.url}/tokenhub/api/v1"
     tapes = tmp_path / "tapes"
-    spoken("run", target, "--no-fuzz", *N, "--record", tapes)
+    output_of("run", target, "--no-fuzz", *N, "--record", tapes)
     body = generation(specs.load("tokenhub"))
     answer = ask(f"{mock.url}/tokenhub/api/v1/images/generations", body=body).json
     picture = tmp_path / "picture.png"
     picture.write_bytes(base64.b64decode(answer["data"][0]["url"].partition(",")[2]))
 
-    assert follows("whose", *lines(spoken("whose", picture, "--json")))
+    assert follows("whose", *lines(output_of("whose", picture, "--json")))
     recorded = [json.loads(each.read_text()) for each in tapes.glob("*.json")]
     assert follows("cassette", *recorded)
 
 
-def test_files_that_people_write_follow_theirs(provider):
+def test_shipped_definitions_follow_their_schemas(provider):
     folder = files("specs")
     assert follows("dialect", read_yaml(folder / provider.id, "dialect.yaml"))
     assert follows("document", provider.document)

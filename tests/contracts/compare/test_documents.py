@@ -74,18 +74,18 @@ def test_rows_are_few_enough_to_read(found):
 
 
 def test_every_pointer_resolves(found, provider):
-    for row in found.rows:
-        cell = row.cells[provider.id]
+    for line in found.rows:
+        cell = line.cells[provider.id]
         for pointer in (cell.pointer, *(fact.pointer for fact in cell.facts.values())):
             if pointer:
                 at(provider, pointer)
 
 
 def test_every_source_is_known_and_every_statement_has_one(found, provider):
-    for row in found.rows:
-        cell = row.cells[provider.id]
-        assert not cell.stated or provider.source(cell.source) is not None, row.id
-        assert bool(cell.source) == bool(cell.source_title), row.id
+    for line in found.rows:
+        cell = line.cells[provider.id]
+        assert not cell.stated or provider.source(cell.source) is not None, line.id
+        assert bool(cell.source) == bool(cell.source_title), line.id
 
 
 def test_every_field_of_every_body_has_a_row(found, provider):

@@ -233,7 +233,7 @@ def test_an_ignored_field_is_shown_by_name(reports):
     out = io.StringIO()
     print_summary(reports[-1], Console(file=out, width=100), [outcome])
     assert "OpenAI, parameters: 1 ignored (n of createImage)" in out.getvalue()
-    assert "wrong-response, broken promise, n is ignored" in out.getvalue()
+    assert "failed, wrong-response, n is ignored" in out.getvalue()
 
 
 def test_every_claim_has_a_row(provider):

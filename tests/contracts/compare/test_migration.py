@@ -794,9 +794,11 @@ def test_the_exit_status(words, status):
 def test_people_read_what_breaks_first_with_both_sides_and_a_curl_line():
     text = run("drop-in", "openai", "tokenhub").stdout
 
-    assert text.startswith("Breaks\n")
+    assert text.startswith("Breaking\n")
     assert (
-        text.index("Breaks\n") < text.index("May break\n") < text.index("Good to know")
+        text.index("Breaking\n")
+        < text.index("Possibly breaking\n")
+        < text.index("Notes\n")
     )
     block = text[text.index("REQ-RENAMED  createImage") :]
     assert "fix       rename output_format to format" in block

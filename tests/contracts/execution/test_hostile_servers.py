@@ -186,7 +186,7 @@ def test_what_is_said_of_them_can_be_shown_in_every_format():
         outcomes += report.outcomes
     report = Report(report.metadata, tuple(outcomes))
 
-    said = {name: render(report) for name, render in REPORTERS.items()}
+    said = {name: each.render(report) for name, each in REPORTERS.items()}
     said["html"] = html.render(report)
     console = Console(file=io.StringIO(), force_terminal=True)
     text.print_summary(report, console)

@@ -188,8 +188,8 @@ def test_a_report_of_any_kind_is_refused_or_can_be_shown(recorded, data, tmp_pat
         assert said.startswith(str(path))
         assert len(said) < 600
     else:
-        for render in REPORTERS.values():
-            assert render(report).encode()
+        for reporter in REPORTERS.values():
+            assert reporter.render(report).encode()
         text.print_summary(report, Console(file=io.StringIO()))
 
 

@@ -1,4 +1,4 @@
-"""Formats that other programs read: each as its readers want it."""
+"""Formats for other programs follow their standards."""
 
 import csv
 import json
@@ -53,7 +53,7 @@ components:
 
 @pytest.fixture
 def providers(tmp_path, monkeypatch):
-    """A folder of providers' folders, below the folder that we are in."""
+    """A folder of providers in the working directory."""
     folder = tmp_path / "providers"
     (folder / "one").mkdir(parents=True)
     (folder / "one" / "openapi.yaml").write_text(DOCUMENT)
@@ -70,7 +70,7 @@ def located(made, *folders) -> list[tuple[str, int]]:
     ]
 
 
-# What SARIF 2.1.0 asks of the parts that are used here, in its own words' order.
+# The requirements of SARIF 2.1.0 for the parts that are used here.
 TEXT = {
     "type": "object",
     "required": ["text"],
@@ -154,17 +154,19 @@ SARIF = {
 
 @pytest.mark.parametrize("name", ALL)
 def test_sarif_follows_its_standard(name):
-    Draft202012Validator(SARIF).validate(json.loads(REPORTERS["sarif"](ALL[name])))
+    Draft202012Validator(SARIF).validate(
+        json.loads(REPORTERS["sarif"].render(ALL[name]))
+    )
 
 
-def test_sarif_points_at_the_line_that_is_contradicted(providers):
+def test_sarif_points_at_the_line_of_the_claim(providers):
     made = report(outcome("one", [finding()]), targets=(target("one"),))
 
     assert located(made, providers) == [("providers/one/openapi.yaml", 6)]
 
 
 def test_sarif_points_at_the_line_of_a_document_that_ships(provider):
-    """The pointer of a claim leads there, whatever it stands behind."""
+    """The pointer of every claim resolves to a line."""
     chosen = [each for each in specs.claims(provider) if each.id.endswith("/enum")][-1]
     one = target(
         provider.id,
@@ -181,7 +183,7 @@ def test_sarif_points_at_the_line_of_a_document_that_ships(provider):
     assert name in text.splitlines()[line - 1] or name.isdecimal()
 
 
-def test_sarif_of_a_report_that_is_shown_again_points_there_too(providers):
+def test_show_writes_sarif_with_the_same_lines(providers):
     made = report(outcome("one", [finding()]), targets=(target("one"),))
     made.write("report.jsonl")
     words = ["show", "report.jsonl", "--format", "sarif", "--specs", str(providers)]
@@ -192,7 +194,7 @@ def test_sarif_of_a_report_that_is_shown_again_points_there_too(providers):
     assert '"startLine": 6' in done.stdout
 
 
-def test_sarif_points_at_no_line_of_another_document(providers):
+def test_sarif_has_line_1_for_another_version_of_a_document(providers):
     older = (target("one", document="2025"),)
 
     made = report(outcome("one", [finding()]), targets=older)
@@ -200,7 +202,7 @@ def test_sarif_points_at_no_line_of_another_document(providers):
     assert located(made, providers) == [("providers/one/openapi.yaml", 1)]
 
 
-def test_sarif_names_a_document_elsewhere_by_its_whole_address(
+def test_sarif_has_a_file_uri_for_a_document_outside_the_working_directory(
     providers, tmp_path_factory, monkeypatch
 ):
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
@@ -211,8 +213,8 @@ def test_sarif_names_a_document_elsewhere_by_its_whole_address(
     ]
 
 
-def test_sarif_gives_code_scanning_a_fingerprint_of_its_own():
-    (run,) = json.loads(REPORTERS["sarif"](BROKEN))["runs"]
+def test_sarif_has_a_fingerprint_for_code_scanning():
+    (run,) = json.loads(REPORTERS["sarif"].render(BROKEN))["runs"]
 
     hashes = [
         each["partialFingerprints"]["primaryLocationLineHash"]
@@ -221,7 +223,7 @@ def test_sarif_gives_code_scanning_a_fingerprint_of_its_own():
     assert hashes == [f"{'f' * 16}:1", f"{'d' * 16}:1"]
 
 
-# What https://github.com/jenkinsci/xunit-plugin asks of JUnit's elements.
+# The elements of https://github.com/jenkinsci/xunit-plugin for JUnit.
 CHILDREN = {
     "testsuites": {"testsuite"},
     "testsuite": {"properties", "testcase", "system-out", "system-err"},
@@ -236,8 +238,8 @@ NEEDED = {
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_junit_is_as_its_readers_want_it(name):
-    root = ET.fromstring(REPORTERS["junit"](ALL[name]))
+def test_junit_follows_the_schema_of_its_readers(name):
+    root = ET.fromstring(REPORTERS["junit"].render(ALL[name]))
 
     assert root.tag == "testsuites"
     suites = [each.get("name") for each in root]
@@ -255,13 +257,13 @@ def test_junit_is_as_its_readers_want_it(name):
 @pytest.mark.parametrize("format_", ["ctrf", "badge"])
 @pytest.mark.parametrize("name", ALL)
 def test_a_json_format_follows_its_schema(name, format_):
-    text = REPORTERS[format_](ALL[name])
+    text = REPORTERS[format_].render(ALL[name])
 
     Draft202012Validator(schema(format_)).validate(json.loads(text))
 
 
-def test_ctrf_has_a_test_for_each_claim_that_was_asked():
-    results = json.loads(REPORTERS["ctrf"](BROKEN))["results"]
+def test_ctrf_has_a_test_for_each_tested_claim():
+    results = json.loads(REPORTERS["ctrf"].render(BROKEN))["results"]
 
     assert [(each["suite"], each["status"]) for each in results["tests"]] == [
         (["One", "createImage"], "failed"),
@@ -282,23 +284,28 @@ def test_ctrf_has_a_test_for_each_claim_that_was_asked():
     [
         ([outcome()], {}, "conforms", "brightgreen"),
         ([outcome(findings=[finding(basis="assumed")])], {}, "conforms", "brightgreen"),
-        ([outcome(findings=[finding()])], {}, "1 broken promise", "red"),
-        ([outcome()], {"stopped": "budget"}, "conforms as far as asked", "yellowgreen"),
-        ([], {"stopped": "interrupt"}, "not asked", "lightgrey"),
+        ([outcome(findings=[finding()])], {}, "1 failed", "red"),
+        (
+            [outcome()],
+            {"stopped": "budget"},
+            "conforms as far as tested",
+            "yellowgreen",
+        ),
+        ([], {"stopped": "interrupt"}, "not tested", "lightgrey"),
     ],
 )
-def test_a_badge_promises_no_more_than_is_known(outcomes, more, message, color):
+def test_a_badge_is_green_only_after_a_complete_run(outcomes, more, message, color):
     made = report(*outcomes, targets=(target("one"),), **more)
 
-    badge = json.loads(REPORTERS["badge"](made))
+    badge = json.loads(REPORTERS["badge"].render(made))
 
     assert badge["label"] == "One"
     assert (badge["message"], badge["color"]) == (message, color)
 
 
 def test_a_badge_of_several_counts_them():
-    assert json.loads(REPORTERS["badge"](BROKEN))["message"] == "1 of 2 conform"
-    assert json.loads(REPORTERS["badge"](CONFORMING))["message"] == "conforms"
+    assert json.loads(REPORTERS["badge"].render(BROKEN))["message"] == "1 of 2 conform"
+    assert json.loads(REPORTERS["badge"].render(CONFORMING))["message"] == "conforms"
 
 
 def cell(value="1…10", **changes):
@@ -346,7 +353,7 @@ COMPARED = Comparison(
 )
 
 
-def test_compatibility_data_tells_what_is_said_by_whom_and_what_was_done():
+def test_compatibility_data_has_documented_and_measured_values():
     data = json.loads(compat.render(COMPARED))
 
     Draft202012Validator(schema("compat")).validate(data)
@@ -356,7 +363,7 @@ def test_compatibility_data_tells_what_is_said_by_whom_and_what_was_done():
     assert support["two"]["version_added"] == "7"
     assert support["two"]["alternative_name"] == "count"
     assert support["two"]["partial_implementation"]
-    assert support["two"]["notes"] == ["not as most have it: maximum"]
+    assert support["two"]["notes"] == ["differs from most providers in: maximum"]
     assert "partial_implementation" not in support["one"]
     assert support["three"]["version_added"] is False
     assert support["one"]["measured"]["one"]["verdict"] == "ignored"
@@ -380,7 +387,7 @@ def test_csv_has_a_line_for_each_feature_and_provider():
     assert rows[4]["note"] == 'a note, "quoted"'
 
 
-def test_csv_holds_nothing_that_a_spreadsheet_would_run():
+def test_csv_has_no_formulas():
     rows = list(csv.reader(StringIO(table.render(COMPARED), newline="")))
 
     cells = [each for row in rows for each in row]
@@ -388,7 +395,7 @@ def test_csv_holds_nothing_that_a_spreadsheet_would_run():
     assert "'=HYPERLINK(1)" in cells
 
 
-def test_what_ships_can_be_written_for_other_tools():
+def test_the_shipped_documents_can_be_written_as_csv_and_compatibility_data():
     found = compare([specs.load(name) for name in specs.names()])
 
     data = json.loads(compat.render(found))
@@ -408,14 +415,14 @@ def compats(node):
             yield from compats(each)
 
 
-def test_markdown_is_short_before_its_folds_however_much_was_found():
+def test_markdown_is_short_before_its_folds_with_many_findings():
     many = [
         finding(claim=f"createImage/request/p{n}", fingerprint=f"{n:016}")
         for n in range(90)
     ]
     made = report(outcome("one", many), targets=(target("one"),))
 
-    head, fold, _ = REPORTERS["markdown"](made).partition("<details>")
+    head, fold, _ = REPORTERS["markdown"].render(made).partition("<details>")
 
     assert fold
     assert len(head.splitlines()) <= 40

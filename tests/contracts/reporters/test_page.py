@@ -1,4 +1,4 @@
-"""The page as text: what it holds, what it never holds. A browser looks at it too."""
+"""The HTML of the page; tests/page has the tests in a browser."""
 
 import json
 import re
@@ -85,7 +85,7 @@ COMPARED = Comparison(
 
 
 def measured(**cells):
-    """The same, with what became of `n` at some targets."""
+    """`COMPARED` with measured behavior of `n` at some servers."""
     first = COMPARED.rows[0]
     found = {
         name: replace(cell, measured={name: cells[name]}) if name in cells else cell
@@ -95,7 +95,7 @@ def measured(**cells):
 
 
 class Page(HTMLParser):
-    """A parsed page: its elements, ids, links, and balanced tags."""
+    """Parse a page into its elements; `unbalanced` are unexpected end tags."""
 
     def __init__(self, text):
         super().__init__()
@@ -126,7 +126,7 @@ class Page(HTMLParser):
 
 
 def letters(text):
-    """The letters of the claims table, with the words a screen reader says."""
+    """The letters of the table of claims, with their labels for screen readers."""
     pattern = r'class="(?:open )?cell \w[^>]*>(.)<span class="vh"> ([a-z ]+)<'
     return re.findall(pattern, text)
 
@@ -162,7 +162,7 @@ def test_a_page_loads_nothing(name):
     assert policy["content"].startswith("default-src 'none'; img-src data:; style-src")
 
 
-def test_every_link_within_a_page_leads_somewhere():
+def test_every_link_within_a_page_has_a_target():
     text = page(COMPARED, BROKEN)
     parsed = Page(text)
     data = data_of(text)
@@ -177,7 +177,7 @@ def test_every_link_within_a_page_leads_somewhere():
         if kind == "cell":
             assert data["features"][id_][provider]["value"]
         elif kind == "claim":
-            assert data["claims"][id_][data["asked"].index(provider)]
+            assert data["claims"][id_][data["claim_columns"].index(provider)]
 
 
 def test_hostile_text_stays_text_in_a_page():
@@ -203,7 +203,7 @@ def test_hostile_text_stays_text_in_a_page():
     )
 
 
-def test_what_calls_itself_a_picture_is_shown_only_where_it_is_one():
+def test_only_data_uris_of_images_are_shown():
     def shown(thumbnail):
         shots = [{"format": "webp", "width": 8, "height": 9, "thumbnail": thumbnail}]
         answer = {"status": 200, "content_type": "", "excerpt": "", "pictures": shots}
@@ -216,7 +216,7 @@ def test_what_calls_itself_a_picture_is_shown_only_where_it_is_one():
         assert shown(url) == []
 
 
-def test_a_page_shows_both_findings_with_all_that_is_needed_to_believe_them():
+def test_a_page_shows_findings_with_their_evidence():
     request = {"curl": "c1", "python": "p1", "node": "n1", "summary": "n = 11"}
     text = page(
         None,
@@ -226,8 +226,8 @@ def test_a_page_shows_both_findings_with_all_that_is_needed_to_believe_them():
 
     found = parsed.classed("finding")
     assert [(each["id"], each["class"]) for each in found] == [
-        ("f" * 16, "finding broken"),
-        ("d" * 16, "finding difference"),
+        ("f" * 16, "finding failed"),
+        ("d" * 16, "finding warning"),
     ]
     for needed in ("n = 11 was accepted", "status 400", "n must be at most 10"):
         assert needed in text
@@ -237,7 +237,7 @@ def test_a_page_shows_both_findings_with_all_that_is_needed_to_believe_them():
     assert f">{command}</pre>" in text
 
 
-def test_an_older_report_has_no_snippet_for_node_and_shows_none():
+def test_a_report_without_node_snippets_shows_none():
     text = page(None, BROKEN)
 
     assert 'data-tab="python"' in text
@@ -245,33 +245,33 @@ def test_an_older_report_has_no_snippet_for_node_and_shows_none():
     assert "curl -d &#39;{&#34;n&#34;: 11}&#39;" in text
 
 
-def test_a_page_tells_kept_broken_unasked_and_unclaimed_apart():
+def test_claims_are_passed_failed_not_tested_or_not_documented():
     both = (target("one"), target("two", claims=(claim(asked=1),)))
     mixed = report(outcome("one", [finding()]), outcome("two"), targets=both)
 
     assert letters(page(None, mixed)) == [
-        ("K", "kept"),
-        ("B", "broken"),
-        ("\N{EN DASH}", "not claimed"),
-        ("\N{MIDDLE DOT}", "not asked"),
+        ("P", "passed"),
+        ("F", "failed"),
+        ("\N{EN DASH}", "not documented"),
+        ("\N{MIDDLE DOT}", "not tested"),
     ]
 
 
-def test_a_finding_on_an_assumed_claim_is_a_difference():
+def test_a_finding_about_an_assumed_claim_is_a_warning():
     one = (target("one", claims=(claim(basis="assumed"),)),)
     assumed = report(outcome("one", [finding(basis="assumed")]), targets=one)
 
     text = page(None, assumed)
 
-    assert letters(text) == [("D", "differs")]
-    assert "<h1>One conforms to its documentation</h1>" in text
+    assert letters(text) == [("W", "warning")]
+    assert "<h1>One keeps what it promises</h1>" in text
 
 
-def test_a_case_without_an_answer_keeps_no_claim():
+def test_a_case_without_a_response_passes_no_claim():
     one = (target("one", claims=(claim(),)),)
 
     assert letters(page(None, report(outcome(status=None), targets=one))) == [
-        ("\N{MIDDLE DOT}", "not asked")
+        ("\N{MIDDLE DOT}", "not tested")
     ]
 
 
@@ -283,7 +283,7 @@ def test_the_same_fingerprint_at_two_providers_is_two_findings():
     assert {"f" * 16, "f" * 16 + "-two"} <= set(parsed.values("id"))
 
 
-def test_the_fewest_broken_promises_come_first_then_the_fewest_differences():
+def test_providers_are_sorted_by_failures_then_by_differences():
     def order(*args):
         return data_of(page(*args))["columns"]
 
@@ -291,18 +291,18 @@ def test_the_fewest_broken_promises_come_first_then_the_fewest_differences():
     assert order(COMPARED, BROKEN) == ["two", "three", "one"]
 
 
-def test_a_cell_off_the_majority_has_a_letter_and_a_colour_of_its_own():
+def test_a_cell_that_differs_from_the_majority_has_another_letter_and_color():
     text = page(COMPARED)
 
     row = text[text.index('data-id="createImage/request/n"') :]
     assert re.findall(r'<td class="([^"]*)"', row)[:3] == ["l-a", "l-a", "l-b soft"]
     assert re.findall(r'class="lt">(.)<', row)[:3] == ["a", "a", "b"]
-    assert "<small>1 of 3 disagree</small>" in row
+    assert "<small>1 of 3 differ</small>" in row
     assert "1 feature on which all agree" in text
     assert "<li>A <code>note</code>.</li>" in text
 
 
-def test_what_a_server_did_stands_beside_what_its_page_says():
+def test_measured_behavior_is_shown_with_the_documented_value():
     deed = MeasuredBehavior(
         Conformance.BROKEN,
         FeatureVerdict.IGNORED,
@@ -320,25 +320,25 @@ def test_what_a_server_did_stands_beside_what_its_page_says():
     assert cell["measured"]["one"]["note"] == "One came."
 
 
-def test_a_contradiction_is_told_with_both_its_sides_and_the_reading():
+def test_a_contradiction_shows_both_statements_and_the_interpretation():
     text = page(COMPARED)
 
-    assert "Pages that contradict themselves" in text
-    assert "<b>Read as:</b> maybe" in text
+    assert "Contradictions within a provider" in text
+    assert "<b>Interpretation:</b> maybe" in text
     assert not [each for each in Page(text).values("href") if "javascript" in each]
 
 
 def test_without_a_comparison_there_are_no_features():
-    assert "Where providers differ" in page(COMPARED, CONFORMING)
-    assert "Where providers differ" not in page(None, CONFORMING)
+    assert "Differences between providers" in page(COMPARED, CONFORMING)
+    assert "Differences between providers" not in page(None, CONFORMING)
 
 
-def test_documents_alone_make_a_page_too():
+def test_a_page_without_a_report_shows_documents_only():
     text = page(COMPARED)
 
     assert "<h1>1 of 3 features differ" not in text
     assert "<h1>1 of 2 features differ between three providers</h1>" in text
-    assert "documents alone" in text
+    assert "documents only" in text
     assert "documents and reports" in page(
         measured(one=MeasuredBehavior(Conformance.KEPT))
     )
@@ -350,11 +350,11 @@ OLD = replace(OLD, metadata=replace(OLD.metadata, started="2026-10-01T00:00:00+0
 
 
 def changes(text):
-    """New, fixed and unknown findings, provider by provider."""
-    return re.findall(r"<b>(\d+)</b> (new|fixed|not asked again)</span>", text)
+    """The counts of new, fixed and unknown findings per provider."""
+    return re.findall(r"<b>(\d+)</b> (new|fixed|not tested again)</span>", text)
 
 
-def test_older_reports_tell_what_is_new_and_what_is_fixed():
+def test_history_shows_new_and_fixed_findings():
     text = page(None, BROKEN, [OLD])
 
     assert "Over time" in text
@@ -366,7 +366,7 @@ def test_older_reports_tell_what_is_new_and_what_is_fixed():
     assert "Over time" not in page(None, BROKEN)
 
 
-def test_the_page_of_a_report_is_made_again_with_its_history(tmp_path):
+def test_show_renders_the_page_with_history(tmp_path):
     paths = [tmp_path / "new.jsonl", tmp_path / "old.jsonl"]
     last = report(outcome("one", [finding()]), outcome("two"))
     for path, each in zip(paths, (last, OLD), strict=True):
@@ -384,16 +384,20 @@ def test_the_page_of_a_report_is_made_again_with_its_history(tmp_path):
     assert (missing.exit_code, "cannot be read" in missing.output) == (2, True)
 
 
-def test_what_was_not_asked_again_is_not_fixed():
+def test_a_finding_that_was_not_tested_again_is_not_fixed():
     unasked = (target("one", claims=(claim(asked=0),)), target("two"))
     nothing = report(outcome("two"), targets=unasked)
 
     text = page(None, nothing, [OLD])
 
-    assert changes(text)[:3] == [("0", "new"), ("0", "fixed"), ("1", "not asked again")]
+    assert changes(text)[:3] == [
+        ("0", "new"),
+        ("0", "fixed"),
+        ("1", "not tested again"),
+    ]
 
 
-def test_a_client_has_to_do_with_what_it_sends_and_reads():
+def test_a_client_is_affected_by_what_it_sends_and_reads():
     providers = [specs.load(each) for each in ("openai", "tokenhub")]
     parsed = Page(page(comparison.compare(providers)))
     heard = {

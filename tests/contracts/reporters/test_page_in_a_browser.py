@@ -1,4 +1,4 @@
-"""The page in a real browser: what it shows, does, and never does."""
+"""The page in a real browser."""
 
 import re
 from dataclasses import replace
@@ -22,7 +22,7 @@ SIZE = "createImage/request/size"
 
 @pytest.fixture(scope="module")
 def report():
-    """A server that heeds no size, and one that is right."""
+    """The report of a server that ignores size, and of a correct one."""
     with FaultyServer("openai", "createImage/size-ignored").serving() as url:
         lying = contracts.run("openai", against=url, key="it", only=ONLY, fuzz=False)
     right = contracts.run("tokenhub", only=ONLY, fuzz=False)
@@ -48,7 +48,7 @@ def browser():
 
 @pytest.fixture(scope="module")
 def tab(browser):
-    """One for all tests: a new one each time costs more than the test."""
+    """One tab for all tests: a new one takes longer than a test."""
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     context.set_default_timeout(15_000)
     yield context.new_page()
@@ -57,7 +57,7 @@ def tab(browser):
 
 @pytest.fixture
 def opened(tab, file):
-    """Opens the page at a hash; in the end, it asked for nothing and nothing failed."""
+    """Open the page at a fragment; check that it loads nothing and has no errors."""
     asked, mishaps = [], []
 
     def seen(request):
@@ -112,7 +112,7 @@ def cell(page, id_, column):
     )
 
 
-def test_a_filter_is_in_the_address_and_back_takes_it_off(opened):
+def test_a_filter_is_in_the_url_and_back_removes_it(opened):
     page = opened()
     everything = shown(page)
 
@@ -136,7 +136,7 @@ def test_a_filter_is_in_the_address_and_back_takes_it_off(opened):
     assert (shown(page), hash_of(page)) == (everything, "")
 
 
-def test_an_address_shows_what_it_says(opened):
+def test_a_url_sets_the_filters(opened):
     page = opened(f"q=size&differs=openai&part={SIZE.rpartition('/')[0]}")
 
     assert shown(page) == [SIZE]
@@ -145,7 +145,7 @@ def test_an_address_shows_what_it_says(opened):
     expect(page.locator(".features").first).to_be_in_viewport()
 
 
-def test_differing_is_seen_from_the_provider_that_was_chosen(opened):
+def test_letters_are_relative_to_the_chosen_provider(opened):
     page = opened("differs=tokenhub")
 
     letters = page.locator(f'tr[data-id="{SIZE}"] .lt').all_inner_texts()
@@ -153,7 +153,7 @@ def test_differing_is_seen_from_the_provider_that_was_chosen(opened):
     assert len(set(letters)) > 1
 
 
-def test_a_pair_is_alone_and_shows_where_it_differs(opened):
+def test_a_pair_hides_other_providers_and_shows_their_differences(opened):
     page = opened("pair=openai,tokenhub")
 
     assert set(heads(page)) == {"Feature", "OpenAI", "TokenHub"}
@@ -165,7 +165,7 @@ def test_a_pair_is_alone_and_shows_where_it_differs(opened):
     assert hash_of(page) == "#pair=openai,tikhub"
 
 
-def test_what_was_ignored_and_what_was_found(opened):
+def test_filters_for_ignored_parameters_and_findings(opened):
     page = opened("ignored")
     ignored = shown(page)
     assert SIZE in ignored
@@ -177,12 +177,12 @@ def test_what_was_ignored_and_what_was_found(opened):
     assert hash_of(page) == "#findings"
     assert set(ignored) <= set(shown(page))
     assert all("/" in each for each in shown(page, "claim"))
-    page.get_by_label("Odd one out").select_option(label="TokenHub")
+    page.get_by_label("Only one differs").select_option(label="TokenHub")
     assert (shown(page), shown(page, "claim")) == ([], [])
-    expect(page.get_by_text("No finding is left by this filter.")).to_be_visible()
+    expect(page.get_by_text("No finding matches this filter.")).to_be_visible()
 
 
-def test_my_client_leaves_what_it_neither_sends_nor_reads(opened):
+def test_the_client_filter_hides_unaffected_features(opened):
     page = opened("client=litellm")
 
     assert "createImage/request/response_format" not in shown(page)
@@ -191,7 +191,7 @@ def test_my_client_leaves_what_it_neither_sends_nor_reads(opened):
     assert "createImage/answer/data[].url" not in shown(page)
 
 
-def test_a_number_of_the_overview_leads_to_what_it_counts(opened):
+def test_a_number_of_the_heat_map_shows_what_it_counts(opened):
     page = opened()
     hot = page.locator(".heat").first.locator("a.hot").first
     count = int(re.match(r"\D*(\d+)", hot.inner_text())[1])
@@ -202,7 +202,7 @@ def test_a_number_of_the_overview_leads_to_what_it_counts(opened):
     assert len(shown(page)) == count
 
 
-def test_a_cell_opens_closes_and_gives_the_focus_back(opened):
+def test_a_cell_opens_closes_and_returns_the_focus(opened):
     page = opened("differs=openai")
     link = cell(page, SIZE, "OpenAI")
 
@@ -228,7 +228,13 @@ def test_a_cell_is_a_link(opened):
 
     dialog = page.get_by_role("dialog", name=re.compile("^size"))
     expect(dialog).to_be_visible()
-    for said in ("Documented", "Measured", "ignored", "Beside the others", "Expected"):
+    for said in (
+        "Documented",
+        "Measured",
+        "ignored",
+        "Compared with other providers",
+        "Expected",
+    ):
         expect(dialog).to_contain_text(said)
     expect(dialog.locator("a[href^='https://']").first).to_be_visible()
     dialog.get_by_role("link", name=re.compile("^TokenHub")).click()
@@ -247,24 +253,24 @@ def test_a_cell_is_a_link(opened):
         *("pair=no,such", "differs=nobody&odd=nobody"),
     ],
 )
-def test_an_address_of_nothing_opens_nothing(opened, hash_):
+def test_an_unknown_id_in_the_url_opens_nothing(opened, hash_):
     page = opened(hash_)
 
     expect(page.get_by_role("dialog")).to_be_hidden()
     assert SIZE in shown(page)
 
 
-def test_a_claim_opens_with_its_sentence_and_its_answers(opened):
+def test_a_claim_opens_with_its_sentence_and_result(opened):
     page = opened(f"claim={SIZE}/enum@tokenhub")
 
     dialog = page.get_by_role("dialog", name=re.compile("^size must be one of"))
-    expect(dialog).to_contain_text("kept")
-    expect(dialog.get_by_label("Ask it yourself", exact=True)).to_have_text(
+    expect(dialog).to_contain_text("passed")
+    expect(dialog.get_by_label("Run these tests", exact=True)).to_have_text(
         f"imageparity run tokenhub --only {SIZE}/enum"
     )
 
 
-def test_what_was_unfolded_by_hand_stays_while_a_claim_is_open(opened):
+def test_an_opened_group_stays_open_while_a_claim_is_shown(opened):
     page = opened()
     group = page.locator(".claim-group").first
     group.locator("summary").click()
@@ -278,7 +284,7 @@ def test_what_was_unfolded_by_hand_stays_while_a_claim_is_open(opened):
     expect(link).to_be_focused()
 
 
-def test_a_table_is_one_stop_and_arrows_move_in_it(opened):
+def test_a_table_has_one_tab_stop_and_arrow_keys(opened):
     page = opened()
     table = page.get_by_role("grid", name="Features on which providers differ")
     expect(table.locator("a[tabindex='0']")).to_have_count(1)
@@ -303,7 +309,7 @@ def test_a_table_is_one_stop_and_arrows_move_in_it(opened):
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
-def test_a_finding_has_its_request_in_three_languages_and_its_pictures(opened):
+def test_a_finding_has_its_request_in_three_languages_and_its_images(opened):
     page = opened()
     finding = page.locator(".finding").filter(has_text="size-as-asked").first
     if finding.get_attribute("open") is None:
@@ -322,13 +328,13 @@ def test_a_finding_has_its_request_in_three_languages_and_its_pictures(opened):
     )
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == finding.locator("pre:visible").first.inner_text()
-    picture = finding.get_by_alt_text("Picture 1 of the answer")
+    picture = finding.get_by_alt_text("Image 1 of the response")
     picture.scroll_into_view_if_needed()
     assert 0 < picture.evaluate("it => it.naturalWidth") <= 96
     expect(finding.locator("figcaption").first).to_contain_text("1024")
 
 
-def test_an_address_of_a_finding_opens_it(opened, report):
+def test_the_url_of_a_finding_opens_it(opened, report):
     page = opened(report.findings[0].fingerprint)
 
     expect(page.locator(f'[id="{report.findings[0].fingerprint}"]')).to_have_attribute(
@@ -336,7 +342,7 @@ def test_an_address_of_a_finding_opens_it(opened, report):
     )
 
 
-def test_the_runs_are_told_over_time(opened):
+def test_the_history_of_runs_is_shown(opened):
     page = opened()
 
     part = page.locator("#history")
@@ -358,7 +364,7 @@ def test_nothing_is_wider_than_a_phone(opened, width):
     assert body.evaluate("it => it.scrollWidth <= it.clientWidth")
 
 
-def test_every_text_can_be_read_by_day_and_by_night(opened):
+def test_every_text_has_contrast_in_light_and_dark_mode(opened):
     page = opened()
     page.locator("details").evaluate_all("all => all.forEach(it => { it.open = true })")
     for scheme in ("light", "dark"):
@@ -371,7 +377,7 @@ def test_every_text_can_be_read_by_day_and_by_night(opened):
     assert page.evaluate(FAINT) == []
 
 
-def test_who_does_not_see_the_page_does_not_stumble(opened):
+def test_the_page_has_no_accessibility_violations(opened):
     page = opened()
     assert page.evaluate(STUMBLES) == []
 
@@ -380,7 +386,7 @@ def test_who_does_not_see_the_page_does_not_stumble(opened):
     assert page.evaluate(STUMBLES) == []
 
 
-def test_on_paper_everything_is_open_and_nothing_can_be_pressed(opened):
+def test_print_opens_everything_and_hides_controls(opened):
     page = opened()
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
@@ -390,7 +396,7 @@ def test_on_paper_everything_is_open_and_nothing_can_be_pressed(opened):
     assert page.locator(".finding .inside").first.is_visible()
 
 
-def test_without_a_script_all_is_told(browser, file):
+def test_all_content_is_shown_without_scripts(browser, file):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(file.as_uri())

@@ -1,4 +1,4 @@
-"""All formats of a report, also with hostile text in responses."""
+"""Every format shows the report, also with hostile text in responses."""
 
 import json
 import re
@@ -28,7 +28,7 @@ def words(text):
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("format_", REPORTERS)
 def test_every_format_can_be_written_to_a_file(name, format_):
-    assert REPORTERS[format_](ALL[name]).encode("utf-8")
+    assert REPORTERS[format_].render(ALL[name]).encode("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -40,25 +40,25 @@ def test_every_format_can_be_written_to_a_file(name, format_):
         ("unasked", "Nothing was tested"),
     ],
 )
-def test_the_verdict_is_the_same_everywhere(name, sentence):
+def test_every_format_has_the_same_verdict(name, sentence):
     subject = ALL[name]
 
     assert f"<h1>{sentence}</h1>" in page(subject)
-    assert REPORTERS["markdown"](subject).startswith(f"## {sentence}\n")
+    assert REPORTERS["markdown"].render(subject).startswith(f"## {sentence}\n")
     assert f"{sentence}." in words(printed(print_summary, subject))
 
 
 @pytest.mark.parametrize(("name", "alerts"), [("stopped", 1), ("conforming", 0)])
-def test_a_run_cut_short_says_so(name, alerts):
+def test_every_format_names_the_reason_of_a_stopped_run(name, alerts):
     subject = ALL[name]
     reason = "was reached. 1 of 4 planned cases were run"
 
     assert page(subject).count('role="alert"') == alerts
     for text in (
         page(subject),
-        REPORTERS["markdown"](subject),
-        REPORTERS["sarif"](subject),
-        REPORTERS["junit"](subject),
+        REPORTERS["markdown"].render(subject),
+        REPORTERS["sarif"].render(subject),
+        REPORTERS["junit"].render(subject),
         words(printed(print_summary, subject)),
     ):
         assert (reason in text) == bool(alerts)
@@ -66,12 +66,12 @@ def test_a_run_cut_short_says_so(name, alerts):
 
 def test_money_of_different_currencies_is_not_added():
     assert "0.50 USD + 0.50 EUR" in page(CONFORMING)
-    assert "0.50 USD + 0.50 EUR" in REPORTERS["markdown"](CONFORMING)
+    assert "0.50 USD + 0.50 EUR" in REPORTERS["markdown"].render(CONFORMING)
 
 
-def test_a_summary_in_markdown_comes_before_the_folds_and_is_short():
+def test_the_markdown_summary_is_short_and_precedes_the_folds():
     many = tuple(target(f"p{n}") for n in range(60))
-    text = REPORTERS["markdown"](
+    text = REPORTERS["markdown"].render(
         report(outcome("p0", [finding()]), targets=many, stopped="interrupt")
     )
 
@@ -82,11 +82,11 @@ def test_a_summary_in_markdown_comes_before_the_folds_and_is_short():
     assert "| P0 (mock) | 1 | 0 | **1** | 0 | 0.50 USD |" in head
 
 
-def test_hostile_text_does_not_leave_its_place_in_markdown():
+def test_hostile_text_has_no_effect_in_markdown():
     targets = (target("one", title="a|b\n\n# c <i> @all"), target("two"))
     hostile = replace(BROKEN, metadata=replace(BROKEN.metadata, targets=targets))
 
-    text = REPORTERS["markdown"](hostile)
+    text = REPORTERS["markdown"].render(hostile)
 
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert [row.count("|") for row in rows] == [7] * 4
@@ -99,8 +99,8 @@ def test_hostile_text_does_not_leave_its_place_in_markdown():
     assert "\x1b" not in text
 
 
-def test_junit_has_a_case_for_each_claim_asked_and_for_no_other():
-    root = ET.fromstring(REPORTERS["junit"](BROKEN))
+def test_junit_has_a_case_for_each_tested_claim_only():
+    root = ET.fromstring(REPORTERS["junit"].render(BROKEN))
 
     one, two = root.findall("testsuite")
     assert (one.get("tests"), one.get("failures")) == ("1", "1")
@@ -114,10 +114,10 @@ def test_junit_has_a_case_for_each_claim_asked_and_for_no_other():
     assert "<b onclick=x>" in case.findtext("system-out", "")
 
 
-def test_junit_does_not_lose_a_finding_about_no_listed_claim():
+def test_junit_keeps_a_finding_about_an_unlisted_claim():
     stray = report(outcome("one", [finding(claim="elsewhere")]))
 
-    root = ET.fromstring(REPORTERS["junit"](stray))
+    root = ET.fromstring(REPORTERS["junit"].render(stray))
 
     (failure,) = root.iter("failure")
     assert root.get("failures") == "1"
@@ -125,7 +125,7 @@ def test_junit_does_not_lose_a_finding_about_no_listed_claim():
 
 
 def test_sarif_has_what_its_schema_requires():
-    log = json.loads(REPORTERS["sarif"](BROKEN))
+    log = json.loads(REPORTERS["sarif"].render(BROKEN))
 
     assert log["version"] == "2.1.0"
     (run,) = log["runs"]
@@ -141,8 +141,8 @@ def test_sarif_has_what_its_schema_requires():
         assert logical["fullyQualifiedName"] == "/components/schemas/N"
 
 
-def test_sarif_tells_broken_promises_from_differences():
-    (run,) = json.loads(REPORTERS["sarif"](BROKEN))["runs"]
+def test_sarif_has_an_error_for_a_failure_and_a_note_for_a_warning():
+    (run,) = json.loads(REPORTERS["sarif"].render(BROKEN))["runs"]
 
     found = [
         (each["level"], each["partialFingerprints"]["imageparity/v1"])
@@ -154,24 +154,26 @@ def test_sarif_tells_broken_promises_from_differences():
 
 
 def test_a_conforming_run_has_no_results():
-    (run,) = json.loads(REPORTERS["sarif"](CONFORMING))["runs"]
+    (run,) = json.loads(REPORTERS["sarif"].render(CONFORMING))["runs"]
 
     assert run["results"] == []
-    assert list(ET.fromstring(REPORTERS["junit"](CONFORMING)).iter("failure")) == []
+    assert (
+        list(ET.fromstring(REPORTERS["junit"].render(CONFORMING)).iter("failure")) == []
+    )
 
 
-def test_a_summary_in_text_needs_neither_colours_nor_a_wide_window():
+def test_the_text_summary_fits_80_columns_without_colors():
     text = printed(print_summary, BROKEN)
 
     prose = [line for line in text.splitlines() if "curl" not in line]
     assert max(map(len, prose)) <= 80
     assert "\x1b" not in text
     assert "curl -d '{\"n\": 11}' https://one.example" in text
-    assert "accepts-invalid, broken promise" in text
-    assert "wrong-error, difference" in text
+    assert "failed, accepts-invalid" in text
+    assert "warning, wrong-error" in text
 
 
-def test_hostile_text_does_not_leave_its_place_in_a_terminal():
+def test_hostile_text_has_no_effect_in_a_terminal():
     targets = (target("one", title="[red]a\nb\x1b[2J"), target("two"))
     hostile = replace(BROKEN, metadata=replace(BROKEN.metadata, targets=targets))
 

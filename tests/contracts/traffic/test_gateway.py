@@ -577,7 +577,7 @@ def test_the_command_waits_asks_and_writes(damage, status, tmp_path):
         rf"\| quality \| {re.escape(word)} \|", paths["markdown"].read_text()
     )
     last = done.stdout.splitlines()[-3]
-    assert last.startswith("Fails: " if status else "Passes: ")
+    assert last.startswith("Failed: " if status else "Passed: ")
     assert CALLERS not in done.stdout + paths["report"].read_text()
 
 
@@ -643,13 +643,13 @@ def test_a_gateway_that_comes_late_is_waited_for():
 
 MISTAKES = [
     (["http://127.0.0.1:1/v1"], "--upstream-dialect"),
-    (["nonsense", "--upstream-dialect=openai"], "BASE_URL is a base URL"),
+    (["nonsense", "--upstream-dialect=openai"], "BASE_URL must be a URL"),
     (["http://me:secret@127.0.0.1/v1", "--upstream-dialect=openai"], "--key-env"),
     (["https://gateway.example/v1", "--upstream-dialect=openai"], "add --live"),
     (["http://127.0.0.1:1/v1", "--upstream-dialect=nobody"], "Known are"),
     (
         ["http://127.0.0.1:1/v1", "--upstream-dialect=openai", "--fail-on=x"],
-        "known are",
+        "the verdicts are",
     ),
     (["http://127.0.0.1:1/v1", "--upstream-dialect=openai", "--key-env=NONE"], "NONE"),
     (

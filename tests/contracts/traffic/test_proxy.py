@@ -977,21 +977,21 @@ def test_the_command_speaks_to_people():
         said = process.stdout.read()
         assert process.wait(timeout=30) == 0
 
-    assert head[0].startswith(f"Passing on to {upstream}")
+    assert head[0].startswith(f"Forwarding to {upstream}")
     assert "POST /images/generations  200  request valid" in said
-    assert "wrong-response, broken promise: image 0 is 512x512" in said
+    assert "failed, wrong-response: picture 0 is 512x512" in said
     assert "request: n: must be at most 10 (S4#n, documented)" in said
     last = said.strip().splitlines()[-1]
-    assert last.startswith("2 exchanges; findings: ")
+    assert last.startswith("2 requests; findings: ")
     assert "1 wrong-response" in last
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("openai", "--upstream", "api.example/v1"), "takes a base URL"),
-        (("openai", "--upstream", "http://h:x/v1"), "takes a base URL"),
-        (("openai", "--upstream", "ftp://h/v1"), "takes a base URL"),
+        (("openai", "--upstream", "api.example/v1"), "must be a base URL"),
+        (("openai", "--upstream", "http://h:x/v1"), "must be a base URL"),
+        (("openai", "--upstream", "ftp://h/v1"), "must be a base URL"),
         (("openai", "--upstream", "http://u:p@h/v1"), "no key"),
         (("openai", "--upstream", "http://h/v1?key=1"), "no query"),
         (("openia", "--upstream", "http://h/v1"), "is not a known provider"),

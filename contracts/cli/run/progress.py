@@ -12,8 +12,8 @@ from contracts.report.model import Outcome
 
 
 @contextmanager
-def _progress_bars() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for each label on a terminal, nothing elsewhere; on stderr."""
+def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar per label on a terminal, nothing elsewhere; on stderr."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
@@ -28,8 +28,8 @@ def _progress_bars() -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
-def _progress(campaigns: Sequence[Campaign]) -> Iterator[Any]:
-    """A bar for each provider on a terminal, plain lines elsewhere; on stderr."""
+def campaign_progress(campaigns: Sequence[Campaign]) -> Iterator[Any]:
+    """A bar per provider on a terminal, plain lines elsewhere; on stderr."""
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
         yield _PlainProgress(campaigns, console)
@@ -38,28 +38,28 @@ def _progress(campaigns: Sequence[Campaign]) -> Iterator[Any]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[found]}"),
+        TextColumn("{task.fields[failures]}"),
     )
     with Progress(*columns, console=console) as bars:
         tasks = {
             each.provider.id: bars.add_task(
-                each.provider.title, total=len(each.pending), found=""
+                each.provider.title, total=len(each.pending), failures=""
             )
             for each in campaigns
         }
-        found: dict[str, set[str]] = {each: set() for each in tasks}
+        fingerprints: dict[str, set[str]] = {each: set() for each in tasks}
 
         def advance(outcome: Outcome) -> None:
-            known = found[outcome.provider]
-            known.update(each.fingerprint for each in outcome.findings if each.breaks)
-            shown = f"[red]{len(known)} broken[/]" if known else ""
-            bars.update(tasks[outcome.provider], advance=1, found=shown)
+            failed = fingerprints[outcome.provider]
+            failed.update(each.fingerprint for each in outcome.findings if each.breaks)
+            label = f"[red]{len(failed)} failed[/]" if failed else ""
+            bars.update(tasks[outcome.provider], advance=1, failures=label)
 
         yield advance
 
 
 class _PlainProgress:
-    """A line when a provider begins and one when it is done."""
+    """A line when the tests of a provider begin and one when they are done."""
 
     def __init__(self, campaigns: Sequence[Campaign], console: Console) -> None:
         self._remaining = {each.provider.id: len(each.pending) for each in campaigns}
@@ -71,9 +71,7 @@ class _PlainProgress:
         name = outcome.provider
         if name not in self._started:
             self._started.add(name)
-            self._print(
-                f"{self._titles[name]}: asking {self._remaining[name]} questions"
-            )
+            self._print(f"{self._titles[name]}: running {self._remaining[name]} tests")
         self._remaining[name] -= 1
         if not self._remaining[name]:
             self._print(f"{self._titles[name]}: done")

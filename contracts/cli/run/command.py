@@ -1,0 +1,297 @@
+"""The command `run`: test servers, or our mocks, against their documentation."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+import specs
+from contracts import compare as comparison
+from contracts.cli.exit_codes import exit_status
+from contracts.cli.interrupts import (
+    Interrupted,
+    report_on_interrupt,
+    run_until_interrupted,
+)
+from contracts.cli.options import history_option, path_option, report_format_options
+from contracts.cli.output import (
+    check_outputs,
+    read_history,
+    render_report,
+    write_outputs,
+)
+from contracts.cli.run.dry_run import list_cases
+from contracts.cli.run.options import RunOptions
+from contracts.cli.run.progress import campaign_progress
+from contracts.cli.run.resume import resume_campaigns
+from contracts.cli.run.same_questions import compare_servers
+from contracts.cli.run.targets import run_targets
+from contracts.execution.campaign import Campaign, CouldNotRun
+from contracts.execution.client import Target, Unreachable
+from contracts.execution.mocks import mocks_in_subprocess
+from contracts.execution.recording import BadRecording
+from contracts.execution.run import execute, start
+from contracts.execution.targets import LIVE_RATE, NamedTarget
+from contracts.planning.example_database import ExampleDatabase
+from contracts.planning.request_model import PlanError
+from contracts.report.failure_policy import fail_on_option
+from contracts.report.model import Report
+from contracts.reporters.run import text
+from contracts.text import format_elapsed
+from mockserver.cli.common import PROVIDER, UsageError, load_providers, specs_option
+
+
+@click.command()
+@click.argument(
+    "provider", nargs=-1, type=PROVIDER, metavar="[PROVIDER | [LABEL:]PROVIDER=URL]..."
+)
+@click.option(
+    "--against",
+    metavar="BASE_URL",
+    help="Base URL of the server to test. It claims to be compatible with PROVIDER.",
+)
+@click.option(
+    "--key-env",
+    metavar="VAR",
+    help="Environment variable that holds the API key. The default is the variable "
+    "in the provider's dialect.yaml.",
+)
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    help="Seed for generated cases. The same seed gives the same requests.",
+)
+@click.option(
+    "--max-cases",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Stop after N test cases (exit status 3).",
+)
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="PART",
+    help="Run only cases with PART in their id. Can be repeated.",
+)
+@click.option(
+    "--no-fuzz",
+    is_flag=True,
+    help="Run the planned cases only, without randomly generated ones.",
+)
+@click.option(
+    "--second-opinion/--no-second-opinion",
+    default=None,
+    help="Also generate and check requests with schemathesis. On by default, off "
+    "with --live and --no-fuzz.",
+)
+@click.option(
+    "--examples",
+    "examples_folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=".imageparity",
+    show_default=True,
+    metavar="DIR",
+    help="Folder for generated cases that led to findings. The next run starts with "
+    "them.",
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="List the cases and a cost estimate at list prices. Send nothing.",
+)
+@click.option(
+    "--live",
+    is_flag=True,
+    allow_from_autoenv=False,
+    help="Allow a server that is not on this machine. Requires --budget.",
+)
+@click.option(
+    "--budget",
+    type=click.FloatRange(0, min_open=True),
+    allow_from_autoenv=False,
+    metavar="AMOUNT",
+    help="Stop before the run costs more than AMOUNT, in the provider's currency "
+    "(exit status 3).",
+)
+@click.option(
+    "--same-questions",
+    is_flag=True,
+    help="Send the same requests to all servers and compare their behavior.",
+)
+@click.option(
+    "--unlisted",
+    is_flag=True,
+    help="With --same-questions: also send parameters that a provider does not "
+    "document.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    metavar="N",
+    help=f"Send at most N requests per minute. With --live the default is "
+    f"{LIVE_RATE:.0f}, else there is no limit.",
+)
+@click.option(
+    "--resume",
+    type=click.Path(dir_okay=False, exists=True),
+    metavar="REPORT",
+    help="Continue the stopped run of this report.",
+)
+@click.option(
+    "--record",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Record each request and response in this folder, without API keys.",
+)
+@click.option(
+    "--replay",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    metavar="DIR",
+    help="Check the responses recorded in this folder. Send nothing.",
+)
+@click.option(
+    "--report",
+    "report_path",
+    type=path_option,
+    help="Write the full report to this file (JSON lines; see `show`).",
+)
+@report_format_options
+@history_option
+@fail_on_option
+@specs_option
+@report_on_interrupt
+def run(**parameters: Any) -> None:
+    """
+    Test a server, or our mock, against its provider's documentation.
+
+    Without --against or a URL, each PROVIDER (default: all) is tested at its own
+    mock. PROVIDER=URL names a server for each of several providers.
+
+    With --same-questions the servers are compared with each other, each in its own
+    dialect. The exit status is then 1 if they behave differently although their
+    documents agree.
+
+    Exit status: 0 all documented claims passed, 1 documented claims failed (or
+    findings that match --fail-on), 2 could not run, 3 stopped before the end.
+    """
+    started = time.monotonic()
+    options = RunOptions.from_parameters(parameters)
+    check_outputs(options.outputs)
+    history = read_history(options.history, is_page=bool(options.outputs["html"]))
+    if options.record and options.replay:
+        raise UsageError("--record and --replay exclude each other: use one of them")
+    targets = run_targets(options)
+    if options.same_questions:
+        raise SystemExit(compare_servers(options, targets))
+    if options.unlisted:
+        raise UsageError("--unlisted goes with --same-questions")
+    _run(options, targets, history, started)
+
+
+def _run(
+    options: RunOptions,
+    targets: Sequence[NamedTarget],
+    history: Sequence[Report],
+    started: float,
+) -> None:
+    providers = [each.provider for each in targets]
+    providers = providers or load_providers(options.provider, options.folder)
+    options.fail_on.validate(
+        lambda: (claim.id for each in providers for claim in specs.claims(each))
+    )
+    keeps_examples = bool(targets) and not (
+        options.no_fuzz or options.replay or options.dry_run
+    )
+    examples = ExampleDatabase(options.examples_folder) if keeps_examples else None
+    servers = {each.provider.id: each.target for each in targets}
+    mocked = () if targets or options.dry_run else providers
+    with mocks_in_subprocess(mocked, options.folder) as running:
+        campaigns = list(
+            _campaigns(options, providers, {**running, **servers}, examples)
+        )
+        if options.only and not any(each.cases for each in campaigns):
+            parts = " ".join(options.only)
+            raise UsageError(f"--only {parts}: no case has it; see --dry-run")
+        if options.dry_run:
+            list_cases(campaigns)
+            return
+        try:
+            if options.resume:
+                campaigns = resume_campaigns(
+                    campaigns, options.resume, seed=options.seed
+                )
+            report = _execute(campaigns, options)
+        except (Unreachable, CouldNotRun, PlanError, BadRecording) as error:
+            raise UsageError(str(error)) from None
+    files = write_outputs(
+        options.outputs,
+        lambda name: render_report(name, report, options.folder, history),
+    )
+    if examples is not None:
+        _save_examples(examples)
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    text.print_summary(
+        report, console, list(comparison.parameter_outcomes(report, providers))
+    )
+    if len(providers) > 1:
+        text.print_documents_hint(comparison.compare(providers), console)
+    for line in files:
+        console.print(line, markup=False)
+    console.print(
+        f"{len(report.outcomes)} cases in {format_elapsed(started)}", markup=False
+    )
+    raise SystemExit(exit_status(report, options.fail_on))
+
+
+def _campaigns(
+    options: RunOptions,
+    providers: Sequence[specs.Provider],
+    targets: Mapping[str, Target],
+    examples: ExampleDatabase | None,
+) -> Iterator[Campaign]:
+    """A campaign per provider; a dry run has no target and sends nothing."""
+    for provider in providers:
+        yield Campaign(
+            provider=provider,
+            target=targets.get(provider.id) or Target("mock", "", is_mock=True),
+            seed=options.seed,
+            fuzz=not options.no_fuzz,
+            second_opinion=options.uses_second_opinion,
+            only=options.only,
+            is_paid=options.budget is not None,
+            rate=options.rate_limit,
+            cassette=options.open_cassettes(provider.id, by_label=False),
+            examples=examples,
+        )
+
+
+def _save_examples(examples: ExampleDatabase) -> None:
+    """Save them for the next run; a failure is only a warning, the run is complete."""
+    try:
+        examples.save()
+    except OSError as error:
+        click.echo(f"Warning: --examples cannot be saved: {error}", err=True)
+
+
+def _execute(campaigns: Sequence[Campaign], options: RunOptions) -> Report:
+    """The report of a run; of an interrupted one, with the outcomes until then."""
+    run = start(campaigns, version=version("imageparity"), seed=options.seed)
+    with campaign_progress(campaigns) as progress:
+        coroutine = execute(
+            run,
+            progress=progress,
+            max_cases=options.max_cases,
+            budget=options.budget,
+        )
+        try:
+            asyncio.run(run_until_interrupted(coroutine))
+        except Interrupted:
+            run.stopped = "interrupt"
+    return run.report()

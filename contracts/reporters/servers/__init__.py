@@ -1,0 +1,1 @@
+"""The result of `run --same-questions`: text for a terminal, and Markdown."""
