@@ -1,15 +1,16 @@
-"""Decode images as they came, once for the same bytes."""
+"""Decode received images, once for the same bytes."""
 
 import hashlib
 import io
-from collections import OrderedDict
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
+from mockserver.state.cache import LruCache
+
 MAX_PIXELS = 64_000_000
-LARGE_IMAGE_PIXELS = 16_000_000  # pixels: of such pictures one is decoded at a time
+LARGE_IMAGE_PIXELS = 16_000_000  # above it, one image is decoded at a time
 MAX_CACHED_IMAGES = 256
 _ACCEPTED_FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 
@@ -17,10 +18,10 @@ _ACCEPTED_FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 @dataclass(frozen=True, slots=True)
 class DecodedImage:
     """
-    A decoded picture: what it is, and what it is not.
+    The properties of a decoded image.
 
-    `problem` says why it could not be decoded; `opaque` is whether nothing in it is
-    transparent.
+    `problem` is the reason why it cannot be decoded, or None. `opaque` is True if no
+    pixel is transparent.
     """
 
     data: bytes
@@ -36,27 +37,22 @@ class DecodedImage:
         return f"{self.width}x{self.height}"
 
 
-_cache: OrderedDict[str, DecodedImage] = OrderedDict()
-_cache_lock = Lock()
+_cache: LruCache[str, DecodedImage] = LruCache(MAX_CACHED_IMAGES)  # by sha256
 _large_image_lock = Lock()
 
 
 def decode_image(data: bytes) -> DecodedImage:
-    """The picture in some bytes, decoded to the last; once for the same bytes."""
+    """Decode an image to its last byte, or return the cached result."""
     digest = hashlib.sha256(data).hexdigest()
-    with _cache_lock:
-        found = _cache.get(digest)
-    if found is None:
-        found = _decode(data)
-        with _cache_lock:
-            _cache[digest] = found
-            while len(_cache) > MAX_CACHED_IMAGES:
-                _cache.popitem(last=False)
-    return replace(found, data=data)
+    image = _cache.get(digest)
+    if image is None:
+        image = _decode(data)
+        _cache.add(digest, image, 1)
+    return replace(image, data=data)
 
 
 def _decode(data: bytes) -> DecodedImage:
-    """What is known of a picture, without its bytes."""
+    """Decode an image; `data` of the result is empty."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -82,13 +78,13 @@ def _decode(data: bytes) -> DecodedImage:
         return DecodedImage(
             b"", problem=f"does not decode: it is no {', '.join(_ACCEPTED_FORMATS)}"
         )
-    # A decoder that is fed by strangers raises what it likes, warnings among it.
+    # On hostile input a decoder may raise any exception, warnings included.
     except Exception as error:
         why = " ".join(str(error).split())[:200] or type(error).__name__
         return DecodedImage(b"", problem=f"does not decode: {why}")
 
 
 def _is_opaque(image: Any) -> bool:
-    seen = image if "A" in image.getbands() else image.convert("RGBA")
-    low, _ = seen.getchannel("A").getextrema()
-    return bool(low == 255)
+    with_alpha = image if "A" in image.getbands() else image.convert("RGBA")
+    lowest, _ = with_alpha.getchannel("A").getextrema()
+    return bool(lowest == 255)
