@@ -12,7 +12,7 @@ from mockserver.errors import (
     Rejected,
     printable,
 )
-from mockserver.media.image import planning as generation
+from mockserver.media.image import planning
 from mockserver.pipeline.authentication import redact_token
 from mockserver.pipeline.provider_context import ProviderContext
 from mockserver.pipeline.validation import explain_verdict, has_many_values
@@ -197,7 +197,7 @@ def _request_hash(exchange: Exchange) -> str | None:
     if exchange.plans:
         return exchange.plans[0].request
     received = exchange.parsed_body
-    return generation.request_hash(received.payload) if received else None
+    return planning.request_hash(received.payload) if received else None
 
 
 def violation_entry(violation: Violation) -> dict[str, Any]:
