@@ -122,7 +122,7 @@ def test_who_waits_in_vain_is_told_what_came_instead(mock):
         f"0 of 1 exchange came within 0 s with provider='{NAMES[1]}', status=200; "
         "the journal has"
     )
-    assert last.endswith("429  rate_limited (asked for by header)")
+    assert last.endswith("429  rate_limited (requested by header)")
     assert f"POST /{NAMES[0]}/" in last
 
 
@@ -563,7 +563,7 @@ def test_a_line_tells_what_was_decided_and_why(mock, provider):
     drawn, refused, lost = transcript(mock.journal()).splitlines()
 
     source = mock.journal(status=400)[0]["decision"]["violations"][0]["source"]
-    assert "  200  1 picture" in drawn
+    assert "  200  1 image" in drawn
     assert "  400  invalid_request: prompt" in refused
     assert refused.endswith(f", {source}]")
     assert "  404  not_found: POST /" in lost
@@ -575,7 +575,7 @@ def test_a_client_that_left_is_told_as_such(mock):
         "decision": {"trigger": None}, "cost": {}, "images": 0,
     }  # fmt: skip
 
-    assert transcript([entry]).endswith("—  the client left before the answer")
+    assert transcript([entry]).endswith("—  client disconnected before the response")
 
 
 @given(st.lists(st.text(max_size=300), max_size=3 * MAX_LINES))
@@ -593,4 +593,4 @@ def test_a_transcript_is_short_and_clean_whatever_came(paths):
 
     assert len(lines) == (min(len(paths), MAX_LINES) or 1)
     assert all(line.isprintable() and len(line) <= MAX_LINE_LENGTH for line in lines)
-    assert paths or lines == ["nothing"]
+    assert paths or lines == ["no requests"]

@@ -337,5 +337,5 @@ def test_people_read_what_it_would_have_cost():
         process.terminate()
         lines, _, code = ended(process)
 
-    assert lines[-1] == "1 request, 2 pictures; live they would have cost 0.25 USD."
+    assert lines[-1] == "1 request, 2 images; cost at list prices: 0.25 USD."
     assert code == 0

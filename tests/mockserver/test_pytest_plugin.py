@@ -296,18 +296,18 @@ def test_of_its_own(mock_provider):
         [
             "*ERROR at setup of test_whose_fixture_fails*",
             title,
-            f"??:??:??  {path}  500  server_error (asked for by header)",
+            f"??:??:??  {path}  500  server_error (requested by header)",
             "*_ test_that_fails _*",
             title,
-            f"??:??:??  {path}  429  rate_limited (asked for by script)",
+            f"??:??:??  {path}  429  rate_limited (requested by script)",
             f"??:??:??  {path}  400  invalid_request: prompt: *, S4#*]",
-            "??:??:??  POST /openai/v1/images/generations  200  1 picture*",
+            "??:??:??  POST /openai/v1/images/generations  200  1 image*",
             "*_ test_that_asks_nothing _*",
             title,
             "No request came. The mock is at http://127.0.0.1:*/tokenhub/api/v1",
             "*_ test_of_its_own _*",
             title,
-            f"??:??:??  {path}  200  1 picture, 0.125 USD live",
+            f"??:??:??  {path}  200  1 image, 0.125 USD at list price",
         ],
         consecutive=False,
     )
@@ -323,7 +323,7 @@ def test_it(image_mock, time):
     assert draw(image_mock) == 200
 """
 TWO = ["-p", "xdist", "-n2"]
-BILL = "image mock: 8 requests, 8 pictures; live they would have cost 1.00 USD"
+BILL = "image mock: 8 requests, 8 images; cost at list prices: 1.00 USD"
 
 
 @pytest.mark.parametrize(
@@ -341,7 +341,7 @@ def test_a_run_that_stops_early_knows_its_bill(run):
     result = run(f"{PRICED}\n    assert False", "-x")
 
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["image mock: 2 requests, 2 pictures; * 0.25 USD"])
+    result.stdout.fnmatch_lines(["image mock: 2 requests, 2 images; * 0.25 USD"])
 
 
 def test_every_worker_has_a_mock_of_its_own(run, pytester):
