@@ -39,7 +39,7 @@ def create_app(
     admin.add_routes(app, house)
     app.router.add_get(f"{IMAGES_PATH}/{{name}}", _serve_image)
     if house.cassettes is not None:
-        from mockserver.recordings.cassettes import REPLAY_PATH
+        from mockserver.recordings.cassette_file import REPLAY_PATH
 
         app.router.add_get(f"{REPLAY_PATH}/{{name}}", house.cassettes.serve_image)
     anything = r"/{path:[\s\S]*}"

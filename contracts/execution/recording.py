@@ -8,7 +8,8 @@ from typing import Any
 
 from contracts.judging.interaction import Interaction
 from contracts.planning.case import FORM, TARGET_KEY, Case
-from mockserver.recordings.cassettes import CassetteError, Cassettes, RecordedResponse
+from mockserver.recordings.cassette_file import CassetteError, RecordedResponse
+from mockserver.recordings.cassettes import Cassettes
 from mockserver.recordings.recorder import ExchangeRecord, Recorder
 
 UNRECORDED_LINK = "was not at its address when this was recorded"

@@ -313,7 +313,8 @@ def _settings(**options: Any) -> "Settings":
     except StateError as error:
         raise UsageError(str(error)) from None
     if options["replay"]:
-        from mockserver.recordings.cassettes import CassetteError, Cassettes
+        from mockserver.recordings.cassette_file import CassetteError
+        from mockserver.recordings.cassettes import Cassettes
 
         try:
             Cassettes.open(options["replay"])

@@ -178,7 +178,7 @@ def redact_key(entry: dict[str, Any], key: str) -> dict[str, Any]:
     """An entry without the key, should a client have written it elsewhere too."""
     if len(key) < MIN_REDACTED_KEY_LENGTH:
         return entry
-    from mockserver.recordings.recorder import redact
+    from mockserver.recordings.redaction import redact
 
     found: dict[str, Any] = redact(entry, [key])
     return found
