@@ -249,7 +249,7 @@ def test_a_worker_that_dies_is_replaced_and_no_connection_is_lost():
         process.terminate()
         _, errors, code = ended(process)
 
-    assert errors.count("another takes its place") == 3
+    assert errors.count("it is replaced") == 3
     assert code == 0
 
 
