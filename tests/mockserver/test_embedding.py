@@ -74,7 +74,9 @@ def test_a_mock_of_one_provider_is_about_that_one(provider):
 
 @pytest.mark.parametrize("ask_for", ["url_for", "bound_to", "journal", "count"])
 def test_a_provider_that_is_not_served_is_named_with_those_that_are(mock, ask_for):
-    with pytest.raises(ValueError, match="no provider 'nobody' here; served: ") as told:
+    with pytest.raises(
+        ValueError, match="provider 'nobody' is not served; served: "
+    ) as told:
         getattr(mock, ask_for)("nobody")
 
     assert all(name in str(told.value) for name in NAMES)
@@ -96,7 +98,7 @@ def test_the_journal_is_asked_by_its_entries_members(mock):
 
 
 def test_a_member_that_no_entry_has_is_named_with_those_that_they_have(mock):
-    with pytest.raises(TypeError, match=r"no entry has 'statsu'; known: .*status"):
+    with pytest.raises(TypeError, match=r"unknown filter 'statsu'; known: .*status"):
         mock.count(statsu=200)
 
 
@@ -119,8 +121,8 @@ def test_who_waits_in_vain_is_told_what_came_instead(mock):
 
     first, last = str(told.value).splitlines()
     assert first == (
-        f"0 of 1 exchange came within 0 s with provider='{NAMES[1]}', status=200; "
-        "the journal has"
+        f"0 of 1 request received within 0 s with provider='{NAMES[1]}', status=200; "
+        "the journal contains"
     )
     assert last.endswith("429  rate_limited (requested by header)")
     assert f"POST /{NAMES[0]}/" in last
@@ -150,8 +152,8 @@ def test_a_script_is_for_its_namespace(mock):
 @pytest.mark.parametrize(
     ("items", "named", "problem"),
     [
-        ({"error": "rate_limited"}, None, "name the provider of this script; served: "),
-        ({"error": "rate_limited"}, "nobody", "no provider 'nobody' here"),
+        ({"error": "rate_limited"}, None, "a script needs a provider; served: "),
+        ({"error": "rate_limited"}, "nobody", "provider 'nobody' is not served"),
         ({"error": "tired"}, NAMES[0], "item 0: no error 'tired'; known: "),
         ([{}, {"fault": "tired"}], NAMES[0], "item 1: fault takes one of "),
         ([{"eror": "x"}], NAMES[0], "item 0: unknown member 'eror'; known: "),
@@ -209,7 +211,7 @@ def test_the_clock_can_be_stopped_and_moved_on(provider):
 
         assert (first, second) == (1_777_896_000, 1_777_899_600)
         assert draw(running, provider.id).json["created"] > second
-        with pytest.raises(ValueError, match="by seconds, 0 or more, not -1"):
+        with pytest.raises(ValueError, match="seconds must be from 0 to .*, not -1"):
             running.advance(-1)
 
 
@@ -282,7 +284,7 @@ def test_options_go_over_settings():
 @pytest.mark.parametrize(
     ("options", "kind", "problem"),
     [
-        ({"sede": 7}, TypeError, "no option 'sede'; known: .*seed"),
+        ({"sede": 7}, TypeError, "unknown option 'sede'; known: .*seed"),
         ({"latency": "soon"}, ValueError, "not 'soon'"),
         ({"frozen": "noon"}, ValueError, "noon"),
     ],
@@ -472,7 +474,7 @@ def test_who_asks_it_after_its_end_is_told_so():
         pass
 
     for asked in (running.journal, running.reset, running.wait_for):
-        with pytest.raises(RuntimeError, match="has ended; ask it inside its `with`"):
+        with pytest.raises(RuntimeError, match="has ended; use it inside its `with`"):
             asked()
 
 
@@ -547,8 +549,8 @@ if child:
     told, complaint = process.communicate(timeout=60)
 
     *child, left, url = told.splitlines()
-    there = f"this mock runs in another process; ask it at {url}/__mock__/"
-    assert child == ["200", f"{there}, or start one here", "0", "left"]
+    there = f"this mock runs in another process; use its control API at {url}/__mock__/"
+    assert child == ["200", f"{there}, or start a mock in this process", "0", "left"]
     assert (left, complaint, process.returncode) == ("left", "", 0)
 
 
