@@ -27,7 +27,6 @@ SHIPPED = {
     "contracts/reporters/page/page.js",
     "contracts/reporters/page/template.html",
     "mockserver/recordings/cassette.schema.yaml",
-    "mockserver/cli/config.schema.yaml",
     "mockserver/control/inspector.html",
     *(f"specs/{name}/openapi.yaml" for name in specs.names()),
     *(f"specs/{name}/dialect.yaml" for name in specs.names()),

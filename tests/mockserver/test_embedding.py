@@ -211,7 +211,7 @@ def test_the_clock_can_be_stopped_and_moved_on(provider):
 
         assert (first, second) == (1_777_896_000, 1_777_899_600)
         assert draw(running, provider.id).json["created"] > second
-        with pytest.raises(ValueError, match="seconds must be from 0 to .*, not -1"):
+        with pytest.raises(ValueError, match=r"seconds must be from 0 to \d+, not -1"):
             running.advance(-1)
 
 

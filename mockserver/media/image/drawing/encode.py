@@ -122,8 +122,8 @@ def _png_from_precompressed(
     )
 
 
-# The range of the grain in levels of 255. A PNG keeps every bit of it, the other formats
-# as much as the requested compression allows.
+# The range of the grain in levels of 255. A PNG keeps every bit of it, the other
+# formats as much as the requested compression allows.
 GRAIN_DEPTH = {"png": 8, "jpeg": 32, "webp": 24}
 # A prime above 32 KiB, the distance within which deflate finds repetitions.
 _GRAIN_BLOCK_BYTES = 98_317
