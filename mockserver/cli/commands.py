@@ -37,9 +37,9 @@ def faults(provider: tuple[str, ...], folder: str | None) -> None:
                 click.echo(_paragraph(lead, fault.description))
         click.echo()
     click.echo("Error responses by provider and operation:")
-    for each in providers:
-        for operation, names in _error_names(each).items():
-            click.echo(_paragraph(f"  {each.id} {operation}  ", ", ".join(names)))
+    for served in providers:
+        for operation, names in _error_names(served).items():
+            click.echo(_paragraph(f"  {served.id} {operation}  ", ", ".join(names)))
     click.echo(_TRIGGER_HELP)
 
 

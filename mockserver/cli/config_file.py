@@ -129,6 +129,10 @@ def _describe_type(schema: Mapping[str, Any]) -> str:
     words = {"integer": "an integer", "number": "a number", "boolean": "true or false"}
     words |= {"string": "a text", "array": "a list of texts"}
     text = words[schema["type"]]
+    if "pattern" in schema:
+        return f"a text that matches {schema['pattern']}"
+    if "minLength" in schema:
+        return "a text that is not empty"
     if "maximum" in schema:
         return f"{text} from {schema['minimum']} to {schema['maximum']}"
     return f"{text} of at least {schema['minimum']}" if "minimum" in schema else text

@@ -21,15 +21,15 @@ class RenderCache:
 
     def get(self, plan: Plan, *, as_text: bool = False) -> bytes | None:
         """Return an image that is cached or takes milliseconds to render, or None."""
-        found = self._images.get((plan, as_text))
-        if found is None and (quick := render_if_precompressed(plan)):
-            found = self._store(plan, quick, as_text=as_text)
-        return found
+        image = self._images.get((plan, as_text))
+        if image is None and (quick := render_if_precompressed(plan)):
+            image = self._store(plan, quick, as_text=as_text)
+        return image
 
     def render(self, plan: Plan, *, as_text: bool = False) -> bytes:
         """Return the encoded image of a plan. Blocks: call it off the event loop."""
-        found = self._images.get((plan, as_text))
-        return found or self._store(plan, render_image(plan), as_text=as_text)
+        image = self._images.get((plan, as_text))
+        return image or self._store(plan, render_image(plan), as_text=as_text)
 
     def _store(self, plan: Plan, image: bytes, *, as_text: bool) -> bytes:
         data = base64.b64encode(image) if as_text else image

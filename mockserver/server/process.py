@@ -65,8 +65,8 @@ def bind_listeners(host: str, port: int, count: int) -> list[socket.socket]:
         try:
             listener.bind((host, port))
         except (OSError, OverflowError) as error:
-            for each in (*listeners, listener):
-                each.close()
+            for bound in (*listeners, listener):
+                bound.close()
             raise AddressError(
                 f"cannot listen on {host}:{port}: {getattr(error, 'strerror', error)}. "
                 "Choose another --port (0 for any free port)"

@@ -93,8 +93,8 @@ class Supervisor:
                 self._stop()
             else:
                 self._signal_workers(signal.SIGKILL)
-                for each in self._workers.values():
-                    each.result_file.close()
+                for worker in self._workers.values():
+                    worker.result_file.close()
                 raise SystemExit(128 + number)
         if self._failed:
             raise SystemExit(1)
@@ -122,9 +122,9 @@ class Supervisor:
 
         try:
             os.close(self._liveness_write)
-            for each in self._listeners:
-                if each is not listener:
-                    each.close()
+            for other in self._listeners:
+                if other is not listener:
+                    other.close()
             # Ctrl-C reaches all processes of a terminal; the parent stops the workers.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -165,8 +165,8 @@ class Supervisor:
 
     def _stop(self) -> None:
         self._stopping = True
-        for each in self._listeners:
-            each.close()
+        for listener in self._listeners:
+            listener.close()
         self._signal_workers(signal.SIGTERM)
 
     def _fail(self) -> None:

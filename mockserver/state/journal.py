@@ -153,15 +153,15 @@ class Journal:
         self, query: Query, *, count: int, seconds: float
     ) -> list[dict[str, Any]]:
         """Wait for `count` matching entries; return fewer after so many seconds."""
-        found = await self.entries(query)
+        entries = await self.entries(query)
         try:
             async with asyncio.timeout(seconds):
-                while len(found) < count and not self._closed:
+                while len(entries) < count and not self._closed:
                     await self._wait_for_change()
-                    found = await self.entries(query)
+                    entries = await self.entries(query)
         except TimeoutError:
-            found = await self.entries(query)
-        return found
+            entries = await self.entries(query)
+        return entries
 
     async def watch(self, query: Query = MATCH_ALL) -> AsyncIterator[dict[str, Any]]:
         """Yield entries as they are recorded, until the journal is closed."""

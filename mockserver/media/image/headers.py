@@ -33,18 +33,18 @@ def read_image_header(data: bytes) -> ImageHeader | None:
     """Read the header of an image; None if the bytes are no image."""
     try:
         if data.startswith(PNG_SIGNATURE):
-            found = _png_header(data)
+            header = _png_header(data)
         elif data.startswith(b"\xff\xd8\xff"):
-            found = _jpeg_header(data)
+            header = _jpeg_header(data)
         elif data.startswith((b"GIF87a", b"GIF89a")):
-            found = _gif_header(data)
+            header = _gif_header(data)
         elif data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-            found = _webp_header(data)
+            header = _webp_header(data)
         else:
-            found = None
+            header = None
     except (struct.error, IndexError):  # truncated
         return None
-    return found if found and found.width and found.height else None
+    return header if header and header.width and header.height else None
 
 
 def _png_header(data: bytes) -> ImageHeader | None:

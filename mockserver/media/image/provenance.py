@@ -63,16 +63,15 @@ def read_provenance(data: bytes) -> Provenance | None:
             width, height, format_ = image.width, image.height, str(image.format)
     except decode_errors() as error:
         raise BadImage(str(error)) from None
-    found = next(
-        filter(None, (_PROVENANCE_NOTE.search(_text(each)) for each in notes)), None
-    )
-    if found is None:
+    matches = (_PROVENANCE_NOTE.search(_text(each)) for each in notes)
+    match = next(filter(None, matches), None)
+    if match is None:
         return None
     return Provenance(
-        request=found["request"],
-        seed=int(found["seed"]),
-        index=int(found["index"]),
-        identity=found["identity"],
+        request=match["request"],
+        seed=int(match["seed"]),
+        index=int(match["index"]),
+        identity=match["identity"],
         format=format_.lower(),
         width=width,
         height=height,

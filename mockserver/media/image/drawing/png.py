@@ -64,8 +64,8 @@ def compress_rows(
 def zlib_stream(*parts: CompressedRows) -> bytes:
     """Join compressed rows into a zlib stream; the final part must be the `last`."""
     total = 1
-    for each in parts:
-        total = _combine_adler32(total, each.adler32, each.length)
+    for part in parts:
+        total = _combine_adler32(total, part.adler32, part.length)
     return b"".join(
         (_ZLIB_HEADER, *(each.data for each in parts), struct.pack(">I", total))
     )
