@@ -36,7 +36,7 @@ def create_app(
     admin.add_routes(app, context)
     app.router.add_get(f"{IMAGES_PATH}/{{name}}", _serve_image)
     if context.cassettes is not None:
-        from mockserver.recordings.cassettes import REPLAY_PATH
+        from mockserver.recordings.cassette_file import REPLAY_PATH
 
         app.router.add_get(f"{REPLAY_PATH}/{{name}}", context.cassettes.serve_image)
     any_path = r"/{path:[\s\S]*}"

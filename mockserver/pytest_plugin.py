@@ -1,8 +1,8 @@
 """
-The pytest plugin: mocks as fixtures, their journal with a failure, the bill at the end.
+The pytest plugin: mocks as fixtures, their journal in failures, costs in the summary.
 
-Whoever has this installed loads it with every run of pytest, used or not: all but
-pytest itself is imported by the first test that asks for a mock.
+pytest loads it in every run, used or not. So everything but pytest is imported by the
+first test that uses a mock.
 """
 
 import os
@@ -23,9 +23,9 @@ ALL_DIALECTS_FIXTURE = "all_dialects"
 SPECS_VARIABLES = ("IMAGEPARITY_SPECS", "SPECS_PATH")
 
 MOCKS_KEY = pytest.StashKey[list[tuple[str, "Running"]]]()
-"""Of a test: the base URLs that it was given, and the servers behind them."""
+"""In a test: the base URLs it received, with their servers."""
 COSTS_KEY = pytest.StashKey[list[dict[str, Any]]]()
-"""Of a run: what each server's exchanges would have cost."""
+"""In a run: the total costs of each server."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,22 +33,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--image-dialect",
         metavar="PROVIDER",
-        help="The provider that image_mock is where no marker names one.",
+        help="Provider of image_mock in tests without a marker.",
     )
     group.addoption(
         "--image-specs",
         metavar="DIR",
-        help="A folder of further providers' folders (also: SPECS_PATH).",
+        help="Folder with further provider definitions (also: SPECS_PATH).",
     )
-    parser.addini("image_dialect", "As --image-dialect, which prevails.", default="")
+    parser.addini(
+        "image_dialect",
+        "Provider of image_mock; --image-dialect takes precedence.",
+        default="",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        f"{MARKER}(provider, **options): the provider that image_mock and "
-        "mock_provider are in this test; mock_provider takes options of "
-        "mockserver.running as well",
+        f"{MARKER}(provider, **options): the provider of image_mock and mock_provider "
+        "in this test; mock_provider also takes the options of mockserver.running",
     )
     config.stash[COSTS_KEY] = []
 
@@ -66,7 +69,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def _image_server(pytestconfig: pytest.Config) -> "Iterator[Running]":
-    """All providers on one port, started by the first test that needs them."""
+    """Serve all providers on one port, from the first test that needs them."""
     with _running_mock(pytestconfig) as mock:
         yield mock
 
@@ -74,15 +77,16 @@ def _image_server(pytestconfig: pytest.Config) -> "Iterator[Running]":
 @pytest.fixture
 def image_mock(request: pytest.FixtureRequest, _image_server: "Running") -> "Running":
     """
-    The mock of this test's provider, with a clean slate.
+    The mock of this test's provider, reset before the test.
 
-    `@pytest.mark.dialect("PROVIDER")` names it, else --image-dialect or image_dialect.
+    The provider is named by `@pytest.mark.dialect("PROVIDER")`, --image-dialect or
+    image_dialect, in this order.
     """
     name, options = _provider_and_options(request)
     if options:
         pytest.fail(
-            f"{MARKER}(…, {next(iter(options))}=…): options need a server of the "
-            "test's own, which is mock_provider; image_mock is shared",
+            f"{MARKER}(…, {next(iter(options))}=…): image_mock is shared by all tests; "
+            "use the fixture mock_provider for options",
             pytrace=False,
         )
     try:
@@ -105,9 +109,9 @@ def mock_provider(
     request: pytest.FixtureRequest, pytestconfig: pytest.Config
 ) -> "Iterator[Running]":
     """
-    A mock of this test's provider on a server of its own, as the test wants it.
+    A mock of this test's provider on a separate server, with options of the marker.
 
-    `@pytest.mark.dialect("PROVIDER", strict=True, requests_per_minute=2)`.
+    For example `@pytest.mark.dialect("PROVIDER", strict=True, requests_per_minute=2)`.
     """
     name, options = _provider_and_options(request)
     with _running_mock(pytestconfig, name, **options) as mock:
@@ -117,7 +121,7 @@ def mock_provider(
 
 @pytest.fixture
 def all_dialects(image_mock: "Running") -> "Running":
-    """The mock of each provider in turn: the test runs once for every one of them."""
+    """The mock of each provider in turn: the test runs once per provider."""
     return image_mock
 
 
@@ -127,7 +131,7 @@ def openai_env(
     image_mock: "Running",
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The two variables of the environment that lead clients to image_mock."""
+    """Environment variables with the base URL and key of image_mock for clients."""
     folder = _specs_folder(request.config)
     key = _load_provider(str(image_mock.provider), *folder).dialect.key
     reference = _load_provider(str(request.fixturename).removesuffix("_env"))
@@ -139,7 +143,7 @@ def openai_env(
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A test that failed shows what the mock has seen of it."""
+    """Add the journal of the mock to the report of a failed test."""
     report = yield
     if report.failed and call.when != "teardown":
         for base_url, server in item.stash.get(MOCKS_KEY, []):
@@ -151,26 +155,26 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Let xdist's controller know, if this is one of its workers."""
+    """Send the costs to xdist's controller if this is a worker."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput[PLUGIN_NAME] = session.config.stash[COSTS_KEY]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """What a worker of xdist has let us know; one that crashed says nothing."""
-    said = getattr(node, "workeroutput", {})
-    node.config.stash[COSTS_KEY] += said.get(PLUGIN_NAME, [])
+    """Collect the costs of an xdist worker; one that crashed has no output."""
+    output = getattr(node, "workeroutput", {})
+    node.config.stash[COSTS_KEY] += output.get(PLUGIN_NAME, [])
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    bills = config.stash[COSTS_KEY]
-    if bills:
+    costs = config.stash[COSTS_KEY]
+    if costs:
         from mockserver.state.statistics import cost_summary, total_costs
 
-        total = total_costs(bills)
+        total = total_costs(costs)
         if total["requests"]:
             terminalreporter.write_line(f"image mock: {cost_summary({'total': total})}")
 
@@ -181,23 +185,27 @@ def _running_mock(
 ) -> "Iterator[Running]":
     import mockserver
     import specs
-    from mockserver.state.memory import StateError
 
     folder = next(iter(_specs_folder(config)), None)
     with ExitStack() as stack:
         try:
-            starting = mockserver.running(*providers, specs_path=folder, **options)
-            mock = stack.enter_context(starting)
-        except (TypeError, ValueError, specs.SpecError, StateError) as error:
+            manager = mockserver.running(*providers, specs_path=folder, **options)
+            mock = stack.enter_context(manager)
+        except (
+            TypeError,
+            ValueError,
+            specs.SpecError,
+            mockserver.StateError,
+        ) as error:
             raise pytest.fail.Exception(str(error), pytrace=False) from None
         yield mock
         config.stash[COSTS_KEY].append(mock.spent())
 
 
 def _specs_folder(config: pytest.Config) -> list[str]:
-    """The folder of further providers, if there is any."""
-    named = [config.getoption("--image-specs"), *map(os.environ.get, SPECS_VARIABLES)]
-    return [each for each in named if each][:1]
+    """Return a list with the folder of further providers; empty if there is none."""
+    folders = [config.getoption("--image-specs"), *map(os.environ.get, SPECS_VARIABLES)]
+    return [each for each in folders if each][:1]
 
 
 @cache
@@ -208,7 +216,7 @@ def _load_provider(name: str, *folder: str) -> "Provider":
 
 
 def _provider_and_options(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
-    """The provider that a test is about, and the options of its marker."""
+    """Return the provider of a test, and the options of its marker."""
     marker = request.node.get_closest_marker(MARKER)
     args, options = (marker.args, marker.kwargs) if marker else ((), {})
     callspec = getattr(request.node, "callspec", None)
@@ -222,9 +230,10 @@ def _provider_and_options(request: pytest.FixtureRequest) -> tuple[str, dict[str
     if name is None or len(args) > 1:
         import specs
 
+        problem = "no provider" if name is None else "several providers"
         known = ", ".join(specs.names(*_specs_folder(request.config)))
         pytest.fail(
-            f"which provider? Name one: @pytest.mark.{MARKER}(PROVIDER), "
+            f"{problem}: set one with @pytest.mark.{MARKER}(PROVIDER), "
             f"--image-dialect or image_dialect; known: {known}",
             pytrace=False,
         )
@@ -240,5 +249,5 @@ def _record_mock(
 def _journal_section(base_url: str, server: "Running") -> str:
     from mockserver.state.transcript import transcript
 
-    came = server.journal()
-    return transcript(came) if came else f"No request came. The mock is at {base_url}"
+    entries = server.journal()
+    return transcript(entries) if entries else f"No requests. Base URL: {base_url}"

@@ -29,9 +29,8 @@ SHIPPED = {
     "contracts/reporters/page/page.js",
     "contracts/reporters/page/template.html",
     "mockserver/recordings/cassette.schema.yaml",
-    "mockserver/cli/config.schema.yaml",
-    "mockserver/simulation/script.schema.yaml",
     "mockserver/control/inspector.html",
+    "mockserver/simulation/script.schema.yaml",
     *(f"specs/{name}/openapi.yaml" for name in specs.names()),
     *(f"specs/{name}/dialect.yaml" for name in specs.names()),
 }

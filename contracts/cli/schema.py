@@ -37,9 +37,9 @@ SCHEMAS: Mapping[str, tuple[str, str, str]] = {
         "events",
         "a line of `serve --json` and `proxy --json`",
     ),
-    "whose": ("mockserver.cli", "whose", "a line of `whose --json`"),
+    "whose": ("mockserver.cli", "whose", "a line of `provenance --json`"),
     "cassette": ("mockserver.recordings", "cassette", "a recording of `--record`"),
-    "config": ("mockserver.cli", "config", "the file of `serve --config`"),
+    "config": ("", "", "the file of `serve --config`"),  # made from its options
     "dialect": ("specs.documents", "dialect", "the dialect.yaml of a provider"),
     "document": ("specs.documents", "document", "the openapi.yaml of a provider"),
     "clients": ("specs", "clients", "the profiles of `drop-in --client`"),
@@ -50,6 +50,11 @@ SCHEMAS: Mapping[str, tuple[str, str, str]] = {
 def schema(name: str) -> Any:
     """A schema by its name. Raises `KeyError`."""
     package, stem, _ = SCHEMAS[name]
+    if name == "config":
+        from mockserver.cli.config_file import config_schema
+        from mockserver.cli.serve import serve
+
+        return config_schema(serve)
     return read_yaml(files(package), f"{stem}.schema.yaml")
 
 

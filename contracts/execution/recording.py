@@ -9,7 +9,8 @@ from typing import Any
 from contracts.errors import HarnessError
 from contracts.judging.interaction import Interaction
 from contracts.planning.case import FORM, TARGET_KEY, Case
-from mockserver.recordings.cassettes import CassetteError, Cassettes, RecordedResponse
+from mockserver.recordings.cassette_file import CassetteError, RecordedResponse
+from mockserver.recordings.cassettes import Cassettes
 from mockserver.recordings.recorder import ExchangeRecord, Recorder
 
 UNRECORDED_LINK = "was not returned by its URL when this was recorded"

@@ -26,8 +26,7 @@ from contracts.report.model import Finding
 from mockserver.errors import Rejected
 from mockserver.pipeline.authentication import authenticate
 from mockserver.pipeline.body_parsing import ParsedBody, parse_body
-from mockserver.recordings.cassettes import REDACTED
-from mockserver.recordings.recorder import Headers
+from mockserver.recordings.redaction import REDACTED, Headers
 from specs import (
     Basis,
     Body,

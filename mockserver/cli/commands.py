@@ -1,4 +1,4 @@
-"""Small commands beside `serve`: `faults`, `env` and `completion`."""
+"""The commands `faults`, `env` and `completion`."""
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping
@@ -23,35 +23,36 @@ PROGRAM = "imageparity"
 @click.argument("provider", nargs=-1, type=PROVIDER)
 @specs_option
 def faults(provider: tuple[str, ...], folder: str | None) -> None:
-    """List what can go wrong on demand: faults, and each PROVIDER's errors."""
+    """List the faults and the error responses of PROVIDERs that can be triggered."""
     from mockserver.simulation.faults import FAULTS
 
     providers = load_providers(provider, folder)
-    entries = {each.name: (each.kind, each.description) for each in FAULTS.values()}
-    width = max(map(len, entries))
-    kinds = {"wire": "On the wire", "relay": "Of relays"}
+    width = max(map(len, FAULTS))
+    kinds = {"wire": "Transport faults", "relay": "Relay faults"}
     for kind, title in kinds.items():
         click.echo(f"{title}:")
-        for name, (own, about) in entries.items():
-            if own == kind:
-                click.echo(_paragraph(f"  {name:<{width}}  ", about))
+        for fault in FAULTS.values():
+            if fault.kind == kind:
+                lead = f"  {fault.name:<{width}}  "
+                click.echo(_paragraph(lead, fault.description))
         click.echo()
-    click.echo("Errors of each provider, under the names of its document:")
-    for each in providers:
-        for operation, names in _error_names(each).items():
-            click.echo(_paragraph(f"  {each.id} {operation}  ", ", ".join(names)))
+    click.echo("Error responses by provider and operation:")
+    for served in providers:
+        for operation, names in _error_names(served).items():
+            click.echo(_paragraph(f"  {served.id} {operation}  ", ", ".join(names)))
     click.echo(_TRIGGER_HELP)
 
 
 _TRIGGER_HELP = """
-Ask for any of them, in whichever way your client lets you:
+Trigger a fault or an error response in one of these ways:
   script  curl -X POST http://HOST:PORT/__mock__/script/PROVIDER \\
             -d '[{"error": "NAME", "times": 2}, {"fault": "NAME"}]'
   header  X-Mock-Error: NAME    X-Mock-Fault: NAME    X-Mock-Latency: MILLISECONDS
   prompt  A red cube [[mock:NAME]]
-  key     any key that ends in mock-NAME
-The script counts first, then header, prompt and key. All but the script take
-parameters: NAME;times=2;id=TOKEN;retry-after=1;seconds=5"""
+  key     an API key that ends in mock-NAME
+The script takes precedence over the header, the header over the prompt, and the prompt
+over the key. All but the script accept parameters:
+NAME;times=2;id=TOKEN;retry-after=1;seconds=5"""
 
 
 def _paragraph(lead: str, text: str) -> str:
@@ -79,7 +80,7 @@ def _powershell_assignment(name: str, value: str) -> str:
 
 
 def _dotenv_assignment(name: str, value: str) -> str:
-    if shlex.quote(value) == value:  # nothing that any reader would take apart
+    if shlex.quote(value) == value:  # Docker's --env-file keeps quotes literally
         return f"{name}={value}"
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'{name}="{escaped}"'
@@ -99,67 +100,72 @@ SHELL_FORMATTERS: dict[str, Callable[[str, str], str]] = {
     "--url",
     default=f"http://127.0.0.1:{DEFAULT_PORT}",
     show_default=True,
-    help="Where the mock is served.",
+    help="URL of the mock server.",
 )
 @click.option(
     "--key",
     default="test",
     show_default=True,
-    help="Any will do; one that ends in mock-NAME asks for an error.",
+    help="API key; the mock accepts any. One that ends in mock-NAME triggers an error.",
 )
 @click.option(
     "--shell",
     default="sh",
     show_default=True,
     type=click.Choice(list(SHELL_FORMATTERS)),
-    help="Whose syntax.",
+    help="Syntax of the output.",
 )
 @specs_option
 def env(provider: str, url: str, key: str, shell: str, folder: str | None) -> None:
     """
-    Print the variables that lead clients to the mock of PROVIDER.
+    Print the environment variables that point clients to the mock of PROVIDER.
 
-    For a shell: eval "$(imageparity env PROVIDER)"
+    In a shell: eval "$(imageparity env PROVIDER)"
     """
-    (found,) = load_providers([provider], folder)
+    (loaded,) = load_providers([provider], folder)
     if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc:
         raise UsageError(
-            f"--url takes an address such as http://127.0.0.1:8080, not '{url}'"
+            f"--url must be a URL such as http://127.0.0.1:8080, not '{url}'"
         )
     if not f"{url}{key}".isprintable():
-        raise UsageError("--url and --key take printable characters")
-    base_url = f"{url.rstrip('/')}/{found.id}{found.base_path}"
-    names = _client_variables(found)
+        raise UsageError("--url and --key must be printable characters")
+    base_url = f"{url.rstrip('/')}/{loaded.id}{loaded.base_path}"
+    names = _client_variables(loaded)
     click.echo(SHELL_FORMATTERS[shell](names["base_url"], base_url))
     click.echo(SHELL_FORMATTERS[shell](names["key"], key))
 
 
 def _client_variables(provider: specs.Provider) -> Mapping[str, Any]:
-    """What clients read: as the provider's dialect says, or the first that says it."""
+    """
+    Return the names of the variables that clients read.
 
-    def known() -> Iterator[Mapping[str, Any]]:
-        yield provider.dialect.clients
+    They are those of the provider's dialect, or of the first one that has any.
+    """
+
+    def dialects() -> Iterator[specs.Dialect]:
+        yield provider.dialect
         for name in specs.names():
-            yield specs.load(name).dialect.clients
+            yield specs.load(name).dialect
 
-    return next(each for each in known() if each)
+    return next(each.clients for each in dialects() if each.clients)
 
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """
-    Print the script that completes imageparity's words in a SHELL.
+    r"""
+    Print the completion script of imageparity for SHELL.
 
-    bash and zsh: eval "$(imageparity completion bash)"; fish: imageparity completion
-    fish | source
+    \b
+    bash, zsh: eval "$(imageparity completion bash)"
+    fish: imageparity completion fish | source
     """
     from click.shell_completion import get_completion_class
 
-    found = get_completion_class(shell)
-    if found is None:
+    completion_class = get_completion_class(shell)
+    if completion_class is None:
         raise UsageError(f"no completion for '{shell}'")
     variable = f"_{PROGRAM}_COMPLETE".upper()
     root = context.find_root().command
-    click.echo(found(root, {}, PROGRAM, variable).source())
+    click.echo(completion_class(root, {}, PROGRAM, variable).source())

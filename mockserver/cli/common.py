@@ -1,4 +1,4 @@
-"""What all commands share: errors in one line, lazy groups, providers and --specs."""
+"""Shared by all commands: one-line errors, lazy groups, providers and --specs."""
 
 import errno
 import os
@@ -7,34 +7,30 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 import specs
 
-if TYPE_CHECKING:
-    pass
-
-
 DEFAULT_PORT = 8080
 ENV_PREFIX = "IMAGEPARITY"
-DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)  # no fault of ours
+DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 
 CommandTable = dict[str, tuple[str, str]]
-"""Per verb: where its command lives, and its short help."""
+"""By name of a command: its `module:function`, and its short help."""
 
 
 class UsageError(click.ClickException):
-    """Something the user can mend: one line, exit status 2."""
+    """An error that the user can fix: one line, exit status 2."""
 
     exit_code = 2
 
 
 @contextmanager
 def _flush_stdout() -> Iterator[None]:
-    """Nothing is left to be written when the interpreter ends: nobody would hear."""
+    """Flush stdout at once: an error while the interpreter exits would be lost."""
     try:
         yield
     finally:
@@ -43,7 +39,7 @@ def _flush_stdout() -> Iterator[None]:
 
 
 class ConciseGroup(click.Group):
-    """Commands whose complaints are one line: what is wrong, and what to do."""
+    """A group of commands whose errors are one line on stderr."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
         extra["standalone_mode"] = False
@@ -64,10 +60,10 @@ class ConciseGroup(click.Group):
         except OSError as error:
             if error.errno not in DISK_FULL_ERRNOS:
                 raise
-            with Path(os.devnull).open("w") as nowhere:  # what is left to be written
-                os.dup2(nowhere.fileno(), 1)
-            what = error.filename or "the output"
-            click.echo(f"Error: {what} cannot be written: {error.strerror}", err=True)
+            with Path(os.devnull).open("w") as devnull:
+                os.dup2(devnull.fileno(), 1)  # for the buffered output
+            name = error.filename or "the output"
+            click.echo(f"Error: {name} cannot be written: {error.strerror}", err=True)
             raise SystemExit(2) from None
         raise SystemExit(status if isinstance(status, int) else 0)
 
@@ -110,8 +106,49 @@ class LazyGroup(ConciseGroup):
         ]
 
 
+class GroupedOption(click.Option):
+    """
+    An option with a section of `--help` and a schema for the file of `--config`.
+
+    `config_schema` is a JSON Schema, None for that of the type of the option.
+    `in_config` is False if the option cannot be set in the file.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        group: str = "Options",
+        config_schema: dict[str, Any] | None = None,
+        in_config: bool = True,
+        **attributes: Any,
+    ) -> None:
+        super().__init__(*args, **attributes)
+        self.group = group
+        self.config_schema = config_schema
+        self.in_config = in_config
+
+
+class GroupedCommand(click.Command):
+    """A command whose `--help` lists options in sections, in their order."""
+
+    def format_options(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            if not isinstance(parameter, click.Option):
+                continue
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                group = getattr(parameter, "group", "Configuration")
+                sections.setdefault(group, []).append(record)
+        for group, records in sections.items():
+            with formatter.section(group):
+                formatter.write_dl(records)
+
+
 class ProviderName(click.ParamType):  # type: ignore[type-arg]
-    """The id of a provider; a shell can complete it."""
+    """The id of a provider, with shell completion."""
 
     name = "provider"
 
@@ -121,7 +158,7 @@ class ProviderName(click.ParamType):  # type: ignore[type-arg]
         folder = ctx.params.get("folder")
         try:
             known = specs.names(*([folder] if folder else []))
-        except specs.SpecError:  # there is nobody to tell: a shell is asking
+        except specs.SpecError:  # a shell ignores errors of a completion
             known = specs.names()
         return [CompletionItem(each) for each in known if each.startswith(incomplete)]
 
@@ -130,18 +167,21 @@ PROVIDER = ProviderName()
 
 
 def specs_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--specs DIR`, for every command that takes providers."""
+    """Decorate a command with `--specs DIR`."""
     return click.option(
         "--specs",
         "folder",
+        cls=GroupedOption,
+        group="Responses",
+        metavar="DIR",
         envvar=[f"{ENV_PREFIX}_SPECS", "SPECS_PATH"],
         type=click.Path(exists=True, file_okay=False),
-        help="A folder of further providers' folders (also: SPECS_PATH).",
+        help="Folder with further provider definitions (also: SPECS_PATH).",
     )(command)
 
 
 def load_providers(ids: Sequence[str], folder: str | None) -> list[specs.Provider]:
-    """The providers of these ids, or all. Raises `Usage`."""
+    """Load providers by id, or all if there are none. Raises `UsageError`."""
     try:
         return specs.load_all(ids, *([folder] if folder else []))
     except specs.SpecError as error:

@@ -1,11 +1,11 @@
-"""Logging of `serve`: troubles on stderr always, exchanges when they are asked for."""
+"""Logging of `serve` to stderr: warnings always, requests with `--log-format`."""
 
 import json
 import logging
 from datetime import UTC, datetime
 
 ACCESS_LOGGER = "mockserver.access"
-# Of an exchange's journal entry: neither what was asked for nor any key.
+# Fields of a journal entry; neither the payload nor the API key is logged.
 LOGGED_FIELDS = (
     "request_id",
     "provider",
@@ -19,8 +19,10 @@ LOGGED_FIELDS = (
 
 class JsonFormatter(logging.Formatter):
     """
-    One JSON object a line: `at`, `level`, `logger`, `message`, for an exchange also
-    the members `SHOWN`, `milliseconds` and `error`, for an exception its `traceback`.
+    Formats a record as a JSON object on one line.
+
+    It has `at`, `level`, `logger` and `message`; for a request also `LOGGED_FIELDS`,
+    `milliseconds` and `error`; for an exception also `traceback`.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -44,9 +46,9 @@ class JsonFormatter(logging.Formatter):
 
 def configure(format: str) -> None:
     """
-    Log to stderr, as `text` or `json`; with `none` nothing but warnings and errors.
+    Log requests to stderr as `text` or `json`; with `none`, only warnings and errors.
 
-    Replaces what the root logger did before: for a process of our own only.
+    Replaces the handlers of the root logger.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(

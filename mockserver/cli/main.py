@@ -1,11 +1,7 @@
-"""`mockserver serve` from the command line, and what all our commands share."""
-
-from typing import TYPE_CHECKING
+"""The command line of the mock; a command is imported when it is called."""
 
 import click
 
-if TYPE_CHECKING:
-    pass
 from mockserver.cli.common import CommandTable, LazyGroup
 
 SERVE = "serve"
@@ -13,20 +9,24 @@ SERVE = "serve"
 COMMANDS: CommandTable = {
     SERVE: (
         "mockserver.cli.serve:serve",
-        "Serve mocks of PROVIDERs until interrupted.",
+        "Serve mocks of providers until interrupted.",
     ),
-    "faults": ("mockserver.cli.commands:faults", "List what can go wrong on demand."),
+    "faults": (
+        "mockserver.cli.commands:faults",
+        "List the faults and error responses that can be triggered.",
+    ),
     "env": (
         "mockserver.cli.commands:env",
-        "Print the variables that lead clients to a mock.",
+        "Print environment variables that point clients to a mock.",
     ),
-    "whose": (
-        "mockserver.cli.provenance:whose",
-        "Tell which request a picture was drawn for.",
+    "provenance": (
+        "mockserver.cli.provenance:provenance",
+        "Show the request and seed of an image of the mock.",
     ),
+    "whose": ("mockserver.cli.provenance:provenance", "Alias of provenance."),
     "completion": (
         "mockserver.cli.commands:completion",
-        "Print a shell's completion script.",
+        "Print a shell completion script.",
     ),
 }
 
@@ -38,4 +38,4 @@ COMMANDS: CommandTable = {
 )
 @click.version_option(package_name="imageparity")
 def main() -> None:
-    """An offline upstream for every provider of OpenAI-compatible image APIs."""
+    """Mock servers of OpenAI-compatible image APIs."""

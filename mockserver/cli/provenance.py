@@ -1,4 +1,4 @@
-"""`imageparity whose`: which request a picture answered, and with which seed."""
+"""The command `provenance`, also called `whose`: the request of an image."""
 
 import json
 import sys
@@ -8,60 +8,63 @@ from dataclasses import asdict
 import click
 
 from mockserver.media.image.plan import BadImage
-from mockserver.media.image.provenance import Provenance
+from mockserver.media.image.provenance import Provenance, read_provenance
 
 FROM_MOCK, NOT_FROM_MOCK, UNREADABLE = 0, 1, 2
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object for each file.")
-def whose(files: Sequence[str], *, as_json: bool) -> None:
-    """
-    Tell which request a picture of the mock answered, and with which seed.
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per file.")
+def provenance(files: Sequence[str], *, as_json: bool) -> None:
+    r"""
+    Show the request and the seed of images that the mock has drawn.
 
-    It reads what the mock writes into every picture: the hash of the request, by which
-    the journal finds it; the seed of the server, with which the same request gives the
-    same picture again; and the place of the picture in the answer. FILE may be `-` for
-    the standard input. Exit status 1: a picture, but none of ours; 2: no picture, or
-    it cannot be read.
+    The mock writes into every image the hash of the request, by which the journal finds
+    the request; the seed of the server, with which the same request gives the same
+    image; and the position of the image in the response. FILE may be `-` for standard
+    input.
+
+    \b
+    Exit status:
+      0  all images come from the mock
+      1  an image does not come from the mock
+      2  a file is not an image, or cannot be read
     """
     worst = FROM_MOCK
     for name in files:
-        status, said = _inspect_file(name, as_json=as_json)
-        click.echo(said, err=status != FROM_MOCK)
+        status, text = _inspect_file(name, as_json=as_json)
+        click.echo(text, err=status != FROM_MOCK)
         worst = max(worst, status)
     sys.exit(worst)
 
 
 def _inspect_file(name: str, *, as_json: bool) -> tuple[int, str]:
-    """An exit status, and what to say of a file."""
-    from mockserver.media.image.provenance import read_provenance as read
-
+    """Return the exit status for a file, and the text to print."""
     try:
         with click.open_file(name, "rb") as file:
-            found = read(file.read())
+            note = read_provenance(file.read())
     except OSError as error:
         return UNREADABLE, f"Error: {name} cannot be read: {error.strerror}"
     except BadImage:
-        return UNREADABLE, f"Error: {name} is no PNG, JPEG, WebP or GIF"
-    if found is None:
+        return UNREADABLE, f"Error: {name} is not a PNG, JPEG, WebP or GIF"
+    if note is None:
         return NOT_FROM_MOCK, (
-            f"Error: {name} does not come from a mock of ours, or was saved anew by a "
-            "program that dropped its metadata"
+            f"Error: {name} does not come from a mock, or was saved by a program that "
+            "removed its metadata"
         )
     if as_json:
-        return FROM_MOCK, json.dumps({"file": name, **asdict(found)})
-    return FROM_MOCK, _format_provenance(name, found)
+        return FROM_MOCK, json.dumps({"file": name, **asdict(note)})
+    return FROM_MOCK, _format_provenance(name, note)
 
 
-def _format_provenance(name: str, found: Provenance) -> str:
+def _format_provenance(name: str, note: Provenance) -> str:
     return "\n".join(
         (
-            f"{name}: {found.format.upper()}, {found.width}x{found.height}",
-            f"  request  {found.request}",
-            f"  seed     {found.seed}",
-            f"  picture  {found.index + 1} of its answer",
-            f"  journal  GET /__mock__/journal?request={found.request}",
+            f"{name}: {note.format.upper()}, {note.width}x{note.height}",
+            f"  request  {note.request}",
+            f"  seed     {note.seed}",
+            f"  image    {note.index + 1} of the response",
+            f"  journal  GET /__mock__/journal?request={note.request}",
         )
     )

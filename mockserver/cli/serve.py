@@ -1,242 +1,44 @@
-"""The command serve: its options, from the command line, the environment or a file."""
+"""The command `serve`."""
 
-import json
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-if TYPE_CHECKING:
-    from mockserver.settings import Settings
 from mockserver.cli.common import (
-    DEFAULT_PORT,
     ENV_PREFIX,
     PROVIDER,
+    GroupedCommand,
     UsageError,
     load_providers,
-    specs_option,
 )
 from mockserver.cli.main import SERVE
+from mockserver.cli.serve_options import serve_options
 
-
-def _option(*names: str, **extra: Any) -> Callable[..., Any]:
-    """An option of `serve`, which the variable of its long name gives as well."""
-    long = names[0].removeprefix("--").partition("/")[0]
-    variable = f"{ENV_PREFIX}_{long.upper().replace('-', '_')}"
-    return click.option(*names, envvar=variable, **extra)
-
-
-def _apply_config(
-    context: click.Context, _: click.Parameter, value: str | None
-) -> None:
-    """Options from a file become defaults; command line and environment prevail."""
-    from mockserver.cli.config_file import ConfigurationError, read_options
-
-    if context.resilient_parsing:  # a shell asks for completions
-        return
-    try:
-        given = read_options(Path(value) if value else None)
-    except ConfigurationError as error:
-        raise UsageError(str(error)) from None
-    names = {
-        (each.opts[0].removeprefix("--")): each.name for each in context.command.params
-    }
-    defaults = {str(names[name]): value for name, value in given.items()}
-    context.default_map = {**(context.default_map or {}), **defaults}
-
-
-def _print_schema(context: click.Context, _: click.Parameter, value: bool) -> None:
-    if value and not context.resilient_parsing:
-        from mockserver.cli.config_file import schema
-
-        click.echo(json.dumps(schema(), indent=2))
-        context.exit()
-
-
-def _parse_freeze_time(
-    _: click.Context, __: click.Parameter, value: str | None
-) -> float | None:
-    if value is None:
-        return None
-    from mockserver.state.clock import parse_time
-
-    try:
-        return parse_time(value)
-    except ValueError:
-        raise UsageError(
-            f"--freeze-time takes ISO 8601, such as 2026-05-04T12:00:00Z, not '{value}'"
-        ) from None
-
-
-def _parse_latency(_: click.Context, __: click.Parameter, value: str) -> Any:
-    from mockserver.simulation.latency import Latency
-
-    try:
-        return Latency.parse(value)
-    except ValueError as error:
-        raise UsageError(f"--latency: {error}") from None
-
-
-def _validate_token(
-    _: click.Context, __: click.Parameter, value: str | None
-) -> str | None:
-    if value is None or (value.isascii() and value.isprintable() and " " not in value):
-        return value or None
-    raise UsageError("--token goes into a header: ASCII without spaces, please")
-
-
-_POSITIVE_INT = click.IntRange(1)
-
-
-def _timeout_option(phase: str, default: float, help: str) -> Callable[..., Any]:
-    return _option(
-        f"--{phase}-timeout",
-        default=default,
-        show_default=True,
-        type=click.FloatRange(0.1, 86_400),
-        metavar="SECONDS",
-        help=help,
-    )
+if TYPE_CHECKING:
+    from mockserver.settings import Settings
 
 
 @click.command(
     SERVE,
+    cls=GroupedCommand,
+    context_settings={"show_default": True},
     epilog=f"""
-    Each option can also come from a variable ({ENV_PREFIX}_PORT for --port and so on;
-    {ENV_PREFIX}_PROVIDER for the providers), from the TOML file of --config, or from
-    [tool.imageparity] in ./pyproject.toml. The command line prevails, then the
-    environment, then --config, then pyproject.toml.
+    Options can also be set by environment variables ({ENV_PREFIX}_PORT for --port and
+    so on; {ENV_PREFIX}_PROVIDER for the providers), in the TOML file of --config, or in
+    [tool.imageparity] of ./pyproject.toml. The command line takes precedence over the
+    environment, the environment over --config, and --config over pyproject.toml.
 
     \b
     Exit status:
-      0  it was asked to end, and ended
+      0  stopped by a signal
       1  a worker could not start
-      2  it could not begin: an option, a document or the address
-      130, 143  a second signal came before it had ended
+      2  invalid option, invalid document, or address in use
+      130, 143  ended by a second signal before it had stopped
     """,
 )
 @click.argument("provider", nargs=-1, type=PROVIDER, envvar=f"{ENV_PREFIX}_PROVIDER")
-@_option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
-@_option(
-    "--port",
-    default=DEFAULT_PORT,
-    show_default=True,
-    type=click.IntRange(0, 65535),
-    help="0 takes any that is free.",
-)
-@_option(
-    "--json/--no-json", "as_json", default=False, help="First and last line as JSON."
-)
-@_option("--seed", default=0, help="Other seeds, other pictures.")
-@_option("--workers", default=1, type=click.IntRange(1, 64), help="Processes.")
-@_option(
-    "--state",
-    default="memory",
-    show_default=True,
-    help="Where the journal lives: memory, or redis://HOST:PORT/DB for all workers.",
-)
-@_option(
-    "--latency",
-    default="0",
-    callback=_parse_latency,
-    metavar="MS",
-    help="Before each answer: 300, 200..800, or lognormal:300:0.4 (median, sigma).",
-)
-@_option(
-    "--requests-per-minute",
-    type=_POSITIVE_INT,
-    help="Of one key; more is answered 429.",
-)
-@_option(
-    "--images-per-minute", type=_POSITIVE_INT, help="Of one key; more is answered 429."
-)
-@_option("--concurrency", type=_POSITIVE_INT, help="Requests of one key at a time.")
-@_option(
-    "--max-body",
-    default=64,
-    show_default=True,
-    type=click.IntRange(1, 1024),
-    metavar="MB",
-    help="Of a body that holds pictures; more is answered 413.",
-)
-@_option(
-    "--max-connections",
-    default=1000,
-    show_default=True,
-    type=_POSITIVE_INT,
-    help="Of one process; beyond it, idle ones are closed.",
-)
-@_timeout_option("head", 10.0, "For a request's head, from its first byte.")
-@_timeout_option("body", 30.0, "For its body; large ones have longer.")
-@_timeout_option("send", 30.0, "For a client that does not read its answer.")
-@_timeout_option("idle", 75.0, "For a connection on which nothing is asked.")
-@_option(
-    "--payload",
-    default="compact",
-    show_default=True,
-    type=click.Choice(["compact", "realistic"]),
-    help="Small files, or files of the weight that models give.",
-)
-@_option(
-    "--strict/--no-strict", default=False, help="Refuse what a document leaves open."
-)
-@_option(
-    "--freeze-time",
-    "frozen",
-    callback=_parse_freeze_time,
-    metavar="ISO",
-    help="Stop the clock at this time.",
-)
-@_option(
-    "--replay",
-    metavar="DIR",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Answer from the recordings of this folder.",
-)
-@_option(
-    "--token",
-    callback=_validate_token,
-    metavar="TEXT",
-    help="What opens the control API; drawn when other machines can reach it.",
-)
-@_option(
-    "--reload/--no-reload",
-    default=None,
-    help="Take over documents as they change (with --specs, unless --no-reload).",
-)
-@_option(
-    "--grace",
-    default=5.0,
-    show_default=True,
-    type=click.FloatRange(0, 600),
-    metavar="SECONDS",
-    help="How long requests under way may take to end after a signal.",
-)
-@_option(
-    "--log-format",
-    default="none",
-    show_default=True,
-    type=click.Choice(["none", "text", "json"]),
-    help="A line on stderr for each exchange.",
-)
-@specs_option
-@_option(
-    "--config",
-    callback=_apply_config,
-    is_eager=True,
-    expose_value=False,
-    metavar="FILE",
-    help="A TOML file with any of these options.",
-)
-@click.option(
-    "--config-schema",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_print_schema,
-    help="Print the JSON Schema of that file, and exit.",
-)
+@serve_options
 def serve(
     provider: tuple[str, ...],
     host: str,
@@ -245,13 +47,14 @@ def serve(
     **options: Any,
 ) -> None:
     """
-    Serve mocks of PROVIDERs (all, if none is named) until interrupted.
+    Serve mocks of PROVIDERs, by default of all, until interrupted.
 
-    Base URL of each: http://HOST:PORT/<provider> and the path of its live base URL.
+    The base URL of a mock is http://HOST:PORT/<provider> and the path of the provider's
+    own base URL.
     """
     import gc
 
-    gc.disable()  # until it serves: all that is made before stays
+    gc.disable()  # until it serves: objects created before are permanent
     try:
         _serve(provider, host, port, folder, options)
     finally:
@@ -270,36 +73,34 @@ def _serve(
 
     from mockserver.cli import logging as logs
     from mockserver.cli.serve_output import ServeOutput
-    from mockserver.server import process as serving
-    from mockserver.server import reload as reloading
+    from mockserver.server import process
+    from mockserver.server.reload import DocumentWatcher
 
     reloads = bool(folder) if options["reload"] is None else options["reload"]
-    watch = reloading.DocumentWatcher(provider, folder) if reloads else None
+    watcher = DocumentWatcher(provider, folder) if reloads else None
     providers = load_providers(provider, folder)
     settings = _settings(**options)
     try:
-        listeners = serving.bind_listeners(host, port, options["workers"])
-    except serving.AddressError as error:
+        listeners = process.bind_listeners(host, port, options["workers"])
+    except process.AddressError as error:
         raise UsageError(str(error)) from None
     address = listeners[0].getsockname()
-    if settings.token is None and serving.is_reachable(address[0]):
+    if settings.token is None and process.is_reachable(address[0]):
         settings = replace(settings, token=secrets.token_urlsafe(18))
     logs.configure(options["log_format"])
-    announcer = ServeOutput(
-        providers, address, settings.token, as_json=options["as_json"]
-    )
-    totals = serving.serve(
-        serving.ServeOptions(
-            providers, settings, grace=options["grace"], watcher=watch
+    output = ServeOutput(providers, address, settings.token, as_json=options["as_json"])
+    totals = process.serve(
+        process.ServeOptions(
+            providers, settings, grace=options["grace"], watcher=watcher
         ),
         listeners,
-        ready=announcer.print_ready,
+        ready=output.print_ready,
     )
-    announcer.print_stopped(totals)
+    output.print_stopped(totals)
 
 
 def _settings(**options: Any) -> "Settings":
-    """Raises `Usage` for a state or a recording that cannot be had."""
+    """Raises `UsageError` if the state store or a recording cannot be used."""
     import secrets
 
     from mockserver.settings import MEGABYTE, Limits, Quotas, Settings
@@ -311,7 +112,8 @@ def _settings(**options: Any) -> "Settings":
     except StateError as error:
         raise UsageError(str(error)) from None
     if options["replay"]:
-        from mockserver.recordings.cassettes import CassetteError, Cassettes
+        from mockserver.recordings.cassette_file import CassetteError
+        from mockserver.recordings.cassettes import Cassettes
 
         try:
             Cassettes.open(options["replay"])

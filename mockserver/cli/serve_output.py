@@ -1,4 +1,4 @@
-"""What `serve` says on stdout: where it can be reached, and at the end what came."""
+"""The output of `serve` on stdout: its URLs at the start, its totals at the end."""
 
 import contextlib
 import json
@@ -13,9 +13,9 @@ from specs import Provider
 
 class ServeOutput:
     """
-    Says that a server at an address (host and port) is ready, and that it has stopped.
+    Prints that a server is ready, and that it has stopped.
 
-    `as_json` makes one line of JSON of each, for programs.
+    `address` is host and port. `as_json` prints one line of JSON for each.
     """
 
     def __init__(
@@ -52,8 +52,9 @@ class ServeOutput:
     def _startup_lines(self) -> list[str]:
         width = max(map(len, self._base_urls))
         body = json.dumps({"model": self._model, "prompt": "A red cube"})
+        count = len(self._base_urls)
         lines = [
-            f"Serving {len(self._base_urls)} provider(s) at {self._url}; stop with Ctrl-C.",
+            f"Serving {count} provider(s) at {self._url}; stop with Ctrl-C.",
             *(f"  {name:<{width}}  {base}" for name, base in self._base_urls.items()),
             "",
             "Try it:",
@@ -63,18 +64,18 @@ class ServeOutput:
             f"    -d '{body}'",
         ]
         token = f"?token={quote(self._token, safe='')}" if self._token else ""
-        lines.append(f"What comes and what is decided: {self._url}/__mock__/{token}")
+        lines.append(f"Inspector: {self._url}/__mock__/{token}")
         if self._token:
-            lines.append(f"The control API wants X-Mock-Token: {self._token}")
+            lines.append(f"Header for the control API: X-Mock-Token: {self._token}")
         return lines
 
 
-def _print_event(event: str, **members: Any) -> None:
-    _print_line(json.dumps({"event": event, **members}))
+def _print_event(event: str, **fields: Any) -> None:
+    _print_line(json.dumps({"event": event, **fields}))
 
 
 def _print_line(text: str) -> None:
-    # Whoever started us may have read the first line and left: no reason to fail.
+    # The parent may have closed the pipe after the first line.
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()

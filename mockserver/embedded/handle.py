@@ -1,4 +1,4 @@
-"""What a program that embeds a mock can ask of it, with and without `await`."""
+"""Handles of a running mock: its URLs, journal, scripts, costs and clock."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -20,9 +20,9 @@ ScriptItems = Mapping[str, Any] | Iterable[Mapping[str, Any]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _MockHandle:
     """
-    Where a mock is: `url` is its root, `base_urls` are the providers'.
+    The URLs of a mock: `url` is its root, and `base_urls` are the providers' by id.
 
-    With a `provider`, everything is about that one unless another is named.
+    `provider` is the default of all methods that take a provider; None for all.
     """
 
     url: str
@@ -32,49 +32,56 @@ class _MockHandle:
 
     @property
     def base_url(self) -> str:
-        """The base URL of the provider, or of the first; clients want nothing else."""
+        """The base URL for clients, of `provider` or of the first one."""
         return self.base_urls[self.provider or next(iter(self.base_urls))]
 
     def url_for(self, provider: str) -> str:
-        """The base URL of a provider. Raises `ValueError` when it is not served."""
+        """Return the base URL of a provider; raises `ValueError` if not served."""
         return self.base_urls[self._check_provider(provider)]
 
     def bound_to(self, provider: str) -> Self:
-        """The same mock, seen as that provider's. Raises `ValueError`."""
+        """
+        Return a handle of the same mock with another default provider.
+
+        Raises `ValueError` if it is not served.
+        """
         return replace(self, provider=self._check_provider(provider))
 
     def _check_provider(self, provider: str) -> str:
         if provider not in self.base_urls:
             served = ", ".join(self.base_urls)
-            raise ValueError(f"no provider '{provider}' here; served: {served}")
+            raise ValueError(f"provider '{provider}' is not served; served: {served}")
         return provider
 
     def _build_query(self, provider: str | None, filters: Mapping[str, Any]) -> Query:
         known = [each.name for each in fields(Query)]
         unknown = [name for name in filters if name not in known]
         if unknown:
-            raise TypeError(f"no entry has '{unknown[0]}'; known: {', '.join(known)}")
-        meant = self.provider if provider is None else self._check_provider(provider)
-        return Query(provider=meant, **filters)
+            raise TypeError(f"unknown filter '{unknown[0]}'; known: {', '.join(known)}")
+        if provider is not None:
+            self._check_provider(provider)
+        return Query(provider=provider or self.provider, **filters)
 
 
 class AsyncRunning(_MockHandle):
-    """A mock that is being served in the caller's loop."""
+    """A mock that is served in the caller's event loop."""
 
     __slots__ = ()
 
     async def journal(self, provider: str | None = None, **query: Any) -> list[Entry]:
         """
-        The exchanges so far, oldest first: all, or those that a query means.
+        Return the journal entries that match, oldest first.
 
-        A query takes the members of `mockserver.state.journal.Query`: `operation`,
-        `status`, `error`, `fault`, `namespace`, `request` and `since`.
+        Filters are the fields of `mockserver.state.journal.Query`: `operation`,
+        `status`, `error`, `fault`, `namespace`, `request` and `since`. Raises
+        `TypeError` for an unknown filter and `ValueError` for an unknown provider.
         """
-        meant = self._build_query(provider, query)
-        return await self._context.store.journal.entries(meant)
+        return await self._context.store.journal.entries(
+            self._build_query(provider, query)
+        )
 
     async def count(self, provider: str | None = None, **query: Any) -> int:
-        """How many exchanges there were, by a query as `journal` takes it."""
+        """Return the number of matching journal entries; filters as for `journal`."""
         return len(await self.journal(provider, **query))
 
     async def wait_for(
@@ -86,66 +93,82 @@ class AsyncRunning(_MockHandle):
         **query: Any,
     ) -> list[Entry]:
         """
-        The entries that a query means, once there are so many.
+        Return the matching journal entries as soon as there are `count`.
 
-        Raises `TimeoutError`, which tells what came instead, after so many seconds.
+        Raises `TimeoutError` after `timeout` seconds; its message shows the journal.
         """
-        meant, journal = (
-            self._build_query(provider, query),
+        journal, wanted = (
             self._context.store.journal,
+            self._build_query(provider, query),
         )
-        found = await journal.wait(meant, count=count, seconds=timeout)
-        if len(found) >= count:
-            return found
-        came = await journal.entries()
-        wanted = {"provider": meant.provider, **query}
-        by = ", ".join(f"{name}={value!r}" for name, value in wanted.items() if value)
+        entries = await journal.wait(wanted, count=count, seconds=timeout)
+        if len(entries) >= count:
+            return entries
+        filters = {"provider": wanted.provider, **query}
+        text = ", ".join(
+            f"{name}={value!r}" for name, value in filters.items() if value
+        )
         raise TimeoutError(
-            f"{len(found)} of {pluralize(count, 'exchange')} came within {timeout:g} s"
-            f"{f' with {by}' if by else ''}; the journal has\n{transcript(came)}"
+            f"{len(entries)} of {pluralize(count, 'request')} received within "
+            f"{timeout:g} s{f' with {text}' if text else ''}; the journal contains\n"
+            f"{transcript(await journal.entries())}"
         )
 
     async def script(
         self, items: ScriptItems, provider: str | None = None, namespace: str = ""
     ) -> None:
         """
-        What the next requests shall meet, in order: `{"error": "rate_limited",
-        "times": 2}`, `{"fault": "reset"}`, `{"latency_ms": 300}`; one or several.
+        Append one or several items to the script that the next requests follow.
 
-        Raises `ValueError` for an item that cannot be followed.
+        Items are `{"error": "rate_limited", "times": 2}`, `{"fault": "reset"}` or
+        `{"latency_ms": 300}`. Raises `ValueError` if an item is invalid, the script too
+        long, or no provider is given and several are served.
         """
-        meant = self.provider if provider is None else self._check_provider(provider)
-        if meant is None:
+        if provider is not None:
+            self._check_provider(provider)
+        target = provider or self.provider
+        if target is None:
             served = ", ".join(self.base_urls)
-            raise ValueError(f"name the provider of this script; served: {served}")
-        operations = self._context.provider_contexts[meant].provider.operations.values()
+            raise ValueError(f"a script needs a provider; served: {served}")
+        served_provider = self._context.provider_contexts[target].provider
+        errors = {each.id: each.errors for each in served_provider.operations.values()}
         listed = [items] if isinstance(items, Mapping) else list(items)
-        good = validate_script(listed, {each.id: each.errors for each in operations})
-        await self._context.store.push(meant, namespace, good)
+        valid = validate_script(listed, errors)
+        await self._context.store.push(target, namespace, valid)
 
     async def reset(self, namespace: str | None = None) -> None:
-        """A clean slate: of a namespace, or journal, scripts, sums, clock and all."""
+        """Clear journal, scripts, quotas, totals and clock, or those of a namespace."""
         await self._context.reset(namespace)
 
     async def costs(self) -> dict[str, Any]:
-        """What it would have cost live since the last reset, as `GET costs` has it."""
+        """Return the cost at list prices since the last reset, as `GET costs` does."""
         return (await self._context.store.totals()).costs()
 
     async def spent(self) -> dict[str, Any]:
-        """The `total` of `costs` since the start; `reset` takes nothing off it."""
+        """Return the `total` of `costs` since the start of the mock, resets ignored."""
         total: dict[str, Any] = self._context.store.lifetime_totals.costs()["total"]
         return total
 
     async def advance(self, seconds: float) -> None:
-        """Move the mock's clock on: addresses expire, quotas fill up."""
+        """
+        Advance the mock's clock, so that links expire and quotas refill.
+
+        Raises `ValueError` if `seconds` is negative or too large.
+        """
         if not 0 <= seconds <= MAX_ADVANCE_SECONDS:
-            raise ValueError(f"the clock goes on by seconds, 0 or more, not {seconds}")
+            raise ValueError(
+                f"seconds must be from 0 to {MAX_ADVANCE_SECONDS}, not {seconds}"
+            )
         clock = await self._sync_clock()
         clock.advance(seconds)
         await self._context.store.publish_clock()
 
     async def freeze(self, at: str | None = None) -> None:
-        """Stop the mock's clock at an ISO 8601 time, or now; `reset` lets it go on."""
+        """
+        Freeze the mock's clock at an ISO 8601 time, by default now.
+
+        `reset` releases it. Raises `ValueError` if `at` is no such time.
+        """
         clock = await self._sync_clock()
         clock.freeze(None if at is None else parse_time(at))
         await self._context.store.publish_clock()
@@ -158,20 +181,20 @@ class AsyncRunning(_MockHandle):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running(_MockHandle):
     """
-    A mock that is being served from a thread: `AsyncRunning` without `await`.
+    A mock that is served from a thread: `AsyncRunning` without `await`.
 
-    Any thread may ask it. `RuntimeError` is raised once it has ended, and in a process
-    that was forked from its own, where its address is good and its thread is not.
+    Methods may be called from any thread. They raise `RuntimeError` after the mock has
+    ended, and in a forked process, where the URLs work but its thread does not exist.
     """
 
     _portal: BlockingPortal = field(repr=False)
 
     def journal(self, provider: str | None = None, **query: Any) -> list[Entry]:
-        """The exchanges so far; see `AsyncRunning.journal`."""
+        """Return matching journal entries; see `AsyncRunning.journal`."""
         return self._portal.call(self._async_handle.journal(provider, **query))
 
     def count(self, provider: str | None = None, **query: Any) -> int:
-        """How many exchanges there were; see `AsyncRunning.count`."""
+        """Return the number of matching entries; see `AsyncRunning.count`."""
         return self._portal.call(self._async_handle.count(provider, **query))
 
     def wait_for(
@@ -182,7 +205,7 @@ class Running(_MockHandle):
         provider: str | None = None,
         **query: Any,
     ) -> list[Entry]:
-        """Wait for so many exchanges; see `AsyncRunning.wait_for`."""
+        """Wait for matching journal entries; see `AsyncRunning.wait_for`."""
         return self._portal.call(
             self._async_handle.wait_for(count, timeout, provider=provider, **query)
         )
@@ -190,27 +213,27 @@ class Running(_MockHandle):
     def script(
         self, items: ScriptItems, provider: str | None = None, namespace: str = ""
     ) -> None:
-        """What the next requests shall meet; see `AsyncRunning.script`."""
+        """Append to the script of a provider; see `AsyncRunning.script`."""
         self._portal.call(self._async_handle.script(items, provider, namespace))
 
     def reset(self, namespace: str | None = None) -> None:
-        """A clean slate; see `AsyncRunning.reset`."""
+        """Clear the state; see `AsyncRunning.reset`."""
         self._portal.call(self._async_handle.reset(namespace))
 
     def costs(self) -> dict[str, Any]:
-        """What it would have cost live; see `AsyncRunning.costs`."""
+        """Return the cost at list prices; see `AsyncRunning.costs`."""
         return self._portal.call(self._async_handle.costs())
 
     def spent(self) -> dict[str, Any]:
-        """What it would have cost since the start; see `AsyncRunning.spent`."""
+        """Return the cost since the start; see `AsyncRunning.spent`."""
         return self._portal.call(self._async_handle.spent())
 
     def advance(self, seconds: float) -> None:
-        """Move the mock's clock on; see `AsyncRunning.advance`."""
+        """Advance the mock's clock; see `AsyncRunning.advance`."""
         self._portal.call(self._async_handle.advance(seconds))
 
     def freeze(self, at: str | None = None) -> None:
-        """Stop the mock's clock; see `AsyncRunning.freeze`."""
+        """Freeze the mock's clock; see `AsyncRunning.freeze`."""
         self._portal.call(self._async_handle.freeze(at))
 
     @property

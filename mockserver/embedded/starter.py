@@ -1,4 +1,4 @@
-"""A mock beside its caller: `with` in a thread of its own, `async with` in its loop."""
+"""Start a mock in this process: in a thread, or in the running event loop."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
@@ -22,7 +22,7 @@ __all__ = ["AsyncRunning", "Running", "running", "serve_in_thread"]
 
 
 class MockContextManager:
-    """A mock to come: `with` gives a `Running`, `async with` an `AsyncRunning`."""
+    """Starts a mock: `with` returns a `Running`, `async with` an `AsyncRunning`."""
 
     def __init__(
         self,
@@ -98,39 +98,47 @@ def running(
     **options: Any,
 ) -> MockContextManager:
     """
-    A mock of the providers named (all, when none is), until the block ends.
+    Serve a mock of some providers, by default of all, until the block ends.
 
-    `with` serves it from a thread of its own, `async with` in the loop at hand.
-    Options are the members of `Settings`, `Quotas` and `Limits`, over `settings`:
-    `seed=7`, `strict=True`, `latency="200..800"`, `frozen="2026-05-04T12:00:00Z"`,
-    `requests_per_minute=2`, `body_timeout=5`.
+    `with running(…) as mock` serves it from a thread; `mock` is a `Running`.
+    `async with running(…) as mock` serves it in the running event loop; `mock` is an
+    `AsyncRunning`. Both have the URLs, journal, scripts, costs and clock of the mock.
 
-    Raises `TypeError` for an unknown option and, as the block begins, `SpecError` for
-    an unknown provider, `StateError` for a state that cannot be had and `OSError` for a
-    port in use.
+    `providers` are ids or loaded providers, `specs_path` is a folder of further
+    providers, and `port` 0 chooses a free port of 127.0.0.1. Options are the fields of
+    `Settings`, `Quotas` and `Limits`, and override `settings`: `seed=7`, `strict=True`,
+    `latency="200..800"`, `frozen="2026-05-04T12:00:00Z"`, `requests_per_minute=2`,
+    `body_timeout=5`.
+
+    Raises `TypeError` for an unknown option and `ValueError` for an invalid latency or
+    time. When the block begins, it raises `specs.SpecError` for an unknown provider or
+    an invalid document, `StateError` for a state store that is misconfigured or cannot
+    be reached, and `OSError` for a port in use.
     """
-    chosen = _with_options(settings or Settings(), options)
-    return MockContextManager(providers, chosen, specs_path, port)
+    merged = _with_options(settings or Settings(), options)
+    return MockContextManager(providers, merged, specs_path, port)
 
 
 def _with_options(settings: Settings, options: Mapping[str, Any]) -> Settings:
-    inner = {
-        each.name: part
-        for part, kind in (("quotas", Quotas), ("limits", Limits))
-        for each in fields(kind)
+    """Return settings with options applied, those of quotas and limits included."""
+    nested = {
+        field.name: group
+        for group, kind in (("quotas", Quotas), ("limits", Limits))
+        for field in fields(kind)
     }
-    known = {each.name for each in fields(Settings)} | set(inner)
+    known = {each.name for each in fields(Settings)} | set(nested)
     for name in options:
         if name not in known:
-            raise TypeError(f"no option '{name}'; known: {', '.join(sorted(known))}")
-    given = {name: value for name, value in options.items() if name not in inner}
-    if isinstance(given.get("latency"), str | int | float):
-        given["latency"] = Latency.parse(str(given["latency"]))
-    if isinstance(given.get("frozen"), str):
-        given["frozen"] = parse_time(given["frozen"])
-    chosen = replace(settings, **given)
-    for name, part in inner.items():
+            listed = ", ".join(sorted(known))
+            raise TypeError(f"unknown option '{name}'; known: {listed}")
+    direct = {name: value for name, value in options.items() if name not in nested}
+    if isinstance(direct.get("latency"), str | int | float):
+        direct["latency"] = Latency.parse(str(direct["latency"]))
+    if isinstance(direct.get("frozen"), str):
+        direct["frozen"] = parse_time(direct["frozen"])
+    merged = replace(settings, **direct)
+    for name, group in nested.items():
         if name in options:
-            changed = replace(getattr(chosen, part), **{name: options[name]})
-            chosen = replace(chosen, **{part: changed})
-    return chosen
+            changed = replace(getattr(merged, group), **{name: options[name]})
+            merged = replace(merged, **{group: changed})
+    return merged

@@ -1,9 +1,9 @@
 """
-A mock in a process of its own, for a program that wants its own for itself.
+Run a mock in a child process, so that it does not share the caller's interpreter lock.
 
-`python -m mockserver.embedded.subprocess` reads its orders, a line of JSON, from
-standard input, answers with the base URLs, and ends when standard input does: with the
-program that started it, however that ends.
+`python -m mockserver.embedded.subprocess` reads the ids of the providers and a folder
+from standard input, as a line of JSON, and writes the base URLs. It ends when standard
+input is closed, and thus with the program that started it.
 """
 
 import json
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-EXIT_TIMEOUT = 10.0  # seconds, for its end
+EXIT_TIMEOUT = 10.0  # seconds
 
 
 @contextmanager
@@ -21,28 +21,28 @@ def running_in_subprocess(
     names: Sequence[str], specs_path: str | Path | None = None
 ) -> Iterator[Mapping[str, str]]:
     """
-    Mocks of these providers until the block ends: the base URL of each.
+    Serve mocks of these providers until the block ends; yields base URLs by id.
 
-    Raises `RuntimeError` when they could not start; why, is on standard error.
+    Raises `RuntimeError` if they cannot start; the reason is on standard error.
     """
-    process = subprocess.Popen(  # noqa: S603 -- ourselves
+    process = subprocess.Popen(  # noqa: S603 -- this module
         [sys.executable, "-m", __name__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # Ctrl-C is for those who ask, not for who answers
+        start_new_session=True,  # Ctrl-C is for the caller, which then ends the mock
     )
-    with process:  # waits for its end
+    with process:
         try:
             if process.stdin is None or process.stdout is None:
-                raise RuntimeError("a process that was given pipes has them")
+                raise RuntimeError("the process has no pipes")
             folder = specs_path and str(specs_path)
             process.stdin.write(json.dumps([list(names), folder]) + "\n")
             process.stdin.flush()
-            said = process.stdout.readline()
-            if not said:
-                raise RuntimeError("the mocks could not start")
-            yield json.loads(said)
+            base_urls = process.stdout.readline()
+            if not base_urls:
+                raise RuntimeError("the mocks could not start; see stderr")
+            yield json.loads(base_urls)
             process.stdin.close()
             process.wait(EXIT_TIMEOUT)
         finally:
@@ -50,11 +50,11 @@ def running_in_subprocess(
 
 
 def main() -> None:
-    from mockserver.embedded import starter as embedding
+    from mockserver.embedded.starter import running
 
     names, specs_path = json.loads(sys.stdin.readline())
-    with embedding.running(*names, specs_path=specs_path) as mock:
-        print(json.dumps(dict(mock.base_urls)), flush=True)  # noqa: T201 -- the answer
+    with running(*names, specs_path=specs_path) as mock:
+        print(json.dumps(dict(mock.base_urls)), flush=True)  # noqa: T201 -- the result
         sys.stdin.read()
 
 

@@ -1,4 +1,4 @@
-"""A loop in a thread of its own, what is served there, and the way in."""
+"""Run an application's event loop in a background thread and call into it."""
 
 import asyncio
 import os
@@ -15,13 +15,13 @@ from mockserver.server.connections import ConnectionFactory
 
 T = TypeVar("T")
 
-SHUTDOWN_TIMEOUT = 1.0
-ENDED_MESSAGE = "this mock has ended; ask it inside its `with` block"
+SHUTDOWN_TIMEOUT = 1.0  # seconds
+ENDED_MESSAGE = "this mock has ended; use it inside its `with` block"
 
 
 @asynccontextmanager
 async def serve_in_loop(app: web.Application, port: int = 0) -> AsyncIterator[str]:
-    """Any aiohttp application on 127.0.0.1 in this loop; yields its root address."""
+    """Serve an aiohttp application on 127.0.0.1 in this loop; yields its root URL."""
     loop = asyncio.get_running_loop()
     runner = web.AppRunner(
         app,
@@ -47,18 +47,19 @@ async def serve_in_loop(app: web.Application, port: int = 0) -> AsyncIterator[st
 
 async def _close_server(accepting: asyncio.Server, listener: socket.socket) -> None:
     """
-    Accept no more; what was accepted already becomes a connection before.
+    Accept no more connections; accepted sockets become connections before.
 
-    Closed at once, asyncio would leave its socket to the garbage collector.
+    If the server is closed at once, asyncio leaves such sockets to the garbage
+    collector.
     """
-    with suppress(NotImplementedError):  # Windows: it accepts one at a time
+    with suppress(NotImplementedError):  # Windows
         asyncio.get_running_loop().remove_reader(listener)
     await _yield_to_loop()
     accepting.close()
 
 
 async def _yield_to_loop() -> None:
-    """Let the loop do what it has put off: accepting and closing take some turns."""
+    """Run pending callbacks of the loop; accepting and closing take several turns."""
     for _ in range(4):
         await asyncio.sleep(0)
 
@@ -67,20 +68,24 @@ async def _yield_to_loop() -> None:
 def serve_in_thread(
     app: web.Application, port: int = 0
 ) -> Iterator[tuple[str, "BlockingPortal"]]:
-    """Any aiohttp application on 127.0.0.1 from a thread, until the block ends."""
-    up: Future[tuple[str, asyncio.AbstractEventLoop]] = Future()
-    leave: Future[None] = Future()
+    """
+    Serve an aiohttp application on 127.0.0.1 from a thread until the block ends.
+
+    Yields its root URL and a portal into its event loop.
+    """
+    started: Future[tuple[str, asyncio.AbstractEventLoop]] = Future()
+    stop: Future[None] = Future()
     ended: Future[None] = Future()
 
     async def serve() -> None:
         async with serve_in_loop(app, port) as url:
-            up.set_result((url, asyncio.get_running_loop()))
-            await asyncio.wrap_future(leave)
+            started.set_result((url, asyncio.get_running_loop()))
+            await asyncio.wrap_future(stop)
 
     def work() -> None:
         try:
             asyncio.run(serve())
-        except BaseException as error:  # raised where the end is waited for
+        except BaseException as error:  # raised again in the caller's thread
             ended.set_exception(error)
         else:
             ended.set_result(None)
@@ -88,17 +93,17 @@ def serve_in_thread(
     thread = threading.Thread(target=work, name="mock", daemon=True)
     thread.start()
     try:
-        url, loop = _wait_for_result(up, ended)
+        url, loop = _wait_for_result(started, ended)
         yield url, BlockingPortal(url, loop, ended)
     finally:
-        leave.set_result(None)
+        stop.set_result(None)
         thread.join()
-    if ended.done():  # it never is in a process that was forked inside the block
+    if ended.done():  # never in a process that was forked inside the block
         ended.result()
 
 
 class BlockingPortal:
-    """The way into the loop of another thread, for as long as that runs."""
+    """Runs coroutines in the event loop of another thread."""
 
     def __init__(
         self, url: str, loop: asyncio.AbstractEventLoop, ended: Future[None]
@@ -109,31 +114,35 @@ class BlockingPortal:
         self._pid = os.getpid()
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """What a coroutine gives there. Raises `RuntimeError` where none can run."""
+        """
+        Run a coroutine in the loop and return its result.
+
+        Raises `RuntimeError` after the loop has ended, and in a forked process.
+        """
         try:
             self._check_usable()
-            found = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         except RuntimeError:
             coroutine.close()
             raise
         try:
-            return _wait_for_result(found, self._ended)
+            return _wait_for_result(future, self._ended)
         except BaseException:
-            found.cancel()
+            future.cancel()
             raise
 
     def _check_usable(self) -> None:
         if os.getpid() != self._pid:
             raise RuntimeError(
-                "this mock runs in another process; ask it at "
-                f"{self._url}/__mock__/, or start one here"
+                "this mock runs in another process; use its control API at "
+                f"{self._url}/__mock__/, or start a mock in this process"
             )
         if self._ended.done():
             raise RuntimeError(ENDED_MESSAGE)
 
 
 def _wait_for_result(future: Future[T], ended: Future[None]) -> T:
-    """What comes of a future, unless the thread that works on it ends before."""
+    """Return the result of a future; raises if the thread ends before it is set."""
     both: list[Future[Any]] = [future, ended]
     wait(both, return_when=FIRST_COMPLETED)
     if future.done() and not future.cancelled():

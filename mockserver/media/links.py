@@ -1,7 +1,7 @@
 """
-Addresses of pictures that are stored nowhere.
+Signed URLs of images that are stored nowhere.
 
-A token is a picture's plan and an expiry, signed; from it the picture is drawn again.
+A token holds the plan of an image and an expiry time; the image is drawn from it again.
 """
 
 import base64
@@ -19,7 +19,7 @@ from mockserver.media.image.plan import Plan
 from mockserver.media.image.uploads import thumbnail
 
 IMAGES_PATH = "/_images"  # the path below which signed URLs lie
-MAX_TOKEN_LENGTH = 8_000  # a request line holds 8190 bytes
+MAX_TOKEN_LENGTH = 8_000  # aiohttp accepts request lines of up to 8190 bytes
 MAX_THUMBNAIL_BYTES = 3_600
 MAX_UNCOMPRESSED_BYTES = 1_000
 THUMBNAIL_EDGES = (96, 64, 48, 32, 16, 8)
@@ -27,31 +27,31 @@ _FIELD_NAMES = tuple(each.name for each in fields(Plan))
 
 
 class ExpiredLink(Exception):
-    """The address was good once."""
+    """A token that has expired."""
 
 
 class InvalidLink(Exception):
-    """The address is none of ours."""
+    """A token that this server did not sign."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Signs plans with a secret; time is the server's clock, in seconds."""
+    """Signs plans with a secret. `clock` returns the server's time in seconds."""
 
     secret: bytes
     clock: Callable[[], float]
 
     def token(self, plan: Plan, lifetime: float) -> str:
+        """Return a token for a plan that expires after `lifetime` seconds."""
         until = math.floor((self.clock() + lifetime) * 1000) / 1000
         packed = f'{{"until":{until!r},{_plan_json(plan)}'.encode()
-        if (
-            len(packed) > MAX_UNCOMPRESSED_BYTES
-        ):  # to begin compressing costs as much as all else
+        # Setting up the compressor costs as much as all the rest.
+        if len(packed) > MAX_UNCOMPRESSED_BYTES:
             packed = zlib.compress(packed, 9)
         return _encode_base64url(self._signature(packed) + packed)
 
     def plan(self, token: str) -> Plan:
-        """The plan behind a token. Raises `Forged` or `Expired`."""
+        """Return the plan in a token. Raises `InvalidLink` or `ExpiredLink`."""
         try:
             data = base64.b64decode(
                 token.encode("ascii"), altchars=b"-_", validate=True
@@ -78,7 +78,7 @@ class Signer:
 
 @lru_cache(maxsize=256)
 def _plan_json(plan: Plan) -> str:
-    """What an address says of a plan: JSON without its opening brace."""
+    """A plan as JSON without its opening brace."""
     facts: dict[str, Any] = {name: getattr(plan, name) for name in _FIELD_NAMES}
     facts["inputs"] = [_encode_base64url(each) for each in plan.inputs]
     facts["mask"] = plan.mask and _encode_base64url(plan.mask)
@@ -86,7 +86,7 @@ def _plan_json(plan: Plan) -> str:
 
 
 def with_thumbnails(plan: Plan) -> Plan:
-    """The plan with its pictures made small enough for an address. Blocks."""
+    """Return the plan with its input images small enough for a URL. Blocks."""
     if not plan.inputs:
         return plan
     inputs = plan.inputs[:4]
@@ -101,13 +101,13 @@ def with_thumbnails(plan: Plan) -> Plan:
 
 
 def _thumbnail_within(image: bytes, max_bytes: int) -> bytes:
-    """The largest of some thumbnails that is small enough; the smallest always is."""
-    found = b""
+    """Return the largest thumbnail that fits; the smallest one if none does."""
+    data = b""
     for edge in THUMBNAIL_EDGES:
-        found = thumbnail(image, edge)
-        if len(found) <= max_bytes:
+        data = thumbnail(image, edge)
+        if len(data) <= max_bytes:
             break
-    return found
+    return data
 
 
 def _encode_base64url(data: bytes) -> str:

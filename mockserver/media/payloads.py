@@ -1,9 +1,9 @@
 """
-JSON around pictures that are base64 already: joined as late as can be.
+Insert already encoded base64 into JSON without escaping or copying it.
 
-To write megabytes of base64 as a member of JSON costs more than all the rest of an
-answer: the text is escaped, encoded and copied. So the JSON is written with a mark in
-each picture's place, and cut there.
+Encoding megabytes of base64 as a JSON string costs more than the rest of a response:
+the text is escaped, encoded and copied. So the JSON is encoded with a placeholder for
+each image, and split there.
 """
 
 import re
@@ -18,19 +18,19 @@ from aiohttp.payload import Payload
 from mockserver.json_text import dumps
 
 JSON_CONTENT_TYPE = "application/json; charset=utf-8"
-MAX_JOINED_BYTES = 256 * 1024  # to send it in parts takes longer than to copy it
-WRITE_BLOCK_BYTES = 4 * 1024 * 1024  # smaller ones take longer
-_MARKER = secrets.token_hex(16)  # nobody outside knows it, so no text can hold it
+MAX_JOINED_BYTES = 256 * 1024  # below it, copying is faster than sending parts
+WRITE_BLOCK_BYTES = 4 * 1024 * 1024  # smaller blocks are slower
+_MARKER = secrets.token_hex(16)  # random, so that no client can send it in a text
 _PLACEHOLDER = re.compile(rb"%b(\d+)\." % _MARKER.encode())
 
 
 def placeholder(number: int) -> str:
-    """What stands in a value where the picture of that number belongs."""
+    """Return the text that `JsonTemplate` replaces by the image of that number."""
     return f"{_MARKER}{number}."
 
 
 class JsonTemplate:
-    """A value as JSON, cut where its pictures belong."""
+    """A value as JSON, split at its placeholders."""
 
     __slots__ = ("_numbers", "_texts")
 
@@ -39,7 +39,7 @@ class JsonTemplate:
         self._texts, self._numbers = parts[::2], [int(each) for each in parts[1::2]]
 
     def fill(self, images: Sequence[bytes]) -> list[bytes]:
-        """The JSON in parts that only need to follow each other."""
+        """Return the parts of the JSON, in order, with images in the placeholders."""
         parts = [self._texts[0]]
         for number, text in zip(self._numbers, self._texts[1:], strict=True):
             parts += (images[number], text)
@@ -48,10 +48,10 @@ class JsonTemplate:
 
 class ChunkedPayload(Payload):
     """
-    A body that is sent part by part, of an answer or of a request.
+    The body of a response or request, sent part by part.
 
-    Put together it would be copied, and of what its socket does not take at once
-    asyncio makes a copy too.
+    Joining the parts would copy them. asyncio copies what the socket does not accept
+    at once, so parts are written in blocks.
     """
 
     _autoclose = True
@@ -75,12 +75,11 @@ class ChunkedPayload(Payload):
 
 
 def json_bytes_response(body: bytes | ChunkedPayload) -> web.Response:
-    """An answer of JSON."""
     return web.Response(body=body, headers={"Content-Type": JSON_CONTENT_TYPE})
 
 
 def response_body(response: web.Response) -> bytes:
-    """The whole body of an answer."""
+    """Return the whole body of a response; empty if it has none."""
     body = response.body
     if isinstance(body, ChunkedPayload):
         return body.to_bytes()

@@ -1,4 +1,4 @@
-"""The latest pictures that came and went, so that the inspector can show them."""
+"""The latest uploads and image plans, for the inspector."""
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -7,14 +7,15 @@ from mockserver.media.image.plan import Plan
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_RESPONSES = 200
-PLAN_BYTES = 2_000  # about what a plan without pictures weighs
+PLAN_BYTES = 2_000  # approximate size of a plan without input images
 
 
 class RecentOutputs:
     """
-    Plans by the id of their request, uploads by their sha256; the latest of each.
+    Image plans by request id, and uploads by sha256.
 
-    Bounded by bytes and by count; of this process alone, unlike the journal.
+    Both share a limit in bytes; the oldest plans are dropped first, then the oldest
+    uploads. Unlike the journal they belong to this process only.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class RecentOutputs:
     def add(
         self, request_id: str, plans: Sequence[Plan], uploads: Mapping[str, bytes]
     ) -> None:
+        """Add the plans and uploads of a request; `uploads` are bytes by sha256."""
         if plans:
             self._plans[request_id] = plans
             self._bytes += _weight(plans)
@@ -49,6 +51,7 @@ class RecentOutputs:
             self._bytes -= len(data)
 
     def plan(self, request_id: str, index: int) -> Plan | None:
+        """Return the plan of image `index`, counted from 0; None if it is dropped."""
         plans = self._plans.get(request_id, ())
         return plans[index] if 0 <= index < len(plans) else None
 
@@ -62,9 +65,8 @@ class RecentOutputs:
 
 
 def _weight(plans: Sequence[Plan]) -> int:
-    """Bytes that plans hold on to; several of one answer share their pictures."""
+    """Bytes held by the plans of one response, which share their input images."""
     if not plans[0].inputs:
         return PLAN_BYTES * len(plans)
-    pictures = {each for plan in plans for each in (*plan.inputs, plan.mask) if each}
-    held = sum(map(len, pictures))
-    return PLAN_BYTES * len(plans) + held
+    images = {each for plan in plans for each in (*plan.inputs, plan.mask) if each}
+    return PLAN_BYTES * len(plans) + sum(map(len, images))

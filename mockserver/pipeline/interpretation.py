@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from mockserver.media.image import planning as generation
+from mockserver.media.image import planning
 from mockserver.media.image.plan import Plan
 from mockserver.media.payloads import JsonTemplate
 from mockserver.pipeline.body_parsing import ParsedBody
@@ -76,18 +76,18 @@ def build_interpretation(
         parsed_body.payload,
         include_assumed=True,
     )
-    plans = generation.plans(
+    plans = planning.plans(
         request,
         parsed_body.files,
         dialect,
-        hash_=generation.request_hash(parsed_body.payload),
+        hash_=planning.request_hash(parsed_body.payload),
         seed=seed,
         realistic=realistic,
     )
     is_streaming = request.get("stream") is True and operation.supports_streaming
-    previews = generation.preview_count(request) if is_streaming else 0
+    previews = planning.preview_count(request) if is_streaming else 0
     previews = previews if include_previews else 0
-    usage = generation.usage(request, plans, dialect, previews)
+    usage = planning.usage(request, plans, dialect, previews)
     price = cost(dialect, operation.id, request, count=len(plans), usage=usage)
     return Interpretation(
         parsed_body=parsed_body,

@@ -170,7 +170,7 @@ def redact_key(entry: dict[str, Any], key: str) -> dict[str, Any]:
     """Redact the API key in all values of an entry, such as the prompt."""
     if len(key) < MIN_REDACTED_KEY_LENGTH:
         return entry
-    from mockserver.recordings.recorder import redact
+    from mockserver.recordings.redaction import redact
 
     redacted: dict[str, Any] = redact(entry, [key])
     return redacted

@@ -1,4 +1,4 @@
-"""Writing exchanges down: what is kept of them, and what never is."""
+"""Record requests and responses as cassette files, without secrets."""
 
 import base64
 import binascii
@@ -6,45 +6,48 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from mockserver.media.image.uploads import upload_facts
-from mockserver.recordings.cassettes import (
+from mockserver.recordings.cassette_file import (
     ENCODERS,
     FORMAT,
     IMAGES_FOLDER,
-    MIN_BASE64_LENGTH,
-    REDACTED,
     Part,
+    recording_number,
+)
+from mockserver.recordings.redaction import (
+    Headers,
+    mask_bytes,
+    redact,
+    redact_request_headers,
+    redact_response_headers,
+)
+from mockserver.recordings.request_key import (
+    MIN_BASE64_LENGTH,
     digest,
     inline_file,
-    recording_number,
     request_key,
 )
-
-MIN_SECRET_LENGTH = (
-    6  # what is shorter is a placeholder, and stands in every other word
-)
-
-Headers = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExchangeRecord:
     """
-    An exchange to be written down.
+    A request and its response, to be recorded.
 
-    `payload` is the request as JSON, files as the objects of their facts or as data
-    URIs. `headers` and `asked_with` are pairs of those that go from end to end; `body`
-    is free of content codings. `arrivals` says of a stream how many of its bytes came
-    together, and how many seconds after those before. `problem` says why there is no
-    whole answer, of which `status` is 0 when nothing came. `links` are the addresses of
-    pictures in the answer, with the picture where it was fetched. `secrets` are
-    hidden wherever they stand.
+    `payload` is the request as JSON, with files as objects of their facts or as data
+    URIs. `headers` and `request_headers` are end-to-end headers as pairs. `body` is
+    without content encoding. `arrivals` are the chunks of a stream as pairs of seconds
+    since the chunk before, and number of bytes; empty if it is no stream. `problem` is
+    the reason why the response is incomplete, or None; `status` is 0 if no response was
+    received. `links` are the URLs of images in the response with the image, or None if
+    it was not fetched. `at` is the time in seconds since 1970, None for now. `secrets`
+    are redacted everywhere.
     """
 
     provider: str
@@ -65,10 +68,10 @@ class ExchangeRecord:
 
 
 class Recorder:
-    """Writes exchanges into a folder, after those that are there already."""
+    """Writes recordings into a folder, numbered after those that exist."""
 
     def __init__(self, folder: str | Path) -> None:
-        """Raises `OSError` when nothing can be written there."""
+        """Raises `OSError` if the folder is not writable."""
         self.folder = Path(folder)
         (self.folder / IMAGES_FOLDER).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=self.folder):
@@ -80,9 +83,9 @@ class Recorder:
 
     def record(self, exchange: ExchangeRecord) -> Path:
         """
-        Write an exchange down, whole or not at all; the path of its file.
+        Write a recording atomically and return the path of its file.
 
-        Raises `OSError` when it cannot be written. Blocks.
+        Raises `OSError` if it cannot be written. Blocks.
         """
         key = request_key(exchange.operation, exchange.payload)
         content = {
@@ -94,7 +97,8 @@ class Recorder:
             "request": _request(exchange),
             "response": self._response(exchange),
         }
-        name = f"{self._last_number + 1:04}-{_safe_name(exchange.operation)}-{key[:8]}.json"
+        number = f"{self._last_number + 1:04}"
+        name = f"{number}-{_safe_name(exchange.operation)}-{key[:8]}.json"
         path = self.folder / name
         _atomic_write(path, _readable_json(content))
         self._last_number += 1
@@ -104,18 +108,17 @@ class Recorder:
         links = {url: each for url, each in exchange.links.items() if each is not None}
         unrecorded = [url for url in exchange.links if url not in links]
         body = mask_bytes(exchange.body, exchange.secrets)
-        pieces = _split_events(body, exchange.arrivals)
-        said = [
+        chunks = [
             {
                 "after_ms": round(seconds * 1000),
-                "body": self._parts(piece, links, exchange.secrets),
+                "body": self._parts(chunk, links, exchange.secrets),
             }
-            for seconds, piece in pieces
+            for seconds, chunk in _split_events(body, exchange.arrivals)
         ]
-        parts = {"events": said} if exchange.arrivals else {"body": said[0]["body"]}
+        parts = {"events": chunks} if exchange.arrivals else {"body": chunks[0]["body"]}
         return {
             "status": exchange.status,
-            "headers": _redact_response_headers(exchange.headers, exchange.secrets),
+            "headers": redact_response_headers(exchange.headers, exchange.secrets),
             **parts,
             **(
                 {"problem": redact(exchange.problem, exchange.secrets)}
@@ -132,7 +135,7 @@ class Recorder:
     def _parts(
         self, body: bytes, links: Mapping[str, bytes], secrets: Sequence[str]
     ) -> list[Part]:
-        """A body as text, with what is kept in files taken out of it."""
+        """Return a body as text, with links and images replaced by files."""
         try:
             text = body.decode("utf-8")
         except UnicodeDecodeError:
@@ -141,7 +144,7 @@ class Recorder:
         at = 0
         for start, end, part, data in sorted(
             [*_find_links(text, links), *_find_images(text)],
-            key=lambda found: found[:2],
+            key=lambda span: span[:2],
         ):
             if start < at:
                 continue
@@ -152,7 +155,7 @@ class Recorder:
         return [*parts, text[at:]] if text[at:] or not parts else parts
 
     def _store_file(self, data: bytes) -> str:
-        """The name of the file that holds some bytes; written if it is new."""
+        """Write bytes to a file named by their hash, if it is new; return its name."""
         name = f"{digest(data)}.{_image_format(data) or 'bin'}"
         path = self.folder / IMAGES_FOLDER / name
         if not path.exists():
@@ -161,7 +164,7 @@ class Recorder:
 
 
 def _readable_json(content: Any) -> bytes:
-    """JSON for people to read and compare; half of a surrogate pair stays escaped."""
+    """Return indented JSON; in ASCII if it contains half of a surrogate pair."""
     try:
         return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
     except UnicodeEncodeError:
@@ -174,28 +177,20 @@ def _iso_time(at: float | None) -> str:
 
 
 def _request(exchange: ExchangeRecord) -> dict[str, Any]:
-    described = _with_file_facts(exchange.payload)
-    payload = redact(described, exchange.secrets)
+    payload = _with_file_facts(exchange.payload)
+    redacted = redact(payload, exchange.secrets)
     request = {
         "method": exchange.method,
         "path": redact(exchange.path, exchange.secrets),
         "media_type": exchange.media_type,
-        "headers": _redact_request_headers(exchange.request_headers, exchange.secrets),
-        "payload": payload,
+        "headers": redact_request_headers(exchange.request_headers, exchange.secrets),
+        "payload": redacted,
     }
-    return {**request, "redacted": True} if payload != described else request
+    return {**request, "redacted": True} if redacted != payload else request
 
 
 def _safe_name(operation: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]", "_", operation)[:60]
-
-
-def mask_bytes(data: bytes, secrets: Sequence[str]) -> bytes:
-    """The same bytes with stars over each secret: nothing else moves."""
-    for each in secrets:
-        secret = each.encode("utf-8", "surrogateescape")
-        data = data.replace(secret, b"*" * len(secret))
-    return data
 
 
 _EVENT_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
@@ -205,28 +200,29 @@ def _split_events(
     body: bytes, arrivals: Sequence[tuple[float, int]]
 ) -> list[tuple[float, bytes]]:
     """
-    A body cut where events end, each with the seconds from the one before.
+    Split a body at the ends of its events, with the seconds since the event before.
 
-    An event came when its last byte did. Without arrivals it is one piece.
+    The time of an event is that of its last byte. Without arrivals, the body is one
+    chunk.
     """
     if not arrivals:
         return [(0.0, body)]
-    found: list[tuple[float, bytes]] = []
+    events: list[tuple[float, bytes]] = []
     ends = [each.end() for each in _EVENT_END.finditer(body)]
     if not ends or ends[-1] != len(body):
         ends.append(len(body))
-    came, waited, begin = 0, 0.0, 0
-    coming = iter(arrivals)
+    received, seconds, begin = 0, 0.0, 0
+    remaining = iter(arrivals)
     for end in ends:
-        while came < end and (each := next(coming, None)):
-            waited += each[0]
-            came += each[1]
-        found.append((waited, body[begin:end]))
-        waited, begin = 0.0, end
-    return found
+        while received < end and (arrival := next(remaining, None)):
+            seconds += arrival[0]
+            received += arrival[1]
+        events.append((seconds, body[begin:end]))
+        seconds, begin = 0.0, end
+    return events
 
 
-Span = tuple[int, int, dict[str, str], bytes]
+Span = tuple[int, int, dict[str, str], bytes]  # start, end, part, content of the file
 _JSON_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 _BASE64_RUN = re.compile(
     rf"[A-Za-z0-9+/\\]{{{MIN_BASE64_LENGTH},}}[A-Za-z0-9+/]={{0,2}}"
@@ -234,7 +230,7 @@ _BASE64_RUN = re.compile(
 
 
 def _find_links(text: str, links: Mapping[str, bytes]) -> Iterator[Span]:
-    """Where the addresses stand in a text, as JSON writes them."""
+    """Yield the JSON strings in a text that are one of the links."""
     if not links:
         return
     for match in _JSON_STRING.finditer(text):
@@ -247,28 +243,28 @@ def _find_links(text: str, links: Mapping[str, bytes]) -> Iterator[Span]:
 
 
 def _find_images(text: str) -> Iterator[Span]:
-    """Where pictures stand in a text as base64 that can be written the same again."""
+    """Yield the images in a text whose base64 can be restored exactly."""
     for match in _BASE64_RUN.finditer(text):
         run = match[0]
-        how = "escaped" if "\\" in run else "base64"
+        encoding = "escaped" if "\\" in run else "base64"
         try:
             data = base64.b64decode(run.replace("\\/", "/"), validate=True)
         except (binascii.Error, ValueError):
             continue
-        if _image_format(data) and ENCODERS[how](data) == run:
-            yield match.start(), match.end(), {"as": how}, data
+        if _image_format(data) and ENCODERS[encoding](data) == run:
+            yield match.start(), match.end(), {"as": encoding}, data
 
 
 def _image_format(data: bytes) -> str | None:
-    """The format that the first bytes of a picture tell."""
+    """Return the image format by the first bytes; None if they are no image."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
     magic = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
-    return next((kind for each, kind in magic.items() if data.startswith(each)), None)
+    return next((name for start, name in magic.items() if data.startswith(start)), None)
 
 
 def _atomic_write(path: Path, data: bytes) -> None:
-    """Write a file that takes its name only once it is whole."""
+    """Write a file under a temporary name, then rename it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         temporary.write_bytes(data)
@@ -279,75 +275,12 @@ def _atomic_write(path: Path, data: bytes) -> None:
 
 
 def _with_file_facts(value: Any) -> Any:
-    """A payload as it is written down: the facts of files in place of their bytes."""
+    """Return a payload with every inline file replaced by the object of its facts."""
     if isinstance(value, str):
-        found = inline_file(value)
-        return upload_facts(found[1], content_type=found[0]).facts() if found else value
+        file = inline_file(value)
+        return upload_facts(file[1], content_type=file[0]).facts() if file else value
     if isinstance(value, Mapping):
         return {name: _with_file_facts(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [_with_file_facts(each) for each in value]
     return value
-
-
-_SECRET_NAME = re.compile(
-    "auth|cookie|key|token|secret|session|signature|password|credential", re.IGNORECASE
-)
-_PRIVATE_NAME = re.compile(
-    rf"{_SECRET_NAME.pattern}|organi[sz]ation|project", re.IGNORECASE
-)
-_CONNECTION_HEADERS = {"host", "content-length", "content-encoding", "date"}
-
-
-def find_secrets(headers: Headers) -> tuple[str, ...]:
-    """The values in a request's headers that must stand nowhere, the longest first."""
-    values = [value.strip() for name, value in headers if _SECRET_NAME.search(name)]
-    found = {part for value in values for part in (value, value.rpartition(" ")[2])}
-    kept = [each for each in found if len(each) >= MIN_SECRET_LENGTH]
-    return tuple(sorted(kept, key=lambda each: (-len(each), each)))
-
-
-def redact(value: Any, secrets: Sequence[str]) -> Any:
-    """A JSON value with every secret hidden, in the names of members as well."""
-    if isinstance(value, str):
-        for each in secrets:
-            value = value.replace(each, REDACTED)
-        return value
-    if isinstance(value, Mapping):
-        return {
-            redact(name, secrets): redact(each, secrets) for name, each in value.items()
-        }
-    if isinstance(value, (list, tuple)):
-        return [redact(each, secrets) for each in value]
-    return value
-
-
-def _redact_request_headers(headers: Headers, secrets: Sequence[str]) -> dict[str, Any]:
-    return _group_by_name(
-        (name, REDACTED if _PRIVATE_NAME.search(name) else redact(value, secrets))
-        for name, value in headers
-    )
-
-
-def _redact_response_headers(
-    headers: Headers, secrets: Sequence[str]
-) -> dict[str, Any]:
-    return _group_by_name(
-        (name, REDACTED if is_secret_header(name, value, secrets) else value)
-        for name, value in headers
-    )
-
-
-def _group_by_name(headers: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Headers as an object; what stands several times has a list of values."""
-    found: dict[str, list[str]] = {}
-    for name, value in headers:
-        if name.lower() not in _CONNECTION_HEADERS:
-            found.setdefault(name, []).append(value)
-    return {
-        name: values if len(values) > 1 else values[0] for name, values in found.items()
-    }
-
-
-def is_secret_header(name: str, value: str, secrets: Sequence[str]) -> bool:
-    return name.lower() == "set-cookie" or any(each in value for each in secrets)

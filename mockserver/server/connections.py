@@ -1,4 +1,4 @@
-"""Connections that bear what clients do to them: break, dawdle, crowd, not listen."""
+"""aiohttp connections with timeouts, a connection limit and JSON error responses."""
 
 import asyncio
 import logging
@@ -20,20 +20,20 @@ from mockserver.pipeline.server_context import SERVER_CONTEXT, error_response
 from mockserver.server.fast_path import fast_path_handler
 from mockserver.settings import MIN_BYTES_PER_SECOND, Limits
 
-LINGER_TIMEOUT = 3.0
-FIRST_BYTE_TIMEOUT = 1.0
+LINGER_TIMEOUT = 3.0  # seconds
+FIRST_BYTE_TIMEOUT = 1.0  # seconds
 HEAD_PREFIX_BYTES = 1024
-TOO_MANY_HEADERS = "Too many headers"  # the parser has no exception of its own for it
+TOO_MANY_HEADERS = "Too many headers"  # aiohttp has no exception class for it
 
 log = logging.getLogger("mockserver")
 
 
 class ConnectionFactory:
     """
-    Makes the connections of one server, and knows which there are.
+    The protocol factory of one server, which keeps a list of its open connections.
 
-    Give it to `loop.create_server`; `server` must be that of an application which was
-    set up. Refusals are in the envelope of the provider that a request was meant for.
+    Pass it to `loop.create_server`. `server` is the server of a runner that was set up.
+    Error responses have the format of the provider in the path of the request.
     """
 
     def __init__(self, app: web.Application, server: web.Server) -> None:
@@ -45,31 +45,29 @@ class ConnectionFactory:
                 self.context, server.request_handler
             )
         self.loop = asyncio.get_running_loop()
-        self.open_connections: dict[
-            Connection, None
-        ] = {}  # in the order of their coming
+        self.open_connections: dict[Connection, None] = {}  # oldest first
 
     def __call__(self) -> "Connection":
         return Connection(self)
 
     def error_response(self, rejected: Rejected, head: bytes) -> web.Response:
-        """The answer to a request of which not more is known than how it began."""
+        """Return the response to a request of which only the first bytes are known."""
         target = head.split(b" ", 2)[1:2] or [b""]
         path = target[0].partition(b"?")[0].decode("latin-1")
         return error_response(rejected, self.context, path=path)
 
     def evict_idle(self) -> bool:
-        """Whether there is room for one more, once an idle connection was closed."""
+        """Close an idle connection above the limit; False if none is idle."""
         if len(self.open_connections) <= self.limits.max_connections:
             return True
-        moment = (
-            self.loop.time() - FIRST_BYTE_TIMEOUT
-        )  # who came later may be about to speak
+        # A client that connected later may be about to send its first byte.
+        opened_before = self.loop.time() - FIRST_BYTE_TIMEOUT
         idle = next(
             (
                 each
                 for each in self.open_connections
-                if each.is_idle and (each.has_received or each.opened_at < moment)
+                if each.is_idle
+                and (each.has_received or each.opened_at < opened_before)
             ),
             None,
         )
@@ -80,12 +78,12 @@ class ConnectionFactory:
 
 class Connection(web.RequestHandler):
     """
-    A connection with an end to its patience, which can leave without losing a request.
+    A connection with timeouts that can be closed without losing a request.
 
-    What aiohttp does by itself is to wait for ever for a head, a body, or a client that
-    does not read; to refuse what is not HTTP as plain text; and, at the end, to stop
-    reading from every connection at once: a body that is half read then never ends,
-    and its client never gets an answer.
+    aiohttp itself waits without limit for headers, for a body, and for a client that
+    does not read. It rejects invalid HTTP as plain text. At shutdown it stops reading
+    from all connections at once, so that a client that is still sending its body never
+    gets a response.
     """
 
     __slots__ = (
@@ -104,7 +102,7 @@ class Connection(web.RequestHandler):
         super().__init__(
             factory.server,
             loop=factory.loop,
-            # None is how aiohttp turns its own log off.
+            # None turns the access log of aiohttp off.
             access_log=None,  # type: ignore[arg-type]
             keepalive_timeout=factory.limits.idle_timeout,
             lingering_time=LINGER_TIMEOUT,
@@ -119,7 +117,7 @@ class Connection(web.RequestHandler):
         self.has_partial_head = False
         self.is_draining = False
 
-    # --- Coming and going ---
+    # --- Opening and closing ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -143,26 +141,26 @@ class Connection(web.RequestHandler):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether no request is being answered or about to be."""
+        """True if no request is being handled or queued."""
         return self._waiter is not None and not self._messages
 
     @property
     def is_idle(self) -> bool:
-        """Whether it may be closed without losing anything that a client has sent."""
+        """True if it can be closed without losing bytes that a client has sent."""
         return self.is_waiting and not self.has_partial_head and not self._force_close
 
     def close_when_idle(self, *, wait_for_first_byte: bool) -> None:
         """
-        Close now when it is idle, else after the answer that is due.
+        Close the connection if it is idle, otherwise after the pending response.
 
-        A client that has connected and not yet spoken is waited for while `patient`.
+        `wait_for_first_byte` keeps a connection open that has not received anything.
         """
         self.is_draining = True
         if self.is_idle and (self.has_received or not wait_for_first_byte):
             self.force_close()
 
     def _reject_and_close(self, rejected: Rejected) -> None:
-        """Refuse what is not yet a request, and close."""
+        """Send an error response without a parsed request, and close."""
         if self.transport is None:
             return
         response = self._factory.error_response(rejected, self._head_prefix)
@@ -177,7 +175,7 @@ class Connection(web.RequestHandler):
         self.transport.write("\r\n".join([*lines, "", ""]).encode() + body)
         self.force_close()
 
-    # --- Heads ---
+    # --- Request headers ---
 
     def data_received(self, data: bytes) -> None:
         self.has_received = True
@@ -187,9 +185,9 @@ class Connection(web.RequestHandler):
         is_between, known = self._is_between_requests, len(self._messages)
         super().data_received(data)
         self._fail_body()
-        if not data:  # so it calls itself, to go on with what it had put off
+        if not data:  # aiohttp calls it without data to parse what it has buffered
             return
-        # Bytes that came between requests, and are not yet the whole head of one.
+        # Bytes after the previous request that are not yet complete headers.
         self.has_partial_head = is_between and len(self._messages) == known
         if not self.has_partial_head:
             if self._head_timer is not None:
@@ -204,25 +202,25 @@ class Connection(web.RequestHandler):
         return self.is_waiting or (request is not None and request.content.is_eof())
 
     def _start_head_timer(self) -> None:
-        patience = self._factory.limits.head_timeout
-        self._head_timer = self._loop.call_later(patience, self._on_head_timeout)
+        timeout = self._factory.limits.head_timeout
+        self._head_timer = self._loop.call_later(timeout, self._on_head_timeout)
 
     def _fail_body(self) -> None:
-        """Tell who reads a body that the rest of it is malformed."""
+        """Raise an error in the handler that reads a body if the rest is malformed."""
         request = self._current_request
         if request is None or request.content.is_eof() or not self._messages:
             return
-        # Behind a body that has not ended there can only be an error.
+        # A message after an unfinished body can only be a parser error.
         request.content.set_exception(web.RequestPayloadError("malformed"))
         request.content.feed_eof()
         self._is_malformed = True
 
     def _on_head_timeout(self) -> None:
         self._head_timer = None
-        if not self.is_waiting:  # an answer is due before
+        if not self.is_waiting:  # an earlier response is pending
             self._start_head_timer()
             return
-        message = "The head of the request did not come in time."
+        message = "The request headers were not received in time."
         self._reject_and_close(Rejected("invalid_request", message, status=408))
 
     def handle_error(
@@ -232,9 +230,9 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """The last resort: for what is not HTTP, and for a bug of ours."""
+        """Return the response to invalid HTTP and to an unhandled exception."""
         if isinstance(exc, ConnectionError):
-            raise exc  # the client has left: there is nobody to answer
+            raise exc  # the client has disconnected
         if isinstance(exc, BadHttpMessage):
             self._is_malformed = True
             response = self._factory.error_response(
@@ -247,12 +245,12 @@ class Connection(web.RequestHandler):
                 "server_error", incident, headers={INCIDENT_HEADER: incident}
             )
             response = self._factory.error_response(rejected, self._head_prefix)
-        if request.writer.output_size > 0:  # what was begun cannot be taken back
-            raise ConnectionResetError("an answer was begun already")
+        if request.writer.output_size > 0:
+            raise ConnectionResetError("a response was partly sent")
         response.force_close()
         return response
 
-    # --- Answers ---
+    # --- Responses ---
 
     async def finish_response(
         self,
@@ -261,22 +259,22 @@ class Connection(web.RequestHandler):
         start_time: float | None,
     ) -> tuple[web.StreamResponse, bool]:
         if self.is_draining or resp.headers.get("Connection") == "close":
-            resp.force_close()  # tells the client, and ends the connection
+            resp.force_close()  # sends `Connection: close`, and closes
         elif isinstance(resp, web.Response) and self._can_write_directly(request, resp):
             body = resp.body
             if isinstance(body, bytes) and body:
                 return await self._write_small_response(request, resp, body)
-        finished = await super().finish_response(request, resp, start_time)
+        result = await super().finish_response(request, resp, start_time)
         if self._is_malformed and self.transport is not None:
-            # Closed while more is coming, it would be reset, and the answer lost.
+            # Closing with unread input resets the connection and loses the response.
             if self.transport.can_write_eof():
                 self.transport.write_eof()
             self.close()
             await asyncio.sleep(LINGER_TIMEOUT)
-        return finished
+        return result
 
     def _can_write_directly(self, request: web.BaseRequest, resp: web.Response) -> bool:
-        """Whether the connection stays open, and nothing that was sent is in doubt."""
+        """Return True if the connection stays open and the request was well formed."""
         return (
             request.version == HttpVersion11
             and request.keep_alive
@@ -290,9 +288,9 @@ class Connection(web.RequestHandler):
         self, request: web.BaseRequest, resp: web.Response, body: bytes
     ) -> tuple[web.StreamResponse, bool]:
         """
-        Write a small whole answer as it stands.
+        Write a small complete response without `prepare`.
 
-        aiohttp prepares any answer for what it might be: compressed, chunked, empty.
+        `prepare` is slow, since it handles compression, chunks and empty bodies.
         """
         headers = resp.headers
         headers["Content-Length"] = str(len(body))
@@ -321,34 +319,33 @@ class Connection(web.RequestHandler):
     def _start_send_timer(self) -> None:
         if self.transport is None:
             return
-        waiting = self.transport.get_write_buffer_size()
-        patience = self._factory.limits.send_timeout
+        buffered = self.transport.get_write_buffer_size()
+        timeout = self._factory.limits.send_timeout
         self._send_timer = self._loop.call_later(
-            patience, self._on_send_timeout, waiting
+            timeout, self._on_send_timeout, buffered
         )
 
     def _on_send_timeout(self, buffered: int) -> None:
         self._send_timer = None
         if self.transport is None:
             return
-        taken = buffered - self.transport.get_write_buffer_size()
-        if taken < MIN_BYTES_PER_SECOND * self._factory.limits.send_timeout:
+        sent = buffered - self.transport.get_write_buffer_size()
+        if sent < MIN_BYTES_PER_SECOND * self._factory.limits.send_timeout:
             self.transport.abort()
         else:
             self._start_send_timer()
 
 
 def _rejection_of(error: BadHttpMessage, head: bytes) -> Rejected:
-    """What is wrong with a head, by the status that says it best."""
-    status, why = 400, error.message.partition("\n")[0].rstrip(": ")
+    """Return the rejection of invalid HTTP, with the most specific status."""
+    status, reason = 400, error.message.partition("\n")[0].rstrip(": ")
     if isinstance(error, LineTooLong):
-        is_first = b"\n" not in head
-        status = 414 if is_first else 431
-        why = f"its {'first line' if is_first else 'head'} is too long"
+        is_request_line = b"\n" not in head
+        status = 414 if is_request_line else 431
+        reason = f"the {'request line' if is_request_line else 'header'} is too long"
     elif error.message.startswith(TOO_MANY_HEADERS):
-        status, why = 431, "it has too many headers"
+        status, reason = 431, "it has too many headers"
     elif isinstance(error, ContentEncodingError):
-        status, why = 415, "its body is not coded as it says, or in an unknown way"
-    return Rejected(
-        "invalid_request", f"This is no HTTP request: {why[:200]}.", status=status
-    )
+        status, reason = 415, "the content encoding of its body is wrong or unknown"
+    message = f"This is not a valid HTTP request: {reason[:200]}."
+    return Rejected("invalid_request", message, status=status)

@@ -1,22 +1,22 @@
-"""Enough descriptors for all connections, and a word, but one, when there are not."""
+"""Raise the limit of open files, and log its exhaustion at most every 10 seconds."""
 
 import asyncio
 import errno
 import logging
 from typing import Any
 
-RESERVED_DESCRIPTORS = 64  # for all that is no connection
-LOG_INTERVAL = 10.0
+RESERVED_DESCRIPTORS = 64  # for everything but connections
+LOG_INTERVAL = 10.0  # seconds
 EXHAUSTION_ERRORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 log = logging.getLogger("mockserver")
 
 
 def raise_file_limit(sockets: int) -> None:
-    """Let this process open so many sockets, as far as it may decide that itself."""
+    """Raise RLIMIT_NOFILE so that this process can open `sockets`, if it is allowed."""
     try:
         import resource
-    except ImportError:  # Windows has no such limit
+    except ImportError:  # Windows
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = sockets + RESERVED_DESCRIPTORS
@@ -28,9 +28,9 @@ def raise_file_limit(sockets: int) -> None:
 
 class ThrottledErrors:
     """
-    What a loop has to say of its troubles; of used up descriptors once in a while.
+    An exception handler of an event loop that limits messages about open files.
 
-    It accepts again by itself, and would say so a thousand times a second.
+    The loop retries to accept connections and would log a thousand times a second.
     """
 
     def __init__(self) -> None:
@@ -44,4 +44,4 @@ class ThrottledErrors:
             loop.default_exception_handler(context)
         elif loop.time() >= self._next_log_time:
             self._next_log_time = loop.time() + LOG_INTERVAL
-            log.warning("Connections have to wait: %s", error.strerror)
+            log.warning("New connections must wait: %s", error.strerror)

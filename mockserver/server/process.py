@@ -1,4 +1,4 @@
-"""Serving until a signal comes: in this process, or in several that share a port."""
+"""Serve until a signal arrives: in this process, or in workers that share a port."""
 
 import asyncio
 import gc
@@ -15,8 +15,7 @@ from dataclasses import asdict, dataclass
 from aiohttp import web
 
 from mockserver.app import SERVER_CONTEXT, create_app
-from mockserver.server import file_limits as descriptors
-from mockserver.server import workers
+from mockserver.server import file_limits, workers
 from mockserver.server.connections import ConnectionFactory
 from mockserver.server.reload import DocumentWatcher
 from mockserver.server.shutdown import drain
@@ -25,19 +24,24 @@ from mockserver.state.statistics import StatusTotals, Totals
 from specs import Provider
 
 BACKLOG = 1024
-SWITCH_INTERVAL = 0.001
+SWITCH_INTERVAL = 0.001  # seconds
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 log = logging.getLogger("mockserver")
 
 
 class AddressError(Exception):
-    """A host and port that cannot be listened on; the message says what to do."""
+    """A host and port that cannot be listened on."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServeOptions:
-    """What to serve, how long to wait for its end, and what to watch for changes."""
+    """
+    The options of `serve`.
+
+    `grace` is the time for requests in progress to finish, in seconds. `watcher`
+    reloads changed documents; None for no reloading.
+    """
 
     providers: Sequence[Provider]
     settings: Settings
@@ -47,11 +51,11 @@ class ServeOptions:
 
 def bind_listeners(host: str, port: int, count: int) -> list[socket.socket]:
     """
-    Sockets bound to one address, one for each process.
+    Return `count` sockets bound to one host and port, one for each process.
 
-    Raises `AddressError` when the address cannot be had.
+    Raises `AddressError` if the address is in use or invalid.
     """
-    found: list[socket.socket] = []
+    listeners: list[socket.socket] = []
     for _ in range(count):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.socket(family, socket.SOCK_STREAM)
@@ -61,19 +65,19 @@ def bind_listeners(host: str, port: int, count: int) -> list[socket.socket]:
         try:
             listener.bind((host, port))
         except (OSError, OverflowError) as error:
-            for each in (*found, listener):
-                each.close()
+            for bound in (*listeners, listener):
+                bound.close()
             raise AddressError(
                 f"cannot listen on {host}:{port}: {getattr(error, 'strerror', error)}. "
-                "Choose another --port (0 takes any that is free)"
+                "Choose another --port (0 for any free port)"
             ) from None
-        found.append(listener)
+        listeners.append(listener)
         port = listener.getsockname()[1]
-    return found
+    return listeners
 
 
 def is_reachable(address: str) -> bool:
-    """Whether other machines may reach a server that listens at an IP address."""
+    """Return True if other machines may reach a server at this IP address."""
     return not ipaddress.ip_address(address).is_loopback
 
 
@@ -84,18 +88,28 @@ def serve(
     ready: workers.ReadyCallback,
 ) -> Totals:
     """
-    Serve on these sockets, each in a process of its own when there are several.
+    Serve on these sockets until a signal arrives; several get a process each.
 
-    `ready` is called once all of them answer. Gives what was asked in all.
+    `ready` is called when all processes accept connections. Returns the totals of all
+    requests.
     """
     if len(listeners) == 1:
         return asyncio.run(_serve(options, listeners[0], ready, single_process=True))
 
     def work(
-        listener: socket.socket, up: workers.ReadyCallback, parent: int, is_first: bool
+        listener: socket.socket,
+        ready: workers.ReadyCallback,
+        parent_pipe: int,
+        is_first: bool,
     ) -> bytes:
         totals = asyncio.run(
-            _serve(options, listener, up, parent=parent, logs_reloads=is_first)
+            _serve(
+                options,
+                listener,
+                ready,
+                parent_pipe=parent_pipe,
+                logs_reloads=is_first,
+            )
         )
         return _totals_to_json(totals)
 
@@ -107,18 +121,19 @@ async def _serve(
     listener: socket.socket,
     ready: workers.ReadyCallback,
     *,
-    parent: int | None = None,
+    parent_pipe: int | None = None,
     logs_reloads: bool = True,
     single_process: bool = False,
 ) -> Totals:
     """
-    Serve until a signal comes, or `parent`, a pipe held by the parent, ends.
+    Serve until a signal arrives or `parent_pipe` is closed.
 
-    With nobody above it, being `lonely`, a second signal ends the process at once.
+    With `single_process`, SIGINT ends it too, and a second signal ends the process at
+    once.
     """
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(descriptors.ThrottledErrors())
-    descriptors.raise_file_limit(options.settings.limits.max_connections + BACKLOG)
+    loop.set_exception_handler(file_limits.ThrottledErrors())
+    file_limits.raise_file_limit(options.settings.limits.max_connections + BACKLOG)
     app = create_app(options.providers, options.settings)
     runner = web.AppRunner(
         app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
@@ -126,11 +141,11 @@ async def _serve(
     await runner.setup()
     server = runner.server
     if server is None:
-        raise RuntimeError("an application that was set up has a server")
+        raise RuntimeError("the runner has no server")
     accepting = await loop.create_server(
         ConnectionFactory(app, server), sock=listener, backlog=BACKLOG
     )
-    watching = (
+    watcher = (
         asyncio.create_task(
             options.watcher.run(app[SERVER_CONTEXT], logs_reloads=logs_reloads)
         )
@@ -139,27 +154,27 @@ async def _serve(
     )
     stop = asyncio.Event()
 
-    def leave(number: int) -> None:
+    def on_signal(number: int) -> None:
         stop.set()
         if single_process:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
 
-    for each in STOP_SIGNALS if single_process else [signal.SIGTERM]:
-        loop.add_signal_handler(each, leave, each)
-    if parent is not None:
-        loop.add_reader(parent, stop.set)
-    gc.freeze()  # documents stay: to look through them for rubbish takes milliseconds
+    for number in STOP_SIGNALS if single_process else [signal.SIGTERM]:
+        loop.add_signal_handler(number, on_signal, number)
+    if parent_pipe is not None:
+        loop.add_reader(parent_pipe, stop.set)
+    gc.freeze()  # the documents are permanent: scanning them takes milliseconds
     gc.enable()
-    sys.setswitchinterval(SWITCH_INTERVAL)  # threads that draw give way to the loop
+    sys.setswitchinterval(SWITCH_INTERVAL)  # drawing threads yield to the loop sooner
     ready()
     await stop.wait()
-    if parent is not None:
-        loop.remove_reader(parent)
-    if watching is not None:
-        watching.cancel()
+    if parent_pipe is not None:
+        loop.remove_reader(parent_pipe)
+    if watcher is not None:
+        watcher.cancel()
         with suppress(asyncio.CancelledError):
-            await watching
+            await watcher
     await drain(accepting, runner, options.grace)
     return app[SERVER_CONTEXT].store.lifetime_totals
 
@@ -171,11 +186,11 @@ def _totals_to_json(totals: Totals) -> bytes:
 
 
 def _merge_totals(results: Sequence[bytes]) -> Totals:
-    """The sum of what workers wrote."""
+    """Add up the totals of workers; the result of one that was killed is empty."""
     totals = Totals()
     for text in filter(None, results):
-        for *key, given in json.loads(text):
+        for *key, row in json.loads(text):
             totals.rows.setdefault(tuple(key), StatusTotals()).merge(
-                StatusTotals(**given)
+                StatusTotals(**row)
             )
     return totals

@@ -1,4 +1,4 @@
-"""Documents that change while they are served; the last good ones are kept."""
+"""Reload documents when they change; keep the last valid ones."""
 
 import asyncio
 import logging
@@ -9,18 +9,18 @@ from pathlib import Path
 import specs
 from mockserver.pipeline.server_context import ServerContext
 
-POLL_INTERVAL = 0.5
+POLL_INTERVAL = 0.5  # seconds
 
 log = logging.getLogger("mockserver")
 
-FileStamps = frozenset[tuple[str, int, int]]
+FileStamps = frozenset[tuple[str, int, int]]  # path, modification time in ns, bytes
 
 
 class DocumentWatcher:
     """
-    The folder to watch, and what to load from it when it changes.
+    Watches a folder of documents and loads them again when a file changes.
 
-    Made before the documents are first loaded: no change after that is missed.
+    Create it before the documents are first loaded, so that no change is missed.
     """
 
     def __init__(self, ids: Sequence[str], folder: str | None) -> None:
@@ -30,13 +30,17 @@ class DocumentWatcher:
         self._last_stamps = self._file_stamps()
 
     async def run(self, context: ServerContext, *, logs_reloads: bool) -> None:
-        """Take over what changes, until cancelled; say so if `speaks`."""
+        """
+        Load changed documents until cancelled.
+
+        `logs_reloads` is False in all workers but one, so that a reload is logged once.
+        """
         while True:
             await asyncio.sleep(POLL_INTERVAL)
-            stamp = await asyncio.to_thread(self._file_stamps)
-            if stamp == self._last_stamps:
+            stamps = await asyncio.to_thread(self._file_stamps)
+            if stamps == self._last_stamps:
                 continue
-            self._last_stamps = stamp
+            self._last_stamps = stamps
             try:
                 providers = await asyncio.to_thread(
                     specs.load_all, self._ids, *self._folders
@@ -45,23 +49,22 @@ class DocumentWatcher:
             except specs.SpecError as error:
                 context.reload_error = str(error)
                 if logs_reloads:
-                    log.warning("The last good documents are kept: %s", error)
+                    log.warning("Reload failed, keeping the last documents: %s", error)
             except Exception:
                 context.reload_error = (
-                    "the documents cannot be loaded; stderr has the reason"
+                    "the documents cannot be loaded; see stderr for the reason"
                 )
-                log.exception("The last good documents are kept")
+                log.exception("Reload failed, keeping the last documents")
             else:
                 if logs_reloads:
                     names = ", ".join(each.id for each in providers)
-                    log.info("The documents were read again: %s", names)
+                    log.info("Reloaded documents: %s", names)
 
     def _file_stamps(self) -> FileStamps:
-        """Name, time and size of each document."""
-        found = set()
+        stamps = set()
         for pattern in ("*.yaml", "*/*.yaml"):
             for file in self._root.glob(pattern):
                 with suppress(FileNotFoundError):  # an editor replaces files
-                    facts = file.stat()
-                    found.add((str(file), facts.st_mtime_ns, facts.st_size))
-        return frozenset(found)
+                    status = file.stat()
+                    stamps.add((str(file), status.st_mtime_ns, status.st_size))
+        return frozenset(stamps)

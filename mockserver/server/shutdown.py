@@ -1,4 +1,4 @@
-"""An end in good order: nothing new is let in, what has begun is finished."""
+"""Graceful shutdown: accept no new connections, finish requests in progress."""
 
 import asyncio
 
@@ -6,34 +6,35 @@ from aiohttp import web
 
 from mockserver.server.connections import Connection
 
-POLL_INTERVAL = 0.02
-FIRST_BYTE_TIMEOUT = 0.25
+POLL_INTERVAL = 0.02  # seconds
+FIRST_BYTE_TIMEOUT = 0.25  # seconds
 
 
 async def drain(accepting: asyncio.Server, runner: web.AppRunner, grace: float) -> None:
     """
-    Let what is under way end, for `grace` seconds; then close what is left.
+    Wait up to `grace` seconds for requests in progress; then close all connections.
 
-    `runner` must have been set up, and `accepting` have a `Front` of its server.
+    `runner` must have been set up, and `accepting` must use a `ConnectionFactory` of
+    its server.
     """
     loop = asyncio.get_running_loop()
-    await asyncio.sleep(POLL_INTERVAL)  # take in what the kernel has accepted for us
+    await asyncio.sleep(POLL_INTERVAL)  # accept connections of the kernel's queue
     for listener in accepting.sockets:
         loop.remove_reader(listener.fileno())
-    await asyncio.sleep(
-        POLL_INTERVAL
-    )  # one just accepted must be a connection before the close
+    # Accepted sockets must become connections before the server is closed.
+    await asyncio.sleep(POLL_INTERVAL)
     accepting.close()
-    await runner.shutdown()  # the application's own streams end themselves
-    begun = loop.time()
+    await runner.shutdown()  # ends the application's own streams
+    started = loop.time()
     await asyncio.sleep(POLL_INTERVAL)
     server = runner.server
     while server is not None and server.connections:
-        spent = loop.time() - begun
-        if spent > grace:
+        elapsed = loop.time() - started
+        if elapsed > grace:
             break
-        for each in server.connections:
-            if isinstance(each, Connection):
-                each.close_when_idle(wait_for_first_byte=spent < FIRST_BYTE_TIMEOUT)
+        for connection in server.connections:
+            if isinstance(connection, Connection):
+                waits = elapsed < FIRST_BYTE_TIMEOUT
+                connection.close_when_idle(wait_for_first_byte=waits)
         await asyncio.sleep(POLL_INTERVAL)
     await runner.cleanup()

@@ -1,4 +1,8 @@
-"""Several processes that serve one port: started, replaced when they die, ended."""
+"""
+Run worker processes that share one port, replace those that die, and stop them.
+
+gunicorn would be a further dependency, and does not return the totals of its workers.
+"""
 
 import logging
 import os
@@ -19,6 +23,7 @@ log = logging.getLogger("mockserver")
 
 ReadyCallback = Callable[[], None]
 WorkFunction = Callable[[socket.socket, ReadyCallback, int, bool], bytes]
+"""See `supervise`."""
 
 
 @dataclass(slots=True)
@@ -26,7 +31,8 @@ class Worker:
     """
     A process that serves on `listener`.
 
-    It writes `READY` to `report` once it answers, and its last words to `book`.
+    The child writes `READY_MESSAGE` to `ready_pipe` when it accepts connections, and
+    its result to `result_file` when it ends.
     """
 
     listener: socket.socket
@@ -35,7 +41,7 @@ class Worker:
     is_ready: bool = False
 
     def wait_until_ready(self) -> bool:
-        """Whether it got ready; until it has, or has ended."""
+        """Wait until the worker is ready; False if it ended before."""
         if not self.is_ready:
             self.is_ready = (
                 os.read(self.ready_pipe, len(READY_MESSAGE)) == READY_MESSAGE
@@ -46,11 +52,11 @@ class Worker:
 
 class Supervisor:
     """
-    The parent of workers: it serves nothing itself.
+    The parent of the workers; it serves nothing itself.
 
-    It holds the sockets, so that a connection made while a worker is being replaced
-    waits for the next one; and `held`, the end of a pipe that tells workers, when it
-    closes, that their parent is gone.
+    It keeps the sockets open, so that a connection made while a worker is replaced
+    waits for the next one. It also keeps one end of a pipe; workers end when it is
+    closed, that is, when their parent has died.
     """
 
     def __init__(self, listeners: Sequence[socket.socket], work: WorkFunction) -> None:
@@ -64,12 +70,13 @@ class Supervisor:
 
     def run(self, ready: ReadyCallback) -> list[bytes]:
         """
-        The last words of each worker, once a signal has ended them.
+        Return the results of all workers, after a signal has ended them.
 
-        Raises `SystemExit`: 1 when one of them could not start, 128 and the number of
-        the signal when a second one came before they had ended.
+        Raises `SystemExit` with status 1 if a worker could not start, and with 128
+        plus the number of the signal if a second one arrives before all have ended.
         """
-        signal.signal(signal.SIGCHLD, lambda *_: None)  # what is ignored cannot wake us
+        # `sigwait` does not return for a signal that is ignored.
+        signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED_SIGNALS)
         for listener in self._listeners:
             listener.listen(socket.SOMAXCONN)
@@ -86,28 +93,28 @@ class Supervisor:
                 self._stop()
             else:
                 self._signal_workers(signal.SIGKILL)
-                for each in self._workers.values():
-                    each.result_file.close()
+                for worker in self._workers.values():
+                    worker.result_file.close()
                 raise SystemExit(128 + number)
         if self._failed:
             raise SystemExit(1)
         return self._results
 
     def _start(self, listener: socket.socket) -> None:
-        report, own = os.pipe()
-        book = tempfile.TemporaryFile()  # noqa: SIM115 -- it is closed when it is read
+        ready_read, ready_write = os.pipe()
+        result_file = tempfile.TemporaryFile()  # noqa: SIM115 -- `_reap` closes it
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
-            self._run_worker(listener, own, book)
-        os.close(own)
-        self._workers[pid] = Worker(listener, report, book)
+            self._run_worker(listener, ready_write, result_file)
+        os.close(ready_write)
+        self._workers[pid] = Worker(listener, ready_read, result_file)
 
     def _run_worker(
         self, listener: socket.socket, ready_pipe: int, result_file: IO[bytes]
     ) -> NoReturn:
-        """Be a worker, in the child: it never returns."""
+        """Serve in the child process; ends it."""
         status = 1
 
         def ready() -> None:
@@ -115,10 +122,10 @@ class Supervisor:
 
         try:
             os.close(self._liveness_write)
-            for each in self._listeners:
-                if each is not listener:
-                    each.close()
-            # A terminal's Ctrl-C goes to all of us; it is the parent who tells.
+            for other in self._listeners:
+                if other is not listener:
+                    other.close()
+            # Ctrl-C reaches all processes of a terminal; the parent stops the workers.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED_SIGNALS)
@@ -136,30 +143,30 @@ class Supervisor:
             os._exit(status)
 
     def _reap(self) -> None:
-        """Take note of every worker that has ended, and replace it if it should not."""
+        """Collect the results of workers that have ended; replace unexpected ends."""
         for pid, worker in list(self._workers.items()):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if not ended:
                 continue
             del self._workers[pid]
-            with worker.result_file as book:
-                book.seek(0)
-                said = book.read()
+            with worker.result_file as file:
+                file.seek(0)
+                result = file.read()
             if self._stopping:
-                self._results.append(said)
+                self._results.append(result)
                 continue
-            how = os.waitstatus_to_exitcode(status)
+            code = os.waitstatus_to_exitcode(status)
             if worker.wait_until_ready():
-                log.error("Worker %d ended (%d); another takes its place.", pid, how)
+                log.error("Worker %d ended (%d); it is replaced.", pid, code)
                 self._start(worker.listener)
             else:
-                log.error("Worker %d could not begin (%d).", pid, how)
+                log.error("Worker %d could not start (%d).", pid, code)
                 self._fail()
 
     def _stop(self) -> None:
         self._stopping = True
-        for each in self._listeners:
-            each.close()
+        for listener in self._listeners:
+            listener.close()
         self._signal_workers(signal.SIGTERM)
 
     def _fail(self) -> None:
@@ -175,9 +182,10 @@ def supervise(
     listeners: Sequence[socket.socket], work: WorkFunction, ready: ReadyCallback
 ) -> list[bytes]:
     """
-    Run `work(listener, ready, parent, is_first)` in a process for each listener.
+    Run `work(listener, ready, parent_pipe, is_first)` in a process for each listener.
 
-    `work` calls its `ready` once it answers. It ends by SIGTERM, and when the pipe
-    `parent` does; what it returns then is handed over to us.
+    `work` calls its `ready` when it accepts connections. It returns after SIGTERM or
+    when `parent_pipe` is closed. Returns the results of all workers; raises
+    `SystemExit` as `Supervisor.run` does.
     """
     return Supervisor(listeners, work).run(ready)

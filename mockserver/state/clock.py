@@ -1,4 +1,4 @@
-"""The server's own time, which can be stopped and moved on."""
+"""The clock of a server, which can be frozen and advanced."""
 
 import time
 from datetime import UTC, datetime
@@ -9,8 +9,9 @@ MAX_TIMESTAMP = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 class Clock:
     """
-    Seconds since 1970: the machine's, or those of a frozen moment; plus what the
-    clock was moved on by.
+    Seconds since 1970, from the machine's clock or of a frozen time.
+
+    Seconds that the clock was advanced by are added to either.
     """
 
     def __init__(self, frozen: float | None = None) -> None:
@@ -24,25 +25,25 @@ class Clock:
 
     def monotonic(self) -> float:
         """
-        Seconds since some moment, for what fills and runs out.
+        Return seconds for measuring intervals, such as those of quotas.
 
-        They pass with the clock and when it is moved on; not when it is stopped at
-        another time, or released from there.
+        They advance with the clock and by `advance`. They do not jump when the clock
+        is frozen at another time or released from it.
         """
         return self() - self._jump_offset
 
     def freeze(self, at: float | None = None) -> None:
-        """Stop at a time, or at the present one."""
+        """Stop at a time, by default at the present one."""
         self._jump(self() if at is None else at)
 
     def release(self) -> None:
-        """Go on from the present moment of the machine."""
+        """Continue with the present time of the machine."""
         self._jump(None)
 
     def advance(self, seconds: float) -> None:
-        """Move on. Raises `ValueError` beyond what can be written as a date."""
+        """Add seconds. Raises `ValueError` beyond the year 9999."""
         if self() + seconds > MAX_TIMESTAMP:
-            raise ValueError("the clock does not go beyond the year 9999")
+            raise ValueError("the clock cannot be advanced beyond the year 9999")
         self.advanced += seconds
 
     def _jump(self, frozen: float | None) -> None:
@@ -51,11 +52,11 @@ class Clock:
         self._jump_offset = self() - before
 
     def reset(self) -> None:
-        """As it was when the server started."""
+        """Return to the state at the start of the server."""
         self.frozen, self.advanced, self._jump_offset = self._initial, 0.0, 0.0
 
     def state(self) -> dict[str, Any]:
-        """What replicas share; `adopt` takes it."""
+        """Return the state that replicas share, for `load`."""
         return {
             "frozen": self.frozen,
             "advanced": self.advanced,
@@ -78,14 +79,14 @@ class Clock:
 
 def parse_time(text: str) -> float:
     """
-    Seconds since 1970 of an ISO 8601 time; UTC unless it says otherwise.
+    Convert an ISO 8601 time to seconds since 1970; UTC if it has no offset.
 
-    Raises `ValueError` for what is none, or lies before 1970 or beyond the year 9999.
+    Raises `ValueError` if it is not ISO 8601, before 1970 or after the year 9999.
     """
-    found = datetime.fromisoformat(text)
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=UTC)
-    seconds = found.timestamp()
+    time_ = datetime.fromisoformat(text)
+    if time_.tzinfo is None:
+        time_ = time_.replace(tzinfo=UTC)
+    seconds = time_.timestamp()
     if not 0 <= seconds <= MAX_TIMESTAMP:
-        raise ValueError("a time lies between 1970 and 9999")
+        raise ValueError("the time must be between 1970 and 9999")
     return seconds

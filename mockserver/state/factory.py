@@ -1,4 +1,4 @@
-"""Choose where a server keeps its state: in memory or in Redis."""
+"""Open the state store of a server: in memory or in Redis."""
 
 from mockserver.state.clock import Clock
 from mockserver.state.memory import StateError, StateStore
@@ -7,22 +7,24 @@ MEMORY = "memory"
 
 
 def check_state(state: str) -> None:
-    """Raises `StateError` for an unknown state, or a Redis that does not answer."""
+    """Raises `StateError` if `--state` is invalid or Redis cannot be reached."""
     if state == MEMORY:
         return
     if not state.startswith(("redis://", "rediss://", "unix://")):
-        raise StateError(f"--state takes memory or redis://HOST:PORT/DB, not '{state}'")
+        raise StateError(
+            f"--state must be memory or redis://HOST:PORT/DB, not '{state}'"
+        )
     try:
         import redis
     except ImportError:
         raise StateError(
-            "--state redis://… needs a package: pip install 'imageparity[redis]'"
+            "--state redis://… requires a package: pip install 'imageparity[redis]'"
         ) from None
     try:
         with redis.Redis.from_url(state, socket_connect_timeout=3) as client:
             client.ping()
     except (redis.RedisError, ValueError) as error:
-        raise StateError(f"no Redis answers at {state}: {error}") from None
+        raise StateError(f"no Redis server responds at {state}: {error}") from None
 
 
 def open_state_store(state: str, clock: Clock) -> StateStore:

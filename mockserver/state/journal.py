@@ -1,4 +1,4 @@
-"""The mock's memory of what came, what was decided and why, and what was answered."""
+"""The journal: requests, the decisions about them with reasons, and responses."""
 
 import asyncio
 import json
@@ -16,10 +16,10 @@ MAX_TEXT_LENGTH = 300
 @dataclass(frozen=True, slots=True)
 class Query:
     """
-    Which entries are meant; what is None does not matter.
+    A filter for journal entries; fields that are None match every entry.
 
-    `error` and `fault` are names, `request` the hash of a canonical request, as
-    pictures carry it; `since` the number of an entry: later ones are meant.
+    `error` and `fault` are names, and `request` is the hash of a canonical request,
+    which images contain too. `since` is the number of an entry: later ones match.
     """
 
     provider: str | None = None
@@ -32,18 +32,18 @@ class Query:
     since: int = 0
 
     def matches(self, entry: Mapping[str, Any]) -> bool:
-        found = {
+        values = {
             **entry,
             "error": entry.get("decision", {}).get("error"),
             "fault": entry.get("decision", {}).get("fault"),
         }
-        wanted = (
+        filters = (
             (each.name, getattr(self, each.name))
             for each in fields(self)
             if each.name != "since"
         )
-        return found["id"] > self.since and all(
-            value is None or found.get(name) == value for name, value in wanted
+        return values["id"] > self.since and all(
+            value is None or values.get(name) == value for name, value in filters
         )
 
 
@@ -52,10 +52,10 @@ MATCH_ALL = Query()
 
 class LazyEntry(Mapping[str, Any]):
     """
-    An entry that is made when it is first read: few of them ever are.
+    An entry that is built when it is first read, since most are never read.
 
-    `facts` are the members that are at hand, `make` gives all of them, and `weight` is
-    about how many bytes it holds on to until then.
+    `facts` holds the fields that are known at once, and `build` returns all of them.
+    `weight` is the approximate number of bytes that the entry holds until then.
     """
 
     __slots__ = ("_build", "facts", "weight")
@@ -87,10 +87,9 @@ class LazyEntry(Mapping[str, Any]):
 
 class Journal:
     """
-    The latest exchanges, bounded by count and by bytes.
+    The latest journal entries, limited by count and by bytes.
 
-    Entries are kept as JSON text: whatever can be recorded can be shown again. What
-    is deferred becomes text when somebody reads.
+    Entries are kept as JSON text, lazy ones from their first reading on.
     """
 
     def __init__(
@@ -123,12 +122,12 @@ class Journal:
     async def entries(
         self, query: Query = MATCH_ALL, *, limit: int | None = None
     ) -> list[dict[str, Any]]:
-        """The latest of the entries that are meant, oldest first."""
+        """Return the matching entries, oldest first; with `limit`, only the latest."""
         texts = [text for id, text in self._texts() if id > query.since]
         return select_latest(texts, query, limit)
 
     def _texts(self) -> Iterable[tuple[int, str]]:
-        """Every entry with its number; what was deferred is written now."""
+        """Return number and text of every entry; builds the lazy ones."""
         for at, (id, kept) in enumerate(self._entries):
             if isinstance(kept, LazyEntry):
                 text = entry_to_json({"id": id, **kept})
@@ -137,11 +136,11 @@ class Journal:
         return cast("deque[tuple[int, str]]", self._entries)
 
     async def size(self) -> int:
-        """How many entries there are; none of them is read."""
+        """Return the number of entries without reading them."""
         return len(self._entries)
 
     async def clear(self, namespace: str | None = None) -> None:
-        """Forget every entry, or those of a namespace."""
+        """Remove all entries, or those of a namespace."""
         kept = [
             (id, text)
             for id, text in (self._texts() if namespace is not None else ())
@@ -153,40 +152,40 @@ class Journal:
     async def wait(
         self, query: Query, *, count: int, seconds: float
     ) -> list[dict[str, Any]]:
-        """The entries that are meant, as soon as there are so many or time is up."""
-        found = await self.entries(query)
+        """Wait for `count` matching entries; return fewer after so many seconds."""
+        entries = await self.entries(query)
         try:
             async with asyncio.timeout(seconds):
-                while len(found) < count and not self._closed:
+                while len(entries) < count and not self._closed:
                     await self._wait_for_change()
-                    found = await self.entries(query)
+                    entries = await self.entries(query)
         except TimeoutError:
-            found = await self.entries(query)
-        return found
+            entries = await self.entries(query)
+        return entries
 
     async def watch(self, query: Query = MATCH_ALL) -> AsyncIterator[dict[str, Any]]:
-        """Entries as they are recorded, until the journal is closed."""
+        """Yield entries as they are recorded, until the journal is closed."""
         while not self._closed:
-            found = await self.entries(query)
-            for each in found:
-                query = replace(query, since=each["id"])
-                yield each
-            if not found:  # else more may have come while these were passed on
+            entries = await self.entries(query)
+            for entry in entries:
+                query = replace(query, since=entry["id"])
+                yield entry
+            if not entries:  # else more may have been recorded in the meantime
                 await self._wait_for_change()
 
     async def close(self) -> None:
-        """End whoever waits; what is remembered ends with the process."""
+        """End all calls of `wait` and `watch`."""
         self._closed = True
         self._notify()
 
     async def _wait_for_change(self) -> None:
-        """Until something may have been recorded."""
+        """Wait until an entry may have been recorded."""
         if self._changed is None:
             self._changed = asyncio.Event()
         await self._changed.wait()
 
     def _notify(self) -> None:
-        """Wake those who wait; those who come later wait for what comes later."""
+        """Wake all waiting tasks; later ones wait for the next event."""
         if self._changed is not None:
             self._changed.set()
             self._changed = None
@@ -197,26 +196,30 @@ def _weight(kept: str | LazyEntry) -> int:
 
 
 def entry_namespace(text: str) -> str:
-    """The namespace of an entry that was written."""
-    found: str = json.loads(text).get("namespace", "")
-    return found
+    """Return the namespace of an entry given as text; empty if it has none."""
+    namespace: str = json.loads(text).get("namespace", "")
+    return namespace
 
 
 def entry_to_json(entry: Mapping[str, Any]) -> str:
-    """An entry as text; without its payload and violations when that is too long."""
+    """
+    Return an entry as JSON text.
+
+    If it is longer than `MAX_ENTRY_LENGTH`, payload and violations are left out.
+    """
     text = json.dumps(entry)
     if len(text) <= MAX_ENTRY_LENGTH:
         return text
-    kept: dict[str, Any] = {"payload": f"… ({len(text)} characters)"}
+    shortened: dict[str, Any] = {"payload": f"… ({len(text)} characters)"}
     if "decision" in entry:
-        kept["decision"] = {**entry["decision"], "violations": []}
-    return json.dumps({**entry, **kept})
+        shortened["decision"] = {**entry["decision"], "violations": []}
+    return json.dumps({**entry, **shortened})
 
 
 def select_latest(
     texts: list[str], query: Query, limit: int | None
 ) -> list[dict[str, Any]]:
-    """The latest of the entries in these texts; only as many are read as needed."""
+    """Return the latest matching entries, oldest first; parses no more than needed."""
     found: list[dict[str, Any]] = []
     for text in reversed(texts):
         if limit is not None and len(found) >= limit:
@@ -228,7 +231,7 @@ def select_latest(
 
 
 def summarize(value: Any, depth: int = 0) -> Any:
-    """A payload as the journal keeps it: long texts cut, structure kept."""
+    """Shorten the texts, lists and objects of a payload for the journal."""
     if isinstance(value, str):
         kept = value[:MAX_TEXT_LENGTH]
         more = len(value) - len(kept)

@@ -1,4 +1,4 @@
-"""What a mock remembers between requests, in this process or in Redis."""
+"""The state of a mock between requests, kept in the memory of this process."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,11 @@ ScriptItem = Mapping[str, Any]
 
 
 class StateError(ValueError):
-    """A state that cannot be had; the message says what to do."""
+    """A state store that is misconfigured or cannot be reached."""
 
 
 class ScriptFull(ValueError):
-    """A script that would hold more than `MAX_SCRIPT` items."""
+    """A script that would have more than `MAX_SCRIPT_ITEMS` items."""
 
     def __init__(self) -> None:
         super().__init__(f"a script holds at most {MAX_SCRIPT_ITEMS} items")
@@ -28,11 +28,10 @@ class ScriptFull(ValueError):
 
 class StateStore:
     """
-    Journal, script, quotas, counters, sums and clock of one process.
+    Journal, scripts, quotas, counters, totals and clock of one process.
 
-    A namespace is a name of its own slate, so that tests can share a server; the
-    empty one is that of requests which name none. `lifetime` sums up what this
-    process has answered since it started, whatever was reset.
+    Scripts, quotas, counters and journal entries belong to a namespace, so that tests
+    can share a server. Requests without a namespace use the empty one.
     """
 
     def __init__(self, clock: Clock, journal: Journal | None = None) -> None:
@@ -46,10 +45,10 @@ class StateStore:
         self._slots: dict[str, int] = {}
 
     async def sync_clock(self) -> None:
-        """Learn what other replicas have changed: the clock."""
+        """Read the clock that other replicas have changed."""
 
     async def publish_clock(self) -> None:
-        """Let other replicas know that the clock was changed."""
+        """Write a changed clock for other replicas."""
 
     def record(self, entry: Mapping[str, Any]) -> None:
         self._totals.add(entry.facts if isinstance(entry, LazyEntry) else entry)
@@ -57,15 +56,17 @@ class StateStore:
 
     @property
     def lifetime_totals(self) -> Totals:
+        """The totals of this process since its start, resets ignored."""
         return self._totals_before_reset + self._totals
 
     async def totals(self) -> Totals:
+        """Return the totals since the last reset."""
         return self._totals
 
     async def push(
         self, provider: str, namespace: str, items: Sequence[ScriptItem]
     ) -> int:
-        """Append to a script; how many items wait there now. Raises `ScriptFull`."""
+        """Append to a script; return its number of items. Raises `ScriptFull`."""
         script = self._scripts.setdefault((provider, namespace), deque())
         if len(script) + len(items) > MAX_SCRIPT_ITEMS:
             raise ScriptFull
@@ -76,10 +77,10 @@ class StateStore:
         self, provider: str, namespace: str, operation: str
     ) -> ScriptItem | None:
         """
-        The next item of a script, if it is meant for this operation.
+        Remove and return the next item of a script; None if there is none.
 
-        Items are consumed in order: one that waits for another operation holds up
-        those behind it.
+        Items are consumed in order. An item for another operation blocks those behind
+        it.
         """
         script = self._scripts.get((provider, namespace))
         if not script or not applies_to(script[0], operation):
@@ -90,26 +91,26 @@ class StateStore:
         return list(self._scripts.get((provider, namespace), ()))
 
     async def increment(self, counter: str) -> int:
-        """How often this was counted, now included."""
+        """Add one to a counter and return it."""
         if len(self._counters) >= MAX_COUNTERS and counter not in self._counters:
             self._counters.pop(next(iter(self._counters)))
         self._counters[counter] = self._counters.get(counter, 0) + 1
         return self._counters[counter]
 
     async def take_quota(self, bucket: str, amount: int, limit: int) -> BucketState:
-        """Take from a bucket that holds `limit` and fills within a minute."""
+        """Take from a bucket of `limit` tokens that refills within a minute."""
         now = self.clock.monotonic()
         if len(self._buckets) >= MAX_COUNTERS:
             full = [name for name, at in self._buckets.items() if at <= now]
             for name in full or [next(iter(self._buckets))]:
                 del self._buckets[name]
-        self._buckets[bucket], level = take_from_bucket(
+        self._buckets[bucket], state = take_from_bucket(
             self._buckets.get(bucket, 0.0), now, amount, limit
         )
-        return level
+        return state
 
     async def acquire_slot(self, key: str) -> int:
-        """How many requests of this key are being answered, this one included."""
+        """Return the number of concurrent requests of a key, this one included."""
         self._slots[key] = self._slots.get(key, 0) + 1
         return self._slots[key]
 
@@ -120,9 +121,9 @@ class StateStore:
 
     async def reset(self, namespace: str | None = None) -> None:
         """
-        A clean slate: of a namespace, or the whole of it with clock and sums.
+        Clear the state of a namespace; by default all of it, with clock and totals.
 
-        Who is inside stays inside: requests under way are still counted.
+        Requests in progress still count towards the limit of concurrent requests.
         """
         await self.journal.clear(namespace)
         if namespace is None:
@@ -143,4 +144,5 @@ class StateStore:
 
 
 def applies_to(item: ScriptItem, operation: str) -> bool:
+    """Return True if a script item is for this operation or for any."""
     return item.get("operation") in {None, operation}

@@ -1,11 +1,8 @@
-"""One memory for all replicas: journal, script, quotas, sums and clock in Redis."""
+"""The state of a mock in Redis, shared by all replicas."""
 
-import asyncio
 import json
 import logging
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -15,16 +12,6 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from mockserver.state.clock import Clock
-from mockserver.state.journal import (
-    MATCH_ALL,
-    MAX_BYTES,
-    MAX_ENTRIES,
-    Journal,
-    Query,
-    entry_namespace,
-    entry_to_json,
-    select_latest,
-)
 from mockserver.state.memory import (
     MAX_SCRIPT_ITEMS,
     ScriptFull,
@@ -33,65 +20,38 @@ from mockserver.state.memory import (
     StateStore,
 )
 from mockserver.state.rate_limit import TOLERANCE_SECONDS, BucketState, bucket_state
+from mockserver.state.redis_journal import (
+    PREFIX,
+    TOTALS_KEY,
+    RedisJournal,
+    redis_errors,
+)
 from mockserver.state.statistics import StatusTotals, Totals
 
-BATCH_INTERVAL = 0.02
-POLL_INTERVAL = 0.1
-REDIS_TIMEOUT = 3
-COUNTER_TTL = 3600
-SLOT_TTL = 700  # longer than the longest answer
-PREFIX = "imageparity"
-JOURNAL_KEY = f"{PREFIX}:journal"
-JOURNAL_COUNT_KEY = f"{JOURNAL_KEY}:count"
-JOURNAL_BYTES_KEY = f"{JOURNAL_KEY}:bytes"
+REDIS_TIMEOUT = 3  # seconds
+COUNTER_TTL = 3600  # seconds
+SLOT_TTL = 700  # seconds; longer than the longest response
 CLOCK_KEY = f"{PREFIX}:clock"
-TOTALS_KEY = f"{PREFIX}:totals"
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 log = logging.getLogger("mockserver")
 
-# Read, decide and write as one step, since replicas ask at the same time.
+# Scripts read and write in one step, since replicas run them concurrently.
 POP_LUA = """
 local item = redis.call('LINDEX', KEYS[1], 0)
 if not item then return false end
-local meant = cjson.decode(item)['operation']
-if meant and meant ~= cjson.null and meant ~= ARGV[1] then return false end
+local operation = cjson.decode(item)['operation']
+if operation and operation ~= cjson.null and operation ~= ARGV[1] then
+  return false
+end
 return redis.call('LPOP', KEYS[1])
 """
 PUSH_LUA = f"""
 if redis.call('LLEN', KEYS[1]) + #ARGV > {MAX_SCRIPT_ITEMS} then return -1 end
 for _, item in ipairs(ARGV) do redis.call('RPUSH', KEYS[1], item) end
 return redis.call('LLEN', KEYS[1])
-"""
-RECORD_LUA = f"""
-local bytes = tonumber(redis.call('GET', KEYS[3]) or '')
-if not bytes then
-  bytes = 0
-  for _, text in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
-    bytes = bytes + #text
-  end
-end
-for _, text in ipairs(ARGV) do
-  local number = redis.call('INCR', KEYS[2])
-  text = '{{"id": ' .. number .. ', ' .. string.sub(text, 2)
-  redis.call('RPUSH', KEYS[1], text)
-  bytes = bytes + #text
-end
-local count = redis.call('LLEN', KEYS[1])
-while count > {MAX_ENTRIES} or (bytes > {MAX_BYTES} and count > 1) do
-  bytes = bytes - #redis.call('LPOP', KEYS[1])
-  count = count - 1
-end
-redis.call('SET', KEYS[3], string.format('%d', bytes))
-"""
-REMOVE_LUA = """
-for _, text in ipairs(ARGV) do
-  if redis.call('LREM', KEYS[1], 1, text) > 0 then
-    redis.call('DECRBY', KEYS[2], #text)
-  end
-end
 """
 RELEASE_SLOT_LUA = """
 if redis.call('DECR', KEYS[1]) <= 0 then redis.call('DEL', KEYS[1]) end
@@ -109,137 +69,34 @@ return {string.format('%.6f', full_at), string.format('%.9f', excess)}
 """
 
 
-@contextmanager
-def redis_errors() -> Iterator[None]:
-    """Raises `StateError` when Redis has gone away since the start."""
-    try:
-        yield
-    except (redis.RedisError, OSError) as error:
-        raise StateError(f"Redis does not answer: {error}") from None
-
-
 def fall_back_to_memory(
     step: Callable[Concatenate["RedisStateStore", P], Coroutine[Any, Any, T]],
 ) -> Callable[Concatenate["RedisStateStore", P], Coroutine[Any, Any, T]]:
-    """A step of answering a request, which goes by this process's memory at need."""
+    """Decorate a method so that it uses the state in memory if Redis fails."""
 
     @wraps(step)
-    async def taken(
-        memory: "RedisStateStore", /, *args: P.args, **kwargs: P.kwargs
+    async def wrapper(
+        store: "RedisStateStore", /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         try:
             with redis_errors():
-                return await step(memory, *args, **kwargs)
+                return await step(store, *args, **kwargs)
         except StateError as error:
-            log.warning("This replica goes on alone: %s", error)
-            own = getattr(StateStore, step.__name__)
-            found: T = await own(memory, *args, **kwargs)
-            return found
+            log.warning("This replica uses its own memory: %s", error)
+            in_memory = getattr(StateStore, step.__name__)
+            result: T = await in_memory(store, *args, **kwargs)
+            return result
 
-    return taken
-
-
-class RedisJournal(Journal):
-    """
-    A journal that all replicas share, and the sums beside it.
-
-    Entries are written in batches, a few milliseconds late; reading writes what is
-    still waiting first, so that a caller always finds its own requests.
-    """
-
-    def __init__(self, client: redis.asyncio.Redis) -> None:
-        super().__init__()
-        self._redis = client
-        self._record_script = client.register_script(RECORD_LUA)
-        self._remove = client.register_script(REMOVE_LUA)
-        self._pending: list[Mapping[str, Any]] = []
-        self._write_lock = asyncio.Lock()
-        self._flush_task: asyncio.Task[None] | None = None
-
-    def record(self, entry: Mapping[str, Any]) -> None:
-        self._pending.append(dict(entry))
-        if self._flush_task is None or self._flush_task.done():
-            self._flush_task = asyncio.create_task(self._flush_later())
-
-    async def entries(
-        self, query: Query = MATCH_ALL, *, limit: int | None = None
-    ) -> list[dict[str, Any]]:
-        with redis_errors():
-            await self.flush()
-            texts = await self._redis.lrange(JOURNAL_KEY, 0, -1)
-        return select_latest([_decode_text(each) for each in texts], query, limit)
-
-    async def size(self) -> int:
-        with redis_errors():
-            await self.flush()
-            return int(await self._redis.llen(JOURNAL_KEY))
-
-    async def clear(self, namespace: str | None = None) -> None:
-        with redis_errors():
-            await self.flush()
-            if namespace is None:
-                await self._redis.delete(JOURNAL_KEY, JOURNAL_BYTES_KEY)
-                return
-            texts = map(_decode_text, await self._redis.lrange(JOURNAL_KEY, 0, -1))
-            gone = [each for each in texts if entry_namespace(each) == namespace]
-            if gone:
-                await self._remove(keys=[JOURNAL_KEY, JOURNAL_BYTES_KEY], args=gone)
-
-    async def close(self) -> None:
-        await super().close()
-        if self._flush_task is not None:
-            await self._flush_task
-
-    async def _wait_for_change(self) -> None:
-        await asyncio.sleep(POLL_INTERVAL)
-
-    async def _flush_later(self) -> None:
-        while self._pending:  # also for what came while others were being written
-            await asyncio.sleep(BATCH_INTERVAL)
-            try:
-                with redis_errors():
-                    await self.flush()
-            except StateError as error:
-                log.warning("entries of the journal are lost: %s", error)
-
-    async def flush(self) -> None:
-        """Write what is waiting; when it returns, all that was recorded is there."""
-        async with self._write_lock:
-            batch, self._pending = self._pending, []
-            if not batch:
-                return
-            sums = Totals()
-            for entry in batch:
-                sums.add(entry)
-            texts = [entry_to_json(each) for each in batch]
-            await self._record_script(
-                keys=[JOURNAL_KEY, JOURNAL_COUNT_KEY, JOURNAL_BYTES_KEY], args=texts
-            )
-            async with self._redis.pipeline() as pipe:
-                for field, amount in _increments(sums):
-                    pipe.hincrbyfloat(TOTALS_KEY, field, amount)
-                await pipe.execute()
-
-
-def _decode_text(value: bytes | str) -> str:
-    return value if isinstance(value, str) else value.decode()
-
-
-def _increments(totals: Totals) -> Iterator[tuple[str, float]]:
-    """The numbers of sums, each with the name of its field."""
-    for key, row in totals.rows.items():
-        for name, value in asdict(row).items():
-            if name != "currency" and value:
-                yield json.dumps([*key, row.currency, name]), value
+    return wrapper
 
 
 class RedisStateStore(StateStore):
-    """A memory that all replicas share; every step is one round trip."""
+    """The state that all replicas share; every operation is one round trip."""
 
     def __init__(self, url: str, clock: Clock) -> None:
         self._redis = redis.asyncio.from_url(
             url,
-            retry=Retry(NoBackoff(), 1),  # a connection that has died; then go on alone
+            retry=Retry(NoBackoff(), 1),  # for a lost connection; then use memory
             socket_connect_timeout=REDIS_TIMEOUT,
             socket_timeout=REDIS_TIMEOUT,
         )
@@ -284,14 +141,14 @@ class RedisStateStore(StateStore):
     ) -> int:
         with redis_errors():
             texts = [json.dumps(each) for each in items]
-            waiting = int(
+            size = int(
                 await self._push_script(
                     keys=[_script_key(provider, namespace)], args=texts
                 )
             )
-        if waiting < 0:
+        if size < 0:
             raise ScriptFull
-        return waiting
+        return size
 
     @fall_back_to_memory
     async def pop(
@@ -300,8 +157,8 @@ class RedisStateStore(StateStore):
         text = await self._pop_script(
             keys=[_script_key(provider, namespace)], args=[operation]
         )
-        found: ScriptItem | None = json.loads(text) if text else None
-        return found
+        item: ScriptItem | None = json.loads(text) if text else None
+        return item
 
     async def scripts(self, provider: str, namespace: str) -> list[ScriptItem]:
         with redis_errors():
@@ -330,7 +187,7 @@ class RedisStateStore(StateStore):
         await self._release_slot_script(keys=[f"{PREFIX}:present:{key}"])
 
     async def _increment_key(self, name: str, seconds: int) -> int:
-        """One more; forgotten when nothing was counted for so long."""
+        """Add one to a number that expires after so many seconds without increments."""
         async with self._redis.pipeline() as pipe:
             pipe.incr(name)
             pipe.expire(name, seconds)

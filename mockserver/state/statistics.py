@@ -1,19 +1,19 @@
-"""What was asked in all, and what it would have cost: sums, for costs and metrics."""
+"""Totals of requests, images, seconds and estimated costs, for costs and metrics."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-TotalsKey = tuple[str, str, int]
+TotalsKey = tuple[str, str, int]  # provider, operation, status
 
 
 @dataclass(slots=True)
 class StatusTotals:
     """
-    The sum over one provider, operation and status.
+    The totals of one provider, operation and status.
 
-    `seconds` were spent answering; `amount` is in `currency`; `unpriced` counts the
-    pictures whose price no page states.
+    `seconds` is the time spent on responses. `amount` is the cost at list prices in
+    `currency`. `unpriced` counts images without a documented price.
     """
 
     requests: int = 0
@@ -45,16 +45,20 @@ class StatusTotals:
 
 @dataclass(slots=True)
 class Totals:
-    """Sums by provider, operation (empty beside them) and status (0: none was sent)."""
+    """
+    Totals by provider, operation and status.
+
+    The operation is empty for a request of none; the status is 0 if none was sent.
+    """
 
     rows: dict[TotalsKey, StatusTotals] = field(default_factory=dict)
 
     def __add__(self, other: "Totals") -> "Totals":
-        found = Totals()
+        total = Totals()
         for rows in (self.rows, other.rows):
             for key, row in rows.items():
-                found.rows.setdefault(key, StatusTotals()).merge(row)
-        return found
+                total.rows.setdefault(key, StatusTotals()).merge(row)
+        return total
 
     def add(self, entry: Mapping[str, Any]) -> None:
         key = (entry["provider"], entry["operation"] or "", entry["status"] or 0)
@@ -64,10 +68,14 @@ class Totals:
         row.add(entry)
 
     def costs(self) -> dict[str, Any]:
-        """By provider, and in all by currency; money is rounded to a millionth."""
+        """
+        Return `{"providers": {id: totals}, "total": totals}`, as `GET costs` does.
+
+        Amounts are rounded to a millionth.
+        """
         providers: dict[str, dict[str, Any]] = {}
         for (provider, _, _), row in self.rows.items():
-            sums = providers.setdefault(
+            totals = providers.setdefault(
                 provider,
                 {
                     "requests": 0,
@@ -77,43 +85,44 @@ class Totals:
                     "unpriced_images": 0,
                 },
             )
-            sums["requests"] += row.requests
-            sums["images"] += row.images
-            sums["amount"] = round(sums["amount"] + row.amount, 6)
-            sums["currency"] = row.currency or sums["currency"]
-            sums["unpriced_images"] += row.unpriced
-        alone = (
-            {**sums, "amounts": {sums["currency"]: sums["amount"]}}
-            if sums["currency"]
-            else {**sums, "amounts": {}}
-            for sums in providers.values()
+            totals["requests"] += row.requests
+            totals["images"] += row.images
+            totals["amount"] = round(totals["amount"] + row.amount, 6)
+            totals["currency"] = row.currency or totals["currency"]
+            totals["unpriced_images"] += row.unpriced
+        with_amounts = (
+            {**totals, "amounts": {totals["currency"]: totals["amount"]}}
+            if totals["currency"]
+            else {**totals, "amounts": {}}
+            for totals in providers.values()
         )
-        return {"providers": providers, "total": total_costs(alone)}
+        return {"providers": providers, "total": total_costs(with_amounts)}
 
 
 def total_costs(totals: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """One `total` of several, each as `costs` has it."""
-    whole = {"requests": 0, "images": 0, "unpriced_images": 0}
+    """Add up several `total` objects of `Totals.costs`."""
+    counts = {"requests": 0, "images": 0, "unpriced_images": 0}
     amounts: dict[str, float] = {}
-    for each in totals:
-        for name in whole:
-            whole[name] += each[name]
-        for currency, amount in each["amounts"].items():
+    for total in totals:
+        for name in counts:
+            counts[name] += total[name]
+        for currency, amount in total["amounts"].items():
             amounts[currency] = round(amounts.get(currency, 0.0) + amount, 6)
-    return {**whole, "amounts": amounts}
+    return {**counts, "amounts": amounts}
 
 
 def cost_summary(costs: Mapping[str, Any]) -> str:
-    """One line: `12 requests, 10 pictures; live they would have cost 1.25 USD`."""
+    """Return a line such as `12 requests, 10 images; cost at list prices: 1.25 USD`."""
     total = costs["total"]
-    said = f"{pluralize(total['requests'], 'request')}, "
-    said += pluralize(total["images"], "picture")
+    text = f"{pluralize(total['requests'], 'request')}, "
+    text += pluralize(total["images"], "image")
     amounts = [f"{amount:.2f} {name}" for name, amount in total["amounts"].items()]
     if amounts:
-        least = "at least " if total["unpriced_images"] else ""
-        said += f"; live they would have cost {least}{' and '.join(amounts)}"
-    return said
+        at_least = "at least " if total["unpriced_images"] else ""
+        text += f"; cost at list prices: {at_least}{' and '.join(amounts)}"
+    return text
 
 
 def pluralize(number: int, noun: str) -> str:
+    """Return number and noun, such as `1 image` and `1,200 images`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -216,5 +216,5 @@ def test_without_descriptors_it_waits_and_goes_on(lone):
         _, rest = process.communicate()
 
     assert answer.status == 200
-    assert "Connections have to wait: Too many open files" in warned
+    assert "New connections must wait: Too many open files" in warned
     assert "Traceback" not in rest

@@ -63,3 +63,14 @@ def test_the_command_line_imports_no_server_to_explain_itself():
     )
 
     assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_public_names_are_listed_and_imported_when_they_are_used():
+    script = (
+        "import sys, mockserver\n"
+        "assert set(mockserver.__all__) <= set(dir(mockserver))\n"
+        "assert not [each for each in sys.modules if each.startswith('mockserver.')]\n"
+        "for name in mockserver.__all__: getattr(mockserver, name)\n"
+        "assert mockserver.__version__[0].isdigit()\n"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", script], check=True)

@@ -155,15 +155,18 @@ def test_unknown_of_its_own(mock_provider): pass
     )
 
     result.assert_outcomes(errors=6)
-    which = "which provider? Name one: @pytest.mark.dialect(PROVIDER), --image-dialect"
-    options = "dialect(…, strict=…): options need a server of the test's own, which is"
+    how = "provider*: set one with @pytest.mark.dialect(PROVIDER), --image-dialect"
+    options = "dialect(…, strict=…): image_mock is shared by all tests; use the fixture"
     for name, told in [
-        ("test_missing", f"{which} or image_dialect; known: {', '.join(NAMES)}"),
-        ("test_unknown", f"no provider 'nobody' here; served: {', '.join(NAMES)}"),
-        ("test_two", f"{which}*"),
-        ("test_options", f"{options} mock_provider; image_mock is shared"),
-        ("test_unknown_option", "no option 'stricd'; known: *strict*"),
-        ("test_unknown_of_its_own", "nobody: is not a known provider. Known are: *"),
+        ("test_missing", f"no {how} or image_dialect; known: {', '.join(NAMES)}"),
+        (
+            "test_unknown",
+            f"provider 'nobody' is not served; served: {', '.join(NAMES)}",
+        ),
+        ("test_two", f"several {how}*"),
+        ("test_options", f"{options} mock_provider for options"),
+        ("test_unknown_option", "unknown option 'stricd'; known: *strict*"),
+        ("test_unknown_of_its_own", "nobody: is not a provider we know. Known are: *"),
     ]:
         result.stdout.fnmatch_lines([f"*_ ERROR at setup of {name} _*"])
         result.stdout.fnmatch_lines_random([told])
@@ -187,7 +190,7 @@ def image_mock_of_another(_image_server):
 """)
 
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["image mock: 3 requests, 2 pictures; live *"])
+    result.stdout.fnmatch_lines(["image mock: 3 requests, 2 images; cost *"])
 
 
 def test_all_dialects_are_asked_in_turn(run):
@@ -295,18 +298,18 @@ def test_of_its_own(mock_provider):
         [
             "*ERROR at setup of test_whose_fixture_fails*",
             title,
-            f"??:??:??  {path}  500  server_error (asked for by header)",
+            f"??:??:??  {path}  500  server_error (requested by header)",
             "*_ test_that_fails _*",
             title,
-            f"??:??:??  {path}  429  rate_limited (asked for by script)",
+            f"??:??:??  {path}  429  rate_limited (requested by script)",
             f"??:??:??  {path}  400  invalid_request: prompt: *, S4#*]",
-            "??:??:??  POST /openai/v1/images/generations  200  1 picture*",
+            "??:??:??  POST /openai/v1/images/generations  200  1 image*",
             "*_ test_that_asks_nothing _*",
             title,
-            "No request came. The mock is at http://127.0.0.1:*/tokenhub/api/v1",
+            "No requests. Base URL: http://127.0.0.1:*/tokenhub/api/v1",
             "*_ test_of_its_own _*",
             title,
-            f"??:??:??  {path}  200  1 picture, 0.125 USD live",
+            f"??:??:??  {path}  200  1 image, 0.125 USD at list price",
         ],
         consecutive=False,
     )
@@ -322,7 +325,7 @@ def test_it(image_mock, time):
     assert draw(image_mock) == 200
 """
 TWO = ["-p", "xdist", "-n2"]
-BILL = "image mock: 8 requests, 8 pictures; live they would have cost 1.00 USD"
+BILL = "image mock: 8 requests, 8 images; cost at list prices: 1.00 USD"
 
 
 @pytest.mark.parametrize(
@@ -340,7 +343,7 @@ def test_a_run_that_stops_early_knows_its_bill(run):
     result = run(f"{PRICED}\n    assert False", "-x")
 
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["image mock: 2 requests, 2 pictures; * 0.25 USD"])
+    result.stdout.fnmatch_lines(["image mock: 2 requests, 2 images; * 0.25 USD"])
 
 
 def test_every_worker_has_a_mock_of_its_own(run, pytester):

@@ -2,11 +2,12 @@
 
 import hashlib
 import io
-from collections import OrderedDict
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
+
+from mockserver.state.cache import LruCache
 
 MAX_PIXELS = 64_000_000
 LARGE_IMAGE_PIXELS = 16_000_000  # larger images are decoded one at a time
@@ -36,8 +37,7 @@ class DecodedImage:
         return f"{self.width}x{self.height}"
 
 
-_cache: OrderedDict[str, DecodedImage] = OrderedDict()
-_cache_lock = Lock()
+_cache: LruCache[str, DecodedImage] = LruCache(MAX_CACHED_IMAGES)  # by sha256
 _large_image_lock = Lock()
 
 
@@ -48,14 +48,10 @@ def decode_image(data: bytes) -> DecodedImage:
     Raises nothing: `problem` describes bytes that are no image.
     """
     digest = hashlib.sha256(data).hexdigest()
-    with _cache_lock:
-        image = _cache.get(digest)
+    image = _cache.get(digest)
     if image is None:
         image = _decode(data)
-        with _cache_lock:
-            _cache[digest] = image
-            while len(_cache) > MAX_CACHED_IMAGES:
-                _cache.popitem(last=False)
+        _cache.add(digest, image, 1)
     return replace(image, data=data)
 
 

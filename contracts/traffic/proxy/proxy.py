@@ -28,14 +28,8 @@ from contracts.traffic.observed import (
     decode_content,
 )
 from mockserver.json_text import dumps
-from mockserver.recordings.cassettes import REDACTED
-from mockserver.recordings.recorder import (
-    ExchangeRecord,
-    Headers,
-    Recorder,
-    find_secrets,
-    redact,
-)
+from mockserver.recordings.recorder import ExchangeRecord, Recorder
+from mockserver.recordings.redaction import REDACTED, Headers, find_secrets, redact
 from mockserver.state.journal import Journal, summarize
 from specs import EVENT_STREAM, Operation, Provider
 

@@ -7,17 +7,21 @@ from typing import Any
 from mockserver.media.image.headers import read_image_header
 from mockserver.media.image.plan import MAX_PIXELS, BadImage
 
-# --- Looking ------------------------------------------------------------------
+READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 
 
 def decode(data: bytes, mode: str = "RGBA") -> Any:
-    """A decoded picture; grey for one unknown. Raises `BadPicture`."""
+    """
+    Decode an image to its last byte; empty bytes become a small grey image.
+
+    Raises `BadImage` if it cannot be decoded or has more than `MAX_PIXELS` pixels.
+    """
     from PIL import Image
 
     if not data:
         return Image.new(mode, (8, 8), (128, 128, 128, 255)[: len(mode)])
-    found = read_image_header(data)
-    if found is not None and found.width * found.height > MAX_PIXELS:
+    header = read_image_header(data)
+    if header is not None and header.width * header.height > MAX_PIXELS:
         raise BadImage(f"has more than {MAX_PIXELS} pixels")
     try:
         with Image.open(io.BytesIO(data), formats=READABLE_FORMATS) as image:
@@ -28,13 +32,10 @@ def decode(data: bytes, mode: str = "RGBA") -> Any:
         raise BadImage(str(error)) from None
 
 
-READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
-
-
 @cache
 def decode_errors() -> tuple[type[Exception], ...]:
-    """What Pillow raises for bytes that are no picture, or too large a one."""
+    """Return the exceptions that Pillow raises for invalid and for too large images."""
     from PIL import Image
 
-    # Warnings are raised where the program that embeds us wants them to be.
+    # An embedding program may have turned warnings into exceptions.
     return (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Warning)

@@ -1,4 +1,4 @@
-"""How a picture comes: inside the answer, or at an address. One table."""
+"""The ways to deliver an image: base64 or a data URI in the response, or a URL."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from mockserver.media.payloads import placeholder
 
 
 class Renderer(Protocol):
-    """Makes the bytes of a plan, or a signed URL from which they are made later."""
+    """Renders a plan as base64, or returns a signed URL that renders it later."""
 
     async def base64_of(self, plan: Plan) -> bytes: ...
 
@@ -20,9 +20,10 @@ class Renderer(Protocol):
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """
-    A member of the answer, and the text that it holds for a picture: `lead`, the same
-    for the same plan, and then `text`, as JSON writes it. One that `is_lasting` is the
-    same at all times and for everybody.
+    A response field and the text that it holds for an image.
+
+    The text is `prefix`, which depends on the plan only, and then `text`, already
+    escaped for JSON. `is_cacheable` is False if the text of a plan changes with time.
     """
 
     field: str
@@ -31,7 +32,7 @@ class Delivery:
     is_cacheable: bool = True
 
     def entry(self, plan: Plan, number: int) -> dict[str, str]:
-        """The member of an answer, in which the text of that number is to be put."""
+        """Return the field with its prefix and the placeholder of that number."""
         return {self.field: f"{self.prefix(plan)}{placeholder(number)}"}
 
 

@@ -1,9 +1,9 @@
 """
-What the first bytes of a file say of a picture: its format, its edges, its alpha.
+Read format, width, height and alpha from the header of an image file.
 
-Nothing is decoded or unpacked, and not more than `MAX_STEPS` parts of a file are looked
-at, so that a file can neither explode nor hold anybody up. What is in front of or
-behind a picture, and what a client calls it, does not count.
+Nothing is decoded or decompressed, and at most `MAX_STEPS` parts of a file are read, so
+that a hostile file costs neither memory nor time. Bytes after the image, its file name
+and its declared content type are ignored.
 """
 
 import struct
@@ -17,9 +17,10 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
     """
-    Edges in pixels; `format` is `png`, `jpeg`, `webp` or `gif`.
+    `format` is `png`, `jpeg`, `webp` or `gif`; `width` and `height` are in pixels.
 
-    `alpha`: some pixels may be transparent. Of several frames, it is about the first.
+    `alpha` is True if pixels may be transparent. An animation is described by its
+    first frame.
     """
 
     format: str
@@ -29,21 +30,21 @@ class ImageHeader:
 
 
 def read_image_header(data: bytes) -> ImageHeader | None:
-    """What the bytes say, or None for what is no picture."""
+    """Read the header of an image; None if the bytes are no image."""
     try:
         if data.startswith(PNG_SIGNATURE):
-            found = _png_header(data)
+            header = _png_header(data)
         elif data.startswith(b"\xff\xd8\xff"):
-            found = _jpeg_header(data)
+            header = _jpeg_header(data)
         elif data.startswith((b"GIF87a", b"GIF89a")):
-            found = _gif_header(data)
+            header = _gif_header(data)
         elif data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-            found = _webp_header(data)
+            header = _webp_header(data)
         else:
-            found = None
-    except (struct.error, IndexError):  # it ends before it says so
+            header = None
+    except (struct.error, IndexError):  # truncated
         return None
-    return found if found and found.width and found.height else None
+    return header if header and header.width and header.height else None
 
 
 def _png_header(data: bytes) -> ImageHeader | None:
@@ -93,13 +94,13 @@ def _gif_header(data: bytes) -> ImageHeader | None:
         kind = data[at]
         if kind == 0x2C:
             left, top, *size = struct.unpack_from("<HHHH", data, at + 1)
-            # Readers make room for a first frame that is larger than the screen.
+            # Decoders enlarge the screen to hold a larger first frame.
             return ImageHeader(
                 "gif", max(width, left + size[0]), max(height, top + size[1]), alpha
             )
         if kind == 0x3B:
             return None
-        if kind != 0x21:  # noise, which readers pass over
+        if kind != 0x21:  # an unknown byte, which decoders skip
             at += 1
             continue
         if data[at + 1] == 0xF9:

@@ -1,10 +1,10 @@
-"""What one image of a response shall be, before anything is drawn."""
+"""The plan of one image of a response: all that decides its bytes."""
 
 import hashlib
 from dataclasses import dataclass, fields, replace
 
 MAX_PIXELS = 4096 * 4096
-MAX_EDGE = 16383  # WebP's own
+MAX_EDGE = 16383  # the limit of WebP
 MAX_TEXT_LENGTH = 400
 FORMATS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 
@@ -13,20 +13,20 @@ Size = tuple[int, int]
 
 
 class BadImage(ValueError):
-    """Bytes that are no picture, or one that is too large to be looked at."""
+    """Bytes that are no image, or an image that is too large to decode."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """
-    Everything that decides the bytes of a picture.
+    Everything that decides the bytes of an image.
 
-    Edges in pixels; `compression` 0-100 as the APIs count it (100: least compressed).
-    `seed` is the server's, `request` the hash of the request, and `index` the place of
-    the picture in the answer: what is drawn behind the words follows from these three.
-    `inputs` and `mask` are encoded pictures; `stage` above 0 is a preview of the
-    finished picture, the coarser the higher. `realistic` gives the file the weight of
-    one that a real model made.
+    `width` and `height` are in pixels. `compression` is 0 to 100 as the APIs count it
+    (100: least compressed). `seed` is the server's, `request` the hash of the request,
+    and `index` the position of the image in the response, from 0: the scene behind the
+    text follows from these three. `inputs` and `mask` are encoded images. `stage` 0 is
+    the finished image; a higher number is a coarser preview. `realistic` makes the file
+    as large as one that a real model returns.
     """
 
     text: str
@@ -53,7 +53,7 @@ class Plan:
 
     @property
     def identity(self) -> str:
-        """A name for this plan, readable back from the picture."""
+        """A hash of this plan, 32 hexadecimal digits; it is written into the file."""
         facts = {
             **{name: getattr(self, name) for name in _FIELD_NAMES},
             "inputs": [hashlib.sha256(each).hexdigest() for each in self.inputs],
@@ -62,7 +62,7 @@ class Plan:
         return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
 
     def stable_bytes(self, purpose: str, count: int) -> bytes:
-        """So many bytes at random, always the same for the same picture."""
+        """Return `count` pseudo-random bytes, the same for the same image."""
         text = f"{purpose} {self.seed} {self.request} {self.index}"
         return hashlib.shake_128(text.encode()).digest(count)
 

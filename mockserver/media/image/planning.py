@@ -1,4 +1,4 @@
-"""From what was asked to the plans of the pictures that answer it."""
+"""Plan the images of a response from a request, and count its tokens."""
 
 import base64
 import binascii
@@ -27,7 +27,7 @@ MAX_PARTIAL_IMAGES = 3
 MAX_MODEL_NAME = 80
 _DATA_URI = re.compile(r"data:image/[a-z+.-]+;base64,", re.IGNORECASE)
 _SORTED_JSON = json.JSONEncoder(sort_keys=True)
-UNFETCHED_IMAGE = b""  # stands for a picture behind an address, which is never fetched
+UNFETCHED_IMAGE = b""  # replaces an image given by URL, which is never fetched
 
 
 def plans(
@@ -40,12 +40,12 @@ def plans(
     realistic: bool = False,
 ) -> list[Plan]:
     """
-    One plan per picture asked for.
+    Return one plan for each requested image.
 
     `request` is the payload in canonical names with defaults, `files` the uploaded
-    bytes by their sha256, `hash_` what `request_hash` gives; `realistic` pictures
-    weigh as much as real ones. What a document leaves unspecified is served as far as
-    it can be drawn; raises `Rejected` beyond that.
+    bytes by sha256, and `hash_` the result of `request_hash`. `realistic` images are as
+    large as real ones. Values that the document leaves unspecified are accepted if
+    they can be drawn. Raises `Rejected` otherwise.
     """
     width, height = _requested_size(request, dialect)
     format_ = _requested_format(request)
@@ -78,15 +78,15 @@ def plans(
 
 
 def _check_pixel_limits(inputs: Sequence[bytes], output_pixels: int) -> None:
-    """Raises `Rejected` where more is to be read or drawn than does others no harm."""
+    """Raises `Rejected` if so many pixels would slow down other requests."""
     headers = filter(None, map(read_image_header, inputs))
-    read = sum(each.width * each.height for each in headers)
-    for name, pixels, most in (
-        ("image", read, MAX_INPUT_PIXELS),
+    input_pixels = sum(each.width * each.height for each in headers)
+    for name, pixels, limit in (
+        ("image", input_pixels, MAX_INPUT_PIXELS),
         ("n", output_pixels, MAX_OUTPUT_PIXELS),
     ):
-        if pixels > most:
-            message = f"{name}: this mock takes up to {most} pixels in all."
+        if pixels > limit:
+            message = f"{name}: this mock accepts at most {limit} pixels in total."
             raise Rejected("invalid_request", message, param=name)
 
 
@@ -95,13 +95,13 @@ def _max_images(dialect: Dialect) -> int:
 
 
 def _requested_size(request: Mapping[str, Any], dialect: Dialect) -> tuple[int, int]:
-    asked = request.get("size", "auto")
-    fallback = size_of(dialect.mock.get("auto_size")) or (1024, 1024)
-    size = fallback if asked == "auto" else size_of(asked)
+    value = request.get("size", "auto")
+    auto_size = size_of(dialect.mock.get("auto_size")) or (1024, 1024)
+    size = auto_size if value == "auto" else size_of(value)
     if size is None or size[0] * size[1] > MAX_PIXELS or max(size) > MAX_EDGE:
         message = (
-            f"size: this mock draws WIDTHxHEIGHT of up to {MAX_PIXELS} pixels, "
-            f"no edge above {MAX_EDGE}."
+            f"size: this mock draws WIDTHxHEIGHT of at most {MAX_PIXELS} pixels, "
+            f"with width and height at most {MAX_EDGE}."
         )
         raise Rejected("invalid_request", message, param="size")
     return size
@@ -121,16 +121,17 @@ def _integer(
     value = request.get(name, default)
     is_whole = isinstance(value, (int, float)) and int(value) == value
     if isinstance(value, bool) or not is_whole or not minimum <= value <= maximum:
-        message = f"{name}: this mock takes whole numbers from {minimum} to {maximum}."
+        message = f"{name}: this mock accepts integers from {minimum} to {maximum}."
         raise Rejected("invalid_request", message, param=name)
     return int(value)
 
 
 def request_hash(payload: Mapping[str, Any]) -> str:
     """
-    16 hexadecimal digits for what was asked, by which its pictures are found again.
+    Return the hash of a request, 16 hexadecimal digits.
 
-    Names, values and the bytes of uploads count; order, spaces and headers do not.
+    It depends on names, values and the bytes of uploads, not on order, spaces or
+    headers. It is written into every image of the response and into the journal.
     """
     text = _SORTED_JSON.encode(payload)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -143,16 +144,20 @@ def _shorten(text: str) -> str:
 def _input_images(
     name: str, request: Mapping[str, Any], files: Mapping[str, bytes]
 ) -> Iterator[bytes]:
-    """The bytes behind a member: uploads, data URIs, addresses, or lists of them."""
-    waiting = [request.get(name)]
-    while waiting:
-        value = waiting.pop()
+    """
+    Yield the image bytes in a field: uploads, data URIs, URLs, or lists of them.
+
+    An image given by URL is `UNFETCHED_IMAGE`.
+    """
+    pending = [request.get(name)]
+    while pending:
+        value = pending.pop()
         if isinstance(value, list):
-            waiting += reversed(value)
+            pending += reversed(value)
         elif isinstance(value, dict) and files:
             yield files[value["sha256"]]
         elif isinstance(value, dict):
-            waiting.append(value.get("image_url", ""))
+            pending.append(value.get("image_url", ""))
         elif isinstance(value, str):
             yield _inline_image(value, name)
 
@@ -173,25 +178,33 @@ def _inline_image(text: str, name: str) -> bytes:
 def usage(
     request: Mapping[str, Any], delivered: list[Plan], dialect: Dialect, previews: int
 ) -> dict[str, Any]:
-    """Token counts that add up, by the documented counts where there are any."""
-    words = len(str(request.get("prompt", "")))
-    text = max(1, (words + 3) // 4)
-    pictures = 1024 * len(delivered[0].inputs) if delivered else 0
+    """
+    Return a `usage` object whose counts add up.
+
+    `delivered` are the plans of the final images, `previews` the number of partial
+    ones. Counts of output tokens are the documented ones where the dialect has them.
+    """
+    characters = len(str(request.get("prompt", "")))
+    text_tokens = max(1, (characters + 3) // 4)
+    image_tokens = 1024 * len(delivered[0].inputs) if delivered else 0
     table = dialect.usage.get("output_tokens", {})
-    each = table.get(str(request.get("quality")), table.get("medium", 1056))
-    output = sum(max(1, each * plan.pixels // (1024 * 1024)) for plan in delivered)
+    rate = table.get(str(request.get("quality")), table.get("medium", 1056))
+    output = sum(max(1, rate * plan.pixels // (1024 * 1024)) for plan in delivered)
     output += dialect.usage.get("partial_image_tokens", 0) * previews
     return {
-        "input_tokens": text + pictures,
+        "input_tokens": text_tokens + image_tokens,
         "output_tokens": output,
-        "total_tokens": text + pictures + output,
-        "input_tokens_details": {"text_tokens": text, "image_tokens": pictures},
+        "total_tokens": text_tokens + image_tokens + output,
+        "input_tokens_details": {
+            "text_tokens": text_tokens,
+            "image_tokens": image_tokens,
+        },
         "output_tokens_details": {"image_tokens": output, "text_tokens": 0},
     }
 
 
 def preview_count(request: Mapping[str, Any]) -> int:
-    """The previews of each picture in a stream. Raises `Rejected` for too many."""
+    """Number of previews of each image in a stream. Raises `Rejected` if too many."""
     return _integer(
         request, "partial_images", default=0, minimum=0, maximum=MAX_PARTIAL_IMAGES
     )

@@ -1,4 +1,4 @@
-"""The request that an image was drawn for, written into its file and read again."""
+"""Write the request hash and the seed of an image into its file, and read them."""
 
 import io
 import re
@@ -11,11 +11,11 @@ from mockserver.media.image.plan import BadImage, Plan
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """
-    What a picture of ours says of itself.
+    The metadata in an image of this mock.
 
-    `request` is the hash of the request that it answered, `seed` the server's,
-    `index` its place in that answer from 0, `identity` the name of its plan. Edges in
-    pixels, `format` one of `FORMATS`.
+    `request` is the hash of the request, `seed` the server's, `index` the position in
+    the response from 0, and `identity` the hash of the plan. `width` and `height` are
+    in pixels; `format` is one of `FORMATS`.
     """
 
     request: str
@@ -28,6 +28,7 @@ class Provenance:
 
 
 def provenance_note(plan: Plan) -> str:
+    """Return the text that is written into the metadata of an image."""
     return (
         f"imageparity request={plan.request} seed={plan.seed} index={plan.index} "
         f"identity={plan.identity}"
@@ -50,9 +51,9 @@ XMP_TEMPLATE = (
 
 def read_provenance(data: bytes) -> Provenance | None:
     """
-    What a picture says of itself, or None if it is none of ours.
+    Read the metadata of an image; None if it does not come from this mock.
 
-    Raises `BadPicture` for what is no picture.
+    Raises `BadImage` if the bytes are no image.
     """
     from PIL import Image
 
@@ -62,16 +63,15 @@ def read_provenance(data: bytes) -> Provenance | None:
             width, height, format_ = image.width, image.height, str(image.format)
     except decode_errors() as error:
         raise BadImage(str(error)) from None
-    found = next(
-        filter(None, (_PROVENANCE_NOTE.search(_text(each)) for each in notes)), None
-    )
-    if found is None:
+    matches = (_PROVENANCE_NOTE.search(_text(each)) for each in notes)
+    match = next(filter(None, matches), None)
+    if match is None:
         return None
     return Provenance(
-        request=found["request"],
-        seed=int(found["seed"]),
-        index=int(found["index"]),
-        identity=found["identity"],
+        request=match["request"],
+        seed=int(match["seed"]),
+        index=int(match["index"]),
+        identity=match["identity"],
         format=format_.lower(),
         width=width,
         height=height,

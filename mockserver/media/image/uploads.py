@@ -1,4 +1,4 @@
-"""Look at uploaded images: facts from the header, a full check, a thumbnail."""
+"""Examine uploaded images: facts from the header, a full check, a thumbnail."""
 
 import hashlib
 import io
@@ -11,9 +11,10 @@ from specs import Upload
 
 def upload_facts(data: bytes, *, filename: str = "", content_type: str = "") -> Upload:
     """
-    The facts of an upload, from its header alone.
+    Return the facts of an upload, read from the header alone.
 
-    What is no picture has no format; nothing is decoded, so nothing can explode.
+    Bytes that are no image have no format. Nothing is decoded, so that a hostile file
+    costs no memory.
     """
     facts = Upload(
         filename=filename,
@@ -21,17 +22,21 @@ def upload_facts(data: bytes, *, filename: str = "", content_type: str = "") -> 
         bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
     )
-    found = read_image_header(data)
-    return replace(facts, **asdict(found)) if found else facts
+    header = read_image_header(data)
+    return replace(facts, **asdict(header)) if header else facts
 
 
 def verify(data: bytes) -> None:
-    """Decode a picture to its last byte. Raises `BadPicture`; blocks."""
+    """Decode an image to its last byte. Raises `BadImage`; blocks."""
     decode(data)
 
 
 def thumbnail(data: bytes, edge: int = 96) -> bytes:
-    """A small WebP of a picture, transparency kept. Raises `BadPicture`; blocks."""
+    """
+    Return a WebP of an image, at most `edge` pixels wide and high.
+
+    Transparency is kept. Raises `BadImage`; blocks.
+    """
     image = decode(data)
     image.thumbnail((edge, edge))
     out = io.BytesIO()

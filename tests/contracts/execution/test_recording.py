@@ -132,7 +132,7 @@ def test_a_folder_that_cannot_be_used_is_refused(tmp_path):
 
     with pytest.raises(BadRecording, match="cannot be written"):
         CassetteSession.recording("tokenhub", file)
-    with pytest.raises(BadRecording, match="holds no recordings"):
+    with pytest.raises(BadRecording, match="contains no recordings"):
         CassetteSession.replaying("tokenhub", tmp_path)
 
 

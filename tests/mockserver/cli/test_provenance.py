@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from support.http import JSON, ask, delivered, generation, picture, url_of
 
 import mockserver
-from mockserver.cli.provenance import whose
+from mockserver.cli.provenance import provenance
 from mockserver.media.image.drawing.encode import render_image
 from mockserver.media.image.plan import FORMATS, Plan
 
@@ -15,7 +15,7 @@ PLAN = Plan("A boat", 64, 48, seed=7, request="0123456789abcdef", index=2)
 
 
 def told(*arguments, **more):
-    return CliRunner().invoke(whose, [*map(str, arguments)], **more)
+    return CliRunner().invoke(provenance, [*map(str, arguments)], **more)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_it_tells_people_where_a_picture_comes_from(tmp_path, format):
         f"{file}: {format.upper()}, 64x48",
         "  request  0123456789abcdef",
         "  seed     7",
-        "  picture  3 of its answer",
+        "  image    3 of the response",
         "  journal  GET /__mock__/journal?request=0123456789abcdef",
     ]
 

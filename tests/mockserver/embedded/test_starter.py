@@ -76,7 +76,9 @@ def test_a_mock_of_one_provider_is_about_that_one(provider):
 
 @pytest.mark.parametrize("ask_for", ["url_for", "bound_to", "journal", "count"])
 def test_a_provider_that_is_not_served_is_named_with_those_that_are(mock, ask_for):
-    with pytest.raises(ValueError, match="no provider 'nobody' here; served: ") as told:
+    with pytest.raises(
+        ValueError, match="provider 'nobody' is not served; served: "
+    ) as told:
         getattr(mock, ask_for)("nobody")
 
     assert all(name in str(told.value) for name in NAMES)
@@ -98,7 +100,7 @@ def test_the_journal_is_asked_by_its_entries_members(mock):
 
 
 def test_a_member_that_no_entry_has_is_named_with_those_that_they_have(mock):
-    with pytest.raises(TypeError, match=r"no entry has 'statsu'; known: .*status"):
+    with pytest.raises(TypeError, match=r"unknown filter 'statsu'; known: .*status"):
         mock.count(statsu=200)
 
 
@@ -121,10 +123,10 @@ def test_who_waits_in_vain_is_told_what_came_instead(mock):
 
     first, last = str(told.value).splitlines()
     assert first == (
-        f"0 of 1 exchange came within 0 s with provider='{NAMES[1]}', status=200; "
-        "the journal has"
+        f"0 of 1 request received within 0 s with provider='{NAMES[1]}', status=200; "
+        "the journal contains"
     )
-    assert last.endswith("429  rate_limited (asked for by header)")
+    assert last.endswith("429  rate_limited (requested by header)")
     assert f"POST /{NAMES[0]}/" in last
 
 
@@ -152,15 +154,11 @@ def test_a_script_is_for_its_namespace(mock):
 @pytest.mark.parametrize(
     ("items", "named", "problem"),
     [
-        ({"error": "rate_limited"}, None, "name the provider of this script; served: "),
-        ({"error": "rate_limited"}, "nobody", "no provider 'nobody' here"),
-        ({"error": "tired"}, NAMES[0], "item 0: unknown error 'tired'; known: "),
-        (
-            [{}, {"fault": "tired"}],
-            NAMES[0],
-            "item 1: unknown fault 'tired'; known: reset, ",
-        ),
-        ([{"eror": "x"}], NAMES[0], "item 0: unknown property 'eror'; known: "),
+        ({"error": "rate_limited"}, None, "a script needs a provider; served: "),
+        ({"error": "rate_limited"}, "nobody", "provider 'nobody' is not served"),
+        ({"error": "tired"}, NAMES[0], "item 0: no error 'tired'; known: "),
+        ([{}, {"fault": "tired"}], NAMES[0], "item 1: fault takes one of "),
+        ([{"eror": "x"}], NAMES[0], "item 0: unknown member 'eror'; known: "),
     ],
 )
 def test_a_script_that_cannot_be_followed_is_refused(mock, items, named, problem):
@@ -215,7 +213,7 @@ def test_the_clock_can_be_stopped_and_moved_on(provider):
 
         assert (first, second) == (1_777_896_000, 1_777_899_600)
         assert draw(running, provider.id).json["created"] > second
-        with pytest.raises(ValueError, match="by seconds, 0 or more, not -1"):
+        with pytest.raises(ValueError, match=r"seconds must be from 0 to \d+, not -1"):
             running.advance(-1)
 
 
@@ -288,7 +286,7 @@ def test_options_go_over_settings():
 @pytest.mark.parametrize(
     ("options", "kind", "problem"),
     [
-        ({"sede": 7}, TypeError, "no option 'sede'; known: .*seed"),
+        ({"sede": 7}, TypeError, "unknown option 'sede'; known: .*seed"),
         ({"latency": "soon"}, ValueError, "not 'soon'"),
         ({"frozen": "noon"}, ValueError, "noon"),
     ],
@@ -478,7 +476,7 @@ def test_who_asks_it_after_its_end_is_told_so():
         pass
 
     for asked in (running.journal, running.reset, running.wait_for):
-        with pytest.raises(RuntimeError, match="has ended; ask it inside its `with`"):
+        with pytest.raises(RuntimeError, match="has ended; use it inside its `with`"):
             asked()
 
 
@@ -553,8 +551,8 @@ if child:
     told, complaint = process.communicate(timeout=60)
 
     *child, left, url = told.splitlines()
-    there = f"this mock runs in another process; ask it at {url}/__mock__/"
-    assert child == ["200", f"{there}, or start one here", "0", "left"]
+    there = f"this mock runs in another process; use its control API at {url}/__mock__/"
+    assert child == ["200", f"{there}, or start a mock in this process", "0", "left"]
     assert (left, complaint, process.returncode) == ("left", "", 0)
 
 
@@ -569,7 +567,7 @@ def test_a_line_tells_what_was_decided_and_why(mock, provider):
     drawn, refused, lost = transcript(mock.journal()).splitlines()
 
     source = mock.journal(status=400)[0]["decision"]["violations"][0]["source"]
-    assert "  200  1 picture" in drawn
+    assert "  200  1 image" in drawn
     assert "  400  invalid_request: prompt" in refused
     assert refused.endswith(f", {source}]")
     assert "  404  not_found: POST /" in lost
@@ -581,7 +579,7 @@ def test_a_client_that_left_is_told_as_such(mock):
         "decision": {"trigger": None}, "cost": {}, "images": 0,
     }  # fmt: skip
 
-    assert transcript([entry]).endswith("—  the client left before the answer")
+    assert transcript([entry]).endswith("—  client disconnected before the response")
 
 
 @given(st.lists(st.text(max_size=300), max_size=3 * MAX_LINES))
@@ -599,4 +597,4 @@ def test_a_transcript_is_short_and_clean_whatever_came(paths):
 
     assert len(lines) == (min(len(paths), MAX_LINES) or 1)
     assert all(line.isprintable() and len(line) <= MAX_LINE_LENGTH for line in lines)
-    assert paths or lines == ["nothing"]
+    assert paths or lines == ["no requests"]

@@ -15,19 +15,11 @@ import specs
 from mockserver.embedded.starter import serve_in_thread
 from mockserver.media.image.uploads import upload_facts
 from mockserver.pipeline.body_parsing import parse_body
-from mockserver.recordings.cassettes import (
-    REPLAY_PATH,
-    CassetteError,
-    Cassettes,
-    request_key,
-    without_file_bytes,
-)
-from mockserver.recordings.recorder import (
-    ExchangeRecord,
-    Recorder,
-    find_secrets,
-    redact,
-)
+from mockserver.recordings.cassette_file import REPLAY_PATH, CassetteError
+from mockserver.recordings.cassettes import Cassettes
+from mockserver.recordings.recorder import ExchangeRecord, Recorder
+from mockserver.recordings.redaction import find_secrets, redact
+from mockserver.recordings.request_key import request_key, without_file_bytes
 
 KEY = "sk-live-0123456789abcdef"
 ASKED = {"model": "gpt-image-2", "prompt": "A paper boat", "size": "1024x1024"}
@@ -262,10 +254,10 @@ def test_a_miss_names_what_differs(folder):
 
     assert cassettes.find("createImage", {**ASKED, "size": "1536x1024"}) is None
     assert "0001-" in said
-    assert said.endswith("differs in size: '1024x1024' was recorded, '1536x1024' asked")
+    assert said.endswith("differs in size: recorded '1024x1024', requested '1536x1024'")
     said = cassettes.explain_miss("createImage", {**other, "n": None, "user": "me"})
-    assert "n: 2 was recorded, null asked" in said
-    assert "user: nothing was recorded, 'me' asked" in said
+    assert "n: recorded 2, requested null" in said
+    assert "user: recorded nothing, requested 'me'" in said
 
 
 def test_a_miss_shows_where_long_texts_part(folder):
@@ -273,8 +265,8 @@ def test_a_miss_shows_where_long_texts_part(folder):
 
     said = cassettes.explain_miss("createImage", {"prompt": "boat " * 50 + "two"})
 
-    assert "one' was recorded" in said
-    assert "two' asked" in said
+    assert "one', requested '…" in said
+    assert said.endswith("two'")
     assert len(said) < 300
 
 
@@ -283,7 +275,7 @@ def test_a_miss_tells_pictures_apart_and_says_when_there_is_nothing(folder):
 
     said = cassettes.explain_miss("createImage", uploads(("image", OTHER)))
 
-    assert re.search(r"image: a file \w{8}… was recorded, a file \w{8}… asked", said)
+    assert re.search(r"image: recorded a file \w{8}…, requested a file \w{8}…", said)
     nothing = cassettes.explain_miss("createImageEdit", {})
     assert nothing == f"no recording of createImageEdit in {folder}"
 
@@ -467,10 +459,10 @@ def test_garbage_is_no_recording(folder, text):
 
 
 def test_a_folder_without_recordings_is_none(folder):
-    with pytest.raises(CassetteError, match="is no folder of recordings"):
+    with pytest.raises(CassetteError, match="is not a folder of recordings"):
         Cassettes.open(folder)
     folder.mkdir()
-    with pytest.raises(CassetteError, match="holds no recordings"):
+    with pytest.raises(CassetteError, match="contains no recordings"):
         Cassettes.open(folder)
 
 

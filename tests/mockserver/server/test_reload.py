@@ -45,7 +45,7 @@ def test_what_is_changed_is_served(gateway, workers):
         _, errors, code = ended(process)
 
     assert code == 0
-    assert errors.count("\n") == errors.count("read again") == 1
+    assert errors.count("\n") == errors.count("Reloaded documents") == 1
 
 
 def test_a_new_folder_is_served_and_one_that_is_gone_is_not(gateway):
@@ -92,8 +92,8 @@ def test_broken_documents_are_told_of_and_the_last_good_ones_kept(
 
     kept, again = errors.splitlines()
     assert mentions in kept
-    assert "last good documents are kept" in kept
-    assert "read again" in again
+    assert "keeping the last documents" in kept
+    assert "Reloaded documents" in again
     assert code == 0
 
 

@@ -251,7 +251,7 @@ def test_a_worker_that_dies_is_replaced_and_no_connection_is_lost():
         process.terminate()
         _, errors, code = ended(process)
 
-    assert errors.count("another takes its place") == 3
+    assert errors.count("it is replaced") == 3
     assert code == 0
 
 
@@ -339,5 +339,5 @@ def test_people_read_what_it_would_have_cost():
         process.terminate()
         lines, _, code = ended(process)
 
-    assert lines[-1] == "1 request, 2 pictures; live they would have cost 0.25 USD."
+    assert lines[-1] == "1 request, 2 images; cost at list prices: 0.25 USD."
     assert code == 0

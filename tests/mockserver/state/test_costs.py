@@ -188,12 +188,12 @@ def test_every_sum_is_the_sum(given):
     ("total", "said"),
     [
         ({"requests": 0, "images": 0, "unpriced_images": 0, "amounts": {}},
-         "0 requests, 0 pictures"),
+         "0 requests, 0 images"),
         ({"requests": 1, "images": 1, "unpriced_images": 0, "amounts": {"USD": 0.125}},
-         "1 request, 1 picture; live they would have cost 0.12 USD"),
+         "1 request, 1 image; cost at list prices: 0.12 USD"),
         ({"requests": 1200, "images": 3, "unpriced_images": 1,
           "amounts": {"USD": 1.0, "CNY": 2.5}},
-         ("1,200 requests, 3 pictures; live they would have cost at least "
+         ("1,200 requests, 3 images; cost at list prices: at least "
           "1.00 USD and 2.50 CNY")),
     ],
 )  # fmt: skip

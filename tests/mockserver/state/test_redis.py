@@ -26,7 +26,7 @@ from mockserver.state.memory import (
     StateError,
     StateStore,
 )
-from mockserver.state.redis import JOURNAL_BYTES_KEY, JOURNAL_KEY
+from mockserver.state.redis_journal import JOURNAL_BYTES_KEY, JOURNAL_KEY
 
 pytestmark = pytest.mark.redis
 
@@ -479,9 +479,9 @@ def test_a_redis_that_goes_away_takes_no_answer_with_it(tmp_path, lone, caplog):
     assert rest == [200, 200, 200, 429]
     assert once == [500, 200]
     assert [each.status for each in shown] == [503] * 4
-    assert "Redis does not answer" in shown[0].json["error"]["message"]
+    assert "Redis does not respond" in shown[0].json["error"]["message"]
     assert health.status == 200
-    assert "goes on alone" in caplog.text
+    assert "uses its own memory" in caplog.text
 
 
 @pytest.mark.parametrize("state", ["disk", "", "http://127.0.0.1:6379", "MEMORY"])

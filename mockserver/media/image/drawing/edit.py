@@ -18,15 +18,13 @@ from mockserver.media.image.drawing.scene import (
 )
 from mockserver.media.image.plan import Box, Plan, Size
 
-# --- Editing ----------------------------------------------------------------------
-
 
 def compose(plan: Plan) -> Any:
     """
-    The inputs, in a grid when there are several, and over them the scene.
+    Draw the scene over the input images, which form a grid if there are several.
 
-    With a mask the first of them, at the top left, is drawn anew where the mask is
-    transparent, and everything else is kept; without one all shines through.
+    With a mask, the first input, at the top left, is redrawn where the mask is
+    transparent; all the rest is kept. Without a mask, the scene is translucent.
     """
     from PIL import Image, ImageDraw
 
@@ -48,7 +46,7 @@ def compose(plan: Plan) -> Any:
     if plan.transparent:
         canvas = canvas.convert("RGB")
         corners = Image.new("L", size)
-        corner = max(2, min(size) // 8)  # round, and clear of the words
+        corner = max(2, min(size) // 8)  # a radius that leaves the text uncovered
         ImageDraw.Draw(corners).rounded_rectangle(
             (0, 0, plan.width - 1, plan.height - 1), corner, fill=255
         )
@@ -57,19 +55,19 @@ def compose(plan: Plan) -> Any:
 
 
 def _arrange_inputs(plan: Plan, size: Size) -> Any:
-    """The inputs side by side, in colours."""
+    """Return an RGB image with the inputs side by side."""
     from PIL import Image
 
     cells = _grid_cells(len(plan.inputs), size)
     canvas = Image.new("RGB", size)
-    for each, cell in zip(plan.inputs, cells, strict=True):
-        piece = decode(each, "RGB")
-        canvas.paste(_resize_to_cell(piece, cell, keep_whole=len(cells) == 1), cell[:2])
+    for data, cell in zip(plan.inputs, cells, strict=True):
+        image = decode(data, "RGB")
+        canvas.paste(_resize_to_cell(image, cell, keep_whole=len(cells) == 1), cell[:2])
     return canvas
 
 
 def _redraw(canvas: Any, plan: Plan, kept_mask: Any) -> None:
-    """The scene, small enough for the words to be seen, where a mask keeps nothing."""
+    """Draw the scene into the area that the mask does not keep."""
     from PIL import ImageChops
 
     redrawn = ImageChops.invert(kept_mask)
@@ -84,17 +82,17 @@ def _redraw(canvas: Any, plan: Plan, kept_mask: Any) -> None:
 
 
 def _overlay_scene(canvas: Any, plan: Plan) -> None:
-    """The scene over everything, the inputs shining through; the words in full."""
+    """Blend the scene over the canvas; the text panel is opaque."""
     from PIL import Image
 
     scene, panel = draw_scene_with_text(replace(plan, transparent=False), canvas.size)
     scene.putpalette(palette_of(plan))
-    fresh = convert(scene, "RGB")
-    canvas.paste(Image.blend(canvas, fresh, 0.4))
-    canvas.paste(fresh.crop(panel), panel)
+    overlay = convert(scene, "RGB")
+    canvas.paste(Image.blend(canvas, overlay, 0.4))
+    canvas.paste(overlay.crop(panel), panel)
 
 
-_PANEL_COLOURS = 16  # colours that are kept for the panel
+_PANEL_COLOURS = 16  # palette entries reserved for the text panel
 _PANEL_LEVELS = [
     256 - _PANEL_COLOURS + level * _PANEL_COLOURS // 256 for level in range(256)
 ]
@@ -102,10 +100,10 @@ _PANEL_LEVELS = [
 
 def _overlay_scene_indexed(plan: Plan, size: Size) -> Any:
     """
-    As `_overdraw`, in a fraction of the time: a picture with a palette.
+    Return the inputs under the scene as a palette image; faster than `_overlay_scene`.
 
-    All but the words is drawn at up to a quarter of the size, where there is enough of
-    it. Few colours make a small file fast.
+    Everything but the text is drawn at up to a quarter of the width and height. Few
+    colours make a small file that is compressed fast.
     """
     from PIL import Image
 
@@ -119,29 +117,29 @@ def _overlay_scene_indexed(plan: Plan, size: Size) -> Any:
     draw_text(panel, layout, layout.origin)
     ramp = palette_of(plan)
     scene.putpalette(ramp)
-    mixed = Image.blend(_arrange_inputs(plan, low), scene.convert("RGB"), 0.4)
-    found = mixed.quantize(256 - _PANEL_COLOURS, method=Image.Quantize.FASTOCTREE)
-    colours = bytes(found.getpalette("RGB") or ()).ljust(
+    blended = Image.blend(_arrange_inputs(plan, low), scene.convert("RGB"), 0.4)
+    canvas = blended.quantize(256 - _PANEL_COLOURS, method=Image.Quantize.FASTOCTREE)
+    colours = bytes(canvas.getpalette("RGB") or ()).ljust(
         3 * (256 - _PANEL_COLOURS), b"\0"
     )
     step = 255 // (_PANEL_COLOURS - 1)
     shades = b"".join(ramp[3 * at : 3 * at + 3] for at in range(0, 256, step))
-    found = found.resize(size, Image.Resampling.NEAREST)
-    found.putpalette(colours[: 3 * (256 - _PANEL_COLOURS)] + shades)
-    words = panel.crop(layout.panel).point(_PANEL_LEVELS)
-    words.putpalette(found.getpalette())
-    found.paste(words, layout.panel)
-    return found
+    canvas = canvas.resize(size, Image.Resampling.NEAREST)
+    canvas.putpalette(colours[: 3 * (256 - _PANEL_COLOURS)] + shades)
+    text = panel.crop(layout.panel).point(_PANEL_LEVELS)
+    text.putpalette(canvas.getpalette())
+    canvas.paste(text, layout.panel)
+    return canvas
 
 
 def _grid_cells(count: int, size: Size) -> list[Box]:
-    """Places for so many pictures: rows of about as many as there are rows."""
+    """Divide an area into `count` cells of about the same proportions."""
     width, height = size
     rows = max(1, min(round(math.sqrt(count * height / width)), count))
-    found = []
+    cells = []
     for row in range(rows):
         columns = count * (row + 1) // rows - count * row // rows
-        found += [
+        cells += [
             (
                 width * column // columns,
                 height * row // rows,
@@ -150,7 +148,7 @@ def _grid_cells(count: int, size: Size) -> list[Box]:
             )
             for column in range(columns)
         ]
-    return found
+    return cells
 
 
 def _box_size(box: Box) -> Size:
@@ -159,10 +157,10 @@ def _box_size(box: Box) -> Size:
 
 def _resize_to_cell(image: Any, cell: Box, *, keep_whole: bool) -> Any:
     """
-    An image in the size of its place, or of a pixel where there is no room for one.
+    Resize an image to its cell, at least one pixel wide and high.
 
-    The `whole` of it, out of proportion if need be; else what of its middle has the
-    proportions of its place.
+    `keep_whole` stretches the whole image; otherwise its middle is cropped to the
+    proportions of the cell.
     """
     from PIL import Image, ImageOps
 

@@ -1,18 +1,18 @@
 """
-Real pictures: drawn from a plan, the same bytes for the same plan; and looked at.
+Render a plan as an image file; the same plan gives the same bytes.
 
-Pillow is imported when the first picture is drawn or received, never at start.
+Pillow is imported when the first image is drawn or received, not when a server starts.
 """
 
 import io
 import zlib
 from typing import Any
 
-from mockserver.media.image.drawing import png as splicing
+from mockserver.media.image.drawing import png
 from mockserver.media.image.drawing.edit import compose
 from mockserver.media.image.drawing.scene import (
     Layout,
-    _apply_palette,
+    apply_palette,
     coarsen,
     convert,
     draw_panel,
@@ -27,11 +27,17 @@ from mockserver.media.image.plan import Plan
 from mockserver.media.image.provenance import XMP_TEMPLATE, provenance_note
 from mockserver.state.cache import LruCache
 
-# --- Encoding ---------------------------------------------------------------------
+WEBP_QUALITY = 85  # higher qualities take half as long again
+MAX_PIXELS_ON_LOOP = 1024 * 1024  # pixels that are compressed in two milliseconds
+
+# Images without their text, by all that these depend on.
+_precompressed: LruCache[tuple[Any, ...], png.PrecompressedImage] = LruCache(
+    32 * 1024 * 1024
+)
 
 
 def render_image(plan: Plan) -> bytes:
-    """The bytes of the picture, in the plan's format and of exactly its size."""
+    """Return the encoded image, in the plan's format and of exactly its size."""
     from PIL import PngImagePlugin
 
     if _is_precompressible(plan):
@@ -62,17 +68,6 @@ def render_image(plan: Plan) -> bytes:
     return out.getvalue()
 
 
-WEBP_QUALITY = 85  # of WebP's qualities the best that takes no half as long again
-
-# What a picture is but for its words, by all that this depends on.
-_precompressed: LruCache[tuple[Any, ...], splicing.PrecompressedImage] = LruCache(
-    32 * 1024 * 1024
-)
-
-
-MAX_PIXELS_ON_LOOP = 1024 * 1024  # pixels that are packed in two milliseconds
-
-
 def _is_precompressible(plan: Plan) -> bool:
     is_plain = not (plan.inputs or plan.stage or plan.realistic or plan.transparent)
     has_room = min(plan.width, plan.height) >= 16
@@ -80,63 +75,62 @@ def _is_precompressible(plan: Plan) -> bool:
 
 
 def render_if_precompressed(plan: Plan) -> bytes | None:
-    """The picture, if so much of it is at hand that the event loop can wait for it."""
+    """Return the image if it is fast enough to run on the event loop, else None."""
     if not _is_precompressible(plan):
         return None
     layout = text_layout(plan, (plan.width, plan.height))
     top, bottom = layout.rows
     if (bottom - top) * plan.width > MAX_PIXELS_ON_LOOP:
         return None
-    card = _precompressed.get(_precompressed_key(plan, layout))
-    return _png_from_precompressed(plan, layout, card) if card else None
+    base = _precompressed.get(_precompressed_key(plan, layout))
+    return _png_from_precompressed(plan, layout, base) if base else None
 
 
-def _precompressed_key(plan: Plan, layout: "Layout") -> tuple[Any, ...]:
+def _precompressed_key(plan: Plan, layout: Layout) -> tuple[Any, ...]:
     return (plan.width, plan.height, scene_number(plan), layout.key)
 
 
-def _precompressed_image(plan: Plan, layout: "Layout") -> splicing.PrecompressedImage:
-    """All but the words."""
+def _precompressed_image(plan: Plan, layout: Layout) -> png.PrecompressedImage:
+    """Return the image without its text, from the cache if it is there."""
     key = _precompressed_key(plan, layout)
-    found = _precompressed.get(key)
-    if found is None:
+    base = _precompressed.get(key)
+    if base is None:
         image = draw_scene(plan, (plan.width, plan.height))
         draw_panel(image, layout)
         top, bottom = layout.rows
-        found = splicing.precompress(image, top, min(bottom, plan.height))
-        _precompressed.add(key, found, found.weight)
-    return found
+        base = png.precompress(image, top, min(bottom, plan.height))
+        _precompressed.add(key, base, base.weight)
+    return base
 
 
 def _png_from_precompressed(
-    plan: Plan, layout: "Layout", card: splicing.PrecompressedImage
+    plan: Plan, layout: Layout, base: png.PrecompressedImage
 ) -> bytes:
-    band = card.text_rows.copy()
+    text_rows = base.text_rows.copy()
     x, y = layout.origin
-    draw_text(band, layout, (x + 1, y - card.top))
-    rows = splicing.compress_rows(band.tobytes())
-    return splicing.assemble_png(
+    draw_text(text_rows, layout, (x + 1, y - base.top))
+    rows = png.compress_rows(text_rows.tobytes())
+    return png.assemble_png(
         plan.width,
         plan.height,
-        splicing.COLOUR_TYPES["P"],
+        png.COLOUR_TYPES["P"],
         {
             b"tEXt": b"Comment\0" + provenance_note(plan).encode("latin-1"),
             b"PLTE": palette_of(plan),
-            b"IDAT": splicing.zlib_stream(card.above, rows, card.below),
+            b"IDAT": png.zlib_stream(base.above, rows, base.below),
         },
     )
 
 
-# How far apart the lightest and the darkest grain are, of 255. A PNG keeps every bit of
-# it, the other formats as much as the compression asked for.
+# The range of the grain in levels of 255. A PNG keeps every bit of it, the other
+# formats as much as the requested compression allows.
 GRAIN_DEPTH = {"png": 8, "jpeg": 32, "webp": 24}
-_GRAIN_BLOCK_BYTES = (
-    98_317  # beyond the 32 KiB in which deflate finds repeats, and a prime
-)
+# A prime above 32 KiB, the distance within which deflate finds repetitions.
+_GRAIN_BLOCK_BYTES = 98_317
 
 
 def _add_grain(image: Any, plan: Plan) -> Any:
-    """The same picture with the grain that makes real ones heavy; alpha is kept."""
+    """Return the image with grain, which makes real images large; alpha is kept."""
     from PIL import Image, ImageChops
 
     depth = GRAIN_DEPTH[plan.format]
@@ -154,10 +148,10 @@ def _add_grain(image: Any, plan: Plan) -> Any:
 
 def _encode_grainy_png(image: Any, note: str) -> bytes:
     """
-    A PNG of an RGB or RGBA image full of grain.
+    Encode an RGB or RGBA image with grain as PNG.
 
-    Pillow takes four times as long: it tries filters, and looks for repeats, and
-    grain has neither.
+    Pillow takes four times as long, since it tries filters and looks for repetitions,
+    which do not help with grain.
     """
     rows, step = image.tobytes(), image.width * len(image.mode)
     deflate = zlib.compressobj(1, strategy=zlib.Z_HUFFMAN_ONLY)
@@ -167,13 +161,11 @@ def _encode_grainy_png(image: Any, note: str) -> bytes:
         b"IDAT": deflate.compress(b"".join(unfiltered)) + deflate.flush(),
     }
     width, height = image.size
-    return splicing.assemble_png(
-        width, height, splicing.COLOUR_TYPES[image.mode], chunks
-    )
+    return png.assemble_png(width, height, png.COLOUR_TYPES[image.mode], chunks)
 
 
 def _draw_image(plan: Plan) -> Any:
     scene, _ = draw_scene_with_text(plan, (plan.width, plan.height))
     if plan.stage:
         scene = coarsen(scene, plan.stage)
-    return _apply_palette(scene, plan)
+    return apply_palette(scene, plan)

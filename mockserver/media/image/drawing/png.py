@@ -1,9 +1,9 @@
 """
-PNG files put together from rows that were packed before, and rows that are new.
+Assemble PNG files from rows that were compressed before and new rows.
 
-To pack a picture takes a hundred times as long as to write the words on it. So all of
-it that does not depend on the words is packed once; where that part ends the packing
-begins anew, without looking back, so that any rows may follow.
+Compressing an image takes a hundred times as long as drawing its text. So the rows
+without text are compressed once. Each part ends with a full flush, after which deflate
+refers to no earlier data, so that any rows may follow.
 """
 
 import struct
@@ -15,14 +15,18 @@ from importlib import import_module
 from typing import Any
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-COLOUR_TYPES = {"P": 3, "RGB": 2, "RGBA": 6}  # a mode's colour type
+COLOUR_TYPES = {"P": 3, "RGB": 2, "RGBA": 6}  # by Pillow's mode
 _ZLIB_HEADER = b"\x78\x01"
 _ADLER_BASE = 65521  # of Adler-32
 
 
 @cache
 def _fastest_zlib() -> Any:
-    """ISA-L where it is installed: two to seven times as fast; its bytes are others."""
+    """
+    Return ISA-L if it is installed, else zlib.
+
+    ISA-L is two to seven times as fast and gives other bytes.
+    """
     try:
         return import_module("isal.isal_zlib")
     except ImportError:
@@ -31,7 +35,11 @@ def _fastest_zlib() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class CompressedRows:
-    """Rows, deflated up to the boundary of a byte; `sum` is their Adler-32."""
+    """
+    Rows, deflated and padded to a whole byte.
+
+    `adler32` and `length` are those of the uncompressed rows.
+    """
 
     data: bytes
     adler32: int
@@ -42,29 +50,29 @@ def compress_rows(
     rows: bytes, *, last: bool = False, library: Any = None
 ) -> CompressedRows:
     """
-    Rows with their filter bytes, so packed that others may follow, or none.
+    Compress rows with their filter bytes; `last` ends the stream.
 
-    `library` is a module that does what zlib does, the fastest at hand by default.
+    `library` is a module with the interface of zlib, by default the fastest installed.
     """
-    packing = library or _fastest_zlib()
-    deflate = packing.compressobj(1, wbits=-packing.MAX_WBITS)
+    library = library or _fastest_zlib()
+    deflate = library.compressobj(1, wbits=-library.MAX_WBITS)
     data = deflate.compress(rows)
-    data += deflate.flush(packing.Z_FINISH if last else packing.Z_FULL_FLUSH)
-    return CompressedRows(data, packing.adler32(rows), len(rows))
+    data += deflate.flush(library.Z_FINISH if last else library.Z_FULL_FLUSH)
+    return CompressedRows(data, library.adler32(rows), len(rows))
 
 
 def zlib_stream(*parts: CompressedRows) -> bytes:
-    """The zlib stream of rows packed apart; those at the end must be the `last`."""
+    """Join compressed rows into a zlib stream; the final part must be the `last`."""
     total = 1
-    for each in parts:
-        total = _combine_adler32(total, each.adler32, each.length)
+    for part in parts:
+        total = _combine_adler32(total, part.adler32, part.length)
     return b"".join(
         (_ZLIB_HEADER, *(each.data for each in parts), struct.pack(">I", total))
     )
 
 
 def _combine_adler32(first: int, second: int, length: int) -> int:
-    """The Adler-32 of two texts one after the other; `length` is the second's."""
+    """Return the Adler-32 of two joined byte strings; `length` is the second's."""
     low, second_low = first & 0xFFFF, second & 0xFFFF
     high = (first >> 16) + (second >> 16) + (low - 1) * length
     return (high % _ADLER_BASE) << 16 | (low + second_low - 1) % _ADLER_BASE
@@ -73,7 +81,7 @@ def _combine_adler32(first: int, second: int, length: int) -> int:
 def assemble_png(
     width: int, height: int, colour_type: int, chunks: Mapping[bytes, bytes]
 ) -> bytes:
-    """A PNG of 8 bits a channel; `colours` is its colour type, as the format has it."""
+    """Return a PNG of 8 bits per channel; `colour_type` is one of `COLOUR_TYPES`."""
     head = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
     parts = [SIGNATURE, chunk(b"IHDR", head)]
     parts += [chunk(name, data) for name, data in chunks.items()]
@@ -90,8 +98,11 @@ def chunk(name: bytes, data: bytes) -> bytes:
 @dataclass(frozen=True, slots=True)
 class PrecompressedImage:
     """
-    A picture without words: `band` are the rows in which they are to stand, those
-    `above` and `below` are packed. Its first column are the filter bytes, all 0.
+    An image without its text.
+
+    `text_rows` is an uncompressed image of the rows that will hold the text, from row
+    `top` on; its first column holds the filter bytes, all 0. The rows `above` and
+    `below` are compressed.
     """
 
     text_rows: Any
@@ -101,13 +112,13 @@ class PrecompressedImage:
 
     @property
     def weight(self) -> int:
-        """About how many bytes it holds."""
-        band: int = self.text_rows.width * self.text_rows.height
-        return band + len(self.above.data) + len(self.below.data)
+        """Approximate size in bytes."""
+        text_bytes: int = self.text_rows.width * self.text_rows.height
+        return text_bytes + len(self.above.data) + len(self.below.data)
 
 
 def precompress(image: Any, top: int, bottom: int) -> PrecompressedImage:
-    """A picture of one channel, open for words from row `top` to before `bottom`."""
+    """Compress an image of one channel except the rows from `top` to `bottom` - 1."""
     from PIL import Image
 
     width, height = image.size[0] + 1, image.size[1]

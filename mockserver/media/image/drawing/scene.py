@@ -18,16 +18,19 @@ from mockserver.media.image.drawing.text import (
 )
 from mockserver.media.image.plan import Box, Plan, Size
 
-MOUNTAIN_LEVELS = (88, 62, 36)  # of mountains, far to near
+# A scene is one channel, from 0 (darkest) to 255 (the letters), and gets its colours
+# from a palette at the end, which is faster to draw, compress and blur.
+SKY_LEVELS, SUN_LEVEL, TEXT_LEVEL, CAPTION_LEVEL = (100, 176), 226, 255, 206
+MOUNTAIN_LEVELS = (88, 62, 36)  # far to near
 SCENE_COUNT = 8
-STRIP_PIXELS = 512 * 1024  # pixels
-_DIM_LEVELS = [14 + level // 10 for level in range(256)]  # below letters; never 0
+STRIP_PIXELS = 512 * 1024
+_DIM_LEVELS = [14 + level // 10 for level in range(256)]  # behind text; never 0
 _ALPHA_LEVELS = [0] + [255] * 255
-LOW_RESOLUTION_PIXELS = 256 * 256  # pixels
+LOW_RESOLUTION_PIXELS = 256 * 256
 
 
-def _apply_palette(scene: Any, plan: Plan) -> Any:
-    """In colours, by a palette; where a transparent picture has level 0, nothing."""
+def apply_palette(scene: Any, plan: Plan) -> Any:
+    """Return the scene in colours; level 0 of a transparent image becomes clear."""
     if plan.transparent:
         alpha = scene.point(_ALPHA_LEVELS)
         scene.putpalette(palette_of(plan))
@@ -46,10 +49,10 @@ def palette_of(plan: Plan) -> bytes:
 @cache
 def _colour_ramp(hue: int, apart: int, side: int) -> bytes:
     """
-    256 colours, from nearly black through two hues to nearly white.
+    Return 256 colours, from nearly black through two hues to nearly white.
 
-    `hue` counts to 32, `apart` to 5: how far the second is from the first, and on
-    which side.
+    `hue` is 0 to 31. `apart`, 0 to 4, is the distance of the second hue, and `side`
+    its direction.
     """
     dark = hue / 32
     light = dark + (3 + apart) / 32 * (1 if side else -1)
@@ -60,13 +63,13 @@ def _colour_ramp(hue: int, apart: int, side: int) -> bytes:
         (SUN_LEVEL, _rgb(light, 0.88, 0.85)),
         (TEXT_LEVEL, _rgb(light, 0.97, 0.9)),
     ]
-    found = [
+    channels = [
         low + (high - low) * step // (end - start)
         for (start, one), (end, other) in pairwise(stops)
         for step in range(end - start)
         for low, high in zip(one, other, strict=True)
     ]
-    return bytes([*found, *stops[-1][1]])
+    return bytes([*channels, *stops[-1][1]])
 
 
 def _rgb(hue: float, lightness: float, saturation: float) -> tuple[int, ...]:
@@ -75,7 +78,7 @@ def _rgb(hue: float, lightness: float, saturation: float) -> tuple[int, ...]:
 
 
 def coarsen(image: Any, stage: int) -> Any:
-    """What a preview shows of a picture: all of it, out of focus."""
+    """Blur an image for a preview; the higher the stage, the more."""
     from PIL import Image
 
     small = image.reduce(min(2 ** (stage + 1), *image.size))
@@ -91,9 +94,9 @@ def coarsen(image: Any, stage: int) -> Any:
 
 def _strips(size: Size) -> Iterator[Box]:
     """
-    Parts of a picture, from top to bottom, each of a millisecond or two.
+    Divide an image into strips, from top to bottom, of a millisecond or two each.
 
-    While Pillow works on one it lets no other thread do anything.
+    Pillow holds the global interpreter lock while it works on one.
     """
     width, height = size
     step = max(1, STRIP_PIXELS // width)
@@ -102,7 +105,7 @@ def _strips(size: Size) -> Iterator[Box]:
 
 
 def convert(image: Any, mode: str) -> Any:
-    """The same picture in another mode."""
+    """Convert an image to another mode, strip by strip."""
     from PIL import Image
 
     if image.mode == mode:
@@ -117,9 +120,10 @@ def draw_scene_with_text(
     plan: Plan, size: Size, *, inset: float = 0
 ) -> tuple[Any, Box]:
     """
-    Mountains under a sun, and the words on a panel; and where the panel is.
+    Draw a scene with its text on a panel; return the image and the box of the panel.
 
-    `inset` is the part of each edge that the panel leaves free at either end.
+    `inset` is the fraction of the width and height that the panel leaves free on each
+    side.
     """
     image = draw_scene(plan, size)
     layout = text_layout(plan, size, inset)
@@ -129,12 +133,12 @@ def draw_scene_with_text(
 
 
 def scene_number(plan: Plan) -> int:
-    """Which of the scenes is behind the words."""
+    """Return the number of the scene behind the text."""
     return plan.stable_bytes("scene", 1)[0] % SCENE_COUNT
 
 
 def draw_scene(plan: Plan, size: Size) -> Any:
-    """Mountains under a sun."""
+    """Draw mountains under a sun, in one channel."""
     from PIL import Image, ImageDraw
 
     width, height = size
@@ -165,8 +169,10 @@ def draw_scene(plan: Plan, size: Size) -> Any:
 @dataclass(frozen=True, slots=True)
 class Layout:
     """
-    Where the words stand: `lines` in letters of a size from `place` on, on a `panel`,
-    and `below` them a line of its own size at its own place. All in pixels.
+    The positions of the text, in pixels.
+
+    `lines` begin at `origin` and lie on `panel`. `caption` is the font size, text and
+    position of a line below them, or None.
     """
 
     panel: Box
@@ -177,58 +183,52 @@ class Layout:
 
     @property
     def rows(self) -> tuple[int, int]:
-        """The rows of the lines, from and to before."""
+        """The first pixel row of the lines, and the first one below them."""
         top = self.origin[1]
         return top, top + line_height(self.font_size) * len(self.lines)
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """All of it but the words of the lines."""
+        """Everything but the text of the lines."""
         return (self.panel, self.rows, self.caption)
 
 
 def text_layout(plan: Plan, size: Size, inset: float = 0) -> Layout:
-    """The words on a panel at the foot of a scene."""
-    least, gap = min(size) // 24, min(size) // 32
-    left, above = (max(least, int(edge * inset)) for edge in size)
-    width = size[0] - 2 * left - 2 * gap
-    height = size[1] - 2 * above - 2 * gap
-    letters, lines = fit_text(
+    """Lay out the text on a panel at the bottom of a scene."""
+    margin, padding = min(size) // 24, min(size) // 32
+    left, above = (max(margin, int(edge * inset)) for edge in size)
+    width = size[0] - 2 * left - 2 * padding
+    height = size[1] - 2 * above - 2 * padding
+    font_size, lines = fit_text(
         transliterate(plan.text), width, height, math.isqrt(plan.pixels)
     )
-    used = line_height(letters) * len(lines)
-    small = fit_caption(transliterate(plan.caption), width, height - used, letters)
-    foot = line_height(small[0]) if small else 0
+    used = line_height(font_size) * len(lines)
+    caption = fit_caption(transliterate(plan.caption), width, height - used, font_size)
+    caption_height = line_height(caption[0]) if caption else 0
     bottom = size[1] - above
-    top = max(above, bottom - used - foot - 2 * gap)
-    x = left + gap
+    top = max(above, bottom - used - caption_height - 2 * padding)
+    x = left + padding
     return Layout(
         panel=(left, top, size[0] - left, bottom),
-        origin=(x, top + gap),
-        font_size=letters,
+        origin=(x, top + padding),
+        font_size=font_size,
         lines=tuple(lines),
-        caption=small and (*small, (x, bottom - gap - small[0] - small[0] // 8)),
+        caption=caption
+        and (*caption, (x, bottom - padding - caption[0] - caption[0] // 8)),
     )
 
 
 def draw_panel(image: Any, layout: Layout) -> None:
-    """The panel, and the line below the words, which is the same for many."""
+    """Draw the panel and the caption, which many images share."""
     image.paste(image.crop(layout.panel).point(_DIM_LEVELS), layout.panel)
     if layout.caption:
-        small, line, place = layout.caption
-        draw_line(image, place, line, CAPTION_LEVEL, small)
+        font_size, line, position = layout.caption
+        draw_line(image, position, line, CAPTION_LEVEL, font_size)
 
 
 def draw_text(image: Any, layout: Layout, origin: Size) -> None:
-    """The words, from a place on."""
+    """Draw the lines of text, the first one at `origin`."""
     x, y = origin
     for line in layout.lines:
         draw_line(image, (x, y), line, TEXT_LEVEL, layout.font_size)
         y += line_height(layout.font_size)
-
-
-# --- Drawing ----------------------------------------------------------------------
-# A scene is one channel, from 0 (darkest) to 255 (the letters), and gets its colours
-# from a palette at the end: quick to draw, quick to pack, quick to blur.
-
-SKY_LEVELS, SUN_LEVEL, TEXT_LEVEL, CAPTION_LEVEL = (100, 176), 226, 255, 206

@@ -1,4 +1,4 @@
-"""Words on pictures: in which letters, how large, and in which lines."""
+"""Fit text into a box, and draw it with Pillow's built-in font."""
 
 import math
 import string
@@ -7,36 +7,9 @@ from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Any
 
-FONT_SIZES = [
-    7,
-    8,
-    9,
-    10,
-    11,
-    12,
-    14,
-    16,
-    18,
-    21,
-    24,
-    28,
-    32,
-    37,
-    43,
-    50,
-    58,
-    67,
-    77,
-    89,
-]
-FONT_SIZES += [
-    103,
-    119,
-    138,
-    160,
-    185,
-    214,
-]  # of letters, in pixels; each a seventh more
+# Font sizes in pixels, each about a seventh larger than the one before.
+FONT_SIZES = [*range(7, 13), 14, 16, 18, 21, 24, 28, 32, 37, 43, 50, 58, 67, 77, 89]
+FONT_SIZES += [103, 119, 138, 160, 185, 214]
 ELLIPSIS = "..."
 
 
@@ -46,22 +19,22 @@ def line_height(size: int) -> int:
 
 def fit_text(text: str, width: int, height: int, scale: int) -> tuple[int, list[str]]:
     """
-    The largest letters in which a text fits, and its lines.
+    Return the largest font size in which a text fits, and its lines.
 
-    Rather smaller letters than more than half the height, or a word broken; rather
-    that than letters too small to read at a glance; and an end left out only when
-    there is no room even for the smallest. `scale` is the edge of a square as large
-    as the picture.
+    First, sizes that read easily are tried in half of the height, then in 90 % of it,
+    then smaller sizes with words broken. If even the smallest size does not fit, the
+    end is replaced by an ellipsis. `scale` is the edge of a square of the same area as
+    the image, in pixels.
     """
     words = text.split()
-    largest, pleasant = max(9, scale // 26), max(9, scale // 36)
-    for share, least, most, breaks in (
-        (0.5, pleasant, largest, False),
-        (0.9, pleasant, largest, False),
-        (0.9, FONT_SIZES[0], pleasant, True),
+    largest, readable = max(9, scale // 26), max(9, scale // 36)
+    for share, smallest, biggest, breaks in (
+        (0.5, readable, largest, False),
+        (0.9, readable, largest, False),
+        (0.9, FONT_SIZES[0], readable, True),
     ):
         for size in reversed(FONT_SIZES):
-            if least <= size <= most:
+            if smallest <= size <= biggest:
                 lines = _wrap(words, width, _letter_widths(size), break_words=breaks)
                 if (
                     lines is not None
@@ -80,7 +53,7 @@ def fit_text(text: str, width: int, height: int, scale: int) -> tuple[int, list[
 def _wrap(
     words: list[str], width: int, widths: Mapping[str, int], *, break_words: bool
 ) -> list[str] | None:
-    """Lines of no more than a width; None if a word is too long, unless it `breaks`."""
+    """Wrap words; None if one is wider than `width` and words may not be broken."""
     lines: list[str] = []
     room = 0
     for word in words:
@@ -106,7 +79,7 @@ def _wrap(
 
 
 def _ellipsize(line: str, width: int, widths: Mapping[str, int]) -> str:
-    """A line that ends in an ellipsis, shortened before it until it fits."""
+    """Shorten a line before its ellipsis until it fits."""
     kept = line.removesuffix(ELLIPSIS)
     while kept and sum(map(widths.__getitem__, kept + ELLIPSIS)) > width:
         kept = kept[:-1]
@@ -117,12 +90,13 @@ def _ellipsize(line: str, width: int, widths: Mapping[str, int]) -> str:
 def fit_caption(
     text: str, width: int, height: int, size: int
 ) -> tuple[int, str] | None:
-    """Size and words of the line below; None where there is no room, or no word."""
-    for small in reversed(FONT_SIZES):
-        if small > max(FONT_SIZES[0], size * 2 // 3) or 2 * small > height:
+    """Return font size and text of the caption; None if it is empty or too large."""
+    for caption_size in reversed(FONT_SIZES):
+        too_large = caption_size > max(FONT_SIZES[0], size * 2 // 3)
+        if too_large or 2 * caption_size > height:
             continue
-        if text and sum(map(_letter_widths(small).__getitem__, text)) <= width:
-            return small, text
+        if text and sum(map(_letter_widths(caption_size).__getitem__, text)) <= width:
+            return caption_size, text
     return None
 
 
@@ -135,12 +109,12 @@ def font(size: int) -> Any:
 
 @cache
 def _letter_widths(size: int) -> Mapping[str, int]:
-    """How wide each letter is, in pixels."""
+    """Return the width of each drawable letter, in pixels."""
     return {each: _letter_extent(each, size)[1] for each in _DRAWABLE}
 
 
 def _letter_extent(letter: str, size: int) -> tuple[int, int]:
-    """How far a letter reaches to the left of its place, and how wide it is in all."""
+    """Return how far a letter extends to the left, and its whole width; in pixels."""
     left, _, right, _ = font(size).getbbox(letter)
     before = max(0, math.ceil(-left))
     return before, before + max(
@@ -148,16 +122,16 @@ def _letter_extent(letter: str, size: int) -> tuple[int, int]:
     )
 
 
-# Eight shades are enough for a smooth edge, and pack in half the time.
+# Eight shades are enough for a smooth edge, and compress in half the time.
 _EIGHT_SHADES = bytes(round(each * 7 / 255) * 255 // 7 for each in range(256))
 
 
 class _GlyphCache(dict[str, bytes]):
     """
-    The letters of one size, each as its columns from left to right.
+    The letters of one size, each as its pixel columns from left to right.
 
-    So the letters of a line need only follow each other; to have it drawn by the font
-    takes ten times as long.
+    The letters of a line can then simply be joined, which is ten times as fast as
+    drawing the line with the font.
     """
 
     def __init__(self, size: int) -> None:
@@ -169,8 +143,8 @@ class _GlyphCache(dict[str, bytes]):
 
         before, width = _letter_extent(letter, self._size)
         image = Image.new("L", (width, line_height(self._size)))
-        place = (before, 0)
-        ImageDraw.Draw(image).text(place, letter, fill=255, font=font(self._size))
+        origin = (before, 0)
+        ImageDraw.Draw(image).text(origin, letter, fill=255, font=font(self._size))
         columns = (
             image.transpose(Image.Transpose.TRANSPOSE)
             .tobytes()
@@ -186,14 +160,14 @@ _glyphs = cache(_GlyphCache)
 def draw_line(
     image: Any, position: tuple[int, int], line: str, level: int, size: int
 ) -> None:
-    """A line in letters of a size and a level, on an image of one channel."""
+    """Draw a line of text on an image of one channel, in a font size and a level."""
     from PIL import Image
 
     if line:
         columns = b"".join(map(_glyphs(size).__getitem__, line))
         height = line_height(size)
-        lying = Image.frombytes("L", (height, len(columns) // height), columns)
-        image.paste(level, position, lying.transpose(Image.Transpose.TRANSPOSE))
+        transposed = Image.frombytes("L", (height, len(columns) // height), columns)
+        image.paste(level, position, transposed.transpose(Image.Transpose.TRANSPOSE))
 
 
 _DRAWABLE = frozenset(string.printable.strip() + " ")
@@ -202,10 +176,10 @@ _TO_SPACES = {code: " " for code in range(128) if chr(code) not in _DRAWABLE}
 
 def transliterate(text: str) -> str:
     """
-    A text in the letters that Pillow's own font has, which are those of ASCII.
+    Convert a text to ASCII, the letters of Pillow's built-in font.
 
-    Other scripts are transliterated, a symbol is called by its name. Fonts of the
-    machine would show more, and other pictures on another machine.
+    Other scripts are transliterated, and symbols replaced by their names. Fonts of the
+    machine would show more, but make images depend on the machine.
     """
     if not text.isascii():
         from anyascii import anyascii
@@ -215,5 +189,5 @@ def transliterate(text: str) -> str:
 
 
 def _code_point(letter: str) -> str:
-    """For what has no transliteration; nothing for marks and what is not seen."""
+    """Return `U+XXXX` for a letter or number; empty for marks and invisible ones."""
     return f" U+{ord(letter):04X} " if unicodedata.category(letter)[0] in "LN" else ""

@@ -1,0 +1,172 @@
+"""The journal of a mock in Redis, shared by all replicas."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import redis
+import redis.asyncio
+
+from mockserver.state.journal import (
+    MATCH_ALL,
+    MAX_BYTES,
+    MAX_ENTRIES,
+    Journal,
+    Query,
+    entry_namespace,
+    entry_to_json,
+    select_latest,
+)
+from mockserver.state.memory import (
+    StateError,
+)
+from mockserver.state.statistics import Totals
+
+log = logging.getLogger("mockserver")
+
+BATCH_INTERVAL = 0.02  # seconds
+POLL_INTERVAL = 0.1  # seconds
+PREFIX = "imageparity"
+JOURNAL_KEY = f"{PREFIX}:journal"
+JOURNAL_COUNT_KEY = f"{JOURNAL_KEY}:count"
+JOURNAL_BYTES_KEY = f"{JOURNAL_KEY}:bytes"
+TOTALS_KEY = f"{PREFIX}:totals"
+
+# Scripts read and write in one step, since replicas run them concurrently.
+RECORD_LUA = f"""
+local bytes = tonumber(redis.call('GET', KEYS[3]) or '')
+if not bytes then
+  bytes = 0
+  for _, text in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+    bytes = bytes + #text
+  end
+end
+for _, text in ipairs(ARGV) do
+  local number = redis.call('INCR', KEYS[2])
+  text = '{{"id": ' .. number .. ', ' .. string.sub(text, 2)
+  redis.call('RPUSH', KEYS[1], text)
+  bytes = bytes + #text
+end
+local count = redis.call('LLEN', KEYS[1])
+while count > {MAX_ENTRIES} or (bytes > {MAX_BYTES} and count > 1) do
+  bytes = bytes - #redis.call('LPOP', KEYS[1])
+  count = count - 1
+end
+redis.call('SET', KEYS[3], string.format('%d', bytes))
+"""
+REMOVE_LUA = """
+for _, text in ipairs(ARGV) do
+  if redis.call('LREM', KEYS[1], 1, text) > 0 then
+    redis.call('DECRBY', KEYS[2], #text)
+  end
+end
+"""
+
+
+@contextmanager
+def redis_errors() -> Iterator[None]:
+    """Convert errors of Redis and of its connection to `StateError`."""
+    try:
+        yield
+    except (redis.RedisError, OSError) as error:
+        raise StateError(f"Redis does not respond: {error}") from None
+
+
+class RedisJournal(Journal):
+    """
+    A journal that all replicas share, with the totals of its entries.
+
+    Entries are written in batches, a few milliseconds late. Reading writes pending
+    entries first, so that a caller always finds its own requests.
+    """
+
+    def __init__(self, client: redis.asyncio.Redis) -> None:
+        super().__init__()
+        self._redis = client
+        self._record_script = client.register_script(RECORD_LUA)
+        self._remove_script = client.register_script(REMOVE_LUA)
+        self._pending: list[Mapping[str, Any]] = []
+        self._write_lock = asyncio.Lock()
+        self._flush_task: asyncio.Task[None] | None = None
+
+    def record(self, entry: Mapping[str, Any]) -> None:
+        self._pending.append(dict(entry))
+        if self._flush_task is None or self._flush_task.done():
+            self._flush_task = asyncio.create_task(self._flush_later())
+
+    async def entries(
+        self, query: Query = MATCH_ALL, *, limit: int | None = None
+    ) -> list[dict[str, Any]]:
+        with redis_errors():
+            await self.flush()
+            texts = await self._redis.lrange(JOURNAL_KEY, 0, -1)
+        return select_latest([_decode_text(each) for each in texts], query, limit)
+
+    async def size(self) -> int:
+        with redis_errors():
+            await self.flush()
+            return int(await self._redis.llen(JOURNAL_KEY))
+
+    async def clear(self, namespace: str | None = None) -> None:
+        with redis_errors():
+            await self.flush()
+            if namespace is None:
+                await self._redis.delete(JOURNAL_KEY, JOURNAL_BYTES_KEY)
+                return
+            texts = map(_decode_text, await self._redis.lrange(JOURNAL_KEY, 0, -1))
+            removed = [each for each in texts if entry_namespace(each) == namespace]
+            if removed:
+                await self._remove_script(
+                    keys=[JOURNAL_KEY, JOURNAL_BYTES_KEY], args=removed
+                )
+
+    async def close(self) -> None:
+        await super().close()
+        if self._flush_task is not None:
+            await self._flush_task
+
+    async def _wait_for_change(self) -> None:
+        await asyncio.sleep(POLL_INTERVAL)
+
+    async def _flush_later(self) -> None:
+        while self._pending:  # entries may be added while others are written
+            await asyncio.sleep(BATCH_INTERVAL)
+            try:
+                with redis_errors():
+                    await self.flush()
+            except StateError as error:
+                log.warning("Journal entries are lost: %s", error)
+
+    async def flush(self) -> None:
+        """Write all entries that were recorded before this call."""
+        async with self._write_lock:
+            batch, self._pending = self._pending, []
+            if not batch:
+                return
+            totals = Totals()
+            for entry in batch:
+                totals.add(entry)
+            texts = [entry_to_json(each) for each in batch]
+            await self._record_script(
+                keys=[JOURNAL_KEY, JOURNAL_COUNT_KEY, JOURNAL_BYTES_KEY], args=texts
+            )
+            async with self._redis.pipeline() as pipe:
+                for field, amount in _increments(totals):
+                    pipe.hincrbyfloat(TOTALS_KEY, field, amount)
+                await pipe.execute()
+
+
+def _decode_text(value: bytes | str) -> str:
+    return value if isinstance(value, str) else value.decode()
+
+
+def _increments(totals: Totals) -> Iterator[tuple[str, float]]:
+    """Yield the nonzero numbers of totals with the names of their Redis fields."""
+    for key, row in totals.rows.items():
+        for name, value in asdict(row).items():
+            if name != "currency" and value:
+                yield json.dumps([*key, row.currency, name]), value
