@@ -15,7 +15,7 @@ from contracts.cli.interrupts import Interrupted, run_until_interrupted
 from contracts.report.model import FindingKind
 from contracts.text import format_amount, one_line, pluralize
 from contracts.traffic.proxy.app import serve_relay
-from contracts.traffic.proxy.proxy import (
+from contracts.traffic.proxy.relay import (
     CONTROL_PREFIX,
     EntryCallback,
     Relay,

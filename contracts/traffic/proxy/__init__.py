@@ -4,6 +4,6 @@ document.
 """
 
 from contracts.traffic.proxy.app import serve_relay
-from contracts.traffic.proxy.proxy import MAX_HEADER_LENGTH, Relay
+from contracts.traffic.proxy.relay import MAX_HEADER_LENGTH, Relay
 
 __all__ = ["MAX_HEADER_LENGTH", "Relay", "serve_relay"]

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from contracts.execution.targets import is_loopback
-from contracts.traffic.proxy.proxy import (
+from contracts.traffic.proxy.relay import (
     CONTROL_PREFIX,
     MAX_HEADER_LENGTH,
     SERVER_DEFAULT_HEADERS,

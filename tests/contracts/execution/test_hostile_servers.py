@@ -50,7 +50,7 @@ from contracts.reporters import REPORTERS
 from contracts.reporters.page import render as html
 from contracts.reporters.run import text
 from contracts.traffic.proxy.app import serve_relay
-from contracts.traffic.proxy.proxy import Relay
+from contracts.traffic.proxy.relay import Relay
 from specs import State
 
 pytestmark = pytest.mark.slow

@@ -38,9 +38,9 @@ from support.http import (
 from support.independent import serving as independent
 
 import contracts.cli.proxy
-import contracts.traffic.observed
+import contracts.traffic.forwarding
+import contracts.traffic.judge
 import contracts.traffic.proxy
-import contracts.traffic.proxy.proxy
 import mockserver
 import specs
 from contracts.traffic.proxy import MAX_HEADER_LENGTH, Relay, serve_relay
@@ -399,7 +399,7 @@ def test_an_upstream_learns_that_the_client_left():
         (entry,) = eventually(lambda: proxy.journal)
 
     assert entry["notes"] == [
-        "the answer is not judged: the client left before its end"
+        "the answer is not judged: the client disconnected before the end"
     ]
     assert entry["findings"] == []
 
@@ -680,7 +680,7 @@ def test_a_request_is_explained_by_rule_and_source():
 
 
 def test_what_is_too_large_passes_unjudged(monkeypatch):
-    for module in (contracts.traffic.proxy.proxy, contracts.traffic.observed):
+    for module in (contracts.traffic.forwarding, contracts.traffic.judge):
         monkeypatch.setattr(module, "MAX_BODY_BYTES", 2000)
 
     async def answer(request: web.Request) -> web.Response:
@@ -736,15 +736,15 @@ PACKED = [
 
 @pytest.mark.parametrize(("coding", "data"), PACKED)
 def test_a_content_coding_is_undone(coding, data, monkeypatch):
-    assert contracts.traffic.observed.decode_content(data, coding) == PLAIN
+    assert contracts.traffic.exchange.decode_content(data, coding) == PLAIN
     if coding not in {"", "identity"}:
-        with pytest.raises(contracts.traffic.observed.Unreadable, match="is not whole"):
-            contracts.traffic.observed.decode_content(data[:-9], coding)
-        monkeypatch.setattr(contracts.traffic.observed, "MAX_BODY_BYTES", 100)
+        with pytest.raises(contracts.traffic.exchange.Unreadable, match="is not whole"):
+            contracts.traffic.exchange.decode_content(data[:-9], coding)
+        monkeypatch.setattr(contracts.traffic.judge, "MAX_BODY_BYTES", 100)
         with pytest.raises(
-            contracts.traffic.observed.Unreadable, match="more than 100 bytes"
+            contracts.traffic.exchange.Unreadable, match="more than 100 bytes"
         ):
-            contracts.traffic.observed.decode_content(data, coding)
+            contracts.traffic.exchange.decode_content(data, coding)
 
 
 def test_the_journal_is_for_this_machine_and_no_page():
@@ -979,7 +979,7 @@ def test_the_command_speaks_to_people():
 
     assert head[0].startswith(f"Forwarding to {upstream}")
     assert "POST /images/generations  200  request valid" in said
-    assert "failed, wrong-response: picture 0 is 512x512" in said
+    assert "failed, wrong-response: image 0 is 512x512" in said
     assert "request: n: must be at most 10 (S4#n, documented)" in said
     last = said.strip().splitlines()[-1]
     assert last.startswith("2 requests; findings: ")

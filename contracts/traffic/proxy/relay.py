@@ -1,0 +1,385 @@
+"""Forward traffic unchanged, and judge each exchange afterwards."""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Self, TypeVar
+
+import aiohttp
+import click
+from aiohttp import web
+from yarl import URL
+
+from contracts.report.model import Finding
+from contracts.text import one_line
+from contracts.traffic.exchange import ObservedExchange, Unreadable
+from contracts.traffic.forwarding import (
+    REPLACED_HEADERS,
+    OpenExchange,
+    close_connection,
+    end_to_end_headers,
+    is_websocket,
+    read_body,
+)
+from contracts.traffic.judge import JudgedExchange, TrafficJudge
+from contracts.traffic.proxy.journal import journal_entry
+from contracts.traffic.proxy.links import fetch_links
+from contracts.traffic.proxy.recording import exchange_record
+from mockserver.json_text import dumps
+from mockserver.recordings.recorder import Recorder
+from mockserver.recordings.redaction import find_secrets, redact
+from mockserver.state.journal import Journal
+from specs import EVENT_STREAM, Operation, Provider
+
+CONTROL_PREFIX = "/__mock__"
+CONNECT_TIMEOUT = 30.0  # seconds
+SHUTDOWN_TIMEOUT = 5.0
+READ_REMAINING_TIMEOUT = 1.0  # for the rest of a request that is not forwarded
+MAX_HEADER_LENGTH = 64 * 1024
+MAX_UNJUDGED = 32  # exchanges that are forwarded, but not judged yet
+# Headers that this server adds to a response that has none.
+SERVER_DEFAULT_HEADERS = ("Content-Type", "Server")
+UPSTREAM_HEADER_NAMES: web.ResponseKey[set[str]] = web.ResponseKey("given", set[str])
+
+# Raised before a request was sent: not a fault of a response.
+_CONNECT_ERRORS = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+)
+
+log = logging.getLogger("contracts")
+
+T = TypeVar("T")
+EntryCallback = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(slots=True)
+class ProxyTotals:
+    """Totals of a proxy; a finding counts once per cause."""
+
+    exchanges: int = 0
+    recorded: int = 0
+    findings: dict[str, Finding] = field(default_factory=dict)
+
+    def add(self, findings: Sequence[Finding]) -> None:
+        for each in findings:
+            self.findings.setdefault(each.fingerprint, each)
+
+    @property
+    def counts_by_kind(self) -> dict[str, int]:
+        return dict(Counter(str(each.kind) for each in self.findings.values()))
+
+    @property
+    def breaking_count(self) -> int:
+        return sum(each.breaks for each in self.findings.values())
+
+
+class Relay:
+    """
+    Forwards exchanges to one upstream and judges each of them afterwards.
+
+    An asynchronous context manager. `on_entry` is called with each journal entry.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        upstream: str,
+        *,
+        recorder: Recorder | None = None,
+        on_entry: EntryCallback | None = None,
+    ) -> None:
+        self.provider = provider
+        self.upstream = upstream.rstrip("/")
+        self.journal = Journal()
+        self.totals = ProxyTotals()
+        self._judge = TrafficJudge(provider, upstream)
+        self._recorder = recorder
+        self._on_entry = on_entry or ignore_entry
+        self._has_warned = False
+        self._unjudged: set[asyncio.Future[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._last_exchange: asyncio.Future[None] | None = None
+        # One thread: the judge compares a response with earlier ones.
+        self._judge_executor = ThreadPoolExecutor(1, thread_name_prefix="judge")
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            # The upstream may close an idle connection just when it is used again, and
+            # a POST must not be sent twice.
+            connector=aiohttp.TCPConnector(limit=0, force_close=True),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=(
+                "User-Agent",
+                "Accept",
+                "Accept-Encoding",
+                "Content-Type",
+            ),
+            auto_decompress=False,
+            trust_env=False,
+            max_line_size=MAX_HEADER_LENGTH,
+            max_field_size=MAX_HEADER_LENGTH,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.drain()
+        if self._session is not None:
+            await self._session.close()
+        self._judge_executor.shutdown()
+        await self.journal.close()
+
+    @property
+    def _client(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("use the relay as an asynchronous context manager")
+        return self._session
+
+    async def drain(self) -> None:
+        """Wait until every finished exchange is judged."""
+        while self._unjudged:
+            await asyncio.wait(self._unjudged)
+
+    def path_below_base(self, path: str) -> str | None:
+        """The part of a path below the base URL of the upstream; None for other paths."""
+        base = self.provider.base_path
+        for prefix in (f"/{self.provider.id}{base}", base):
+            rest = path.removeprefix(prefix)
+            if path.startswith(prefix) and rest[:1] in {"", "/", "?"}:
+                return rest
+        return None
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Forward a request, and the response as it comes."""
+        if request.method == "CONNECT" or is_websocket(request):
+            return error_response(501, "not_passed_on", "Only plain HTTP is forwarded.")
+        target = self.path_below_base(request.raw_path)
+        if target is None:
+            base = f"/{self.provider.id}{self.provider.base_path}"
+            message = f"Unknown path; the base path is {base}."
+            return error_response(404, "not_found", message)
+        while len(self._unjudged) >= MAX_UNJUDGED:
+            await asyncio.wait(self._unjudged, return_when=asyncio.FIRST_COMPLETED)
+        passage = OpenExchange(
+            request.method, target, end_to_end_headers(request.headers.items())
+        )
+        settled = asyncio.get_running_loop().create_future()
+        try:
+            return await self._forward_request(request, passage, settled)
+        except (asyncio.CancelledError, ConnectionError):
+            passage.reason = "the client disconnected before the end"
+            raise
+        finally:
+            passage.seconds = time.monotonic() - passage.started
+            self._unjudged.add(settled)
+            before, self._last_exchange = self._last_exchange, settled
+            task = asyncio.create_task(self._judge_and_journal(passage, before))
+            self._tasks.add(task)
+            task.add_done_callback(lambda done: self._finish(done, settled))
+
+    def _finish(self, task: asyncio.Task[None], finished: asyncio.Future[None]) -> None:
+        self._tasks.discard(task)
+        self._unjudged.discard(finished)
+        finished.set_result(None)
+        task.result()
+
+    async def _forward_request(
+        self,
+        request: web.Request,
+        exchange: OpenExchange,
+        finished: asyncio.Future[None],
+    ) -> web.StreamResponse:
+        has_body = request.can_read_body
+        exchange.request.is_complete = not has_body
+        try:
+            response = await self._client.request(
+                request.method,
+                URL(self.upstream + exchange.path, encoded=True),
+                headers=[
+                    (k, v)
+                    for k, v in exchange.request_headers
+                    if k.lower() not in REPLACED_HEADERS
+                ],
+                data=read_body(request, exchange) if has_body else None,
+                allow_redirects=False,
+            )
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            if isinstance(error, _CONNECT_ERRORS):
+                await self._read_remaining(request, exchange)
+            self._read_buffered(request, exchange)
+            return self._bad_gateway(exchange, error)
+        async with response:
+            if response.status < 100:
+                exchange.problem = f"{response.status} is not a status code"
+                message = f"{self.upstream} did not respond: {exchange.problem}"
+                return error_response(502, "upstream_gave_no_answer", message)
+            return await self._forward_response(request, response, exchange, finished)
+
+    def _bad_gateway(self, exchange: OpenExchange, error: Exception) -> web.Response:
+        """The 502 that a client gets if the upstream does not respond."""
+        why = one_line(str(error) or type(error).__name__)[:300]
+        if exchange.reason is None:
+            if isinstance(error, _CONNECT_ERRORS):
+                exchange.reason = f"the upstream cannot be reached: {why}"
+            else:
+                exchange.problem = f"the exchange was cut off: {why}"
+        message = f"{self.upstream} did not respond: {why}"
+        return error_response(502, "upstream_gave_no_answer", message)
+
+    async def _forward_response(
+        self,
+        request: web.Request,
+        upstream_response: aiohttp.ClientResponse,
+        exchange: OpenExchange,
+        finished: asyncio.Future[None],
+    ) -> web.StreamResponse:
+        exchange.status = upstream_response.status
+        exchange.headers = end_to_end_headers(upstream_response.headers.items())
+        response = web.StreamResponse(
+            status=upstream_response.status, reason=upstream_response.reason
+        )
+        for name, value in exchange.headers:
+            response.headers.add(name, value)
+        response[UPSTREAM_HEADER_NAMES] = {name.lower() for name, _ in exchange.headers}
+        is_stream = upstream_response.content_type == EVENT_STREAM
+        is_coded = "content-encoding" in response[UPSTREAM_HEADER_NAMES]
+        length = upstream_response.content_length
+        if request.method == "HEAD" or length == 0:
+            self._unjudged.add(finished)
+        await response.prepare(request)
+        last = time.monotonic()
+        while True:
+            try:
+                chunk = await upstream_response.content.readany()
+            except (aiohttp.ClientError, OSError) as error:
+                exchange.problem = f"the exchange was cut off: {error}"
+                break
+            if not chunk:
+                exchange.response.is_complete = True
+                break
+            now = time.monotonic()
+            exchange.response.add(chunk)
+            if is_stream and not is_coded:
+                exchange.arrivals.append((now - last, len(chunk)))
+            last = now
+            # Once the client has everything, it may read the journal.
+            if length is not None and exchange.response.size >= length:
+                self._unjudged.add(finished)
+            await response.write(chunk)
+        self._read_buffered(request, exchange)
+        if exchange.problem is not None:
+            close_connection(request)
+            return response
+        self._unjudged.add(finished)
+        await response.write_eof()
+        return response
+
+    @staticmethod
+    async def _read_remaining(request: web.Request, exchange: OpenExchange) -> None:
+        """Read the body of a request that was not forwarded: it may come after the head."""
+        with suppress(TimeoutError, web.RequestPayloadError, OSError):
+            async with asyncio.timeout(READ_REMAINING_TIMEOUT):
+                async for _ in read_body(request, exchange):
+                    pass
+
+    @staticmethod
+    def _read_buffered(request: web.Request, exchange: OpenExchange) -> None:
+        """Read the rest of a request that got a response before it was forwarded."""
+        if not exchange.request.is_complete and request.content.is_eof():
+            exchange.request.add(request.content.read_nowait(-1))
+            exchange.request.is_complete = True
+
+    async def _judge_and_journal(
+        self, open_exchange: OpenExchange, previous: asyncio.Future[None] | None
+    ) -> None:
+        """Judge and record an exchange, after those that ended before it."""
+        exchange = open_exchange.to_observed()
+        operation = self._judge.operation(exchange.method, exchange.path)
+        secrets = find_secrets(exchange.request_headers)
+        self.totals.exchanges += 1
+        links = await self._fetch_links(exchange) if operation else {}
+        if previous is not None:
+            await previous
+        judged, notes, recorded = None, ["not in the document"], None
+        if operation is not None:
+            judged, notes = await self._judge_exchange(exchange, operation, links)
+        if judged is not None:
+            recorded = await self._record(judged, links, secrets, notes)
+            self.totals.add(judged.findings)
+        entry = journal_entry(self._judge, exchange, judged, notes, recorded)
+        entry = redact(entry, secrets)
+        self.journal.record(entry)
+        self._on_entry(entry)
+
+    async def _judge_exchange(
+        self,
+        exchange: ObservedExchange,
+        operation: Operation,
+        links: Mapping[str, bytes | str],
+    ) -> tuple[JudgedExchange | None, list[str]]:
+        """Judge an exchange by the document; also return notes. None if it failed."""
+        try:
+            judged = await self._run_in_judge_thread(
+                self._judge.judge, exchange, operation, links
+            )
+        except Exception:
+            log.exception("%s %s could not be judged", exchange.method, exchange.path)
+            return None, ["not judged: an internal error, see the log"]
+        return judged, list(judged.notes)
+
+    async def _run_in_judge_thread(self, work: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._judge_executor, work, *args
+        )
+
+    async def _fetch_links(self, exchange: ObservedExchange) -> dict[str, bytes | str]:
+        """The images behind the links of a response, where they are the upstream's."""
+        links = await self._run_in_judge_thread(self._judge.image_urls, exchange)
+        return await fetch_links(self._client, self.upstream, links)
+
+    async def _record(
+        self,
+        judged: JudgedExchange,
+        links: Mapping[str, bytes | str],
+        secrets: Sequence[str],
+        notes: list[str],
+    ) -> str | None:
+        """Record an exchange; return the name of its file, or None."""
+        if self._recorder is None:
+            return None
+        try:
+            record = exchange_record(self._judge, judged, links, secrets)
+            path = await self._run_in_judge_thread(self._recorder.record, record)
+        except Unreadable as error:
+            notes.append(f"not recorded: {error}")
+            return None
+        except OSError as error:
+            notes.append(f"not recorded: {error.strerror or error}")
+            if not self._has_warned:
+                self._has_warned = True
+                click.echo(
+                    f"Warning: {self._recorder.folder} cannot be written to "
+                    f"({error.strerror or error}): exchanges are forwarded, but not "
+                    "recorded",
+                    err=True,
+                )
+            return None
+        self.totals.recorded += 1
+        return path.name
+
+
+def error_response(status: int, type_: str, message: str) -> web.Response:
+    error = {"message": f"imageparity proxy: {message}", "type": type_}
+    return web.json_response({"error": error}, status=status, dumps=dumps)
+
+
+def ignore_entry(entry: Mapping[str, Any]) -> None:
+    """Do nothing: the caller reads the journal instead."""
