@@ -129,7 +129,7 @@ def test_many_large_pictures_are_too_much_together(edits):
     answer = ask(edits, body={**generation(openai), "images": uris})
 
     assert answer.status == 400
-    assert "pixels in all" in answer.json["error"]["message"]
+    assert "pixels in total" in answer.json["error"]["message"]
 
 
 @pytest.mark.parametrize("format", ["PNG", "GIF", "WEBP"])
