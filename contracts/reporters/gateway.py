@@ -16,7 +16,7 @@ from contracts.reporters.run.markdown import escape_markdown
 from contracts.reporters.terminal import STYLES
 from contracts.text import join_words, one_line, pluralize
 from contracts.traffic.gateway.diff import NO_VALUE
-from contracts.traffic.gateway.verdicts import GatewayRow
+from contracts.traffic.gateway.rows import GatewayRow
 
 FORMAT = "imageparity-sandwich-1"
 GROUPS = {

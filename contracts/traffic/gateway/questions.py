@@ -1,19 +1,23 @@
 """One question for each feature that a gateway could lose on the way."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from contracts.planning.case import FORM, JSON, Case, Origin
+from contracts.planning.case import Case, Origin
 from contracts.planning.request_model import RequestModel, request_models
-from contracts.planning.values import all_of_parts, prompt_of, types_of
+from contracts.planning.values import prompt_of
+from contracts.traffic.gateway.question_values import (
+    body_label,
+    distinguishing_values,
+    request_bodies,
+    valid_combination,
+)
 from mockserver.simulation.faults import FAULTS
 from specs import Operation, Provider, State
 
-# Told apart from every default, and from each other.
-TEST_SIZES = ("1536x1024", "1280x768")
 UNICODE_PROMPT = "一只猫 🐈 ñandú\nin two lines"
 LONG_PROMPT_LENGTH = 4000
 UNLISTED_FIELDS = {"imageparity_unlisted": "kept"}
@@ -105,13 +109,13 @@ class Planner:
     def _operation_questions(self, operation: Operation) -> Iterator[Question]:
         known = request_models(self.provider)
         bodies = [
-            known[operation.id, each.media_type] for each in _request_bodies(operation)
+            known[operation.id, each.media_type] for each in request_bodies(operation)
         ]
         desk = bodies[0]
         if desk.wire_name("image"):
             yield from self._edit_questions(desk)
             for other in bodies[1:]:
-                yield from self._image_questions(other, f" ({_body_label(other)})")
+                yield from self._image_questions(other, f" ({body_label(other)})")
             return
         yield self._build_question(QuestionKind.ANSWER, desk, "request", "model", {})
         yield from self._prompt_questions(desk)
@@ -193,12 +197,12 @@ class Planner:
         for member in request_model.body.properties:
             if request_model.canonical_name(member) in SEPARATELY_TESTED_FIELDS:
                 continue
-            for value in _distinguishing_values(request_model, member):
+            for value in distinguishing_values(request_model, member):
                 yield self._field_question(
                     request_model,
                     group,
                     member,
-                    _valid_combination(request_model, member, value),
+                    valid_combination(request_model, member, value),
                 )
 
     def _field_question(
@@ -329,84 +333,3 @@ class Planner:
             promised=verdict.state is not State.UNSPECIFIED,
             untested=untested,
         )
-
-
-def _request_bodies(operation: Operation) -> list[Any]:
-    """The request bodies, a form first: it is what every edit takes."""
-    return sorted(operation.bodies.values(), key=lambda each: each.media_type != FORM)
-
-
-def _body_label(request_model: RequestModel) -> str:
-    return (
-        "JSON"
-        if request_model.body.media_type == JSON
-        else request_model.body.media_type
-    )
-
-
-def _distinguishing_values(request_model: RequestModel, member: str) -> list[Any]:
-    """Documented values of a member that tell it from its default."""
-    schemas = list(all_of_parts(request_model.body.properties[member]))
-    defaults = {**request_model.body.assumed_defaults, **request_model.body.defaults}
-    listed = [value for each in schemas for value in each.get("enum", [])]
-    if request_model.canonical_name(member) == "size":
-        listed = [*TEST_SIZES, *listed]
-    elif not listed:
-        listed = [_typical_value(schemas)]
-    usable = [each for each in listed if each not in (None, defaults.get(member))]
-    for state in (State.VALID, State.UNSPECIFIED):
-        found = [
-            each for each in usable if _state_with(request_model, member, each) is state
-        ]
-        if found:
-            most = (
-                len(TEST_SIZES)
-                if request_model.canonical_name(member) == "size"
-                else len(found)
-            )
-            return found[:most]
-    return usable[:1]
-
-
-def _typical_value(schemas: Sequence[Mapping[str, Any]]) -> Any:
-    types = [name for each in schemas for name in types_of(each)]
-    if "boolean" in types:
-        return True
-    if "integer" in types or "number" in types:
-        most = max((each.get("maximum", 0) for each in schemas), default=0)
-        return 50 if most > 50 else 2
-    return "imageparity"
-
-
-def _state_with(request_model: RequestModel, member: str, value: Any) -> State:
-    return request_model.state(
-        {
-            **request_model.minimal_request,
-            **_valid_combination(request_model, member, value),
-        }
-    )
-
-
-def _valid_combination(
-    request_model: RequestModel, member: str, value: Any
-) -> dict[str, Any]:
-    """A value with the one other member, if any, that makes the document allow it."""
-    alone = {member: value}
-    if request_model.state({**request_model.minimal_request, **alone}) is State.VALID:
-        return alone
-    for other, schema in request_model.body.properties.items():
-        if (
-            other == member
-            or request_model.canonical_name(other) in SEPARATELY_TESTED_FIELDS
-        ):
-            continue
-        for part in all_of_parts(schema):
-            for each in part.get("enum", []):
-                both = {**alone, other: each}
-                if (
-                    each
-                    and request_model.state({**request_model.minimal_request, **both})
-                    is State.VALID
-                ):
-                    return both
-    return alone

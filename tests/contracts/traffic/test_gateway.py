@@ -24,9 +24,10 @@ import specs
 from contracts.judging.outcome import FeatureVerdict
 from contracts.reporters.gateway import GatewayReport, json_text, markdown
 from contracts.traffic.gateway.questions import Planner
+from contracts.traffic.gateway.rows import GatewayRow
 from contracts.traffic.gateway.session import GatewaySession, Unusable
 from contracts.traffic.gateway.upstream import recording_upstream
-from contracts.traffic.gateway.verdicts import GatewayDiff, GatewayRow
+from contracts.traffic.gateway.verdicts import GatewayDiff
 from mockserver.embedded.starter import serve_in_thread
 
 pytestmark = pytest.mark.slow

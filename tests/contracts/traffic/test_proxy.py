@@ -38,8 +38,8 @@ from support.http import (
 from support.independent import serving as independent
 
 import contracts.cli.proxy
+import contracts.traffic.exchange
 import contracts.traffic.forwarding
-import contracts.traffic.judge
 import contracts.traffic.proxy
 import mockserver
 import specs
@@ -680,7 +680,7 @@ def test_a_request_is_explained_by_rule_and_source():
 
 
 def test_what_is_too_large_passes_unjudged(monkeypatch):
-    for module in (contracts.traffic.forwarding, contracts.traffic.judge):
+    for module in (contracts.traffic.forwarding, contracts.traffic.exchange):
         monkeypatch.setattr(module, "MAX_BODY_BYTES", 2000)
 
     async def answer(request: web.Request) -> web.Response:
@@ -740,7 +740,7 @@ def test_a_content_coding_is_undone(coding, data, monkeypatch):
     if coding not in {"", "identity"}:
         with pytest.raises(contracts.traffic.exchange.Unreadable, match="is not whole"):
             contracts.traffic.exchange.decode_content(data[:-9], coding)
-        monkeypatch.setattr(contracts.traffic.judge, "MAX_BODY_BYTES", 100)
+        monkeypatch.setattr(contracts.traffic.exchange, "MAX_BODY_BYTES", 100)
         with pytest.raises(
             contracts.traffic.exchange.Unreadable, match="more than 100 bytes"
         ):
