@@ -249,8 +249,8 @@ class _Suite:
         if findings:
             text = self._describe(findings, test)
             item.add_report_section("call", f"{NAME} warnings", text)
-        for each in findings:
-            summary = one_line(f"{each.kind}, {each.claim}: {each.message}")
+        for finding in findings:
+            summary = one_line(f"{finding.kind}, {finding.claim}: {finding.message}")
             item.user_properties.append((f"{NAME}.difference", summary))
 
     def _describe(self, findings: Sequence[Finding], test: _ConformanceTest) -> str:

@@ -48,8 +48,8 @@ class Run:
 def start(campaigns: Sequence[Campaign], *, version: str, seed: int) -> Run:
     """A run with all cases planned and none sent."""
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    for each in campaigns:
-        _ = each.cases
+    for campaign in campaigns:
+        _ = campaign.cases
     return Run(RunMetadata(version, started, seed, ()), campaigns)
 
 

@@ -86,11 +86,19 @@ class Examiner:
         is_complete = interaction.problem is None and interaction.limit_error is None
         failures = second.failures_for(interaction) if second and is_complete else []
         seen: set[tuple[str, ...]] = set()
-        for each in merge_external_failures(context, _run_checks(context), failures):
-            key = (each.kind, each.check, each.claim, each.cause)
+        merged = merge_external_failures(context, _run_checks(context), failures)
+        for observation in merged:
+            key = (
+                observation.kind,
+                observation.check,
+                observation.claim,
+                observation.cause,
+            )
             if key not in seen:
                 seen.add(key)
-                yield replace(each, message=each.message[:MAX_MESSAGE_LENGTH])
+                yield replace(
+                    observation, message=observation.message[:MAX_MESSAGE_LENGTH]
+                )
 
 
 def canonical_payload(provider: Provider, case: Case) -> dict[str, Any]:

@@ -207,9 +207,9 @@ def claim_path(schema: Schema, schema_path: Sequence[str | int]) -> str:
 
 def restates_keyword(outer: Any, part: Any, keyword: Any) -> bool:
     """
-    Whether a part of an `allOf` says a word that the schema around it says already.
+    True if a part of an `allOf` has a keyword that the schema around it has, too.
 
-    Its claim then bears its basis: `quality/enum`, `quality/assumed/enum`.
+    The claim id of the part then has its basis: `quality/enum`, `quality/assumed/enum`.
     """
     if not (isinstance(outer, dict) and isinstance(part, dict)):
         return False

@@ -122,7 +122,7 @@ class ServerComparison:
                 outcome = await session.send(intent, fresh=fresh)
                 if isinstance(outcome, ObservedAnswer):
                     answers[session.label] = outcome
-        for each in find_divergences(self.sessions, intent, answers):
-            if each.same_as(divergence) and each.kind is divergence.kind:
-                return each
+        for found in find_divergences(self.sessions, intent, answers):
+            if found.same_as(divergence) and found.kind is divergence.kind:
+                return found
         return None

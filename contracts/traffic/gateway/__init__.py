@@ -1,6 +1,6 @@
 """
-A gateway between two of our slices: what passes through it, and what does not.
+Test a gateway end to end.
 
-Its upstream is our mock, behind a tap that sees every byte; its caller asks one
-question for each feature and compares what it sent with what arrived.
+Its upstream is a mock server behind a relay that records every byte. The caller sends
+one request for each feature and compares what it sent with what arrived.
 """

@@ -1,4 +1,4 @@
-"""Values, pictures, events and errors: whether two are one, and how to tell them."""
+"""Compare and summarize values, images, events and errors of two ends."""
 
 import base64
 import binascii
@@ -23,13 +23,13 @@ MAX_TEXT_LENGTH = 1000
 
 
 def canonical_name(provider: Provider, operation: str, name: str) -> str:
-    """The canonical name of a provider's member."""
+    """The canonical name of a provider's field."""
     fields = provider.dialect.fields.get(operation, {})
     return next((each for each, names in fields.items() if name in names), name)
 
 
 def image_digests(value: Any) -> list[str] | None:
-    """The pictures in a member by their sha256; None where it holds anything else."""
+    """The sha256 of the images in a field; None if it holds anything else."""
     if isinstance(value, Sample):
         return [_sha256(value.data)]
     if isinstance(value, Mapping):
@@ -59,7 +59,7 @@ def _decode_base64(text: str) -> bytes | None:
 
 
 def same_value(value: Any, other: Any) -> bool:
-    """Whether two values are one, types included, or hold the same pictures."""
+    """True if two values have the same type and value, or hold the same images."""
     pictures = image_digests(value)
     if pictures is not None:
         return pictures == image_digests(other)
@@ -67,7 +67,7 @@ def same_value(value: Any, other: Any) -> bool:
 
 
 def summarize_value(value: Any) -> str:
-    """A value as a row shows it: pictures by their number, long texts by length."""
+    """A value in brief: the number of images, the length of a long text."""
     pictures = image_digests(value)
     if pictures is not None:
         return pluralize(len(pictures), "file")
@@ -80,7 +80,7 @@ def summarize_value(value: Any) -> str:
 
 
 def describe_difference(value: Any, other: Any) -> str:
-    """What arrived in place of a value."""
+    """Describe the value that arrived instead of another."""
     before, after = image_digests(value), image_digests(other)
     if before is None or after is None:
         return describe_changes(value, other)
@@ -104,7 +104,7 @@ def describe_changes(value: Any, other: Any) -> str:
 
 
 def find_path(payload: Mapping[str, Any], value: Any, sent: Mapping[str, Any]) -> str:
-    """The path of a value among members that nobody sent; empty when it is nowhere."""
+    """The path of a value among fields that were not sent; empty if it is missing."""
     waiting = [(name, each) for name, each in payload.items() if name not in sent]
     while waiting:
         path, found = waiting.pop(0)
@@ -119,7 +119,7 @@ DeliveredImage = tuple[str, str]
 
 
 def delivered_image(item: Any) -> DeliveredImage | None:
-    """How a picture is delivered, and its sha256, or its address."""
+    """The delivery of an image, and its sha256 or its URL; None without one."""
     if not isinstance(item, dict):
         return None
     for name in DELIVERY_FIELDS:
@@ -142,14 +142,14 @@ def is_error(data: Any) -> bool:
 
 
 def summarize_event_types(types: Sequence[str]) -> str:
-    """Types of events in order, in brief, each with how often it came in a row."""
+    """The types of events in order, with the number of equal ones in a row."""
     words = (each.rpartition(".")[2] for each in types)
     runs = [(name, len(list(each))) for name, each in itertools.groupby(words)]
     return ", ".join(f"{count} {name}" for name, count in runs) or NO_VALUE
 
 
 def summarize_error(interaction: Interaction) -> str:
-    """An error in brief: its status, its words for programs, and when to come back."""
+    """An error in brief: status, code or type, and Retry-After."""
     error = error_object(interaction) or {}
     words = [error[name] for name in ("code", "type") if error.get(name)][:1]
     pause = interaction.headers.get("retry-after")
@@ -158,7 +158,7 @@ def summarize_error(interaction: Interaction) -> str:
 
 
 def error_changes(expected: Interaction, actual: Interaction) -> Iterator[str]:
-    """What an error has lost; a message may stand inside a longer one."""
+    """Yield the changes of an error; its message may be part of a longer one."""
     if expected.status != actual.status:
         yield f"status {actual.status} for {expected.status}"
     before, after = error_object(expected) or {}, error_object(actual) or {}

@@ -33,7 +33,7 @@ from contracts.traffic.gateway.session import GatewayExchange
 def compare_stream(
     ends: GatewayEnds, exchange: GatewayExchange
 ) -> Iterator[GatewayRow]:
-    """The members that ask for a stream, and its events."""
+    """The fields that request a stream, and its events."""
     question = exchange.question
     for name in filter(None, (question.member, question.name)):
         value = question.case.payload[name]
@@ -101,7 +101,7 @@ def _event_rows(ends: GatewayEnds, exchange: GatewayExchange) -> Iterator[Gatewa
 
 
 def compare_error(ends: GatewayEnds, exchange: GatewayExchange) -> Iterator[GatewayRow]:
-    """An error of the upstream: status, body and Retry-After at the caller."""
+    """An error of the upstream: its status, body and Retry-After at the caller."""
     crossing, got = exchange.last_upstream_request, exchange.interaction
     if crossing is None or crossing.status is None:
         outcome = f"the gateway answered by itself: {describe_outcome(got)}"
@@ -128,7 +128,7 @@ def compare_error(ends: GatewayEnds, exchange: GatewayExchange) -> Iterator[Gate
 
 
 def compare_fault(ends: GatewayEnds, exchange: GatewayExchange) -> Iterator[GatewayRow]:
-    """A broken upstream: a gateway says so in an error that can be read."""
+    """A broken upstream: the gateway must respond with a well-formed error."""
     got, sent, note = exchange.interaction, "", retry_note(exchange)
     if not exchange.upstream_requests:
         outcome = f"the gateway answered by itself: {describe_outcome(got)}"
@@ -153,7 +153,7 @@ def compare_fault(ends: GatewayEnds, exchange: GatewayExchange) -> Iterator[Gate
 def compare_cut_stream(
     ends: GatewayEnds, exchange: GatewayExchange
 ) -> Iterator[GatewayRow]:
-    """A stream that breaks off upstream must not look whole to the caller."""
+    """A stream that is cut off upstream must not look complete to the caller."""
     got, crossing = exchange.interaction, exchange.last_upstream_request
     sent, note = "", retry_note(exchange)
     if crossing is None or not upstream_interaction(exchange).is_stream:
@@ -176,7 +176,7 @@ def compare_cut_stream(
 
 
 def _success_verdict(exchange: GatewayExchange) -> tuple[FeatureVerdict, str]:
-    """A success in spite of a fault: right if the pictures are the upstream's."""
+    """A success despite a fault: correct if the images are those of the upstream."""
     given = [delivered_image(each) for each in upstream_interaction(exchange).items]
     got = [delivered_image(each) for each in exchange.interaction.items]
     if given and given == got:

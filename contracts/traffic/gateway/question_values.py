@@ -6,15 +6,25 @@ from typing import Any
 from contracts.planning.case import FORM, JSON
 from contracts.planning.request_model import RequestModel
 from contracts.planning.values import all_of_parts, types_of
-from contracts.traffic.gateway.questions import SEPARATELY_TESTED_FIELDS
 from specs import Operation, State
 
-# Told apart from every default, and from each other.
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from contracts.planning.case import Case, Origin
+from contracts.planning.request_model import RequestModel, request_models
+from contracts.planning.values import prompt_of
+from mockserver.simulation.faults import FAULTS
+from specs import Operation, Provider, State
+
+# Different from every default, and from each other.
 TEST_SIZES = ("1536x1024", "1280x768")
 
 
 def request_bodies(operation: Operation) -> list[Any]:
-    """The request bodies, a form first: it is what every edit takes."""
+    """The request bodies, a form first: every edit takes one."""
     return sorted(operation.bodies.values(), key=lambda each: each.media_type != FORM)
 
 
@@ -27,7 +37,7 @@ def body_label(request_model: RequestModel) -> str:
 
 
 def distinguishing_values(request_model: RequestModel, member: str) -> list[Any]:
-    """Documented values of a member that tell it from its default."""
+    """Documented values of a field that differ from its default."""
     schemas = list(all_of_parts(request_model.body.properties[member]))
     defaults = {**request_model.body.assumed_defaults, **request_model.body.defaults}
     listed = [value for each in schemas for value in each.get("enum", [])]
@@ -72,7 +82,7 @@ def state_with(request_model: RequestModel, member: str, value: Any) -> State:
 def valid_combination(
     request_model: RequestModel, member: str, value: Any
 ) -> dict[str, Any]:
-    """A value with the one other member, if any, that makes the document allow it."""
+    """A value, with one other field if the document allows it only then."""
     alone = {member: value}
     if request_model.state({**request_model.minimal_request, **alone}) is State.VALID:
         return alone
@@ -83,12 +93,20 @@ def valid_combination(
         ):
             continue
         for part in all_of_parts(schema):
-            for each in part.get("enum", []):
-                both = {**alone, other: each}
+            for choice in part.get("enum", []):
+                both = {**alone, other: choice}
                 if (
-                    each
+                    choice
                     and request_model.state({**request_model.minimal_request, **both})
                     is State.VALID
                 ):
                     return both
     return alone
+SEPARATELY_TESTED_FIELDS = (
+    "model",
+    "prompt",
+    "image",
+    "mask",
+    "stream",
+    "partial_images",
+)

@@ -1,4 +1,4 @@
-"""One question for each feature that a gateway could lose on the way."""
+"""One question for each feature that a gateway could lose."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -17,6 +17,7 @@ from contracts.traffic.gateway.question_values import (
 )
 from mockserver.simulation.faults import FAULTS
 from specs import Operation, Provider, State
+from contracts.traffic.gateway.question_values import SEPARATELY_TESTED_FIELDS
 
 UNICODE_PROMPT = "一只猫 🐈 ñandú\nin two lines"
 LONG_PROMPT_LENGTH = 4000
@@ -24,19 +25,11 @@ UNLISTED_FIELDS = {"imageparity_unlisted": "kept"}
 UNLISTED_FEATURE = "an unlisted member"
 EVENT_FEATURES = ("events", "pictures of events", "events as they come")
 CUT_STREAM = "cut-stream"
-FAULT_SECONDS = 2  # of a fault that takes time: shorter than any gateway's patience
-SEPARATELY_TESTED_FIELDS = (
-    "model",
-    "prompt",
-    "image",
-    "mask",
-    "stream",
-    "partial_images",
-)
+FAULT_SECONDS = 2  # of a fault that takes time: shorter than the timeout of a gateway
 
 
 class QuestionKind(StrEnum):
-    """What is looked at once a question has been asked."""
+    """The part of an exchange that a question compares."""
 
     ANSWER = "answer"
     UNLISTED_ANSWER = "unlisted answer"
@@ -48,16 +41,16 @@ class QuestionKind(StrEnum):
     CUT_STREAM = "cut stream"
 
 
-# A gateway may take an upstream that failed out of service, so that comes last.
+# A gateway may stop using an upstream that failed, so faults come last.
 RISK_ORDER = {QuestionKind.ERROR: 1, QuestionKind.FAULT: 2, QuestionKind.CUT_STREAM: 2}
 
 
 @dataclass(frozen=True)
 class Question:
     """
-    A request through the gateway, and the feature that it is about.
+    A request through the gateway, and the feature that it tests.
 
-    `member` is what is looked for, by its name in the caller's dialect; `more` are
+    `member` is the field to look for, by its name in the caller's dialect; `more` are
     further features that the answer tells of. `marker` is a part of the prompt that no
     other question has. `promised` is whether the caller's
     dialect documents the request. With `untested`, why it cannot be asked, nothing
@@ -84,7 +77,7 @@ class Question:
 @dataclass(frozen=True)
 class Planner:
     """
-    Plans what is asked in the dialect of `provider` about a gateway to `upstream`.
+    Plans the requests in the dialect of `provider` to a gateway in front of `upstream`.
 
     `model` is the gateway's own name for the model, if it has one; `run` tells the
     prompts of this run from all others, so that no cache answers them.
@@ -97,7 +90,7 @@ class Planner:
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def questions(self) -> list[Question]:
-        """What to ask, in order: the plainest first, what does harm last."""
+        """All questions in order: the simplest first, faults of the upstream last."""
         found = [
             question
             for operation in self.provider.operations.values()
@@ -154,7 +147,7 @@ class Planner:
     def _image_questions(
         self, request_model: RequestModel, label: str = ""
     ) -> Iterator[Question]:
-        """One picture, several, and a mask."""
+        """One image, several images, and a mask."""
         image = request_model.wire_name("image") or "image"
         yield self._build_question(
             QuestionKind.MEMBER,

@@ -20,7 +20,7 @@ from contracts.traffic.gateway.session import GatewayExchange
 def compare_answer(
     ends: GatewayEnds, exchange: GatewayExchange
 ) -> Iterator[GatewayRow]:
-    """The plainest request: its model, its key, and all of its answer."""
+    """The simplest request: its model, its key, and all fields of the response."""
     yield _model_row(ends, exchange)
     yield _key_row(ends, exchange)
     yield _added_fields_row(ends, exchange)
@@ -59,7 +59,7 @@ def compare_unlisted_answer(
 
 
 def compare_field(ends: GatewayEnds, exchange: GatewayExchange) -> Iterator[GatewayRow]:
-    """One member of the request."""
+    """One field of the request."""
     name = exchange.question.member
     yield ends.field_row(exchange, name, exchange.question.case.payload[name])
 
@@ -67,7 +67,7 @@ def compare_field(ends: GatewayEnds, exchange: GatewayExchange) -> Iterator[Gate
 def compare_image_count(
     ends: GatewayEnds, exchange: GatewayExchange
 ) -> Iterator[GatewayRow]:
-    """A number of pictures: the member, and the pictures that came."""
+    """A number of images: the field, and the images that came back."""
     yield from compare_field(ends, exchange)
     (feature,) = exchange.question.more_features
     yield from ends.image_rows(exchange, feature)
@@ -96,7 +96,7 @@ def _key_row(ends: GatewayEnds, exchange: GatewayExchange) -> GatewayRow:
 
 
 def _added_fields_row(ends: GatewayEnds, exchange: GatewayExchange) -> GatewayRow:
-    """What the gateway says of its own accord."""
+    """The fields that the gateway adds."""
     operation = exchange.question.operation.id
     sent = ends.provider.dialect.with_canonical_names(
         operation, exchange.question.case.payload

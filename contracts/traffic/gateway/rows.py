@@ -33,7 +33,7 @@ class GatewayRow:
     """
     One feature, what was sent and what arrived at the other end.
 
-    `promised` is whether a document speaks of it: what is not cannot fail a gateway.
+    `promised` is true if a document states the feature: others cannot fail a gateway.
     """
 
     group: str
@@ -73,7 +73,7 @@ class GatewayEnds:
     def field_verdict(
         self, exchange: GatewayExchange, name: str, value: Any
     ) -> tuple[FeatureVerdict, str]:
-        """How a member that was sent by its caller's name stands in the request."""
+        """The verdict on a field in the upstream's request, and what arrived."""
         crossing, question = exchange.last_upstream_request, exchange.question
         if crossing is None:
             return FeatureVerdict.IGNORED, NO_VALUE
@@ -106,7 +106,7 @@ class GatewayEnds:
         known_names: Sequence[str],
         text: str,
     ) -> tuple[FeatureVerdict, str]:
-        """How a value stands that arrived whole, by the name that it arrived under."""
+        """The verdict on a value that arrived unchanged, by the name it arrived under."""
         understood = [
             each for each in received_names if each in known_names or not known_names
         ]
@@ -122,7 +122,7 @@ class GatewayEnds:
     def _upstream_names(
         self, upstream_request: UpstreamRequest, canonical: str
     ) -> list[str]:
-        """The names that the upstream's document has for a canonical member."""
+        """The names that the upstream's document has for a canonical field."""
         media_type = upstream_request.headers.get("content-type", "").partition(";")[0]
         body = upstream_request.operation.bodies.get(media_type.strip().lower())
         names = self.upstream.dialect.wire_names(
@@ -140,7 +140,7 @@ class GatewayEnds:
         *,
         promised: bool = True,
     ) -> GatewayRow:
-        """One member of the upstream's answer in the gateway's answer."""
+        """One field of the upstream's response in the gateway's response."""
         sent, feature = format_value(value), feature or name
         row = self.missing_response_row(exchange, sent, feature)
         if row is not None:
@@ -174,7 +174,7 @@ class GatewayEnds:
     def missing_response_row(
         self, exchange: GatewayExchange, sent: str, feature: str
     ) -> GatewayRow | None:
-        """The row of an answer that is none; None where there are two to compare."""
+        """A row for a missing response; None if there are two to compare."""
         crossing = exchange.last_upstream_request
         if crossing is None or not crossing.is_success:
             why = "no answer of the upstream to compare"
@@ -199,7 +199,7 @@ class GatewayEnds:
         )
 
     def failure_row(self, exchange: GatewayExchange, sent: str) -> GatewayRow | None:
-        """The row of an exchange that came to nothing; None where it came to much."""
+        """A row for an exchange that failed; None if there is a response to compare."""
         got, crossing = exchange.interaction, exchange.last_upstream_request
         outcome = describe_outcome(got)
         if crossing is None:
@@ -242,12 +242,12 @@ class GatewayEnds:
         )
 
     def _redact_key(self, text: str) -> str:
-        """Text without the caller's key."""
+        """The text without the caller's key."""
         return text.replace(self.key, "***")
 
 
 def upstream_interaction(exchange: GatewayExchange) -> Interaction:
-    """What the upstream answered, read as an answer to the caller's question."""
+    """The response of the upstream, read as a response to the caller's request."""
     crossing = exchange.last_upstream_request
     if crossing is None:
         return Interaction(exchange.question.case, None, {}, b"", 0.0)
@@ -263,7 +263,7 @@ def upstream_interaction(exchange: GatewayExchange) -> Interaction:
 def compare_images(
     expected: Sequence[DeliveredImage | None], actual: Sequence[DeliveredImage | None]
 ) -> tuple[FeatureVerdict, str]:
-    """What became of the pictures of an answer."""
+    """The verdict on the images of a response, and what came back."""
     before, after = (
         [each for each in expected if each],
         [each for each in actual if each],
@@ -289,7 +289,7 @@ def retry_note(exchange: GatewayExchange) -> str:
 
 
 def upstream_note(exchange: GatewayExchange) -> str:
-    """What the upstream made of the request, where that was not to be expected."""
+    """A note if the upstream got another operation, or responded with an error."""
     crossing, wanted = exchange.last_upstream_request, exchange.question.operation.id
     if crossing is None:
         return ""

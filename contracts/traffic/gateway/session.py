@@ -1,4 +1,4 @@
-"""Questions through a gateway, one after the other, and what its upstream saw."""
+"""Send requests through a gateway, one after the other, with what arrived."""
 
 import asyncio
 import time
@@ -26,12 +26,12 @@ MAX_COOLDOWN = 30.0
 
 
 class Unusable(HarnessError):
-    """A gateway that cannot be examined: why, and what to do."""
+    """A gateway that cannot be tested; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class GatewayExchange:
-    """A question, the gateway's answer, and each attempt that reached its upstream."""
+    """A question, the gateway's response, and the requests that reached the upstream."""
 
     question: Question
     interaction: Interaction
@@ -39,12 +39,12 @@ class GatewayExchange:
 
     @property
     def last_upstream_request(self) -> UpstreamRequest | None:
-        """The attempt that was answered last."""
+        """The last request that reached the upstream, or None."""
         return self.upstream_requests[-1] if self.upstream_requests else None
 
 
 class GatewaySession:
-    """Asks a gateway at `base_url`; an answer may take `patience` seconds."""
+    """Sends requests to a gateway at `base_url`; `timeout` is in seconds."""
 
     def __init__(
         self,
@@ -65,9 +65,9 @@ class GatewaySession:
         self, question: Question, timeout: float
     ) -> GatewayExchange:
         """
-        The first exchange that reaches the upstream.
+        Send a question until it reaches the upstream.
 
-        Raises `Unusable` when none does within so many seconds, or none ever will.
+        Raises `Unusable` if it does not within `timeout` seconds, or never can.
         """
         until = time.monotonic() + timeout
         while True:
@@ -82,7 +82,8 @@ class GatewaySession:
                 )
             if found.status is not None and 400 <= found.status < 500:
                 raise Unusable(
-                    f"it answers {found.status} and asks no upstream: {error_text(found)}. "
+                    f"it responds {found.status} without a request to its upstream: "
+                    f"{error_text(found)}. "
                     "Its key goes into --key-env, its name of the model into --model"
                 )
             if time.monotonic() > until:
@@ -93,10 +94,10 @@ class GatewaySession:
     async def send_all(
         self, questions: Sequence[Question], progress: Callable[[], None]
     ) -> list[GatewayExchange]:
-        """All exchanges, in order; late attempts are counted to their question."""
+        """All exchanges in order; late requests count for the question they belong to."""
         found = []
-        for each in questions:
-            found.append(await self._send_after_cooldown(each))
+        for question in questions:
+            found.append(await self._send_after_cooldown(question))
             progress()
         return [
             GatewayExchange(
@@ -107,9 +108,7 @@ class GatewaySession:
 
     async def _send_after_cooldown(self, question: Question) -> GatewayExchange:
         """
-        The exchange of a question.
-
-        It is asked again while a gateway keeps it to itself, because its upstream
+        Send a question, again while the gateway holds it back because its upstream
         failed before; no longer after one that has never been let through.
         """
         until = time.monotonic() + self._max_cooldown
@@ -139,7 +138,7 @@ class GatewaySession:
         ]
 
     async def send(self, question: Question) -> GatewayExchange:
-        """One exchange. An attempt counts by its prompt; without it, by its time."""
+        """Send once. Upstream requests are assigned by prompt, without one by time."""
         before = len(self._upstream.upstream_requests)
         self._upstream.extra_fields = (
             UNLISTED_FIELDS if question.kind is QuestionKind.UNLISTED_ANSWER else {}

@@ -1,4 +1,4 @@
-"""The upstream of a gateway: our mock, behind a relay that remembers every byte."""
+"""The upstream of a gateway: a mock behind a relay that records every byte."""
 
 import asyncio
 import io
@@ -20,7 +20,7 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 HOLD_TIMEOUT = 3.0
 CONTROL_PREFIX = "/__mock__"
 END_OF_EVENT = b"\n\n"
-# RFC 9110 §7.6.1: about one connection, and so not for the next.
+# RFC 9110 §7.6.1: headers of one connection, not of the message.
 HOP_BY_HOP = frozenset(
     [
         "connection",
@@ -38,9 +38,9 @@ HOP_BY_HOP = frozenset(
 @dataclass
 class UpstreamRequest:
     """
-    One request of the gateway to its upstream, and what the upstream answered.
+    One request of the gateway to its upstream, with the response.
 
-    `payload` is the request as the judge sees it, None when it cannot be read;
+    `payload` is the request as the judge sees it, None if it cannot be parsed;
     `status` is None when no answer came. `came_at_once` says of a stream whether
     its first event reached the caller before the others had been sent.
     """
@@ -65,10 +65,10 @@ class UpstreamRequest:
 
 class RecordingUpstream:
     """
-    A relay in front of a mock. Faults pass as they are: what breaks off, breaks off.
+    A relay in front of a mock. It forwards faults unchanged, cut connections too.
 
-    `extra` are members put into each JSON answer that succeeds. While `arrived` is
-    an event, the rest of a stream is held back until it is set.
+    `extra_fields` are added to each JSON success. While `arrived` is an event, the rest
+    of a stream is held back until it is set.
     """
 
     def __init__(self, mock_url: str, provider: Provider) -> None:
@@ -82,7 +82,7 @@ class RecordingUpstream:
 
     @asynccontextmanager
     async def listen(self, host: str, port: int) -> AsyncIterator[str]:
-        """The base URL for the gateway. Raises `OSError` when it cannot be had."""
+        """Listen, and yield the base URL. Raises `OSError` if the port is in use."""
         app = web.Application(client_max_size=MAX_BODY_BYTES)
         app.router.add_route("*", "/{path:.*}", self._forward)
         runner = web.AppRunner(
@@ -122,7 +122,7 @@ class RecordingUpstream:
     def _record_request(
         self, request: web.Request, body: bytes
     ) -> UpstreamRequest | None:
-        """The record of a request to an operation; None for any other."""
+        """The record of a request to an operation; None for other requests."""
         path = request.path.removeprefix(self._prefix)
         for operation in self.provider.operations.values():
             if (operation.method, operation.path) == (request.method, path):
@@ -179,7 +179,7 @@ class RecordingUpstream:
         upstream_request: UpstreamRequest | None,
         chunk: bytes,
     ) -> None:
-        """Pass bytes on; after the first event of a stream, wait for the caller."""
+        """Forward bytes; after the first event of a stream, wait for the caller."""
         rest = chunk
         if upstream_request is not None:
             upstream_request.response_body += chunk
@@ -211,7 +211,7 @@ async def _wait_for_event(event: asyncio.Event, timeout: float) -> bool:
 async def recording_upstream(
     provider: Provider, host: str, port: int
 ) -> AsyncIterator[tuple[RecordingUpstream, str]]:
-    """A mock of a provider behind a tap, and the base URL for the gateway."""
+    """Serve a mock behind a recording relay; yield it with the base URL."""
     with mockserver.running(provider) as mock:
         tap = RecordingUpstream(mock.url, provider)
         async with tap.listen(host, port) as url:
@@ -240,7 +240,7 @@ def _with_fields(body: bytes, extra_fields: Mapping[str, Any]) -> bytes:
 
 
 def _abort_connection(request: web.Request) -> web.StreamResponse:
-    """Break off as the upstream did; what is returned is not sent any more."""
+    """Cut the connection as the upstream did; the returned response is not sent."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()

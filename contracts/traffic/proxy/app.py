@@ -1,4 +1,4 @@
-"""The relay as an application, with its journal for this machine alone."""
+"""The proxy as an application, with a control API for this machine alone."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,7 +21,7 @@ from mockserver.json_text import dumps
 
 
 def create_app(relay: Relay) -> web.Application:
-    """An application that passes everything on, but what begins with `PREFIX`."""
+    """An application that forwards everything but the paths below `CONTROL_PREFIX`."""
     app = web.Application()
     for method, path, handler in (
         ("GET", "/health", _health),
@@ -51,7 +51,7 @@ async def _remove_added_headers(
 
 
 def _loopback_only(relay: Relay, handler: Any) -> Any:
-    """The journal is for this machine, and not for the pages in its browser."""
+    """Allow this machine only, and no web pages in its browser."""
 
     async def guarded(request: web.Request) -> web.Response:
         host = urlsplit(f"//{request.host}").hostname or ""
@@ -89,7 +89,8 @@ async def _clear(relay: Relay, request: web.Request) -> web.Response:
 
 
 async def _not_found(relay: Relay, request: web.Request) -> web.Response:
-    known = f"GET {CONTROL_PREFIX}/health, GET {CONTROL_PREFIX}/journal, DELETE {CONTROL_PREFIX}/journal"
+    base = CONTROL_PREFIX
+    known = f"GET {base}/health, GET {base}/journal, DELETE {base}/journal"
     return error_response(404, "not_found", f"No such control; known: {known}.")
 
 

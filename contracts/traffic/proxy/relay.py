@@ -68,8 +68,8 @@ class ProxyTotals:
     findings: dict[str, Finding] = field(default_factory=dict)
 
     def add(self, findings: Sequence[Finding]) -> None:
-        for each in findings:
-            self.findings.setdefault(each.fingerprint, each)
+        for finding in findings:
+            self.findings.setdefault(finding.fingerprint, finding)
 
     @property
     def counts_by_kind(self) -> dict[str, int]:
