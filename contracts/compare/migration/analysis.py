@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import Any
 
 from contracts.compare.migration import patch as adapter
-from contracts.compare.migration import requests
-from contracts.compare.migration import responses as answers
+from contracts.compare.migration import requests, responses
+from contracts.compare.migration.defaults import default_findings
+from contracts.compare.migration.error_responses import error_findings
 from contracts.compare.migration.model import (
     BodyPair,
     BreakingChange,
@@ -20,6 +21,7 @@ from contracts.compare.migration.model import (
 )
 from contracts.compare.migration.patch import Patch
 from contracts.compare.migration.rules import Severity
+from contracts.compare.migration.transport import transport_findings
 from contracts.media.image.samples import Sample
 from specs import State
 
@@ -103,7 +105,7 @@ def examine(migration: Migration) -> Examination:
 
     Nothing is sent. Takes about a second.
     """
-    found = [*answers.transport_findings(migration)]
+    found = [*transport_findings(migration)]
     has_requests, tried = False, 0
     for old in called_request_models(migration):
         has_requests = has_requests or bool(minimal_requests(migration, old))
@@ -115,12 +117,12 @@ def examine(migration: Migration) -> Examination:
         tried += met.tried
         refusals = list(requests.findings(both, met))
         found += refusals
-        found += requests.default_findings(both, met)
-        found += answers.findings(
+        found += default_findings(both, met)
+        found += responses.findings(
             both, met.accepted or _patched_request(both, refusals)
         )
     for operation in migration.operations:
-        found += answers.error_findings(migration, operation)
+        found += error_findings(migration, operation)
     order = list(Severity)
     merged = sorted(
         _merge_findings(found), key=lambda each: order.index(Severity(each.severity))

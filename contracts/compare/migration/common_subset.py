@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from contracts.compare.migration.analysis import to_json
 from contracts.compare.migration.model import shorten
 from contracts.compare.servers.intents import intents
 from contracts.compare.servers.translation import (
@@ -165,8 +166,6 @@ def _accepted_integers(
 def as_json(
     common_subsets: Sequence[Subset], providers: Sequence[Provider]
 ) -> dict[str, Any]:
-    from contracts.compare.migration.analysis import to_json
-
     return {
         "format": FORMAT,
         "providers": [each.id for each in providers],

@@ -9,58 +9,36 @@ import re
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Any
 
+from contracts.compare.migration.counterexamples import build_counterexample
+from contracts.compare.migration.field_descriptions import (
+    describe_field,
+    evidence_for,
+    rule_citations,
+)
 from contracts.compare.migration.model import (
     BodyPair,
     BreakingChange,
-    Counterexample,
     Migration,
     Payload,
     cite,
-    is_documented,
-    judge,
     minimal_requests,
     shorten,
-    state,
+)
+from contracts.compare.migration.rejections import (
+    Rejection,
+    existing_violations,
+    find_rejections,
 )
 from contracts.compare.migration.rules import rules
-from contracts.planning.case import FORM, JSON, Case, Origin
-from contracts.planning.code_samples import curl_command
+from contracts.planning.case import FORM, JSON
 from contracts.planning.request_model import RequestModel
-from contracts.planning.values import Value, all_of_parts, format_value, types_of
-from specs import Body, Evidence, State, Violation, cost
+from contracts.planning.values import Value
 
 MAX_VALUES = 6
 MAX_COMPANION_VALUES = 6
 MAX_NAMED_VALUES = 4
-_RULE_BY_KEYWORD = {
-    **dict.fromkeys(("enum", "const"), "REQ-ENUM"),
-    **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum"), "REQ-RANGE"),
-    **dict.fromkeys(("exclusiveMaximum", "multipleOf", "x-image-size"), "REQ-RANGE"),
-    **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems"), "REQ-RANGE"),
-    "pattern": "REQ-PATTERN",
-    "type": "REQ-TYPE",
-    **dict.fromkeys(("x-upload", "x-same-dimensions"), "REQ-PART"),
-}
-_IMAGE_FIELDS = {"image", "mask"}
 _MODAL_VERB = re.compile(r"^(must|may) (be|have) ")
-
-
-@dataclass(frozen=True)
-class _Rejection:
-    """A request that is not taken, and the first thing that is wrong with it there."""
-
-    rule: str
-    member: str
-    payload: Payload
-    violation: Violation
-    wire_name: str
-    other: str = ""
-
-    @property
-    def is_documented(self) -> bool:
-        return is_documented(self.violation.evidence)
 
 
 @dataclass
@@ -72,7 +50,7 @@ class SearchResult:
     names; `tried` is the number of requests.
     """
 
-    rejections: dict[tuple[str, str], list[_Rejection]] = field(default_factory=dict)
+    rejections: dict[tuple[str, str], list[Rejection]] = field(default_factory=dict)
     accepted: list[Payload] = field(default_factory=list)
     accepted_fields: set[str] = field(default_factory=set)
     tried: int = 0
@@ -85,7 +63,7 @@ def search(body_pair: BodyPair) -> SearchResult:
         each for each in body_pair.minimal_requests if body_pair.is_accepted(each)
     ]
     for context in body_pair.minimal_requests:
-        for each in _rejections(body_pair, context, context, set()):
+        for each in find_rejections(body_pair, context, context, set()):
             found.rejections.setdefault((each.rule, each.member), []).append(each)
     for context in usable or body_pair.minimal_requests[:1]:
         _search_around(body_pair, context, found)
@@ -106,13 +84,13 @@ def _search_around(
     skipped_fields: AbstractSet[str] | None = None,
 ) -> None:
     """Search around a plain request; with `spare`, for the names of other members."""
-    known = _existing_violations(body_pair, context)
+    known = existing_violations(body_pair, context)
     for payload, members in _nearby_requests(body_pair, context):
         roles = {body_pair.old.canonical_name(each) for each in members}
         if skipped_fields and roles & skipped_fields:
             continue
         result.tried += 1
-        refused = list(_rejections(body_pair, payload, context, known))
+        refused = list(find_rejections(body_pair, payload, context, known))
         if not refused:
             result.accepted_fields |= roles
             if not known:
@@ -120,12 +98,6 @@ def _search_around(
         for each in refused:
             if skipped_fields is None or each.rule in {"REQ-FIELD", "REQ-RENAMED"}:
                 result.rejections.setdefault((each.rule, each.member), []).append(each)
-
-
-def _existing_violations(body_pair: BodyPair, payload: Payload) -> set[tuple[Any, ...]]:
-    """What is wrong with a plain request already, which no change to it brought."""
-    verdict = judge(body_pair.new, body_pair.with_new_names(payload))
-    return {(each.path, each.claim) for each in verdict.violations}
 
 
 def _nearby_requests(
@@ -204,63 +176,6 @@ def _related_field_pairs(body_pair: BodyPair) -> Iterator[tuple[str, str]]:
             yield left, right
 
 
-def _rejections(
-    body_pair: BodyPair,
-    payload: Payload,
-    context: Payload,
-    known_violations: set[tuple[Any, ...]],
-) -> Iterator[_Rejection]:
-    """What keeps the new provider from taking a request, one for each member."""
-    renamed = body_pair.with_new_names(payload)
-    for name in payload:
-        other = body_pair.new_name(name, payload)
-        if other and (name not in context or payload is context):
-            for each in judge(body_pair.new, payload).violations:
-                if each.path[:1] == (name,):
-                    role = body_pair.old.canonical_name(name)
-                    yield _Rejection("REQ-RENAMED", role, payload, each, name, other)
-                    break
-    if state(body_pair.new, renamed) is State.VALID:
-        return
-    verdict = judge(body_pair.new, renamed)
-    new = [
-        each
-        for each in verdict.violations
-        if (each.path, each.claim) not in known_violations
-    ]
-    told = [each for each in new if is_documented(each.evidence)] or new
-    seen: set[str] = set()
-    for violation in told:
-        own = str(violation.path[0]) if violation.path else ""
-        if own not in seen:
-            seen.add(own)
-            rule = _rule_for(body_pair, violation, own)
-            yield _Rejection(
-                rule, body_pair.new.canonical_name(own), payload, violation, own
-            )
-
-
-def _rule_for(body_pair: BodyPair, violation: Violation, wire_name: str) -> str:
-    keyword = violation.keyword
-    role = body_pair.new.canonical_name(wire_name)
-    if keyword == "required" and len(violation.path) == 1:
-        return "REQ-REQUIRED"
-    refused = keyword in {"additionalProperties", "not"}
-    if refused or _accepts_only_null(violation):
-        return "REQ-FIELD" if len(violation.path) == 1 else "REQ-TYPE"
-    if role == "model":
-        return "REQ-MODEL"
-    if role in _IMAGE_FIELDS and body_pair.old.body.media_type == FORM:
-        return "REQ-PART"
-    return _RULE_BY_KEYWORD.get(keyword, "REQ-TYPE")
-
-
-def _accepts_only_null(violation: Violation) -> bool:
-    return violation.keyword == "type" and types_of({"type": violation.expected}) == [
-        "null"
-    ]
-
-
 def findings(body_pair: BodyPair, result: SearchResult) -> Iterator[BreakingChange]:
     """The refusals of a lane, one finding for each rule and member."""
     for (rule, member), refusals in result.rejections.items():
@@ -292,7 +207,7 @@ def _old_name(body_pair: BodyPair, member: str, payload: Payload) -> str | None:
 
 
 def _finding(
-    body_pair: BodyPair, rejection: _Rejection, values: tuple[str, ...], *, always: bool
+    body_pair: BodyPair, rejection: Rejection, values: tuple[str, ...], *, always: bool
 ) -> BreakingChange:
     rule = rules()[rejection.rule]
     own = _old_name(body_pair, rejection.member, rejection.payload) or rejection.member
@@ -301,7 +216,7 @@ def _finding(
     here = cite(
         body_pair.new.provider,
         describe_field(body_pair.new, there),
-        _evidence_for(body_pair.new, there),
+        evidence_for(body_pair.new, there),
     )
     if (
         rejection.rule in {"REQ-FIELD", "REQ-REQUIRED"}
@@ -321,8 +236,9 @@ def _finding(
         sentence=_sentence(rejection, own, values, documented=rejection.is_documented),
         old=cite(
             body_pair.old.provider,
-            f"{describe_field(body_pair.old, own)}{_rule_citations(body_pair.old, own, rejection.payload)}",
-            _evidence_for(body_pair.old, own),
+            describe_field(body_pair.old, own)
+            + rule_citations(body_pair.old, own, rejection.payload),
+            evidence_for(body_pair.old, own),
         ),
         new=here,
         fix=rule.fix.format(
@@ -343,7 +259,7 @@ def _finding(
 
 
 def _sentence(
-    rejection: _Rejection, field_name: str, values: tuple[str, ...], *, documented: bool
+    rejection: Rejection, field_name: str, values: tuple[str, ...], *, documented: bool
 ) -> str:
     if rejection.rule == "REQ-RENAMED":
         return f"{field_name} is called {rejection.other}"
@@ -362,7 +278,7 @@ def _sentence(
     return f"{field_name} = {listed}{more} {word}: {why}"
 
 
-def _accepted_alternative(body_pair: BodyPair, rejection: _Rejection) -> str:
+def _accepted_alternative(body_pair: BodyPair, rejection: Rejection) -> str:
     """What the new provider takes instead, as a fix names it."""
     violation = rejection.violation
     if rejection.rule == "REQ-REQUIRED":
@@ -381,163 +297,6 @@ def _accepted_alternative(body_pair: BodyPair, rejection: _Rejection) -> str:
         return f"something without {violation.param}"
     inside = f" in {violation.param}" if len(violation.path) > 1 else ""
     return f"{_MODAL_VERB.sub('', violation.message)}{inside}"
-
-
-def build_counterexample(
-    migration: Migration, old: RequestModel, payload: Payload
-) -> Counterexample:
-    """A request as a curl line to the new provider, changed in nothing else."""
-    new = migration.new
-    operation = new.operations.get(old.operation.id, old.operation)
-    media_type = old.body.media_type
-    case = Case(
-        id="",
-        operation=operation.id,
-        origin=Origin.MIGRATION,
-        expectation=State.VALID,
-        media_type=media_type,
-        payload=payload,
-    )
-    url = f"{new.dialect.base_url.rstrip('/')}{operation.path}"
-    line = curl_command(case, url, new.dialect.key_env, operation.method)
-    return Counterexample(operation.id, media_type, payload, line)
-
-
-def _evidence_for(request_model: RequestModel, name: str) -> Evidence:
-    member = request_model.body.properties.get(name)
-    if not isinstance(member, dict):
-        return request_model.body.evidence
-    return request_model.body.evidence.within(member)
-
-
-def describe_field(request_model: RequestModel, name: str) -> str:
-    """What a body says of a member, in a line."""
-    member = request_model.body.properties.get(name)
-    if member is None:
-        return f"{name} is not listed"
-    words = list(_description_parts(request_model, name, member))
-    return f"{name}: {'; '.join(words)}"
-
-
-def _rule_citations(request_model: RequestModel, name: str, payload: Payload) -> str:
-    """The rules that say more of a member in a request, as an end to a sentence."""
-    names = (
-        f"{rule.name} ({rule.schema.get('x-source', 'no source')})"
-        for rule in request_model.rules
-        if name in rule.targets and rule.is_documented and rule.applies(payload)
-    )
-    return "".join(f"; by rule {each}" for each in names)
-
-
-def _description_parts(
-    request_model: RequestModel, name: str, member: Any
-) -> Iterator[str]:
-    schema = member if isinstance(member, dict) else {}
-    lists = (each["enum"] for each in all_of_parts(member) if "enum" in each)
-    listed = next(lists, None)
-    types = [each for each in types_of(schema) if each != "null"]
-    if listed:
-        yield ", ".join(str(each) for each in listed if each is not None)
-    elif schema.get("format") == "binary":
-        yield "a file or several" if "array" in types else "a file"
-    else:
-        yield " or ".join(types) or "anything"
-    least, most = schema.get("minimum"), schema.get("maximum")
-    if least is not None or most is not None:
-        yield f"{'' if least is None else least}…{'' if most is None else most}"
-    if "maxItems" in schema:
-        yield f"at most {schema['maxItems']}"
-    whole = (
-        request_model.body.schema if isinstance(request_model.body.schema, dict) else {}
-    )
-    yield "required" if name in whole.get("required", []) else "optional"
-    if "default" in schema:
-        yield f"default {format_value(schema['default'])}"
-
-
-def default_findings(
-    body_pair: BodyPair, result: SearchResult
-) -> Iterator[BreakingChange]:
-    """Members that mean something else when they are left out."""
-    if not result.accepted:
-        return
-    rule = rules()["REQ-DEFAULT"]
-    plain = result.accepted[0]
-    new, old = body_pair.new, body_pair.old
-    there = {
-        new.canonical_name(name): (name, each)
-        for name, each in _all_defaults(new.body).items()
-    }
-    for name, value in _all_defaults(old.body).items():
-        role = old.canonical_name(name)
-        payload = next((each for each in result.accepted if name not in each), plain)
-        other = new.wire_name(role)
-        if name in payload or other is None or not body_pair.uses(name):
-            continue
-        if new.body.properties[other] is False:
-            continue
-        own, default = there.get(role, (other, None))
-        if default == value or (default is None and name not in old.body.defaults):
-            continue
-        evidence = _evidence_for(new, own)
-        is_said = default is not None and is_documented(evidence)
-        is_said = is_said and own in new.body.defaults
-        text = f"means {format_value(value)} at {body_pair.migration.old.title}"
-        rest = "is not said" if default is None else f"means {format_value(default)}"
-        yield BreakingChange(
-            rule=rule.id,
-            severity=rule.severity(role, documented=is_said),
-            operation=body_pair.operation,
-            member=name,
-            sentence=f"no {name} {text}; at {body_pair.migration.new.title} it {rest}"
-            f"{_cost_difference(body_pair, payload)}",
-            old=cite(
-                old.provider,
-                f"{name}: default {format_value(value)}",
-                _evidence_for(old, name),
-            ),
-            new=cite(
-                new.provider,
-                f"{own}: no default is said"
-                if default is None
-                else f"{own}: default {format_value(default)}",
-                evidence,
-            ),
-            fix=rule.fix.format(
-                member=own, value=format_value(value), other=own, operation="", to=""
-            ),
-            witness=build_counterexample(body_pair.migration, body_pair.old, payload),
-            media_types=(old.body.media_type,),
-        )
-
-
-def _all_defaults(body: Body) -> dict[str, Any]:
-    """Defaults, those included that are only told."""
-    merged = {**body.assumed_defaults, **body.defaults}
-    return {name: each for name, each in merged.items() if each is not None}
-
-
-def _cost_difference(body_pair: BodyPair, payload: Payload) -> str:
-    """What the request costs at each, where both document it and they differ."""
-    bills = []
-    for desk, body in (
-        (body_pair.old, payload),
-        (body_pair.new, body_pair.with_new_names(payload)),
-    ):
-        asked = desk.provider.canonical_request(
-            desk.operation.id, desk.body.media_type, body
-        )
-        count = asked.get("n") or 1
-        bills.append(
-            cost(desk.provider.dialect, body_pair.operation, asked, count=count)
-        )
-    before, after = bills
-    if None in (before.amount, after.amount) or before == after:
-        return ""
-    return (
-        f" ({before.amount} {before.currency} before, "
-        f"{after.amount} {after.currency} after)"
-    )
 
 
 def media_type_findings(

@@ -1,13 +1,12 @@
 """Answers that the one provider gives and the other does not, and so their readers."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from contracts.compare.migration.counterexamples import build_counterexample
 from contracts.compare.migration.model import (
     BodyPair,
     BreakingChange,
-    Citation,
     Counterexample,
     Migration,
     Payload,
@@ -15,74 +14,25 @@ from contracts.compare.migration.model import (
     is_documented,
     shorten,
 )
-from contracts.compare.migration.requests import build_counterexample
+from contracts.compare.migration.response_fields import (
+    ResponseField,
+    response_fields,
+    schema_or_empty,
+)
+from contracts.compare.migration.response_findings import build_finding
 from contracts.compare.migration.rules import Severity, rules
 from contracts.planning.boundary_values import boundary_values
 from contracts.planning.case import JSON
 from contracts.planning.request_model import RequestModel
 from contracts.planning.values import all_of_parts, types_of
-from specs import Body, Evidence, Judge, Operation, Provider
-from specs.validation.engine import is_instance
+from specs import Evidence, Judge
 
 UNKNOWN_VALUE = "imageparity"
 DELIVERY_PATHS = {"data[].url", "data[].b64_json"}
-_RESPONSE_RULES = {"RES-MISSING", "RES-TYPE", "RES-ENUM", "RES-FORMAT", "RES-EXTRA"}
 _RULE_BY_KEYWORD = {
     **dict.fromkeys(("enum", "const"), "RES-ENUM"),
     "type": "RES-TYPE",
 }
-
-
-@dataclass(frozen=True)
-class ResponseMember:
-    """A member of an answer; it is `sure` where the document promises it."""
-
-    path: str
-    schema: Any
-    evidence: Evidence
-    is_guaranteed: bool
-
-
-def response_members(
-    body: Body, request: Mapping[str, Any] | None
-) -> dict[str, ResponseMember]:
-    """
-    The members of an answer by their paths, such as `data[].url`.
-
-    `request`, in canonical names, decides about members that come with some requests
-    only; None for answers that depend on none.
-    """
-    found = _iter_members(body.schema, "", body.evidence, request, guaranteed=True)
-    return {each.path: each for each in found}
-
-
-def _iter_members(
-    schema: Any,
-    parent_path: str,
-    evidence: Evidence,
-    request: Mapping[str, Any] | None,
-    *,
-    guaranteed: bool,
-) -> Iterator[ResponseMember]:
-    if not isinstance(schema, dict):
-        return
-    required = schema.get("required", [])
-    for name, member in schema.get("properties", {}).items():
-        node = member if isinstance(member, dict) else {}
-        own = evidence.within(node)
-        when = node.get("x-when")
-        if when is not None and request is not None and not is_instance(when, request):
-            continue
-        is_sure = guaranteed and (name in required or when is not None)
-        path = f"{parent_path}{name}"
-        yield ResponseMember(path, member, own, is_sure)
-        yield from _iter_members(node, f"{path}.", own, request, guaranteed=is_sure)
-        entries = node.get("items")
-        if isinstance(entries, dict):
-            below = own.within(entries)
-            yield from _iter_members(
-                entries, f"{path}[].", below, request, guaranteed=is_sure
-            )
 
 
 def findings(
@@ -191,8 +141,8 @@ def _member_findings(body_pair: BodyPair, payload: Payload) -> Iterator[Breaking
     ]
     if bodies[0] is None or bodies[1] is None:
         return
-    before = response_members(bodies[0], _canonical_payload(body_pair.old, payload))
-    after = response_members(
+    before = response_fields(bodies[0], _canonical_payload(body_pair.old, payload))
+    after = response_fields(
         bodies[1], _canonical_payload(body_pair.new, body_pair.with_new_names(payload))
     )
     shown_by = build_counterexample(body_pair.migration, body_pair.old, payload)
@@ -219,7 +169,7 @@ def _member_findings(body_pair: BodyPair, payload: Payload) -> Iterator[Breaking
             and path not in DELIVERY_PATHS
             and (not parent or parent in before)
         ):
-            yield _finding(
+            yield build_finding(
                 body_pair.migration,
                 "RES-EXTRA",
                 body_pair.operation,
@@ -237,8 +187,8 @@ def _member_findings(body_pair: BodyPair, payload: Payload) -> Iterator[Breaking
 def _missing_member(
     migration: Migration,
     operation: str,
-    old_member: ResponseMember,
-    new_member: ResponseMember | None,
+    old_member: ResponseField,
+    new_member: ResponseField | None,
     counterexample: Counterexample,
 ) -> BreakingChange:
     body = migration.new.operations[operation].success
@@ -246,7 +196,7 @@ def _missing_member(
     word = "comes" if old_member.is_guaranteed else "may come"
     evidence = new_member.evidence if new_member else body.evidence
     here = f"{path} may come" if new_member else f"{path} is not listed"
-    return _finding(
+    return build_finding(
         migration,
         "RES-MISSING",
         operation,
@@ -262,13 +212,13 @@ def _missing_member(
 
 
 def _wider_value_findings(
-    migration: Migration, operation: str, old: ResponseMember, new: ResponseMember
+    migration: Migration, operation: str, old: ResponseField, new: ResponseField
 ) -> Iterator[BreakingChange]:
     """A value that the new provider may send and the old one could not."""
     if types_of(new.schema) in (["object"], ["array"]):
         return  # its members are held against each other, one by one
     before, after = (
-        Judge(_schema_or_empty(each.schema), open=True) for each in (old, new)
+        Judge(schema_or_empty(each.schema), open=True) for each in (old, new)
     )
     role = new.path.rpartition(".")[2]
     schemas = [*all_of_parts(new.schema), *all_of_parts(old.schema)]
@@ -280,7 +230,7 @@ def _wider_value_findings(
         if after.is_valid(value) and not before.is_valid(value):
             violation = next(iter(before.violations(value)))
             rule = _RULE_BY_KEYWORD.get(violation.keyword, "RES-FORMAT")
-            yield _finding(
+            yield build_finding(
                 migration,
                 rule,
                 operation,
@@ -299,47 +249,6 @@ def _wider_value_findings(
             return
 
 
-def _schema_or_empty(schema: Any) -> Any:
-    return schema if isinstance(schema, dict) else {}
-
-
-def _finding(
-    migration: Migration,
-    rule_id: str,
-    operation: str,
-    member: str,
-    sentence: str,
-    *,
-    old: Citation,
-    new: Citation,
-    documented: bool,
-    counterexample: Counterexample | None,
-    value: str = "",
-) -> BreakingChange:
-    rule = rules()[rule_id]
-    severity = rule.severity(member, documented=documented)
-    if (
-        migration.client
-        and migration.client.pictures_only
-        and rule_id in _RESPONSE_RULES
-    ):
-        severity = Severity.INFO
-    return BreakingChange(
-        rule=rule_id,
-        severity=severity,
-        operation=operation,
-        member=member,
-        sentence=sentence,
-        old=old,
-        new=new,
-        fix=rule.fix.format(
-            member=member, value=value, other="", to=migration.new.title
-        ),
-        witness=counterexample,
-        media_types=(counterexample.media_type,) if counterexample else (),
-    )
-
-
 def _contradictions(
     body_pair: BodyPair, accepted: Sequence[Payload]
 ) -> Iterator[BreakingChange]:
@@ -348,19 +257,19 @@ def _contradictions(
     if body is None:
         return
     seen: set[str] = set()
-    if not any("enum" in _schema_or_empty(each) for each in body.properties.values()):
+    if not any("enum" in schema_or_empty(each) for each in body.properties.values()):
         return
     for payload in accepted:
         asked = _canonical_payload(body_pair.new, body_pair.with_new_names(payload))
-        for path, promise in response_members(body, asked).items():
+        for path, promise in response_fields(body, asked).items():
             value = asked.get(path)
-            listed = _schema_or_empty(promise.schema).get("enum")
+            listed = schema_or_empty(promise.schema).get("enum")
             if path in seen or not listed or value in (None, "auto"):
                 continue
             if not Judge(promise.schema, open=True).is_valid(value):
                 seen.add(path)
                 words = ", ".join(map(str, listed))
-                yield _finding(
+                yield build_finding(
                     body_pair.migration,
                     "DOC-SELF",
                     body_pair.operation,
@@ -395,7 +304,7 @@ def _stream_findings(body_pair: BodyPair) -> Iterator[BreakingChange]:
     if new.operation.supports_streaming:
         yield from _event_findings(body_pair, payload)
         return
-    yield _finding(
+    yield build_finding(
         body_pair.migration,
         "RES-MEDIA",
         body_pair.operation,
@@ -424,8 +333,8 @@ def _event_findings(body_pair: BodyPair, payload: Payload) -> Iterator[BreakingC
     )
     shown_by = build_counterexample(body_pair.migration, body_pair.old, payload)
     for type_, event in before.items():
-        here = response_members(event, None)
-        there = response_members(after[type_], None) if type_ in after else {}
+        here = response_fields(event, None)
+        there = response_fields(after[type_], None) if type_ in after else {}
         lost = [
             each
             for each in here.values()
@@ -438,7 +347,7 @@ def _event_findings(body_pair: BodyPair, payload: Payload) -> Iterator[BreakingC
             if type_ not in after and promise.path != "type":
                 continue  # the whole event is missing, which is told once
             name = type_ if type_ not in after else f"{type_}: {promise.path}"
-            yield _finding(
+            yield build_finding(
                 body_pair.migration,
                 "RES-MISSING",
                 body_pair.operation,
@@ -453,196 +362,3 @@ def _event_findings(body_pair: BodyPair, payload: Payload) -> Iterator[BreakingC
                 documented=match is None and is_documented(promise.evidence),
                 counterexample=shown_by,
             )
-
-
-def error_findings(
-    migration: Migration, operation: Operation
-) -> Iterator[BreakingChange]:
-    """Statuses that are new, and error bodies that lack members."""
-    other = migration.new.operations.get(operation.id)
-    if other is None:
-        return
-    known = {each.status for each in operation.errors.values()}
-    seen: set[int] = set()
-    for error in other.errors.values():
-        if error.status in known or error.status in seen:
-            continue
-        seen.add(error.status)
-        yield _finding(
-            migration,
-            "RES-STATUS",
-            operation.id,
-            str(error.status),
-            f"status {error.status} may come ({error.name})",
-            old=cite(
-                migration.old, f"{error.status} is not listed", operation.evidence
-            ),
-            new=cite(migration.new, f"{error.name}: {error.status}", error.evidence),
-            documented=is_documented(error.evidence),
-            counterexample=Counterexample(operation.id, answer=error.body),
-            value=f" ({error.name})",
-        )
-    yield from _error_body_findings(migration, operation, other)
-
-
-def _error_body_findings(
-    migration: Migration, operation: Operation, other: Operation
-) -> Iterator[BreakingChange]:
-    told: set[str] = set()
-    for error in other.errors.values():
-        bodies = [_error_body(each, error.status) for each in (operation, other)]
-        if bodies[0] is None or bodies[1] is None:
-            continue
-        before, after = (response_members(each, None) for each in bodies if each)
-        for path, promise in before.items():
-            there = after.get(path)
-            hands_on = migration.client is None or path in migration.client.error
-            is_leaf = "properties" not in _schema_or_empty(promise.schema)
-            if path in told or not promise.is_guaranteed or (is_leaf and not hands_on):
-                continue
-            if there is not None and there.is_guaranteed:
-                continue
-            told.add(path)
-            body = _without_field(error.body, path.split("."))
-            yield _finding(
-                migration,
-                "RES-ERROR",
-                operation.id,
-                path,
-                f"{path} may be missing",
-                old=cite(migration.old, f"{path} comes", promise.evidence),
-                new=cite(
-                    migration.new,
-                    f"{path} {'may come' if there else 'is not listed'}",
-                    bodies[1].evidence,
-                ),
-                documented=there is None and is_documented(bodies[1].evidence),
-                counterexample=Counterexample(operation.id, answer=body),
-            )
-
-
-def _error_body(operation: Operation, status: int) -> Body | None:
-    response = operation.response_for(status)
-    return response.bodies.get(JSON) if response else None
-
-
-def _without_field(body: Any, steps: Sequence[str]) -> Any:
-    """An error body without one of its members."""
-    if not isinstance(body, dict):
-        return body
-    first, *rest = steps
-    if not rest:
-        return {name: each for name, each in body.items() if name != first}
-    return {
-        name: _without_field(each, rest) if name == first else each
-        for name, each in body.items()
-    }
-
-
-def transport_findings(migration: Migration) -> Iterator[BreakingChange]:
-    """Base URLs, keys, and operations that are elsewhere or nowhere."""
-    old, new = migration.old, migration.new
-    if old.base_path != new.base_path:
-        url = new.dialect.base_url
-        yield _transport_finding(
-            migration,
-            "REQ-PATH",
-            "",
-            "base URL",
-            f"the base URL begins with {new.base_path or '/'} instead of "
-            f"{old.base_path or '/'}",
-            (old.dialect.base_url, url),
-            f'base_url = "{url}"',
-        )
-    forms = [each.dialect.key for each in (old, new)]
-    if forms[1].get("form") and forms[0].get("form") != forms[1]["form"]:
-        before = forms[0].get("form")
-        fix = f"read the key from {new.dialect.key_env}; do not check its form"
-        yield _transport_finding(
-            migration,
-            "REQ-AUTH",
-            "",
-            "key form",
-            f"keys look like {forms[1]['form']}",
-            (
-                f"keys look like {before}" if before else "no form of keys is said",
-                f"keys look like {forms[1]['form']}",
-            ),
-            fix,
-            tuple(str(each.get("source", "")) for each in forms),
-        )
-    for operation in migration.operations:
-        yield from _operation_findings(migration, operation)
-
-
-def _operation_findings(
-    migration: Migration, operation: Operation
-) -> Iterator[BreakingChange]:
-    other = migration.new.operations.get(operation.id)
-    here = f"{operation.method} {operation.path}"
-    if other is None:
-        yield _transport_finding(
-            migration,
-            "REQ-PATH",
-            operation.id,
-            operation.path,
-            f"{here} does not exist",
-            (here, "is not listed"),
-            f"do without {operation.id}: there is nothing like it",
-            (operation.evidence.source, ""),
-        )
-        return
-    there = f"{other.method} {other.path}"
-    if here != there:
-        yield _transport_finding(
-            migration,
-            "REQ-PATH",
-            operation.id,
-            operation.path,
-            f"{here} is {there}",
-            (here, there),
-            f"call {there}",
-            (operation.evidence.source, other.evidence.source),
-        )
-    if bool(operation.authentication) != bool(other.authentication):
-        needs = "send a bearer token" if other.authentication else "no key is needed"
-        yield _transport_finding(
-            migration,
-            "REQ-AUTH",
-            operation.id,
-            "Authorization",
-            f"{operation.id}: {needs}",
-            tuple(
-                "wants a bearer token" if each.authentication else "wants no key"
-                for each in (operation, other)
-            ),
-            needs,
-            (operation.evidence.source, other.evidence.source),
-        )
-
-
-def _transport_finding(
-    migration: Migration,
-    rule_id: str,
-    operation: str,
-    member: str,
-    sentence: str,
-    texts: tuple[str, ...],
-    fix: str,
-    sources: tuple[str, ...] = ("", ""),
-) -> BreakingChange:
-    rule = rules()[rule_id]
-    return BreakingChange(
-        rule=rule_id,
-        severity=rule.severity(member, documented=True),
-        operation=operation,
-        member=member,
-        sentence=sentence,
-        old=_cite_source(migration.old, texts[0], sources[0]),
-        new=_cite_source(migration.new, texts[1], sources[1]),
-        fix=rule.fix.format(member=member, value=fix),
-    )
-
-
-def _cite_source(provider: Provider, text: str, source: str) -> Citation:
-    return cite(provider, text, Evidence(source=source) if source else None)
