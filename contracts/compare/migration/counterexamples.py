@@ -14,7 +14,11 @@ from specs import State
 def build_counterexample(
     migration: Migration, old: RequestModel, payload: Payload
 ) -> Counterexample:
-    """A request as a curl line to the new provider, changed in nothing else."""
+    """
+    Build a counterexample from a request for the old provider.
+
+    The curl command sends the same request to the new provider.
+    """
     new = migration.new
     operation = new.operations.get(old.operation.id, old.operation)
     media_type = old.body.media_type

@@ -21,38 +21,39 @@ from specs import Body, cost
 def default_findings(
     body_pair: BodyPair, result: SearchResult
 ) -> Iterator[BreakingChange]:
-    """Members that mean something else when they are left out."""
+    """Find optional fields with different defaults."""
     if not result.accepted:
         return
     rule = rules()["REQ-DEFAULT"]
-    plain = result.accepted[0]
+    minimal = result.accepted[0]
     new, old = body_pair.new, body_pair.old
-    there = {
+    new_defaults = {
         new.canonical_name(name): (name, each)
         for name, each in _all_defaults(new.body).items()
     }
     for name, value in _all_defaults(old.body).items():
         role = old.canonical_name(name)
-        payload = next((each for each in result.accepted if name not in each), plain)
+        payload = next((each for each in result.accepted if name not in each), minimal)
         other = new.wire_name(role)
         if name in payload or other is None or not body_pair.uses(name):
             continue
         if new.body.properties[other] is False:
             continue
-        own, default = there.get(role, (other, None))
+        own, default = new_defaults.get(role, (other, None))
         if default == value or (default is None and name not in old.body.defaults):
             continue
         evidence = evidence_for(new, own)
-        is_said = default is not None and is_documented(evidence)
-        is_said = is_said and own in new.body.defaults
-        text = f"means {format_value(value)} at {body_pair.migration.old.title}"
-        rest = "is not said" if default is None else f"means {format_value(default)}"
+        documented = default is not None and is_documented(evidence)
+        documented = documented and own in new.body.defaults
+        old_text = f"{format_value(value)} at {old.provider.title}"
+        new_text = "not documented" if default is None else format_value(default)
         yield BreakingChange(
             rule=rule.id,
-            severity=rule.severity(role, documented=is_said),
+            severity=rule.severity(role, documented=documented),
             operation=body_pair.operation,
             member=name,
-            sentence=f"no {name} {text}; at {body_pair.migration.new.title} it {rest}"
+            sentence=f"the default of {name} is {old_text}; "
+            f"at {new.provider.title} it is {new_text}"
             f"{_cost_difference(body_pair, payload)}",
             old=cite(
                 old.provider,
@@ -61,13 +62,13 @@ def default_findings(
             ),
             new=cite(
                 new.provider,
-                f"{own}: no default is said"
+                f"{own}: no default is documented"
                 if default is None
                 else f"{own}: default {format_value(default)}",
                 evidence,
             ),
             fix=rule.fix.format(
-                member=own, value=format_value(value), other=own, operation="", to=""
+                field=own, value=format_value(value), other=own, operation="", to=""
             ),
             witness=build_counterexample(body_pair.migration, body_pair.old, payload),
             media_types=(old.body.media_type,),
@@ -75,26 +76,26 @@ def default_findings(
 
 
 def _all_defaults(body: Body) -> dict[str, Any]:
-    """Defaults, those included that are only told."""
+    """Merge the documented defaults and the assumed ones."""
     merged = {**body.assumed_defaults, **body.defaults}
     return {name: each for name, each in merged.items() if each is not None}
 
 
 def _cost_difference(body_pair: BodyPair, payload: Payload) -> str:
-    """What the request costs at each, where both document it and they differ."""
-    bills = []
-    for desk, body in (
+    """Describe the costs of a request if both are documented and they differ."""
+    costs = []
+    for side, body in (
         (body_pair.old, payload),
         (body_pair.new, body_pair.with_new_names(payload)),
     ):
-        asked = desk.provider.canonical_request(
-            desk.operation.id, desk.body.media_type, body
+        canonical = side.provider.canonical_request(
+            side.operation.id, side.body.media_type, body
         )
-        count = asked.get("n") or 1
-        bills.append(
-            cost(desk.provider.dialect, body_pair.operation, asked, count=count)
+        count = canonical.get("n") or 1
+        costs.append(
+            cost(side.provider.dialect, body_pair.operation, canonical, count=count)
         )
-    before, after = bills
+    before, after = costs
     if None in (before.amount, after.amount) or before == after:
         return ""
     return (

@@ -22,7 +22,7 @@ from specs import Body, Operation
 def error_findings(
     migration: Migration, operation: Operation
 ) -> Iterator[BreakingChange]:
-    """Statuses that are new, and error bodies that lack members."""
+    """Find new error statuses and fields that an error response no longer has."""
     other = migration.new.operations.get(operation.id)
     if other is None:
         return
@@ -52,21 +52,25 @@ def error_findings(
 def _error_body_findings(
     migration: Migration, operation: Operation, other: Operation
 ) -> Iterator[BreakingChange]:
-    told: set[str] = set()
+    seen_paths: set[str] = set()
     for error in other.errors.values():
         bodies = [_error_body(each, error.status) for each in (operation, other)]
         if bodies[0] is None or bodies[1] is None:
             continue
         before, after = (response_fields(each, None) for each in bodies if each)
-        for path, promise in before.items():
+        for path, old_field in before.items():
             there = after.get(path)
-            hands_on = migration.client is None or path in migration.client.error
-            is_leaf = "properties" not in schema_or_empty(promise.schema)
-            if path in told or not promise.is_guaranteed or (is_leaf and not hands_on):
+            is_read = migration.client is None or path in migration.client.error
+            is_leaf = "properties" not in schema_or_empty(old_field.schema)
+            if (
+                path in seen_paths
+                or not old_field.is_guaranteed
+                or (is_leaf and not is_read)
+            ):
                 continue
             if there is not None and there.is_guaranteed:
                 continue
-            told.add(path)
+            seen_paths.add(path)
             body = _without_field(error.body, path.split("."))
             yield build_finding(
                 migration,
@@ -74,7 +78,7 @@ def _error_body_findings(
                 operation.id,
                 path,
                 f"{path} may be missing",
-                old=cite(migration.old, f"{path} comes", promise.evidence),
+                old=cite(migration.old, f"{path} comes", old_field.evidence),
                 new=cite(
                     migration.new,
                     f"{path} {'may come' if there else 'is not listed'}",
@@ -91,7 +95,7 @@ def _error_body(operation: Operation, status: int) -> Body | None:
 
 
 def _without_field(body: Any, steps: Sequence[str]) -> Any:
-    """An error body without one of its members."""
+    """Remove one field from the body of an error response."""
     if not isinstance(body, dict):
         return body
     first, *rest = steps

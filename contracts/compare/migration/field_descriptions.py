@@ -12,23 +12,23 @@ from specs import Evidence
 
 
 def evidence_for(request_model: RequestModel, name: str) -> Evidence:
-    member = request_model.body.properties.get(name)
-    if not isinstance(member, dict):
+    field_schema = request_model.body.properties.get(name)
+    if not isinstance(field_schema, dict):
         return request_model.body.evidence
-    return request_model.body.evidence.within(member)
+    return request_model.body.evidence.within(field_schema)
 
 
 def describe_field(request_model: RequestModel, name: str) -> str:
-    """What a body says of a member, in a line."""
-    member = request_model.body.properties.get(name)
-    if member is None:
+    """Describe a field of a request body in one line."""
+    field_schema = request_model.body.properties.get(name)
+    if field_schema is None:
         return f"{name} is not listed"
-    words = list(_description_parts(request_model, name, member))
-    return f"{name}: {'; '.join(words)}"
+    parts = list(_description_parts(request_model, name, field_schema))
+    return f"{name}: {'; '.join(parts)}"
 
 
 def rule_citations(request_model: RequestModel, name: str, payload: Payload) -> str:
-    """The rules that say more of a member in a request, as an end to a sentence."""
+    """List the rules that apply to a field of a request, as the end of a sentence."""
     names = (
         f"{rule.name} ({rule.schema.get('x-source', 'no source')})"
         for rule in request_model.rules
@@ -38,26 +38,27 @@ def rule_citations(request_model: RequestModel, name: str, payload: Payload) -> 
 
 
 def _description_parts(
-    request_model: RequestModel, name: str, member: Any
+    request_model: RequestModel, name: str, field_schema: Any
 ) -> Iterator[str]:
-    schema = member if isinstance(member, dict) else {}
-    lists = (each["enum"] for each in all_of_parts(member) if "enum" in each)
-    listed = next(lists, None)
+    schema = field_schema if isinstance(field_schema, dict) else {}
+    enums = (each["enum"] for each in all_of_parts(field_schema) if "enum" in each)
+    enum = next(enums, None)
     types = [each for each in types_of(schema) if each != "null"]
-    if listed:
-        yield ", ".join(str(each) for each in listed if each is not None)
+    if enum:
+        yield ", ".join(str(each) for each in enum if each is not None)
     elif schema.get("format") == "binary":
-        yield "a file or several" if "array" in types else "a file"
+        yield "one or more files" if "array" in types else "a file"
     else:
-        yield " or ".join(types) or "anything"
-    least, most = schema.get("minimum"), schema.get("maximum")
-    if least is not None or most is not None:
-        yield f"{'' if least is None else least}…{'' if most is None else most}"
+        yield " or ".join(types) or "any value"
+    minimum, maximum = schema.get("minimum"), schema.get("maximum")
+    if minimum is not None or maximum is not None:
+        bounds = ("" if each is None else str(each) for each in (minimum, maximum))
+        yield "…".join(bounds)
     if "maxItems" in schema:
         yield f"at most {schema['maxItems']}"
-    whole = (
+    body_schema = (
         request_model.body.schema if isinstance(request_model.body.schema, dict) else {}
     )
-    yield "required" if name in whole.get("required", []) else "optional"
+    yield "required" if name in body_schema.get("required", []) else "optional"
     if "default" in schema:
         yield f"default {format_value(schema['default'])}"

@@ -29,10 +29,10 @@ _IMAGE_FIELDS = {"image", "mask"}
 
 @dataclass(frozen=True)
 class Rejection:
-    """A request that is not taken, and the first thing that is wrong with it there."""
+    """A request that the new provider rejects, with one of the violations."""
 
     rule: str
-    member: str
+    field_name: str
     payload: Payload
     violation: Violation
     wire_name: str
@@ -44,7 +44,7 @@ class Rejection:
 
 
 def existing_violations(body_pair: BodyPair, payload: Payload) -> set[tuple[Any, ...]]:
-    """What is wrong with a plain request already, which no change to it brought."""
+    """List the violations that a minimal request already has, without a change."""
     verdict = judge(body_pair.new, body_pair.with_new_names(payload))
     return {(each.path, each.claim) for each in verdict.violations}
 
@@ -55,15 +55,17 @@ def find_rejections(
     context: Payload,
     known_violations: set[tuple[Any, ...]],
 ) -> Iterator[Rejection]:
-    """What keeps the new provider from taking a request, one for each member."""
+    """Find why the new provider rejects a request, once for each field."""
     renamed = body_pair.with_new_names(payload)
     for name in payload:
         other = body_pair.new_name(name, payload)
         if other and (name not in context or payload is context):
-            for each in judge(body_pair.new, payload).violations:
-                if each.path[:1] == (name,):
+            for violation in judge(body_pair.new, payload).violations:
+                if violation.path[:1] == (name,):
                     role = body_pair.old.canonical_name(name)
-                    yield Rejection("REQ-RENAMED", role, payload, each, name, other)
+                    yield Rejection(
+                        "REQ-RENAMED", role, payload, violation, name, other
+                    )
                     break
     if state(body_pair.new, renamed) is State.VALID:
         return
@@ -73,9 +75,9 @@ def find_rejections(
         for each in verdict.violations
         if (each.path, each.claim) not in known_violations
     ]
-    told = [each for each in new if is_documented(each.evidence)] or new
+    chosen = [each for each in new if is_documented(each.evidence)] or new
     seen: set[str] = set()
-    for violation in told:
+    for violation in chosen:
         own = str(violation.path[0]) if violation.path else ""
         if own not in seen:
             seen.add(own)
@@ -90,8 +92,8 @@ def _rule_for(body_pair: BodyPair, violation: Violation, wire_name: str) -> str:
     role = body_pair.new.canonical_name(wire_name)
     if keyword == "required" and len(violation.path) == 1:
         return "REQ-REQUIRED"
-    refused = keyword in {"additionalProperties", "not"}
-    if refused or _accepts_only_null(violation):
+    is_rejected = keyword in {"additionalProperties", "not"}
+    if is_rejected or _accepts_only_null(violation):
         return "REQ-FIELD" if len(violation.path) == 1 else "REQ-TYPE"
     if role == "model":
         return "REQ-MODEL"

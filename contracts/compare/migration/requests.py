@@ -1,8 +1,9 @@
 """
-Requests that the one provider takes and the other does not.
+Requests that the old provider accepts and the new one rejects.
 
-Found by search: every telling value of either document in every plain request, singly
-and in the pairs that a rule brings together. What is found is judged, never inferred.
+The search puts each boundary value of both documents into each minimal request. It
+also tries pairs of fields that a rule relates. Each finding comes from a request that
+was checked against both documents.
 """
 
 import re
@@ -44,10 +45,11 @@ _MODAL_VERB = re.compile(r"^(must|may) (be|have) ")
 @dataclass
 class SearchResult:
     """
-    What a search found: refusals by their kind, and requests that both take.
+    The result of a search: rejections by rule and field, and accepted requests.
 
-    `welcome` are members that the new provider took with some value, in canonical
-    names; `tried` is the number of requests.
+    `accepted` requests are valid at both providers. `accepted_fields` are canonical
+    names of fields that the new provider accepts with some value. `tried` is the
+    number of requests.
     """
 
     rejections: dict[tuple[str, str], list[Rejection]] = field(default_factory=dict)
@@ -55,23 +57,26 @@ class SearchResult:
     accepted_fields: set[str] = field(default_factory=set)
     tried: int = 0
 
+    def add(self, rejection: Rejection) -> None:
+        key = (rejection.rule, rejection.field_name)
+        self.rejections.setdefault(key, []).append(rejection)
+
 
 def search(body_pair: BodyPair) -> SearchResult:
-    """All that a lane's requests meet at the new provider."""
+    """Search the requests of a body pair that the new provider rejects."""
     found = SearchResult()
-    usable = [
+    accepted_requests = [
         each for each in body_pair.minimal_requests if body_pair.is_accepted(each)
     ]
     for context in body_pair.minimal_requests:
-        for each in find_rejections(body_pair, context, context, set()):
-            found.rejections.setdefault((each.rule, each.member), []).append(each)
-    for context in usable or body_pair.minimal_requests[:1]:
+        for rejection in find_rejections(body_pair, context, context, set()):
+            found.add(rejection)
+    for context in accepted_requests or body_pair.minimal_requests[:1]:
         _search_around(body_pair, context, found)
-    seen = {member for _, member in found.rejections} | found.accepted_fields
-    for (
-        context
-    ) in body_pair.minimal_requests:  # members that no model has which both know
-        if context not in usable:
+    seen = {field_name for _, field_name in found.rejections} | found.accepted_fields
+    # Some fields come only with models that the new provider does not know.
+    for context in body_pair.minimal_requests:
+        if context not in accepted_requests:
             _search_around(body_pair, context, found, skipped_fields=seen)
     return found
 
@@ -83,48 +88,54 @@ def _search_around(
     *,
     skipped_fields: AbstractSet[str] | None = None,
 ) -> None:
-    """Search around a plain request; with `spare`, for the names of other members."""
+    """
+    Search the requests around a minimal request.
+
+    With `skipped_fields`, the search finds only unknown names of the other fields.
+    """
     known = existing_violations(body_pair, context)
-    for payload, members in _nearby_requests(body_pair, context):
-        roles = {body_pair.old.canonical_name(each) for each in members}
+    for payload, field_names in _nearby_requests(body_pair, context):
+        roles = {body_pair.old.canonical_name(each) for each in field_names}
         if skipped_fields and roles & skipped_fields:
             continue
         result.tried += 1
-        refused = list(find_rejections(body_pair, payload, context, known))
-        if not refused:
+        rejected = list(find_rejections(body_pair, payload, context, known))
+        if not rejected:
             result.accepted_fields |= roles
             if not known:
                 result.accepted.append(payload)
-        for each in refused:
-            if skipped_fields is None or each.rule in {"REQ-FIELD", "REQ-RENAMED"}:
-                result.rejections.setdefault((each.rule, each.member), []).append(each)
+        for rejection in rejected:
+            if skipped_fields is None or rejection.rule in {"REQ-FIELD", "REQ-RENAMED"}:
+                result.add(rejection)
 
 
 def _nearby_requests(
     body_pair: BodyPair, context: Payload
 ) -> Iterator[tuple[Payload, list[str]]]:
     """
-    Requests around a plain one that the old provider takes, the smallest first.
+    Generate valid requests around a minimal request, the smallest first.
 
-    With each, the members that were changed.
+    Each request comes with the fields that were changed.
     """
     old = body_pair.old
-    needy: list[tuple[str, Value]] = []
-    legal: dict[str, list[Value]] = {}
+    invalid_alone: list[tuple[str, Value]] = []
+    valid_values: dict[str, list[Value]] = {}
     yield context, []
-    for member in filter(body_pair.uses, old.body.properties):
-        for value in body_pair.values(member):
-            payload = body_pair.prepare_payload({**context, member: value.value})
+    for field_name in filter(body_pair.uses, old.body.properties):
+        for value in body_pair.values(field_name):
+            payload = body_pair.prepare_payload({**context, field_name: value.value})
             if body_pair.may_send(payload):
-                legal.setdefault(member, []).append(value)
-                yield payload, [member]
+                valid_values.setdefault(field_name, []).append(value)
+                yield payload, [field_name]
             else:
-                needy.append((member, value))
-    for member, value in needy:
-        yield from _with_companion_field(body_pair, context, member, value, legal)
+                invalid_alone.append((field_name, value))
+    for field_name, value in invalid_alone:
+        yield from _with_companion_field(
+            body_pair, context, field_name, value, valid_values
+        )
     for left, right in _related_field_pairs(body_pair):
-        for one in legal.get(left, [])[:MAX_COMPANION_VALUES]:
-            for two in legal.get(right, [])[: 2 * MAX_COMPANION_VALUES]:
+        for one in valid_values.get(left, [])[:MAX_COMPANION_VALUES]:
+            for two in valid_values.get(right, [])[: 2 * MAX_COMPANION_VALUES]:
                 payload = body_pair.prepare_payload(
                     {**context, left: one.value, right: two.value}
                 )
@@ -135,29 +146,29 @@ def _nearby_requests(
 def _with_companion_field(
     body_pair: BodyPair,
     context: Payload,
-    member: str,
+    field_name: str,
     value: Value,
     valid_values: Mapping[str, list[Value]],
 ) -> Iterator[tuple[Payload, list[str]]]:
-    """The first request in which a value is taken that is refused alone."""
-    company = {
+    """Find the first request that makes a value valid with a second field."""
+    companions = {
         other
         for rule in body_pair.old.rules
-        if member in rule.members
+        if field_name in rule.members
         for other in rule.members
-        if other not in {member, "model"}
+        if other not in {field_name, "model"}
     }
-    for other in sorted(company):
+    for other in sorted(companions):
         for beside in valid_values.get(other, []):
-            payload = {**context, other: beside.value, member: value.value}
+            payload = {**context, other: beside.value, field_name: value.value}
             payload = body_pair.prepare_payload(payload)
             if body_pair.may_send(payload):
-                yield payload, [other, member]
+                yield payload, [other, field_name]
                 return
 
 
 def _related_field_pairs(body_pair: BodyPair) -> Iterator[tuple[str, str]]:
-    """Pairs of the old provider's members of which a rule of the new one speaks."""
+    """Pairs of the old provider's fields that a rule of the new one relates."""
     pairs: dict[tuple[str, str], None] = {}
     names = {
         body_pair.old.canonical_name(each): each
@@ -177,21 +188,21 @@ def _related_field_pairs(body_pair: BodyPair) -> Iterator[tuple[str, str]]:
 
 
 def findings(body_pair: BodyPair, result: SearchResult) -> Iterator[BreakingChange]:
-    """The refusals of a lane, one finding for each rule and member."""
-    for (rule, member), refusals in result.rejections.items():
-        told = [each for each in refusals if each.is_documented] or refusals
-        first = told[0]
+    """Build one finding for each rule and field from the rejections."""
+    for (rule, field_name), rejections in result.rejections.items():
+        chosen = [each for each in rejections if each.is_documented] or rejections
+        first = chosen[0]
         values = dict.fromkeys(
             shorten(each.payload[own])
-            for each in told
-            if (own := _old_name(body_pair, member, each.payload)) is not None
+            for each in chosen
+            if (own := _old_name(body_pair, field_name, each.payload)) is not None
         )
         yield _finding(
             body_pair,
             first,
             tuple(values),
             always=rule == "REQ-FIELD"
-            and member not in result.accepted_fields
+            and field_name not in result.accepted_fields
             and (
                 first.is_documented
                 or first.wire_name not in body_pair.new.body.properties
@@ -199,10 +210,11 @@ def findings(body_pair: BodyPair, result: SearchResult) -> Iterator[BreakingChan
         )
 
 
-def _old_name(body_pair: BodyPair, member: str, payload: Payload) -> str | None:
-    """What a member is called in a request for the old provider."""
+def _old_name(body_pair: BodyPair, field_name: str, payload: Payload) -> str | None:
+    """Find the name of a field in a request for the old provider."""
     return next(
-        (each for each in payload if body_pair.old.canonical_name(each) == member), None
+        (each for each in payload if body_pair.old.canonical_name(each) == field_name),
+        None,
     )
 
 
@@ -210,7 +222,10 @@ def _finding(
     body_pair: BodyPair, rejection: Rejection, values: tuple[str, ...], *, always: bool
 ) -> BreakingChange:
     rule = rules()[rejection.rule]
-    own = _old_name(body_pair, rejection.member, rejection.payload) or rejection.member
+    own = (
+        _old_name(body_pair, rejection.field_name, rejection.payload)
+        or rejection.field_name
+    )
     there = rejection.other or rejection.wire_name
     value = _accepted_alternative(body_pair, rejection)
     here = cite(
@@ -227,7 +242,7 @@ def _finding(
         if there not in body_pair.new.body.properties:
             text, evidence = f"{there} is not listed", body_pair.new.body.evidence
         here = cite(body_pair.new.provider, text, evidence)
-    severity = rule.severity(rejection.member, documented=rejection.is_documented)
+    severity = rule.severity(rejection.field_name, documented=rejection.is_documented)
     return BreakingChange(
         rule=rule.id,
         severity=severity,
@@ -242,7 +257,7 @@ def _finding(
         ),
         new=here,
         fix=rule.fix.format(
-            member=own,
+            field=own,
             other=rejection.other,
             value=value,
             operation=body_pair.operation,
@@ -262,24 +277,24 @@ def _sentence(
     rejection: Rejection, field_name: str, values: tuple[str, ...], *, documented: bool
 ) -> str:
     if rejection.rule == "REQ-RENAMED":
-        return f"{field_name} is called {rejection.other}"
+        return f"{field_name} has the new name {rejection.other}"
     if rejection.rule == "REQ-REQUIRED":
         word = "is required" if documented else "may be required"
-        return f"{field_name} {word}, and could be left out"
+        return f"{field_name} {word}; it was optional before"
     if rejection.rule == "REQ-FIELD":
-        word = "refused" if documented else "not promised"
+        word = "is rejected" if documented else "may be rejected"
         is_unlisted = rejection.violation.keyword == "additionalProperties"
-        return f"{field_name} is {'not listed' if is_unlisted else word}"
+        return f"{field_name} {'is not listed' if is_unlisted else word}"
     listed = ", ".join(values[:MAX_VALUES])
     more = f" and {len(values) - MAX_VALUES} more" if len(values) > MAX_VALUES else ""
-    word = "is refused" if documented else "is not promised"
+    word = "is rejected" if documented else "may be rejected"
     is_inside = len(rejection.violation.path) > 1
     why = str(rejection.violation) if is_inside else rejection.violation.message
     return f"{field_name} = {listed}{more} {word}: {why}"
 
 
 def _accepted_alternative(body_pair: BodyPair, rejection: Rejection) -> str:
-    """What the new provider takes instead, as a fix names it."""
+    """Describe what the new provider accepts instead, for the fix."""
     violation = rejection.violation
     if rejection.rule == "REQ-REQUIRED":
         return ""
@@ -294,7 +309,7 @@ def _accepted_alternative(body_pair: BodyPair, rejection: Rejection) -> str:
     if violation.keyword == "pattern":
         return str(violation.expected)
     if violation.keyword in {"additionalProperties", "not"}:
-        return f"something without {violation.param}"
+        return f"a value without {violation.param}"
     inside = f" in {violation.param}" if len(violation.path) > 1 else ""
     return f"{_MODAL_VERB.sub('', violation.message)}{inside}"
 
@@ -302,26 +317,26 @@ def _accepted_alternative(body_pair: BodyPair, rejection: Rejection) -> str:
 def media_type_findings(
     migration: Migration, old: RequestModel
 ) -> Iterator[BreakingChange]:
-    """A body that the new provider does not take in this form at all."""
+    """Find a content type of a request body that the new provider rejects."""
     operation = migration.new.operations.get(old.operation.id)
-    plain = minimal_requests(migration, old)
-    if operation is None or not plain:
+    minimal = minimal_requests(migration, old)
+    if operation is None or not minimal:
         return
     rule = rules()["REQ-MEDIA"]
     media_type = old.body.media_type
     short = {JSON: "JSON", FORM: "a form"}
-    taken = " or ".join(short.get(each, each) for each in operation.bodies)
+    accepted = " or ".join(short.get(each, each) for each in operation.bodies)
     yield BreakingChange(
         rule=rule.id,
         severity=rule.severity("", documented=True),
         operation=operation.id,
         member=media_type,
-        sentence=f"{short.get(media_type, media_type)} is not taken, but {taken}",
-        old=cite(migration.old, f"takes {media_type}", old.body.evidence),
+        sentence=f"{short.get(media_type, media_type)} is not accepted; use {accepted}",
+        old=cite(migration.old, f"accepts {media_type}", old.body.evidence),
         new=cite(
-            migration.new, f"takes {', '.join(operation.bodies)}", operation.evidence
+            migration.new, f"accepts {', '.join(operation.bodies)}", operation.evidence
         ),
-        fix=rule.fix.format(operation=operation.id, value=taken),
-        witness=build_counterexample(migration, old, plain[0]),
+        fix=rule.fix.format(operation=operation.id, value=accepted),
+        witness=build_counterexample(migration, old, minimal[0]),
         media_types=(media_type,),
     )

@@ -10,7 +10,7 @@ from specs.validation.engine import is_instance
 
 @dataclass(frozen=True)
 class ResponseField:
-    """A member of an answer; it is `sure` where the document promises it."""
+    """A field of a response; `is_guaranteed` if the document requires it."""
 
     path: str
     schema: Any
@@ -22,10 +22,10 @@ def response_fields(
     body: Body, request: Mapping[str, Any] | None
 ) -> dict[str, ResponseField]:
     """
-    The members of an answer by their paths, such as `data[].url`.
+    List the fields of a response by their paths, such as `data[].url`.
 
-    `request`, in canonical names, decides about members that come with some requests
-    only; None for answers that depend on none.
+    Some fields come only with some requests. `request` decides about them, by
+    canonical names. It is None if the response does not depend on a request.
     """
     found = _iter_fields(body.schema, "", body.evidence, request, guaranteed=True)
     return {each.path: each for each in found}
@@ -42,21 +42,23 @@ def _iter_fields(
     if not isinstance(schema, dict):
         return
     required = schema.get("required", [])
-    for name, member in schema.get("properties", {}).items():
-        node = member if isinstance(member, dict) else {}
+    for name, field_schema in schema.get("properties", {}).items():
+        node = field_schema if isinstance(field_schema, dict) else {}
         own = evidence.within(node)
         when = node.get("x-when")
         if when is not None and request is not None and not is_instance(when, request):
             continue
-        is_sure = guaranteed and (name in required or when is not None)
+        is_guaranteed_here = guaranteed and (name in required or when is not None)
         path = f"{parent_path}{name}"
-        yield ResponseField(path, member, own, is_sure)
-        yield from _iter_fields(node, f"{path}.", own, request, guaranteed=is_sure)
+        yield ResponseField(path, field_schema, own, is_guaranteed_here)
+        yield from _iter_fields(
+            node, f"{path}.", own, request, guaranteed=is_guaranteed_here
+        )
         entries = node.get("items")
         if isinstance(entries, dict):
             below = own.within(entries)
             yield from _iter_fields(
-                entries, f"{path}[].", below, request, guaranteed=is_sure
+                entries, f"{path}[].", below, request, guaranteed=is_guaranteed_here
             )
 
 

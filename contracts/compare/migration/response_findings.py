@@ -15,7 +15,7 @@ def build_finding(
     migration: Migration,
     rule_id: str,
     operation: str,
-    member: str,
+    field_name: str,
     sentence: str,
     *,
     old: Citation,
@@ -25,7 +25,7 @@ def build_finding(
     value: str = "",
 ) -> BreakingChange:
     rule = rules()[rule_id]
-    severity = rule.severity(member, documented=documented)
+    severity = rule.severity(field_name, documented=documented)
     if (
         migration.client
         and migration.client.pictures_only
@@ -36,12 +36,12 @@ def build_finding(
         rule=rule_id,
         severity=severity,
         operation=operation,
-        member=member,
+        member=field_name,
         sentence=sentence,
         old=old,
         new=new,
         fix=rule.fix.format(
-            member=member, value=value, other="", to=migration.new.title
+            field=field_name, value=value, other="", to=migration.new.title
         ),
         witness=counterexample,
         media_types=(counterexample.media_type,) if counterexample else (),

@@ -1,4 +1,4 @@
-"""Answers that the one provider gives and the other does not, and so their readers."""
+"""Responses of the new provider that differ from those of the old one."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -38,12 +38,12 @@ _RULE_BY_KEYWORD = {
 def findings(
     body_pair: BodyPair, accepted: Sequence[Payload]
 ) -> Iterator[BreakingChange]:
-    """How the answers to requests differ that both providers take."""
-    plain = [each for each in accepted if not _is_streaming(body_pair.old, each)]
-    if plain:
-        yield from _delivery_findings(body_pair, plain)
-        yield from _member_findings(body_pair, plain[0])
-        yield from _contradictions(body_pair, plain)
+    """Compare the responses to requests that both providers accept."""
+    valid = [each for each in accepted if not _is_streaming(body_pair.old, each)]
+    if valid:
+        yield from _delivery_findings(body_pair, valid)
+        yield from _field_findings(body_pair, valid[0])
+        yield from _contradictions(body_pair, valid)
     yield from _stream_findings(body_pair)
 
 
@@ -60,7 +60,7 @@ def _is_streaming(request_model: RequestModel, payload: Payload) -> bool:
 def _delivery_findings(
     body_pair: BodyPair, accepted: Sequence[Payload]
 ) -> Iterator[BreakingChange]:
-    """How pictures come, by the dialects, for each pair of ways that differ."""
+    """Find each different delivery of images, by the dialects."""
     seen: set[tuple[str, str]] = set()
     for payload in accepted:
         old = _delivery_for(body_pair.old, payload)
@@ -84,41 +84,41 @@ def _changed_delivery_findings(
     old: Mapping[str, Any],
     new: Mapping[str, Any],
 ) -> Iterator[BreakingChange]:
-    words = {"url": "an address in `url`", "b64_json": "base64 in `b64_json`"}
+    words = {"url": "a URL in `url`", "b64_json": "base64 in `b64_json`"}
     words["data_uri"] = "a data URI in `url`"
-    told = (_evidence(old), _evidence(new))
-    is_said = is_documented(told[1])
+    evidences = (_evidence(old), _evidence(new))
+    documented = is_documented(evidences[1])
     client = body_pair.migration.client
     sentences = [
-        cite(desk.provider, f"pictures come as {words[each['give']]}", evidence)
-        for desk, each, evidence in zip(
-            (body_pair.old, body_pair.new), (old, new), told, strict=True
+        cite(side.provider, f"images come as {words[each['give']]}", evidence)
+        for side, each, evidence in zip(
+            (body_pair.old, body_pair.new), (old, new), evidences, strict=True
         )
     ]
     before = "b64_json" if old["give"] == "b64_json" else "url"
     after = "b64_json" if new["give"] == "b64_json" else "url"
     found = []
     if before != after:
-        other = f", but on {words[new['give']]}"
-        fix = rules()["RES-MISSING"].fix.format(member=f"data[].{before}", value=other)
+        other = f"; use {words[new['give']]}"
+        fix = rules()["RES-MISSING"].fix.format(field=f"data[].{before}", value=other)
         found.append(("RES-MISSING", f"data[].{before}", fix))
     if new["give"] == "data_uri":
-        fix = "decode what follows `;base64,` in `url`, and fetch nothing"
+        fix = "decode the text after `;base64,` in `url`, and do not fetch it"
         found.append(("RES-FORMAT", "data[].url", fix))
-    for id_, member, fix in found:
-        # Code that reads base64 does not fetch addresses: it only may.
+    for id_, field_name, fix in found:
+        # Code that reads base64 does not fetch URLs, so nothing certainly breaks.
         reads = id_ != "RES-FORMAT" or before == "url"
-        severity = rules()[id_].severity(member, documented=is_said and reads)
+        severity = rules()[id_].severity(field_name, documented=documented and reads)
         if client and client.pictures is not None:
             can = new["give"] in client.pictures
             severity = Severity.INFO if can else severity
-        what = "is a data URI" if id_ == "RES-FORMAT" else "does not come"
+        change = "is a data URI" if id_ == "RES-FORMAT" else "is missing"
         yield BreakingChange(
             rule=id_,
             severity=severity,
             operation=body_pair.operation,
-            member=member,
-            sentence=f"{member} {what}: the picture comes as {words[new['give']]}",
+            member=field_name,
+            sentence=f"{field_name} {change}: the image comes as {words[new['give']]}",
             old=sentences[0],
             new=sentences[1],
             fix=fix,
@@ -133,11 +133,11 @@ def _evidence(entry: Mapping[str, Any]) -> Evidence:
     )
 
 
-def _member_findings(body_pair: BodyPair, payload: Payload) -> Iterator[BreakingChange]:
-    """Members that do not come, that may hold more, and that are new."""
+def _field_findings(body_pair: BodyPair, payload: Payload) -> Iterator[BreakingChange]:
+    """Find response fields that are missing, wider or new."""
     bodies = [
-        desk.operation.success.bodies.get(JSON)
-        for desk in (body_pair.old, body_pair.new)
+        side.operation.success.bodies.get(JSON)
+        for side in (body_pair.old, body_pair.new)
     ]
     if bodies[0] is None or bodies[1] is None:
         return
@@ -145,24 +145,26 @@ def _member_findings(body_pair: BodyPair, payload: Payload) -> Iterator[Breaking
     after = response_fields(
         bodies[1], _canonical_payload(body_pair.new, body_pair.with_new_names(payload))
     )
-    shown_by = build_counterexample(body_pair.migration, body_pair.old, payload)
-    lacking: set[str] = set()
-    for path, promise in before.items():
+    counterexample = build_counterexample(body_pair.migration, body_pair.old, payload)
+    missing_prefixes: set[str] = set()
+    for path, field in before.items():
         there = after.get(path)
-        if path in DELIVERY_PATHS or any(path.startswith(each) for each in lacking):
+        if path in DELIVERY_PATHS or any(
+            path.startswith(each) for each in missing_prefixes
+        ):
             pass
         elif there is None or (
-            promise.is_guaranteed and not there.is_guaranteed and path != "data"
+            field.is_guaranteed and not there.is_guaranteed and path != "data"
         ):
-            lacking |= {f"{path}.", f"{path}[]."}
-            yield _missing_member(
-                body_pair.migration, body_pair.operation, promise, there, shown_by
+            missing_prefixes |= {f"{path}.", f"{path}[]."}
+            yield _missing_field_finding(
+                body_pair.migration, body_pair.operation, field, there, counterexample
             )
         else:
             yield from _wider_value_findings(
-                body_pair.migration, body_pair.operation, promise, there
+                body_pair.migration, body_pair.operation, field, there
             )
-    for path, promise in after.items():
+    for path, field in after.items():
         parent = path.rpartition(".")[0].removesuffix("[]")
         if (
             path not in before
@@ -178,35 +180,35 @@ def _member_findings(body_pair: BodyPair, payload: Payload) -> Iterator[Breaking
                 old=cite(
                     body_pair.migration.old, f"{path} is not listed", bodies[0].evidence
                 ),
-                new=cite(body_pair.migration.new, f"{path} may come", promise.evidence),
-                documented=is_documented(promise.evidence),
-                counterexample=shown_by,
+                new=cite(body_pair.migration.new, f"{path} may come", field.evidence),
+                documented=is_documented(field.evidence),
+                counterexample=counterexample,
             )
 
 
-def _missing_member(
+def _missing_field_finding(
     migration: Migration,
     operation: str,
-    old_member: ResponseField,
-    new_member: ResponseField | None,
+    old_field: ResponseField,
+    new_field: ResponseField | None,
     counterexample: Counterexample,
 ) -> BreakingChange:
     body = migration.new.operations[operation].success
-    path = old_member.path
-    word = "comes" if old_member.is_guaranteed else "may come"
-    evidence = new_member.evidence if new_member else body.evidence
-    here = f"{path} may come" if new_member else f"{path} is not listed"
+    path = old_field.path
+    word = "comes" if old_field.is_guaranteed else "may come"
+    evidence = new_field.evidence if new_field else body.evidence
+    here = f"{path} may come" if new_field else f"{path} is not listed"
     return build_finding(
         migration,
         "RES-MISSING",
         operation,
         path,
-        f"{path} is not promised" if new_member else f"{path} is not among the members",
-        old=cite(migration.old, f"{path} {word}", old_member.evidence),
+        f"{path} is not guaranteed" if new_field else f"{path} is not listed",
+        old=cite(migration.old, f"{path} {word}", old_field.evidence),
         new=cite(migration.new, here, evidence),
-        documented=new_member is None
-        and old_member.is_guaranteed
-        and is_documented(old_member.evidence),
+        documented=new_field is None
+        and old_field.is_guaranteed
+        and is_documented(old_field.evidence),
         counterexample=counterexample,
     )
 
@@ -214,9 +216,9 @@ def _missing_member(
 def _wider_value_findings(
     migration: Migration, operation: str, old: ResponseField, new: ResponseField
 ) -> Iterator[BreakingChange]:
-    """A value that the new provider may send and the old one could not."""
+    """Find a value that only the new provider can send."""
     if types_of(new.schema) in (["object"], ["array"]):
-        return  # its members are held against each other, one by one
+        return  # the fields inside are compared one by one
     before, after = (
         Judge(schema_or_empty(each.schema), open=True) for each in (old, new)
     )
@@ -252,7 +254,7 @@ def _wider_value_findings(
 def _contradictions(
     body_pair: BodyPair, accepted: Sequence[Payload]
 ) -> Iterator[BreakingChange]:
-    """What may be asked for and cannot be repeated by the same page's answer."""
+    """Find values that a request may have and a response cannot repeat."""
     body = body_pair.new.operation.success.bodies.get(JSON)
     if body is None:
         return
@@ -260,13 +262,13 @@ def _contradictions(
     if not any("enum" in schema_or_empty(each) for each in body.properties.values()):
         return
     for payload in accepted:
-        asked = _canonical_payload(body_pair.new, body_pair.with_new_names(payload))
-        for path, promise in response_fields(body, asked).items():
-            value = asked.get(path)
-            listed = schema_or_empty(promise.schema).get("enum")
+        canonical = _canonical_payload(body_pair.new, body_pair.with_new_names(payload))
+        for path, field in response_fields(body, canonical).items():
+            value = canonical.get(path)
+            listed = schema_or_empty(field.schema).get("enum")
             if path in seen or not listed or value in (None, "auto"):
                 continue
-            if not Judge(promise.schema, open=True).is_valid(value):
+            if not Judge(field.schema, open=True).is_valid(value):
                 seen.add(path)
                 words = ", ".join(map(str, listed))
                 yield build_finding(
@@ -274,11 +276,11 @@ def _contradictions(
                     "DOC-SELF",
                     body_pair.operation,
                     path,
-                    f"{path} = {shorten(value)} may be asked for, "
-                    f"and an answer cannot repeat it",
-                    old=cite(body_pair.migration.old, "not concerned"),
+                    f"{path} = {shorten(value)} is valid in a request, "
+                    f"but not in the response",
+                    old=cite(body_pair.migration.old, "not affected"),
                     new=cite(
-                        body_pair.migration.new, f"{path}: {words}", promise.evidence
+                        body_pair.migration.new, f"{path}: {words}", field.evidence
                     ),
                     documented=True,
                     counterexample=build_counterexample(
@@ -288,16 +290,16 @@ def _contradictions(
 
 
 def _stream_findings(body_pair: BodyPair) -> Iterator[BreakingChange]:
-    """A stream of events that the one documents and the other does not."""
+    """Find an event stream that only the old provider documents."""
     old, new = body_pair.old, body_pair.new
     name = old.wire_name("stream")
     if name is None or not old.operation.supports_streaming or not body_pair.uses(name):
         return
-    asked = (
+    candidates = (
         body_pair.prepare_payload({**each, name: True})
         for each in body_pair.minimal_requests
     )
-    payload = next(filter(body_pair.may_send, asked), None)
+    payload = next(filter(body_pair.may_send, candidates), None)
     if payload is None:
         return
     events = old.operation.success.bodies["text/event-stream"]
@@ -309,13 +311,13 @@ def _stream_findings(body_pair: BodyPair) -> Iterator[BreakingChange]:
         "RES-MEDIA",
         body_pair.operation,
         name,
-        "no stream of events is documented",
+        "no event stream is documented",
         old=cite(
-            body_pair.migration.old, "answers with a stream of events", events.evidence
+            body_pair.migration.old, "responds with an event stream", events.evidence
         ),
         new=cite(
             body_pair.migration.new,
-            f"answers with {', '.join(new.operation.success.bodies)}",
+            f"responds with {', '.join(new.operation.success.bodies)}",
             new.operation.success.evidence,
         ),
         documented=True,
@@ -326,39 +328,39 @@ def _stream_findings(body_pair: BodyPair) -> Iterator[BreakingChange]:
 
 
 def _event_findings(body_pair: BodyPair, payload: Payload) -> Iterator[BreakingChange]:
-    """Events that do not come, and members that they lack."""
+    """Find missing events and missing fields of events."""
     before, after = (
-        desk.operation.success.bodies["text/event-stream"].events
-        for desk in (body_pair.old, body_pair.new)
+        side.operation.success.bodies["text/event-stream"].events
+        for side in (body_pair.old, body_pair.new)
     )
-    shown_by = build_counterexample(body_pair.migration, body_pair.old, payload)
+    counterexample = build_counterexample(body_pair.migration, body_pair.old, payload)
     for type_, event in before.items():
         here = response_fields(event, None)
         there = response_fields(after[type_], None) if type_ in after else {}
-        lost = [
+        guaranteed = [
             each
             for each in here.values()
             if each.is_guaranteed and "." not in each.path
         ]
-        for promise in lost:
-            match = there.get(promise.path)
+        for field in guaranteed:
+            match = there.get(field.path)
             if match is not None and match.is_guaranteed:
                 continue
-            if type_ not in after and promise.path != "type":
-                continue  # the whole event is missing, which is told once
-            name = type_ if type_ not in after else f"{type_}: {promise.path}"
+            if type_ not in after and field.path != "type":
+                continue  # the whole event is missing: one finding is enough
+            name = type_ if type_ not in after else f"{type_}: {field.path}"
             yield build_finding(
                 body_pair.migration,
                 "RES-MISSING",
                 body_pair.operation,
                 name,
-                f"{name} is not promised",
-                old=cite(body_pair.migration.old, f"{name} comes", promise.evidence),
+                f"{name} is not guaranteed",
+                old=cite(body_pair.migration.old, f"{name} comes", field.evidence),
                 new=cite(
                     body_pair.migration.new,
                     f"{name} {'may come' if match else 'is not listed'}",
                     body_pair.new.operation.success.evidence,
                 ),
-                documented=match is None and is_documented(promise.evidence),
-                counterexample=shown_by,
+                documented=match is None and is_documented(field.evidence),
+                counterexample=counterexample,
             )

@@ -13,7 +13,7 @@ from specs import Evidence, Operation, Provider
 
 
 def transport_findings(migration: Migration) -> Iterator[BreakingChange]:
-    """Base URLs, keys, and operations that are elsewhere or nowhere."""
+    """Find other base URLs and keys, and operations that are moved or missing."""
     old, new = migration.old, migration.new
     if old.base_path != new.base_path:
         url = new.dialect.base_url
@@ -38,7 +38,9 @@ def transport_findings(migration: Migration) -> Iterator[BreakingChange]:
             "key form",
             f"keys look like {forms[1]['form']}",
             (
-                f"keys look like {before}" if before else "no form of keys is said",
+                f"keys look like {before}"
+                if before
+                else "the form of keys is not documented",
                 f"keys look like {forms[1]['form']}",
             ),
             fix,
@@ -61,7 +63,7 @@ def _operation_findings(
             operation.path,
             f"{here} does not exist",
             (here, "is not listed"),
-            f"do without {operation.id}: there is nothing like it",
+            f"do not use {operation.id}: no operation replaces it",
             (operation.evidence.source, ""),
         )
         return
@@ -72,7 +74,7 @@ def _operation_findings(
             "REQ-PATH",
             operation.id,
             operation.path,
-            f"{here} is {there}",
+            f"{here} is now {there}",
             (here, there),
             f"call {there}",
             (operation.evidence.source, other.evidence.source),
@@ -86,7 +88,7 @@ def _operation_findings(
             "Authorization",
             f"{operation.id}: {needs}",
             tuple(
-                "wants a bearer token" if each.authentication else "wants no key"
+                "requires a bearer token" if each.authentication else "requires no key"
                 for each in (operation, other)
             ),
             needs,
@@ -98,7 +100,7 @@ def _transport_finding(
     migration: Migration,
     rule_id: str,
     operation: str,
-    member: str,
+    field_name: str,
     sentence: str,
     texts: tuple[str, ...],
     fix: str,
@@ -107,13 +109,13 @@ def _transport_finding(
     rule = rules()[rule_id]
     return BreakingChange(
         rule=rule_id,
-        severity=rule.severity(member, documented=True),
+        severity=rule.severity(field_name, documented=True),
         operation=operation,
-        member=member,
+        member=field_name,
         sentence=sentence,
         old=_cite_source(migration.old, texts[0], sources[0]),
         new=_cite_source(migration.new, texts[1], sources[1]),
-        fix=rule.fix.format(member=member, value=fix),
+        fix=rule.fix.format(field=field_name, value=fix),
     )
 
 
