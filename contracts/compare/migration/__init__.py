@@ -1,4 +1,4 @@
-"""Is one provider a drop-in for another? From the documents alone; nothing is asked."""
+"""Breaking changes for code that moves to another provider, from the documents."""
 
 from contracts.compare.migration.analysis import Examination, examine
 from contracts.compare.migration.model import BreakingChange, Counterexample, Migration

@@ -1,4 +1,4 @@
-"""All that breaks when code moves: searched, put together, and counted."""
+"""Search for all breaking changes of a migration."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import Any
 
 from contracts.compare.migration import patch as adapter
-from contracts.compare.migration import requests
-from contracts.compare.migration import responses as answers
+from contracts.compare.migration import requests, responses
+from contracts.compare.migration.defaults import default_findings
+from contracts.compare.migration.error_responses import error_findings
 from contracts.compare.migration.model import (
     BodyPair,
     BreakingChange,
@@ -20,6 +21,7 @@ from contracts.compare.migration.model import (
 )
 from contracts.compare.migration.patch import Patch
 from contracts.compare.migration.rules import Severity
+from contracts.compare.migration.transport import transport_findings
 from contracts.media.image.samples import Sample
 from specs import State
 
@@ -29,10 +31,11 @@ FORMAT = "imageparity-drop-in-1"
 @dataclass(frozen=True)
 class Examination:
     """
-    What breaks for code that moves, the heaviest first.
+    The breaking changes of a migration, the most severe first.
 
-    `tried` requests were held against both documents. It `is_about_something` where
-    the old provider takes any request such as the code's.
+    `tried` is the number of requests that were checked against both documents.
+    `has_requests` is true if the old provider accepts at least one request of the
+    code.
     """
 
     migration: Migration
@@ -53,15 +56,15 @@ class Examination:
         return [each for each in self.findings if each.severity == severity]
 
     def as_json(self, version: str) -> dict[str, Any]:
-        move = self.migration
+        migration = self.migration
         return {
             "format": FORMAT,
             "imageparity": version,
-            "from": move.old.id,
-            "to": move.new.id,
-            "client": move.client.id if move.client else None,
-            "model": move.model,
-            "features": sorted(move.features),
+            "from": migration.old.id,
+            "to": migration.new.id,
+            "client": migration.client.id if migration.client else None,
+            "model": migration.model,
+            "features": sorted(migration.features),
             "requests_tried": self.tried,
             "counts": self.counts,
             "findings": [_finding_to_json(each) for each in self.findings],
@@ -74,20 +77,20 @@ def _finding_to_json(finding: BreakingChange) -> dict[str, Any]:
     record["severity"] = str(finding.severity)
     for name in ("other", "always"):
         del record[name]
-    shown_by = finding.witness
-    if shown_by is not None:
+    counterexample = finding.witness
+    if counterexample is not None:
         record["witness"] = {
-            "operation": shown_by.operation,
-            "media_type": shown_by.media_type,
-            "request": to_json(shown_by.request),
-            "curl": shown_by.curl,
-            "answer": to_json(shown_by.answer),
+            "operation": counterexample.operation,
+            "media_type": counterexample.media_type,
+            "request": to_json(counterexample.request),
+            "curl": counterexample.curl,
+            "answer": to_json(counterexample.answer),
         }
     return record
 
 
 def to_json(value: Any) -> Any:
-    """A payload as JSON can hold it: files as what they are."""
+    """Convert a payload to JSON values; a file becomes its name and a description."""
     if isinstance(value, Sample):
         return {"file": value.filename, "is": str(value)}
     if isinstance(value, Mapping):
@@ -99,28 +102,28 @@ def to_json(value: Any) -> Any:
 
 def examine(migration: Migration) -> Examination:
     """
-    What breaks for code written for `move.old` when it calls `move.new`.
+    Find what breaks when code for the old provider calls the new one.
 
-    Nothing is sent. Takes about a second.
+    No request is sent. The search takes about a second.
     """
-    found = [*answers.transport_findings(migration)]
+    found = [*transport_findings(migration)]
     has_requests, tried = False, 0
     for old in called_request_models(migration):
         has_requests = has_requests or bool(minimal_requests(migration, old))
-        both = find_body_pair(migration, old)
-        if both is None:
+        body_pair = find_body_pair(migration, old)
+        if body_pair is None:
             found += requests.media_type_findings(migration, old)
             continue
-        met = requests.search(both)
-        tried += met.tried
-        refusals = list(requests.findings(both, met))
-        found += refusals
-        found += requests.default_findings(both, met)
-        found += answers.findings(
-            both, met.accepted or _patched_request(both, refusals)
+        result = requests.search(body_pair)
+        tried += result.tried
+        rejections = list(requests.findings(body_pair, result))
+        found += rejections
+        found += default_findings(body_pair, result)
+        found += responses.findings(
+            body_pair, result.accepted or _patched_request(body_pair, rejections)
         )
     for operation in migration.operations:
-        found += answers.error_findings(migration, operation)
+        found += error_findings(migration, operation)
     order = list(Severity)
     merged = sorted(
         _merge_findings(found), key=lambda each: order.index(Severity(each.severity))
@@ -131,7 +134,7 @@ def examine(migration: Migration) -> Examination:
 def _patched_request(
     body_pair: BodyPair, rejections: Iterable[BreakingChange]
 ) -> list[Payload]:
-    """A plain request that the new provider takes once it is patched, if any."""
+    """List one minimal request that the new provider accepts after the patch."""
     patch = adapter.patches(body_pair.migration, list(rejections)).get(
         body_pair.operation, Patch()
     )
@@ -145,22 +148,22 @@ def _patched_request(
 
 
 def _merge_findings(findings: Iterable[BreakingChange]) -> Iterator[BreakingChange]:
-    """One finding for what two media types of an operation have in common."""
+    """Merge the equal findings of two media types of an operation."""
     kept: dict[tuple[str, str], BreakingChange] = {}
     order = list(Severity)
-    for each in findings:
-        key = (each.id, each.sentence if each.rule == "DOC-SELF" else "")
+    for finding in findings:
+        key = (finding.id, finding.sentence if finding.rule == "DOC-SELF" else "")
         first = kept.get(key)
         if first is None:
-            kept[key] = each
+            kept[key] = finding
             continue
         both = sorted(
-            [first, each], key=lambda one: order.index(Severity(one.severity))
+            [first, finding], key=lambda one: order.index(Severity(one.severity))
         )
         kept[key] = replace(
             both[0],
-            media_types=tuple(dict.fromkeys(first.media_types + each.media_types)),
+            media_types=tuple(dict.fromkeys(first.media_types + finding.media_types)),
             values=tuple(dict.fromkeys(both[0].values + both[1].values)),
-            always=first.always and each.always,
+            always=first.always and finding.always,
         )
     yield from kept.values()

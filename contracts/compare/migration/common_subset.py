@@ -1,9 +1,10 @@
-"""What may be sent everywhere: requests that every document calls valid."""
+"""Requests that are valid at every provider."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from contracts.compare.migration.analysis import to_json
 from contracts.compare.migration.model import shorten
 from contracts.compare.servers.intents import intents
 from contracts.compare.servers.translation import (
@@ -17,19 +18,19 @@ from specs import Provider, State
 
 FORMAT = "imageparity-common-1"
 MAX_RANGE = 200
-MINIMAL_VALUES = {"prompt": PROMPT, "image": "a picture"}
-IMAGE_DESCRIPTIONS = {"another": "another picture", "two": "several pictures"}
+MINIMAL_VALUES = {"prompt": PROMPT, "image": "an image"}
+IMAGE_DESCRIPTIONS = {"another": "another image", "two": "several images"}
 
 
 @dataclass(frozen=True)
 class SharedField:
     """
-    A member that every provider takes, and the values that all of them take.
+    A field that every provider accepts, with the values that all of them accept.
 
-    `names` are its names by provider, where they differ.
+    `names` maps a provider to its name for the field. It is empty if all are equal.
     """
 
-    member: str
+    name: str
     values: tuple[Any, ...]
     names: Mapping[str, str] = field(default_factory=dict)
 
@@ -37,24 +38,25 @@ class SharedField:
 @dataclass(frozen=True)
 class Subset:
     """
-    What may be asked of every provider by one operation.
+    The requests of one operation that are valid at every provider.
 
-    `fullest` is a request with every shared member, in canonical names; `comes` says
-    by provider how its pictures come then. `missing` are those without the operation.
+    `largest_request` has as many shared fields as possible, by canonical names.
+    `deliveries` maps a provider to the form of the images in its response.
+    `missing` lists the providers without the operation.
     """
 
     operation: str
-    members: tuple[SharedField, ...] = ()
+    fields: tuple[SharedField, ...] = ()
     largest_request: Mapping[str, Any] = field(default_factory=dict)
     deliveries: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
 
 
 def subsets(providers: Sequence[Provider]) -> list[Subset]:
-    """The common subset of each operation that any provider has."""
-    asked = intents(providers)
+    """Find the common subset of each operation that any provider has."""
+    all_intents = intents(providers)
     ids = dict.fromkeys(each for one in providers for each in one.operations)
-    return [_common_subset(id_, providers, asked) for id_ in ids]
+    return [_common_subset(id_, providers, all_intents) for id_ in ids]
 
 
 def _common_subset(
@@ -77,37 +79,37 @@ def _common_subset(
     for intent in candidates:
         if translate_for_all(intent, providers):
             values.setdefault(intent.feature, []).append(intent)
-    plain = translate_for_all(Intent(operation), providers)
+    minimal = translate_for_all(Intent(operation), providers)
     shared = {
         name: SharedField(name, (MINIMAL_VALUES[name],))
-        for name in _always_present_fields(plain)
+        for name in _always_present_fields(minimal)
     }
     for name, found in values.items():
         own = _shared_field(name, found, providers)
         before = shared[name].values if name in shared else ()
         shared[name] = replace(own, values=(*before, *own.values))
-    fullest = Intent(operation)
+    largest = Intent(operation)
     for found in values.values():
         more = dict(found[0].fields)
-        wider = Intent(operation, tuple({**dict(fullest.fields), **more}.items()))
-        if translate_for_all(wider, providers):
-            fullest = wider
-    spoken = translate_for_all(fullest, providers)
+        larger = Intent(operation, tuple({**dict(largest.fields), **more}.items()))
+        if translate_for_all(larger, providers):
+            largest = larger
+    translations = translate_for_all(largest, providers)
     return Subset(
         operation,
-        members=tuple(shared.values()),
-        largest_request=_canonical_payload(spoken[0]) if spoken else {},
+        fields=tuple(shared.values()),
+        largest_request=_canonical_payload(translations[0]) if translations else {},
         deliveries={
             each.provider.id: each.provider.dialect.delivery_for(
                 each.canonical_payload
             )["give"]
-            for each in spoken
+            for each in translations
         },
     )
 
 
 def _always_present_fields(translations: Sequence[Translation]) -> Iterator[str]:
-    """What the plainest request has in every dialect, beside its model."""
+    """List the fields of the minimal request in every dialect, without the model."""
     if translations:
         dialects = [_canonical_payload(each) for each in translations]
         for name in dialects[0]:
@@ -125,21 +127,28 @@ def _canonical_payload(translation: Translation) -> dict[str, Any]:
 def translate_for_all(
     intent: Intent, providers: Sequence[Provider]
 ) -> list[Translation]:
-    """An intent in every dialect; none where some document does not call it valid."""
+    """
+    Translate an intent for every provider.
+
+    The list is empty if the request is not valid at one of them.
+    """
     found = []
     for provider in providers:
-        spoken = translate(intent, provider)
-        if isinstance(spoken, NotTranslatable) or spoken.state is not State.VALID:
+        translation = translate(intent, provider)
+        if (
+            isinstance(translation, NotTranslatable)
+            or translation.state is not State.VALID
+        ):
             return []
-        found.append(spoken)
+        found.append(translation)
     return found
 
 
 def _shared_field(
     name: str, field_intents: Sequence[Intent], providers: Sequence[Provider]
 ) -> SharedField:
-    spoken = translate_for_all(field_intents[0], providers)
-    names = {each.provider.id: each.wire_names.get(name, name) for each in spoken}
+    translations = translate_for_all(field_intents[0], providers)
+    names = {each.provider.id: each.wire_names.get(name, name) for each in translations}
     differ = len(set(names.values())) > 1
     values = tuple(
         IMAGE_DESCRIPTIONS.get(each.value, each.value) for each in field_intents
@@ -155,18 +164,16 @@ def _shared_field(
 def _accepted_integers(
     intent: Intent, minimum: int, maximum: int, providers: Sequence[Provider]
 ) -> Iterator[int]:
-    """The whole numbers within bounds that everyone takes."""
+    """List the integers within the bounds that every provider accepts."""
     for number in range(minimum, maximum + 1):
-        asked = {**dict(intent.fields), intent.feature: number}
-        if translate_for_all(replace(intent, fields=tuple(asked.items())), providers):
+        fields = {**dict(intent.fields), intent.feature: number}
+        if translate_for_all(replace(intent, fields=tuple(fields.items())), providers):
             yield number
 
 
 def as_json(
     common_subsets: Sequence[Subset], providers: Sequence[Provider]
 ) -> dict[str, Any]:
-    from contracts.compare.migration.analysis import to_json
-
     return {
         "format": FORMAT,
         "providers": [each.id for each in providers],
@@ -176,11 +183,11 @@ def as_json(
                 "missing": list(each.missing),
                 "members": [
                     {
-                        "member": one.member,
+                        "member": one.name,
                         "values": to_json(one.values),
                         "names": dict(one.names),
                     }
-                    for one in each.members
+                    for one in each.fields
                 ],
                 "request": to_json(each.largest_request),
                 "pictures": dict(each.deliveries),
@@ -203,19 +210,19 @@ def _join_values(values: Sequence[Any]) -> str:
 
 
 def text_lines(subset: Subset) -> Iterator[str]:
-    """A subset as people read it."""
+    """Format a subset as lines of text."""
     yield subset.operation
     if subset.missing:
-        yield f"  has no common subset: {', '.join(subset.missing)} lacks it"
+        yield f"  has no common subset: {', '.join(subset.missing)} does not have it"
         return
-    for each in subset.members:
-        values = _join_values(each.values)
-        yield f"  {each.member}: {values}"
-        for provider, name in each.names.items():
-            if name != each.member:
-                yield f"    called {name} at {provider}"
-    ways: dict[str, list[str]] = {}
+    for shared_field in subset.fields:
+        values = _join_values(shared_field.values)
+        yield f"  {shared_field.name}: {values}"
+        for provider, name in shared_field.names.items():
+            if name != shared_field.name:
+                yield f"    the name at {provider} is {name}"
+    providers_by_delivery: dict[str, list[str]] = {}
     for provider, give in subset.deliveries.items():
-        ways.setdefault(give, []).append(provider)
-    for give, who in ways.items():
-        yield f"  pictures come as {give}: {', '.join(who)}"
+        providers_by_delivery.setdefault(give, []).append(provider)
+    for give, who in providers_by_delivery.items():
+        yield f"  the images come as {give}: {', '.join(who)}"

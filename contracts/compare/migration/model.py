@@ -1,4 +1,4 @@
-"""Code that moves from one provider to another: what it may send, and where."""
+"""A migration of code from one provider to another, and its requests."""
 
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,10 +13,10 @@ from specs import Basis, Body, Evidence, Operation, Provider, State, Verdict
 from specs.clients import Client, ClientOperation
 
 Payload = dict[str, Any]
-LARGE_VALUE_BYTES = 100_000  # characters
+LARGE_VALUE_BYTES = 100_000
 MAX_TEXT_LENGTH = 40
 
-# What each feature of the command line brings: operations, and members.
+# The operations that each feature of the command line uses.
 FEATURES: Mapping[str, tuple[str, ...]] = {
     "generate": ("createImage",),
     "edit": ("createImageEdit",),
@@ -29,10 +29,11 @@ FEATURE_BY_FIELD = {"mask": "mask", "stream": "stream", "partial_images": "strea
 @dataclass(frozen=True)
 class Migration:
     """
-    Code written for `old` that is to call `new`.
+    A move of code from the provider `old` to the provider `new`.
 
-    It calls by way of `client`, or on its own; uses `features`, or all of them; asks
-    for `model`, or for any.
+    `client` is the client library of the code, if any. The code uses `features`, or
+    all features if there are none. The code uses only `model`, or any model if it is
+    None.
     """
 
     old: Provider
@@ -52,27 +53,28 @@ class Migration:
             and (self.client is None or each.id in self.client.sends)
         )
 
-    def uses(self, member: str) -> bool:
-        """Whether the code uses a member, by its canonical name."""
-        feature = FEATURE_BY_FIELD.get(member)
+    def uses(self, field_name: str) -> bool:
+        """Check if the code uses a field, by its canonical name."""
+        feature = FEATURE_BY_FIELD.get(field_name)
         return not self.features or feature is None or feature in self.features
 
     def client_operation(self, operation: Operation) -> ClientOperation | None:
         return self.client.sends[operation.id] if self.client else None
 
     def bodies(self, operation: Operation) -> tuple[Body, ...]:
-        """The bodies in which the code calls an operation."""
-        sending = self.client_operation(operation)
+        """List the request bodies that the code sends to an operation."""
+        client_operation = self.client_operation(operation)
         return tuple(
             each
             for each in operation.bodies.values()
-            if sending is None or sending.media_type == each.media_type
+            if client_operation is None
+            or client_operation.media_type == each.media_type
         )
 
 
 @dataclass(frozen=True)
 class BodyPair:
-    """One body of one operation, at both providers."""
+    """One request body of one operation, at both providers."""
 
     migration: Migration
     old: RequestModel
@@ -88,76 +90,77 @@ class BodyPair:
         return self.old.operation.id
 
     def prepare_payload(self, payload: Payload) -> Payload:
-        """A payload as it leaves the client."""
+        """Change a payload as the client does before it sends it."""
         return (
             self.client_operation.prepare_payload(payload)
             if self.client_operation
             else payload
         )
 
-    def uses(self, member: str) -> bool:
-        """Whether the code sends a member, by the old provider's name for it."""
-        role = self.old.canonical_name(member)
+    def uses(self, field_name: str) -> bool:
+        """Check if the code sends a field, by its name at the old provider."""
+        role = self.old.canonical_name(field_name)
         is_fixed = role == "model" and self.migration.model is not None
         return not is_fixed and self.migration.uses(role)
 
     def may_send(self, payload: Payload) -> bool:
-        """Whether the client sends a request that the old provider takes."""
+        """Check if the old provider accepts a request and the client can send it."""
         return may_send(self.migration, self.old, payload)
 
-    def new_name(self, member: str, payload: Mapping[str, Any]) -> str | None:
-        """What the new provider calls a member that it does not know by this name."""
-        if member in self.new.body.properties:
+    def new_name(self, field_name: str, payload: Mapping[str, Any]) -> str | None:
+        """Find the new name of a field; None if the name stays or is in use."""
+        if field_name in self.new.body.properties:
             return None
-        name = self.new.wire_name(self.old.canonical_name(member))
+        name = self.new.wire_name(self.old.canonical_name(field_name))
         return name if name not in payload else None
 
     def with_new_names(self, payload: Payload) -> Payload:
-        """A payload under the new provider's names."""
+        """Rename the fields of a payload for the new provider."""
         return {
             self.new_name(name, payload) or name: value
             for name, value in payload.items()
         }
 
-    def values(self, member: str) -> list[Value]:
+    def values(self, field_name: str) -> list[Value]:
         """
-        Telling values of a member in either document.
+        List the boundary values of a field in both documents.
 
-        Null is left out, which means to be absent, and what is too long for a witness.
+        Null is left out, because it means an absent field. Values that are too long
+        for a counterexample are left out too.
         """
-        if member not in self._values:
-            there = self.new.wire_name(self.old.canonical_name(member))
+        if field_name not in self._values:
+            there = self.new.wire_name(self.old.canonical_name(field_name))
             more = self.new.values(there) if there else []
             found: dict[Hashable, Value] = {}
-            for each in (*self.old.values(member), *more):
+            for candidate in (*self.old.values(field_name), *more):
                 if (
-                    each.value is not None
-                    and estimated_bytes(each.value) < LARGE_VALUE_BYTES
+                    candidate.value is not None
+                    and estimated_bytes(candidate.value) < LARGE_VALUE_BYTES
                 ):
-                    found.setdefault(each.key, each)
-            self._values[member] = list(found.values())
-        return self._values[member]
+                    found.setdefault(candidate.key, candidate)
+            self._values[field_name] = list(found.values())
+        return self._values[field_name]
 
     @cached_property
     def minimal_requests(self) -> tuple[Payload, ...]:
-        """Plain requests, one a model; those that the new provider takes come first."""
+        """One minimal request for each model; those that both accept come first."""
         found = minimal_requests(self.migration, self.old)
         return tuple(sorted(found, key=lambda each: not self.is_accepted(each)))
 
     def is_accepted(self, payload: Payload) -> bool:
-        """Whether the new provider takes a request, once members are renamed."""
+        """Check if the new provider accepts a request with renamed fields."""
         return state(self.new, self.with_new_names(payload)) is State.VALID
 
 
 def called_request_models(migration: Migration) -> Iterator[RequestModel]:
-    """The bodies in which the code calls the old provider."""
+    """List the request bodies that the code sends to the old provider."""
     for operation in migration.operations:
         for body in migration.bodies(operation):
             yield request_models(migration.old)[operation.id, body.media_type]
 
 
 def find_body_pair(migration: Migration, old: RequestModel) -> BodyPair | None:
-    """The same body at the new provider; None where it takes no such body."""
+    """Pair a request body with that of the new provider; None if it has none."""
     operation = migration.new.operations.get(old.operation.id)
     body = operation.bodies.get(old.body.media_type) if operation else None
     if operation is None or body is None:
@@ -168,23 +171,25 @@ def find_body_pair(migration: Migration, old: RequestModel) -> BodyPair | None:
 
 
 def minimal_requests(migration: Migration, old: RequestModel) -> list[Payload]:
-    """The plainest valid request of the code for each model that it may ask for."""
-    sending = migration.client_operation(old.operation)
+    """List the minimal valid request of the code for each of its models."""
+    client_operation = migration.client_operation(old.operation)
     found = []
     for _, context in old.by_model:
-        sent = sending.prepare_payload(context) if sending else context
-        is_asked = migration.model in (None, sent.get("model"))
-        if is_asked and may_send(migration, old, sent):
+        sent = (
+            client_operation.prepare_payload(context) if client_operation else context
+        )
+        is_used = migration.model in (None, sent.get("model"))
+        if is_used and may_send(migration, old, sent):
             found.append(sent)
     return found
 
 
 def may_send(migration: Migration, old: RequestModel, payload: Payload) -> bool:
-    """Whether the client sends a request that the old provider takes."""
+    """Check if the old provider accepts a request and the client can send it."""
     if state(old, payload) is not State.VALID:
         return False
-    sending = migration.client_operation(old.operation)
-    return sending is None or sending.can_send(payload)
+    client_operation = migration.client_operation(old.operation)
+    return client_operation is None or client_operation.can_send(payload)
 
 
 def state(request_model: RequestModel, payload: Mapping[str, Any]) -> State:
@@ -197,9 +202,9 @@ def judge(request_model: RequestModel, payload: Mapping[str, Any]) -> Verdict:
 
 def with_estimated_file_facts(value: Any) -> Any:
     """
-    A payload with each sample as the object of its facts.
+    Replace each sample in a payload by the facts of its file.
 
-    Heavy files are not made: their weight is written into the facts of a light one.
+    No large file is made. The facts of a small file get the size of the large one.
     """
     if isinstance(value, Sample):
         light = replace(value, weight=0).facts
@@ -213,7 +218,7 @@ def with_estimated_file_facts(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Citation:
-    """What a provider's document says of something, and where it was read."""
+    """A statement of a provider's document, with its source."""
 
     text: str
     source: str = ""
@@ -238,9 +243,10 @@ def cite(provider: Provider, text: str, evidence: Evidence | None = None) -> Cit
 @dataclass(frozen=True)
 class Counterexample:
     """
-    What shows a finding: a request that the old provider takes, or an answer.
+    The proof of a finding: a request to the old provider, or a response of the new.
 
-    The request stands as its payload and as a curl line to the new provider.
+    A request has a payload, and a curl command that sends it to the new provider.
+    `answer` is the response.
     """
 
     operation: str
@@ -252,7 +258,11 @@ class Counterexample:
 
 @dataclass(frozen=True)
 class BreakingChange:
-    """One way in which code breaks that moves; `values` are those that are refused."""
+    """
+    One way in which code breaks; `values` are the rejected values.
+
+    `member` is the name of the field, and `witness` is the counterexample.
+    """
 
     rule: str
     severity: str
@@ -270,7 +280,7 @@ class BreakingChange:
 
     @property
     def id(self) -> str:
-        """What it is and where, such as `REQ-ENUM createImage size`."""
+        """The rule, the operation and the field: `REQ-ENUM createImage size`."""
         return " ".join(filter(None, (self.rule, self.operation, self.member)))
 
 
@@ -279,7 +289,7 @@ def is_documented(evidence: Evidence) -> bool:
 
 
 def shorten(value: Any) -> str:
-    """A value as a sentence shows it."""
+    """Format a value for a sentence, with long values cut."""
     if isinstance(value, Sample):
         weight = f" of {value.weight} bytes" if value.weight else ""
         return f"{value}{weight}"

@@ -1,4 +1,4 @@
-"""A patch that turns requests for the one provider into requests for the other."""
+"""Patches that adapt requests for the old provider to the new one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ from specs import Operation
 @dataclass(frozen=True)
 class Patch:
     """
-    What to change in the requests of one operation.
+    The changes to the requests of one operation.
 
-    Members of `remove` go, those of `rename` get their other names, and what is missing
-    of `add` comes.
+    Fields of `remove` are removed. Fields of `rename` get their new names. Fields of
+    `add` are added if they are missing.
     """
 
     rename: Mapping[str, str] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Patch:
 def patches(
     migration: Migration, findings: Sequence[BreakingChange]
 ) -> dict[str, Patch]:
-    """A patch for each operation that has one; keys are `createImage`, ...."""
+    """Build the patches by operation id; operations without changes are left out."""
     found: dict[str, Patch] = {}
     for operation in migration.operations:
         here = [each for each in findings if each.operation == operation.id]
@@ -62,13 +62,13 @@ def patches(
 def _is_unsupported_field(
     finding: BreakingChange, migration: Migration, operation: Operation
 ) -> bool:
-    """Whether no body of the new provider takes a member, whatever its value."""
+    """Check if every body of the new provider rejects a field with any value."""
     there = migration.new.operations.get(operation.id)
-    taken = set(there.bodies) if there else set()
+    supported = set(there.bodies) if there else set()
     sent = {
         each.media_type
         for each in migration.bodies(operation)
-        if finding.member in each.properties and each.media_type in taken
+        if finding.member in each.properties and each.media_type in supported
     }
     is_field = finding.rule == "REQ-FIELD" and finding.always
     return is_field and sent <= set(finding.media_types)
@@ -86,22 +86,29 @@ def as_json(operation_patches: Mapping[str, Patch]) -> dict[str, Any]:
 
 
 def as_python(migration: Migration, operation_patches: Mapping[str, Patch]) -> str:
-    """The patch as a Python function that needs nothing."""
+    """Format the patches as a Python function without dependencies."""
     table = pformat(as_json(operation_patches), sort_dicts=False)
-    sentence = (
-        f"A request for {migration.old.title}, as {migration.new.title} takes it."
+    sentence = f"Adapt a request for {migration.old.title} to {migration.new.title}."
+    removed = sorted(
+        {name for each in operation_patches.values() for name in each.remove}
     )
-    lost = sorted({name for each in operation_patches.values() for name in each.remove})
-    about = [sentence, f"Lost, as nothing takes them: {', '.join(lost)}."]
-    paragraphs = about if lost else about[:1]
+    docstring = [
+        sentence,
+        f"Removed, because they are not supported: {', '.join(removed)}.",
+    ]
+    paragraphs = docstring if removed else docstring[:1]
     return _FUNCTION_TEMPLATE.format(
         table=table,
-        about="\n\n".join(_docstring_paragraph(each) for each in paragraphs),
+        docstring="\n\n".join(_docstring_paragraph(each) for each in paragraphs),
     )
 
 
 def _docstring_paragraph(text: str) -> str:
-    """A text for a docstring, which it cannot end: titles are strangers' words."""
+    """
+    Wrap a text for a docstring.
+
+    Quotes and backslashes are replaced, because a title could end the docstring.
+    """
     plain = one_line(text).replace("\\", "/").replace('"', "'")
     return fill(plain, 88, initial_indent="    ", subsequent_indent="    ")
 
@@ -111,7 +118,7 @@ _FUNCTION_TEMPLATE = '''PATCHES = {table}
 
 def adapt(operation, payload):
     """
-{about}
+{docstring}
     """
     patch = PATCHES.get(operation, {{"rename": {{}}, "remove": [], "add": {{}}}})
     renamed = {{

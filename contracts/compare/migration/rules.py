@@ -1,4 +1,4 @@
-"""The rules of substitution, as data: what each means, and how much it weighs."""
+"""The rules of `drop-in`, with their meanings and severities."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from specs.documents.yaml_files import read_checked
 
 
 class Severity(StrEnum):
-    """How much a finding weighs, the heaviest first."""
+    """The severity of a finding, the most severe first."""
 
     BREAKS = "breaks"
     WARNS = "warns"
@@ -20,11 +20,11 @@ class Severity(StrEnum):
 @dataclass(frozen=True)
 class MigrationRule:
     """
-    One way to break code that moves.
+    One way to break code that moves to another provider.
 
-    `said` is its weight where the documents say so, and `members` weigh otherwise
-    then; `open` is its weight where a document leaves it open. `fix` is a pattern for
-    `str.format`.
+    `documented_severity` is for differences that the documents state. `members` has
+    other severities for single fields. `undocumented_severity` is for differences that
+    a document leaves open. `fix` is a pattern for `str.format`.
     """
 
     id: str
@@ -35,9 +35,9 @@ class MigrationRule:
     fix: str
     members: Mapping[str, Severity] = field(default_factory=dict)
 
-    def severity(self, member: str, *, documented: bool) -> Severity:
+    def severity(self, field_name: str, *, documented: bool) -> Severity:
         return (
-            self.members.get(member, self.documented_severity)
+            self.members.get(field_name, self.documented_severity)
             if documented
             else self.undocumented_severity
         )
@@ -45,7 +45,7 @@ class MigrationRule:
 
 @cache
 def rules() -> Mapping[str, MigrationRule]:
-    """All rules by their ids. Raises `SpecError` when the file is not understood."""
+    """Load all rules by their ids. Raises `SpecError` for an invalid file."""
     raw = read_checked(
         files("contracts.compare.migration"), "rules.yaml", "rules.schema.yaml"
     )
@@ -58,8 +58,8 @@ def rules() -> Mapping[str, MigrationRule]:
             explanation=each["explanation"],
             fix=each["fix"],
             members={
-                name: Severity(weight)
-                for name, weight in each.get("members", {}).items()
+                name: Severity(severity)
+                for name, severity in each.get("members", {}).items()
             },
         )
         for id_, each in raw.items()

@@ -729,19 +729,19 @@ def test_what_is_common_is_taken_by_every_server():
     providers = [specs.load(each) for each in NAMES]
     found = {each.operation: each for each in common.subsets(providers)}
 
-    members = {each.member: each for each in found["createImage"].members}
-    assert members["n"].values == tuple(range(1, 11))
-    assert set(members["size"].values) == {
+    fields = {each.name: each for each in found["createImage"].fields}
+    assert fields["n"].values == tuple(range(1, 11))
+    assert set(fields["size"].values) == {
         "auto",
         "1024x1024",
         "1536x1024",
         "1024x1536",
     }
-    assert members["output_format"].names["tokenhub"] == "format"
-    assert "stream" not in members
+    assert fields["output_format"].names["tokenhub"] == "format"
+    assert "stream" not in fields
     with mockserver.running(*NAMES, strict=True) as mock:
         for name in ("size", "output_format", "quality"):
-            for value in members[name].values:
+            for value in fields[name].values:
                 for provider in providers:
                     spoken = translate(
                         Intent("createImage", ((name, value),)), provider
@@ -759,7 +759,7 @@ def test_an_operation_that_someone_lacks_has_no_common_subset(tmp_path):
     }
 
     assert found["createImageEdit"].missing == ("copy",)
-    assert "lacks it" in "\n".join(common.text_lines(found["createImageEdit"]))
+    assert "does not have it" in "\n".join(common.text_lines(found["createImageEdit"]))
 
 
 # The command line.
