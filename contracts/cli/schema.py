@@ -39,6 +39,11 @@ SCHEMAS: Mapping[str, tuple[str, str, str]] = {
     ),
     "whose": ("mockserver.cli", "whose", "a line of `provenance --json`"),
     "cassette": ("mockserver.recordings", "cassette", "a recording of `--record`"),
+    "script": (
+        "mockserver.simulation",
+        "script",
+        "the items of `POST /__mock__/script/<provider>`",
+    ),
     "config": ("", "", "the file of `serve --config`"),  # made from its options
     "dialect": ("specs.documents", "dialect", "the dialect.yaml of a provider"),
     "document": ("specs.documents", "document", "the openapi.yaml of a provider"),

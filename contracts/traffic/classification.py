@@ -72,8 +72,8 @@ class ClassifiedRequest:
     """
     An observed request with the verdict of the document.
 
-    `reason` says why there is no payload or no verdict. `expected_errors` are the errors
-    that the document allows as a response.
+    `reason` says why there is no payload or no verdict. `expected_errors` are the
+    errors that the document allows as a response.
     """
 
     received: ParsedBody | None = None
@@ -136,7 +136,7 @@ def _classify_unreadable(
     exchange: ObservedExchange,
     operation: Operation,
 ) -> ClassifiedRequest:
-    """Classify a request that the mock cannot parse: invalid if it is no JSON object."""
+    """Classify a request that cannot be parsed: invalid if it is no JSON object."""
     kind = exchange.header("content-type").partition(";")[0].strip().lower()
     body = operation.bodies.get(kind)
     if body is not None and kind == JSON and not _is_json_object(data):

@@ -1,4 +1,4 @@
-"""Exchanges that were observed: a request and its response, as far as they were kept."""
+"""Observed exchanges: a request and its response, as far as they were kept."""
 
 import time
 import zlib

@@ -8,17 +8,6 @@ from contracts.planning.request_model import RequestModel
 from contracts.planning.values import all_of_parts, types_of
 from specs import Operation, State
 
-import itertools
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any
-from contracts.planning.case import Case, Origin
-from contracts.planning.request_model import RequestModel, request_models
-from contracts.planning.values import prompt_of
-from mockserver.simulation.faults import FAULTS
-from specs import Operation, Provider, State
-
 # Different from every default, and from each other.
 TEST_SIZES = ("1536x1024", "1280x768")
 
@@ -102,6 +91,8 @@ def valid_combination(
                 ):
                     return both
     return alone
+
+
 SEPARATELY_TESTED_FIELDS = (
     "model",
     "prompt",

@@ -10,6 +10,7 @@ from contracts.planning.case import Case, Origin
 from contracts.planning.request_model import RequestModel, request_models
 from contracts.planning.values import prompt_of
 from contracts.traffic.gateway.question_values import (
+    SEPARATELY_TESTED_FIELDS,
     body_label,
     distinguishing_values,
     request_bodies,
@@ -17,7 +18,6 @@ from contracts.traffic.gateway.question_values import (
 )
 from mockserver.simulation.faults import FAULTS
 from specs import Operation, Provider, State
-from contracts.traffic.gateway.question_values import SEPARATELY_TESTED_FIELDS
 
 UNICODE_PROMPT = "一只猫 🐈 ñandú\nin two lines"
 LONG_PROMPT_LENGTH = 4000

@@ -106,7 +106,7 @@ class GatewayEnds:
         known_names: Sequence[str],
         text: str,
     ) -> tuple[FeatureVerdict, str]:
-        """The verdict on a value that arrived unchanged, by the name it arrived under."""
+        """The verdict on a value that arrived unchanged, by the name it had then."""
         understood = [
             each for each in received_names if each in known_names or not known_names
         ]

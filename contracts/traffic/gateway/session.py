@@ -31,7 +31,7 @@ class Unusable(HarnessError):
 
 @dataclass(frozen=True)
 class GatewayExchange:
-    """A question, the gateway's response, and the requests that reached the upstream."""
+    """A question, the gateway's response, and what reached the upstream."""
 
     question: Question
     interaction: Interaction
@@ -94,7 +94,7 @@ class GatewaySession:
     async def send_all(
         self, questions: Sequence[Question], progress: Callable[[], None]
     ) -> list[GatewayExchange]:
-        """All exchanges in order; late requests count for the question they belong to."""
+        """All exchanges in order; late requests count for their own question."""
         found = []
         for question in questions:
             found.append(await self._send_after_cooldown(question))

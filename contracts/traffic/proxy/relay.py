@@ -149,7 +149,7 @@ class Relay:
             await asyncio.wait(self._unjudged)
 
     def path_below_base(self, path: str) -> str | None:
-        """The part of a path below the base URL of the upstream; None for other paths."""
+        """The part of a path below the base URL; None for other paths."""
         base = self.provider.base_path
         for prefix in (f"/{self.provider.id}{base}", base):
             rest = path.removeprefix(prefix)
@@ -284,7 +284,7 @@ class Relay:
 
     @staticmethod
     async def _read_remaining(request: web.Request, exchange: OpenExchange) -> None:
-        """Read the body of a request that was not forwarded: it may come after the head."""
+        """Read the body of a request that was not forwarded, for a short time."""
         with suppress(TimeoutError, web.RequestPayloadError, OSError):
             async with asyncio.timeout(READ_REMAINING_TIMEOUT):
                 async for _ in read_body(request, exchange):

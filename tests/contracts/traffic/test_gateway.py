@@ -610,7 +610,7 @@ def test_a_gateway_that_refuses_is_quoted():
         done = sandwich(f"{url}/v1", "--upstream-dialect=openai", "--listen-port=0")
 
     assert done.returncode == 2
-    assert "401 and asks no upstream: who are you?" in done.stderr
+    assert "401 without a request to its upstream: who are you?" in done.stderr
     assert "--key-env" in done.stderr
 
 

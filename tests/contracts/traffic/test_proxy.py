@@ -399,7 +399,7 @@ def test_an_upstream_learns_that_the_client_left():
         (entry,) = eventually(lambda: proxy.journal)
 
     assert entry["notes"] == [
-        "the answer is not judged: the client disconnected before the end"
+        "the response is not judged: the client disconnected before the end"
     ]
     assert entry["findings"] == []
 
@@ -695,7 +695,7 @@ def test_what_is_too_large_passes_unjudged(monkeypatch):
     assert len(large.body) > 2000
     assert first["decision"]["state"] is None
     assert first["findings"] == []
-    assert "the request is not judged: it was not kept whole" in first["notes"]
+    assert "the request is not judged: it was not kept completely" in first["notes"]
     assert second["decision"]["state"] == "valid"
 
 
@@ -738,7 +738,7 @@ PACKED = [
 def test_a_content_coding_is_undone(coding, data, monkeypatch):
     assert contracts.traffic.exchange.decode_content(data, coding) == PLAIN
     if coding not in {"", "identity"}:
-        with pytest.raises(contracts.traffic.exchange.Unreadable, match="is not whole"):
+        with pytest.raises(contracts.traffic.exchange.Unreadable, match="is not complete"):
             contracts.traffic.exchange.decode_content(data[:-9], coding)
         monkeypatch.setattr(contracts.traffic.exchange, "MAX_BODY_BYTES", 100)
         with pytest.raises(
