@@ -460,9 +460,9 @@ def test_the_json_follows_its_schema(alarming, dialects):
 
 
 def test_the_key_is_in_no_report(alarming):
-    for each in (alarming.json_text(), markdown.render(alarming), text(alarming)):
-        assert KEY not in each
-        assert "$TOKENHUB_API_KEY" in each
+    for output in (alarming.json_text(), markdown.render(alarming), text(alarming)):
+        assert KEY not in output
+        assert "$TOKENHUB_API_KEY" in output
 
 
 def test_each_side_of_an_alarm_has_its_request(alarming):
