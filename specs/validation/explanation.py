@@ -77,7 +77,7 @@ def explainer_class(is_valid: Callable[[Any, Any], bool]) -> Any:
             return
         for name in instance:
             if name not in schema.get("properties", {}):
-                yield ValidationError("is not a known member", path=[name])
+                yield ValidationError("is not a known field", path=[name])
 
     def properties(validator: Any, members: Any, instance: Any, schema: Any) -> Any:
         if validator.is_type(instance, "object"):
