@@ -171,7 +171,7 @@ async def _sampled(server: Server, http: aiohttp.ClientSession) -> Sample:
     async with http.get(f"{server.url}/__mock__/metrics") as answer:
         lines = (await answer.text()).splitlines()
     (tasks,) = (line for line in lines if line.startswith("imageparity_tasks "))
-    return Sample(server.memory(), server.descriptors(), int(tasks.split()[1]))
+    return Sample(server.memory(), server.descriptors(), int(float(tasks.split()[1])))
 
 
 async def soak(server: Server, count: int) -> list[Sample]:

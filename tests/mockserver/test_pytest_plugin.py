@@ -89,7 +89,7 @@ def test_it(image_mock, image_mock_url, time):
 def test_a_test_names_its_provider_nearest_first(run):
     result = run(
         """
-pytestmark = [pytest.mark.slow, pytest.mark.dialect("tikhub")]
+pytestmark = [pytest.mark.usefixtures("tmp_path"), pytest.mark.dialect("tikhub")]
 
 def test_by_module(image_mock):
     assert image_mock.provider == "tikhub"
@@ -166,7 +166,7 @@ def test_unknown_of_its_own(mock_provider): pass
         ("test_two", f"several {how}*"),
         ("test_options", f"{options} mock_provider for options"),
         ("test_unknown_option", "unknown option 'stricd'; known: *strict*"),
-        ("test_unknown_of_its_own", "nobody: is not a provider we know. Known are: *"),
+        ("test_unknown_of_its_own", "nobody: is not a known provider. Known are: *"),
     ]:
         result.stdout.fnmatch_lines([f"*_ ERROR at setup of {name} _*"])
         result.stdout.fnmatch_lines_random([told])
@@ -231,7 +231,9 @@ def test_one(image_mock, mock_provider, openai_env):
 def test_a_folder_that_is_none_is_an_error_of_one_line(run):
     result = run("def test_it(all_dialects): pass", "--image-specs=/nowhere")
 
-    result.stdout.fnmatch_lines(["*/nowhere: is not a folder. Name a folder of *"])
+    result.stdout.fnmatch_lines(
+        ["*/nowhere: is not a folder. Give a folder that contains *"]
+    )
 
 
 def test_the_environment_leads_clients_to_the_mock_and_back(run):

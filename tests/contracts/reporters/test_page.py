@@ -264,7 +264,7 @@ def test_a_finding_about_an_assumed_claim_is_a_warning():
     text = page(None, assumed)
 
     assert letters(text) == [("W", "warning")]
-    assert "<h1>One keeps what it promises</h1>" in text
+    assert "<h1>One conforms to its documentation</h1>" in text
 
 
 def test_a_case_without_a_response_passes_no_claim():

@@ -738,7 +738,9 @@ PACKED = [
 def test_a_content_coding_is_undone(coding, data, monkeypatch):
     assert contracts.traffic.exchange.decode_content(data, coding) == PLAIN
     if coding not in {"", "identity"}:
-        with pytest.raises(contracts.traffic.exchange.Unreadable, match="is not complete"):
+        with pytest.raises(
+            contracts.traffic.exchange.Unreadable, match="is not complete"
+        ):
             contracts.traffic.exchange.decode_content(data[:-9], coding)
         monkeypatch.setattr(contracts.traffic.exchange, "MAX_BODY_BYTES", 100)
         with pytest.raises(

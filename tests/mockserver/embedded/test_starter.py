@@ -156,9 +156,9 @@ def test_a_script_is_for_its_namespace(mock):
     [
         ({"error": "rate_limited"}, None, "a script needs a provider; served: "),
         ({"error": "rate_limited"}, "nobody", "provider 'nobody' is not served"),
-        ({"error": "tired"}, NAMES[0], "item 0: no error 'tired'; known: "),
-        ([{}, {"fault": "tired"}], NAMES[0], "item 1: fault takes one of "),
-        ([{"eror": "x"}], NAMES[0], "item 0: unknown member 'eror'; known: "),
+        ({"error": "tired"}, NAMES[0], "item 0: unknown error 'tired'; known: "),
+        ([{}, {"fault": "tired"}], NAMES[0], "item 1: unknown fault 'tired'; known: "),
+        ([{"eror": "x"}], NAMES[0], "item 0: unknown property 'eror'; known: "),
     ],
 )
 def test_a_script_that_cannot_be_followed_is_refused(mock, items, named, problem):
