@@ -160,7 +160,7 @@ class TrafficJudge:
             body = decode_content(
                 body, header_value(exchange.headers, "content-encoding")
             )
-        case = self._case(exchange, operation, request, body)
+        case = self._case(exchange, operation, request)
         return Interaction(
             case,
             exchange.status,
@@ -176,7 +176,6 @@ class TrafficJudge:
         exchange: ObservedExchange,
         operation: Operation,
         request: ClassifiedRequest,
-        body: bytes,
     ) -> Case:
         received, status = request.received, exchange.status
         expectation = request.state or State.UNSPECIFIED
