@@ -50,11 +50,10 @@ class Question:
     """
     A request through the gateway, and the feature that it tests.
 
-    `member` is the field to look for, by its name in the caller's dialect; `more` are
-    further features that the answer tells of. `marker` is a part of the prompt that no
+    `member` is the field to look for, by its name in the caller's dialect; the response
+    also shows `more_features`. `marker` is a part of the prompt that no
     other question has. `promised` is whether the caller's
-    dialect documents the request. With `untested`, why it cannot be asked, nothing
-    is sent.
+    dialect documents the request. If `untested` gives a reason, no request is sent.
     """
 
     kind: QuestionKind
@@ -79,8 +78,8 @@ class Planner:
     """
     Plans the requests in the dialect of `provider` to a gateway in front of `upstream`.
 
-    `model` is the gateway's own name for the model, if it has one; `run` tells the
-    prompts of this run from all others, so that no cache answers them.
+    `model` is the gateway's own name for the model, if it has one; `run_id`
+    makes the prompts of this run unique, so that no cache answers them.
     """
 
     provider: Provider

@@ -41,8 +41,8 @@ class UpstreamRequest:
     One request of the gateway to its upstream, with the response.
 
     `payload` is the request as the judge sees it, None if it cannot be parsed;
-    `status` is None when no answer came. `came_at_once` says of a stream whether
-    its first event reached the caller before the others had been sent.
+    `status` is None if there was no response. `is_first_event_prompt` tells whether the
+    first event of a stream reached the caller before the others were sent.
     """
 
     operation: Operation
