@@ -14,9 +14,9 @@ import click
 from contracts.cli.interrupts import Interrupted, run_until_interrupted
 from contracts.report.model import FindingKind
 from contracts.text import format_amount, one_line, pluralize
+from contracts.traffic.forwarding import CONTROL_PREFIX
 from contracts.traffic.proxy.app import serve_relay
 from contracts.traffic.proxy.relay import (
-    CONTROL_PREFIX,
     EntryCallback,
     Relay,
     ignore_entry,

@@ -10,6 +10,8 @@ from aiohttp import web
 from contracts.traffic.exchange import MAX_BODY_BYTES, ObservedExchange
 from mockserver.recordings.redaction import Headers
 
+# Paths of the control API; they are never forwarded.
+CONTROL_PREFIX = "/__mock__"
 # RFC 9110, 7.6.1: headers of the connection, not of the message.
 _HOP_BY_HOP = {
     *("connection", "proxy-connection", "keep-alive", "te", "transfer-encoding"),

@@ -10,29 +10,17 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from multidict import CIMultiDict
 
 import mockserver
+from contracts.traffic.exchange import MAX_BODY_BYTES
+from contracts.traffic.forwarding import CONTROL_PREFIX, end_to_end_headers
 from mockserver.errors import Rejected
 from mockserver.pipeline.body_parsing import parse_body
 from specs import EVENT_STREAM, Operation, Provider
 
-MAX_BODY_BYTES = 64 * 1024 * 1024
 HOLD_TIMEOUT = 3.0
-CONTROL_PREFIX = "/__mock__"
 END_OF_EVENT = b"\n\n"
-# RFC 9110 §7.6.1: headers of one connection, not of the message.
-HOP_BY_HOP = frozenset(
-    [
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ]
-)
 
 
 @dataclass
@@ -111,7 +99,7 @@ class RecordingUpstream:
             async with self._session.request(
                 request.method,
                 f"{self._mock_url}{request.rel_url}",
-                headers=_end_to_end_headers(request.headers),
+                headers=end_to_end_headers(request.headers.items()),
                 data=io.BytesIO(body) if body else None,  # bytes would hold the loop
                 allow_redirects=False,
             ) as answer:
@@ -146,7 +134,7 @@ class RecordingUpstream:
             upstream_request.response_headers = {
                 name.lower(): value for name, value in upstream_response.headers.items()
             }
-        headers = _end_to_end_headers(upstream_response.headers)
+        headers = CIMultiDict(end_to_end_headers(upstream_response.headers.items()))
         if (
             upstream_request
             and upstream_request.is_success
@@ -156,7 +144,7 @@ class RecordingUpstream:
             upstream_request.response_body += _with_fields(
                 await upstream_response.read(), self.extra_fields
             )
-            headers.pop("Content-Length", None)
+            headers.popall("Content-Length", None)
             return web.Response(
                 status=upstream_response.status,
                 headers=headers,
@@ -223,12 +211,6 @@ def _parse_payload(body: bytes, content_type: str, operation: Operation) -> Any:
         return parse_body(body, content_type, operation).payload
     except Rejected:
         return None
-
-
-def _end_to_end_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name: value for name, value in headers.items() if name.lower() not in HOP_BY_HOP
-    }
 
 
 def _is_json(response: aiohttp.ClientResponse) -> bool:

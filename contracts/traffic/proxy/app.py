@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from contracts.execution.targets import is_loopback
+from contracts.traffic.forwarding import CONTROL_PREFIX
 from contracts.traffic.proxy.relay import (
-    CONTROL_PREFIX,
     MAX_HEADER_LENGTH,
     SERVER_DEFAULT_HEADERS,
     SHUTDOWN_TIMEOUT,

@@ -36,7 +36,6 @@ from mockserver.recordings.redaction import find_secrets, redact
 from mockserver.state.journal import Journal
 from specs import EVENT_STREAM, Operation, Provider
 
-CONTROL_PREFIX = "/__mock__"
 CONNECT_TIMEOUT = 30.0  # seconds
 SHUTDOWN_TIMEOUT = 5.0
 READ_REMAINING_TIMEOUT = 1.0  # for the rest of a request that is not forwarded

@@ -18,6 +18,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from multidict import CIMultiDict
 from PIL import Image
 
 import specs
@@ -26,7 +27,7 @@ from contracts.reporters.gateway import GatewayReport, json_text, markdown
 from contracts.traffic.gateway.questions import Planner
 from contracts.traffic.gateway.rows import GatewayRow
 from contracts.traffic.gateway.session import GatewaySession, Unusable
-from contracts.traffic.gateway.upstream import recording_upstream
+from contracts.traffic.gateway.upstream import RecordingUpstream, recording_upstream
 from contracts.traffic.gateway.verdicts import GatewayDiff
 from mockserver.embedded.starter import serve_in_thread
 
@@ -686,3 +687,30 @@ def test_a_port_in_use_is_said_to_be():
         )
 
     assert (done.returncode, "another --listen-port" in done.stderr) == (2, True)
+
+
+def test_the_upstream_forwards_repeated_headers_but_none_of_the_connection():
+    received = []
+    sent = [("X-Twice", "a"), ("X-Twice", "b"), ("X-Hop", "1"), ("Connection", "X-Hop")]
+
+    async def respond(request: web.Request) -> web.Response:
+        received.extend(request.headers.items())
+        return web.Response(text="ok", headers=CIMultiDict(sent))
+
+    async def returned_headers(url: str) -> list[tuple[str, str]]:
+        relay = RecordingUpstream(url, specs.load("openai"))
+        async with (
+            relay.listen("127.0.0.1", 0) as relay_url,
+            aiohttp.ClientSession() as session,
+            session.get(f"{relay_url}/models", headers=sent) as response,
+        ):
+            return list(response.headers.items())
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", respond)
+    with serve_in_thread(app) as (url, _):
+        returned = asyncio.run(returned_headers(url))
+
+    for headers in (received, returned):
+        assert [value for name, value in headers if name == "X-Twice"] == ["a", "b"]
+        assert "X-Hop" not in dict(headers)
