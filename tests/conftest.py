@@ -34,6 +34,13 @@ def mock() -> Iterator[mockserver.Running]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def running() -> Iterator[mockserver.Running]:
+    """All mocks on a server that only the tests of one module use."""
+    with mockserver.running() as running:
+        yield running
+
+
 @pytest.fixture(autouse=True)
 def own_examples(
     monkeypatch: pytest.MonkeyPatch,

@@ -18,13 +18,6 @@ from mockserver.state.journal import Query
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def running():
-    """A server that only this module uses."""
-    with mockserver.running() as running:
-        yield running
-
-
 @pytest.fixture
 def control(running):
     def send(path, method="GET", **more):

@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
+from support.browser import chromium
 from support.http import (
     FORM,
     JSON,
@@ -31,11 +31,6 @@ from mockserver.settings import Settings
 
 pytestmark = pytest.mark.browser
 
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update"),
-    "--disable-sync",
-]
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
 PAGE = Path(mockserver.__file__).with_name("control") / "inspector.html"
 X = "\N{MULTIPLICATION SIGN}"
@@ -45,13 +40,8 @@ ROW = "#list [role=option]"
 # Not for the session: its event loop would be running in everyone's thread.
 @pytest.fixture(scope="module")
 def browser():
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("there is no chromium on this machine")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

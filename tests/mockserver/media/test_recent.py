@@ -21,18 +21,10 @@ from support.http import (
     url_of,
 )
 
-import mockserver
 import specs
 from mockserver.control.inspector import THUMBNAIL_EDGE
 from mockserver.media.image.plan import Plan
 from mockserver.media.recent import PLAN_BYTES, RecentOutputs
-
-
-@pytest.fixture(scope="module")
-def running():
-    with mockserver.running() as running:
-        yield running
-
 
 kept = st.lists(
     st.tuples(

@@ -5,19 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.http import ask, control, events, generation, url_of, watching
 
-import mockserver
 import specs
 from mockserver.simulation.namespaces import is_namespace, namespace_of
 
 BY_HEADER = {"a": {"X_Mock_Namespace": "a"}, "b": {"X_Mock_Namespace": "b"}}
 BY_KEY = {"a": {"key": "sk-ns-a"}, "b": {"key": "sk-ns-b"}}
 names = st.from_regex(r"[A-Za-z0-9._]{1,64}", fullmatch=True)
-
-
-@pytest.fixture(scope="module")
-def running():
-    with mockserver.running() as running:
-        yield running
 
 
 @pytest.fixture(params=[BY_HEADER, BY_KEY], ids=["header", "key"])

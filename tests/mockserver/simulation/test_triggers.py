@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.http import JSON, KEY, WAYS, ask, control, generation, provoked, url_of
 
-import mockserver
 import specs
 from mockserver.errors import Rejected
 from mockserver.simulation.faults import FAULTS, MAX_DELAY
@@ -18,12 +17,6 @@ from mockserver.state.memory import MAX_SCRIPT_ITEMS
 
 NAMES = ("invalid_request", "unauthenticated", "rate_limited", "server_error")
 number = count()
-
-
-@pytest.fixture(scope="module")
-def running():
-    with mockserver.running() as running:
-        yield running
 
 
 @pytest.fixture

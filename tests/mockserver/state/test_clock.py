@@ -16,12 +16,6 @@ AT_NOON = 1_777_896_000
 seconds = st.floats(0, 1e9)
 
 
-@pytest.fixture(scope="module")
-def running():
-    with mockserver.running() as running:
-        yield running
-
-
 @pytest.fixture
 def own(running):
     control(running, "/reset", "POST")

@@ -20,7 +20,6 @@ from support.http import (
     watching,
 )
 
-import mockserver
 import specs
 from mockserver.state.journal import MAX_ENTRY_LENGTH, Journal, Query, summarize
 
@@ -28,12 +27,6 @@ anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
-
-
-@pytest.fixture(scope="module")
-def running():
-    with mockserver.running() as running:
-        yield running
 
 
 @pytest.fixture
