@@ -14,7 +14,7 @@ import specs
 
 pytest_plugins = ["pytester"]
 
-EXAMPLES = sorted((ROOT / "tests/examples").glob("test_readme_*.py"))
+EXAMPLES = sorted((ROOT / "tests/examples").glob("test_docs_*.py"))
 NAMES = sorted(specs.names())
 MODULE = "mockserver.pytest_plugin"
 IS_REGISTERED = any(each.value == MODULE for each in entry_points(group="pytest11"))
