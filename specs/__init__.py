@@ -12,7 +12,7 @@ from specs.documents.model import (
     Response,
 )
 from specs.documents.sources import Source
-from specs.documents.supported import EVENT_STREAM
+from specs.documents.supported import EVENT_STREAM, FORM, JSON
 from specs.errors import SpecError
 from specs.media.image import size_of
 from specs.media.upload import Upload
@@ -24,7 +24,9 @@ from specs.validation.vocabulary import GUARANTEES
 
 __all__ = [
     "EVENT_STREAM",
+    "FORM",
     "GUARANTEES",
+    "JSON",
     "Basis",
     "Body",
     "Claim",

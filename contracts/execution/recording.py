@@ -8,10 +8,11 @@ from typing import Any
 
 from contracts.errors import HarnessError
 from contracts.judging.interaction import Interaction
-from contracts.planning.case import FORM, TARGET_KEY, Case
+from contracts.planning.case import TARGET_KEY, Case
 from mockserver.recordings.cassette_file import CassetteError, RecordedResponse
 from mockserver.recordings.cassettes import Cassettes
 from mockserver.recordings.recorder import ExchangeRecord, Recorder
+from specs import FORM
 
 UNRECORDED_LINK = "was not returned by its URL when this was recorded"
 UNRECORDED_HEADERS = {"content-length", "transfer-encoding", "connection", "date"}

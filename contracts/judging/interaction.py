@@ -14,6 +14,7 @@ from yarl import URL
 
 from contracts.media.image.observation import DecodedImage, decode_image
 from contracts.planning.case import Case
+from specs import EVENT_STREAM
 from specs.validation.strict_json import strict_json, value_limit_error
 
 MAX_IMAGES = 32  # of one response, that are fetched and decoded
@@ -61,7 +62,7 @@ class Interaction:
 
     @property
     def is_stream(self) -> bool:
-        return self.content_type == "text/event-stream"
+        return self.content_type == EVENT_STREAM
 
     @cached_property
     def json(self) -> Any:

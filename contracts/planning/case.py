@@ -8,9 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 from contracts.media.image.samples import Sample
-from specs import Basis, State
+from specs import FORM, JSON, Basis, State
 
-JSON, FORM = "application/json", "multipart/form-data"
 TARGET_KEY = "key"
 
 

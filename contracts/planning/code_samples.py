@@ -4,8 +4,9 @@ import json
 import shlex
 
 from contracts.media.image.samples import Sample
-from contracts.planning.case import FORM, TARGET_KEY, Case, form_parts
+from contracts.planning.case import TARGET_KEY, Case, form_parts
 from contracts.text import _truncate
+from specs import FORM
 
 
 def curl_command(case: Case, url: str, key_env: str, method: str) -> str:

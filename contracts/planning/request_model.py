@@ -8,14 +8,23 @@ from typing import Any
 from contracts.errors import HarnessError
 from contracts.media.image.samples import with_file_facts
 from contracts.planning.boundary_values import boundary_values
-from contracts.planning.case import FORM
 from contracts.planning.values import (
     PROMPT,
     Value,
     all_of_parts,
     minimal_value,
 )
-from specs import Basis, Body, Operation, Provider, State, Verdict, claims, request_name
+from specs import (
+    FORM,
+    Basis,
+    Body,
+    Operation,
+    Provider,
+    State,
+    Verdict,
+    claims,
+    request_name,
+)
 from specs.validation.engine import compile_validator
 from specs.validation.transforms import to_validator_schema
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.media.image.samples import Sample
-from contracts.planning.case import JSON, ExpectedError, Origin
+from contracts.planning.case import ExpectedError, Origin
 from contracts.traffic.exchange import (
     ObservedExchange,
     Unreadable,
@@ -16,6 +16,7 @@ from mockserver.errors import Rejected
 from mockserver.pipeline.authentication import authenticate
 from mockserver.pipeline.body_parsing import ParsedBody, parse_body
 from specs import (
+    JSON,
     Operation,
     State,
     Upload,

@@ -12,7 +12,7 @@ from multipart import MultipartError, PushMultipartParser, parse_options_header
 from mockserver.errors import Rejected
 from mockserver.media.image.uploads import upload_facts
 from mockserver.settings import MAX_TEXT_BODY
-from specs import Body, Operation
+from specs import FORM, JSON, Body, Operation
 from specs.validation.strict_json import (
     Pairs,
     check_characters,
@@ -21,7 +21,6 @@ from specs.validation.strict_json import (
     estimate_values,
 )
 
-FORM = "multipart/form-data"
 IMAGE_FIELDS = ("image", "images", "mask")
 MAX_PARTS = 64
 MAX_PART_HEADER_BYTES = 2048
@@ -227,6 +226,6 @@ def _coerce(text: str, schema: Any) -> Any:
 
 BodyParser = Callable[[bytes, str, Body], ParsedBody]
 BODY_PARSERS: dict[str, BodyParser] = {
-    "application/json": _parse_json,
+    JSON: _parse_json,
     FORM: _parse_form,
 }

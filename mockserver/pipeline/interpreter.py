@@ -3,7 +3,7 @@
 from functools import partial
 
 from mockserver.errors import Rejected
-from mockserver.pipeline.body_parsing import FORM, ParsedBody, parse_body
+from mockserver.pipeline.body_parsing import ParsedBody, parse_body
 from mockserver.pipeline.exchange import Exchange
 from mockserver.pipeline.interpretation import (
     CacheKey,
@@ -12,7 +12,7 @@ from mockserver.pipeline.interpretation import (
 )
 from mockserver.pipeline.validation import validate
 from mockserver.simulation.faults import NO_PARTIALS
-from specs import State
+from specs import FORM, State
 
 
 async def try_parse(exchange: Exchange, data: bytes) -> ParsedBody | Rejected:

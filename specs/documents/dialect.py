@@ -66,17 +66,19 @@ class Dialect:
     def price_list(self) -> tuple[tuple[str, Mapping[str, Any], Any], ...]:
         """All prices as (kind, entry, validator of `when` or None)."""
         return tuple(
-            (kind, entry, compile_validator(entry["when"]) if "when" in entry else None)
+            (kind, entry, _condition(entry))
             for kind in ("per_image", "per_million_tokens")
             for entry in self.prices.get(kind, ())
         )
 
     @cached_property
     def _delivery_rules(self) -> tuple[tuple[Mapping[str, Any], Any], ...]:
-        return tuple(
-            (entry, compile_validator(entry["when"]) if "when" in entry else None)
-            for entry in self.delivery
-        )
+        return tuple((entry, _condition(entry)) for entry in self.delivery)
+
+
+def _condition(entry: Mapping[str, Any]) -> Any:
+    """The validator of an entry's `when`; None for an entry that always applies."""
+    return compile_validator(entry["when"]) if "when" in entry else None
 
 
 def validate_dialect(file: str, raw: Any) -> None:

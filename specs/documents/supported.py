@@ -11,11 +11,9 @@ from typing import Any
 from specs.documents.references import ResolvedDocument, escape_pointer
 from specs.media import image
 
-JSON, FORM, EVENT_STREAM = (
-    "application/json",
-    "multipart/form-data",
-    "text/event-stream",
-)
+JSON = "application/json"
+FORM = "multipart/form-data"
+EVENT_STREAM = "text/event-stream"
 REQUEST_TYPES = (JSON, FORM)
 SUCCESS_TYPES = (JSON, EVENT_STREAM)
 UNSUPPORTED_KEYWORDS = (

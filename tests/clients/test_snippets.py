@@ -9,10 +9,9 @@ import pytest
 import mockserver
 import specs
 from contracts.media.image.samples import Sample
-from contracts.planning.case import FORM
 from contracts.planning.code_samples import curl_command, node_snippet, python_snippet
 from contracts.planning.plan import plan
-from specs import State
+from specs import FORM, State
 
 pytestmark = pytest.mark.clients
 

@@ -10,8 +10,7 @@ from contracts.compare.documents.cells import (
 )
 from contracts.compare.documents.model import NO_VALUE, Fact, ProviderCell
 from contracts.compare.documents.responses import property_paths, schema_facts
-from contracts.planning.case import JSON
-from specs import Basis, ErrorExample, Operation, Provider
+from specs import JSON, Basis, ErrorExample, Operation, Provider
 
 MAX_NAMED_ERRORS = 6
 # Errors that every document must have, named by a page or not.

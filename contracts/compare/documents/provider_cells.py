@@ -12,8 +12,7 @@ from contracts.compare.documents.cells import (
     unstated_cell,
 )
 from contracts.compare.documents.model import Fact, ProviderCell
-from contracts.planning.case import FORM, JSON
-from specs import Basis, Evidence, Operation, Provider
+from specs import FORM, JSON, Basis, Evidence, Operation, Provider
 
 
 def base_url_cell(provider: Provider) -> ProviderCell:

@@ -12,8 +12,8 @@ from contracts.compare.documents.field_texts import (
     type_text,
 )
 from contracts.compare.documents.model import Fact, ProviderCell
-from contracts.planning.case import JSON
 from specs import (
+    JSON,
     Basis,
     Body,
     Claim,

@@ -19,10 +19,10 @@ from contracts.compare.documents.field_texts import (
 )
 from contracts.compare.documents.model import Fact, ProviderCell
 from contracts.judging.guarantees import GUARANTEES as RECORDS
-from contracts.planning.case import JSON
 from specs import (
     EVENT_STREAM,
     GUARANTEES,
+    JSON,
     Basis,
     Body,
     Evidence,

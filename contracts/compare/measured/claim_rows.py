@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from contracts.compare.documents.error_responses import COMMON_ERRORS
 from contracts.compare.documents.responses import response_fields
 from contracts.judging.guarantees import GUARANTEES
-from contracts.planning.case import JSON
-from specs import Operation, Provider
+from specs import JSON, Operation, Provider
 
 # The request field that shows a guarantee, or the part of the response it is about.
 GUARANTEE_ROWS: Mapping[str, str] = {

@@ -15,8 +15,7 @@ from contracts.compare.migration.response_fields import (
     schema_or_empty,
 )
 from contracts.compare.migration.response_findings import build_finding
-from contracts.planning.case import JSON
-from specs import Body, Operation
+from specs import JSON, Body, Operation
 
 
 def error_findings(

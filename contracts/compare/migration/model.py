@@ -6,10 +6,9 @@ from functools import cached_property
 from typing import Any
 
 from contracts.media.image.samples import Sample, estimated_bytes
-from contracts.planning.case import JSON
 from contracts.planning.request_model import RequestModel, request_models
 from contracts.planning.values import Value, format_value
-from specs import Basis, Body, Evidence, Operation, Provider, State, Verdict
+from specs import JSON, Basis, Body, Evidence, Operation, Provider, State, Verdict
 from specs.clients import Client, ClientOperation
 
 Payload = dict[str, Any]

@@ -11,9 +11,8 @@ from contracts.compare.migration.model import (
     judge,
     state,
 )
-from contracts.planning.case import FORM
 from contracts.planning.values import types_of
-from specs import State, Violation
+from specs import FORM, State, Violation
 
 _RULE_BY_KEYWORD = {
     **dict.fromkeys(("enum", "const"), "REQ-ENUM"),

@@ -32,9 +32,9 @@ from contracts.compare.migration.rejections import (
     find_rejections,
 )
 from contracts.compare.migration.rules import rules
-from contracts.planning.case import FORM, JSON
 from contracts.planning.request_model import RequestModel
 from contracts.planning.values import Value
+from specs import FORM, JSON
 
 MAX_VALUES = 6
 MAX_COMPANION_VALUES = 6

@@ -22,10 +22,9 @@ from contracts.compare.migration.response_fields import (
 from contracts.compare.migration.response_findings import build_finding
 from contracts.compare.migration.rules import Severity, rules
 from contracts.planning.boundary_values import boundary_values
-from contracts.planning.case import JSON
 from contracts.planning.request_model import RequestModel
 from contracts.planning.values import all_of_parts, types_of
-from specs import Evidence, Judge
+from specs import EVENT_STREAM, JSON, Evidence, Judge
 
 UNKNOWN_VALUE = "imageparity"
 DELIVERY_PATHS = {"data[].url", "data[].b64_json"}
@@ -302,7 +301,7 @@ def _stream_findings(body_pair: BodyPair) -> Iterator[BreakingChange]:
     payload = next(filter(body_pair.may_send, candidates), None)
     if payload is None:
         return
-    events = old.operation.success.bodies["text/event-stream"]
+    events = old.operation.success.bodies[EVENT_STREAM]
     if new.operation.supports_streaming:
         yield from _event_findings(body_pair, payload)
         return
@@ -330,7 +329,7 @@ def _stream_findings(body_pair: BodyPair) -> Iterator[BreakingChange]:
 def _event_findings(body_pair: BodyPair, payload: Payload) -> Iterator[BreakingChange]:
     """Find missing events and missing fields of events."""
     before, after = (
-        side.operation.success.bodies["text/event-stream"].events
+        side.operation.success.bodies[EVENT_STREAM].events
         for side in (body_pair.old, body_pair.new)
     )
     counterexample = build_counterexample(body_pair.migration, body_pair.old, payload)

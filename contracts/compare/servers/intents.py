@@ -13,11 +13,10 @@ from contracts.compare.servers.translation import (
     preferred_body,
     translate,
 )
-from contracts.planning.case import JSON
 from contracts.planning.enumeration.pairwise import pairwise_cases
 from contracts.planning.request_model import RequestModel, request_models
 from contracts.planning.values import PROMPT, prompt_of
-from specs import Provider, size_of
+from specs import JSON, Provider, size_of
 
 OTHER_PROMPT = "A blue ball on green grass"
 UNICODE = "一只猫 🐈 ñandú\nin two lines"

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from contracts.planning.case import FORM, TARGET_KEY, Case, Origin
+from contracts.planning.case import TARGET_KEY, Case, Origin
 from contracts.planning.classification import basis_of
 from contracts.planning.request_model import RequestModel, request_models
 from contracts.planning.values import format_value, minimal_value
-from specs import Basis, Body, Operation, Provider, State, Verdict
+from specs import FORM, Basis, Body, Operation, Provider, State, Verdict
 
 FieldValues = tuple[tuple[str, Any], ...]
 # Values of image fields. Each provider has its own type for an image, so an intent

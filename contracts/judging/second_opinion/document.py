@@ -3,10 +3,9 @@
 from typing import Any
 
 from contracts.media.image.samples import Sample
-from contracts.planning.case import JSON
 from contracts.planning.request_model import RequestModel, request_models
 from contracts.planning.values import LONG_TEXT_LENGTH
-from specs import EVENT_STREAM, Basis, Operation, Provider, Response
+from specs import EVENT_STREAM, JSON, Basis, Operation, Provider, Response
 from specs.validation.engine import compile_validator
 from specs.validation.transforms import documented_only, to_validator_schema
 

@@ -20,21 +20,13 @@ from contracts.judging.interaction import Interaction
 from contracts.judging.second_opinion.document import SAMPLE_IMAGES, plain_document
 from contracts.judging.second_opinion.merge import ExternalFailure
 from contracts.judging.second_opinion.verdicts import external_failures
-from contracts.planning.case import (
-    FORM,
-    JSON,
-    Case,
-    ExpectedError,
-    Origin,
-    body_of,
-    form_text,
-)
+from contracts.planning.case import Case, ExpectedError, Origin, body_of, form_text
 from contracts.planning.classification import classify_generated
 from contracts.planning.enumeration.probes import MAX_PER_CLAIM
 from contracts.planning.fuzz import collect_examples
 from contracts.planning.request_model import RequestModel, request_models
 from contracts.planning.values import is_small
-from specs import Operation, Provider, State
+from specs import FORM, JSON, Operation, Provider, State
 
 DEFAULT_MAX_EXAMPLES = 12
 JUDGED_ORIGINS = {Origin.AUTH, Origin.STREAM, Origin.EXAMPLE}

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from contracts.planning.case import FORM, Case, ExpectedError, Origin
+from contracts.planning.case import Case, ExpectedError, Origin
 from contracts.planning.request_model import RequestModel
-from specs import State
+from specs import FORM, State
 
 # Labels and Authorization headers; None is no header.
 _INVALID_AUTHORIZATIONS: tuple[tuple[str, str | None], ...] = (

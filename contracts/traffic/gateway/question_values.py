@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from contracts.planning.case import FORM, JSON
 from contracts.planning.request_model import RequestModel
 from contracts.planning.values import all_of_parts, types_of
-from specs import Operation, State
+from specs import FORM, JSON, Operation, State
 
 # Different from every default, and from each other.
 TEST_SIZES = ("1536x1024", "1280x768")

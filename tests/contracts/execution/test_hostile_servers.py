@@ -44,14 +44,14 @@ from contracts.execution.http import LARGE_RESPONSE_BYTES, send_request
 from contracts.execution.run import execute, start
 from contracts.execution.session import IN_FLIGHT
 from contracts.judging.interaction import Interaction, ServerSentEvent
-from contracts.planning.case import JSON, Case, ExpectedError
+from contracts.planning.case import Case, ExpectedError
 from contracts.report.model import FindingKind, Report
 from contracts.reporters import REPORTERS
 from contracts.reporters.page import render as html
 from contracts.reporters.run import text
 from contracts.traffic.proxy.app import serve_relay
 from contracts.traffic.proxy.relay import Relay
-from specs import State
+from specs import JSON, State
 
 pytestmark = pytest.mark.slow
 

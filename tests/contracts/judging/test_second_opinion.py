@@ -27,11 +27,11 @@ from contracts.judging.interaction import Interaction
 from contracts.judging.second_opinion.document import plain_document
 from contracts.judging.second_opinion.requests import SecondOpinion, second_opinion
 from contracts.media.image.samples import Sample, with_file_facts
-from contracts.planning.case import FORM, Case
+from contracts.planning.case import Case
 from contracts.planning.example_database import ExampleDatabase
 from contracts.report.model import Report
 from mockserver.embedded.starter import serve_in_thread
-from specs import State
+from specs import FORM, State
 
 pytestmark = pytest.mark.slow
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from support.properties import examples
 
 from contracts.media.image.samples import CHUNK_SIZE, Sample
-from contracts.planning.case import FORM, Case, body_chunks, body_of
+from contracts.planning.case import Case, body_chunks, body_of
 from mockserver.media.image.uploads import upload_facts
-from specs import State
+from specs import FORM, State
 
 samples = st.builds(
     Sample,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import specs
 from contracts.media.image.samples import Sample
-from contracts.planning.case import FORM, JSON, Case
+from contracts.planning.case import Case
 from contracts.planning.example_database import (
     DROP_AFTER_PASSES,
     MAX_EXAMPLES,
@@ -20,7 +20,7 @@ from contracts.planning.example_database import (
 )
 from contracts.planning.example_database import _deserialize as pictured
 from contracts.planning.example_database import _serialize as described
-from specs import State
+from specs import FORM, JSON, State
 from specs.validation.engine import is_instance
 
 BASE = {"model": "gpt-image-2", "prompt": "A red cube"}
