@@ -9,7 +9,9 @@ from functools import partial
 from contracts.execution.budget import BudgetGuard
 from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.client import MAX_RETRY_DELAY, MAX_RETRY_DELAY_LIVE, Sender
+from contracts.execution.preflight import depends_on_another
 from contracts.execution.session import Session
+from contracts.judging.causes.grouping import causes_of
 from contracts.report.model import Outcome, Report, RunMetadata
 
 MAX_CONNECTIONS = 16
@@ -42,7 +44,16 @@ class Run:
             each.target_record(answered[each.provider.id]) for each in self.campaigns
         )
         metadata = replace(self.metadata, targets=records)
-        return Report(metadata, tuple(self.outcomes), self.stopped)
+        causes = tuple(
+            finding
+            for each in self.campaigns
+            for finding in causes_of(
+                each.provider,
+                {case.id: case for case in each.cases},
+                [row for row in self.outcomes if row.provider == each.provider.id],
+            )
+        )
+        return Report(metadata, tuple(self.outcomes), self.stopped, causes)
 
 
 def start(campaigns: Sequence[Campaign], *, version: str, seed: int) -> Run:
@@ -83,7 +94,8 @@ async def execute(
             async with aclosing(outcomes):
                 async for outcome in outcomes:
                     run.outcomes.append(outcome)
-                    guard.add(campaign, outcome)
+                    if not depends_on_another(outcome):
+                        guard.add(campaign, outcome)
                     run.stopped = guard.stopped
                     progress(outcome)
         run.stopped = guard.stopped or ("budget" if guard.has_skipped else None)

@@ -1,13 +1,20 @@
 """Send the cases of a campaign to its target, and judge each response as it comes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Collection,
+    Iterable,
+    Sequence,
+)
 from dataclasses import dataclass, field, replace
 
 from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.client import Sender
+from contracts.execution.preflight import Preflight
 from contracts.execution.shrink import REPRODUCTION_ATTEMPTS, Reproducer
-from contracts.judging.causes import Deduplicator
+from contracts.judging.causes.attribution import Deduplicator
 from contracts.judging.checks import CheckContext, Observation
 from contracts.judging.examiner import Examiner, cost_of, shown_fields
 from contracts.judging.findings import build_finding
@@ -16,6 +23,7 @@ from contracts.judging.interaction import Interaction
 from contracts.media.image.thumbnails import with_previews
 from contracts.planning.case import Case
 from contracts.report.model import Finding, Outcome
+from specs import Operation
 
 IN_FLIGHT = 32
 SHUTDOWN_TIMEOUT = 10.0  # seconds, for responses that nobody will read
@@ -42,22 +50,46 @@ class Session:
         self, may_send: Callable[[Case], bool]
     ) -> AsyncGenerator[Outcome, None]:
         """
-        Yield the outcome of each case in the order of the plan.
+        Yield the outcome of each case: those of the preflight, then in their order.
 
-        A case that `may_send` forbids is left out. Raises `CouldNotRun` when the target
-        rejects the key of the first request.
+        A case that `may_send` forbids is left out. The cases of an operation that
+        accepts no preflight case are not sent. Raises `CouldNotRun` when the target
+        rejects the key of the first request, or serves no operation.
         """
+        preflight = Preflight(self.campaign)
+        sent: set[str] = set()
+        for case in preflight.cases():
+            if not may_send(case):
+                break
+            sent.add(case.id)
+            interaction = await self.sender.send(case, self._operation(case))
+            preflight.add(interaction)
+            yield await self._outcome(interaction)
+        await preflight.check()
+        pending = [each for each in self.campaign.pending if each.id not in sent]
+        async for outcome in self._send_all(pending, preflight, may_send):
+            yield outcome
+
+    async def _send_all(
+        self,
+        cases: Iterable[Case],
+        preflight: Preflight,
+        may_send: Callable[[Case], bool],
+    ) -> AsyncGenerator[Outcome, None]:
+        """Yield the outcomes of cases in their order, several at a time in flight."""
         limit = 1 if self.campaign.is_paid else IN_FLIGHT
         tasks: list[tuple[asyncio.Task[Interaction], asyncio.Event]] = []
-        pending = iter(self.campaign.pending)
+        pending = iter(cases)
         try:
             while True:
                 while len(tasks) < limit and (case := next(pending, None)):
+                    if reason := preflight.reason_not_to_send(case):
+                        yield self._not_tested(case, reason)
+                        continue
                     if not may_send(case):
                         continue
-                    operation = self.campaign.provider.operations[case.operation]
                     turn = asyncio.Event()
-                    sending = self.sender.send(case, operation, turn)
+                    sending = self.sender.send(case, self._operation(case), turn)
                     tasks.append((asyncio.create_task(sending), turn))
                 if not tasks:
                     return
@@ -66,6 +98,23 @@ class Session:
                 yield await self._outcome(await task)
         finally:
             await _finish_tasks([task for task, _ in tasks])
+
+    def _operation(self, case: Case) -> Operation:
+        return self.campaign.provider.operations[case.operation]
+
+    def _not_tested(self, case: Case, reason: str) -> Outcome:
+        return Outcome(
+            provider=self.campaign.provider.id,
+            case=case.id,
+            operation=case.operation,
+            origin=case.origin,
+            expectation=case.expectation,
+            claims=case.claims,
+            status=None,
+            seconds=0.0,
+            cost=0.0,
+            not_tested=reason,
+        )
 
     async def _outcome(self, interaction: Interaction) -> Outcome:
         case, campaign = interaction.case, self.campaign

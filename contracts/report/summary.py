@@ -125,13 +125,12 @@ def _provider_summary(
     target: TargetRecord, part: Report, anchors: set[str]
 ) -> ProviderSummary:
     claims = {each.id: each for each in target.claims}
-    times = part.occurrences()
     sightings = tuple(
         FindingSummary(
             target,
             finding,
             claims.get(finding.claim),
-            times[finding.fingerprint],
+            finding.cases,
             _unique_anchor(finding.fingerprint, target.provider, anchors),
         )
         for finding in broken_first(part.findings)
