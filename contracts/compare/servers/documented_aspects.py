@@ -100,8 +100,8 @@ def _guarantee_statement(
     request = translation.canonical_payload
     if name == "delivery-as-documented":
         entry = translation.provider.dialect.delivery_for(request)
-        is_binding = entry.get("basis", Basis.DOCUMENTED) == Basis.DOCUMENTED
-        return DocumentedAspect(f"{name}: {entry['give']}", is_binding)
+        is_binding = entry.basis is Basis.DOCUMENTED
+        return DocumentedAspect(f"{name}: {entry.give}", is_binding)
     if not field:
         return DocumentedAspect(name, is_binding=True)
     requested = request.get(field, DEFAULTS.get(field))
