@@ -152,6 +152,6 @@ class Campaign:
             is_mock=self.target.is_mock,
             document=self.provider.version,
             planned=len(self.cases),
-            currency=self.provider.dialect.prices.get("currency"),
+            currency=self.provider.dialect.currency,
             claims=tuple(claim_records(self.provider, counts)),
         )

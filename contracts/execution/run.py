@@ -121,7 +121,7 @@ def _check_budget(campaigns: Sequence[Campaign], budget: float) -> None:
         paid = [each for each in campaign.cases if each.expected_error is None]
         prices = [price for each in paid if (price := campaign.max_cost(each))]
         if paid and (not prices or min(prices) > budget):
-            currency = campaign.provider.dialect.prices.get("currency", "")
+            currency = campaign.provider.dialect.currency
             cost = f"costs {min(prices):g} {currency}" if prices else "has no price"
             raise CouldNotRun(
                 f"{campaign.provider.title}: the cheapest image {cost}; the budget is "

@@ -21,7 +21,7 @@ from contracts.media.guarantee import (
 )
 from contracts.media.image.guarantees import IMAGE_GUARANTEES
 from contracts.media.image.observation import DecodedImage
-from specs import Dialect, size_of
+from specs import JSON, Basis, Dialect, size_of
 
 CLOCK_TOLERANCE = 600.0  # seconds
 
@@ -78,8 +78,8 @@ def _is_json(response: Answer) -> Breaches:
     if response.is_stream:
         return
     content_type = response.interaction.content_type
-    if content_type != "application/json":
-        yield Breach(f"Content-Type is '{content_type}', not application/json")
+    if content_type != JSON:
+        yield Breach(f"Content-Type is '{content_type}', not {JSON}")
     try:
         _ = response.interaction.json
     except (ValueError, RecursionError) as error:
@@ -98,9 +98,9 @@ def _count_equals_n(response: Answer) -> Breaches:
 
 def _delivery_as_documented(response: Answer) -> Breaches:
     entry = response.dialect.delivery_for(response.request)
-    if response.is_stream or entry.get("basis") == "assumed":
+    if response.is_stream or entry.basis is Basis.ASSUMED:
         return  # no page documents the delivery for such requests
-    wanted = entry["give"]
+    wanted = entry.give
     for at, item in enumerate(response.items):
         url, text = item.get("url"), item.get("b64_json")
         is_data = isinstance(url, str) and url.startswith("data:")

@@ -14,7 +14,7 @@ from contracts.judging.checks.context import (
 )
 from contracts.judging.interaction import ServerSentEvent
 from contracts.report.model import CheckName, FindingKind
-from specs import EVENT_STREAM, Basis, Body, Evidence, Response, State
+from specs import EVENT_STREAM, JSON, Basis, Body, Evidence, Response, State
 
 
 def check_answered(context: CheckContext) -> Observations:
@@ -84,7 +84,7 @@ def _check_schema(context: CheckContext, response: Response) -> Observations:
         for event in context.interaction.events:
             yield from _check_event(event, stream.events, prefix, stream.evidence)
         return
-    body = response.bodies.get("application/json")
+    body = response.bodies.get(JSON)
     value = context.interaction.object
     if body is None:
         return

@@ -13,19 +13,12 @@ from contracts.judging.outcome import error_object
 from contracts.media.image.samples import Sample
 from contracts.planning.values import format_value
 from contracts.text import pluralize
-from specs import Provider
 
 NO_VALUE = "nothing"
 DELIVERY_FIELDS = ("b64_json", "url")
 ERROR_FIELDS = ("code", "type", "param", "message")
 MAX_DEPTH = 3
 MAX_TEXT_LENGTH = 1000
-
-
-def canonical_name(provider: Provider, operation: str, name: str) -> str:
-    """The canonical name of a provider's field."""
-    fields = provider.dialect.fields.get(operation, {})
-    return next((each for each, names in fields.items() if name in names), name)
 
 
 def image_digests(value: Any) -> list[str] | None:

@@ -14,7 +14,6 @@ from contracts.planning.values import format_value
 from contracts.traffic.gateway.diff import (
     NO_VALUE,
     DeliveredImage,
-    canonical_name,
     delivered_image,
     describe_changes,
     describe_difference,
@@ -81,11 +80,11 @@ class GatewayEnds:
             label = crossing.headers.get("content-type", "no Content-Type")
             return FeatureVerdict.ALTERED, f"a body that cannot be read: {label}"
         payload, operation = crossing.payload, crossing.operation.id
-        role = canonical_name(self.provider, question.operation.id, name)
+        role = self.provider.dialect.canonical_name(question.operation.id, name)
         given = [
             each
             for each in payload
-            if canonical_name(self.upstream, operation, each) == role
+            if self.upstream.dialect.canonical_name(operation, each) == role
         ]
         if not given:
             path = find_path(payload, value, question.case.payload)

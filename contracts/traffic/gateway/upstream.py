@@ -17,7 +17,7 @@ from contracts.traffic.exchange import MAX_BODY_BYTES
 from contracts.traffic.forwarding import CONTROL_PREFIX, end_to_end_headers
 from mockserver.errors import Rejected
 from mockserver.pipeline.body_parsing import parse_body
-from specs import EVENT_STREAM, Operation, Provider
+from specs import EVENT_STREAM, JSON, Operation, Provider
 
 HOLD_TIMEOUT = 3.0
 END_OF_EVENT = b"\n\n"
@@ -214,7 +214,7 @@ def _parse_payload(body: bytes, content_type: str, operation: Operation) -> Any:
 
 
 def _is_json(response: aiohttp.ClientResponse) -> bool:
-    return response.content_type == "application/json"
+    return response.content_type == JSON
 
 
 def _with_fields(body: bytes, extra_fields: Mapping[str, Any]) -> bytes:
