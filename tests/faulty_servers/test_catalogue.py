@@ -1,0 +1,46 @@
+"""The planted defects are complete: every check of the harness is exercised."""
+
+from collections import Counter
+
+from faulty_servers.catalogue import (
+    EXPECTED,
+    FAULTY_RELAYS,
+    FAULTY_SERVERS,
+    SERVERS,
+    defects_of,
+)
+from faulty_servers.relays import RELAY_FAULTS
+
+from contracts.report.failure_policy import CHECKS
+from contracts.report.model import FindingKind
+
+
+def test_every_planted_defect_has_its_finding():
+    servers = {each: set(defects_of(each)) for each in SERVERS}
+    relays = {provider: set(faults) for provider, faults in RELAY_FAULTS.items()}
+
+    assert servers == {each: set(rows) for each, rows in EXPECTED["servers"].items()}
+    assert relays == {each: set(rows) for each, rows in EXPECTED["relays"].items()}
+
+
+def test_a_finding_or_the_reason_for_none_is_expected():
+    incomplete = [
+        each.id
+        for each in (*FAULTY_SERVERS, *FAULTY_RELAYS)
+        if bool(each.open) is (each.kind in set(FindingKind) and each.check in CHECKS)
+    ]
+
+    assert incomplete == []
+
+
+def test_each_operation_has_several_faulty_servers():
+    counts = Counter(
+        (each.provider, each.operation) for each in FAULTY_SERVERS if not each.open
+    )
+
+    assert set(counts) == {
+        (provider, operation)
+        for provider in SERVERS
+        for operation in ("createImage", "createImageEdit")
+    }
+    assert min(counts.values()) >= 16
