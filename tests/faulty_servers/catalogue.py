@@ -115,6 +115,12 @@ FAULTY_RELAYS = tuple(
     for provider, defects in EXPECTED["relays"].items()
     for name, expected in defects.items()
 )
+WARNINGS = {name for name, about in EXPECTED["checks"].items() if about.get("warning")}
+"""The checks whose findings never fail a run."""
+NOT_SHOWN_BY_SERVERS = {
+    name for name, about in EXPECTED["checks"].items() if about.get("no_server")
+}
+"""The checks that no planted defect can turn red."""
 
 
 def exercised_by() -> Mapping[str, list[str]]:

@@ -254,6 +254,41 @@ def trace_shown(error: dict[str, Any]) -> dict[str, Any]:
     return error | {"message": trace}
 
 
+def closing_midway(operation: Operation) -> None:
+    """Close the connection in the middle of each success response."""
+    right = operation.handle
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        whole = await right(request)
+        if whole.status != 200:
+            return whole
+        body = bytes(whole.body)
+        part = web.StreamResponse(headers={hdrs.CONTENT_LENGTH: str(len(body))})
+        part.content_type = whole.content_type
+        await part.prepare(request)
+        await part.write(body[: len(body) // 2])
+        request.transport.close()
+        return part
+
+    having("handle", handle)(operation)
+
+
+def accepted_with(status: int) -> Defect:
+    """Send success responses with another status."""
+
+    def apply(operation: Operation) -> None:
+        right = operation.answer
+
+        async def answer(asked: Asked) -> web.Response:
+            response = await right(asked)
+            response.set_status(status)
+            return response
+
+        having("answer", answer)(operation)
+
+    return apply
+
+
 def without(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda value: {key: value[key] for key in value if key != name}
 
@@ -290,6 +325,10 @@ COMMON: dict[str, Defect] = {
     "same-for-every-prompt": same_for_every_prompt,
     "labelled-as-text": having("success_type", "text/plain"),
     "not-a-number": in_body(score=float("nan")),
+    "connection-closed": closing_midway,
+    "status-202": accepted_with(202),
+    "body-is-a-list": changed("body", lambda body, *_: body["data"]),
+    "field-of-the-upstream": in_body(upstream="eu-1"),
     "more-after-the-end": changed("written", lambda text, _: f'{text}\n{{"ok": true}}'),
     # error responses
     "error-without-envelope": changed("error", lambda body, *_: body["error"]),

@@ -97,6 +97,12 @@ def wrapped_lines(item: Members) -> Members:
     return item | {"b64_json": base64.encodebytes(data).decode()}
 
 
+def too_many_for_two(asked: Asked) -> None:
+    """Answer requests for two images with 429, without Retry-After."""
+    if asked.get("n") == 2:
+        raise Refusal("Try again later.", status=429, code="rate_limit_exceeded")
+
+
 def out_of_memory(asked: Asked, index: int) -> None:
     match = re.fullmatch("([0-9]+)x([0-9]+)", str(asked.get("size")))
     if match and int(match[1]) * int(match[2]) > 8_000_000:
@@ -189,6 +195,7 @@ GENERATION: dict[str, Defect] = {
     "param-is-always-prompt": in_error(lambda error: error | {"param": "prompt"}),
     "code-as-number": in_error(lambda error: error | {"code": 400}),
     "key-after-body": key_after_body,
+    "busy-without-retry-after": with_rule("planted", too_many_for_two),
     # wrong responses
     "format-ignored": ignoring("output_format"),
     "compression-ignored": ignoring("output_compression"),

@@ -150,6 +150,7 @@ AIHUBMIX = {
     ),
     "error-as-page": generation(on_refusal(as_page)),
     "wrong-status": generation(with_status(418, of=400)),
+    "error-code-misnamed": generation(in_error(code="bad_request")),
 }
 FAULTS: dict[str, dict[str, RelayFault]] = {
     provider: {f"createImage/{name}": fault for name, fault in faults.items()}

@@ -6,13 +6,26 @@ from faulty_servers.catalogue import (
     EXPECTED,
     FAULTY_RELAYS,
     FAULTY_SERVERS,
+    NOT_SHOWN_BY_SERVERS,
     SERVERS,
+    WARNINGS,
     defects_of,
+    exercised_by,
 )
 from faulty_servers.relays import RELAY_FAULTS
 
+import specs
+from contracts.judging.guarantees import GUARANTEES
 from contracts.report.failure_policy import CHECKS
 from contracts.report.model import FindingKind
+from specs import Basis
+
+
+def test_every_check_has_a_planted_defect_that_turns_it_red():
+    exercised = set(exercised_by())
+
+    assert set(CHECKS) - exercised == NOT_SHOWN_BY_SERVERS
+    assert exercised <= set(CHECKS)
 
 
 def test_every_planted_defect_has_its_finding():
@@ -44,3 +57,16 @@ def test_each_operation_has_several_faulty_servers():
         for operation in ("createImage", "createImageEdit")
     }
     assert min(counts.values()) >= 16
+
+
+def test_a_guarantee_warns_only_if_no_document_has_it_as_documented():
+    documented = {
+        guarantee.name
+        for name in specs.names()
+        for operation in specs.load(name).operations.values()
+        for response in operation.responses.values()
+        for guarantee in response.guarantees
+        if guarantee.evidence.basis is Basis.DOCUMENTED
+    }
+
+    assert set(GUARANTEES) & WARNINGS == set(GUARANTEES) - documented
