@@ -8,16 +8,11 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from contracts.execution.targets import is_loopback
-from contracts.traffic.forwarding import CONTROL_PREFIX
-from contracts.traffic.proxy.relay import (
-    MAX_HEADER_LENGTH,
-    SERVER_DEFAULT_HEADERS,
-    SHUTDOWN_TIMEOUT,
-    UPSTREAM_HEADER_NAMES,
-    Relay,
-    error_response,
-)
+from contracts.traffic.forwarding import CONTROL_PREFIX, serve_app
+from contracts.traffic.proxy.relay import Relay, error_response
 from mockserver.json_text import dumps
+
+SHUTDOWN_TIMEOUT = 5.0  # seconds
 
 
 def create_app(relay: Relay) -> web.Application:
@@ -35,19 +30,7 @@ def create_app(relay: Relay) -> web.Application:
         "*", CONTROL_PREFIX + "{path:(/.*)?}", _loopback_only(relay, _not_found)
     )
     app.router.add_route("*", "/{path:.*}", relay.handle)
-    app.on_response_prepare.append(_remove_added_headers)
     return app
-
-
-async def _remove_added_headers(
-    request: web.Request, response: web.StreamResponse
-) -> None:
-    given = response.get(UPSTREAM_HEADER_NAMES)
-    if given is None:
-        return
-    for name in SERVER_DEFAULT_HEADERS:
-        if name.lower() not in given:
-            response.headers.popall(name, None)
 
 
 def _loopback_only(relay: Relay, handler: Any) -> Any:
@@ -99,24 +82,13 @@ async def serve_relay(
     relay: Relay, *, host: str = "127.0.0.1", port: int = 0
 ) -> AsyncIterator[str]:
     """
-    A relay that is served, until the block ends; gives its root address.
+    Serve a relay until the block ends; yield its root URL.
 
-    Raises `OSError` when the address cannot be had.
+    Raises `OSError` if it cannot listen.
     """
-    async with relay:
-        runner = web.AppRunner(
-            create_app(relay),
-            access_log=None,
-            handler_cancellation=True,
-            shutdown_timeout=SHUTDOWN_TIMEOUT,
-            auto_decompress=False,
-            max_line_size=MAX_HEADER_LENGTH,
-            max_field_size=MAX_HEADER_LENGTH,
-        )
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, host, port).start()
-            name, bound = runner.addresses[0][:2]
-            yield f"http://{f'[{name}]' if ':' in name else name}:{bound}"
-        finally:
-            await runner.cleanup()
+    app = create_app(relay)
+    async with (
+        relay,
+        serve_app(app, host, port, shutdown_timeout=SHUTDOWN_TIMEOUT) as url,
+    ):
+        yield url

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import functools
+import gzip
 import io
 import json
 import os
@@ -687,6 +688,34 @@ def test_a_port_in_use_is_said_to_be():
         )
 
     assert (done.returncode, "another --listen-port" in done.stderr) == (2, True)
+
+
+def test_the_upstream_forwards_a_compressed_request_and_records_its_json():
+    payload = {"model": "gpt-image-1", "prompt": "A boat"}
+    headers = {
+        "Authorization": "Bearer k",
+        "Content-Type": "application/json",
+        "Content-Encoding": "gzip",
+    }
+
+    async def send() -> tuple[int, Any]:
+        async with (
+            recording_upstream(loaded("openai"), "127.0.0.1", 0) as (upstream, url),
+            aiohttp.ClientSession() as session,
+            session.post(
+                f"{url}/images/generations",
+                data=gzip.compress(json.dumps(payload).encode()),
+                headers=headers,
+            ) as response,
+        ):
+            (recorded,) = upstream.upstream_requests
+            return response.status, recorded
+
+    status, recorded = asyncio.run(send())
+
+    assert (status, recorded.payload) == (200, payload)
+    assert recorded.headers["content-encoding"] == "gzip"
+    assert json.loads(recorded.body) == payload
 
 
 def test_the_upstream_forwards_repeated_headers_but_none_of_the_connection():
