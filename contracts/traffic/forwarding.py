@@ -8,8 +8,6 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-# Paths of the control API; they are never forwarded.
-CONTROL_PREFIX = "/__mock__"
 CONNECT_TIMEOUT = 30.0  # seconds
 MAX_HEADER_LENGTH = 64 * 1024  # bytes
 # RFC 9110, 7.6.1: headers of the connection, not of the message.

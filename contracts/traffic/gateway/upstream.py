@@ -14,7 +14,6 @@ from aiohttp import web
 import mockserver
 from contracts.traffic.exchange import MAX_BODY_BYTES, Unreadable, decode_content
 from contracts.traffic.forwarding import (
-    CONTROL_PREFIX,
     end_to_end_headers,
     open_session,
     send_upstream,
@@ -24,6 +23,7 @@ from contracts.traffic.forwarding import (
 from mockserver.errors import Rejected
 from mockserver.pipeline.body_parsing import parse_body
 from mockserver.recordings.sse_events import event_ends
+from mockserver.settings import CONTROL_PREFIX
 from specs import EVENT_STREAM, JSON, Operation, Provider
 
 HOLD_TIMEOUT = 3.0  # seconds

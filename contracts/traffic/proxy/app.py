@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from contracts.execution.targets import is_loopback
-from contracts.traffic.forwarding import CONTROL_PREFIX, serve_app
+from contracts.traffic.forwarding import serve_app
 from contracts.traffic.proxy.relay import Relay, error_response
 from mockserver.json_text import dumps
+from mockserver.settings import CONTROL_PREFIX
 
 SHUTDOWN_TIMEOUT = 5.0  # seconds
 
