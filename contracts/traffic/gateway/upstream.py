@@ -1,4 +1,4 @@
-"""The upstream of a gateway: a mock behind a relay that records every byte."""
+"""The upstream of a tested gateway: a mock behind a proxy that records requests."""
 
 import asyncio
 import io
@@ -35,9 +35,10 @@ class UpstreamRequest:
     """
     One request of the gateway to its upstream, with the response.
 
-    `payload` is the request as the judge sees it, None if it cannot be parsed;
-    `status` is None if there was no response. `is_first_event_prompt` tells whether the
-    first event of a stream reached the caller before the others were sent.
+    `body` is decoded from its content coding, as far as possible. `payload` is the
+    parsed request, None if it cannot be parsed. `status` is None without a response.
+    `is_first_event_prompt` is true if the first event of a stream reached the caller
+    before the others were sent, and None without a stream.
     """
 
     operation: Operation
@@ -60,10 +61,11 @@ class UpstreamRequest:
 
 class RecordingUpstream:
     """
-    A relay in front of a mock. It forwards faults unchanged, cut connections too.
+    A proxy in front of a mock. It forwards faults, lost connections included.
 
-    `extra_fields` are added to each JSON success. While `arrived` is an event, the rest
-    of a stream is held back until it is set.
+    `extra_fields` are added to each success response in JSON. If `first_byte` is not
+    None, the events of a stream after the first are sent when it is set, or after
+    `HOLD_TIMEOUT`.
     """
 
     def __init__(self, mock_url: str, provider: Provider) -> None:
@@ -77,7 +79,7 @@ class RecordingUpstream:
 
     @asynccontextmanager
     async def listen(self, host: str, port: int) -> AsyncIterator[str]:
-        """Listen, and yield the base URL. Raises `OSError` if the port is in use."""
+        """Listen and yield the base URL. Raises `OSError` if it cannot listen."""
         app = web.Application(client_max_size=MAX_BODY_BYTES)
         app.router.add_route("*", "/{path:.*}", self._forward)
         async with (
@@ -95,7 +97,7 @@ class RecordingUpstream:
             upstream_response = await send_upstream(
                 self._session,
                 request.method,
-                self._mock_url + request.raw_path,
+                self._mock_url + request.rel_url.raw_path_qs,
                 end_to_end_headers(request.headers.items()),
                 io.BytesIO(body) if body else None,  # large bytes would block the loop
             )
@@ -109,7 +111,7 @@ class RecordingUpstream:
     def _record_request(
         self, request: web.Request, body: bytes
     ) -> UpstreamRequest | None:
-        """The record of a request to an operation; None for other requests."""
+        """Record a request to an operation; None for other requests."""
         path = request.path.removeprefix(self._prefix)
         for operation in self.provider.operations.values():
             if (operation.method, operation.path) == (request.method, path):
@@ -184,11 +186,11 @@ async def _wait_for_event(event: asyncio.Event, timeout: float) -> bool:
 async def recording_upstream(
     provider: Provider, host: str, port: int
 ) -> AsyncIterator[tuple[RecordingUpstream, str]]:
-    """Serve a mock behind a recording relay; yield it with the base URL."""
+    """Serve a mock behind a recording proxy; yield the proxy and its base URL."""
     with mockserver.running(provider) as mock:
-        tap = RecordingUpstream(mock.url, provider)
-        async with tap.listen(host, port) as url:
-            yield tap, url
+        upstream = RecordingUpstream(mock.url, provider)
+        async with upstream.listen(host, port) as url:
+            yield upstream, url
 
 
 def _read_request(
@@ -207,7 +209,7 @@ def _with_fields(body: bytes, extra_fields: Mapping[str, Any]) -> bytes:
 
 
 def _abort_connection(request: web.Request) -> web.StreamResponse:
-    """Cut the connection as the upstream did; the returned response is not sent."""
+    """Reset the connection, as the upstream did; the response is not sent."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()

@@ -1,4 +1,4 @@
-"""The proxy as an application, with a control API for this machine alone."""
+"""The application of the proxy, with a journal for clients on this machine."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +17,7 @@ SHUTDOWN_TIMEOUT = 5.0  # seconds
 
 
 def create_app(relay: Relay) -> web.Application:
-    """An application that forwards everything but the paths below `CONTROL_PREFIX`."""
+    """An application that forwards all paths except those below `CONTROL_PREFIX`."""
     app = web.Application()
     for method, path, handler in (
         ("GET", "/health", _health),
@@ -35,7 +35,7 @@ def create_app(relay: Relay) -> web.Application:
 
 
 def _loopback_only(relay: Relay, handler: Any) -> Any:
-    """Allow this machine only, and no web pages in its browser."""
+    """Reject requests of other machines, and of web pages in a browser."""
 
     async def guarded(request: web.Request) -> web.Response:
         host = urlsplit(f"//{request.host}").hostname or ""
@@ -44,10 +44,10 @@ def _loopback_only(relay: Relay, handler: Any) -> Any:
             or not is_loopback(host)
             or not is_loopback((request.remote or "").removeprefix("::ffff:"))
         ):
-            message = "The journal is read from this machine alone."
+            message = "The journal is only available on this machine."
             return error_response(403, "forbidden", message)
-        answer: web.Response = await handler(relay, request)
-        return answer
+        response: web.Response = await handler(relay, request)
+        return response
 
     return guarded
 
@@ -75,7 +75,7 @@ async def _clear(relay: Relay, request: web.Request) -> web.Response:
 async def _not_found(relay: Relay, request: web.Request) -> web.Response:
     base = CONTROL_PREFIX
     known = f"GET {base}/health, GET {base}/journal, DELETE {base}/journal"
-    return error_response(404, "not_found", f"No such control; known: {known}.")
+    return error_response(404, "not_found", f"Unknown path; known are {known}.")
 
 
 @asynccontextmanager

@@ -458,7 +458,7 @@ def test_what_an_error_loses_is_named(after, verdict, says):
 def test_attempts_at_the_upstream_are_counted():
     row = one(examined(Damage(attempts=3), "server_error"), "server_error")
 
-    assert (row.verdict, row.note) == ("honoured", "the upstream was asked 3 times")
+    assert (row.verdict, row.note) == ("honoured", "3 requests to the upstream")
 
 
 def test_a_gateway_that_cools_down_is_asked_again():
@@ -629,7 +629,7 @@ def test_a_gateway_that_comes_late_is_waited_for():
             asker = GatewaySession(
                 session, tap, f"http://127.0.0.1:{port}/v1", CALLERS, 5
             )
-            with pytest.raises(Unusable, match="no question reached its upstream"):
+            with pytest.raises(Unusable, match="no request reached its upstream"):
                 await asker.wait_for_upstream(question, 0)
             waiting = asyncio.ensure_future(asker.wait_for_upstream(question, 30))
             await asyncio.sleep(0)
@@ -662,7 +662,7 @@ MISTAKES = [
             "--wait=0",
             "--listen-port=0",
         ],
-        "no question reached its upstream",
+        "no request reached its upstream",
     ),
 ]
 
