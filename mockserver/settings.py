@@ -6,6 +6,7 @@ from pathlib import Path
 from mockserver.simulation.latency import Latency
 from specs import MockDefaults
 
+CONTROL_PREFIX = "/__mock__"  # of the paths of the control API
 MEGABYTE = 1024 * 1024
 MAX_BODY = 64 * MEGABYTE
 MAX_TEXT_BODY = 4 * MEGABYTE  # of an operation without image fields

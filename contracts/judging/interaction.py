@@ -2,8 +2,8 @@
 
 import base64
 import binascii
+import codecs
 import ipaddress
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ from yarl import URL
 
 from contracts.media.image.observation import DecodedImage, decode_image
 from contracts.planning.case import Case
+from mockserver.recordings.sse_events import split_events
 from specs import EVENT_STREAM
 from specs.validation.strict_json import strict_json, value_limit_error
 
 MAX_IMAGES = 32  # of one response, that are fetched and decoded
 MAX_LINES = 40_000  # of one stream
-_LINE_END = re.compile("\r\n?")
 
 
 @dataclass(frozen=True)
@@ -141,11 +141,9 @@ class Interaction:
         """The server-sent events of the body; one with a problem beyond a limit."""
         if self.limit_error:
             return [ServerSentEvent(None, None, f"is not read: {self.limit_error}")]
-        text = self.body.decode("utf-8", "replace").removeprefix("\ufeff")
-        blocks = _LINE_END.sub("\n", text).split("\n\n")
         return [
             _parse_event(each)
-            for each in blocks
+            for each in split_events(self.body.removeprefix(codecs.BOM_UTF8))
             if each.strip() and not _is_comment(each)
         ]
 
@@ -173,14 +171,14 @@ def _is_completed(event: ServerSentEvent) -> bool:
     )
 
 
-def _is_comment(block: str) -> bool:
-    return all(line.startswith(":") for line in block.split("\n") if line)
+def _is_comment(event: bytes) -> bool:
+    return all(line.startswith(b":") for line in event.splitlines() if line)
 
 
-def _parse_event(block: str) -> ServerSentEvent:
+def _parse_event(event: bytes) -> ServerSentEvent:
     name, lines = None, []
-    for line in block.split("\n"):
-        field_, _, value = line.partition(":")
+    for line in event.splitlines():
+        field_, _, value = line.decode("utf-8", "replace").partition(":")
         value = value.removeprefix(" ")
         if field_ == "event":
             name = value
