@@ -7,6 +7,7 @@ from pathlib import Path
 
 from contracts.report.file import BadReport, atomic_write, format_line, read_rows
 from contracts.report.records import (
+    DEPENDS_ON,
     CheckName,
     ClaimRecord,
     Finding,
@@ -26,6 +27,7 @@ from contracts.report.rows import (
 )
 
 __all__ = [
+    "DEPENDS_ON",
     "BadReport",
     "CheckName",
     "ClaimRecord",

@@ -8,6 +8,9 @@ from typing import Any
 
 from contracts.report.file import FORMAT
 
+DEPENDS_ON = "depends on"
+"""How `not_tested` begins for a case that was not sent; the id of a case follows."""
+
 
 class FindingKind(StrEnum):
     """The ways in which behaviour deviates from the documentation."""
