@@ -12,6 +12,7 @@ from contracts.execution.client import MAX_RETRY_DELAY, MAX_RETRY_DELAY_LIVE, Se
 from contracts.execution.preflight import depends_on_another
 from contracts.execution.session import Session
 from contracts.judging.causes.grouping import causes_of
+from contracts.planning.case import Case
 from contracts.report.model import Outcome, Report, RunMetadata
 
 MAX_CONNECTIONS = 16
@@ -21,7 +22,7 @@ Progress = Callable[[Outcome], None]
 @dataclass(slots=True)
 class Run:
     """
-    A run in progress, with its outcomes so far.
+    A run in progress, with its outcomes so far, and more evidence by provider.
 
     `stopped` is why it stopped early: `budget`, `errors` or `interrupt`. None if it
     did not.
@@ -31,6 +32,7 @@ class Run:
     campaigns: Sequence[Campaign]
     outcomes: list[Outcome] = field(default_factory=list)
     stopped: str | None = None
+    evidence: dict[str, Sequence[tuple[Case, Outcome]]] = field(default_factory=dict)
 
     def report(self) -> Report:
         """The report of the outcomes so far."""
@@ -51,6 +53,7 @@ class Run:
                 each.provider,
                 {case.id: case for case in each.cases},
                 [row for row in self.outcomes if row.provider == each.provider.id],
+                self.evidence.get(each.provider.id, ()),
             )
         )
         return Report(metadata, tuple(self.outcomes), self.stopped, causes)
@@ -89,6 +92,7 @@ async def execute(
         async with _sender(campaign) as sender:
             await sender.check_reachable()
             session = Session(campaign, sender)
+            run.evidence[campaign.provider.id] = session.evidence
             # Requests in flight end before the sender closes their connections.
             outcomes = session.outcomes(partial(guard.may_send, campaign))
             async with aclosing(outcomes):
