@@ -25,7 +25,7 @@ _LINE_END = re.compile("\r\n?")
 
 class ProblemKind(StrEnum):
     """
-    What kept a response from being complete.
+    The reason why a response is missing or incomplete.
 
     A problem begins with the value of its kind; any other is `INCOMPLETE`.
     """

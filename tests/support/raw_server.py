@@ -98,9 +98,9 @@ def raw_server(
     try:
         yield server
     finally:
-        for each in (listening, *server.connections):
+        for opened in (listening, *server.connections):
             with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+                opened.shutdown(socket.SHUT_RDWR)
         listening.close()
         thread.join()
 
