@@ -8,7 +8,7 @@ from functools import partial
 
 from contracts.execution.budget import BudgetGuard
 from contracts.execution.campaign import Campaign, CouldNotRun
-from contracts.execution.client import MAX_RETRY_DELAY, MAX_RETRY_DELAY_LIVE, Sender
+from contracts.execution.client import MAX_PAUSE, MAX_PAUSE_LIVE, Sender
 from contracts.execution.preflight import depends_on_another
 from contracts.execution.session import Session
 from contracts.judging.causes.grouping import causes_of
@@ -113,9 +113,10 @@ def _sender(campaign: Campaign) -> Sender:
         campaign.target,
         max_connections=1 if is_paid else MAX_CONNECTIONS,
         rate=campaign.rate,
-        max_retry_delay=MAX_RETRY_DELAY_LIVE if is_paid else MAX_RETRY_DELAY,
+        max_pause=MAX_PAUSE_LIVE if is_paid else MAX_PAUSE,
         timeout=campaign.timeout,
         cassette=campaign.cassette,
+        fetch_from=campaign.fetch_from,
     )
 
 
