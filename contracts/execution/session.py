@@ -9,6 +9,7 @@ from contracts.execution.client import Sender
 from contracts.execution.shrink import REPRODUCTION_ATTEMPTS, Reproducer
 from contracts.judging.causes import Deduplicator
 from contracts.judging.checks import CheckContext, Observation
+from contracts.judging.evidence import evidence_in
 from contracts.judging.examiner import Examiner, cost_of, shown_fields
 from contracts.judging.findings import build_finding
 from contracts.judging.guarantees import COMPARED_FIELDS
@@ -90,6 +91,7 @@ class Session:
             cost=cost_of(campaign.provider, interaction),
             findings=tuple(findings.values()),
             fields=shown_fields(campaign.provider, case, context.answer.request),
+            **evidence_in(context.answer),
         )
 
     def _update_examples(

@@ -140,6 +140,10 @@ class Outcome:
     complete. `cost` is the price of the request by the documented prices, in the
     provider's currency: 0 for an error response, None if unknown. `fields` has the
     values, by canonical name, of those fields of the request that a response can show.
+
+    `images` is the number of images of the response that were decoded, `not_fetched`
+    the number of those that are links and were not fetched. `echoed` are the request
+    fields whose values the response repeats. A verdict needs such evidence.
     """
 
     provider: str
@@ -153,6 +157,9 @@ class Outcome:
     cost: float | None
     findings: tuple[Finding, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
+    images: int = 0
+    not_fetched: int = 0
+    echoed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,8 +318,9 @@ def _outcome_row(outcome: Outcome) -> dict[str, Any]:
         }
         for finding in row["findings"]
     ]
-    if not outcome.fields:
-        del row["fields"]
+    for name in ("fields", "images", "not_fetched", "echoed"):
+        if not row[name]:
+            del row[name]
     return row
 
 
@@ -331,7 +339,8 @@ def _target_from(row: dict[str, Any]) -> TargetRecord:
 
 def _outcome_from(row: dict[str, Any]) -> Outcome:
     findings = tuple(map(_finding_from, row["findings"]))
-    return Outcome(**{**row, "claims": tuple(row["claims"]), "findings": findings})
+    lists = {name: tuple(row.get(name, ())) for name in ("claims", "echoed")}
+    return Outcome(**{**row, **lists, "findings": findings})
 
 
 def _finding_from(row: dict[str, Any]) -> Finding:
