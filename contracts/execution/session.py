@@ -27,7 +27,9 @@ from contracts.media.image.thumbnails import with_previews
 from contracts.planning.case import Case
 from contracts.report.model import (
     CONNECTION_FAILED,
+    HARNESS_ERROR,
     RATE_LIMITED,
+    CheckName,
     Finding,
     Outcome,
 )
@@ -145,15 +147,19 @@ class Session:
             return self._not_tested(interaction.case, RATE_LIMITED, interaction.status)
         if interaction.is_unsent:
             return self._not_tested(interaction.case, CONNECTION_FAILED)
-        known = set(self.fingerprints)
+        known, harness_error = set(self.fingerprints), None
         findings: dict[str, Finding] = {}
         reproducer = Reproducer(self.examiner, context, self.sender)
         for observation in self.examiner.observations(context):
+            if observation.check == CheckName.NOT_JUDGED:
+                harness_error = f"{HARNESS_ERROR} {observation.cause}"
+                continue
             finding = await self._finding(observation, context, reproducer)
             findings.setdefault(finding.fingerprint, finding)
         self._update_examples(interaction, list(findings.values()), known)
         self._add_evidence(reproducer)
-        return self._outcome_of(context, findings.values())
+        outcome = self._outcome_of(context, findings.values())
+        return replace(outcome, not_tested=None if findings else harness_error)
 
     def _outcome_of(
         self, context: CheckContext, findings: Iterable[Finding]
