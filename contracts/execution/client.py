@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
@@ -15,9 +15,14 @@ from yarl import URL
 from contracts.errors import HarnessError
 from contracts.execution.http import RESPONSE_TIMEOUT, ResponseBudget, send_request
 from contracts.execution.recording import CassetteSession
-from contracts.judging.interaction import MAX_IMAGES, Interaction, url_problem
+from contracts.judging.interaction import (
+    MAX_IMAGES,
+    REDACTED_KEY,
+    Interaction,
+    url_problem,
+)
 from contracts.media.image.samples import LARGE_PAYLOAD_BYTES, estimated_bytes
-from contracts.planning.case import TARGET_KEY, Case, body_chunks
+from contracts.planning.case import Case, authorization_header, body_chunks
 from specs import Operation
 
 CONNECT_TIMEOUT = 10  # seconds
@@ -152,6 +157,7 @@ class Sender:
             interaction = await self._cassette.replay(case, b"".join(body))
             await asyncio.to_thread(lambda: interaction.pictures)
             return interaction
+        earlier_429: list[Mapping[str, str]] = []
         for attempt in range(1, MAX_ATTEMPTS + 1):
             await self._rate_limiter.wait()
             budget = ResponseBudget(large_answer_turn)
@@ -161,7 +167,10 @@ class Sender:
             delay = _retry_delay(interaction, case, self._max_retry_delay)
             if delay is None or attempt == MAX_ATTEMPTS:
                 break
+            earlier_429.append(interaction.headers)
             await asyncio.sleep(delay)
+        if earlier_429:
+            interaction = replace(interaction, earlier_429=tuple(earlier_429))
         interaction = await self._fetch_images(interaction, budget)
         if self._cassette is not None:
             await self._cassette.record(interaction, b"".join(body), self.target.key)
@@ -178,10 +187,9 @@ class Sender:
         headers = dict(case.headers)
         if content_type:
             headers["Content-Type"] = content_type
-        if case.auth == TARGET_KEY:
-            headers["Authorization"] = f"Bearer {self.target.key}"
-        elif case.auth is not None:
-            headers["Authorization"] = case.auth
+        authorization = authorization_header(case.auth, self.target.key)
+        if authorization is not None:
+            headers["Authorization"] = authorization
         method = case.method or operation.method
         url = self.target.url(case, operation)
         interaction = await send_request(
@@ -208,9 +216,10 @@ class Sender:
         if not key or key not in f"{interaction.problem} {interaction.headers}":
             return interaction
         hidden = {
-            name: text.replace(key, "***") for name, text in interaction.headers.items()
+            name: text.replace(key, REDACTED_KEY)
+            for name, text in interaction.headers.items()
         }
-        problem = interaction.problem and interaction.problem.replace(key, "***")
+        problem = interaction.problem and interaction.problem.replace(key, REDACTED_KEY)
         return replace(interaction, headers=hidden, problem=problem)
 
     async def _fetch_images(

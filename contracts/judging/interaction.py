@@ -19,6 +19,8 @@ from specs.validation.strict_json import strict_json, value_limit_error
 
 MAX_IMAGES = 32  # of one response, that are fetched and decoded
 MAX_LINES = 40_000  # of one stream
+REDACTED_KEY = "<API key>"  # what a header has in place of the key of the target
+STREAM_STAYS_OPEN = "the stream stays open after its last event"  # a `problem`
 _LINE_END = re.compile("\r\n?")
 
 
@@ -39,7 +41,8 @@ class Interaction:
     `status` is None without a response. `problem` is why the response is incomplete;
     `body` is then its beginning. `fetched` has the image, or a problem, for each
     fetched URL. `seconds` is the time from sending to the last byte, `at` the time of
-    that byte in seconds since 1970.
+    that byte in seconds since 1970. `earlier_429` has the headers of the 429 responses
+    after which the request was sent again.
     """
 
     case: Case
@@ -50,6 +53,7 @@ class Interaction:
     problem: str | None = None
     fetched: Mapping[str, bytes | str] = field(default_factory=dict)
     at: float = field(default_factory=time.time, compare=False)
+    earlier_429: tuple[Mapping[str, str], ...] = ()
 
     @property
     def content_type(self) -> str:
