@@ -4,14 +4,18 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import aiohttp
 
-from contracts.judging.interaction import Interaction
+from contracts.judging.interaction import STREAM_STAYS_OPEN, Interaction
+from contracts.judging.stream_end import StreamEnd
 from contracts.planning.case import Case
 from mockserver.media.payloads import ChunkedPayload
+from specs import EVENT_STREAM
 
 RESPONSE_TIMEOUT = 120.0  # seconds
+STREAM_END_TIMEOUT = 5.0  # seconds from the last event of a stream to its end
 MAX_RESPONSE_BYTES = 128 * 1024 * 1024  # of one case, its images included
 # A response with more bytes waits for its turn: large ones are held one at a time.
 LARGE_RESPONSE_BYTES = 8 * 1024 * 1024
@@ -73,7 +77,9 @@ async def send_request(
 
     `body` is sent chunk by chunk. Redirects are not followed. `first_byte` is set with
     the first bytes of the response body. Of a response that is incomplete or exceeds
-    its budget, the first `MAX_PARTIAL_BYTES` are kept, and `problem` is set.
+    its budget, the first `MAX_PARTIAL_BYTES` are kept, and `problem` is set. A stream
+    that stays open after its last event is read for `STREAM_END_TIMEOUT` more seconds,
+    and kept whole.
     """
     started = time.monotonic()
     status: int | None = None
@@ -81,6 +87,7 @@ async def send_request(
     content = bytearray()
     problem: str | None = None
     response_budget = response_budget or ResponseBudget()
+    stream_end = StreamEnd(case)
     try:
         async with (
             asyncio.timeout(timeout) as limit,
@@ -109,16 +116,27 @@ async def send_request(
                     response.close()
                     break
                 content += chunk
+                if _is_stream(response) and stream_end.read(chunk):
+                    end = asyncio.get_running_loop().time() + STREAM_END_TIMEOUT
+                    limit.reschedule(min(limit.when() or end, end))
     except TimeoutError:
-        problem = f"no complete response within {timeout:.3g} s"
+        problem = (
+            STREAM_STAYS_OPEN
+            if stream_end.is_reached
+            else f"no complete response within {timeout:.3g} s"
+        )
     except (aiohttp.ClientError, OSError, ValueError) as error:
         reason = " ".join(_replace_invalid_utf8(str(error)).split())
         reason = reason[:MAX_PROBLEM_LENGTH] or type(error).__name__
         problem = f"the connection failed: {reason}"
-    if problem is not None:
+    if problem is not None and problem != STREAM_STAYS_OPEN:
         del content[MAX_PARTIAL_BYTES:]
     seconds = time.monotonic() - started - response_budget.queued_seconds
     return Interaction(case, status, response_headers, bytes(content), seconds, problem)
+
+
+def _is_stream(response: aiohttp.ClientResponse) -> bool:
+    return response.status == HTTPStatus.OK and response.content_type == EVENT_STREAM
 
 
 def _replace_invalid_utf8(text: str) -> str:
