@@ -11,7 +11,7 @@ from contracts.judging.causes import Deduplicator
 from contracts.judging.checks import CheckContext, Observation
 from contracts.judging.examiner import Examiner, cost_of, shown_fields
 from contracts.judging.findings import build_finding
-from contracts.judging.guarantees import COMPARED_FIELDS
+from contracts.judging.guarantees import HISTORY_CHECKS
 from contracts.judging.interaction import Interaction
 from contracts.media.image.thumbnails import with_previews
 from contracts.planning.case import Case
@@ -151,7 +151,7 @@ class Session:
         )
         return not (
             self.campaign.is_paid
-            or observation.check in COMPARED_FIELDS
+            or observation.check in HISTORY_CHECKS
             or interaction.status == 429
             or has_timed_out
         )
