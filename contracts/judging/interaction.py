@@ -131,7 +131,7 @@ class Interaction:
         if isinstance(url, str) and url.startswith("data:"):
             head, _, text = url.partition(",")
             if not head.endswith(";base64"):
-                return DecodedImage(b"", problem="the data URI is not base64")
+                return DecodedImage(b"", problem="has a data URI that is not base64")
             return _image_from_base64(text)
         if isinstance(url, str) and url and (problem := url_problem(url)):
             return DecodedImage(b"", problem=problem)

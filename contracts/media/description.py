@@ -50,10 +50,11 @@ def _describe_text(text: str) -> str:
     if data_uri:
         label = data_uri[1] or "no media type"
         return f"a data URI labelled {label} of {len(text):,} characters"
-    if _BASE64.fullmatch("".join(text[:4096].split())):
+    if _BASE64.fullmatch("".join(text[:4096].splitlines())):
         return f"a string of {len(text):,} characters of base64"
-    shown = json.dumps(one_line(text[: 2 * MAX_TEXT])[:MAX_TEXT], ensure_ascii=False)
-    if len(text) > MAX_TEXT:
+    beginning = one_line(shorten_base64(text[:2000]))
+    shown = json.dumps(beginning[:MAX_TEXT], ensure_ascii=False)
+    if len(beginning) > MAX_TEXT:
         return f'{shown[:-1]}…" (string of {len(text):,} characters)'
     return f"{shown} (string)"
 
@@ -81,8 +82,13 @@ def describe_image(image: DecodedImage | None) -> str:
     if image is None:
         return "not fetched"
     if image.problem:
-        return f"an image that {image.problem}"
+        return f"no image ({image.problem})"
     return f"{str(image.format).upper()} {image.size}"
+
+
+def describe_bytes(data: bytes) -> str:
+    """`20 bytes that begin with b'<html>'`."""
+    return f"{len(data):,} bytes that begin with {data[:16]!r}" if data else "0 bytes"
 
 
 def describe_images(images: Iterable[DecodedImage | None]) -> str:

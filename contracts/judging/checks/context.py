@@ -151,7 +151,7 @@ def describe_violation(violation: Violation, place: str) -> str:
     inside = "" if place == "the body" else f" of {place}"
     if violation.keyword == "required":
         parent = describe_value(violation.value)
-        return f"{violation.param} is missing{inside}; it came with {parent}"
+        return f"{violation.param}{inside} is missing from {parent}"
     where = f"{violation.param}{inside}" if violation.param else place
     rule = shorten_base64(violation.message)
     return f"{where} is {describe_value(violation.value)}; {rule}"

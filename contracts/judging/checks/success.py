@@ -156,7 +156,9 @@ def _check_event(
     type_ = event.data.get("type") if isinstance(event.data, dict) else None
     body = bodies_by_type.get(str(type_))
     if body is None:
-        problem = event.problem or _wrong_type(event)
+        problem = _wrong_type(event)
+        if event.problem:
+            problem = f"{event.problem}; its data is {describe_value(event.data)}"
         yield Observation(
             FindingKind.WRONG_RESPONSE,
             CheckName.EVENT,
