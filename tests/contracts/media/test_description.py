@@ -39,7 +39,10 @@ PNG = DecodedImage(b"", format="png", width=1024, height=1024)
         ([None, None], "a list of 2 null"),
         ({}, "an empty object"),
         ({"url": "a", "index": 1}, "an object with url, index"),
-        (dict.fromkeys("abcdefgh"), "an object with a, b, c, d, e, f and 2 more fields"),
+        (
+            dict.fromkeys("abcdefgh"),
+            "an object with a, b, c, d, e, f and 2 more fields",
+        ),
     ],
 )
 def test_a_value_is_shown_with_its_type(value, expected):
