@@ -135,8 +135,11 @@ def openai_env(
     folder = _specs_folder(request.config)
     key = _load_provider(str(image_mock.provider), *folder).dialect.key
     reference = _load_provider(str(request.fixturename).removesuffix("_env"))
-    monkeypatch.setenv(reference.dialect.clients["base_url"], image_mock.base_url)
-    monkeypatch.setenv(reference.dialect.clients["key"], key.get("form", "test-key"))
+    variables = reference.dialect.clients
+    if variables is None:
+        pytest.fail(f"{reference.title} documents no variables of clients")
+    monkeypatch.setenv(variables.base_url, image_mock.base_url)
+    monkeypatch.setenv(variables.key, key.form if key else "test-key")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,12 +1,12 @@
 """The settings of a server: behavior beyond the documents, quotas and limits."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from mockserver.simulation.latency import Latency
+from specs import MockDefaults
 
+CONTROL_PREFIX = "/__mock__"  # of the paths of the control API
 MEGABYTE = 1024 * 1024
 MAX_BODY = 64 * MEGABYTE
 MAX_TEXT_BODY = 4 * MEGABYTE  # of an operation without image fields
@@ -51,12 +51,12 @@ class Quotas:
         """True if a request is counted before its body is validated."""
         return self.requests_per_minute is not None or self.concurrency is not None
 
-    def with_defaults(self, defaults: Mapping[str, Any]) -> "Quotas":
+    def with_defaults(self, defaults: MockDefaults) -> "Quotas":
         """These quotas; the dialect's `defaults` replace those that are None."""
         return Quotas(
-            self.requests_per_minute or defaults.get("requests_per_minute"),
-            self.images_per_minute or defaults.get("images_per_minute"),
-            self.concurrency or defaults.get("concurrency"),
+            self.requests_per_minute or defaults.requests_per_minute,
+            self.images_per_minute or defaults.images_per_minute,
+            self.concurrency or defaults.concurrency,
         )
 
 

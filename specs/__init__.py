@@ -1,7 +1,19 @@
 """Documents of the providers, their loader, and the validator of requests."""
 
 from specs.documents.claims import Claim, ClaimSubject, claims, request_name
-from specs.documents.dialect import Dialect
+from specs.documents.dialect import (
+    ClientVariables,
+    Condition,
+    Delivery,
+    Dialect,
+    ImagePrice,
+    KeyFormat,
+    MockDefaults,
+    PriceList,
+    TokenPrice,
+    UrlLifetime,
+    UsageTable,
+)
 from specs.documents.loader import load, load_all, names
 from specs.documents.model import (
     Body,
@@ -31,19 +43,29 @@ __all__ = [
     "Body",
     "Claim",
     "ClaimSubject",
+    "ClientVariables",
+    "Condition",
     "Cost",
+    "Delivery",
     "Dialect",
     "ErrorExample",
     "Evidence",
     "Guarantee",
+    "ImagePrice",
     "Judge",
+    "KeyFormat",
+    "MockDefaults",
     "Operation",
+    "PriceList",
     "Provider",
     "Response",
     "Source",
     "SpecError",
     "State",
+    "TokenPrice",
     "Upload",
+    "UrlLifetime",
+    "UsageTable",
     "Verdict",
     "Violation",
     "claims",

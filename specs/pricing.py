@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from specs.documents.dialect import Dialect
+from specs.documents.dialect import Dialect, TokenPrice
 from specs.media.image import size_of
 
 
@@ -37,21 +37,20 @@ def cost(
     if not prices:
         return UNKNOWN_COST
     facts = _facts(dialect, operation, request)
-    for kind, entry, when in dialect.price_list:
-        if when is not None and not when.is_valid(facts):
-            continue
-        if kind == "per_image":
-            return Cost(round(entry["price"] * count, 6), prices["currency"])
-        if usage:
-            return Cost(_token_price(entry, usage), prices["currency"])
+    for image_price in prices.per_image:
+        if image_price.when.applies_to(facts):
+            return Cost(round(image_price.price * count, 6), prices.currency)
+    if usage:
+        for token_price in prices.per_million_tokens:
+            if token_price.when.applies_to(facts):
+                return Cost(_token_cost(token_price, usage), prices.currency)
     return UNKNOWN_COST
 
 
 def _facts(
     dialect: Dialect, operation: str, request: Mapping[str, Any]
 ) -> dict[str, Any]:
-    requested = size_of(request.get("size"))
-    width, height = requested or size_of(dialect.mock.get("auto_size")) or (1024, 1024)
+    width, height = size_of(request.get("size")) or dialect.mock.auto_size
     return {
         **{key: request[key] for key in ("model", "quality") if key in request},
         "operation": operation,
@@ -62,7 +61,7 @@ def _facts(
     }
 
 
-def _token_price(entry: Mapping[str, Any], usage: Mapping[str, Any]) -> float:
+def _token_cost(prices: TokenPrice, usage: Mapping[str, Any]) -> float:
     details = usage.get("input_tokens_details")
     details = details if isinstance(details, dict) else {}
     counts = {
@@ -71,7 +70,7 @@ def _token_price(entry: Mapping[str, Any], usage: Mapping[str, Any]) -> float:
         "image_output": usage.get("output_tokens"),
     }
     millionths = sum(
-        entry[name] * count
+        prices.amounts[name] * count
         for name, count in counts.items()
         if isinstance(count, int) and count > 0  # a server may return anything
     )

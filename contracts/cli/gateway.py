@@ -213,11 +213,11 @@ async def _send(
     first, *rest = questions
     address = options.listen_host, options.listen_port
     async with (
-        recording_upstream(upstream, *address) as (tap, url),
+        recording_upstream(upstream, *address) as (mock, url),
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
     ):
         _print_upstream(console, upstream, url, options)
-        client = GatewaySession(session, tap, options.gateway, key, options.patience)
+        client = GatewaySession(session, mock, options.gateway, key, options.patience)
         exchange = await client.wait_for_upstream(first, options.wait)
         with Progress(
             console=Console(stderr=True),

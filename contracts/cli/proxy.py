@@ -14,7 +14,6 @@ import click
 from contracts.cli.interrupts import Interrupted, run_until_interrupted
 from contracts.report.model import FindingKind
 from contracts.text import format_amount, one_line, pluralize
-from contracts.traffic.forwarding import CONTROL_PREFIX
 from contracts.traffic.proxy.app import serve_relay
 from contracts.traffic.proxy.relay import (
     EntryCallback,
@@ -23,6 +22,7 @@ from contracts.traffic.proxy.relay import (
 )
 from mockserver.cli.common import UsageError, load_providers
 from mockserver.recordings.recorder import Recorder
+from mockserver.settings import CONTROL_PREFIX
 
 DEFAULT_PORT = 8081  # `serve` has 8080
 

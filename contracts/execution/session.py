@@ -1,13 +1,22 @@
 """Send the cases of a campaign to its target, and judge each response as it comes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Collection,
+    Iterable,
+    Sequence,
+)
 from dataclasses import dataclass, field, replace
 
 from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.client import Sender
+from contracts.execution.preflight import Preflight
 from contracts.execution.shrink import REPRODUCTION_ATTEMPTS, Reproducer
-from contracts.judging.causes import Deduplicator
+from contracts.judging.causes.attribution import Deduplicator
+from contracts.judging.causes.signatures import Signature, signature_of
 from contracts.judging.checks import CheckContext, Observation
 from contracts.judging.examiner import Examiner, cost_of, shown_fields
 from contracts.judging.findings import build_finding
@@ -16,14 +25,21 @@ from contracts.judging.interaction import Interaction
 from contracts.media.image.thumbnails import with_previews
 from contracts.planning.case import Case
 from contracts.report.model import Finding, Outcome
+from specs import Operation
 
 IN_FLIGHT = 32
+MAX_REPRODUCED = 5  # findings of one signature, after which no more are repeated
+MAX_EVIDENCE = 500  # cases
 SHUTDOWN_TIMEOUT = 10.0  # seconds, for responses that nobody will read
 
 
 @dataclass
 class Session:
-    """The execution of a campaign, with the fingerprints of its findings so far."""
+    """
+    The execution of a campaign, with the fingerprints of its findings so far.
+
+    `evidence` are further cases, with their outcomes, that tell which fields matter.
+    """
 
     campaign: Campaign
     sender: Sender
@@ -31,6 +47,8 @@ class Session:
     deduplicator: Deduplicator = field(init=False)
     fingerprints: set[str] = field(default_factory=set)
     has_response: bool = False
+    evidence: list[tuple[Case, Outcome]] = field(default_factory=list)
+    reproduced: Counter[Signature] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         campaign = self.campaign
@@ -42,22 +60,46 @@ class Session:
         self, may_send: Callable[[Case], bool]
     ) -> AsyncGenerator[Outcome, None]:
         """
-        Yield the outcome of each case in the order of the plan.
+        Yield the outcome of each case: those of the preflight, then in their order.
 
-        A case that `may_send` forbids is left out. Raises `CouldNotRun` when the target
-        rejects the key of the first request.
+        A case that `may_send` forbids is left out. The cases of an operation that
+        accepts no preflight case are not sent. Raises `CouldNotRun` when the target
+        rejects the key of the first request, or serves no operation.
         """
+        preflight = Preflight(self.campaign)
+        sent: set[str] = set()
+        for case in preflight.cases():
+            if not may_send(case):
+                break
+            sent.add(case.id)
+            interaction = await self.sender.send(case, self._operation(case))
+            preflight.add(interaction)
+            yield await self._outcome(interaction)
+        await preflight.check()
+        pending = [each for each in self.campaign.pending if each.id not in sent]
+        async for outcome in self._send_all(pending, preflight, may_send):
+            yield outcome
+
+    async def _send_all(
+        self,
+        cases: Iterable[Case],
+        preflight: Preflight,
+        may_send: Callable[[Case], bool],
+    ) -> AsyncGenerator[Outcome, None]:
+        """Yield the outcomes of cases in their order, several at a time in flight."""
         limit = 1 if self.campaign.is_paid else IN_FLIGHT
         tasks: list[tuple[asyncio.Task[Interaction], asyncio.Event]] = []
-        pending = iter(self.campaign.pending)
+        pending = iter(cases)
         try:
             while True:
                 while len(tasks) < limit and (case := next(pending, None)):
+                    if reason := preflight.reason_not_to_send(case):
+                        yield self._not_tested(case, reason)
+                        continue
                     if not may_send(case):
                         continue
-                    operation = self.campaign.provider.operations[case.operation]
                     turn = asyncio.Event()
-                    sending = self.sender.send(case, operation, turn)
+                    sending = self.sender.send(case, self._operation(case), turn)
                     tasks.append((asyncio.create_task(sending), turn))
                 if not tasks:
                     return
@@ -67,8 +109,24 @@ class Session:
         finally:
             await _finish_tasks([task for task, _ in tasks])
 
+    def _operation(self, case: Case) -> Operation:
+        return self.campaign.provider.operations[case.operation]
+
+    def _not_tested(self, case: Case, reason: str) -> Outcome:
+        return Outcome(
+            provider=self.campaign.provider.id,
+            case=case.id,
+            operation=case.operation,
+            origin=case.origin,
+            expectation=case.expectation,
+            claims=case.claims,
+            status=None,
+            seconds=0.0,
+            cost=0.0,
+            not_tested=reason,
+        )
+
     async def _outcome(self, interaction: Interaction) -> Outcome:
-        case, campaign = interaction.case, self.campaign
         context = self.examiner.context(interaction)
         self._check_key_accepted(context)
         known = set(self.fingerprints)
@@ -78,8 +136,16 @@ class Session:
             finding = await self._finding(observation, context, reproducer)
             findings.setdefault(finding.fingerprint, finding)
         self._update_examples(interaction, list(findings.values()), known)
+        self._add_evidence(reproducer)
+        return self._outcome_of(context, findings.values())
+
+    def _outcome_of(
+        self, context: CheckContext, findings: Iterable[Finding]
+    ) -> Outcome:
+        case, interaction = context.case, context.interaction
+        provider = self.campaign.provider
         return Outcome(
-            provider=campaign.provider.id,
+            provider=provider.id,
             case=case.id,
             operation=case.operation,
             origin=case.origin,
@@ -87,10 +153,22 @@ class Session:
             claims=case.claims,
             status=interaction.status,
             seconds=round(interaction.seconds, 4),
-            cost=cost_of(campaign.provider, interaction),
-            findings=tuple(findings.values()),
-            fields=shown_fields(campaign.provider, case, context.answer.request),
+            cost=cost_of(provider, interaction),
+            findings=tuple(findings),
+            fields=shown_fields(provider, case, context.answer.request),
         )
+
+    def _add_evidence(self, reproducer: Reproducer) -> None:
+        """Keep the exchanges of smaller requests, as cases of their own."""
+        for context, observations in reproducer.exchanges:
+            if len(self.evidence) == MAX_EVIDENCE:
+                return
+            outcome = self._outcome_of(
+                context, (self._build(each, context) for each in observations)
+            )
+            case_id = f"{context.case.id}~{len(self.evidence)}"
+            case = replace(context.case, id=case_id)
+            self.evidence.append((case, replace(outcome, case=case_id)))
 
     def _update_examples(
         self, interaction: Interaction, findings: Sequence[Finding], known: set[str]
@@ -124,9 +202,13 @@ class Session:
             return finding
         self.fingerprints.add(finding.fingerprint)
         finding = with_previews(finding, context.interaction.result_images)
-        if not self._may_repeat(observation, context.interaction):
+        signature = signature_of(finding, context.status)
+        is_known = self.reproduced[signature] >= MAX_REPRODUCED
+        if is_known or not self._may_repeat(observation, context.interaction):
             return finding
-        if not await reproducer.reproduces(observation):
+        is_reproduced = await reproducer.reproduces(observation)
+        self.reproduced[signature] += is_reproduced
+        if not is_reproduced:
             note = f"(not reproduced in {REPRODUCTION_ATTEMPTS} attempts)"
             return replace(finding, flaky=True, message=f"{finding.message} {note}")
         if context.case.is_payload_only:

@@ -13,7 +13,7 @@ from contracts.judging.answer import Answer
 from contracts.media.description import describe_image, describe_images, describe_value
 from contracts.media.guarantee import Breach, Breaches, Comparison, Guarantee
 from contracts.media.image.guarantees import IMAGE_GUARANTEES
-from specs import size_of
+from specs import JSON, Basis, size_of
 
 __all__ = [
     "COMPARED_FIELDS",
@@ -32,9 +32,9 @@ def _is_json(response: Answer) -> Breaches:
     if response.is_stream:
         return
     content_type = response.interaction.content_type
-    if content_type != "application/json":
+    if content_type != JSON:
         shown = describe_value(content_type) if content_type else "missing"
-        yield Breach(f"Content-Type is {shown}, not application/json")
+        yield Breach(f"Content-Type is {shown}, not {JSON}")
     try:
         _ = response.interaction.json
     except (ValueError, RecursionError) as error:
@@ -54,9 +54,9 @@ def _count_equals_n(response: Answer) -> Breaches:
 
 def _delivery_as_documented(response: Answer) -> Breaches:
     entry = response.dialect.delivery_for(response.request)
-    if response.is_stream or entry.get("basis") == "assumed":
+    if response.is_stream or entry.basis is Basis.ASSUMED:
         return  # no page documents the delivery for such requests
-    wanted = entry["give"]
+    wanted = entry.give
     for at, item in enumerate(response.items):
         url, text = item.get("url"), item.get("b64_json")
         is_data = isinstance(url, str) and url.startswith("data:")

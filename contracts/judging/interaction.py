@@ -2,11 +2,12 @@
 
 import base64
 import binascii
+import codecs
 import ipaddress
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from propcache.api import cached_property
@@ -14,6 +15,7 @@ from yarl import URL
 
 from contracts.media.image.observation import DecodedImage, decode_image
 from contracts.planning.case import Case
+from mockserver.recordings.sse_events import split_events
 from specs import EVENT_STREAM
 from specs.validation.strict_json import strict_json, value_limit_error
 
@@ -21,7 +23,27 @@ MAX_IMAGES = 32  # of one response, that are fetched and decoded
 MAX_LINES = 40_000  # of one stream
 REDACTED_KEY = "<API key>"  # what a header has in place of the key of the target
 STREAM_STAYS_OPEN = "the stream stays open after its last event"  # a `problem`
-_LINE_END = re.compile("\r\n?")
+
+
+class ProblemKind(StrEnum):
+    """
+    The reason why a response is missing or incomplete.
+
+    A problem begins with the value of its kind; any other is `INCOMPLETE`.
+    """
+
+    NO_CONNECTION = "no connection"
+    NO_TLS = "no TLS connection"
+    CLOSED = "the connection failed before a response"
+    INCOMPLETE = "no complete response"
+
+    @classmethod
+    def of(cls, problem: str | None) -> "ProblemKind | None":
+        """The kind of a problem; None without a problem."""
+        if problem is None:
+            return None
+        kinds = (each for each in cls if problem.startswith(each))
+        return next(kinds, cls.INCOMPLETE)
 
 
 @dataclass(frozen=True)
@@ -40,9 +62,11 @@ class Interaction:
 
     `status` is None without a response. `problem` is why the response is incomplete;
     `body` is then its beginning. `fetched` has the image, or a problem, for each
-    fetched URL. `seconds` is the time from sending to the last byte, `at` the time of
-    that byte in seconds since 1970. `earlier_429` has the headers of the 429 responses
-    after which the request was sent again.
+    fetched URL; `unfetched` has the image URLs that were not asked, or gave no
+    response. `is_rate_limited` marks a 429 that the case does not expect, and that
+    stayed. `seconds` is the time from sending to the last byte, `at` the time of that
+    byte in seconds since 1970. `earlier_429` has the headers of the 429 responses after
+    which the request was sent again.
     """
 
     case: Case
@@ -52,6 +76,8 @@ class Interaction:
     seconds: float
     problem: str | None = None
     fetched: Mapping[str, bytes | str] = field(default_factory=dict)
+    unfetched: tuple[str, ...] = ()
+    is_rate_limited: bool = False
     at: float = field(default_factory=time.time, compare=False)
     earlier_429: tuple[Mapping[str, str], ...] = ()
 
@@ -63,6 +89,15 @@ class Interaction:
     @property
     def is_success(self) -> bool:
         return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def problem_kind(self) -> ProblemKind | None:
+        return ProblemKind.of(self.problem)
+
+    @property
+    def is_unsent(self) -> bool:
+        """True if there was no connection on which to send the request."""
+        return self.problem_kind in {ProblemKind.NO_CONNECTION, ProblemKind.NO_TLS}
 
     @property
     def is_stream(self) -> bool:
@@ -145,11 +180,9 @@ class Interaction:
         """The server-sent events of the body; one with a problem beyond a limit."""
         if self.limit_error:
             return [ServerSentEvent(None, None, f"is not read: {self.limit_error}")]
-        text = self.body.decode("utf-8", "replace").removeprefix("\ufeff")
-        blocks = _LINE_END.sub("\n", text).split("\n\n")
         return [
             _parse_event(each)
-            for each in blocks
+            for each in split_events(self.body.removeprefix(codecs.BOM_UTF8))
             if each.strip() and not _is_comment(each)
         ]
 
@@ -177,14 +210,14 @@ def _is_completed(event: ServerSentEvent) -> bool:
     )
 
 
-def _is_comment(block: str) -> bool:
-    return all(line.startswith(":") for line in block.split("\n") if line)
+def _is_comment(event: bytes) -> bool:
+    return all(line.startswith(b":") for line in event.splitlines() if line)
 
 
-def _parse_event(block: str) -> ServerSentEvent:
+def _parse_event(event: bytes) -> ServerSentEvent:
     name, lines = None, []
-    for line in block.split("\n"):
-        field_, _, value = line.partition(":")
+    for line in event.splitlines():
+        field_, _, value = line.decode("utf-8", "replace").partition(":")
         value = value.removeprefix(" ")
         if field_ == "event":
             name = value

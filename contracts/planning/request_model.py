@@ -99,8 +99,7 @@ class RequestModel:
 
     def canonical_name(self, name: str) -> str:
         """The canonical name of a field; its own name if the dialect lists none."""
-        fields = self.provider.dialect.fields.get(self.operation.id, {})
-        return next((each for each, names in fields.items() if name in names), name)
+        return self.provider.dialect.canonical_name(self.operation.id, name)
 
     def wire_name(self, canonical: str) -> str | None:
         """The provider's preferred name of a canonical field; None if it has none."""

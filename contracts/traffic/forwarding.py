@@ -1,101 +1,23 @@
-"""Parts of forwarding: bounded copies of bodies, end-to-end headers, closing."""
+"""Forward HTTP exchanges unchanged: the client session, the server and the headers."""
 
-import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager
 from typing import Any
 
+import aiohttp
 from aiohttp import web
+from yarl import URL
 
-from contracts.traffic.exchange import MAX_BODY_BYTES, ObservedExchange
-from mockserver.recordings.redaction import Headers
-
-# Paths of the control API; they are never forwarded.
-CONTROL_PREFIX = "/__mock__"
+CONNECT_TIMEOUT = 30.0  # seconds
+MAX_HEADER_LENGTH = 64 * 1024  # bytes
 # RFC 9110, 7.6.1: headers of the connection, not of the message.
 _HOP_BY_HOP = {
     *("connection", "proxy-connection", "keep-alive", "te", "transfer-encoding"),
     *("upgrade", "trailer", "proxy-authenticate", "proxy-authorization"),
 }
-# The client library writes the first; this server has already handled the second.
-REPLACED_HEADERS = {"host", "expect"}
-
-
-class BoundedCopy:
-    """A copy of forwarded bytes, dropped beyond `MAX_BODY_BYTES`."""
-
-    def __init__(self) -> None:
-        self.size = 0
-        self.is_complete = False
-        self._chunks: list[bytes] = []
-
-    def add(self, chunk: bytes) -> None:
-        self.size += len(chunk)
-        if self.size > MAX_BODY_BYTES:
-            self._chunks.clear()
-        else:
-            self._chunks.append(chunk)
-
-    @property
-    def data(self) -> bytes | None:
-        """All bytes; None if there were too many, or the end did not come."""
-        if not self.is_complete or self.size > MAX_BODY_BYTES:
-            return None
-        return b"".join(self._chunks)
-
-    @property
-    def partial_data(self) -> bytes:
-        return b"".join(self._chunks)
-
-
-@dataclass(slots=True)
-class OpenExchange:
-    """An exchange in progress, with what is known of it so far."""
-
-    method: str
-    path: str
-    request_headers: Headers
-    request: BoundedCopy = field(default_factory=BoundedCopy)
-    response: BoundedCopy = field(default_factory=BoundedCopy)
-    status: int | None = None
-    headers: Headers = ()
-    arrivals: list[tuple[float, int]] = field(default_factory=list)
-    problem: str | None = None
-    reason: str | None = None
-    started_at: float = field(default_factory=time.time)
-    started: float = field(default_factory=time.monotonic)
-    seconds: float = 0.0
-
-    def to_observed(self) -> ObservedExchange:
-        body = self.response.partial_data if self.problem else self.response.data
-        return ObservedExchange(
-            method=self.method,
-            path=self.path.partition("?")[0],
-            request_headers=self.request_headers,
-            request=self.request.data,
-            status=self.status,
-            headers=self.headers,
-            body=None if self.reason or self.status is None else body,
-            arrivals=tuple(self.arrivals),
-            problem=self.problem,
-            reason=self.reason,
-            started_at=self.started_at,
-            seconds=self.seconds,
-        )
-
-
-async def read_body(
-    request: web.Request, exchange: OpenExchange
-) -> AsyncIterator[bytes]:
-    """Yield the body of a request as it comes, and keep a copy."""
-    try:
-        async for chunk in request.content.iter_any():
-            exchange.request.add(chunk)
-            yield chunk
-    except (web.RequestPayloadError, OSError) as error:
-        exchange.reason = f"the request was cut off: {error}"
-        raise
-    exchange.request.is_complete = True
+# Headers that aiohttp adds to a response that has none.
+_SERVER_DEFAULT_HEADERS = ("Content-Type", "Server")
+_UPSTREAM_HEADER_NAMES = web.ResponseKey("upstream_header_names", set[str])
 
 
 def end_to_end_headers(headers: Any) -> list[tuple[str, str]]:
@@ -111,11 +33,87 @@ def end_to_end_headers(headers: Any) -> list[tuple[str, str]]:
     return [(name, value) for name, value in pairs if name.lower() not in dropped]
 
 
-def is_websocket(request: web.Request) -> bool:
-    return "websocket" in request.headers.get("Upgrade", "").lower()
+def open_session() -> aiohttp.ClientSession:
+    """A client session that adds no headers and no cookies, and decodes no body."""
+    return aiohttp.ClientSession(
+        # The upstream may close an idle connection just when it is used again, and a
+        # POST must not be sent twice.
+        connector=aiohttp.TCPConnector(limit=0, force_close=True),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+        auto_decompress=False,
+        trust_env=False,
+        max_line_size=MAX_HEADER_LENGTH,
+        max_field_size=MAX_HEADER_LENGTH,
+    )
 
 
-def close_connection(request: web.Request) -> None:
-    """Close a client's connection, because the rest of the response is missing."""
-    if request.transport is not None:
-        request.transport.close()
+async def send_upstream(
+    session: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    headers: list[tuple[str, str]],
+    body: Any,
+) -> aiohttp.ClientResponse:
+    """Send a request to a URL that is percent-encoded already; follow no redirect."""
+    return await session.request(
+        method,
+        URL(url, encoded=True),
+        # This server has already handled `Expect`.
+        headers=[(k, v) for k, v in headers if k.lower() != "expect"],
+        data=body,
+        allow_redirects=False,
+    )
+
+
+def start_response(upstream_response: aiohttp.ClientResponse) -> web.StreamResponse:
+    """A response with the status, the reason and the headers of the upstream."""
+    response = web.StreamResponse(
+        status=upstream_response.status, reason=upstream_response.reason
+    )
+    for name, value in end_to_end_headers(upstream_response.headers.items()):
+        response.headers.add(name, value)
+    response[_UPSTREAM_HEADER_NAMES] = {name.lower() for name in response.headers}
+    return response
+
+
+@asynccontextmanager
+async def serve_app(
+    app: web.Application, host: str, port: int, *, shutdown_timeout: float
+) -> AsyncIterator[str]:
+    """
+    Serve a forwarding application until the block ends; yield its root URL.
+
+    Request bodies are not decoded. `shutdown_timeout` is in seconds. Raises `OSError`
+    if it cannot listen.
+    """
+    app.on_response_prepare.append(_remove_default_headers)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handler_cancellation=True,
+        shutdown_timeout=shutdown_timeout,
+        auto_decompress=False,
+        max_line_size=MAX_HEADER_LENGTH,
+        max_field_size=MAX_HEADER_LENGTH,
+    )
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        bound_port = runner.addresses[0][1]
+        yield f"http://{f'[{host}]' if ':' in host else host}:{bound_port}"
+    finally:
+        await runner.cleanup()
+
+
+async def _remove_default_headers(
+    request: web.Request, response: web.StreamResponse
+) -> None:
+    """Remove the headers that aiohttp added to a response of the upstream."""
+    names = response.get(_UPSTREAM_HEADER_NAMES)
+    if names is None:
+        return
+    for name in _SERVER_DEFAULT_HEADERS:
+        if name.lower() not in names:
+            response.headers.popall(name, None)

@@ -260,7 +260,7 @@ class TrafficJudge:
         request: ClassifiedRequest,
     ) -> dict[str, Any]:
         """The cost of a response by the documented prices; 0 for an error."""
-        currency = self.provider.dialect.prices.get("currency")
+        currency = self.provider.dialect.currency
         if interaction is None:
             amount = None
         elif interaction.status and not interaction.is_success:

@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -131,23 +130,23 @@ def env(provider: str, url: str, key: str, shell: str, folder: str | None) -> No
         raise UsageError("--url and --key must be printable characters")
     base_url = f"{url.rstrip('/')}/{loaded.id}{loaded.base_path}"
     names = _client_variables(loaded)
-    click.echo(SHELL_FORMATTERS[shell](names["base_url"], base_url))
-    click.echo(SHELL_FORMATTERS[shell](names["key"], key))
+    click.echo(SHELL_FORMATTERS[shell](names.base_url, base_url))
+    click.echo(SHELL_FORMATTERS[shell](names.key, key))
 
 
-def _client_variables(provider: specs.Provider) -> Mapping[str, Any]:
+def _client_variables(provider: specs.Provider) -> specs.ClientVariables:
     """
     Return the names of the variables that clients read.
 
     They are those of the provider's dialect, or of the first one that has any.
     """
 
-    def dialects() -> Iterator[specs.Dialect]:
-        yield provider.dialect
+    def documented() -> Iterator[specs.ClientVariables | None]:
+        yield provider.dialect.clients
         for name in specs.names():
-            yield specs.load(name).dialect
+            yield specs.load(name).dialect.clients
 
-    return next(each.clients for each in dialects() if each.clients)
+    return next(each for each in documented() if each)
 
 
 @click.command()

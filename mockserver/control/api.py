@@ -19,9 +19,8 @@ from mockserver.control.journal import JournalControls
 from mockserver.control.metrics import CONTENT_TYPE, render_metrics
 from mockserver.pipeline.provider_context import ProviderContext
 from mockserver.pipeline.server_context import ServerContext
+from mockserver.settings import CONTROL_PREFIX
 from mockserver.simulation.faults import FAULTS
-
-PREFIX = "/__mock__"
 
 
 def add_routes(app: web.Application, context: ServerContext) -> None:
@@ -57,13 +56,15 @@ def add_routes(app: web.Application, context: ServerContext) -> None:
     ]
     for method, path, handler in routes:
         guarded = guard(handler, context, is_open=path in PUBLIC_PATHS)
-        app.router.add_route(method, PREFIX + path, guarded)
+        app.router.add_route(method, CONTROL_PREFIX + path, guarded)
 
     async def unknown(request: web.Request) -> web.StreamResponse:
-        known = ", ".join(f"{method} {PREFIX}{path}" for method, path, _ in routes)
+        known = ", ".join(
+            f"{method} {CONTROL_PREFIX}{path}" for method, path, _ in routes
+        )
         return error_response(f"unknown endpoint; known: {known}", status=404)
 
-    app.router.add_route("*", PREFIX + "{path:(/.*)?}", guard(unknown, context))
+    app.router.add_route("*", CONTROL_PREFIX + "{path:(/.*)?}", guard(unknown, context))
 
 
 class ServerControls:

@@ -73,10 +73,10 @@ class Exchange:
     def headers(self) -> dict[str, str]:
         """The headers that the dialect defines for every response."""
         mock = self.provider_context.provider.dialect.mock
-        headers = dict(mock.get("headers", {}))
+        headers = dict(mock.headers)
         details = {"request_id": self.request_id}
         if self.bucket_state is not None:
-            headers |= mock.get("quota_headers", {})
+            headers |= mock.quota_headers
             details |= {
                 "limit": str(self.bucket_state.limit),
                 "remaining": str(self.bucket_state.remaining),

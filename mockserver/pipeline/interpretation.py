@@ -96,7 +96,7 @@ def build_interpretation(
         plans=plans,
         is_streaming=is_streaming,
         preview_count=previews,
-        delivery=dialect.delivery_for(request)["give"],
+        delivery=dialect.delivery_for(request).give,
         usage=usage,
         cost={"amount": price.amount, "currency": price.currency},
     )

@@ -72,8 +72,8 @@ class ProviderContext:
         """The maximum size of a request body of this operation."""
         limit = self.body_limits.get(operation.id)
         if limit is None:
-            default = self.settings.limits.max_body
-            own = self.provider.dialect.mock.get("max_body_bytes", default)
+            own = self.provider.dialect.mock.max_body_bytes
+            own = self.settings.limits.max_body if own is None else own
             limit = self.body_limits[operation.id] = max_body_bytes(operation, own)
         return limit
 
@@ -127,9 +127,8 @@ class ResponseRenderer:
 
     async def url_of(self, plan: Plan) -> str:
         context = self.provider_context
-        lifetime = context.provider.dialect.url_lifetime.get(
-            "seconds", DEFAULT_URL_LIFETIME
-        )
+        documented = context.provider.dialect.url_lifetime
+        lifetime = documented.seconds if documented else DEFAULT_URL_LIFETIME
         reduced = (
             await context.run_in_executor(with_thumbnails, plan)
             if plan.inputs

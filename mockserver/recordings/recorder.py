@@ -33,6 +33,7 @@ from mockserver.recordings.request_key import (
     inline_file,
     request_key,
 )
+from mockserver.recordings.sse_events import split_events
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,9 +194,6 @@ def _safe_name(operation: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]", "_", operation)[:60]
 
 
-_EVENT_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
-
-
 def _split_events(
     body: bytes, arrivals: Sequence[tuple[float, int]]
 ) -> list[tuple[float, bytes]]:
@@ -208,17 +206,15 @@ def _split_events(
     if not arrivals:
         return [(0.0, body)]
     events: list[tuple[float, bytes]] = []
-    ends = [each.end() for each in _EVENT_END.finditer(body)]
-    if not ends or ends[-1] != len(body):
-        ends.append(len(body))
-    received, seconds, begin = 0, 0.0, 0
+    received, seconds, end = 0, 0.0, 0
     remaining = iter(arrivals)
-    for end in ends:
+    for event in split_events(body) or [b""]:
+        end += len(event)
         while received < end and (arrival := next(remaining, None)):
             seconds += arrival[0]
             received += arrival[1]
-        events.append((seconds, body[begin:end]))
-        seconds, begin = 0.0, end
+        events.append((seconds, event))
+        seconds = 0.0
     return events
 
 

@@ -1,37 +1,205 @@
 """The content of dialect.yaml: how to talk to a provider."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
 from specs.documents.sources import builtin_validator
 from specs.errors import SpecError
+from specs.media.image import DEFAULT_SIZE, size_of
 from specs.validation.engine import compile_validator
+from specs.validation.evidence import Basis, Evidence
+
+Part = TypeVar("Part")
+Statements = tuple[Mapping[str, str], ...]
+"""Contradicting statements of a provider's own pages, each `{says, source}`."""
 
 
 @dataclass(frozen=True)
+class Condition:
+    """The JSON Schema that decides if an entry applies; without one it always does."""
+
+    schema: Mapping[str, Any] | None = None
+
+    def applies_to(self, values: Mapping[str, Any]) -> bool:
+        return self.schema is None or bool(self._validator.is_valid(values))
+
+    @cached_property
+    def _validator(self) -> Any:
+        return compile_validator(dict(self.schema or {}))
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFormat:
+    """The form of a provider's API keys, in words or as an example."""
+
+    form: str
+    source: str
+    note: str = ""
+    contradicts: Statements = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClientVariables:
+    """The environment variables from which clients read a base URL and an API key."""
+
+    base_url: str
+    key: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """
+    The form of the images in responses: `url`, `b64_json` or `data_uri`.
+
+    It applies to the requests, in canonical names, that meet the condition `when`.
+    """
+
+    give: str
+    source: str
+    when: Condition = Condition()
+    basis: Basis = Basis.DOCUMENTED
+    note: str = ""
+    contradicts: Statements = ()
+
+    @property
+    def evidence(self) -> Evidence:
+        return Evidence(self.source, self.basis)
+
+
+@dataclass(frozen=True, slots=True)
+class UrlLifetime:
+    """The number of seconds for which the URL of an image is valid."""
+
+    seconds: int
+    source: str
+    basis: Basis = Basis.DOCUMENTED
+
+    @property
+    def evidence(self) -> Evidence:
+        return Evidence(self.source, self.basis)
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePrice:
+    """
+    The price of one image.
+
+    `when` is a condition on `{model, quality, size, width, height, longest_edge,
+    operation}`.
+    """
+
+    price: float
+    source: str
+    when: Condition = Condition()
+
+    @property
+    def amounts(self) -> Mapping[str, float]:
+        """The price under its name in dialect.yaml."""
+        return {"price": self.price}
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPrice:
+    """The prices of a million tokens; `when` is a condition as in `ImagePrice`."""
+
+    text_input: float
+    image_input: float
+    image_output: float
+    source: str
+    when: Condition = Condition()
+
+    @property
+    def amounts(self) -> Mapping[str, float]:
+        """The prices under their names in dialect.yaml."""
+        names = ("text_input", "image_input", "image_output")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class PriceList:
+    """The documented prices; of each list the first entry that applies is used."""
+
+    currency: str
+    per_image: tuple[ImagePrice, ...] = ()
+    per_million_tokens: tuple[TokenPrice, ...] = ()
+    note: str = ""
+    contradicts: Statements = ()
+
+    @property
+    def entries(self) -> tuple[ImagePrice | TokenPrice, ...]:
+        """All prices, those of images first."""
+        return (*self.per_image, *self.per_million_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class UsageTable:
+    """
+    The output tokens of a 1024x1024 image, by quality, and those of a partial image.
+
+    Other sizes have output tokens in proportion to their pixels.
+    """
+
+    output_tokens: Mapping[str, int]
+    source: str
+    partial_image_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MockDefaults:
+    """
+    The settings of a provider's mock.
+
+    * `auto_size`: width and height in pixels of an image of the size `auto`.
+    * `max_images`: most images of one request; None for the limit of the server.
+    * `max_body_bytes`: most bytes of a request body; None for the limit of the server.
+    * `headers`: headers of every response; `{request_id}` in a value is replaced.
+    * `quota_headers`: headers of responses while requests are limited; `{limit}`,
+      `{remaining}` and `{reset}` are replaced.
+    * `requests_per_minute`, `images_per_minute`, `concurrency`: quotas per API key;
+      None means unlimited.
+    """
+
+    auto_size: tuple[int, int] = DEFAULT_SIZE
+    max_images: int | None = None
+    max_body_bytes: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    quota_headers: Mapping[str, str] = field(default_factory=dict)
+    requests_per_minute: int | None = None
+    images_per_minute: int | None = None
+    concurrency: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Dialect:
     """
     The content of `dialect.yaml`; `dialect.schema.yaml` describes each part.
 
-    `fields` maps, per operation, a canonical field name to the provider's names.
+    `fields` maps, per operation, a canonical field name to the provider's names. A part
+    that is None is not documented.
     """
 
     title: str
     base_url: str
     key_env: str
     model: str
-    delivery: tuple[Mapping[str, Any], ...]
+    delivery: tuple[Delivery, ...]
     fields: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
-    key: Mapping[str, Any] = field(default_factory=dict)
-    clients: Mapping[str, Any] = field(default_factory=dict)
-    url_lifetime: Mapping[str, Any] = field(default_factory=dict)
-    prices: Mapping[str, Any] = field(default_factory=dict)
-    usage: Mapping[str, Any] = field(default_factory=dict)
-    mock: Mapping[str, Any] = field(default_factory=dict)
+    key: KeyFormat | None = None
+    clients: ClientVariables | None = None
+    url_lifetime: UrlLifetime | None = None
+    prices: PriceList | None = None
+    usage: UsageTable | None = None
+    mock: MockDefaults = MockDefaults()
     homepage: str = ""
     note: str = ""
+
+    @property
+    def currency(self) -> str | None:
+        """The currency of the documented prices; None if there are none."""
+        return self.prices.currency if self.prices else None
 
     def wire_names(self, operation: str, canonical: str) -> tuple[str, ...]:
         """The provider's names for a canonical field, the preferred one first."""
@@ -55,30 +223,10 @@ class Dialect:
                 renamed[canonical] = payload[given[0]]
         return renamed
 
-    def delivery_for(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The delivery entry that applies to a request in canonical names."""
-        for entry, when in self._delivery_rules:
-            if when is None or when.is_valid(request):
-                return entry
-        return self.delivery[-1]
-
-    @cached_property
-    def price_list(self) -> tuple[tuple[str, Mapping[str, Any], Any], ...]:
-        """All prices as (kind, entry, validator of `when` or None)."""
-        return tuple(
-            (kind, entry, _condition(entry))
-            for kind in ("per_image", "per_million_tokens")
-            for entry in self.prices.get(kind, ())
-        )
-
-    @cached_property
-    def _delivery_rules(self) -> tuple[tuple[Mapping[str, Any], Any], ...]:
-        return tuple((entry, _condition(entry)) for entry in self.delivery)
-
-
-def _condition(entry: Mapping[str, Any]) -> Any:
-    """The validator of an entry's `when`; None for an entry that always applies."""
-    return compile_validator(entry["when"]) if "when" in entry else None
+    def delivery_for(self, request: Mapping[str, Any]) -> Delivery:
+        """The delivery that applies to a request in canonical names."""
+        applicable = (each for each in self.delivery if each.when.applies_to(request))
+        return next(applicable, self.delivery[-1])
 
 
 def validate_dialect(file: str, raw: Any) -> None:
@@ -94,23 +242,60 @@ def validate_dialect(file: str, raw: Any) -> None:
 
 
 def build_dialect(raw: Mapping[str, Any]) -> Dialect:
-    renamed = {
+    """Build a dialect from the content of a file that follows the schema."""
+    fields = {
         operation: {
-            canonical: (each,) if isinstance(each, str) else tuple(each)
-            for canonical, each in fields.items()
+            canonical: (names,) if isinstance(names, str) else tuple(names)
+            for canonical, names in renamed.items()
         }
-        for operation, fields in raw.get("fields", {}).items()
+        for operation, renamed in raw.get("fields", {}).items()
     }
-    optional = (
-        *("key", "clients", "url_lifetime", "prices", "usage", "mock"),
-        *("homepage", "note"),
-    )
     return Dialect(
         title=raw["title"],
         base_url=raw["live"]["base_url"],
         key_env=raw["live"]["key_env"],
         model=raw["model"],
-        delivery=tuple(raw["delivery"]),
-        fields=renamed,
-        **{name: raw[name] for name in optional if name in raw},
+        delivery=_built_list(Delivery, raw["delivery"]),
+        fields=fields,
+        key=_built_if_given(KeyFormat, raw.get("key")),
+        clients=_built_if_given(ClientVariables, raw.get("clients")),
+        url_lifetime=_built_if_given(UrlLifetime, raw.get("url_lifetime")),
+        prices=_built_if_given(PriceList, raw.get("prices")),
+        usage=_built_if_given(UsageTable, raw.get("usage")),
+        mock=_built(MockDefaults, raw.get("mock", {})),
+        homepage=raw.get("homepage", ""),
+        note=raw.get("note", ""),
     )
+
+
+def _built_if_given(
+    part_class: Callable[..., Part], raw: Mapping[str, Any] | None
+) -> Part | None:
+    return None if raw is None else _built(part_class, raw)
+
+
+def _built_list(
+    part_class: Callable[..., Part], raw: Sequence[Mapping[str, Any]]
+) -> tuple[Part, ...]:
+    return tuple(_built(part_class, each) for each in raw)
+
+
+def _built(part_class: Callable[..., Part], raw: Mapping[str, Any]) -> Part:
+    """A part of a dialect; its fields have the names that they have in the file."""
+    return part_class(
+        **{
+            name: _CONVERSIONS[name](value) if name in _CONVERSIONS else value
+            for name, value in raw.items()
+        }
+    )
+
+
+# The fields that differ from their values in the file.
+_CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
+    "when": Condition,
+    "basis": Basis,
+    "contradicts": tuple,
+    "per_image": partial(_built_list, ImagePrice),
+    "per_million_tokens": partial(_built_list, TokenPrice),
+    "auto_size": lambda text: size_of(text) or DEFAULT_SIZE,
+}

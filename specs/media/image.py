@@ -10,6 +10,8 @@ Breach = tuple[str, tuple[str, ...], str]
 Keyword = Callable[[Any, Any], Iterator[Breach]]
 
 SIZE_PATTERN = re.compile(r"([1-9][0-9]{0,8})x([1-9][0-9]{0,8})", re.ASCII)
+DEFAULT_SIZE = (1024, 1024)
+"""Width and height in pixels for the size `auto` where a dialect has no other."""
 
 
 def size_of(text: Any) -> tuple[int, int] | None:

@@ -3,8 +3,9 @@ Planted defects, found and missed: our harness beside stock schemathesis.
 
     python tests/benchmarks/defects.py [--every N] [--stock N] [--seconds S]
 
-asks every N-th liar of each set (default: all) to first sight, the right server wholly,
-and N liars of each set (default 4) with `schemathesis run`, S seconds each at most.
+runs every N-th faulty server of each set (default: all) until its fault is found, the
+correct server wholly, and N faulty servers of each set (default 4) with `schemathesis
+run`, S seconds each at most.
 Writes DEFECTS.md beside this file. A defect counts as found by stock when its set of
 failures is another than on the right server.
 """
@@ -84,7 +85,7 @@ def process(server: str, defect: str = "") -> Iterator[str]:
 
 def casts() -> Iterator[Cast]:
     for provider in catalogue.SERVERS:
-        liars = [
+        faulty = [
             each
             for each in catalogue.FAULTY_SERVERS
             if each.provider == provider and each.kind
@@ -92,10 +93,10 @@ def casts() -> Iterator[Cast]:
         yield Cast(
             f"tests/faulty_servers, {provider}",
             provider,
-            lambda provider=provider: catalogue.right(provider),
+            lambda provider=provider: catalogue.correct_server(provider),
             tuple(
                 Defect(each.name, each.operation, each.serving, each.is_found_by)
-                for each in liars
+                for each in faulty
             ),
         )
     expected = yaml.safe_load((INDEPENDENT / "expected.yaml").read_text())

@@ -148,4 +148,4 @@ def test_what_it_does_to_each_feature(examined):
     assert limited["arrived"] == (
         '429; code "429"; type "throttling_error"; no Retry-After'
     )
-    assert limited["note"] == "the upstream was asked 3 times"
+    assert limited["note"] == "3 requests to the upstream"

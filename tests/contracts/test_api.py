@@ -67,11 +67,14 @@ def test_the_report_is_the_one_of_the_command_line(tmp_path):
 
 
 def test_a_server_is_found_out_and_its_key_is_kept(mock):
-    def lie(said):
+    def crash_with_key(said):
         error = {"message": f"I know {KEY}", "type": "x"}
         return replace(said.with_json({"error": error}), status=500)
 
-    with serve_in_thread(relay(mock.url, answer=on_refusal(lie))) as (url, _):
+    with serve_in_thread(relay(mock.url, answer=on_refusal(crash_with_key))) as (
+        url,
+        _,
+    ):
         base_url = f"{url}/tokenhub/api/v1"
         report = contracts.run(
             "tokenhub", against=base_url, key=f" {KEY}\n", only=FEW, fuzz=False

@@ -50,11 +50,11 @@ def maskless(said):
 
 @pytest.fixture
 def gateway(mock):
-    """Gateways that claim to be TokenHub, each with a lie of its own."""
+    """Gateways that claim to be TokenHub, each with a fault of its own."""
     with ExitStack() as stack:
 
-        def start(**lies) -> str:
-            url, _ = stack.enter_context(serve_in_thread(relay(mock.url, **lies)))
+        def start(**changes) -> str:
+            url, _ = stack.enter_context(serve_in_thread(relay(mock.url, **changes)))
             return f"{url}/tokenhub/api/v1"
 
         yield start
@@ -129,10 +129,10 @@ def test_a_broken_promise_is_shown_as_a_report_shows_it(suite, gateway):
 def test_all_tests_together_find_what_a_run_finds(suite, gateway):
     """Comparisons are found as well, with each test on its own."""
 
-    def lie(said):
+    def at_one_second(said):
         return said.with_json({**said.json, "created": 1}) if said.is_success else said
 
-    base_url = gateway(request=maskless, answer=lie)
+    base_url = gateway(request=maskless, answer=at_one_second)
 
     result = suite(base_url=base_url, only=MASK)
 

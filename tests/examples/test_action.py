@@ -31,10 +31,10 @@ def machine(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def liar(mock):
+def faulty_relay(mock):
     """A gateway that answers 500 where it should refuse."""
-    lie = on_refusal(lambda said: replace(said, status=500))
-    with serve_in_thread(relay(mock.url, answer=lie)) as (url, _):
+    crash = on_refusal(lambda said: replace(said, status=500))
+    with serve_in_thread(relay(mock.url, answer=crash)) as (url, _):
         yield f"tokenhub={url}/tokenhub/api/v1"
 
 
@@ -57,13 +57,15 @@ def test_a_sound_gateway_passes_and_everything_is_written(machine, mock):
     )
 
 
-def test_a_gateway_that_breaks_promises_fails_until_they_are_accepted(machine, liar):
-    new = machine.action(targets=liar)
+def test_a_gateway_that_breaks_promises_fails_until_they_are_accepted(
+    machine, faulty_relay
+):
+    new = machine.action(targets=faulty_relay)
     script = "imageparity gate $REPORT --baseline accepted.yaml --update"
     step = f"{{run: {script}, env: {{REPORT: {new.outputs['report']}}}}}"
     (update,) = machine.job(f"{{jobs: {{a: {{steps: [{step}]}}}}}}")
     told = machine.summary.read_text()
-    known = machine.action(targets=liar, baseline="accepted.yaml")
+    known = machine.action(targets=faulty_relay, baseline="accepted.yaml")
 
     assert (new.status, new.outputs["status"]) == (1, "1"), new.said
     assert "deviates from its documentation" in told
@@ -72,8 +74,8 @@ def test_a_gateway_that_breaks_promises_fails_until_they_are_accepted(machine, l
     assert "The gate passes" in machine.summary.read_text().removeprefix(told)
 
 
-def test_only_what_is_named_fails(machine, liar):
-    done = machine.action(targets=liar, fail_on="rejects-valid")
+def test_only_what_is_named_fails(machine, faulty_relay):
+    done = machine.action(targets=faulty_relay, fail_on="rejects-valid")
 
     assert done.status == 0, done.said
     assert Report.read(done.outputs["report"]).broken

@@ -54,8 +54,8 @@ def test_a_recipe_is_in_the_documentation_as_it_is_and_gives_no_rights(recipe):
 
 
 def test_a_gateway_is_checked_once_it_is_started(tmp_path, mock):
-    lie = on_refusal(lambda said: replace(said, status=500))
-    with serve_in_thread(relay(mock.url, answer=lie)) as (url, _):
+    crash = on_refusal(lambda said: replace(said, status=500))
+    with serve_in_thread(relay(mock.url, answer=crash)) as (url, _):
         machine = Machine(tmp_path, GATEWAY=f"{url}/tokenhub/api/v1", **BRIEF)
         machine.program("start-gateway", "echo started", machine.folder)
 

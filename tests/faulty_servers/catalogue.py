@@ -1,7 +1,8 @@
-"""All faulty servers, with the finding expected of each."""
+"""All planted defects, with the finding expected of each."""
 
 import importlib
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,13 @@ from typing import Any
 import yaml
 from faulty_servers.defects import with_defect
 from faulty_servers.minimal import serving
+from faulty_servers.relay_faults import RelayFault
+from faulty_servers.relays import RELAY_FAULTS
+from support.relays import relay
+
+from contracts.report.model import Finding
+from mockserver import Running
+from mockserver.embedded.starter import serve_in_thread
 
 SERVERS = ("openai", "tikhub", "llmapi")
 EXPECTED: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load(
@@ -18,17 +26,18 @@ EXPECTED: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load(
 
 
 @dataclass(frozen=True)
-class FaultyServer:
+class PlantedDefect:
     """
-    A server with one fault.
+    A fault of a server, with the expected finding.
 
-    `kind` and `claim` (a part of the id) are those of the expected finding. `open` is
-    the reason why none is expected, `missed` why there is none yet.
+    `claim` is a part of the id of its claim. `open` is the reason why none is expected,
+    `missed` why there is none yet.
     """
 
     provider: str
     name: str
     kind: str = ""
+    check: str = ""
     claim: str = ""
     open: str = ""
     missed: str = ""
@@ -41,23 +50,50 @@ class FaultyServer:
     def operation(self) -> str:
         return self.name.partition("/")[0]
 
-    def is_found_by(self, finding: Any) -> bool:
-        """True if a finding has the kind, operation and claim of this fault."""
+    def is_found_by(self, finding: Finding) -> bool:
+        """True if a finding has the kind, check, operation and claim of this fault."""
         return (
-            bool(self.kind)
-            and finding.kind == self.kind
+            (finding.kind, finding.check) == (self.kind, self.check)
             and finding.claim.startswith(f"{self.operation}/")
             and self.claim in finding.claim
         )
 
+
+@dataclass(frozen=True)
+class FaultyServer(PlantedDefect):
+    """A fault of a test server."""
+
     @contextmanager
     def serving(self) -> Iterator[str]:
         module = importlib.import_module(f"faulty_servers.{self.provider}")
-        lies = importlib.import_module(
-            f"faulty_servers.defects_{self.provider}"
-        ).DEFECTS
-        with serving(with_defect(module.service(), self.name, lies)) as url:
+        defects = defects_of(self.provider)
+        with serving(with_defect(module.service(), self.name, defects)) as url:
             yield url
+
+
+@dataclass(frozen=True)
+class FaultyRelay(PlantedDefect):
+    """A fault of a relay in front of our mock."""
+
+    @property
+    def id(self) -> str:
+        return f"relay:{super().id}"
+
+    @property
+    def fault(self) -> RelayFault:
+        return RELAY_FAULTS[self.provider][self.name]
+
+    @contextmanager
+    def serving(self, mock: Running) -> Iterator[str]:
+        app = relay(mock.url, request=self.fault.request, answer=self.fault.answer)
+        with serve_in_thread(app) as (url, _):
+            yield mock.base_urls[self.provider].replace(mock.url, url)
+
+
+def defects_of(provider: str) -> dict[str, Any]:
+    """The faults of a test server by name."""
+    module = importlib.import_module(f"faulty_servers.defects_{provider}")
+    return dict(module.DEFECTS)
 
 
 @contextmanager
@@ -71,6 +107,26 @@ def correct_server(provider: str) -> Iterator[str]:
 
 FAULTY_SERVERS = tuple(
     FaultyServer(provider, name, **expected)
-    for provider in SERVERS
-    for name, expected in EXPECTED[provider].items()
+    for provider, defects in EXPECTED["servers"].items()
+    for name, expected in defects.items()
 )
+FAULTY_RELAYS = tuple(
+    FaultyRelay(provider, name, **expected)
+    for provider, defects in EXPECTED["relays"].items()
+    for name, expected in defects.items()
+)
+WARNINGS = {name for name, about in EXPECTED["checks"].items() if about.get("warning")}
+"""The checks whose findings never fail a run."""
+NOT_SHOWN_BY_SERVERS = {
+    name for name, about in EXPECTED["checks"].items() if about.get("no_server")
+}
+"""The checks that no planted defect can turn red."""
+
+
+def exercised_by() -> Mapping[str, list[str]]:
+    """The ids of the planted defects that each check reports, by check."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for defect in (*FAULTY_SERVERS, *FAULTY_RELAYS):
+        if defect.check and not defect.missed:
+            found[defect.check].append(defect.id)
+    return found

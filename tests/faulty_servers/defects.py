@@ -25,41 +25,42 @@ from faulty_servers.minimal import (
 )
 
 Defect = Callable[[Operation], None]
+Events = list[tuple[str, Members]]
 
 
 def changed(step: str, change: Callable[..., Any]) -> Defect:
     """Change the result of a step: `change(result, *arguments)`."""
 
-    def lie(operation: Operation) -> None:
+    def apply(operation: Operation) -> None:
         right = getattr(operation, step)
         setattr(operation, step, lambda *given: change(right(*given), *given))
 
-    return lie
+    return apply
 
 
 def before(step: str, change: Callable[..., Any]) -> Defect:
     """Do something before a step."""
 
-    def lie(operation: Operation) -> None:
+    def apply(operation: Operation) -> None:
         right = getattr(operation, step)
 
-        def step_of_liar(*given: Any) -> Any:
+        def wrapped(*given: Any) -> Any:
             change(*given)
             return right(*given)
 
-        setattr(operation, step, step_of_liar)
+        setattr(operation, step, wrapped)
 
-    return lie
+    return apply
 
 
-def both(*lies: Defect) -> Defect:
+def both(*defects: Defect) -> Defect:
     """A fault of several changes."""
 
-    def lie(operation: Operation) -> None:
-        for defect in lies:
+    def apply(operation: Operation) -> None:
+        for defect in defects:
             defect(operation)
 
-    return lie
+    return apply
 
 
 def having(name: str, value: Any) -> Defect:
@@ -73,11 +74,11 @@ def taking(name: str, check: Check = anything) -> Defect:
 
 
 def without_rule(*names: str) -> Defect:
-    def lie(operation: Operation) -> None:
+    def apply(operation: Operation) -> None:
         for name in names:
             del operation.rules[name]
 
-    return lie
+    return apply
 
 
 def with_rule(name: str, rule: Callable[[Asked], None]) -> Defect:
@@ -98,7 +99,7 @@ def refusing(is_refused: Callable[[Asked], bool], param: str | None = None) -> D
         if is_refused(asked):
             raise Refusal("This is not taken.", param)
 
-    return with_rule("of the liar", refuse)
+    return with_rule("planted", refuse)
 
 
 def crashing(is_too_much: Callable[[Asked], bool]) -> Defect:
@@ -126,6 +127,30 @@ def in_pictures(change: Callable[[bytes], bytes]) -> Defect:
 def in_error(change: Callable[[dict[str, Any]], Any]) -> Defect:
     """Change the object in `error`."""
     return changed("error", lambda body, *_: body | {"error": change(body["error"])})
+
+
+def in_events(change: Any) -> Defect:
+    return changed("events", lambda events, *_: change(events))
+
+
+def renamed(events: Events, old: str, new: str) -> Events:
+    return [
+        (name.replace(old, new), data | {"type": data["type"].replace(old, new)})
+        for name, data in events
+    ]
+
+
+def numbered_from_one(events: Events) -> Events:
+    return [
+        (name, data | {"partial_image_index": data["partial_image_index"] + 1})
+        if "partial_image_index" in data
+        else (name, data)
+        for name, data in events
+    ]
+
+
+def in_usage(**counts: int) -> Defect:
+    return changed("usage", lambda usage, *_: usage | counts)
 
 
 def url_kept_nowhere(operation: Operation) -> None:
@@ -229,6 +254,41 @@ def trace_shown(error: dict[str, Any]) -> dict[str, Any]:
     return error | {"message": trace}
 
 
+def closing_midway(operation: Operation) -> None:
+    """Close the connection in the middle of each success response."""
+    right = operation.handle
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        whole = await right(request)
+        if whole.status != 200:
+            return whole
+        body = bytes(whole.body)
+        part = web.StreamResponse(headers={hdrs.CONTENT_LENGTH: str(len(body))})
+        part.content_type = whole.content_type
+        await part.prepare(request)
+        await part.write(body[: len(body) // 2])
+        request.transport.close()
+        return part
+
+    having("handle", handle)(operation)
+
+
+def accepted_with(status: int) -> Defect:
+    """Send success responses with another status."""
+
+    def apply(operation: Operation) -> None:
+        right = operation.answer
+
+        async def answer(asked: Asked) -> web.Response:
+            response = await right(asked)
+            response.set_status(status)
+            return response
+
+        having("answer", answer)(operation)
+
+    return apply
+
+
 def without(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda value: {key: value[key] for key in value if key != name}
 
@@ -265,6 +325,10 @@ COMMON: dict[str, Defect] = {
     "same-for-every-prompt": same_for_every_prompt,
     "labelled-as-text": having("success_type", "text/plain"),
     "not-a-number": in_body(score=float("nan")),
+    "connection-closed": closing_midway,
+    "status-202": accepted_with(202),
+    "body-is-a-list": changed("body", lambda body, *_: body["data"]),
+    "field-of-the-upstream": in_body(upstream="eu-1"),
     "more-after-the-end": changed("written", lambda text, _: f'{text}\n{{"ok": true}}'),
     # error responses
     "error-without-envelope": changed("error", lambda body, *_: body["error"]),
@@ -296,7 +360,7 @@ COMMON: dict[str, Defect] = {
 }
 
 
-def with_defect(service: Service, name: str, lies: dict[str, Defect]) -> Service:
+def with_defect(service: Service, name: str, defects: dict[str, Defect]) -> Service:
     """The service with one fault, by name, in one operation."""
-    lies[name](service[name.partition("/")[0]])
+    defects[name](service[name.partition("/")[0]])
     return service

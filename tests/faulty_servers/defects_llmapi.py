@@ -127,9 +127,9 @@ EDIT: dict[str, Defect] = {
     "strings-as-images": strings_taken,
     "n-of-zero": taking("n", integer(0, null=True)),
     "prompt-of-any-type": taking("prompt"),
-    "forms-refused": with_rule("of the liar", forms_refused),
+    "forms-refused": with_rule("planted", forms_refused),
     "json-refused": with_rule(
-        "of the liar",
+        "planted",
         lambda asked: forms_refused(Asked("", {}, is_form=not asked.is_form)),
     ),
     "second-image-refused": refusing(lambda asked: len(asked.images) > 1),
@@ -148,7 +148,7 @@ EDIT: dict[str, Defect] = {
 }
 
 DEFECTS: dict[str, Defect] = {
-    **{f"createImage/{name}": lie for name, lie in COMMON.items()},
-    **{f"createImage/{name}": lie for name, lie in GENERATION.items()},
-    **{f"createImageEdit/{name}": lie for name, lie in EDIT.items()},
+    **{f"createImage/{name}": defect for name, defect in COMMON.items()},
+    **{f"createImage/{name}": defect for name, defect in GENERATION.items()},
+    **{f"createImageEdit/{name}": defect for name, defect in EDIT.items()},
 }

@@ -1,9 +1,7 @@
 """Faults of an OpenAI server, besides the common ones."""
 
 import base64
-import io
 import re
-from dataclasses import replace
 from typing import Any
 
 from faulty_servers import openai
@@ -14,16 +12,17 @@ from faulty_servers.defects import (
     both,
     changed,
     crashing,
-    forget,
     having,
     ignoring,
     in_error,
+    in_events,
     in_items,
-    inverted,
+    in_usage,
     key_after_body,
-    not_requiring,
+    numbered_from_one,
     refuse_if,
     refusing,
+    renamed,
     taking,
     url_kept_nowhere,
     url_of_a_page,
@@ -31,6 +30,7 @@ from faulty_servers.defects import (
     without,
     without_rule,
 )
+from faulty_servers.defects_openai_edits import EDIT
 from faulty_servers.minimal import (
     Asked,
     Members,
@@ -40,9 +40,6 @@ from faulty_servers.minimal import (
     one_of,
     text,
 )
-from PIL import Image
-
-Events = list[tuple[str, Members]]
 
 
 def sized(operation: Operation, is_odd: Any) -> None:
@@ -87,34 +84,10 @@ def odd_also(is_odd: Any) -> Defect:
     )
 
 
-def in_events(change: Any) -> Defect:
-    return changed("events", lambda events, *_: change(events))
-
-
-def renamed(events: Events, old: str, new: str) -> Events:
-    return [
-        (name.replace(old, new), data | {"type": data["type"].replace(old, new)})
-        for name, data in events
-    ]
-
-
 def in_last(change: Any) -> Defect:
     return in_events(
         lambda events: [*events[:-1], (events[-1][0], change(events[-1][1]))]
     )
-
-
-def numbered_from_one(events: Events) -> Events:
-    return [
-        (name, data | {"partial_image_index": data["partial_image_index"] + 1})
-        if "partial_image_index" in data
-        else (name, data)
-        for name, data in events
-    ]
-
-
-def in_usage(**counts: int) -> Defect:
-    return changed("usage", lambda usage, *_: usage | counts)
 
 
 def wrapped_lines(item: Members) -> Members:
@@ -124,65 +97,10 @@ def wrapped_lines(item: Members) -> Members:
     return item | {"b64_json": base64.encodebytes(data).decode()}
 
 
-def no_alpha_for_mask(asked: Asked) -> None:
-    """As `mask_fits`, without the check for a transparent part."""
-    if asked.mask is None:
-        return
-    mask = openai.opened(asked.mask, "mask")
-    if mask.size != openai.opened(asked.images[0], "image").size:
-        raise Refusal("must be of the image's size", "mask", code="invalid_mask")
-
-
-def any_size_for_mask(asked: Asked) -> None:
-    """As `mask_fits`, without the check of the dimensions."""
-    if asked.mask is None:
-        return
-    if "A" not in openai.opened(asked.mask, "mask").getbands():
-        raise Refusal("has no transparency", "mask", code="invalid_mask")
-
-
-def form_only(asked: Asked) -> None:
-    if asked.is_form:
-        asked.members.pop("n", None)
-
-
-def decoded(asked: Asked) -> None:
-    for image in asked.images:
-        Image.open(io.BytesIO(image)).load()
-
-
-def json_is_refused(asked: Asked) -> None:
-    if not asked.is_form:
-        raise Refusal("Only forms are taken.")
-
-
-def no_image_needed(operation: Operation) -> None:
-    right = operation.rules["image_is_there"]
-
-    def rule(asked: Asked) -> None:
-        if asked.images:
-            right(asked)
-
-    for name in ("mask_fits", "dall_e_2_edits_one_square_png"):
-        del operation.rules[name]
-    operation.rules["image_is_there"] = rule
-
-
-def anything_is_an_image(operation: Operation) -> None:
-    for name in ("image_is_there", "mask_fits", "dall_e_2_edits_one_square_png"):
-        del operation.rules[name]
-    having("picture", lambda asked, index: openai.grey(f"{asked.members}{index}"))
-
-
-def both_references(operation: Operation) -> None:
-    right = operation.referred
-
-    def referred(value: Any, param: str) -> bytes:
-        if isinstance(value, dict) and "image_url" in value:
-            value = {"image_url": value["image_url"]}
-        return right(value, param)
-
-    having("referred", referred)(operation)
+def too_many_for_two(asked: Asked) -> None:
+    """Answer requests for two images with 429, without Retry-After."""
+    if asked.get("n") == 2:
+        raise Refusal("Try again later.", status=429, code="rate_limit_exceeded")
 
 
 def out_of_memory(asked: Asked, index: int) -> None:
@@ -277,6 +195,7 @@ GENERATION: dict[str, Defect] = {
     "param-is-always-prompt": in_error(lambda error: error | {"param": "prompt"}),
     "code-as-number": in_error(lambda error: error | {"code": 400}),
     "key-after-body": key_after_body,
+    "busy-without-retry-after": with_rule("planted", too_many_for_two),
     # wrong responses
     "format-ignored": ignoring("output_format"),
     "compression-ignored": ignoring("output_compression"),
@@ -367,60 +286,9 @@ GENERATION: dict[str, Defect] = {
     "crash-while-streaming": before("events", lambda *_: crash()),
 }
 
-EDIT: dict[str, Defect] = {
-    "n-of-eleven": taking("n", integer(1, 20, **null)),
-    "fidelity-of-any-name": taking("input_fidelity", text(**null)),
-    "no-image-needed": no_image_needed,
-    "prompt-not-needed": not_requiring("prompt"),
-    "seventeen-images": with_rule(
-        "image_is_there",
-        lambda asked: openai.image_is_there(replace(asked, images=asked.images[:16])),
-    ),
-    "mask-of-any-size": with_rule("mask_fits", any_size_for_mask),
-    "mask-without-alpha": with_rule("mask_fits", no_alpha_for_mask),
-    "uploads-of-any-length": without_rule("uploads_are_small_enough"),
-    "oblong-for-dall-e-2": without_rule("dall_e_2_edits_one_square_png"),
-    "json-for-dall-e": without_rule("json_is_of_gpt"),
-    "two-references-in-one": both_references,
-    "response-format-for-gpt": without_rule("response_format_is_of_dall_e"),
-    "no-key-needed": having("authenticate", lambda header: header or "nobody"),
-    "json-refused": with_rule("of the liar", json_is_refused),
-    "two-images-refused": refusing(lambda asked: len(asked.images) > 1, "image"),
-    "jpeg-image-refused": with_rule(
-        "of the liar",
-        lambda asked: refuse_if(
-            any(openai.opened(each, "").format == "JPEG" for each in asked.images),
-            "image",
-        ),
-    ),
-    "high-fidelity-refused": taking("input_fidelity", one_of("low", **null)),
-    "mask-ignored": forget("mask", lambda asked: None),
-    "mask-inverted": changed("judge", lambda _, asked: inverted(asked)),
-    "second-image-ignored": forget("images", lambda asked: asked.images[:1]),
-    "image-ignored": forget("images", lambda asked: []),
-    "n-ignored-in-forms": changed("judge", lambda _, asked: form_only(asked)),
-    "size-ignored": ignoring("size"),
-    "format-ignored": ignoring("output_format"),
-    "events-of-generations": in_events(
-        lambda events: renamed(events, "image_edit", "image_generation")
-    ),
-    "stream-ignored": having("streams", lambda asked: False),
-    "partials-from-one": in_events(numbered_from_one),
-    "total-does-not-add-up": in_usage(total_tokens=1),
-    "urls-for-gpt": having("by_url", lambda asked: True),
-    "created-in-milliseconds": changed("created", lambda created: created * 1000),
-    "param-is-always-model": in_error(lambda error: error | {"param": "model"}),
-    "error-as-page": having("error_type", "text/html"),
-    "crash-on-broken-image": before("judge", decoded),
-    "crash-on-broken-form": lambda operation: setattr(
-        operation, "from_form", operation.take_parts
-    ),
-    "crash-on-mask": crashing(lambda asked: asked.mask is not None),
-}
-
 
 DEFECTS: dict[str, Defect] = {
-    **{f"createImage/{name}": lie for name, lie in COMMON.items()},
-    **{f"createImage/{name}": lie for name, lie in GENERATION.items()},
-    **{f"createImageEdit/{name}": lie for name, lie in EDIT.items()},
+    **{f"createImage/{name}": defect for name, defect in COMMON.items()},
+    **{f"createImage/{name}": defect for name, defect in GENERATION.items()},
+    **{f"createImageEdit/{name}": defect for name, defect in EDIT.items()},
 }

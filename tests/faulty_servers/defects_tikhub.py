@@ -102,7 +102,7 @@ EDIT: dict[str, Defect] = {
 }
 
 DEFECTS: dict[str, Defect] = {
-    **{f"createImage/{name}": lie for name, lie in COMMON.items()},
-    **{f"createImage/{name}": lie for name, lie in GENERATION.items()},
-    **{f"createImageEdit/{name}": lie for name, lie in EDIT.items()},
+    **{f"createImage/{name}": defect for name, defect in COMMON.items()},
+    **{f"createImage/{name}": defect for name, defect in GENERATION.items()},
+    **{f"createImageEdit/{name}": defect for name, defect in EDIT.items()},
 }

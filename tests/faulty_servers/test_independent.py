@@ -33,7 +33,7 @@ DIFFERING = {"error-status", "member", "request-id"}
 
 
 @pytest.mark.parametrize("server", EXPECTED)
-def test_a_right_server_breaks_no_promise(server: str):
+def test_a_correct_server_breaks_no_claim(server: str):
     with serving(server) as base_url:
         report = run_against(server, base_url)
 
@@ -43,7 +43,7 @@ def test_a_right_server_breaks_no_promise(server: str):
 
 
 @pytest.mark.parametrize(("server", "name"), DEFECTS[::7])
-def test_a_planted_defect_is_found(server: str, name: str):
+def test_a_finding_of_the_expected_kind_is_reported(server: str, name: str):
     expected = EXPECTED[server][name]
 
     def is_it(finding: Finding) -> bool:

@@ -301,7 +301,7 @@ def test_the_same_file_under_two_names_is_one_file(server, edits, lone):
 
 
 def test_an_operation_may_have_a_limit_of_its_own(lone):
-    small = replace(lone.dialect, mock={**lone.dialect.mock, "max_body_bytes": 500})
+    small = replace(lone.dialect, mock=replace(lone.dialect.mock, max_body_bytes=500))
     with mockserver.running(replace(lone, dialect=small)) as own:
         url = url_of(own, lone)
 

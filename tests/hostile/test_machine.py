@@ -86,7 +86,8 @@ class Mock(RuleBasedStateMachine):
         if namespace:
             headers["X_Mock_Namespace"] = namespace
         body = generation(document, n=1 if is_good else 0)
-        lifetime = document.dialect.url_lifetime.get("seconds", 3600)
+        documented = document.dialect.url_lifetime
+        lifetime = documented.seconds if documented else 3600
         for _ in range(times):
             expected = self.expected(provider, namespace, key, wished, is_good)
 

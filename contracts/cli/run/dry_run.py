@@ -16,7 +16,7 @@ def list_cases(campaigns: Sequence[Campaign]) -> None:
             total = None if total is None or amount is None else total + amount
             price = "?" if amount is None else f"{amount:.3f}"
             click.echo(f"{price:>8}  {case.expectation:<11}  {case.id}")
-        currency = campaign.provider.dialect.prices.get("currency", "")
+        currency = campaign.provider.dialect.currency or ""
         estimate = (
             "unknown, no prices are documented"
             if total is None

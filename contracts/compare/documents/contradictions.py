@@ -10,7 +10,7 @@ from contracts.compare.documents.cells import (
     strip_note_numbers,
 )
 from contracts.compare.documents.model import ComparisonRow, Contradiction, ProviderCell
-from specs import Provider
+from specs import Delivery, KeyFormat, PriceList, Provider
 from specs.documents.references import walk
 
 
@@ -50,11 +50,15 @@ def _contradicting_nodes(provider: Provider) -> Iterator[tuple[str, Mapping[str,
         if "x-contradicts" in node:
             yield f"{DOCUMENT}#{pointer}", node
     dialect = provider.dialect
-    parts: dict[str, Mapping[str, Any]] = {"key": dialect.key, "prices": dialect.prices}
-    parts |= {f"delivery/{at}": each for at, each in enumerate(dialect.delivery)}
+    parts: dict[str, KeyFormat | PriceList | Delivery | None] = {
+        "key": dialect.key,
+        "prices": dialect.prices,
+        **{f"delivery/{at}": each for at, each in enumerate(dialect.delivery)},
+    }
     for name, part in parts.items():
-        if "contradicts" in part:
-            yield f"{DIALECT}#/{name}", part
+        if part and part.contradicts:
+            node = {"contradicts": part.contradicts, "note": part.note}
+            yield f"{DIALECT}#/{name}", node
 
 
 def _row_id(

@@ -1,6 +1,7 @@
 """Cells for transport, delivery and prices."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from contracts.compare.documents.cells import (
     DIALECT,
@@ -12,7 +13,15 @@ from contracts.compare.documents.cells import (
     unstated_cell,
 )
 from contracts.compare.documents.model import Fact, ProviderCell
-from specs import FORM, JSON, Basis, Evidence, Operation, Provider
+from specs import (
+    FORM,
+    JSON,
+    Evidence,
+    ImagePrice,
+    Operation,
+    Provider,
+    TokenPrice,
+)
 
 
 def base_url_cell(provider: Provider) -> ProviderCell:
@@ -47,9 +56,9 @@ def key_format_cell(provider: Provider) -> ProviderCell:
         return unstated_cell(NOT_DOCUMENTED)
     return cell(
         provider,
-        key["form"],
-        Evidence(key["source"]),
-        note=key.get("note", ""),
+        key.form,
+        Evidence(key.source),
+        note=key.note,
         pointer=f"{DIALECT}#/key",
     )
 
@@ -89,37 +98,38 @@ def url_lifetime_cell(provider: Provider) -> ProviderCell:
     lifetime = provider.dialect.url_lifetime
     if not lifetime:
         return unstated_cell(NOT_DOCUMENTED)
-    evidence = Evidence(lifetime["source"], Basis(lifetime.get("basis", "documented")))
+    value = f"{lifetime.seconds} s"
     pointer = f"{DIALECT}#/url_lifetime"
-    return cell(provider, f"{lifetime['seconds']} s", evidence, pointer=pointer)
+    return cell(provider, value, lifetime.evidence, pointer=pointer)
 
 
 def price_cell(provider: Provider) -> ProviderCell:
     prices = provider.dialect.prices
-    images, tokens = prices.get("per_image", []), prices.get("per_million_tokens", [])
-    if not (images or tokens):
+    if not (prices and prices.entries):
         return unstated_cell(NOT_DOCUMENTED)
     value = "per token"
-    if images:
-        amounts = sorted({entry["price"] for entry in images})
-        value = f"{amounts[0]} to {amounts[-1]} {prices['currency']} per image"
+    if prices.per_image:
+        amounts = sorted({each.price for each in prices.per_image})
+        value = f"{amounts[0]} to {amounts[-1]} {prices.currency} per image"
     pointer = f"{DIALECT}#/prices"
     facts = {
-        f"entry {number}": Fact(
-            {key: each for key, each in entry.items() if key != "source"},
-            entry["source"],
-            pointer=pointer,
-        )
-        for number, entry in enumerate([*images, *tokens], 1)
+        f"entry {number}": Fact(_price_terms(entry), entry.source, pointer=pointer)
+        for number, entry in enumerate(prices.entries, 1)
     }
     return cell(
         provider,
         value,
-        Evidence((images or tokens)[0]["source"]),
-        note=prices.get("note", ""),
+        Evidence(prices.entries[0].source),
+        note=prices.note,
         pointer=pointer,
         facts=facts,
     )
+
+
+def _price_terms(entry: ImagePrice | TokenPrice) -> dict[str, Any]:
+    """A price and its condition, under the names that they have in the file."""
+    condition = {} if entry.when.schema is None else {"when": entry.when.schema}
+    return {**condition, **entry.amounts}
 
 
 def path_cell(provider: Provider, operation: Operation) -> ProviderCell:
@@ -144,14 +154,12 @@ def media_cell(provider: Provider, operation: Operation) -> ProviderCell:
 def delivery_cell(provider: Provider, operation: Operation) -> ProviderCell:
     """The forms in which images are delivered, such as `b64_json or url`."""
     entries = provider.dialect.delivery
-    forms = dict.fromkeys(str(each["give"]) for each in entries)
-    first = entries[0]
-    evidence = Evidence(first["source"], Basis(first.get("basis", "documented")))
-    notes = [each["note"] for each in entries if each.get("note")]
+    forms = dict.fromkeys(each.give for each in entries)
+    notes = [each.note for each in entries if each.note]
     return cell(
         provider,
         " or ".join(forms),
-        evidence,
+        entries[0].evidence,
         note=notes[0] if notes else "",
         pointer=f"{DIALECT}#/delivery",
     )

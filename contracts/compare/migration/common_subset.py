@@ -102,7 +102,7 @@ def _common_subset(
         deliveries={
             each.provider.id: each.provider.dialect.delivery_for(
                 each.canonical_payload
-            )["give"]
+            ).give
             for each in translations
         },
     )

@@ -1,6 +1,6 @@
 """Responses of the new provider that differ from those of the old one."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from contracts.compare.migration.counterexamples import build_counterexample
@@ -24,7 +24,7 @@ from contracts.compare.migration.rules import Severity, rules
 from contracts.planning.boundary_values import boundary_values
 from contracts.planning.request_model import RequestModel
 from contracts.planning.values import all_of_parts, types_of
-from specs import EVENT_STREAM, JSON, Evidence, Judge
+from specs import EVENT_STREAM, JSON, Delivery, Judge
 
 UNKNOWN_VALUE = "imageparity"
 DELIVERY_PATHS = {"data[].url", "data[].b64_json"}
@@ -64,14 +64,14 @@ def _delivery_findings(
     for payload in accepted:
         old = _delivery_for(body_pair.old, payload)
         new = _delivery_for(body_pair.new, body_pair.with_new_names(payload))
-        pair = (old["give"], new["give"])
+        pair = (old.give, new.give)
         if pair[0] == pair[1] or pair in seen:
             continue
         seen.add(pair)
         yield from _changed_delivery_findings(body_pair, payload, old, new)
 
 
-def _delivery_for(request_model: RequestModel, payload: Payload) -> Mapping[str, Any]:
+def _delivery_for(request_model: RequestModel, payload: Payload) -> Delivery:
     return request_model.provider.dialect.delivery_for(
         _canonical_payload(request_model, payload)
     )
@@ -80,28 +80,28 @@ def _delivery_for(request_model: RequestModel, payload: Payload) -> Mapping[str,
 def _changed_delivery_findings(
     body_pair: BodyPair,
     payload: Payload,
-    old: Mapping[str, Any],
-    new: Mapping[str, Any],
+    old: Delivery,
+    new: Delivery,
 ) -> Iterator[BreakingChange]:
     words = {"url": "a URL in `url`", "b64_json": "base64 in `b64_json`"}
     words["data_uri"] = "a data URI in `url`"
-    evidences = (_evidence(old), _evidence(new))
+    evidences = (old.evidence, new.evidence)
     documented = is_documented(evidences[1])
     client = body_pair.migration.client
     sentences = [
-        cite(side.provider, f"images come as {words[each['give']]}", evidence)
+        cite(side.provider, f"images come as {words[each.give]}", evidence)
         for side, each, evidence in zip(
             (body_pair.old, body_pair.new), (old, new), evidences, strict=True
         )
     ]
-    before = "b64_json" if old["give"] == "b64_json" else "url"
-    after = "b64_json" if new["give"] == "b64_json" else "url"
+    before = "b64_json" if old.give == "b64_json" else "url"
+    after = "b64_json" if new.give == "b64_json" else "url"
     found = []
     if before != after:
-        other = f"; use {words[new['give']]}"
+        other = f"; use {words[new.give]}"
         fix = rules()["RES-MISSING"].fix.format(field=f"data[].{before}", value=other)
         found.append(("RES-MISSING", f"data[].{before}", fix))
-    if new["give"] == "data_uri":
+    if new.give == "data_uri":
         fix = "decode the text after `;base64,` in `url`, and do not fetch it"
         found.append(("RES-FORMAT", "data[].url", fix))
     for id_, field_name, fix in found:
@@ -109,7 +109,7 @@ def _changed_delivery_findings(
         reads = id_ != "RES-FORMAT" or before == "url"
         severity = rules()[id_].severity(field_name, documented=documented and reads)
         if client and client.pictures is not None:
-            can = new["give"] in client.pictures
+            can = new.give in client.pictures
             severity = Severity.INFO if can else severity
         change = "is a data URI" if id_ == "RES-FORMAT" else "is missing"
         yield BreakingChange(
@@ -117,19 +117,13 @@ def _changed_delivery_findings(
             severity=severity,
             operation=body_pair.operation,
             member=field_name,
-            sentence=f"{field_name} {change}: the image comes as {words[new['give']]}",
+            sentence=f"{field_name} {change}: the image comes as {words[new.give]}",
             old=sentences[0],
             new=sentences[1],
             fix=fix,
             witness=build_counterexample(body_pair.migration, body_pair.old, payload),
             media_types=(body_pair.old.body.media_type,),
         )
-
-
-def _evidence(entry: Mapping[str, Any]) -> Evidence:
-    return Evidence().within(
-        {"x-source": entry["source"], "x-basis": entry.get("basis", "documented")}
-    )
 
 
 def _field_findings(body_pair: BodyPair, payload: Payload) -> Iterator[BreakingChange]:

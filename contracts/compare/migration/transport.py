@@ -27,24 +27,24 @@ def transport_findings(migration: Migration) -> Iterator[BreakingChange]:
             (old.dialect.base_url, url),
             f'base_url = "{url}"',
         )
-    forms = [each.dialect.key for each in (old, new)]
-    if forms[1].get("form") and forms[0].get("form") != forms[1]["form"]:
-        before = forms[0].get("form")
+    old_key, new_key = old.dialect.key, new.dialect.key
+    before, after = (each.form if each else "" for each in (old_key, new_key))
+    if after and before != after:
         fix = f"read the key from {new.dialect.key_env}; do not check its form"
         yield _transport_finding(
             migration,
             "REQ-AUTH",
             "",
             "key form",
-            f"keys look like {forms[1]['form']}",
+            f"keys look like {after}",
             (
                 f"keys look like {before}"
                 if before
                 else "the form of keys is not documented",
-                f"keys look like {forms[1]['form']}",
+                f"keys look like {after}",
             ),
             fix,
-            tuple(str(each.get("source", "")) for each in forms),
+            tuple(each.source if each else "" for each in (old_key, new_key)),
         )
     for operation in migration.operations:
         yield from _operation_findings(migration, operation)

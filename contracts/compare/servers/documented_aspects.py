@@ -13,7 +13,7 @@ from contracts.compare.servers.observed_aspects import (
 from contracts.compare.servers.translation import Translation
 from contracts.judging.guarantees import GUARANTEES
 from contracts.planning.values import format_value
-from specs import EVENT_STREAM, Basis, Body, ErrorExample, State, size_of
+from specs import EVENT_STREAM, JSON, Basis, Body, ErrorExample, State, size_of
 
 # Guarantees by the aspect that shows them, with the field that they are about.
 GUARANTEES_BY_ASPECT: Mapping[str, tuple[tuple[str, ...], str]] = {
@@ -55,7 +55,7 @@ def documented_aspect(
     if name == SCHEMA:
         title = translation.provider.title
         return DocumentedAspect(f"the schema of {title}'s document", is_binding=True)
-    body = translation.operation.success.bodies.get("application/json")
+    body = translation.operation.success.bodies.get(JSON)
     if name == "members" and body is not None:
         return DocumentedAspect(", ".join(sorted(body.properties)))
     if name in {"usage", "revised_prompt"}:
@@ -100,8 +100,8 @@ def _guarantee_statement(
     request = translation.canonical_payload
     if name == "delivery-as-documented":
         entry = translation.provider.dialect.delivery_for(request)
-        is_binding = entry.get("basis", Basis.DOCUMENTED) == Basis.DOCUMENTED
-        return DocumentedAspect(f"{name}: {entry['give']}", is_binding)
+        is_binding = entry.basis is Basis.DOCUMENTED
+        return DocumentedAspect(f"{name}: {entry.give}", is_binding)
     if not field:
         return DocumentedAspect(name, is_binding=True)
     requested = request.get(field, DEFAULTS.get(field))
@@ -132,7 +132,7 @@ def _result_body(translation: Translation) -> Body | None:
     bodies = translation.operation.success.bodies
     is_stream = translation.canonical_payload.get("stream") is True
     if not (is_stream and EVENT_STREAM in bodies):
-        return bodies.get("application/json")
+        return bodies.get(JSON)
     events = bodies[EVENT_STREAM].events.items()
     return next((body for type_, body in events if type_.endswith(".completed")), None)
 

@@ -29,9 +29,9 @@ from contracts.judging.outcome import (
 )
 from contracts.media.guarantee import AnswerHistory
 from contracts.planning.values import format_value
-from specs import EVENT_STREAM, Operation, size_of
+from specs import EVENT_STREAM, JSON, Operation, size_of
 
-JSON_TYPES = ("application/json", "application/problem+json")
+JSON_TYPES = (JSON, "application/problem+json")
 ABSENT, PRESENT = "absent", "present"
 KEPT, BROKEN = "kept", "broken"
 OUTCOME, SCHEMA = "outcome", "schema"
@@ -170,7 +170,7 @@ def _classify(operation: Operation, interaction: Interaction) -> Result:
     if not is_client_error or interaction.content_type not in JSON_TYPES:
         return Result.REFUSED_BADLY
     declared = operation.response_for(interaction.status)
-    body = declared.bodies.get("application/json") if declared else None
+    body = declared.bodies.get(JSON) if declared else None
     is_malformed = body is not None and body.judge.is_invalid(interaction.object)
     if is_malformed or not error_object(interaction):
         return Result.REFUSED_BADLY
@@ -243,7 +243,7 @@ def _violations(operation: Operation, interaction: Interaction) -> Iterator[str]
             (known.get(event_type(each.data)), each.data) for each in interaction.events
         ]
     else:
-        pairs = [(bodies.get("application/json"), interaction.object)]
+        pairs = [(bodies.get(JSON), interaction.object)]
     for body, value in pairs:
         if body is not None and body.judge.is_invalid(value):
             yield str(body.judge.judge(value).documented_violations[0])

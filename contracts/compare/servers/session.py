@@ -232,7 +232,7 @@ class TargetSession:
             provider=self.provider.id,
             title=self.provider.title,
             base_url=self.named_target.target.base_url,
-            currency=self.provider.dialect.prices.get("currency"),
+            currency=self.provider.dialect.currency,
             asked=len(self.seconds),
             seconds=round(median(self.seconds), 4) if self.seconds else None,
             cost=round(self.spent, 6) if self.has_price else None,

@@ -15,7 +15,7 @@ from contracts.judging.checks.context import (
 from contracts.media.description import describe_value
 from contracts.planning.case import Origin
 from contracts.report.model import CheckName, FindingKind
-from specs import Basis, ErrorExample, Evidence, Response, State
+from specs import JSON, Basis, ErrorExample, Evidence, Response, State
 
 # Errors that stand for many causes: their `code` and `type` are not checked.
 GENERIC_ERRORS = {"invalid_request", "unauthenticated", "rate_limited", "server_error"}
@@ -110,11 +110,11 @@ def check_error_response(context: CheckContext) -> Observations:
 def _check_schema(
     context: CheckContext, response: Response, claim: str
 ) -> Observations:
-    body = response.bodies.get("application/json")
+    body = response.bodies.get(JSON)
     if body is None:
         return
     interaction = context.interaction
-    if interaction.content_type != "application/json" or interaction.object is None:
+    if interaction.content_type != JSON or interaction.object is None:
         yield Observation(
             FindingKind.WRONG_ERROR,
             CheckName.ERROR_IS_JSON,

@@ -18,7 +18,7 @@ from contracts.judging.interaction import (
 )
 from contracts.media.description import describe_value
 from contracts.report.model import CheckName, FindingKind
-from specs import EVENT_STREAM, Basis, Body, Evidence, Response, State
+from specs import EVENT_STREAM, JSON, Basis, Body, Evidence, Response, State
 
 
 def check_answered(context: CheckContext) -> Observations:
@@ -102,7 +102,7 @@ def _check_schema(context: CheckContext, response: Response) -> Observations:
         for at, event in enumerate(context.interaction.events):
             yield from _check_event(at, event, stream.events, prefix, stream.evidence)
         return
-    body = response.bodies.get("application/json")
+    body = response.bodies.get(JSON)
     value = context.interaction.object
     if body is None:
         return

@@ -13,7 +13,6 @@ from contracts.judging.outcome import error_object
 from contracts.media.image.samples import Sample
 from contracts.planning.values import format_value
 from contracts.text import pluralize
-from specs import Provider
 
 NO_VALUE = "nothing"
 DELIVERY_FIELDS = ("b64_json", "url")
@@ -22,14 +21,8 @@ MAX_DEPTH = 3
 MAX_TEXT_LENGTH = 1000
 
 
-def canonical_name(provider: Provider, operation: str, name: str) -> str:
-    """The canonical name of a provider's field."""
-    fields = provider.dialect.fields.get(operation, {})
-    return next((each for each, names in fields.items() if name in names), name)
-
-
 def image_digests(value: Any) -> list[str] | None:
-    """The sha256 of the images in a field; None if it holds anything else."""
+    """The sha256 of each image in a field; None if it holds anything else."""
     if isinstance(value, Sample):
         return [_sha256(value.data)]
     if isinstance(value, Mapping):
@@ -37,10 +30,10 @@ def image_digests(value: Any) -> list[str] | None:
             return [str(value["sha256"])]
         return image_digests(value.get("image_url"))
     if isinstance(value, list) and value:
-        each = [image_digests(entry) for entry in value]
-        return (
-            None if None in each else [found for some in each for found in some or ()]
-        )
+        digests = [image_digests(each) for each in value]
+        if None in digests:
+            return None
+        return [digest for some in digests for digest in some or ()]
     if isinstance(value, str) and value.startswith("data:"):
         data = _decode_base64(value.partition(",")[2])
         return None if data is None else [_sha256(data)]
@@ -60,17 +53,17 @@ def _decode_base64(text: str) -> bytes | None:
 
 def same_value(value: Any, other: Any) -> bool:
     """True if two values have the same type and value, or hold the same images."""
-    pictures = image_digests(value)
-    if pictures is not None:
-        return pictures == image_digests(other)
+    digests = image_digests(value)
+    if digests is not None:
+        return digests == image_digests(other)
     return json.dumps(value, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def summarize_value(value: Any) -> str:
-    """A value in brief: the number of images, the length of a long text."""
-    pictures = image_digests(value)
-    if pictures is not None:
-        return pluralize(len(pictures), "file")
+    """A value as text: the number of files, or the length of a long text."""
+    digests = image_digests(value)
+    if digests is not None:
+        return pluralize(len(digests), "file")
     length = len(value) if isinstance(value, str) else 0
     return (
         pluralize(length, "character")
@@ -92,34 +85,36 @@ def describe_difference(value: Any, other: Any) -> str:
 
 
 def describe_changes(value: Any, other: Any) -> str:
+    """Describe the fields that differ; the other value if one is no object."""
     if not isinstance(value, dict) or not isinstance(other, dict):
         return summarize_value(other)
-    lacks = [f"no {name}" for name in value if name not in other]
-    others = [
+    missing = [f"no {name}" for name in value if name not in other]
+    changed = [
         f"{name}: {format_value(other[name])}"
         for name in value
         if name in other and other[name] != value[name]
     ]
-    return "; ".join([*lacks, *others]) or f"also {', '.join(set(other) - set(value))}"
+    added = ", ".join(name for name in other if name not in value)
+    return "; ".join([*missing, *changed]) or f"also {added}"
 
 
 def find_path(payload: Mapping[str, Any], value: Any, sent: Mapping[str, Any]) -> str:
     """The path of a value among fields that were not sent; empty if it is missing."""
-    waiting = [(name, each) for name, each in payload.items() if name not in sent]
-    while waiting:
-        path, found = waiting.pop(0)
-        if same_value(value, found):
+    remaining = [(name, each) for name, each in payload.items() if name not in sent]
+    while remaining:
+        path, candidate = remaining.pop(0)
+        if same_value(value, candidate):
             return path
-        if isinstance(found, dict) and path.count(".") < MAX_DEPTH:
-            waiting += [(f"{path}.{name}", each) for name, each in found.items()]
+        if isinstance(candidate, dict) and path.count(".") < MAX_DEPTH:
+            remaining += [(f"{path}.{name}", each) for name, each in candidate.items()]
     return ""
 
 
-DeliveredImage = tuple[str, str]
+DeliveredImage = tuple[str, str]  # its field, and its sha256 or URL
 
 
 def delivered_image(item: Any) -> DeliveredImage | None:
-    """The delivery of an image, and its sha256 or its URL; None without one."""
+    """The image of an entry of `data` or of an event; None if it has none."""
     if not isinstance(item, dict):
         return None
     for name in DELIVERY_FIELDS:
@@ -132,29 +127,31 @@ def delivered_image(item: Any) -> DeliveredImage | None:
 
 
 def describe_outputs(images: Sequence[DeliveredImage | None]) -> str:
-    names = dict.fromkeys(each[0] for each in images if each)
-    found = [each for each in images if each]
-    return f"{pluralize(len(found), 'picture')} as {' and '.join(names) or NO_VALUE}"
+    """The number of images and their fields, such as `2 images as b64_json`."""
+    delivered = [each for each in images if each]
+    names = dict.fromkeys(name for name, _ in delivered)
+    return f"{pluralize(len(delivered), 'image')} as {' and '.join(names) or NO_VALUE}"
 
 
 def is_error(data: Any) -> bool:
+    """True if the data of an event is an error."""
     return isinstance(data, dict) and ("error" in data or data.get("type") == "error")
 
 
 def summarize_event_types(types: Sequence[str]) -> str:
-    """The types of events in order, with the number of equal ones in a row."""
-    words = (each.rpartition(".")[2] for each in types)
-    runs = [(name, len(list(each))) for name, each in itertools.groupby(words)]
+    """The types of events in order, such as `2 partial_image, 1 completed`."""
+    names = (each.rpartition(".")[2] for each in types)
+    runs = [(name, len(list(each))) for name, each in itertools.groupby(names)]
     return ", ".join(f"{count} {name}" for name, count in runs) or NO_VALUE
 
 
 def summarize_error(interaction: Interaction) -> str:
-    """An error in brief: status, code or type, and Retry-After."""
+    """The status of an error, its code or type, and its Retry-After."""
     error = error_object(interaction) or {}
-    words = [error[name] for name in ("code", "type") if error.get(name)][:1]
-    pause = interaction.headers.get("retry-after")
-    pauses = [f"Retry-After {pause}"] if pause else []
-    return "; ".join([str(interaction.status), *map(str, words), *pauses])
+    codes = [error[name] for name in ("code", "type") if error.get(name)][:1]
+    delay = interaction.headers.get("retry-after")
+    delays = [f"Retry-After {delay}"] if delay else []
+    return "; ".join([str(interaction.status), *map(str, codes), *delays])
 
 
 def error_changes(expected: Interaction, actual: Interaction) -> Iterator[str]:
@@ -163,13 +160,11 @@ def error_changes(expected: Interaction, actual: Interaction) -> Iterator[str]:
         yield f"status {actual.status} for {expected.status}"
     before, after = error_object(expected) or {}, error_object(actual) or {}
     for name in ERROR_FIELDS:
-        value, found = before.get(name), after.get(name)
-        kept = str(value) in str(found) if name == "message" else value == found
-        if value is not None and not kept:
-            yield f"no {name}" if found is None else f"{name} {format_value(found)}"
-    pause, found = (
-        expected.headers.get("retry-after"),
-        actual.headers.get("retry-after"),
-    )
-    if pause and pause != found:
-        yield f"Retry-After {found}" if found else "no Retry-After"
+        value, other = before.get(name), after.get(name)
+        is_kept = str(value) in str(other) if name == "message" else value == other
+        if value is not None and not is_kept:
+            yield f"no {name}" if other is None else f"{name} {format_value(other)}"
+    delay = expected.headers.get("retry-after")
+    other_delay = actual.headers.get("retry-after")
+    if delay and delay != other_delay:
+        yield f"Retry-After {other_delay}" if other_delay else "no Retry-After"

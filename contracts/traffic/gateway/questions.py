@@ -1,4 +1,4 @@
-"""One question for each feature that a gateway could lose."""
+"""The questions of a gateway test: one request for each feature."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ UNLISTED_FIELDS = {"imageparity_unlisted": "kept"}
 UNLISTED_FEATURE = "an unlisted member"
 EVENT_FEATURES = ("events", "pictures of events", "events as they come")
 CUT_STREAM = "cut-stream"
-FAULT_SECONDS = 2  # of a fault that takes time: shorter than the timeout of a gateway
+FAULT_SECONDS = 2  # duration of slow faults, shorter than the timeout of a gateway
 
 
 class QuestionKind(StrEnum):
@@ -41,7 +41,7 @@ class QuestionKind(StrEnum):
     CUT_STREAM = "cut stream"
 
 
-# A gateway may stop using an upstream that failed, so faults come last.
+# A gateway may stop using an upstream that failed, so these are sent last.
 RISK_ORDER = {QuestionKind.ERROR: 1, QuestionKind.FAULT: 2, QuestionKind.CUT_STREAM: 2}
 
 
@@ -50,10 +50,11 @@ class Question:
     """
     A request through the gateway, and the feature that it tests.
 
-    `member` is the field to look for, by its name in the caller's dialect; the response
-    also shows `more_features`. `marker` is a part of the prompt that no
-    other question has. `promised` is whether the caller's
-    dialect documents the request. If `untested` gives a reason, no request is sent.
+    `member` is the tested field, by its name in the caller's dialect. `name` is a
+    second field, an error or a fault. `more_features` are further features that the
+    same exchange tests. `marker` is a unique part of the prompt. `promised` is true if
+    the caller's dialect documents the request. If `untested` is a reason, no request is
+    sent.
     """
 
     kind: QuestionKind
@@ -76,10 +77,10 @@ class Question:
 @dataclass(frozen=True)
 class Planner:
     """
-    Plans the requests in the dialect of `provider` to a gateway in front of `upstream`.
+    Plans the requests to a gateway that offers `provider` and calls `upstream`.
 
-    `model` is the gateway's own name for the model, if it has one; `run_id`
-    makes the prompts of this run unique, so that no cache answers them.
+    `model` is the gateway's own name of the model, None if it has none. `run_id` makes
+    the prompts of a run unique, so that no response is from a cache.
     """
 
     provider: Provider
@@ -89,72 +90,55 @@ class Planner:
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def questions(self) -> list[Question]:
-        """All questions in order: the simplest first, faults of the upstream last."""
-        found = [
+        """All questions: the minimal request first, errors and faults last."""
+        questions = [
             question
             for operation in self.provider.operations.values()
             if operation.id in self.upstream.operations
             for question in self._operation_questions(operation)
         ]
-        return sorted(found, key=lambda each: RISK_ORDER.get(each.kind, 0))
+        return sorted(questions, key=lambda each: RISK_ORDER.get(each.kind, 0))
 
     def _operation_questions(self, operation: Operation) -> Iterator[Question]:
         known = request_models(self.provider)
         bodies = [
             known[operation.id, each.media_type] for each in request_bodies(operation)
         ]
-        desk = bodies[0]
-        if desk.wire_name("image"):
-            yield from self._edit_questions(desk)
-            for other in bodies[1:]:
+        first, *others = bodies
+        if first.wire_name("image"):
+            yield from self._image_questions(first)
+            yield from self._field_questions(first, "edits")
+            for other in others:
                 yield from self._image_questions(other, f" ({body_label(other)})")
             return
-        yield self._build_question(QuestionKind.ANSWER, desk, "request", "model", {})
-        yield from self._prompt_questions(desk)
-        yield from self._field_questions(desk, "request")
-        yield self._build_question(
-            QuestionKind.MEMBER,
-            desk,
-            "request",
-            UNLISTED_FEATURE,
-            UNLISTED_FIELDS,
-            member=next(iter(UNLISTED_FIELDS)),
+        yield self._build_question(QuestionKind.ANSWER, first, "request", "model", {})
+        yield from self._prompt_questions(first)
+        yield from self._field_questions(first, "request")
+        (unlisted,) = UNLISTED_FIELDS
+        yield self._member_question(
+            first, "request", UNLISTED_FEATURE, UNLISTED_FIELDS, unlisted
         )
         yield self._build_question(
-            QuestionKind.UNLISTED_ANSWER, desk, "answer", UNLISTED_FEATURE, {}
+            QuestionKind.UNLISTED_ANSWER, first, "answer", UNLISTED_FEATURE, {}
         )
-        yield from self._stream_questions(desk)
-        yield from self._error_questions(desk)
+        yield from self._stream_questions(first)
+        yield from self._error_questions(first)
 
     def _prompt_questions(self, request_model: RequestModel) -> Iterator[Question]:
         member = request_model.wire_name("prompt") or "prompt"
         long = prompt_of(LONG_PROMPT_LENGTH)
         for feature, text in (("prompt", UNICODE_PROMPT), ("prompt, long", long)):
-            yield self._build_question(
-                QuestionKind.MEMBER,
-                request_model,
-                "request",
-                feature,
-                {member: text},
-                member=member,
+            yield self._member_question(
+                request_model, "request", feature, {member: text}, member
             )
-
-    def _edit_questions(self, request_model: RequestModel) -> Iterator[Question]:
-        yield from self._image_questions(request_model)
-        yield from self._field_questions(request_model, "edits")
 
     def _image_questions(
         self, request_model: RequestModel, label: str = ""
     ) -> Iterator[Question]:
         """One image, several images, and a mask."""
         image = request_model.wire_name("image") or "image"
-        yield self._build_question(
-            QuestionKind.MEMBER,
-            request_model,
-            "edits",
-            f"{image}{label}",
-            {},
-            member=image,
+        yield self._member_question(
+            request_model, "edits", f"{image}{label}", {}, image
         )
         several = [
             each.value
@@ -163,24 +147,14 @@ class Planner:
         ]
         for value in several[:1]:
             feature = f"{image}, several{label}"
-            yield self._build_question(
-                QuestionKind.MEMBER,
-                request_model,
-                "edits",
-                feature,
-                {image: value},
-                member=image,
+            yield self._member_question(
+                request_model, "edits", feature, {image: value}, image
             )
         mask = request_model.wire_name("mask")
         if mask:
             value = request_model.valid_values(mask)[0]
-            yield self._build_question(
-                QuestionKind.MEMBER,
-                request_model,
-                "edits",
-                f"{mask}{label}",
-                {mask: value},
-                member=mask,
+            yield self._member_question(
+                request_model, "edits", f"{mask}{label}", {mask: value}, mask
             )
 
     def _field_questions(
@@ -205,11 +179,8 @@ class Planner:
         fields: Mapping[str, Any],
     ) -> Question:
         if request_model.canonical_name(member) != "n":
-            return self._build_question(
-                QuestionKind.MEMBER, request_model, group, member, fields, member=member
-            )
+            return self._member_question(request_model, group, member, fields, member)
         label = ", edits" if group == "edits" else ""
-        more = (f"pictures, {member}={fields[member]}{label}",)
         return self._build_question(
             QuestionKind.SEVERAL,
             request_model,
@@ -217,41 +188,36 @@ class Planner:
             member,
             fields,
             member=member,
-            more_features=more,
+            more_features=(f"pictures, {member}={fields[member]}{label}",),
         )
 
     def _stream_questions(self, request_model: RequestModel) -> Iterator[Question]:
-        stream, partials = (
-            request_model.wire_name("stream"),
-            request_model.wire_name("partial_images"),
-        )
+        stream = request_model.wire_name("stream")
+        partials = request_model.wire_name("partial_images")
         if not stream or not request_model.operation.supports_streaming:
             return
-        asked: dict[str, Any] = {stream: True}
+        fields: dict[str, Any] = {stream: True}
         if partials:
-            asked[partials] = 2
+            fields[partials] = 2
         yield self._build_question(
             QuestionKind.STREAM,
             request_model,
             "stream",
             stream,
-            asked,
+            fields,
             member=stream,
             name=partials or "",
             more_features=(*filter(None, [partials]), *EVENT_FEATURES),
         )
 
     def _error_questions(self, request_model: RequestModel) -> Iterator[Question]:
-        named = self.upstream.operations[request_model.operation.id].errors
-        for name in named:
+        for name in self.upstream.operations[request_model.operation.id].errors:
             yield self._fault_question(
                 QuestionKind.ERROR, request_model, "errors", name, {}
             )
-        stream = (
-            request_model.wire_name("stream")
-            if request_model.operation.supports_streaming
-            else None
-        )
+        stream = None
+        if request_model.operation.supports_streaming:
+            stream = request_model.wire_name("stream")
         for name, fault in FAULTS.items():
             if fault.kind != "wire":
                 continue
@@ -260,9 +226,9 @@ class Planner:
                     QuestionKind.FAULT, request_model, "faults", name, {}
                 )
             elif stream:
-                more = {stream: True}
+                fields = {stream: True}
                 yield self._fault_question(
-                    QuestionKind.CUT_STREAM, request_model, "faults", name, more
+                    QuestionKind.CUT_STREAM, request_model, "faults", name, fields
                 )
 
     def _fault_question(
@@ -273,11 +239,24 @@ class Planner:
         name: str,
         extra_fields: Mapping[str, Any],
     ) -> Question:
+        """A request with a prompt that triggers an error or a fault of the mock."""
         prompt = request_model.wire_name("prompt") or "prompt"
-        soon = "" if kind is QuestionKind.ERROR else f";seconds={FAULT_SECONDS}"
-        text = f"{request_model.minimal_request[prompt]} [[mock:{name}{soon}]]"
-        asked = {**extra_fields, prompt: text}
-        return self._build_question(kind, request_model, group, name, asked, name=name)
+        option = "" if kind is QuestionKind.ERROR else f";seconds={FAULT_SECONDS}"
+        text = f"{request_model.minimal_request[prompt]} [[mock:{name}{option}]]"
+        fields = {**extra_fields, prompt: text}
+        return self._build_question(kind, request_model, group, name, fields, name=name)
+
+    def _member_question(
+        self,
+        request_model: RequestModel,
+        group: str,
+        feature: str,
+        fields: Mapping[str, Any],
+        member: str,
+    ) -> Question:
+        return self._build_question(
+            QuestionKind.MEMBER, request_model, group, feature, fields, member=member
+        )
 
     def _build_question(
         self,
@@ -296,11 +275,9 @@ class Planner:
         verdict = request_model.judge(payload)
         untested = ""
         if verdict.state is State.INVALID:
-            untested = f"the dialect forbids it: {verdict.violations[0]}"
-        prompt, model = (
-            request_model.wire_name("prompt") or "prompt",
-            request_model.wire_name("model"),
-        )
+            untested = f"the document does not allow it: {verdict.violations[0]}"
+        prompt = request_model.wire_name("prompt") or "prompt"
+        model = request_model.wire_name("model")
         sent = {**payload, prompt: f"{payload[prompt]} ({marker})"}
         if model and self.model:
             sent[model] = self.model

@@ -1,6 +1,6 @@
-"""Rows of a gateway test: one feature, what was sent and what arrived."""
+"""Rows of a gateway test: one feature, the value sent and the value that arrived."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,6 @@ from contracts.planning.values import format_value
 from contracts.traffic.gateway.diff import (
     NO_VALUE,
     DeliveredImage,
-    canonical_name,
     delivered_image,
     describe_changes,
     describe_difference,
@@ -27,13 +26,15 @@ from contracts.traffic.gateway.session import GatewayExchange
 from contracts.traffic.gateway.upstream import UpstreamRequest
 from specs import Provider
 
+NO_STREAM = "the upstream received no request for a stream"
+
 
 @dataclass(frozen=True)
 class GatewayRow:
     """
-    One feature, what was sent and what arrived at the other end.
+    One feature, the value that was sent and the value that arrived.
 
-    `promised` is true if a document states the feature: others cannot fail a gateway.
+    `promised` is true if a document describes the feature: others cannot fail.
     """
 
     group: str
@@ -74,29 +75,30 @@ class GatewayEnds:
         self, exchange: GatewayExchange, name: str, value: Any
     ) -> tuple[FeatureVerdict, str]:
         """The verdict on a field in the upstream's request, and what arrived."""
-        crossing, question = exchange.last_upstream_request, exchange.question
-        if crossing is None:
+        request, question = exchange.last_upstream_request, exchange.question
+        if request is None:
             return FeatureVerdict.IGNORED, NO_VALUE
-        if crossing.payload is None:
-            label = crossing.headers.get("content-type", "no Content-Type")
-            return FeatureVerdict.ALTERED, f"a body that cannot be read: {label}"
-        payload, operation = crossing.payload, crossing.operation.id
-        role = canonical_name(self.provider, question.operation.id, name)
-        given = [
+        if request.payload is None:
+            label = request.headers.get("content-type", "no Content-Type")
+            return FeatureVerdict.ALTERED, f"a body that cannot be parsed: {label}"
+        payload, operation = request.payload, request.operation.id
+        canonical = self.provider.dialect.canonical_name(question.operation.id, name)
+        received_names = [
             each
             for each in payload
-            if canonical_name(self.upstream, operation, each) == role
+            if self.upstream.dialect.canonical_name(operation, each) == canonical
         ]
-        if not given:
+        if not received_names:
             path = find_path(payload, value, question.case.payload)
             if path:
                 return FeatureVerdict.RENAMED, f"{path}: {summarize_value(value)}"
             return FeatureVerdict.IGNORED, NO_VALUE
-        found = payload[given[0]]
-        if not same_value(value, found):
-            return FeatureVerdict.ALTERED, describe_difference(value, found)
+        received = payload[received_names[0]]
+        if not same_value(value, received):
+            return FeatureVerdict.ALTERED, describe_difference(value, received)
+        known_names = self._upstream_names(request, canonical)
         return self._name_verdict(
-            name, given, self._upstream_names(crossing, role), summarize_value(value)
+            name, received_names, known_names, summarize_value(value)
         )
 
     def _name_verdict(
@@ -106,15 +108,13 @@ class GatewayEnds:
         known_names: Sequence[str],
         text: str,
     ) -> tuple[FeatureVerdict, str]:
-        """The verdict on a value that arrived unchanged, by the name it had then."""
+        """The verdict on a value that arrived unchanged, by its new names."""
         understood = [
             each for each in received_names if each in known_names or not known_names
         ]
         if not understood:
-            return (
-                FeatureVerdict.IGNORED,
-                f"{received_names[0]}, which the upstream calls {known_names[0]}",
-            )
+            arrived = f"{received_names[0]}, which the upstream calls {known_names[0]}"
+            return FeatureVerdict.IGNORED, arrived
         if name in understood or self.provider.id != self.upstream.id:
             return FeatureVerdict.HONOURED, text
         return FeatureVerdict.RENAMED, f"{understood[0]}: {text}"
@@ -135,7 +135,7 @@ class GatewayEnds:
         exchange: GatewayExchange,
         name: str,
         value: Any,
-        answer: Mapping[str, Any],
+        response: Mapping[str, Any],
         feature: str = "",
         *,
         promised: bool = True,
@@ -145,39 +145,36 @@ class GatewayEnds:
         row = self.missing_response_row(exchange, sent, feature)
         if row is not None:
             return row
-        if name not in answer:
+        if name not in response:
             verdict, arrived = FeatureVerdict.IGNORED, NO_VALUE
-        elif answer[name] == value:
+        elif response[name] == value:
             verdict, arrived = FeatureVerdict.HONOURED, sent
         else:
-            verdict, arrived = (
-                FeatureVerdict.ALTERED,
-                describe_changes(value, answer[name]),
-            )
+            verdict = FeatureVerdict.ALTERED
+            arrived = describe_changes(value, response[name])
         return self.build_row(
             exchange, verdict, sent, arrived, feature, group="answer", promised=promised
         )
 
-    def image_rows(
-        self, exchange: GatewayExchange, feature: str
-    ) -> Iterator[GatewayRow]:
-        given = [delivered_image(each) for each in upstream_interaction(exchange).items]
-        sent = describe_outputs(given)
+    def image_row(self, exchange: GatewayExchange, feature: str) -> GatewayRow:
+        """The images of the upstream's response in the gateway's response."""
+        expected = [
+            delivered_image(each) for each in upstream_interaction(exchange).items
+        ]
+        sent = describe_outputs(expected)
         row = self.missing_response_row(exchange, sent, feature)
         if row is not None:
-            yield row
-            return
-        got = [delivered_image(each) for each in exchange.interaction.items]
-        verdict, arrived = compare_images(given, got)
-        yield self.build_row(exchange, verdict, sent, arrived, feature, group="answer")
+            return row
+        actual = [delivered_image(each) for each in exchange.interaction.items]
+        verdict, arrived = compare_images(expected, actual)
+        return self.build_row(exchange, verdict, sent, arrived, feature, group="answer")
 
     def missing_response_row(
         self, exchange: GatewayExchange, sent: str, feature: str
     ) -> GatewayRow | None:
-        """A row for a missing response; None if there are two to compare."""
-        crossing = exchange.last_upstream_request
-        if crossing is None or not crossing.is_success:
-            why = "no answer of the upstream to compare"
+        """A row if a success response is missing; None if both can be compared."""
+        request = exchange.last_upstream_request
+        if request is None or not request.is_success:
             return self.build_row(
                 exchange,
                 FeatureVerdict.UNTESTED,
@@ -185,7 +182,7 @@ class GatewayEnds:
                 "",
                 feature,
                 group="answer",
-                note=why,
+                note="no success response of the upstream to compare",
             )
         if exchange.interaction.is_success and exchange.interaction.object is not None:
             return None
@@ -200,21 +197,29 @@ class GatewayEnds:
 
     def failure_row(self, exchange: GatewayExchange, sent: str) -> GatewayRow | None:
         """A row for an exchange that failed; None if there is a response to compare."""
-        got, crossing = exchange.interaction, exchange.last_upstream_request
-        outcome = describe_outcome(got)
-        if crossing is None:
-            if got.is_success:
-                arrived = "nothing: the gateway answered by itself"
+        response, request = exchange.interaction, exchange.last_upstream_request
+        status, outcome = response.status, describe_outcome(response)
+        if request is None:
+            if response.is_success:
+                arrived = "nothing: the gateway responded without its upstream"
                 return self.build_row(exchange, FeatureVerdict.IGNORED, sent, arrived)
-            clean = (
-                got.status is not None and 400 <= got.status < 500 and error_object(got)
+            is_client_error = status is not None and 400 <= status < 500
+            is_clean = is_client_error and error_object(response) is not None
+            verdict = (
+                FeatureVerdict.REFUSED if is_clean else FeatureVerdict.REFUSED_BADLY
             )
-            verdict = FeatureVerdict.REFUSED if clean else FeatureVerdict.REFUSED_BADLY
             return self.build_row(exchange, verdict, sent, f"{NO_VALUE}; {outcome}")
-        if crossing.is_success and (not got.is_success or got.problem):
-            arrived = f"answered upstream, then {outcome}"
+        if request.is_success and (not response.is_success or response.problem):
+            arrived = f"a success of the upstream, then {outcome}"
             return self.build_row(exchange, FeatureVerdict.REFUSED_BADLY, sent, arrived)
         return None
+
+    def untested_row(
+        self, exchange: GatewayExchange, note: str, feature: str = ""
+    ) -> GatewayRow:
+        return self.build_row(
+            exchange, FeatureVerdict.UNTESTED, "", "", feature, note=note
+        )
 
     def build_row(
         self,
@@ -228,34 +233,34 @@ class GatewayEnds:
         promised: bool = True,
         note: str = "",
     ) -> GatewayRow:
+        """A row without the caller's key and without the marker of the prompt."""
         question = exchange.question
-        hidden = f"({question.marker})"
+        marker = f"({question.marker})"
         return GatewayRow(
             group=group or question.group,
             feature=feature or question.feature,
             operation=question.operation.id,
             verdict=verdict,
-            sent=sent.replace(hidden, "").strip(),
-            arrived=self._redact_key(arrived).replace(hidden, "").strip(),
+            sent=sent.replace(marker, "").strip(),
+            arrived=self._redact_key(arrived).replace(marker, "").strip(),
             promised=promised and question.promised,
             note=self._redact_key(note),
         )
 
     def _redact_key(self, text: str) -> str:
-        """The text without the caller's key."""
         return text.replace(self.key, "***")
 
 
 def upstream_interaction(exchange: GatewayExchange) -> Interaction:
-    """The response of the upstream, read as a response to the caller's request."""
-    crossing = exchange.last_upstream_request
-    if crossing is None:
+    """The last response of the upstream, as a response to the caller's request."""
+    request = exchange.last_upstream_request
+    if request is None:
         return Interaction(exchange.question.case, None, {}, b"", 0.0)
     return Interaction(
         exchange.question.case,
-        crossing.status,
-        crossing.response_headers,
-        bytes(crossing.response_body),
+        request.status,
+        request.response_headers,
+        bytes(request.response_body),
         0.0,
     )
 
@@ -263,37 +268,39 @@ def upstream_interaction(exchange: GatewayExchange) -> Interaction:
 def compare_images(
     expected: Sequence[DeliveredImage | None], actual: Sequence[DeliveredImage | None]
 ) -> tuple[FeatureVerdict, str]:
-    """The verdict on the images of a response, and what came back."""
-    before, after = (
-        [each for each in expected if each],
-        [each for each in actual if each],
-    )
-    came = describe_outputs(after)
+    """The verdict on the images of a response, and a description of them."""
+    before = [each for each in expected if each]
+    after = [each for each in actual if each]
+    outputs = describe_outputs(after)
     if before == after:
-        return FeatureVerdict.HONOURED, came
+        return FeatureVerdict.HONOURED, outputs
     if not after:
-        return FeatureVerdict.IGNORED, "no picture"
-    contents = [each[1] for each in before], [each[1] for each in after]
-    if contents[0] == contents[1]:
-        return FeatureVerdict.RENAMED, f"{came}, the same bytes"
+        return FeatureVerdict.IGNORED, "no image"
+    contents_before = [content for _, content in before]
+    contents_after = [content for _, content in after]
+    if contents_before == contents_after:
+        return FeatureVerdict.RENAMED, f"{outputs}, the same bytes"
     if len(before) != len(after):
-        return FeatureVerdict.ALTERED, came
-    if sorted(contents[0]) == sorted(contents[1]):
-        return FeatureVerdict.ALTERED, f"{came}, in another order"
-    return FeatureVerdict.ALTERED, f"{came}, other bytes"
+        return FeatureVerdict.ALTERED, outputs
+    if sorted(contents_before) == sorted(contents_after):
+        return FeatureVerdict.ALTERED, f"{outputs}, in another order"
+    return FeatureVerdict.ALTERED, f"{outputs}, other bytes"
 
 
 def retry_note(exchange: GatewayExchange) -> str:
+    """The number of requests to the upstream; empty if there was no retry."""
     count = len(exchange.upstream_requests)
-    return f"the upstream was asked {count} times" if count > 1 else ""
+    return f"{count} requests to the upstream" if count > 1 else ""
 
 
 def upstream_note(exchange: GatewayExchange) -> str:
-    """A note if the upstream got another operation, or responded with an error."""
-    crossing, wanted = exchange.last_upstream_request, exchange.question.operation.id
-    if crossing is None:
+    """A note on another operation or an error at the upstream; empty without."""
+    request = exchange.last_upstream_request
+    if request is None:
         return ""
-    notes = [f"sent to {crossing.operation.id}"] * (crossing.operation.id != wanted)
-    if crossing.status is not None and not crossing.is_success:
-        notes.append(f"the upstream answered {crossing.status}")
+    notes = []
+    if request.operation.id != exchange.question.operation.id:
+        notes.append(f"sent to {request.operation.id}")
+    if request.status is not None and not request.is_success:
+        notes.append(f"the upstream responded {request.status}")
     return ", ".join(notes)

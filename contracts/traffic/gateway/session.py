@@ -1,4 +1,4 @@
-"""Send requests through a gateway, one after the other, with what arrived."""
+"""Send requests through a gateway and collect the requests to its upstream."""
 
 import asyncio
 import time
@@ -20,18 +20,18 @@ from contracts.traffic.gateway.questions import (
 )
 from contracts.traffic.gateway.upstream import RecordingUpstream, UpstreamRequest
 
-RETRY_DELAY = 0.5
+RETRY_DELAY = 0.5  # seconds
 COOLDOWN_STATUSES = (429, 503)
-MAX_COOLDOWN = 30.0
+MAX_COOLDOWN = 30.0  # seconds
 
 
 class Unusable(HarnessError):
-    """A gateway that cannot be tested; the message says why and what to do."""
+    """A gateway that cannot be tested. The message has the reason and a remedy."""
 
 
 @dataclass(frozen=True)
 class GatewayExchange:
-    """A question, the gateway's response, and what reached the upstream."""
+    """A question, the gateway's response, and the requests to the upstream."""
 
     question: Question
     interaction: Interaction
@@ -39,7 +39,7 @@ class GatewayExchange:
 
     @property
     def last_upstream_request(self) -> UpstreamRequest | None:
-        """The last request that reached the upstream, or None."""
+        """The last request to the upstream; None if there was none."""
         return self.upstream_requests[-1] if self.upstream_requests else None
 
 
@@ -65,71 +65,75 @@ class GatewaySession:
         self, question: Question, timeout: float
     ) -> GatewayExchange:
         """
-        Send a question until it reaches the upstream.
+        Send a question until a request reaches the upstream.
 
-        Raises `Unusable` if it does not within `timeout` seconds, or never can.
+        Raises `Unusable` if none does within `timeout` seconds, or if the gateway
+        responds without a request to the upstream.
         """
-        until = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout
         while True:
-            asked = await self.send(question)
-            found = asked.interaction
-            if asked.upstream_requests:
-                return asked
-            if found.is_success:
+            exchange = await self.send(question)
+            response = exchange.interaction
+            if exchange.upstream_requests:
+                return exchange
+            if response.is_success:
                 raise Unusable(
-                    "it answered, but its upstream was not asked: whatever it asked "
-                    "may cost money. Configure the address above as its upstream"
+                    "it responds without a request to this upstream: another upstream "
+                    "may cost money. Configure the URL above as its upstream"
                 )
-            if found.status is not None and 400 <= found.status < 500:
+            if response.status is not None and 400 <= response.status < 500:
                 raise Unusable(
-                    f"it responds {found.status} without a request to its upstream: "
-                    f"{error_text(found)}. "
-                    "Its key goes into --key-env, its name of the model into --model"
+                    f"it responds {response.status} without a request to its upstream: "
+                    f"{error_text(response)}. "
+                    "Set its key with --key-env, its name of the model with --model"
                 )
-            if time.monotonic() > until:
-                why = found.problem or f"{found.status}: {error_text(found)}"
-                raise Unusable(f"no question reached its upstream: {why}")
+            if time.monotonic() > deadline:
+                reason = (
+                    response.problem or f"{response.status}: {error_text(response)}"
+                )
+                raise Unusable(f"no request reached its upstream: {reason}")
             await asyncio.sleep(RETRY_DELAY)
 
     async def send_all(
         self, questions: Sequence[Question], progress: Callable[[], None]
     ) -> list[GatewayExchange]:
-        """All exchanges in order; late requests count for their own question."""
-        found = []
+        """The exchanges in order; late requests count for their own question."""
+        exchanges = []
         for question in questions:
-            found.append(await self._send_after_cooldown(question))
+            exchanges.append(await self._send_after_cooldown(question))
             progress()
         return [
             GatewayExchange(
                 each.question, each.interaction, self._all_upstream_requests(each)
             )
-            for each in found
+            for each in exchanges
         ]
 
     async def _send_after_cooldown(self, question: Question) -> GatewayExchange:
         """
-        Send a question, again while the gateway holds it back because its upstream
-        failed before; no longer after one that has never been let through.
+        Send a question, again while the gateway does not use its failed upstream.
+
+        After `MAX_COOLDOWN` seconds without a request to the upstream, neither this
+        question nor a later one is repeated.
         """
-        until = time.monotonic() + self._max_cooldown
+        deadline = time.monotonic() + self._max_cooldown
         while True:
-            asked = await self.send(question)
-            keeps = (
-                not asked.upstream_requests
-                and asked.interaction.status in COOLDOWN_STATUSES
+            exchange = await self.send(question)
+            is_cooling_down = (
+                not exchange.upstream_requests
+                and exchange.interaction.status in COOLDOWN_STATUSES
             )
-            if question.kind not in RISK_ORDER or not keeps:
-                return asked
-            if time.monotonic() > until:
+            if question.kind not in RISK_ORDER or not is_cooling_down:
+                return exchange
+            if time.monotonic() > deadline:
                 self._max_cooldown = 0.0
-                return asked
+                return exchange
             await asyncio.sleep(RETRY_DELAY)
 
     def _all_upstream_requests(
         self, exchange: GatewayExchange
     ) -> Sequence[UpstreamRequest]:
-        marked = self._find_by_marker(exchange.question)
-        return marked or exchange.upstream_requests
+        return self._find_by_marker(exchange.question) or exchange.upstream_requests
 
     def _find_by_marker(self, question: Question) -> list[UpstreamRequest]:
         marker = question.marker.encode()
@@ -138,26 +142,26 @@ class GatewaySession:
         ]
 
     async def send(self, question: Question) -> GatewayExchange:
-        """Send once. Upstream requests are assigned by prompt, without one by time."""
+        """Send once. Its upstream requests are found by prompt, or else by time."""
         before = len(self._upstream.upstream_requests)
         self._upstream.extra_fields = (
             UNLISTED_FIELDS if question.kind is QuestionKind.UNLISTED_ANSWER else {}
         )
-        arrived = asyncio.Event() if question.kind is QuestionKind.STREAM else None
-        self._upstream.first_byte = arrived
-        interaction = await self._send_request(question, arrived)
-        crossings = self._find_by_marker(question) or [
+        first_byte = asyncio.Event() if question.kind is QuestionKind.STREAM else None
+        self._upstream.first_byte = first_byte
+        interaction = await self._send_request(question, first_byte)
+        upstream_requests = self._find_by_marker(question) or [
             each
             for each in self._upstream.upstream_requests[before:]
             if question.marker.rpartition("-")[0].encode() not in each.body
         ]
-        return GatewayExchange(question, interaction, crossings)
+        return GatewayExchange(question, interaction, upstream_requests)
 
     async def _send_request(
         self, question: Question, first_byte: asyncio.Event | None
     ) -> Interaction:
         case = question.case
-        pieces, content_type = body_chunks(case)
+        chunks, content_type = body_chunks(case)
         headers = {"Authorization": f"Bearer {self._key}"}
         if content_type:
             headers["Content-Type"] = content_type
@@ -166,7 +170,7 @@ class GatewaySession:
             case,
             question.operation.method,
             self._base_url + question.operation.path,
-            pieces,
+            chunks,
             headers,
             timeout=self._timeout,
             first_byte=first_byte,

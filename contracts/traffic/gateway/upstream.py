@@ -1,26 +1,33 @@
-"""The upstream of a gateway: a mock behind a relay that records every byte."""
+"""The upstream of a tested gateway: a mock behind a proxy that records requests."""
 
 import asyncio
 import io
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 from aiohttp import web
-from multidict import CIMultiDict
 
 import mockserver
-from contracts.traffic.exchange import MAX_BODY_BYTES
-from contracts.traffic.forwarding import CONTROL_PREFIX, end_to_end_headers
+from contracts.traffic.exchange import MAX_BODY_BYTES, Unreadable, decode_content
+from contracts.traffic.forwarding import (
+    end_to_end_headers,
+    open_session,
+    send_upstream,
+    serve_app,
+    start_response,
+)
 from mockserver.errors import Rejected
 from mockserver.pipeline.body_parsing import parse_body
-from specs import EVENT_STREAM, Operation, Provider
+from mockserver.recordings.sse_events import event_ends
+from mockserver.settings import CONTROL_PREFIX
+from specs import EVENT_STREAM, JSON, Operation, Provider
 
-HOLD_TIMEOUT = 3.0
-END_OF_EVENT = b"\n\n"
+HOLD_TIMEOUT = 3.0  # seconds
+SHUTDOWN_TIMEOUT = 1.0  # seconds
 
 
 @dataclass
@@ -28,9 +35,10 @@ class UpstreamRequest:
     """
     One request of the gateway to its upstream, with the response.
 
-    `payload` is the request as the judge sees it, None if it cannot be parsed;
-    `status` is None if there was no response. `is_first_event_prompt` tells whether the
-    first event of a stream reached the caller before the others were sent.
+    `body` is decoded from its content coding, as far as possible. `payload` is the
+    parsed request, None if it cannot be parsed. `status` is None without a response.
+    `is_first_event_prompt` is true if the first event of a stream reached the caller
+    before the others were sent, and None without a stream.
     """
 
     operation: Operation
@@ -53,10 +61,11 @@ class UpstreamRequest:
 
 class RecordingUpstream:
     """
-    A relay in front of a mock. It forwards faults unchanged, cut connections too.
+    A proxy in front of a mock. It forwards faults, lost connections included.
 
-    `extra_fields` are added to each JSON success. While `arrived` is an event, the rest
-    of a stream is held back until it is set.
+    `extra_fields` are added to each success response in JSON. If `first_byte` is not
+    None, the events of a stream after the first are sent when it is set, or after
+    `HOLD_TIMEOUT`.
     """
 
     def __init__(self, mock_url: str, provider: Provider) -> None:
@@ -70,57 +79,46 @@ class RecordingUpstream:
 
     @asynccontextmanager
     async def listen(self, host: str, port: int) -> AsyncIterator[str]:
-        """Listen, and yield the base URL. Raises `OSError` if the port is in use."""
+        """Listen and yield the base URL. Raises `OSError` if it cannot listen."""
         app = web.Application(client_max_size=MAX_BODY_BYTES)
         app.router.add_route("*", "/{path:.*}", self._forward)
-        runner = web.AppRunner(
-            app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0
-        )
-        async with aiohttp.ClientSession(
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None),
-        ) as self._session:
-            await runner.setup()
-            try:
-                await web.TCPSite(runner, host, port).start()
-                taken = runner.addresses[0][1]
-                name = f"[{host}]" if ":" in host else host
-                yield f"http://{name}:{taken}{self._prefix}"
-            finally:
-                await runner.cleanup()
+        async with (
+            open_session() as self._session,
+            serve_app(app, host, port, shutdown_timeout=SHUTDOWN_TIMEOUT) as url,
+        ):
+            yield url + self._prefix
 
     async def _forward(self, request: web.Request) -> web.StreamResponse:
         if request.path.startswith(CONTROL_PREFIX) or self._session is None:
             raise web.HTTPNotFound
         body = await request.read()
-        crossing = self._record_request(request, body)
+        upstream_request = self._record_request(request, body)
         try:
-            async with self._session.request(
+            upstream_response = await send_upstream(
+                self._session,
                 request.method,
-                f"{self._mock_url}{request.rel_url}",
-                headers=end_to_end_headers(request.headers.items()),
-                data=io.BytesIO(body) if body else None,  # bytes would hold the loop
-                allow_redirects=False,
-            ) as answer:
-                return await self._forward_response(request, crossing, answer)
+                self._mock_url + request.rel_url.raw_path_qs,
+                end_to_end_headers(request.headers.items()),
+                io.BytesIO(body) if body else None,  # large bytes would block the loop
+            )
+            async with upstream_response:
+                return await self._forward_response(
+                    request, upstream_request, upstream_response
+                )
         except (aiohttp.ClientError, OSError):
             return _abort_connection(request)
 
     def _record_request(
         self, request: web.Request, body: bytes
     ) -> UpstreamRequest | None:
-        """The record of a request to an operation; None for other requests."""
+        """Record a request to an operation; None for other requests."""
         path = request.path.removeprefix(self._prefix)
         for operation in self.provider.operations.values():
             if (operation.method, operation.path) == (request.method, path):
                 headers = {name.lower(): each for name, each in request.headers.items()}
-                payload = _parse_payload(
-                    body, headers.get("content-type", ""), operation
-                )
-                crossing = UpstreamRequest(operation, headers, body, payload)
-                self.upstream_requests.append(crossing)
-                return crossing
+                upstream_request = _read_request(operation, headers, body)
+                self.upstream_requests.append(upstream_request)
+                return upstream_request
         return None
 
     async def _forward_response(
@@ -134,30 +132,21 @@ class RecordingUpstream:
             upstream_request.response_headers = {
                 name.lower(): value for name, value in upstream_response.headers.items()
             }
-        headers = CIMultiDict(end_to_end_headers(upstream_response.headers.items()))
+        response = start_response(upstream_response)
         if (
             upstream_request
             and upstream_request.is_success
             and self.extra_fields
-            and _is_json(upstream_response)
+            and response.content_type == JSON
         ):
-            upstream_request.response_body += _with_fields(
-                await upstream_response.read(), self.extra_fields
-            )
-            headers.popall("Content-Length", None)
-            return web.Response(
-                status=upstream_response.status,
-                headers=headers,
-                body=bytes(upstream_request.response_body),
-            )
-        response = web.StreamResponse(
-            status=upstream_response.status,
-            reason=upstream_response.reason,
-            headers=headers,
-        )
-        await response.prepare(request)
-        async for chunk in upstream_response.content.iter_any():
-            await self._write_chunk(response, upstream_request, chunk)
+            body = _with_fields(await upstream_response.read(), self.extra_fields)
+            response.content_length = len(body)
+            await response.prepare(request)
+            await self._write_chunk(response, upstream_request, body)
+        else:
+            await response.prepare(request)
+            async for chunk in upstream_response.content.iter_any():
+                await self._write_chunk(response, upstream_request, chunk)
         await response.write_eof()
         return response
 
@@ -171,18 +160,16 @@ class RecordingUpstream:
         rest = chunk
         if upstream_request is not None:
             upstream_request.response_body += chunk
-            is_stream = response.content_type == EVENT_STREAM
-            if (
-                is_stream
-                and self.first_byte
+            is_held = (
+                response.content_type == EVENT_STREAM
                 and upstream_request.is_first_event_prompt is None
-            ):
-                first, found, rest = chunk.partition(END_OF_EVENT)
-                await response.write(first + found)
-                if found:
-                    upstream_request.is_first_event_prompt = await _wait_for_event(
-                        self.first_byte, HOLD_TIMEOUT
-                    )
+            )
+            if self.first_byte and is_held and (ends := event_ends(chunk)):
+                await response.write(chunk[: ends[0]])
+                rest = chunk[ends[0] :]
+                upstream_request.is_first_event_prompt = await _wait_for_event(
+                    self.first_byte, HOLD_TIMEOUT
+                )
         if rest:
             await response.write(rest)
 
@@ -199,22 +186,22 @@ async def _wait_for_event(event: asyncio.Event, timeout: float) -> bool:
 async def recording_upstream(
     provider: Provider, host: str, port: int
 ) -> AsyncIterator[tuple[RecordingUpstream, str]]:
-    """Serve a mock behind a recording relay; yield it with the base URL."""
+    """Serve a mock behind a recording proxy; yield the proxy and its base URL."""
     with mockserver.running(provider) as mock:
-        tap = RecordingUpstream(mock.url, provider)
-        async with tap.listen(host, port) as url:
-            yield tap, url
+        upstream = RecordingUpstream(mock.url, provider)
+        async with upstream.listen(host, port) as url:
+            yield upstream, url
 
 
-def _parse_payload(body: bytes, content_type: str, operation: Operation) -> Any:
-    try:
-        return parse_body(body, content_type, operation).payload
-    except Rejected:
-        return None
-
-
-def _is_json(response: aiohttp.ClientResponse) -> bool:
-    return response.content_type == "application/json"
+def _read_request(
+    operation: Operation, headers: Mapping[str, str], data: bytes
+) -> UpstreamRequest:
+    """Decode and parse a request, as far as possible."""
+    payload = None
+    with suppress(Unreadable, Rejected):
+        data = decode_content(data, headers.get("content-encoding", ""))
+        payload = parse_body(data, headers.get("content-type", ""), operation).payload
+    return UpstreamRequest(operation, headers, data, payload)
 
 
 def _with_fields(body: bytes, extra_fields: Mapping[str, Any]) -> bytes:
@@ -222,7 +209,7 @@ def _with_fields(body: bytes, extra_fields: Mapping[str, Any]) -> bytes:
 
 
 def _abort_connection(request: web.Request) -> web.StreamResponse:
-    """Cut the connection as the upstream did; the returned response is not sent."""
+    """Reset the connection, as the upstream did; the response is not sent."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()

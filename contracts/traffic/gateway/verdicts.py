@@ -3,12 +3,10 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from contracts.judging.outcome import FeatureVerdict
 from contracts.traffic.gateway.failures import (
     compare_cut_stream,
     compare_error,
     compare_fault,
-    compare_stream,
 )
 from contracts.traffic.gateway.questions import QuestionKind
 from contracts.traffic.gateway.requests import (
@@ -19,6 +17,7 @@ from contracts.traffic.gateway.requests import (
 )
 from contracts.traffic.gateway.rows import GatewayEnds, GatewayRow
 from contracts.traffic.gateway.session import GatewayExchange
+from contracts.traffic.gateway.streams import compare_stream
 
 COMPARE_BY_KIND: dict[
     QuestionKind, Callable[[GatewayEnds, GatewayExchange], Iterator[GatewayRow]]
@@ -42,8 +41,6 @@ class GatewayDiff(GatewayEnds):
         """Yield a row for each feature that the question of an exchange tests."""
         question = exchange.question
         if question.untested:
-            yield self.build_row(
-                exchange, FeatureVerdict.UNTESTED, "", "", note=question.untested
-            )
+            yield self.untested_row(exchange, question.untested)
             return
         yield from COMPARE_BY_KIND[question.kind](self, exchange)

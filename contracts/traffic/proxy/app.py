@@ -1,4 +1,4 @@
-"""The proxy as an application, with a control API for this machine alone."""
+"""The application of the proxy, with a journal for clients on this machine."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,20 +8,16 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from contracts.execution.targets import is_loopback
-from contracts.traffic.forwarding import CONTROL_PREFIX
-from contracts.traffic.proxy.relay import (
-    MAX_HEADER_LENGTH,
-    SERVER_DEFAULT_HEADERS,
-    SHUTDOWN_TIMEOUT,
-    UPSTREAM_HEADER_NAMES,
-    Relay,
-    error_response,
-)
+from contracts.traffic.forwarding import serve_app
+from contracts.traffic.proxy.relay import Relay, error_response
 from mockserver.json_text import dumps
+from mockserver.settings import CONTROL_PREFIX
+
+SHUTDOWN_TIMEOUT = 5.0  # seconds
 
 
 def create_app(relay: Relay) -> web.Application:
-    """An application that forwards everything but the paths below `CONTROL_PREFIX`."""
+    """An application that forwards all paths except those below `CONTROL_PREFIX`."""
     app = web.Application()
     for method, path, handler in (
         ("GET", "/health", _health),
@@ -35,23 +31,11 @@ def create_app(relay: Relay) -> web.Application:
         "*", CONTROL_PREFIX + "{path:(/.*)?}", _loopback_only(relay, _not_found)
     )
     app.router.add_route("*", "/{path:.*}", relay.handle)
-    app.on_response_prepare.append(_remove_added_headers)
     return app
 
 
-async def _remove_added_headers(
-    request: web.Request, response: web.StreamResponse
-) -> None:
-    given = response.get(UPSTREAM_HEADER_NAMES)
-    if given is None:
-        return
-    for name in SERVER_DEFAULT_HEADERS:
-        if name.lower() not in given:
-            response.headers.popall(name, None)
-
-
 def _loopback_only(relay: Relay, handler: Any) -> Any:
-    """Allow this machine only, and no web pages in its browser."""
+    """Reject requests of other machines, and of web pages in a browser."""
 
     async def guarded(request: web.Request) -> web.Response:
         host = urlsplit(f"//{request.host}").hostname or ""
@@ -60,10 +44,10 @@ def _loopback_only(relay: Relay, handler: Any) -> Any:
             or not is_loopback(host)
             or not is_loopback((request.remote or "").removeprefix("::ffff:"))
         ):
-            message = "The journal is read from this machine alone."
+            message = "The journal is only available on this machine."
             return error_response(403, "forbidden", message)
-        answer: web.Response = await handler(relay, request)
-        return answer
+        response: web.Response = await handler(relay, request)
+        return response
 
     return guarded
 
@@ -91,7 +75,7 @@ async def _clear(relay: Relay, request: web.Request) -> web.Response:
 async def _not_found(relay: Relay, request: web.Request) -> web.Response:
     base = CONTROL_PREFIX
     known = f"GET {base}/health, GET {base}/journal, DELETE {base}/journal"
-    return error_response(404, "not_found", f"No such control; known: {known}.")
+    return error_response(404, "not_found", f"Unknown path; known are {known}.")
 
 
 @asynccontextmanager
@@ -99,24 +83,13 @@ async def serve_relay(
     relay: Relay, *, host: str = "127.0.0.1", port: int = 0
 ) -> AsyncIterator[str]:
     """
-    A relay that is served, until the block ends; gives its root address.
+    Serve a relay until the block ends; yield its root URL.
 
-    Raises `OSError` when the address cannot be had.
+    Raises `OSError` if it cannot listen.
     """
-    async with relay:
-        runner = web.AppRunner(
-            create_app(relay),
-            access_log=None,
-            handler_cancellation=True,
-            shutdown_timeout=SHUTDOWN_TIMEOUT,
-            auto_decompress=False,
-            max_line_size=MAX_HEADER_LENGTH,
-            max_field_size=MAX_HEADER_LENGTH,
-        )
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, host, port).start()
-            name, bound = runner.addresses[0][:2]
-            yield f"http://{f'[{name}]' if ':' in name else name}:{bound}"
-        finally:
-            await runner.cleanup()
+    app = create_app(relay)
+    async with (
+        relay,
+        serve_app(app, host, port, shutdown_timeout=SHUTDOWN_TIMEOUT) as url,
+    ):
+        yield url

@@ -9,7 +9,7 @@ from yarl import URL
 
 from contracts.judging.interaction import MAX_IMAGES
 from contracts.traffic.exchange import MAX_BODY_BYTES
-from contracts.traffic.forwarding import BoundedCopy
+from contracts.traffic.proxy.open_exchange import BoundedCopy
 
 FETCH_TIMEOUT = 60.0  # seconds, for all images of a response
 

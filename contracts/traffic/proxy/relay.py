@@ -6,29 +6,26 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
 import aiohttp
 import click
 from aiohttp import web
-from yarl import URL
 
 from contracts.report.model import Finding
 from contracts.text import one_line
 from contracts.traffic.exchange import ObservedExchange, Unreadable
 from contracts.traffic.forwarding import (
-    REPLACED_HEADERS,
-    OpenExchange,
-    close_connection,
     end_to_end_headers,
-    is_websocket,
-    read_body,
+    open_session,
+    send_upstream,
+    start_response,
 )
 from contracts.traffic.judge import JudgedExchange, TrafficJudge
 from contracts.traffic.proxy.journal import journal_entry
 from contracts.traffic.proxy.links import fetch_links
+from contracts.traffic.proxy.open_exchange import OpenExchange
 from contracts.traffic.proxy.recording import exchange_record
 from mockserver.json_text import dumps
 from mockserver.recordings.recorder import Recorder
@@ -36,14 +33,7 @@ from mockserver.recordings.redaction import find_secrets, redact
 from mockserver.state.journal import Journal
 from specs import EVENT_STREAM, Operation, Provider
 
-CONNECT_TIMEOUT = 30.0  # seconds
-SHUTDOWN_TIMEOUT = 5.0
-READ_REMAINING_TIMEOUT = 1.0  # for the rest of a request that is not forwarded
-MAX_HEADER_LENGTH = 64 * 1024
 MAX_UNJUDGED = 32  # exchanges that are forwarded, but not judged yet
-# Headers that this server adds to a response that has none.
-SERVER_DEFAULT_HEADERS = ("Content-Type", "Server")
-UPSTREAM_HEADER_NAMES: web.ResponseKey[set[str]] = web.ResponseKey("given", set[str])
 
 # Raised before a request was sent: not a fault of a response.
 _CONNECT_ERRORS = (
@@ -110,23 +100,7 @@ class Relay:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            # The upstream may close an idle connection just when it is used again, and
-            # a POST must not be sent twice.
-            connector=aiohttp.TCPConnector(limit=0, force_close=True),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=(
-                "User-Agent",
-                "Accept",
-                "Accept-Encoding",
-                "Content-Type",
-            ),
-            auto_decompress=False,
-            trust_env=False,
-            max_line_size=MAX_HEADER_LENGTH,
-            max_field_size=MAX_HEADER_LENGTH,
-        )
+        self._session = open_session()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -158,7 +132,7 @@ class Relay:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Forward a request, and the response as it comes."""
-        if request.method == "CONNECT" or is_websocket(request):
+        if request.method == "CONNECT" or _is_websocket(request):
             return error_response(501, "not_passed_on", "Only plain HTTP is forwarded.")
         target = self.path_below_base(request.raw_path)
         if target is None:
@@ -167,22 +141,22 @@ class Relay:
             return error_response(404, "not_found", message)
         while len(self._unjudged) >= MAX_UNJUDGED:
             await asyncio.wait(self._unjudged, return_when=asyncio.FIRST_COMPLETED)
-        passage = OpenExchange(
+        exchange = OpenExchange(
             request.method, target, end_to_end_headers(request.headers.items())
         )
-        settled = asyncio.get_running_loop().create_future()
+        finished = asyncio.get_running_loop().create_future()
         try:
-            return await self._forward_request(request, passage, settled)
+            return await self._forward_request(request, exchange, finished)
         except (asyncio.CancelledError, ConnectionError):
-            passage.reason = "the client disconnected before the end"
+            exchange.reason = "the client disconnected before the end"
             raise
         finally:
-            passage.seconds = time.monotonic() - passage.started
-            self._unjudged.add(settled)
-            before, self._last_exchange = self._last_exchange, settled
-            task = asyncio.create_task(self._judge_and_journal(passage, before))
+            exchange.seconds = time.monotonic() - exchange.started
+            self._unjudged.add(finished)
+            previous, self._last_exchange = self._last_exchange, finished
+            task = asyncio.create_task(self._judge_and_journal(exchange, previous))
             self._tasks.add(task)
-            task.add_done_callback(lambda done: self._finish(done, settled))
+            task.add_done_callback(lambda done: self._finish(done, finished))
 
     def _finish(self, task: asyncio.Task[None], finished: asyncio.Future[None]) -> None:
         self._tasks.discard(task)
@@ -199,21 +173,17 @@ class Relay:
         has_body = request.can_read_body
         exchange.request.is_complete = not has_body
         try:
-            response = await self._client.request(
+            response = await send_upstream(
+                self._client,
                 request.method,
-                URL(self.upstream + exchange.path, encoded=True),
-                headers=[
-                    (k, v)
-                    for k, v in exchange.request_headers
-                    if k.lower() not in REPLACED_HEADERS
-                ],
-                data=read_body(request, exchange) if has_body else None,
-                allow_redirects=False,
+                self.upstream + exchange.path,
+                [(k, v) for k, v in exchange.request_headers if k.lower() != "host"],
+                exchange.read_request(request) if has_body else None,
             )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if isinstance(error, _CONNECT_ERRORS):
-                await self._read_remaining(request, exchange)
-            self._read_buffered(request, exchange)
+                await exchange.read_remaining(request)
+            exchange.read_buffered(request)
             return self._bad_gateway(exchange, error)
         async with response:
             if response.status < 100:
@@ -241,15 +211,10 @@ class Relay:
         finished: asyncio.Future[None],
     ) -> web.StreamResponse:
         exchange.status = upstream_response.status
-        exchange.headers = end_to_end_headers(upstream_response.headers.items())
-        response = web.StreamResponse(
-            status=upstream_response.status, reason=upstream_response.reason
-        )
-        for name, value in exchange.headers:
-            response.headers.add(name, value)
-        response[UPSTREAM_HEADER_NAMES] = {name.lower() for name, _ in exchange.headers}
+        response = start_response(upstream_response)
+        exchange.headers = list(response.headers.items())
         is_stream = upstream_response.content_type == EVENT_STREAM
-        is_coded = "content-encoding" in response[UPSTREAM_HEADER_NAMES]
+        is_coded = "Content-Encoding" in response.headers
         length = upstream_response.content_length
         if request.method == "HEAD" or length == 0:
             self._unjudged.add(finished)
@@ -273,28 +238,15 @@ class Relay:
             if length is not None and exchange.response.size >= length:
                 self._unjudged.add(finished)
             await response.write(chunk)
-        self._read_buffered(request, exchange)
+        exchange.read_buffered(request)
         if exchange.problem is not None:
-            close_connection(request)
+            # The rest of the response is missing.
+            if request.transport is not None:
+                request.transport.close()
             return response
         self._unjudged.add(finished)
         await response.write_eof()
         return response
-
-    @staticmethod
-    async def _read_remaining(request: web.Request, exchange: OpenExchange) -> None:
-        """Read the body of a request that was not forwarded, for a short time."""
-        with suppress(TimeoutError, web.RequestPayloadError, OSError):
-            async with asyncio.timeout(READ_REMAINING_TIMEOUT):
-                async for _ in read_body(request, exchange):
-                    pass
-
-    @staticmethod
-    def _read_buffered(request: web.Request, exchange: OpenExchange) -> None:
-        """Read the rest of a request that got a response before it was forwarded."""
-        if not exchange.request.is_complete and request.content.is_eof():
-            exchange.request.add(request.content.read_nowait(-1))
-            exchange.request.is_complete = True
 
     async def _judge_and_journal(
         self, open_exchange: OpenExchange, previous: asyncio.Future[None] | None
@@ -373,6 +325,10 @@ class Relay:
             return None
         self.totals.recorded += 1
         return path.name
+
+
+def _is_websocket(request: web.Request) -> bool:
+    return "websocket" in request.headers.get("Upgrade", "").lower()
 
 
 def error_response(status: int, type_: str, message: str) -> web.Response:

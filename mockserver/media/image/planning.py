@@ -18,13 +18,15 @@ from mockserver.media.image.plan import (
     MAX_TEXT_LENGTH,
     Plan,
 )
-from specs import Dialect, size_of
+from specs import Dialect, UsageTable, size_of
 
 MAX_IMAGES = 64
 MAX_INPUT_PIXELS = 8 * MAX_PIXELS
 MAX_OUTPUT_PIXELS = 10 * MAX_PIXELS
 MAX_PARTIAL_IMAGES = 3
 MAX_MODEL_NAME = 80
+MEDIUM_OUTPUT_TOKENS = 1056  # of a 1024x1024 image where no page documents them
+NO_USAGE_TABLE = UsageTable({}, source="")
 _DATA_URI = re.compile(r"data:image/[a-z+.-]+;base64,", re.IGNORECASE)
 _SORTED_JSON = json.JSONEncoder(sort_keys=True)
 UNFETCHED_IMAGE = b""  # replaces an image given by URL, which is never fetched
@@ -91,13 +93,13 @@ def _check_pixel_limits(inputs: Sequence[bytes], output_pixels: int) -> None:
 
 
 def _max_images(dialect: Dialect) -> int:
-    return int(dialect.mock.get("max_images", MAX_IMAGES))
+    own = dialect.mock.max_images
+    return MAX_IMAGES if own is None else own
 
 
 def _requested_size(request: Mapping[str, Any], dialect: Dialect) -> tuple[int, int]:
     value = request.get("size", "auto")
-    auto_size = size_of(dialect.mock.get("auto_size")) or (1024, 1024)
-    size = auto_size if value == "auto" else size_of(value)
+    size = dialect.mock.auto_size if value == "auto" else size_of(value)
     if size is None or size[0] * size[1] > MAX_PIXELS or max(size) > MAX_EDGE:
         message = (
             f"size: this mock draws WIDTHxHEIGHT of at most {MAX_PIXELS} pixels, "
@@ -187,10 +189,12 @@ def usage(
     characters = len(str(request.get("prompt", "")))
     text_tokens = max(1, (characters + 3) // 4)
     image_tokens = 1024 * len(delivered[0].inputs) if delivered else 0
-    table = dialect.usage.get("output_tokens", {})
-    rate = table.get(str(request.get("quality")), table.get("medium", 1056))
+    table = dialect.usage or NO_USAGE_TABLE
+    rates = table.output_tokens
+    medium = rates.get("medium", MEDIUM_OUTPUT_TOKENS)
+    rate = rates.get(str(request.get("quality")), medium)
     output = sum(max(1, rate * plan.pixels // (1024 * 1024)) for plan in delivered)
-    output += dialect.usage.get("partial_image_tokens", 0) * previews
+    output += table.partial_image_tokens * previews
     return {
         "input_tokens": text_tokens + image_tokens,
         "output_tokens": output,

@@ -66,8 +66,8 @@ def assert_follows_its_schema(report: Path) -> None:
 
 def test_a_server_that_violates_a_claim_fails(mock, tmp_path):
     path = tmp_path / "report.jsonl"
-    lie = on_refusal(lambda said: replace(said, status=500))
-    with serve_in_thread(relay(mock.url, answer=lie)) as (url, _):
+    crash = on_refusal(lambda said: replace(said, status=500))
+    with serve_in_thread(relay(mock.url, answer=crash)) as (url, _):
         done = contracts(
             "run",
             "tokenhub",
@@ -136,7 +136,7 @@ def test_an_interrupted_run_leaves_a_readable_report(tmp_path):
 
 
 def test_an_interrupted_comparison_writes_its_differences_so_far(tmp_path):
-    path = tmp_path / "deeds.json"
+    path = tmp_path / "report.json"
     with mockserver.running("tokenhub", "aihubmix", latency="40..60") as mock:
         urls = [f"{name}={url}" for name, url in mock.base_urls.items()]
         words = ["run", *urls, "--same-questions", "--report", str(path)]
@@ -240,7 +240,7 @@ def test_documents_are_compared_without_requests():
 
 def test_the_same_requests_are_sent_to_two_mocks(tmp_path):
     """Two mocks differ only where their documents differ."""
-    report, page = tmp_path / "deeds.json", tmp_path / "deeds.md"
+    report, page = tmp_path / "report.json", tmp_path / "report.md"
     words = ["run", "tokenhub", "aihubmix", "--same-questions"]
 
     files = ["--report", str(report), "--markdown", str(page)]

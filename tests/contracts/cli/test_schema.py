@@ -90,8 +90,8 @@ def test_an_unknown_name_lists_the_known_names():
 def test_outputs_of_run_and_gate_follow_their_schemas(mock, tmp_path):
     paths = {name: tmp_path / name for name in ("report", "ctrf", "badge")}
     outputs = [word for name, path in paths.items() for word in (f"--{name}", path)]
-    lie = on_refusal(lambda said: replace(said, status=500))
-    with serve_in_thread(relay(mock.url, answer=lie)) as (url, _):
+    crash = on_refusal(lambda said: replace(said, status=500))
+    with serve_in_thread(relay(mock.url, answer=crash)) as (url, _):
         target = f"tokenhub={url}/tokenhub/api/v1"
         output_of("run", target, "--no-fuzz", *N, *outputs)
     baseline = tmp_path / "baseline.json"

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 
 EVERY = [specs.load(name) for name in specs.names()]
 # A fault in one parameter, and its verdict.
-LIES = (
+DEFECTS = (
     ("openai", "createImage", "n", "n-ignored", FeatureVerdict.IGNORED),
     ("openai", "createImage", "n", "one-too-many", FeatureVerdict.ALTERED),
     ("openai", "createImage", "n", "two-refused", FeatureVerdict.REFUSED),
@@ -93,11 +93,11 @@ def measured(name: str, report: Report, row: str) -> MeasuredBehavior:
     return cell.measured[name]
 
 
-@pytest.mark.parametrize(("name", "operation", "member", "lie", "verdict"), LIES)
+@pytest.mark.parametrize(("name", "operation", "member", "defect", "verdict"), DEFECTS)
 def test_wrong_behaviour_for_a_field_has_its_verdict(
-    name, operation, member, lie, verdict
+    name, operation, member, defect, verdict
 ):
-    with FaultyServer(name, f"{operation}/{lie}").serving() as url:
+    with FaultyServer(name, f"{operation}/{defect}").serving() as url:
         report = report_of(name, url, operation, member)
 
     behavior = measured(name, report, f"{operation}/request/{member}")
@@ -132,9 +132,9 @@ def test_a_field_without_visible_effect_is_untested():
 
 
 def test_a_crash_on_a_valid_value_is_refused_badly():
-    liar = service()
-    crashing(lambda each: each.get("n") == 2)(liar["createImage"])
-    with serving(liar) as url:
+    faulty = service()
+    crashing(lambda each: each.get("n") == 2)(faulty["createImage"])
+    with serving(faulty) as url:
         report = report_of("openai", url, "createImage", "n")
 
     behavior = measured("openai", report, "createImage/request/n")
@@ -201,9 +201,9 @@ def test_two_targets_of_a_provider_have_different_labels(compared):
 
 def test_behaviour_that_differs_is_of_this_kind_only_if_documents_agree(reports):
     apart = [each for each in EVERY if each.id in ("openai", "tokenhub")]
-    (right_one, other, _, liar) = reports
+    (right_one, other, _, faulty) = reports
 
-    found = row(comparison.compare(apart, [other, liar]), "createImage/request/n")
+    found = row(comparison.compare(apart, [other, faulty]), "createImage/request/n")
 
     assert found.cells["openai"].letter != found.cells["tokenhub"].letter
     assert DifferenceKind.PEERS_AGREE not in found.kinds
@@ -347,7 +347,7 @@ def differing() -> Differences:
     ):
         targets = [
             NamedTarget(label, openai, Target(url, "a-secret-key"))
-            for label, url in (("right", one), ("liar", two))
+            for label, url in (("right", one), ("faulty", two))
         ]
         only = ("createImage/n=",)
         return asyncio.run(differential.execute(targets, only=only))
@@ -368,11 +368,14 @@ def test_targets_of_one_provider_that_differ_have_different_verdicts(differing):
     found = row(comparison.compare(EVERY, [differing]), "createImage/request/n")
 
     measured_by_label = found.cells["openai"].measured
-    assert (measured_by_label["right"].verdict, measured_by_label["liar"].verdict) == (
+    assert (
+        measured_by_label["right"].verdict,
+        measured_by_label["faulty"].verdict,
+    ) == (
         FeatureVerdict.HONOURED,
         FeatureVerdict.IGNORED,
     )
-    assert measured_by_label["liar"].fingerprint == differing.alarms[0].fingerprint
+    assert measured_by_label["faulty"].fingerprint == differing.alarms[0].fingerprint
     assert found.kinds == (DifferenceKind.PEERS_AGREE, DifferenceKind.PEERS_DIFFER)
 
 

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 import yaml
+from faulty_servers.relay_faults import RelayFault
+from faulty_servers.relays import RELAY_FAULTS
 from jsonschema import Draft202012Validator
 from rich.console import Console
 from support.independent import serving
-from support.relays import MINIATURES, Change, on_success, relay, replace
+from support.relays import Change, on_success, relay, replace
 
 import mockserver
 import specs
@@ -39,7 +41,11 @@ pytestmark = pytest.mark.slow
 
 KEY = "sk-secret-of-the-caller"
 PROVIDERS = [specs.load(each) for each in specs.names()]
-LIES = {each.name: each for each in MINIATURES}
+FAULTS: dict[str, tuple[str, RelayFault]] = {
+    name.partition("/")[2]: (provider, fault)
+    for provider, faults in RELAY_FAULTS.items()
+    for name, fault in faults.items()
+}
 
 
 def target(label: str, name: str, base_url: str) -> NamedTarget:
@@ -51,7 +57,7 @@ def compared(*targets: NamedTarget, **options: Any) -> Differences:
 
 
 @contextmanager
-def beside_a_liar(
+def beside_a_faulty_relay(
     mock: mockserver.Running,
     name: str,
     answer: Change | None = None,
@@ -60,8 +66,8 @@ def beside_a_liar(
     """A mock, and the same mock behind a relay that changes its responses."""
     base_url = mock.base_urls[name]
     with serve_in_thread(relay(mock.url, answer=answer, request=request)) as (url, _):
-        liar = base_url.replace(mock.url, url)
-        yield [target("right", name, base_url), target("liar", name, liar)]
+        relayed = base_url.replace(mock.url, url)
+        yield [target("right", name, base_url), target("faulty", name, relayed)]
 
 
 def verdicts(found: Differences, feature: str, label: str) -> set[str]:
@@ -211,8 +217,8 @@ FOUND = [
 def test_a_wrong_behaviour_is_the_only_alarm_with_the_smallest_request(
     mock, name, only, wanted
 ):
-    lie = LIES[name]
-    with beside_a_liar(mock, lie.provider, lie.answer, lie.request) as pair:
+    provider, fault = FAULTS[name]
+    with beside_a_faulty_relay(mock, provider, fault.answer, fault.request) as pair:
         found = compared(*pair, only=only)
 
     generations = [each for each in found.alarms if each.operation == "createImage"]
@@ -220,7 +226,7 @@ def test_a_wrong_behaviour_is_the_only_alarm_with_the_smallest_request(
     assert counts == Counter(wanted), [
         (each.question, each.aspect, each.sides) for each in generations
     ]
-    assert {*found.alarms[0].sides} == {"right", "liar"}
+    assert {*found.alarms[0].sides} == {"right", "faulty"}
 
 
 VERDICTS = [
@@ -236,12 +242,12 @@ VERDICTS = [
 
 @pytest.mark.parametrize(("name", "feature", "verdict"), VERDICTS)
 def test_a_wrong_behaviour_has_its_verdict(mock, name, feature, verdict):
-    lie = LIES[name]
+    provider, fault = FAULTS[name]
     only = (f"createImage/{feature}", f"&{feature}")
-    with beside_a_liar(mock, lie.provider, lie.answer, lie.request) as pair:
+    with beside_a_faulty_relay(mock, provider, fault.answer, fault.request) as pair:
         found = compared(*pair, only=only)
 
-    assert verdict in verdicts(found, feature, "liar")
+    assert verdict in verdicts(found, feature, "faulty")
     assert verdict not in verdicts(found, feature, "right")
     rows = [each for each in found.rows if each.feature == feature and each.kind]
     assert {each.kind for each in rows} == {DocumentAgreement.AGREE}
@@ -256,10 +262,12 @@ def test_an_altered_value_is_shown(mock):
             else response
         )
 
-    with beside_a_liar(mock, "tokenhub", request=fewer) as pair:
+    with beside_a_faulty_relay(mock, "tokenhub", request=fewer) as pair:
         found = compared(*pair, only=("createImage/n=10",))
 
-    (cell,) = [e.cells["liar"] for e in found.rows if e.question == "createImage/n=10"]
+    (cell,) = [
+        e.cells["faulty"] for e in found.rows if e.question == "createImage/n=10"
+    ]
     assert (cell.verdict, cell.value) == ("altered", "4")
 
 
@@ -268,7 +276,7 @@ def test_a_wrong_behaviour_for_two_fields_is_found_by_a_combination(mock):
         both = response.asked.get("n", 1) > 1 and response.asked.get("format") == "webp"
         return response.with_json({**response.asked, "n": 1}) if both else response
 
-    with beside_a_liar(mock, "tokenhub", request=few) as pair:
+    with beside_a_faulty_relay(mock, "tokenhub", request=few) as pair:
         found = compared(*pair, only=("createImage/n", "createImage/output_format"))
 
     (alarm,) = found.alarms
@@ -277,15 +285,15 @@ def test_a_wrong_behaviour_for_two_fields_is_found_by_a_combination(mock):
 
 
 def test_the_server_that_differs_from_the_majority_is_named(mock):
-    lie = LIES["n-ignored"]
-    with beside_a_liar(mock, lie.provider, lie.answer) as pair:
+    provider, fault = FAULTS["n-ignored"]
+    with beside_a_faulty_relay(mock, provider, fault.answer) as pair:
         third = target("third", "tokenhub", mock.base_urls["tokenhub"])
         found = compared(*pair, third, only=("createImage/n=2",))
 
     (alarm,) = found.alarms
     (row,) = [each for each in found.rows if each.question == "createImage/n=2"]
-    assert alarm.odd == row.odd == ("liar",)
-    assert "1 of 3: liar" in text(found)
+    assert alarm.odd == row.odd == ("faulty",)
+    assert "1 of 3: faulty" in text(found)
 
 
 def test_a_flaky_difference_is_no_alarm(mock):
@@ -297,7 +305,7 @@ def test_a_flaky_difference_is_no_alarm(mock):
         seen.append(response)
         return on_success(lambda body, _: {**body, "data": body["data"][:1]})(response)
 
-    with beside_a_liar(mock, "tokenhub", once) as pair:
+    with beside_a_faulty_relay(mock, "tokenhub", once) as pair:
         found = compared(*pair, only=("createImage/n=2",))
 
     (flaky,) = [each for each in found.differences if each.aspect == "pictures"]
@@ -329,8 +337,8 @@ def test_two_mocks_of_one_dialect_do_not_differ(mock):
 
 
 def test_the_same_run_gives_the_same_report(mock):
-    lie = LIES["wrong-size"]
-    with beside_a_liar(mock, lie.provider, lie.answer) as pair:
+    provider, fault = FAULTS["wrong-size"]
+    with beside_a_faulty_relay(mock, provider, fault.answer) as pair:
         once, again = (
             compared(*pair, seed=3, only=("createImage/n", "/quality"))
             for _ in range(2)
@@ -349,16 +357,18 @@ def test_the_same_run_gives_the_same_report(mock):
 
 def test_a_target_that_goes_down_gets_no_more_requests(mock):
     with ExitStack() as stack:
-        pair = stack.enter_context(beside_a_liar(mock, "tokenhub"))
-        progress = after(16, "liar", stack.close)
+        pair = stack.enter_context(beside_a_faulty_relay(mock, "tokenhub"))
+        progress = after(16, "faulty", stack.close)
         found = compared(*pair, only=("createImage/",), progress=progress)
 
-    assert list(found.stopped) == ["liar"]
-    assert "went down" in found.stopped["liar"]
+    assert list(found.stopped) == ["faulty"]
+    assert "went down" in found.stopped["faulty"]
     assert found.alarms == ()
     cells = [each.cells for each in found.rows if each.group != "answer"]
-    notes = {each["liar"].note for each in cells if each["liar"].verdict == "untested"}
-    assert notes == {found.stopped["liar"]}
+    notes = {
+        each["faulty"].note for each in cells if each["faulty"].verdict == "untested"
+    }
+    assert notes == {found.stopped["faulty"]}
     assert {each["right"].verdict for each in cells} >= {"honoured", "refused"}
     assert "did not get all requests" in text(found)
 
@@ -379,13 +389,15 @@ def test_a_target_that_always_fails_gets_no_more_requests(mock):
             else response
         )
 
-    with beside_a_liar(mock, "tokenhub", broken) as pair:
+    with beside_a_faulty_relay(mock, "tokenhub", broken) as pair:
         few = compared(*pair, only=("createImage/n=",))
-    with beside_a_liar(mock, "tokenhub", lambda e: replace(e, status=502)) as pair:
+    with beside_a_faulty_relay(
+        mock, "tokenhub", lambda e: replace(e, status=502)
+    ) as pair:
         all_ = compared(*pair, only=("createImage/",))
 
-    assert (few.stopped, verdicts(few, "n", "liar")) == ({}, {"refused-badly"})
-    assert all_.stopped == {"liar": "it returns only errors"}
+    assert (few.stopped, verdicts(few, "n", "faulty")) == ({}, {"refused-badly"})
+    assert all_.stopped == {"faulty": "it returns only errors"}
 
 
 def test_a_run_that_cannot_start_raises_the_reason(mock):
@@ -443,9 +455,9 @@ def alarming(mock: mockserver.Running) -> Differences:
         message = f"{response.headers} <b>|`{KEY}`</b>"
         return response.with_json({"error": {**value["error"], "message": message}})
 
-    lie = LIES["n-ignored"]
-    answer = lambda response: leaks(lie.answer(response))  # noqa: E731
-    with beside_a_liar(mock, lie.provider, answer) as pair:
+    provider, fault = FAULTS["n-ignored"]
+    answer = lambda response: leaks(fault.answer(response))  # noqa: E731
+    with beside_a_faulty_relay(mock, provider, answer) as pair:
         return compared(*pair, only=("createImage/n=", "createImageEdit/n="))
 
 
@@ -471,7 +483,7 @@ def test_each_side_of_an_alarm_has_its_request(alarming):
 
     urls = [each.base_url for each in alarming.targets]
     assert all(f"{url}/images/generations" in shown for url in urls)
-    assert '"n": 2' in number.sides["liar"].curl
+    assert '"n": 2' in number.sides["faulty"].curl
     assert "where the documents agree" in shown.splitlines()[-1]
 
 

@@ -57,10 +57,10 @@ def test_a_recorded_run_is_judged_the_same_without_network(mock, name, tmp_path)
 
 
 def test_findings_and_their_smallest_requests_are_the_same(mock, tmp_path):
-    def lie(said):
+    def at_one_second(said):
         return said.with_json({**said.json, "created": 1}) if said.is_success else said
 
-    with serve_in_thread(relay(mock.url, answer=lie)) as (url, _):
+    with serve_in_thread(relay(mock.url, answer=at_one_second)) as (url, _):
         base = f"{url}/tokenhub/api/v1"
         first = run_of(
             "tokenhub", base, CassetteSession.recording("tokenhub", tmp_path)

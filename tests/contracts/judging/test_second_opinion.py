@@ -50,9 +50,9 @@ def asked(name: str, base_url: str, only: tuple[str, ...] = OWN, **options) -> R
     return run.report()
 
 
-def lied(mock, name: str, only: tuple[str, ...] = OWN, **lie) -> Report:
+def run_with_fault(mock, name: str, only: tuple[str, ...] = OWN, **changes) -> Report:
     """The findings at a provider's mock behind a relay with one defect."""
-    with serve_in_thread(relay(mock.url, **lie)) as (url, _):
+    with serve_in_thread(relay(mock.url, **changes)) as (url, _):
         return asked(name, mock.base_urls[name].replace(mock.url, url), only)
 
 
@@ -232,7 +232,7 @@ def test_a_right_server_of_another_hand_breaks_no_promise(server: str):
 
 
 def test_the_same_fault_is_one_finding_that_names_both(mock):
-    report = lied(
+    report = run_with_fault(
         mock,
         "tokenhub",
         ("createImage/request/schemathesis/", "createImage/request/plain"),
@@ -250,7 +250,9 @@ def test_ignored_keys_are_seen_by_both(mock):
         headers = {**said.headers, "Authorization": f"Bearer {MOCK_KEY}"}
         return replace(said, headers=headers)
 
-    report = lied(mock, "tokenhub", ("createImage/auth/missing",), request=with_key)
+    report = run_with_fault(
+        mock, "tokenhub", ("createImage/auth/missing",), request=with_key
+    )
 
     (found,) = report.findings
     assert (found.kind, found.check) == ("accepts-invalid", "invalid-is-refused")
@@ -263,7 +265,9 @@ def test_streams_are_heard_too(mock):
             return said
         return replace(said, body=said.body.replace(b'"b64_json"', b'"picture"'))
 
-    report = lied(mock, "openai", ("/request/streams/stream-with-0",), answer=renamed)
+    report = run_with_fault(
+        mock, "openai", ("/request/streams/stream-with-0",), answer=renamed
+    )
 
     seen = [each for each in report.findings if each.check == "event-schema"]
     assert seen
@@ -282,7 +286,7 @@ def test_a_refusal_of_something_valid_is_the_planned_finding(mock):
         return said.with_json({"error": {**error, "code": None}}, status=400)
 
     only = ("createImage/request/schemathesis/", "createImage/request/quality/value-")
-    report = lied(mock, "tokenhub", only, answer=refuse)
+    report = run_with_fault(mock, "tokenhub", only, answer=refuse)
 
     (found,) = report.findings
     assert found.kind == "rejects-valid"
@@ -296,7 +300,7 @@ def test_an_accepted_fault_is_one_finding_a_claim(mock):
         now = {"created": int(time.time()), "data": []}
         return said.with_json(now, status=200)
 
-    report = lied(
+    report = run_with_fault(
         mock,
         "tokenhub",
         ("createImage/request/schemathesis/",),
@@ -313,7 +317,7 @@ def test_an_accepted_fault_is_one_finding_a_claim(mock):
 
 def test_what_only_schemathesis_sees_is_told_as_its_own(mock):
     """A status that no page lists: a difference, under the name of its check."""
-    report = lied(
+    report = run_with_fault(
         mock,
         "tokenhub",
         ("createImage/request/schemathesis/incorrect-type",),
@@ -329,7 +333,7 @@ def test_what_only_schemathesis_sees_is_told_as_its_own(mock):
 
 def test_another_method_that_succeeds_is_a_difference_seen_by_both(mock):
     now = {"created": int(time.time()), "data": []}
-    report = lied(
+    report = run_with_fault(
         mock,
         "tokenhub",
         ("createImage/request/schemathesis/method-",),
@@ -349,7 +353,9 @@ def test_headers_are_its_own_finding(mock):
             said, headers={**said.headers, "x-ratelimit-limit-requests": "many"}
         )
 
-    report = lied(mock, "openai", ("createImage/request/examples/",), answer=spoil)
+    report = run_with_fault(
+        mock, "openai", ("createImage/request/examples/",), answer=spoil
+    )
 
     (found,) = report.broken
     assert found.check == "schemathesis:response_headers_conformance"

@@ -303,14 +303,14 @@ def test_a_cell_that_differs_from_the_majority_has_another_letter_and_color():
 
 
 def test_measured_behavior_is_shown_with_the_documented_value():
-    deed = MeasuredBehavior(
+    behavior = MeasuredBehavior(
         Conformance.BROKEN,
         FeatureVerdict.IGNORED,
         3,
         note="One came.",
         fingerprint="f" * 16,
     )
-    text = page(measured(one=deed), BROKEN)
+    text = page(measured(one=behavior), BROKEN)
 
     assert '<span class="chip B"><b>I</b> ignored</span>' in text
     (marked,) = [a for a in Page(text).all("tr") if a.get("data-kind") == "cell"][:1]

@@ -24,11 +24,11 @@ SIZE = "createImage/request/size"
 def report():
     """The report of a server that ignores size, and of a correct one."""
     with FaultyServer("openai", "createImage/size-ignored").serving() as url:
-        lying = contracts.run("openai", against=url, key="it", only=ONLY, fuzz=False)
+        faulty = contracts.run("openai", against=url, key="it", only=ONLY, fuzz=False)
     right = contracts.run("tokenhub", only=ONLY, fuzz=False)
-    targets = (*lying.metadata.targets, *right.metadata.targets)
-    metadata = replace(lying.metadata, targets=targets)
-    return Report(metadata, (*lying.outcomes, *right.outcomes))
+    targets = (*faulty.metadata.targets, *right.metadata.targets)
+    metadata = replace(faulty.metadata, targets=targets)
+    return Report(metadata, (*faulty.outcomes, *right.outcomes))
 
 
 @pytest.fixture(scope="module")

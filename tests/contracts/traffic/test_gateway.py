@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import functools
+import gzip
 import io
 import json
 import os
@@ -457,7 +458,7 @@ def test_what_an_error_loses_is_named(after, verdict, says):
 def test_attempts_at_the_upstream_are_counted():
     row = one(examined(Damage(attempts=3), "server_error"), "server_error")
 
-    assert (row.verdict, row.note) == ("honoured", "the upstream was asked 3 times")
+    assert (row.verdict, row.note) == ("honoured", "3 requests to the upstream")
 
 
 def test_a_gateway_that_cools_down_is_asked_again():
@@ -628,7 +629,7 @@ def test_a_gateway_that_comes_late_is_waited_for():
             asker = GatewaySession(
                 session, tap, f"http://127.0.0.1:{port}/v1", CALLERS, 5
             )
-            with pytest.raises(Unusable, match="no question reached its upstream"):
+            with pytest.raises(Unusable, match="no request reached its upstream"):
                 await asker.wait_for_upstream(question, 0)
             waiting = asyncio.ensure_future(asker.wait_for_upstream(question, 30))
             await asyncio.sleep(0)
@@ -661,7 +662,7 @@ MISTAKES = [
             "--wait=0",
             "--listen-port=0",
         ],
-        "no question reached its upstream",
+        "no request reached its upstream",
     ),
 ]
 
@@ -687,6 +688,34 @@ def test_a_port_in_use_is_said_to_be():
         )
 
     assert (done.returncode, "another --listen-port" in done.stderr) == (2, True)
+
+
+def test_the_upstream_forwards_a_compressed_request_and_records_its_json():
+    payload = {"model": "gpt-image-1", "prompt": "A boat"}
+    headers = {
+        "Authorization": "Bearer k",
+        "Content-Type": "application/json",
+        "Content-Encoding": "gzip",
+    }
+
+    async def send() -> tuple[int, Any]:
+        async with (
+            recording_upstream(loaded("openai"), "127.0.0.1", 0) as (upstream, url),
+            aiohttp.ClientSession() as session,
+            session.post(
+                f"{url}/images/generations",
+                data=gzip.compress(json.dumps(payload).encode()),
+                headers=headers,
+            ) as response,
+        ):
+            (recorded,) = upstream.upstream_requests
+            return response.status, recorded
+
+    status, recorded = asyncio.run(send())
+
+    assert (status, recorded.payload) == (200, payload)
+    assert recorded.headers["content-encoding"] == "gzip"
+    assert json.loads(recorded.body) == payload
 
 
 def test_the_upstream_forwards_repeated_headers_but_none_of_the_connection():

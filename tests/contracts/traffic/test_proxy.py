@@ -39,8 +39,8 @@ from support.independent import serving as independent
 
 import contracts.cli.proxy
 import contracts.traffic.exchange
-import contracts.traffic.forwarding
 import contracts.traffic.proxy
+import contracts.traffic.proxy.open_exchange
 import mockserver
 import specs
 from contracts.traffic.proxy import MAX_HEADER_LENGTH, Relay, serve_relay
@@ -680,7 +680,7 @@ def test_a_request_is_explained_by_rule_and_source():
 
 
 def test_what_is_too_large_passes_unjudged(monkeypatch):
-    for module in (contracts.traffic.forwarding, contracts.traffic.exchange):
+    for module in (contracts.traffic.proxy.open_exchange, contracts.traffic.exchange):
         monkeypatch.setattr(module, "MAX_BODY_BYTES", 2000)
 
     async def answer(request: web.Request) -> web.Response:

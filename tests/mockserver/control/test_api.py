@@ -432,7 +432,7 @@ def test_trouble_is_told_until_newer_documents_are_good(lone):
 
 def test_documents_change_while_requests_are_answered(lone):
     """No request fails, and open requests continue with the previous documents."""
-    limited = replace(lone.dialect, mock={**lone.dialect.mock, "max_images": 1})
+    limited = replace(lone.dialect, mock=replace(lone.dialect.mock, max_images=1))
     newer = replace(lone, dialect=limited)
     other = specs.load("openai")
     settings = mockserver.Settings(quotas=Quotas(concurrency=100))

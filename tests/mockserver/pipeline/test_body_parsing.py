@@ -271,7 +271,7 @@ def small():
         replace(
             each,
             dialect=replace(
-                each.dialect, mock={**each.dialect.mock, "max_body_bytes": 2000}
+                each.dialect, mock=replace(each.dialect.mock, max_body_bytes=2000)
             ),
         )
         for each in loaded

@@ -207,7 +207,7 @@ def test_an_error_that_was_asked_for_is_not_counted():
 
 def test_levels_are_told_only_where_a_page_says_so(provider):
     """Quota headers are sent only by dialects that define them, also with errors."""
-    named = provider.dialect.mock.get("quota_headers", {})
+    named = provider.dialect.mock.quota_headers
     with quotas(provider, requests_per_minute=2) as running:
         url, body = url_of(running, provider), generation(provider)
         answers = [ask(url, body=body) for _ in range(3)]
@@ -324,11 +324,11 @@ def test_the_clock_may_be_set_and_released_without_filling_or_locking_a_bucket()
 
 
 def test_the_dialects_own_limits_hold_unless_others_are_given():
-    documented = {"requests_per_minute": 5, "concurrency": 2}
+    documented = specs.MockDefaults(requests_per_minute=5, concurrency=2)
 
     assert Quotas().with_defaults(documented) == Quotas(5, None, 2)
     assert Quotas(requests_per_minute=9).with_defaults(documented) == Quotas(9, None, 2)
-    assert Quotas().with_defaults({}) == Quotas()
+    assert Quotas().with_defaults(specs.MockDefaults()) == Quotas()
 
 
 # Latency.

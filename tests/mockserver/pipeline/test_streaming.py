@@ -104,7 +104,8 @@ def test_previews_are_pictures_of_the_final_size_and_differ(mock, name, operatio
 @pytest.mark.parametrize(("name", "operation_id"), STREAMS)
 def test_the_usage_of_a_stream_adds_up_and_counts_previews(mock, name, operation_id):
     provider = specs.load(name)
-    each = provider.dialect.usage.get("partial_image_tokens", 0)
+    table = provider.dialect.usage
+    each = table.partial_image_tokens if table else 0
 
     def usage(partials):
         sent = request_for(provider, operation_id, partial_images=partials)

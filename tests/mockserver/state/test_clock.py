@@ -113,7 +113,7 @@ def test_a_server_that_began_frozen_is_reset_to_that(addressing):
 
 def test_an_address_expires_at_its_documented_lifetime_and_not_before(own, addressing):
     """An expired URL gives 403, a forged one 404."""
-    lifetime = addressing.dialect.url_lifetime["seconds"]
+    lifetime = addressing.dialect.url_lifetime.seconds
     turn(own, freeze=NOON)
     answer = ask(url_of(own, addressing), body=generation(addressing))
     url = answer.json["data"][0]["url"]

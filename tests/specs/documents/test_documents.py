@@ -988,17 +988,17 @@ def test_pictures_of_gpt_image_2_come_as_the_pages_say(name, base_path, give):
     provider = loaded(name)
 
     assert provider.base_path == base_path
-    assert provider.dialect.delivery_for({"model": "gpt-image-2"})["give"] == give
+    assert provider.dialect.delivery_for({"model": "gpt-image-2"}).give == give
 
 
 @pytest.mark.parametrize("name", ["openai", "aihubmix"])
 def test_dall_e_gives_addresses_that_live_for_an_hour(name):
     dialect = loaded(name).dialect
 
-    assert dialect.delivery_for({"model": "dall-e-3"})["give"] == "url"
+    assert dialect.delivery_for({"model": "dall-e-3"}).give == "url"
     asked_for = {"model": "dall-e-3", "response_format": "b64_json"}
-    assert dialect.delivery_for(asked_for)["give"] == "b64_json"
-    assert dialect.url_lifetime["seconds"] == 3600
+    assert dialect.delivery_for(asked_for).give == "b64_json"
+    assert dialect.url_lifetime.seconds == 3600
 
 
 @pytest.mark.parametrize(

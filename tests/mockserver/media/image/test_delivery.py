@@ -38,7 +38,7 @@ def gives(provider):
     for more in ({}, {"response_format": "url"}, {"response_format": "b64_json"}):
         payload = generation(provider, **more)
         if judge.judge(payload).state is not specs.State.INVALID:
-            found[provider.dialect.delivery_for(payload)["give"]] = payload
+            found[provider.dialect.delivery_for(payload).give] = payload
     return found
 
 
@@ -144,7 +144,7 @@ def test_an_address_of_another_server_is_nowhere(mock, addressing):
 @pytest.mark.parametrize(("passed", "status"), [(0, 200), (3599, 200), (3600, 403)])
 def test_an_address_lives_as_long_as_documented(addressing, passed, status):
     """Drawn again by a second server, whose clock stands later."""
-    assert addressing.dialect.url_lifetime["seconds"] == 3600
+    assert addressing.dialect.url_lifetime.seconds == 3600
     with at(NOON, addressing) as running:
         path = address(running, addressing).removeprefix(running.url)
 
@@ -185,7 +185,7 @@ def test_an_edit_is_delivered_like_a_generation(mock, provider):
     )
 
     item = answer.json["data"][0]
-    give = provider.dialect.delivery_for(generation(provider))["give"]
+    give = provider.dialect.delivery_for(generation(provider)).give
     member = "b64_json" if give == "b64_json" else "url"
     assert member in item
     assert give != "data_uri" or item["url"].startswith("data:")

@@ -1,0 +1,132 @@
+"""Decide after the first responses which operations a server serves."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
+
+from contracts.execution.campaign import Campaign, CouldNotRun
+from contracts.execution.client import Sender
+from contracts.judging.checks.context import body_excerpt
+from contracts.judging.findings import redact
+from contracts.judging.interaction import Interaction
+from contracts.planning.case import Case
+from contracts.planning.preflight import preflight_cases
+from contracts.report.model import DEPENDS_ON, Outcome
+from contracts.text import one_line
+
+USUAL_PATHS = ("/v1", "/api/v1", "/openai/v1", "/api/openai/v1", "/api", "")
+_NOT_FOUND = {404, 405, 501}
+
+
+@dataclass(slots=True)
+class Preflight:
+    """
+    The state of the first requests of a campaign.
+
+    An operation is served if a valid request got a success response with JSON or a
+    stream. `first` has the first response of each operation.
+    """
+
+    campaign: Campaign
+    served: set[str] = field(default_factory=set)
+    first: dict[str, Interaction] = field(default_factory=dict)
+
+    def cases(self) -> Iterator[Case]:
+        """
+        Yield the cases to send; whether an alternative comes depends on `add`.
+
+        The alternatives of an operation follow if it accepts no plain request.
+        """
+        planned = preflight_cases(self.campaign.provider, self.campaign.pending)
+        for each in planned.values():
+            yield from each.plain
+        for operation, each in planned.items():
+            for case in each.alternatives:
+                if operation not in self.served:
+                    yield case
+
+    def add(self, interaction: Interaction) -> None:
+        """Note the response to a preflight case."""
+        operation = interaction.case.operation
+        self.first.setdefault(operation, interaction)
+        if is_served(interaction):
+            self.served.add(operation)
+
+    def reason_not_to_send(self, case: Case) -> str | None:
+        """What a case depends on that failed; None if the case must be sent."""
+        if case.operation in self.served or case.operation not in self.first:
+            return None
+        return f"{DEPENDS_ON} {self.first[case.operation].case.id}"
+
+    async def check(self) -> None:
+        """Raise `CouldNotRun` if the server serves none of the operations."""
+        if self.served or not self.first:
+            return
+        interaction = next(iter(self.first.values()))
+        raise CouldNotRun(await self._problem(interaction))
+
+    async def _problem(self, interaction: Interaction) -> str:
+        """What came instead of a success response, and what to check."""
+        operation = self.campaign.provider.operations[interaction.case.operation]
+        url = self.campaign.target.url(interaction.case, operation)
+        came = interaction.problem or (
+            f"status {interaction.status}, "
+            f"{interaction.content_type or 'no content type'}: "
+            f"{body_excerpt(interaction)}"
+        )
+        return (
+            f"no plain valid request is accepted: {operation.method} {url} answers "
+            f"{one_line(redact(came, self.campaign.target.key))}. {await self._hint(interaction)}"
+        )
+
+    async def _hint(self, interaction: Interaction) -> str:
+        dialect = self.campaign.provider.dialect
+        status = interaction.status
+        if status in {401, 403}:
+            return (
+                f"Check the API key in {dialect.key_env}, or name another variable "
+                "with --key-env"
+            )
+        if status == 429:
+            return "The server limits the rate: send fewer requests with --rate"
+        if interaction.content_type == "text/html":
+            hint = "This is an HTML page, not an API: check the base URL, and proxies"
+        elif status in _NOT_FOUND:
+            hint = "Check the base URL"
+        elif "model" in body_excerpt(interaction).lower():
+            return f"Check that the server knows the model '{dialect.model}'"
+        else:
+            return "Check the server: any valid request fails"
+        other = await self._other_base_url(interaction.case)
+        return f"{hint}; {other} answers API requests" if other else hint
+
+    async def _other_base_url(self, case: Case) -> str | None:
+        """A usual base URL at which the server has an API; asked without a key."""
+        target = self.campaign.target
+        parts = urlsplit(target.base_url)
+        operation = self.campaign.provider.operations[case.operation]
+        path = parts.path.rstrip("/")
+        usual = dict.fromkeys(
+            (*(f"{path}{each}" for each in USUAL_PATHS), *USUAL_PATHS)
+        )
+        for candidate in usual:
+            if candidate == path:
+                continue
+            base = parts._replace(path=candidate, query="", fragment="").geturl()
+            probe = replace(case, auth=None, path=None)
+            async with Sender(replace(target, base_url=base)) as sender:
+                found = await sender.send(probe, operation)
+            if found.status not in {None, *_NOT_FOUND} and found.object is not None:
+                return base
+        return None
+
+
+def is_served(interaction: Interaction) -> bool:
+    """True for a success response that is a JSON object or a stream."""
+    is_api = interaction.is_stream or interaction.object is not None
+    return interaction.is_success and is_api
+
+
+def depends_on_another(outcome: Outcome) -> bool:
+    """True for a case that was not sent, since its operation is not served."""
+    return (outcome.not_tested or "").startswith(DEPENDS_ON)

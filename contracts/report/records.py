@@ -1,0 +1,190 @@
+"""The records of a report: targets, claims, outcomes and findings."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from contracts.report.file import FORMAT
+
+DEPENDS_ON = "depends on"
+"""How `not_tested` begins for a case that was not sent; the id of a case follows."""
+
+
+class FindingKind(StrEnum):
+    """The ways in which behaviour deviates from the documentation."""
+
+    REJECTS_VALID = "rejects-valid"
+    ACCEPTS_INVALID = "accepts-invalid"
+    WRONG_ERROR = "wrong-error"
+    WRONG_RESPONSE = "wrong-response"
+    CRASH = "crash"
+    UNDOCUMENTED = "undocumented"
+
+
+class CheckName(StrEnum):
+    """
+    The names of checks that are no guarantees.
+
+    A check of a guarantee has the name of the guarantee. A check of another tool has
+    the name of the tool, `:`, and its name there.
+    """
+
+    ANSWERS = "answers"
+    VALID_IS_ACCEPTED = "valid-is-accepted"
+    INVALID_IS_REFUSED = "invalid-is-refused"
+    NO_CRASH = "no-crash"
+    ELSEWHERE = "elsewhere"
+    ERROR_STATUS = "error-status"
+    ERROR_CODE = "error-code"
+    ERROR_TYPE = "error-type"
+    ERROR_PARAM = "error-param"
+    ERROR_IS_JSON = "error-is-json"
+    ERROR_ENVELOPE = "error-envelope"
+    STATUS = "status"
+    BODY = "body"
+    SCHEMA = "schema"
+    MEMBER = "member"
+    EVENT = "event"
+    EVENT_SCHEMA = "event-schema"
+    NOT_JUDGED = "not-judged"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRecord:
+    """
+    A claim of a document as the report shows it.
+
+    `asked` counts the cases with a response that tested it. `mock` is how the mock
+    treats it: enforced, lenient, kept, or on demand.
+    """
+
+    id: str
+    operation: str
+    subject: str
+    sentence: str
+    source: str
+    source_title: str
+    source_url: str
+    source_date: str
+    basis: str
+    pointer: str
+    asked: int = 0
+    mock: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """
+    One deviation from the documentation, with what is needed to reproduce it.
+
+    `message` describes what happened, `expected` what is documented. `request` has
+    `summary`, `curl`, `python` and `node`, without the API key. `answer` has `status`,
+    `content_type`, `excerpt` and, if there are images, `pictures`. `flaky` is true if
+    it could not be reproduced. `also_seen_by` has the checks of other tools that saw
+    the same. `field` is the canonical name of the request field that was not honoured,
+    `asked` its value in the request and `came` its value in the response; None if
+    unknown.
+
+    The finding of an outcome is one failed check. The findings of a report are causes:
+    `provider` is then set, `title` is a sentence, `cases` the number of cases that failed, `claims` all
+    claims that they contradict, and `members` the fingerprints of the failed checks.
+    """
+
+    kind: FindingKind
+    check: str
+    claim: str
+    basis: str
+    source: str
+    source_url: str
+    message: str
+    expected: str
+    case: str
+    fingerprint: str
+    request: dict[str, Any]
+    answer: dict[str, Any]
+    flaky: bool = False
+    also_seen_by: tuple[str, ...] = ()
+    field: str | None = None
+    asked: str | None = None
+    came: str | None = None
+    provider: str = ""
+    title: str = ""
+    cases: int = 1
+    claims: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+
+    @property
+    def breaks(self) -> bool:
+        """
+        True if a documented claim fails; otherwise the finding is a warning.
+
+        What was not seen again when the request was repeated is a warning.
+        """
+        return (
+            self.kind is not FindingKind.UNDOCUMENTED
+            and self.basis == "documented"
+            and not self.flaky
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """
+    The result of one case.
+
+    `status` is None if there was no response. `seconds` is the time until it was
+    complete. `cost` is the price of the request by the documented prices, in the
+    provider's currency: 0 for an error response, None if unknown. `fields` has the
+    values, by canonical name, of those fields of the request that a response can show.
+    `not_tested` is why the case has no result, such as "rate limited"; None if it has.
+    """
+
+    provider: str
+    case: str
+    operation: str
+    origin: str
+    expectation: str
+    claims: tuple[str, ...]
+    status: int | None
+    seconds: float
+    cost: float | None
+    findings: tuple[Finding, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
+    not_tested: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRecord:
+    """
+    A tested server and the provider that it claims to be.
+
+    `document` is the version of the provider's document, `planned` the number of cases,
+    `currency` that of the documented prices; None if there are none.
+    """
+
+    provider: str
+    title: str
+    base_url: str
+    is_mock: bool
+    document: str
+    planned: int
+    currency: str | None
+    claims: tuple[ClaimRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunMetadata:
+    """The version of imageparity, the start in ISO 8601 (UTC), seed and targets."""
+
+    version: str
+    started: str
+    seed: int
+    targets: tuple[TargetRecord, ...]
+    format: str = FORMAT
+
+
+def fingerprint(*parts: str) -> str:
+    """A stable id for a cause: 16 hexadecimal digits."""
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,72 @@
+"""Convert the records of a report to rows of JSON, and back."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from contracts.report.records import (
+    ClaimRecord,
+    Finding,
+    FindingKind,
+    Outcome,
+    RunMetadata,
+    TargetRecord,
+)
+
+_DEFAULTS: dict[str, Any] = {
+    "provider": "",
+    "field": None,
+    "asked": None,
+    "came": None,
+    "title": "",
+    "cases": 1,
+    "claims": (),
+    "members": (),
+}
+"""The keys of a finding that are left out of its row if they have this value."""
+
+
+def without_type(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != "type"}
+
+
+def outcome_row(outcome: Outcome) -> dict[str, Any]:
+    """An outcome without its optional keys that are empty."""
+    row = asdict(outcome)
+    row["findings"] = [finding_row(each) for each in outcome.findings]
+    if not outcome.fields:
+        del row["fields"]
+    if outcome.not_tested is None:
+        del row["not_tested"]
+    return row
+
+
+def finding_row(finding: Finding) -> dict[str, Any]:
+    """A finding without its optional keys that have their default."""
+    return {
+        key: value
+        for key, value in asdict(finding).items()
+        if key not in _DEFAULTS or value != _DEFAULTS[key]
+    }
+
+
+def metadata_from(row: dict[str, Any]) -> RunMetadata:
+    targets = tuple(map(_target_from, row["targets"]))
+    return RunMetadata(**{**row, "targets": targets})
+
+
+def _target_from(row: dict[str, Any]) -> TargetRecord:
+    claims = tuple(ClaimRecord(**each) for each in row["claims"])
+    return TargetRecord(**{**row, "claims": claims})
+
+
+def outcome_from(row: dict[str, Any]) -> Outcome:
+    findings = tuple(map(finding_from, row["findings"]))
+    return Outcome(**{**row, "claims": tuple(row["claims"]), "findings": findings})
+
+
+def finding_from(row: dict[str, Any]) -> Finding:
+    lists = {
+        name: tuple(row.get(name, ())) for name in ("also_seen_by", "claims", "members")
+    }
+    return Finding(**{**row, "kind": FindingKind(row["kind"]), **lists})
