@@ -1,35 +1,17 @@
-"""
-Faults of a correct server that only a look at whole responses shows.
-
-Each fault has the finding that is expected of it. `only` has parts of the ids of the
-cases that can show it.
-"""
+"""Faults of generations that show in headers, in `usage`, or in several responses."""
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 from faulty_servers.defects import Defect, changed, with_rule
 from faulty_servers.minimal import Asked, Operation, Refusal
 
-
-@dataclass(frozen=True)
-class ResponseFault:
-    """A fault, and the kind and check of its finding; `warning` if it fails no run."""
-
-    defect: Defect
-    kind: str
-    check: str
-    only: tuple[str, ...] = ("createImage/",)
-    warning: bool = False
+Change = Callable[[web.Request, web.StreamResponse], None]
 
 
-Answer = Callable[[web.Request, web.StreamResponse], None]
-
-
-def in_response(change: Answer) -> Defect:
+def in_response(change: Change) -> Defect:
     """Change each response after it was made."""
 
     def lie(operation: Operation) -> None:
@@ -60,15 +42,15 @@ def any_scheme(operation: Operation) -> None:
     operation.authenticate = lambda header: right("Bearer " + header.split(" ")[-1])
 
 
-def busy(retry_after: str | None, *, always: bool = True) -> Defect:
-    """Answer 429 to a request with n = 2: always, or every second time."""
+def every_second_busy(retry_after: str | None) -> Defect:
+    """Answer every second request with n = 2 with 429."""
 
     def lie(operation: Operation) -> None:
         right, count = operation.refuse, [0]
 
         def refuse_two(asked: Asked) -> None:
             count[0] += asked.get("n") == 2
-            if asked.get("n") == 2 and (always or count[0] % 2):
+            if asked.get("n") == 2 and count[0] % 2:
                 raise Refusal("Too many requests.", status=429, code="rate_limited")
 
         def refuse(refusal: Refusal, key: str = "") -> web.Response:
@@ -83,7 +65,7 @@ def busy(retry_after: str | None, *, always: bool = True) -> Defect:
     return lie
 
 
-def without_usage_for_two(body: dict[str, Any], asked: Asked, *_: Any) -> Any:
+def without_usage_for_several(body: dict[str, Any], asked: Asked, *_: Any) -> Any:
     is_left_out = asked.get("n", 1) > 1
     return {k: v for k, v in body.items() if not (is_left_out and k == "usage")}
 
@@ -95,10 +77,6 @@ def without_usage(body: dict[str, Any], *_: Any) -> Any:
 def usage_of_one(operation: Operation) -> None:
     right = operation.usage
     operation.usage = lambda asked, count, partials=0: right(asked, 1, partials)
-
-
-def first_image_again(pictures: list[bytes], *_: Any) -> list[bytes]:
-    return [pictures[0] for _ in pictures]
 
 
 def size_wrong_for_wide_webp(size: tuple[int, int], asked: Asked) -> tuple[int, int]:
@@ -141,56 +119,17 @@ def never_ending(operation: Operation) -> None:
     operation.answer = answer
 
 
-STREAMS = ("createImage/request/streams/",)
-RESPONSE_FAULTS = {
-    "one-image-n-times": ResponseFault(
-        changed("pictures", first_image_again),
-        "wrong-response",
-        "no-image-twice",
-        ("createImage/request/n/",),
-        warning=True,
-    ),
-    "usage-of-one-image": ResponseFault(
-        usage_of_one, "wrong-response", "usage-grows-with-n"
-    ),
-    "no-usage": ResponseFault(
-        changed("body", without_usage), "wrong-response", "usage-present"
-    ),
-    "no-usage-now-and-then": ResponseFault(
-        changed("body", without_usage_for_two), "wrong-response", "usage-present"
-    ),
-    "any-key": ResponseFault(any_key, "accepts-invalid", "invalid-is-refused"),
-    "any-scheme-with-the-key": ResponseFault(
-        any_scheme, "undocumented", "elsewhere", ("createImage/auth",), warning=True
-    ),
-    "key-in-a-header": ResponseFault(
-        in_response(sent_key_in_header),
-        "wrong-error",
-        "keeps-secrets",
-        warning=True,
-    ),
-    "429-without-retry-after": ResponseFault(
-        busy(None), "wrong-error", "retry-after-on-429", warning=True
-    ),
-    "429-without-retry-after-once": ResponseFault(
-        busy(None, always=False), "wrong-error", "retry-after-on-429", warning=True
-    ),
-    "retry-after-in-words": ResponseFault(
-        busy("soon"), "wrong-error", "retry-after-is-valid"
-    ),
-    "no-event-line": ResponseFault(
-        changed("frames", without_event_line),
-        "wrong-response",
-        "event-name-is-type",
-        STREAMS,
-    ),
-    "endless-stream": ResponseFault(
-        never_ending, "wrong-response", "stream-ends", STREAMS
-    ),
-    "wide-webp-turned": ResponseFault(
-        changed("size", size_wrong_for_wide_webp), "wrong-response", "size-as-asked"
-    ),
-    "compressed-turned": ResponseFault(
-        changed("size", size_wrong_for_compressed), "wrong-response", "size-as-asked"
-    ),
+RESPONSE_FAULTS: dict[str, Defect] = {
+    "usage-of-one-image": usage_of_one,
+    "no-usage": changed("body", without_usage),
+    "no-usage-for-several": changed("body", without_usage_for_several),
+    "any-key": any_key,
+    "any-scheme-with-the-key": any_scheme,
+    "key-in-a-header": in_response(sent_key_in_header),
+    "busy-once-without-retry-after": every_second_busy(None),
+    "retry-after-in-words": every_second_busy("soon"),
+    "no-event-line": changed("frames", without_event_line),
+    "endless-stream": never_ending,
+    "wide-webp-turned": changed("size", size_wrong_for_wide_webp),
+    "compressed-turned": changed("size", size_wrong_for_compressed),
 }
