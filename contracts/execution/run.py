@@ -40,7 +40,7 @@ class Run:
             each.provider.id: set() for each in self.campaigns
         }
         for outcome in self.outcomes:
-            if outcome.status is not None:
+            if outcome.status is not None and outcome.reason_not_tested is None:
                 answered[outcome.provider].add(outcome.case)
         records = tuple(
             each.target_record(answered[each.provider.id]) for each in self.campaigns

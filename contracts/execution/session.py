@@ -18,13 +18,19 @@ from contracts.execution.shrink import REPRODUCTION_ATTEMPTS, Reproducer
 from contracts.judging.causes.attribution import Deduplicator
 from contracts.judging.causes.signatures import Signature, signature_of
 from contracts.judging.checks import CheckContext, Observation
+from contracts.judging.evidence import evidence_in
 from contracts.judging.examiner import Examiner, cost_of, shown_fields
 from contracts.judging.findings import build_finding
 from contracts.judging.guarantees import HISTORY_CHECKS
 from contracts.judging.interaction import Interaction
 from contracts.media.image.thumbnails import with_previews
 from contracts.planning.case import Case
-from contracts.report.model import Finding, Outcome
+from contracts.report.model import (
+    CONNECTION_FAILED,
+    RATE_LIMITED,
+    Finding,
+    Outcome,
+)
 from specs import Operation
 
 IN_FLIGHT = 32
@@ -112,7 +118,9 @@ class Session:
     def _operation(self, case: Case) -> Operation:
         return self.campaign.provider.operations[case.operation]
 
-    def _not_tested(self, case: Case, reason: str) -> Outcome:
+    def _not_tested(
+        self, case: Case, reason: str, status: int | None = None
+    ) -> Outcome:
         return Outcome(
             provider=self.campaign.provider.id,
             case=case.id,
@@ -120,7 +128,7 @@ class Session:
             origin=case.origin,
             expectation=case.expectation,
             claims=case.claims,
-            status=None,
+            status=status,
             seconds=0.0,
             cost=0.0,
             not_tested=reason,
@@ -129,6 +137,10 @@ class Session:
     async def _outcome(self, interaction: Interaction) -> Outcome:
         context = self.examiner.context(interaction)
         self._check_key_accepted(context)
+        if interaction.is_rate_limited:
+            return self._not_tested(interaction.case, RATE_LIMITED, interaction.status)
+        if interaction.is_unsent:
+            return self._not_tested(interaction.case, CONNECTION_FAILED)
         known = set(self.fingerprints)
         findings: dict[str, Finding] = {}
         reproducer = Reproducer(self.examiner, context, self.sender)
@@ -156,6 +168,7 @@ class Session:
             cost=cost_of(provider, interaction),
             findings=tuple(findings),
             fields=shown_fields(provider, case, context.answer.request),
+            **evidence_in(context.answer),
         )
 
     def _add_evidence(self, reproducer: Reproducer) -> None:

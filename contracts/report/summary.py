@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from contracts.report.model import (
     DEPENDS_ON,
+    NOT_FETCHED,
+    RATE_LIMITED,
     ClaimRecord,
     Finding,
     OutcomeCounts,
@@ -170,7 +172,9 @@ def _provider_summary(
         sightings,
         part.cost(),
         part.is_cost_complete,
-        Counter(each.not_tested for each in part.outcomes if each.not_tested),
+        Counter(
+            each.reason_not_tested for each in part.outcomes if each.reason_not_tested
+        ),
     )
 
 
@@ -191,6 +195,12 @@ def _unique_name(name: str, finding: Finding, used: set[str]) -> str:
     return name
 
 
+_REMEDIES = {
+    RATE_LIMITED: "; send fewer requests per minute with --rate",
+    NOT_FETCHED: "; allow the host of the links with --fetch-from HOST",
+}
+
+
 def not_tested_notes(summaries: Iterable[ProviderSummary]) -> list[str]:
     """A sentence per reason why cases were not tested, with what to do about it."""
     notes = []
@@ -207,6 +217,7 @@ def not_tested_notes(summaries: Iterable[ProviderSummary]) -> list[str]:
                 ]
                 options = " ".join(f"--only {each}/" for each in others)
                 note += f"; to leave them out: {options}" if others else ""
+            note += _REMEDIES.get(reason, "")
             notes.append(note)
     return notes
 
