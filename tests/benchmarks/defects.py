@@ -189,7 +189,7 @@ def ours(each: Cast, every: int, count: Counting) -> dict[str, Any]:
 @dataclass(frozen=True)
 class Result:
     """
-    What a whole run reports of one defect, warnings left out.
+    The report of a whole run on one defect, warnings left out.
 
     `checks` is the number of distinct failed checks, `findings` that of causes, `rank`
     the place of the right one among them, `sight` the number of cases until its first

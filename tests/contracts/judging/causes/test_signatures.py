@@ -1,4 +1,4 @@
-"""What failed, in terms that are equal for all cases of one cause."""
+"""Signatures of failed checks: equal for all cases of one cause."""
 
 import pytest
 
