@@ -7,6 +7,7 @@ from typing import Any
 
 from contracts.reporters.page.claims import agreement_letters
 from contracts.reporters.page.clients import affected_clients
+from contracts.reporters.page.rules import RuleText, rule_texts, without_rule_counts
 
 # By verdict: letter, CSS class of the color, label.
 VERDICT_MARKS = {
@@ -53,6 +54,7 @@ class FeatureCell:
     """
     The documented value of a feature at one provider, and its measurements.
 
+    `rules` are its conditional rules in words; `value` does not count them.
     Cells of a row with the same `letter` agree; `a` is the most common. `is_outlier`
     is true if the cell differs from the majority. `note` is the number of a footnote,
     or 0.
@@ -65,6 +67,12 @@ class FeatureCell:
     note: int
     stated: bool = True
     measurements: tuple[Measurement, ...] = ()
+    rules: tuple[RuleText, ...] = ()
+
+    @property
+    def problems(self) -> list[Measurement]:
+        """The measurements that show a failure or a warning."""
+        return [each for each in self.measurements if each.tone in "BD"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +166,14 @@ def _feature(
     section = row["section"]
     feature_cells = tuple(
         FeatureCell(
-            cell.get("value", ""),
+            without_rule_counts(cell.get("value", "")),
             letter,
             letter != "a" and not split,
             cell.get("basis", "documented") == "documented",
             _note_number(cell.get("note") or "", notes),
             cell.get("stated", True),
             tuple(_measurements(column, cell.get("measured", {}))),
+            tuple(rule_texts(row["feature"], cell.get("facts", {}))),
         )
         for column, cell, letter in zip(columns, cells, letters, strict=True)
     )
