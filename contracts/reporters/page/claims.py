@@ -14,10 +14,10 @@ from contracts.text import NO_VALUE
 
 NOT_TESTED = "\N{MIDDLE DOT}"
 SUBJECT_ORDER = ("request", "default", "answer", "guarantee", "error", "transport")
-LETTERS = {
-    "P": "passed",
+LETTERS = {  # failures first
     "F": "failed",
     "W": "warning",
+    "P": "passed",
     NOT_TESTED: "not tested",
     NO_VALUE: "not documented",
 }

@@ -98,12 +98,15 @@ def page_context(
             {
                 **data.as_data(rows, groups, report),
                 "titles": {each.id: each.title for each in columns},
+                "mocks": [
+                    each.target.provider for each in summaries if each.target.is_mock
+                ],
                 "differing": len(matrix.differing),
-                "reference": reference if reference in ids else None,
+                "reference": reference if len(ids) > 1 else None,
                 "tabs": [each.id for each in tabs],
             }
         ),
-        **_comparison_context(matrix, ids, reference if len(ids) > 1 else None),
+        **_comparison_context(matrix, ids, reference),
         **_run_context(report, summaries),
         "headline": _headline(report, summaries, matrix, columns, compares),
     }
@@ -164,9 +167,11 @@ def _tabs(
 def _comparison_context(
     matrix: Features, ids: Sequence[str], reference: str | None
 ) -> dict[str, Any]:
-    known = reference if reference in ids else None
+    """The rankings; `reference_at` is the column that others are compared with."""
+    known = reference if reference in ids and len(ids) > 1 else None
     return {
         "reference": known,
+        "reference_at": ids.index(known) if known else None,
         "distances": ranking.distances(matrix, ids, known) if known else [],
         "divergent": ranking.divergent_features(matrix) if len(ids) > 1 else [],
     }
@@ -178,6 +183,7 @@ def _run_context(
     if report is None:
         return {"version": version("imageparity"), "stopped": None}
     targets = report.metadata.targets
+    untested = overview.untested_claims(summaries)
     return {
         "version": report.metadata.version,
         "stopped": stop_reason(report),
@@ -185,7 +191,8 @@ def _run_context(
         "counts": overview.case_counts(summaries),
         "not_tested": overview.not_tested_reasons(report, summaries),
         "claim_count": sum(len(each.target.claims) for each in summaries),
-        "untested_claims": overview.untested_claims(summaries),
+        "untested_claims": untested.total(),
+        "untested_subjects": untested.most_common(),
         "cost": total_cost(summaries),
         "cost_label": cost_label(report),
         "when": format_date(report.metadata.started),

@@ -43,10 +43,11 @@ def not_tested_reasons(
     return reasons.most_common()
 
 
-def untested_claims(summaries: Sequence[ProviderSummary]) -> int:
-    """The number of claims that no response tested."""
-    return sum(
-        not summary.asked[claim.id]
+def untested_claims(summaries: Sequence[ProviderSummary]) -> Counter[str]:
+    """The number of claims that no response tested, by subject."""
+    return Counter(
+        claim.subject
         for summary in summaries
         for claim in summary.target.claims
+        if not summary.asked[claim.id]
     )

@@ -143,7 +143,7 @@ function passes(row, table, wanted) {
   if (wanted.differs && !compared.some(id => letter(id) !== letter(wanted.differs))) return false;
   if (pair.length === 2 && letter(pair[0]) === letter(pair[1])) return false;
   if (wanted.odd && !isOutlier(row, columns.indexOf(wanted.odd), wanted)) return false;
-  if (wanted.status && table.kind === 'claims' && !row.statuses.includes(wanted.status)) return false;
+  if (wanted.status && row.element.dataset.status !== undefined && !row.statuses.includes(wanted.status)) return false;
   if (!inPart(row.part, wanted)) return false;
   if (wanted.client && !row.clients.includes(wanted.client)) return false;
   if (wanted.ignored && !row.ignored) return false;
@@ -177,11 +177,10 @@ function count(tab, wanted) {
 
 function filter() {
   const active = filtersOf(state) !== '', pair = pairOf(state);
-  const reference = state.differs || pair[0];
   for (const table of tables) {
     for (const row of table.rows) {
       row.element.hidden = !passes(row, table, state);
-      if (table.kind === 'differences') updateLetters(row, table.columns.indexOf(reference));
+      if (table.kind === 'differences') updateLetters(row, table.columns);
     }
     arrange(table, pair);
   }
@@ -234,12 +233,16 @@ function number() {
 }
 
 /* Letters relative to one provider: its value has the letter a. */
-function updateLetters(row, reference) {
-  const first = row.agreement[reference] || 'a';
+const reference = () => state.differs || pairOf(state)[0] || data.reference;
+function lettersOf(row, columns) {
+  const first = row.agreement[columns.indexOf(reference())] || 'a';
+  return [...row.agreement].map(each => each === first ? 'a' : each === 'a' ? first : each);
+}
+function updateLetters(row, columns) {
+  const letters = lettersOf(row, columns);
   row.cells.forEach((cell, at) => {
-    let letter = row.agreement[at];
+    const letter = letters[at];
     if (letter === undefined) return;
-    if (letter === first) letter = 'a'; else if (letter === 'a') letter = first;
     cell.className = cell.className.replace(/\bl-\w/, 'l-' + letter);
     const shown = cell.querySelector('.lt');
     if (shown) shown.textContent = letter;
@@ -394,9 +397,9 @@ function feature(id, provider) {
   const cells = own(data.features, id), cell = own(cells, provider);
   if (!cell) return null;
   const row = tables.flatMap(each => each.rows).find(each => each.element.dataset.kind === 'cell' && each.element.dataset.id === id);
-  const odd = cell.odd || [];
+  const odd = cell.odd || [], letters = lettersOf(row, data.columns);
   const facts = (cell.facts || []).map(([name, value, basis]) => [make('dt', {}, name), make('dd', {},
-    value, odd.includes(name) ? make('span', {class: 'chip D'}, '≠ the majority') : '', basis && basis !== 'documented' ? make('small', {class: 'mute'}, ' ' + basis) : '')]);
+    value, odd.includes(name) ? [' ', make('span', {class: 'chip V'}, '≠ the majority')] : '', basis && basis !== 'documented' ? make('small', {class: 'mute'}, ' ' + basis) : '')]);
   const measurements = Object.entries(cell.measured || {});
   const anchors = measurements.map(([, measured]) => measured.fingerprint).filter(Boolean)
     .flatMap(print => ofPrint(print).filter(each => each.element.dataset.provider === provider).map(each => each.element.id));
@@ -418,8 +421,8 @@ function feature(id, provider) {
       cloned([...new Set(anchors)]),
       data.columns.length < 2 ? '' : make('section', {}, comparison('cell', id, provider, data.columns.map((column, at) => {
         const other = cells[column];
-        return [column, [other && data.columns.length > 1 ? make('span', {class: 'lt'}, row.agreement[at]) : '', other ? coded(other.value) : 'not documented',
-          ...Object.values((other && other.measured) || {}).map(measured => [' ', verdict(measured)])], Boolean(other), row.agreement[at]];
+        return [column, [other && data.columns.length > 2 ? make('span', {class: 'lt'}, letters[at]) : '', other ? coded(other.value) : 'not documented',
+          ...Object.values((other && other.measured) || {}).map(measured => [' ', verdict(measured)])], Boolean(other), letters[at]];
       }))),
       claims.length ? make('section', {}, claims) : '',
       command && claims.length ? code('Run these tests', command + ' --only ' + quoted(id)) : '',
@@ -437,7 +440,7 @@ function claim(id, provider) {
     content: [
       make('section', {}, make('h3', {}, 'Documented'), cited(source, basis)),
       make('section', {}, make('h3', {}, 'Measured'), make('p', {}, mark(letter), ' ',
-        make('span', {class: 'mute'}, [count && 'in ' + cases(count), mock && 'the mock: ' + mock].filter(Boolean).join('; ')))),
+        make('span', {class: 'mute'}, [count && 'in ' + cases(count), mock && data.mocks.includes(provider) && 'the mock: ' + mock].filter(Boolean).join('; ')))),
       cloned([...new Set(anchors)]),
       data.claim_columns.length < 2 ? '' : make('section', {}, comparison('claim', id, provider, data.claim_columns.map((column, each) => {
         const other = cells[each];

@@ -8,7 +8,7 @@ from typing import Any
 _RULE_COUNT = re.compile(r"(?:in \w+: )?\d+ rules?")
 _ASPECT = re.compile(r"(?P<subject>.+) keeps (?P<aspect>\w+) (?P<value>.+)", re.DOTALL)
 _SIZES = ("1024x1024", "64x32")
-_PLACES = ("forms", "JSON")  # the order of request bodies
+_BOOLEANS = {"True": "true", "False": "false"}  # Python's words, and those of JSON
 
 
 def _format_count(value: str) -> str:
@@ -108,7 +108,8 @@ def _condition(sentence: str) -> str:
 def _one_of(values: str) -> str:
     listed = values.split(", ")
     named = [each for each in listed if each != "null"]
-    return " \N{MIDDLE DOT} ".join(named or listed)
+    words = [_BOOLEANS.get(each, each) for each in named or listed]
+    return " \N{MIDDLE DOT} ".join(words)
 
 
 def _must_be(value: str) -> str:
@@ -132,6 +133,7 @@ _CONDITIONS: tuple[tuple[re.Pattern[str], Callable[[str], str]], ...] = (
     (re.compile(r"\S+ must be (.+)", re.DOTALL), _must_be),
     (re.compile(r"\S+ matches (.+)", re.DOTALL), _matching),
     (re.compile(r"\S+ has the dimensions of (.+)"), "same dimensions as {}".format),
+    (re.compile(r"\S+ has (at most 1) entries"), "{} entry".format),
     (re.compile(r"\S+ has (.+)", re.DOTALL), str),
     (re.compile(r"\S+ is (.+)", re.DOTALL), str),
 )

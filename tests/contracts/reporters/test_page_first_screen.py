@@ -200,3 +200,38 @@ def test_rules_are_in_words():
         assert words in row
     assert not re.search(r"\d rules", row)
     assert "keeps maxRatio" not in text
+
+
+def test_tinted_values_differ_from_the_reference():
+    names = ("tikhub", "openai", "tokenhub")
+    text = page(comparison.compare([specs.load(name) for name in names]))
+
+    row = text[text.index('data-id="createImage/request/size"') :].partition("</tr>")[0]
+    letters = re.findall(r'class="lt">(.)<', row)
+    assert letters[0] == "a"
+    assert set(letters[1:]) == {"b", "c"}
+    assert '<small class="dissent">2 of 2 differ</small>' in row
+
+
+def test_two_providers_have_no_letters():
+    text = page(comparison.compare([specs.load("openai"), specs.load("tokenhub")]))
+
+    assert 'class="lt"' not in text.partition("<script>")[0]
+
+
+def test_failures_come_first_among_claims():
+    claims = (
+        claim("createImage/request/n/type", asked=1),
+        claim(asked=1),
+        claim("createImage/answer/created/type", subject="answer", asked=1),
+    )
+    one = replace(SERVER, planned=1, claims=claims)
+
+    text = page(None, report(outcome("one", [finding()]), targets=(one,)))
+
+    rows = re.findall(r'data-kind="claim" data-id="([^"]+)"', text)
+    assert rows == [
+        "createImage/request/n/maximum",
+        "createImage/request/n/type",
+        "createImage/answer/created/type",
+    ]

@@ -444,6 +444,40 @@ def test_the_url_of_a_finding_opens_it(opened, report):
     )
 
 
+def test_the_fingerprint_of_a_failed_check_opens_its_cause(tab, report, tmp_path):
+    (first, *_) = report.findings
+    cause = replace(
+        first, fingerprint="c" * 16, title="Size is ignored", provider="openai"
+    )
+    cause = replace(cause, members=(first.fingerprint,))
+    path = tmp_path / "cause.html"
+    path.write_text(made(None, replace(report, causes=(cause,))), "utf-8")
+
+    tab.goto(f"{path.as_uri()}#tab=claims")
+    tab.goto(f"{path.as_uri()}#{first.fingerprint}")
+
+    expect(tab.locator(f"#{'c' * 16}")).to_be_visible()
+    expect(tab.locator(f"#{'c' * 16} .contradicted")).to_be_visible()
+
+
+def test_a_single_server_filters_its_features_by_result(tab, report, tmp_path):
+    one = report.for_provider("openai")
+    target = next(e for e in report.metadata.targets if e.provider == "openai")
+    one = replace(one, metadata=replace(one.metadata, targets=(target,)))
+    path = tmp_path / "one.html"
+    path.write_text(made(compare([specs.load("openai")], [one]), one), "utf-8")
+
+    tab.goto(f"{path.as_uri()}#tab=differences")
+
+    assert tab.locator(".lt, .heat, select[data-key=pair]").count() == 0
+    tab.get_by_role("button", name="Failed").click()
+    rows = tab.locator("#differences tr.r:visible")
+    assert SIZE in rows.evaluate_all("all => all.map(it => it.dataset.id)")
+    expect(rows.first).to_contain_text("ignored")
+    tab.locator("#differences a.open:visible").first.click()
+    expect(tab.get_by_role("dialog")).not_to_contain_text("Compared with")
+
+
 def test_the_history_of_runs_is_shown(opened):
     page = opened("history")
 
