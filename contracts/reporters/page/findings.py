@@ -17,6 +17,7 @@ class ContradictedClaim:
     """A claim that a finding contradicts; `is_listed` if the document lists it."""
 
     id: str
+    operation: str
     sentence: str
     is_listed: bool
 
@@ -87,6 +88,7 @@ def _finding_card(summary: FindingSummary, ignored: Collection[str]) -> FindingC
         claims.append(
             ContradictedClaim(
                 id_,
+                claim.operation if claim else "",
                 plain_sentence(claim.sentence) if claim else id_,
                 claim is not None,
             )

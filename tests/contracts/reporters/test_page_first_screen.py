@@ -92,7 +92,10 @@ def test_the_first_screen_says_why_cases_were_not_tested():
         ("3 test cases", "not sent"),
         ("2 test cases", "rate limited"),
         ("1 test case", "depends on createImage/plain"),
-        ("1 of 2 claims", "no test case with a response tested it "),
+        (
+            "1 of 2 claims",
+            "no test case with a response tested it. By subject: request 1. ",
+        ),
     ]
 
 
