@@ -38,10 +38,10 @@ class Preflight:
         The alternatives of an operation follow if it accepts no plain request.
         """
         planned = preflight_cases(self.campaign.provider, self.campaign.pending)
-        for each in planned.values():
-            yield from each.plain
-        for operation, each in planned.items():
-            for case in each.alternatives:
+        for cases in planned.values():
+            yield from cases.plain
+        for operation, cases in planned.items():
+            for case in cases.alternatives:
                 if operation not in self.served:
                     yield case
 

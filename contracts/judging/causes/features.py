@@ -111,11 +111,11 @@ def _listed_values(schema: Any) -> Iterator[Any]:
 
 def _value_features(name: str, value: Any, model: RequestModel) -> Iterator[Feature]:
     values = value if isinstance(value, list) else [value]
-    for each in values:
-        if isinstance(each, Sample):
-            yield Feature(Scope.VALUE, name, f"format {each.format or 'none'}")
-            yield Feature(Scope.VALUE, name, f"{each.width}x{each.height} pixels")
-            yield Feature(Scope.VALUE, name, f"alpha channel: {each.alpha}")
+    for file in values:
+        if isinstance(file, Sample):
+            yield Feature(Scope.VALUE, name, f"format {file.format or 'none'}")
+            yield Feature(Scope.VALUE, name, f"{file.width}x{file.height} pixels")
+            yield Feature(Scope.VALUE, name, f"alpha channel: {file.alpha}")
     if isinstance(value, list):
         yield Feature(Scope.VALUE, name, f"list of {len(value)}")
         return
