@@ -25,11 +25,12 @@ class Scope(IntEnum):
     VIOLATED_FIELD = 4
     FIELD = 5
     VIOLATED_CLAIM = 6
-    FIELD_TYPE = 7
-    RANGE = 8
-    VALUE = 9
-    ABSENT = 10
-    OTHER_VALUE = 11
+    VIOLATED_KEYWORD = 7
+    FIELD_TYPE = 8
+    RANGE = 9
+    VALUE = 10
+    ABSENT = 11
+    OTHER_VALUE = 12
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -81,7 +82,7 @@ def _fault_features(case: Case) -> Iterator[Feature]:
     field = names[0].partition("[")[0]
     yield Feature(Scope.VIOLATED_FIELD, field)
     yield Feature(Scope.VIOLATED_CLAIM, field, "/".join(names[1:]))
-    yield Feature(Scope.FAULT, "keyword", names[-1])
+    yield Feature(Scope.VIOLATED_KEYWORD, names[-1])
 
 
 def _payload_features(

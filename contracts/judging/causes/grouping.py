@@ -141,7 +141,7 @@ class _Grouper:
             _group(each for each in failures if _is_failed_valid_request(each))
         )
         causes = {
-            signature: list(self._explain(signature, group))
+            signature: self._explain(signature, group)
             for signature, group in rejected.items()
         }
         others = [each for each in failures if not _is_failed_valid_request(each)]
@@ -160,7 +160,7 @@ class _Grouper:
 
     def _explain(
         self, signature: Signature, failures: Sequence[_Failure]
-    ) -> Iterator[_Cause]:
+    ) -> list[_Cause]:
         """
         Explain the failures of one signature.
 
@@ -184,7 +184,12 @@ class _Grouper:
                     explanation.features, _Cause(signature, alternatives)
                 )
                 cause.failures += [left[index] for index in explanation.failing]
-        return _merge_values(causes.values())
+        merged = list(_merge_values(causes.values()))
+        if signature.check == STATUS or len(merged) < 2:
+            return merged
+        # One check of the content of responses is one cause, however it varies.
+        failures = [each for cause in merged for each in cause.failures]
+        return [_Cause(signature, [], failures)]
 
     def _attach(self, failure: _Failure, causes: Iterable[_Cause]) -> bool:
         """Add a failure to the first cause that explains it; False if none does."""

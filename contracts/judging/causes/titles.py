@@ -27,6 +27,7 @@ _PHRASES = {
     Scope.VIOLATED_FIELD: "with an invalid `{subject}`",
     Scope.FIELD: "with `{subject}`",
     Scope.VIOLATED_CLAIM: "with an invalid `{subject}` ({value})",
+    Scope.VIOLATED_KEYWORD: "that violates a `{subject}`",
     Scope.FIELD_TYPE: "with `{subject}` as {value}",
     Scope.RANGE: "with `{subject}` {value}",
     Scope.VALUE: "with `{subject}` {value}",
@@ -95,12 +96,17 @@ def _subject(alternatives: Sequence[Sequence[Feature]], cases: Sequence[Case]) -
     return " ".join(["Every", *words, "request", *filter(None, phrases)])
 
 
-_INVALID_SCOPES = {Scope.FAULT, Scope.VIOLATED_FIELD, Scope.VIOLATED_CLAIM}
+_INVALID_SCOPES = {
+    Scope.FAULT,
+    Scope.VIOLATED_FIELD,
+    Scope.VIOLATED_CLAIM,
+    Scope.VIOLATED_KEYWORD,
+}
 
 
 def _phrase(feature: Feature) -> str:
     if feature.scope is Scope.FAULT:
-        return _FAULTS.get(feature.subject, f"that violates a `{feature.value}`")
+        return _FAULTS[feature.subject]
     if feature.subject in _FAULTS:
         label = feature.value.replace("-", " ")
         return f"{_FAULTS[feature.subject]} ({label})"
