@@ -239,6 +239,7 @@ class _Suite:
             fuzz=False,
             selected_cases=test.cases,
             fetch_from=self.fetch_from,
+            preflight=False,
         )
         run = start([campaign], version=version(NAME), seed=0)
         run_in_thread(execute(run))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
+import specs
 from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.client import Sender
 from contracts.judging.checks.context import body_excerpt
@@ -14,7 +15,6 @@ from contracts.planning.preflight import preflight_cases
 from contracts.report.model import DEPENDS_ON, Outcome
 from contracts.text import one_line
 
-USUAL_PATHS = ("/v1", "/api/v1", "/openai/v1", "/api/openai/v1", "/api", "")
 _NOT_FOUND = {404, 405, 501}
 
 
@@ -23,8 +23,8 @@ class Preflight:
     """
     The state of the first requests of a campaign.
 
-    An operation is served if a valid request got a success response with JSON or a
-    stream. `first` has the first response of each operation.
+    An operation is served if a valid request got a success response that is no HTML
+    page. `first` has the first response of each operation.
     """
 
     campaign: Campaign
@@ -52,8 +52,12 @@ class Preflight:
         if is_served(interaction):
             self.served.add(operation)
 
+    def has_served(self, case: Case) -> bool:
+        """True if the operation of a case has accepted a request."""
+        return case.operation in self.served
+
     def reason_not_to_send(self, case: Case) -> str | None:
-        """What a case depends on that failed; None if the case must be sent."""
+        """The reason why a case is not sent; None if it must be sent."""
         if case.operation in self.served or case.operation not in self.first:
             return None
         return f"{DEPENDS_ON} {self.first[case.operation].case.id}"
@@ -66,7 +70,7 @@ class Preflight:
         raise CouldNotRun(await self._problem(interaction))
 
     async def _problem(self, interaction: Interaction) -> str:
-        """What came instead of a success response, and what to check."""
+        """The message: the response that came, and what to check."""
         operation = self.campaign.provider.operations[interaction.case.operation]
         url = self.campaign.target.url(interaction.case, operation)
         came = interaction.problem or (
@@ -106,12 +110,11 @@ class Preflight:
         parts = urlsplit(target.base_url)
         operation = self.campaign.provider.operations[case.operation]
         path = parts.path.rstrip("/")
-        usual = dict.fromkeys(
-            (*(f"{path}{each}" for each in USUAL_PATHS), *USUAL_PATHS)
-        )
-        for candidate in usual:
-            if candidate == path:
-                continue
+        # The base paths of all documented providers: a gateway has one of them.
+        documented = {each.base_path for each in specs.load_all(())}
+        usual = {self.campaign.provider.base_path, path.rpartition("/")[0], *documented}
+        usual |= {f"{path}{each}" for each in documented}
+        for candidate in sorted(usual - {path}):
             base = parts._replace(path=candidate, query="", fragment="").geturl()
             probe = replace(case, auth=None, path=None)
             async with Sender(replace(target, base_url=base)) as sender:
@@ -122,9 +125,9 @@ class Preflight:
 
 
 def is_served(interaction: Interaction) -> bool:
-    """True for a success response that is a JSON object or a stream."""
-    is_api = interaction.is_stream or interaction.object is not None
-    return interaction.is_success and is_api
+    """True for a complete success response that is no HTML page."""
+    is_page = interaction.content_type == "text/html"
+    return interaction.is_success and interaction.problem is None and not is_page
 
 
 def depends_on_another(outcome: Outcome) -> bool:

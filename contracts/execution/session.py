@@ -7,6 +7,7 @@ from collections.abc import (
     Callable,
     Collection,
     Iterable,
+    Mapping,
     Sequence,
 )
 from dataclasses import dataclass, field, replace
@@ -21,13 +22,15 @@ from contracts.judging.checks import CheckContext, Observation
 from contracts.judging.evidence import evidence_in
 from contracts.judging.examiner import Examiner, cost_of, shown_fields
 from contracts.judging.findings import build_finding
-from contracts.judging.guarantees import COMPARED_FIELDS
+from contracts.judging.guarantees import HISTORY_CHECKS
 from contracts.judging.interaction import Interaction
 from contracts.media.image.thumbnails import with_previews
 from contracts.planning.case import Case
 from contracts.report.model import (
     CONNECTION_FAILED,
+    HARNESS_ERROR,
     RATE_LIMITED,
+    CheckName,
     Finding,
     Outcome,
 )
@@ -45,6 +48,8 @@ class Session:
     The execution of a campaign, with the fingerprints of its findings so far.
 
     `evidence` are further cases, with their outcomes, that tell which fields matter.
+    `unchecked_429` has the headers of 429 responses to cases that were not tested; they
+    are checked with the next response.
     """
 
     campaign: Campaign
@@ -53,6 +58,7 @@ class Session:
     deduplicator: Deduplicator = field(init=False)
     fingerprints: set[str] = field(default_factory=set)
     has_response: bool = False
+    unchecked_429: tuple[Mapping[str, str], ...] = ()
     evidence: list[tuple[Case, Outcome]] = field(default_factory=list)
     reproduced: Counter[Signature] = field(default_factory=Counter)
 
@@ -74,13 +80,17 @@ class Session:
         """
         preflight = Preflight(self.campaign)
         sent: set[str] = set()
-        for case in preflight.cases():
+        for case in preflight.cases() if self.campaign.preflight else ():
             if not may_send(case):
                 break
             sent.add(case.id)
             interaction = await self.sender.send(case, self._operation(case))
             preflight.add(interaction)
             yield await self._outcome(interaction)
+            if not preflight.has_served(case) and not self.campaign.is_paid:
+                # What fails only now and then does not end a run.
+                again = await self.sender.send(case, self._operation(case))
+                preflight.add(again)
         await preflight.check()
         pending = [each for each in self.campaign.pending if each.id not in sent]
         async for outcome in self._send_all(pending, preflight, may_send):
@@ -135,21 +145,30 @@ class Session:
         )
 
     async def _outcome(self, interaction: Interaction) -> Outcome:
-        context = self.examiner.context(interaction)
-        self._check_key_accepted(context)
+        self._check_key_accepted(interaction)
         if interaction.is_rate_limited:
+            self.unchecked_429 += (*interaction.earlier_429, interaction.headers)
             return self._not_tested(interaction.case, RATE_LIMITED, interaction.status)
         if interaction.is_unsent:
             return self._not_tested(interaction.case, CONNECTION_FAILED)
-        known = set(self.fingerprints)
+        if self.unchecked_429:
+            earlier = (*self.unchecked_429, *interaction.earlier_429)
+            interaction = replace(interaction, earlier_429=earlier)
+            self.unchecked_429 = ()
+        context = self.examiner.context(interaction)
+        known, harness_error = set(self.fingerprints), None
         findings: dict[str, Finding] = {}
         reproducer = Reproducer(self.examiner, context, self.sender)
         for observation in self.examiner.observations(context):
+            if observation.check == CheckName.NOT_JUDGED:
+                harness_error = f"{HARNESS_ERROR} {observation.cause}"
+                continue
             finding = await self._finding(observation, context, reproducer)
             findings.setdefault(finding.fingerprint, finding)
         self._update_examples(interaction, list(findings.values()), known)
         self._add_evidence(reproducer)
-        return self._outcome_of(context, findings.values())
+        outcome = self._outcome_of(context, findings.values())
+        return replace(outcome, not_tested=None if findings else harness_error)
 
     def _outcome_of(
         self, context: CheckContext, findings: Iterable[Finding]
@@ -195,10 +214,10 @@ class Session:
         elif not findings:
             examples.mark_passed(provider, interaction.case)
 
-    def _check_key_accepted(self, context: CheckContext) -> None:
+    def _check_key_accepted(self, interaction: Interaction) -> None:
         """Raise `CouldNotRun` if the first response rejects the API key."""
         is_first, self.has_response = not self.has_response, True
-        if is_first and context.status == 401 and context.case.auth == "key":
+        if is_first and interaction.status == 401 and interaction.case.auth == "key":
             raise CouldNotRun(
                 f"{self.campaign.target.base_url} rejects the API key (401). "
                 f"Check {self.campaign.provider.dialect.key_env}, or name another "
@@ -246,7 +265,7 @@ class Session:
         )
         return not (
             self.campaign.is_paid
-            or observation.check in COMPARED_FIELDS
+            or observation.check in HISTORY_CHECKS
             or interaction.status == 429
             or has_timed_out
         )

@@ -10,6 +10,8 @@ from contracts.report.file import FORMAT
 
 DEPENDS_ON = "depends on"
 """How `not_tested` begins for a case that was not sent; the id of a case follows."""
+HARNESS_ERROR = "harness error:"
+"""How `not_tested` begins if a check raised an exception; its type follows."""
 RATE_LIMITED = "rate limited"
 CONNECTION_FAILED = "connection failed"
 NOT_FETCHED = "images not fetched"
@@ -166,7 +168,7 @@ class Outcome:
 
     @property
     def reason_not_tested(self) -> str | None:
-        """Why the case neither passed nor failed; None if it did."""
+        """The reason why the case neither passed nor failed; None if it did."""
         if self.not_tested is None and self.not_fetched and not self.findings:
             return NOT_FETCHED
         return self.not_tested

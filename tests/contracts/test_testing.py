@@ -112,7 +112,7 @@ def test_a_broken_promise_is_shown_as_a_report_shows_it(suite, gateway):
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "crash: status 500: *",
+            "crash: 500 application/json: *",
             "  documented   n must be at most 10 (createImage/request/n/maximum)",
             "  source       TokenHub: *(documented)",
             "               https://*",
@@ -142,7 +142,8 @@ def test_all_tests_together_find_what_a_run_finds(suite, gateway):
     assert {"mask-matters", "created-is-now-in-seconds"} <= {
         each.check for each in found.broken
     }
-    assert fingerprints(result) == {each.fingerprint for each in found.broken}
+    failed = {each.fingerprint for each in found.failed_checks if each.breaks}
+    assert fingerprints(result) == failed
 
 
 def test_a_comparison_is_a_test_that_shows_both_requests(suite, gateway):
@@ -155,7 +156,7 @@ def test_a_comparison_is_a_test_that_shows_both_requests(suite, gateway):
     wrong.assert_outcomes(failed=1)
     wrong.stdout.fnmatch_lines(
         [
-            "wrong-response: *'without' and 'with' give the same image",
+            "wrong-response: *'without' and 'with' give the same image (PNG *)",
             "  compared     createImageEdit/request-json/plain, *request-json/mask/*",
             "  first        *prompt=*",
         ]

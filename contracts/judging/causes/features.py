@@ -64,7 +64,7 @@ def features_of(case: Case, model: RequestModel | None) -> frozenset[Feature]:
 
 
 def _fault_features(case: Case) -> Iterator[Feature]:
-    """What is wrong with the request, by the document."""
+    """Yield what is wrong with the request by the document."""
     if case.origin in {Origin.AUTH, Origin.MALFORMED, Origin.TRANSPORT}:
         yield Feature(Scope.FAULT, case.origin)
         label = case.id.rpartition("/")[2]
