@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import specs
 from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.client import Target
+from contracts.execution.links import host_alone
 from contracts.execution.mocks import mocks
 from contracts.execution.run import execute, start
 from contracts.execution.targets import LIVE_RATE, target_of
@@ -34,6 +35,7 @@ def run(
     live: bool = False,
     budget: float | None = None,
     rate: float | None = None,
+    fetch_from: str | Sequence[str] = (),
     on_outcome: Callable[[Outcome], None] | None = None,
     specs_path: str | Path | None = None,
 ) -> Report:
@@ -61,6 +63,9 @@ def run(
     - `budget`: the maximum cost in the provider's currency. Requests are sent one at a
       time and are not repeated.
     - `rate`: the maximum number of requests per minute; 60 by default if `live`.
+    - `fetch_from`: a host, or several, such as `cdn.example`. Images that responses
+      link to are fetched from it, without the API key, and from the tested server;
+      others are not tested.
     - `on_outcome`: called with each outcome, in another thread. An exception that it
       raises ends the run.
     - `specs_path`: a folder with more providers.
@@ -82,6 +87,7 @@ def run(
     given = [each for each in (key, key_env, budget) if each is not None]
     if against is None and (live or given):
         raise ValueError("live, budget, key and key_env require against='http://…'")
+    hosts = hosts_of(fetch_from)
     loaded = load_providers(providers, specs_path)
     if against is not None and len(loaded) != 1:
         raise ValueError(
@@ -99,9 +105,10 @@ def run(
                 second_opinion=fuzz and not live
                 if second_opinion is None
                 else second_opinion,
-                only=id_parts(only),
+                only=as_tuple(only),
                 is_paid=budget is not None,
                 rate=rate or (LIVE_RATE if live else None),
+                fetch_from=hosts,
             )
             for each in loaded
         ]
@@ -110,7 +117,7 @@ def run(
         except PlanError as error:
             raise CouldNotRun(str(error)) from None
         if not any(each.cases for each in campaigns):
-            raise ValueError(f"no case id contains {' or '.join(id_parts(only))}")
+            raise ValueError(f"no case id contains {' or '.join(as_tuple(only))}")
         run_in_thread(
             execute(
                 started,
@@ -136,7 +143,7 @@ def _validate_arguments(
     for name, value in (("max_cases", max_cases), ("budget", budget), ("rate", rate)):
         if value is not None and not value > 0:
             raise ValueError(f"{name} is {value}: give a number above 0, or None")
-    if "" in id_parts(only):
+    if "" in as_tuple(only):
         raise ValueError("only has an empty part, which matches all cases: remove it")
 
 
@@ -171,9 +178,14 @@ def load_providers(
     ]
 
 
-def id_parts(only: str | Sequence[str]) -> tuple[str, ...]:
-    """The parts as a tuple."""
-    return (only,) if isinstance(only, str) else tuple(only)
+def as_tuple(texts: str | Sequence[str]) -> tuple[str, ...]:
+    """One text, or several, as a tuple."""
+    return (texts,) if isinstance(texts, str) else tuple(texts)
+
+
+def hosts_of(fetch_from: str | Sequence[str]) -> frozenset[str]:
+    """The hosts to fetch images from. Raises `ValueError` if one is no host alone."""
+    return frozenset(map(host_alone, as_tuple(fetch_from)))
 
 
 def run_in_thread(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -17,7 +17,12 @@ from contracts.report.baseline import (
 )
 from contracts.report.failure_policy import DIFFERENCE, FailurePolicy, fail_on_option
 from contracts.report.model import BadReport, Report
-from contracts.reporters.gate import as_junit, as_markdown, result_lines
+from contracts.reporters.gate import (
+    as_junit,
+    as_markdown,
+    missing_reasons,
+    result_lines,
+)
 from contracts.text import pluralize
 from mockserver.cli.common import UsageError
 
@@ -68,6 +73,12 @@ def _parse_date(
     is_flag=True,
     help="Fail on warnings, too. Same as --fail-on difference.",
 )
+@click.option(
+    "--strict-baseline",
+    is_flag=True,
+    help="Fail on entries of the baseline whose finding was not seen, although its "
+    "claim was tested.",
+)
 @fail_on_option
 @click.option(
     "--whole",
@@ -89,6 +100,7 @@ def gate(
     reason: str | None,
     until: date | None,
     strict: bool,
+    strict_baseline: bool,
     fail_on: FailurePolicy,
     whole: bool,
     today: date | None,
@@ -98,9 +110,9 @@ def gate(
     """
     Compare the findings of a REPORT with a baseline of accepted findings.
 
-    Exit status: 0 no new findings, 1 new findings or accepted ones that have expired,
-    2 unusable files, 3 the report of a stopped run with --whole. In a GitHub Actions
-    job the result is appended to the job summary.
+    Exit status: 0 no new findings, 1 new findings, accepted ones that have expired, or
+    stale entries with --strict-baseline, 2 unusable files, 3 the report of a stopped
+    run with --whole. In a GitHub Actions job the result is appended to the job summary.
     """
     if not update and (reason or until):
         raise UsageError("--reason and --until go with --update: add it")
@@ -112,22 +124,27 @@ def gate(
         fail_on = FailurePolicy((*fail_on.patterns, DIFFERENCE))
     fail_on.validate(lambda: current.claims)
     today = today or datetime.now(UTC).date()
-    result = baseline.judge(current, today, fail_on)
+    result = baseline.judge(current, today, fail_on, strict=strict_baseline)
     console = Console(highlight=False, soft_wrap=True)
+    is_missing = not update and not Path(path).exists()
+    if is_missing:
+        console.print(Text(f"{path} does not exist", style="bold yellow"))
     for line in result_lines(result, stopped=current.stopped is not None):
         console.print(line)
     if update:
-        updated = baseline.update(result, today, reason=reason, until=until)
+        baseline = baseline.update(result, today, reason=reason, until=until)
         with file_errors(path):
-            updated.write(path)
-        accepted = pluralize(len(updated.accepted), "accepted finding")
+            baseline.write(path)
+        accepted = pluralize(len(baseline.accepted), "accepted finding")
         console.print(Text(f"{path}: {accepted}"))
+    if warning := missing_reasons(baseline):
+        console.print(Text(f"{warning}.", style="yellow"))
     renderers = {"junit": as_junit, "markdown": as_markdown}
     write_outputs(
         {"junit": junit, "markdown": markdown}, lambda name: renderers[name](result)
     )
     _append_job_summary(result)
-    if not update and not Path(path).exists() and not result.passes:
+    if is_missing and not result.passes:
         console.print(Text(f"To accept these: add --update, which writes {path}."))
     raise SystemExit(_exit_status(current, result, update=update, whole=whole))
 

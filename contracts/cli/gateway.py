@@ -5,7 +5,7 @@ import os
 import secrets
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +21,11 @@ from contracts.execution.targets import is_loopback
 from contracts.judging.outcome import FeatureVerdict
 from contracts.planning.request_model import PlanError
 from contracts.reporters import gateway as reporting
+from contracts.traffic.gateway.features import (
+    is_selected,
+    known_features,
+    select_questions,
+)
 from contracts.traffic.gateway.questions import Planner, Question
 from contracts.traffic.gateway.session import GatewayExchange, GatewaySession, Unusable
 from contracts.traffic.gateway.upstream import HOLD_TIMEOUT, recording_upstream
@@ -30,7 +35,7 @@ from specs import Provider
 
 DEFAULT_PORT = 8090
 UPSTREAM_KEY = "sk-imageparity-upstream"
-DEFAULT_FAIL_ON = "ignored,altered,refused-badly"
+DEFAULT_FAIL_ON = "ignored,altered,refused,refused-badly"
 PASSED, FAILED = 0, 1  # exit statuses; a `UsageError` gives 2
 
 
@@ -59,6 +64,7 @@ class GatewayOptions:
     wait: float
     patience: float
     only: tuple[str, ...]
+    excepted: tuple[str, ...]
     live: bool
     report_path: str | None
     markdown: str | None
@@ -127,6 +133,14 @@ class GatewayOptions:
     help="Test only features with PART in their name. Can be repeated.",
 )
 @click.option(
+    "--except",
+    "excepted",
+    multiple=True,
+    metavar="FEATURE",
+    help="Accept any verdict on this feature, or on all of an operation such as "
+    "createImageEdit. Can be repeated.",
+)
+@click.option(
     "--live", is_flag=True, help="Allow a gateway that is not on this machine."
 )
 @click.option(
@@ -150,8 +164,9 @@ def sandwich(**parameters: Any) -> None:
     any key, then start it. Each request is sent to the gateway, and what arrives at
     the mock, and comes back, is compared with what was sent.
 
-    Exit status: 0 passed, 1 a feature has a verdict of --fail-on, 2 the gateway or
-    the upstream was not reached.
+    Exit status: 0 passed, 1 a documented feature has a verdict of --fail-on, 2 the
+    gateway or the upstream was not reached. A broken response of the upstream should be
+    refused.
     """
     options = GatewayOptions(**parameters)
     _check_gateway(options.gateway, live=options.live)
@@ -163,10 +178,11 @@ def sandwich(**parameters: Any) -> None:
     run_id = f"q{secrets.token_hex(3)}"
     planner = Planner(provider, upstream, options.model, run_id=run_id)
     try:
-        first, *rest = planner.questions()
+        questions = planner.questions()
     except PlanError as error:
         raise UsageError(str(error)) from None
-    selected = [first, *(each for each in rest if _is_selected(each, options.only))]
+    _check_excepted(options.excepted, questions, upstream)
+    selected = select_questions(questions, options.only)
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     try:
         exchanges = asyncio.run(_send(selected, options, upstream, key, console))
@@ -179,10 +195,13 @@ def sandwich(**parameters: Any) -> None:
         raise UsageError(f"{options.gateway}: {error}") from None
     except KeyboardInterrupt:
         raise UsageError("interrupted before all requests were sent") from None
+    excepted = set(options.excepted)
     diff = GatewayDiff(provider, upstream, options.model, key)
-    rows = [row for each in exchanges for row in diff.rows(each)]
-    if options.only:
-        rows = [each for each in rows if _matches(each.feature, options.only)]
+    rows = [
+        replace(each, excepted=not excepted.isdisjoint({each.feature, each.operation}))
+        for each in diff.rows(exchanges)
+        if is_selected(each.feature, options.only)
+    ]
     report = reporting.GatewayReport(
         version=version("imageparity"),
         gateway=options.gateway,
@@ -190,6 +209,7 @@ def sandwich(**parameters: Any) -> None:
         upstream_dialect=upstream.id,
         rows=rows,
         fail_on=options.fail_on,
+        excepted=options.excepted,
     )
     reporting.print_text(report, console)
     renderers = {"report": reporting.json_text, "markdown": reporting.markdown}
@@ -254,12 +274,18 @@ def _caller_key(key_env: str | None) -> str:
     return key
 
 
-def _is_selected(question: Question, only: Sequence[str]) -> bool:
-    return not only or any(_matches(each, only) for each in question.features)
-
-
-def _matches(feature: str, only: Sequence[str]) -> bool:
-    return any(part in feature for part in only)
+def _check_excepted(
+    excepted: Sequence[str], questions: Sequence[Question], upstream: Provider
+) -> None:
+    """Raise `UsageError` for a name that is no feature: it would accept nothing."""
+    features = known_features(questions, upstream)
+    operations = dict.fromkeys(each.operation.id for each in questions)
+    for name in excepted:
+        if name not in features and name not in operations:
+            raise UsageError(
+                f"--except: there is no feature '{name}'. Operations: "
+                f"{'; '.join(operations)}. Features: {'; '.join(features)}"
+            )
 
 
 def _print_upstream(

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import click
-from yarl import URL
 
+from contracts.execution.links import host_alone
 from contracts.reporters import REPORTERS
 
 
@@ -18,13 +18,9 @@ class HostName(click.ParamType):  # type: ignore[type-arg]
         self, value: str, param: click.Parameter | None, ctx: click.Context | None
     ) -> str:
         try:
-            host = URL.build(scheme="http", host=value.strip("[]")).host
-        except ValueError:
-            host = None
-        if not host:
-            message = f"'{value}' is not a host alone, such as images.example.com"
-            self.fail(message, param, ctx)
-        return host
+            return host_alone(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 HOST = HostName()

@@ -1,5 +1,5 @@
 """
-Generated requests that led to a finding, kept for the next runs and sent first there.
+Generated requests that led to a finding, kept for the next runs and sent last there.
 
 There is one file per provider, in a folder that may be deleted at any time. Only the
 request is stored. It is classified again in each run, since the document may change.

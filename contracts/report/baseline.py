@@ -1,10 +1,10 @@
 """The baseline: a reviewed file with accepted findings."""
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from contracts.errors import HarnessError
 from contracts.report.failure_policy import FailurePolicy
 from contracts.report.file import atomic_write
-from contracts.report.model import Report
+from contracts.report.model import Finding, Report
 from contracts.report.summary import FindingSummary, all_findings, provider_summaries
 from contracts.text import one_line
 from specs import SpecError
@@ -34,7 +34,11 @@ class BadBaseline(HarnessError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class AcceptedFinding:
-    """An accepted finding, with the reason; `since` and `until` are ISO dates."""
+    """
+    An accepted finding, with the reason; `since` and `until` are ISO dates.
+
+    `members` are the fingerprints of its failed checks; empty for a failed check.
+    """
 
     fingerprint: str
     provider: str
@@ -44,6 +48,11 @@ class AcceptedFinding:
     reason: str
     since: str
     until: str | None = None
+    members: tuple[str, ...] = ()
+
+    @property
+    def is_reason_missing(self) -> bool:
+        return self.reason == REASON_PLACEHOLDER
 
     def is_expired(self, today: date) -> bool:
         return self.until is not None and date.fromisoformat(self.until) < today
@@ -55,7 +64,8 @@ class GateResult:
     The findings of a report compared with a baseline, each in one class.
 
     `new` and `expired` findings fail. `fixed` are entries without a finding, but with a
-    tested claim; `untested` are entries with an untested claim.
+    tested claim; `stale` are these if they fail. `untested` are entries with an
+    untested claim.
     """
 
     new: tuple[FindingSummary, ...] = ()
@@ -63,13 +73,14 @@ class GateResult:
     accepted: tuple[tuple[FindingSummary, AcceptedFinding], ...] = ()
     fixed: tuple[AcceptedFinding, ...] = ()
     untested: tuple[AcceptedFinding, ...] = ()
+    stale: tuple[AcceptedFinding, ...] = ()
 
     @property
     def passes(self) -> bool:
-        return not self.new and not self.expired
+        return not self.new and not self.expired and not self.stale
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Baseline:
     """Accepted findings, sorted by provider and claim."""
 
@@ -91,16 +102,16 @@ class Baseline:
         if invalid is not None:
             place = "/".join(map(str, invalid.instance_path)) or "the file"
             raise BadBaseline(f"{path}: {place}: {invalid.message[:200]}")
-        entries = [AcceptedFinding(**each) for each in content["accepted"]]
+        entries = [
+            AcceptedFinding(**{**each, "members": tuple(each.get("members", ()))})
+            for each in content["accepted"]
+        ]
         _validate_entries(path, entries)
         return cls(_sort_entries(entries))
 
     def write(self, path: str | Path) -> None:
         """Write the file atomically: as JSON if its name ends in `.json`, or YAML."""
-        rows = [
-            {name: each for name, each in asdict(row).items() if each is not None}
-            for row in self.accepted
-        ]
+        rows = [dict(_row_items(each)) for each in self.accepted]
         content = {"format": FORMAT, "accepted": rows}
         with atomic_write(path) as out:
             if Path(path).suffix == ".json":
@@ -108,32 +119,75 @@ class Baseline:
             else:
                 out.write(FILE_HEADER + yaml_text(content))
 
-    def judge(self, report: Report, today: date, fail_on: FailurePolicy) -> GateResult:
-        """Compare the failing findings of a report with the baseline."""
-        entries = {each.fingerprint: each for each in self.accepted}
-        seen = {
-            each.finding.fingerprint
-            for each in all_findings(provider_summaries(report))
-        }
-        failing = [
+    def judge(
+        self,
+        report: Report,
+        today: date,
+        fail_on: FailurePolicy,
+        *,
+        strict: bool = False,
+    ) -> GateResult:
+        """
+        Compare the failing findings of a report with the baseline.
+
+        A finding is accepted by an entry of its own, or by entries for all of its
+        failed checks that fail. With `strict`, entries without a finding fail.
+        """
+        found = all_findings(provider_summaries(report))
+        checks = {each.fingerprint: each for each in report.failed_checks}
+        seen = {*checks, *(each.finding.fingerprint for each in found)}
+        seen.update(name for each in found for name in each.finding.members)
+        new: list[FindingSummary] = []
+        known: list[tuple[FindingSummary, AcceptedFinding]] = []
+        for summary in found:
+            if fail_on.fails(summary.finding):
+                failing = _with_failing_members(summary, checks, fail_on)
+                entry = self._entry_for(failing.finding, today)
+                if entry is None:
+                    new.append(failing)
+                else:
+                    known.append((failing, entry))
+        unseen = [
             each
-            for each in all_findings(provider_summaries(report))
-            if fail_on.fails(each.finding)
+            for each in self.accepted
+            if seen.isdisjoint({each.fingerprint, *each.members})
         ]
-        known = [
-            (each, entries[each.finding.fingerprint])
-            for each in failing
-            if each.finding.fingerprint in entries
-        ]
-        unseen = [each for each in self.accepted if each.fingerprint not in seen]
         tested = _tested_claims(report)
+        fixed = tuple(each for each in unseen if _is_tested(each, tested))
         return GateResult(
-            new=tuple(e for e in failing if e.finding.fingerprint not in entries),
+            new=tuple(new),
             expired=tuple(pair for pair in known if pair[1].is_expired(today)),
             accepted=tuple(pair for pair in known if not pair[1].is_expired(today)),
-            fixed=tuple(each for each in unseen if _is_tested(each, tested)),
+            fixed=() if strict else fixed,
             untested=tuple(each for each in unseen if not _is_tested(each, tested)),
+            stale=fixed if strict else (),
         )
+
+    def _entry_for(self, finding: Finding, today: date) -> AcceptedFinding | None:
+        """The entry that accepts a finding, an expired one first; None if none does."""
+        own = self._by_fingerprint.get(finding.fingerprint)
+        if own is not None:
+            return own
+        checks = finding.members or (finding.fingerprint,)
+        entries = [self._by_check.get(each) for each in checks]
+        found = [each for each in entries if each is not None]
+        if not found or len(found) < len(entries):
+            return None
+        return min(found, key=lambda each: not each.is_expired(today))
+
+    @cached_property
+    def _by_fingerprint(self) -> Mapping[str, AcceptedFinding]:
+        return {each.fingerprint: each for each in self.accepted}
+
+    @cached_property
+    def _by_check(self) -> Mapping[str, AcceptedFinding]:
+        """The entry of each fingerprint that the baseline has, also as a member."""
+        members = {name: each for each in self.accepted for name in each.members}
+        return {**members, **self._by_fingerprint}
+
+    def entry_for_check(self, fingerprint: str) -> AcceptedFinding | None:
+        """The entry that accepts a failed check; None if none does."""
+        return self._by_check.get(fingerprint)
 
     def update(
         self,
@@ -145,11 +199,16 @@ class Baseline:
     ) -> "Baseline":
         """The baseline with new and expired findings accepted, fixed ones removed."""
         last = until.isoformat() if until else None
-        fixed = {each.fingerprint for each in result.fixed}
-        renewed = {each.fingerprint for _, each in result.expired}
+        fixed = {each.fingerprint for each in (*result.fixed, *result.stale)}
+        renewed = {
+            name
+            for summary, entry in result.expired
+            for name in (entry.fingerprint, *summary.finding.members)
+        }
         kept = [
             replace(each, reason=reason or each.reason, until=last)
-            if each.fingerprint in renewed
+            if each.is_expired(today)
+            and not renewed.isdisjoint({each.fingerprint, *each.members})
             else each
             for each in self.accepted
             if each.fingerprint not in fixed
@@ -170,11 +229,34 @@ def _accept(
         provider=summary.target.provider,
         kind=finding.kind.value,
         claim=finding.claim,
-        says=one_line(finding.message),
+        says=one_line(summary.headline),
         reason=reason,
         since=today.isoformat(),
         until=until,
+        members=tuple(sorted(finding.members)),
     )
+
+
+def _with_failing_members(
+    summary: FindingSummary, checks: Mapping[str, Finding], fail_on: FailurePolicy
+) -> FindingSummary:
+    """The summary without the failed checks that are warnings by themselves."""
+    members = tuple(
+        each
+        for each in summary.finding.members
+        if each not in checks or fail_on.fails(checks[each])
+    )
+    return replace(summary, finding=replace(summary.finding, members=members))
+
+
+def _row_items(entry: AcceptedFinding) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of an entry as the file has them, without empty ones."""
+    for column in fields(entry):
+        value = getattr(entry, column.name)
+        if isinstance(value, tuple):
+            value = list(value) or None
+        if value is not None:
+            yield column.name, value
 
 
 @cache

@@ -29,12 +29,18 @@ GROUPS = {
 }
 UNCHANGED = "unchanged"
 NOT_DOCUMENTED = "not documented"
+EXCEPTED = "excepted"
 MAX_CELL_LENGTH = 160
+MAX_NAMES = 8  # of failed features in the result
 
 
 @dataclass(frozen=True)
 class GatewayReport:
-    """The rows of a tested gateway; verdicts in `fail_on` fail documented features."""
+    """
+    The rows of a tested gateway; verdicts in `fail_on` fail documented features.
+
+    `excepted` are the features and operations that the user accepts as they are.
+    """
 
     version: str
     gateway: str
@@ -42,12 +48,21 @@ class GatewayReport:
     upstream_dialect: str
     rows: Sequence[GatewayRow]
     fail_on: frozenset[FeatureVerdict] = field(default_factory=frozenset)
+    excepted: Sequence[str] = ()
+
+    def fails(self, row: GatewayRow) -> bool:
+        """
+        True if the verdict on a documented feature fails the gateway.
+
+        An error response is the right one if the upstream's response is broken.
+        """
+        is_right = row.group == "faults" and row.verdict is FeatureVerdict.REFUSED
+        is_open = row.promised and not row.excepted and not is_right
+        return is_open and row.verdict in self.fail_on
 
     @property
     def failures(self) -> list[GatewayRow]:
-        return [
-            each for each in self.rows if each.promised and each.verdict in self.fail_on
-        ]
+        return [each for each in self.rows if self.fails(each)]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -65,9 +80,20 @@ class GatewayReport:
             return "Passed: no verdict counts as failed."
         verdicts = " or ".join(each for each in FeatureVerdict if each in self.fail_on)
         if not self.failures:
-            return f"Passed: no documented feature is {verdicts}."
+            others = "other " if any(each.excepted for each in self.rows) else ""
+            return f"Passed: no {others}documented feature is {verdicts}."
         failed = pluralize(len(self.failures), "documented feature")
-        return f"Failed: {failed} {verdicts}."
+        names = list(dict.fromkeys(each.feature for each in self.failures))
+        return (
+            f"Failed: {failed} {verdicts} ({_shorten_list(names)}). "
+            "To accept one: --except FEATURE."
+        )
+
+
+def _shorten_list(names: Sequence[str]) -> str:
+    more = len(names) - MAX_NAMES
+    shown = "; ".join(names[:MAX_NAMES])
+    return f"{shown}; {more} more" if more > 0 else shown
 
 
 def groups(rows: Sequence[GatewayRow]) -> Iterator[tuple[str, list[GatewayRow]]]:
@@ -87,6 +113,7 @@ def _merge_unchanged(rows: Iterable[GatewayRow]) -> Iterator[GatewayRow]:
             row.operation,
             row.verdict,
             row.promised,
+            row.excepted,
             row.note,
             _is_unchanged(row),
         )
@@ -119,7 +146,12 @@ def print_text(report: GatewayReport, console: Console) -> None:
         for row in rows:
             table.add_row(
                 Text(row.feature),
-                Text(row.verdict, style=STYLES[row.verdict] if row.promised else "dim"),
+                Text(
+                    row.verdict,
+                    style=STYLES[row.verdict]
+                    if row.promised and not row.excepted
+                    else "dim",
+                ),
                 Text(shorten(row.sent, 60)),
                 Text(arrival_text(row)),
             )
@@ -137,6 +169,7 @@ def arrival_text(row: GatewayRow) -> str:
         ""
         if row.promised or row.verdict is FeatureVerdict.UNTESTED
         else NOT_DOCUMENTED,
+        EXCEPTED if row.excepted else "",
     ]
     note = "; ".join(shorten(each) for each in notes if each)
     text = shorten(row.arrived)
@@ -159,8 +192,8 @@ def markdown(report: GatewayReport) -> str:
         lines += ["", f"### {heading}", ""]
         lines += ["| feature | verdict | sent | arrived |", "| :-- | :-- | :-- | :-- |"]
         for row in rows:
-            fails = row.promised and row.verdict in report.fail_on
-            verdict = f"**{row.verdict}**" if fails else str(row.verdict)
+            is_failed = report.fails(row)
+            verdict = f"**{row.verdict}**" if is_failed else str(row.verdict)
             cells = (
                 escape_markdown(shorten(row.sent)),
                 escape_markdown(arrival_text(row)),
@@ -185,6 +218,7 @@ def json_text(report: GatewayReport) -> str:
         },
         "fail_on": sorted(report.fail_on),
         "failed": len(report.failures),
+        "excepted": list(report.excepted),
         "rows": [asdict(each) for each in report.rows],
     }
     return json.dumps(value, ensure_ascii=False, indent=1) + "\n"

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from _pytest._code.code import getfslineno
+from aiohttp import web
 from support.paths import ROOT
 from support.relays import on_refusal, on_success, relay, replace
+from yarl import URL
 
 import contracts
 import mockserver
@@ -216,6 +218,23 @@ def test_a_baseline_accepts_until_its_date(
 
     result.assert_outcomes(**outcomes)
     result.stdout.fnmatch_lines([said])
+
+
+@pytest.mark.parametrize("hosts", [(), ("localhost",)])
+def test_images_are_fetched_from_the_allowed_hosts(suite, gateway, hosts):
+    """The images of this gateway have another host, and do not exist there."""
+
+    def elsewhere(value, _):
+        return {**value, "data": [{"url": url} for _ in value["data"]]}
+
+    with serve_in_thread(web.Application()) as (other, _):
+        url = f"http://localhost:{URL(other).port}/image.png"
+        base_url = gateway(answer=on_success(elsewhere))
+        result = suite(
+            base_url=base_url, only=f"{N}at-minimum", fetch_from=hosts, key=KEY
+        )
+
+    assert ("was not returned by its URL: 404" in result.stdout.str()) is bool(hosts)
 
 
 def test_a_baseline_accepts_nothing_else(suite, gateway, tmp_path):

@@ -1,6 +1,7 @@
 """Values that show what a gateway does to a field."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from contracts.planning.request_model import RequestModel
@@ -24,8 +25,58 @@ def body_label(request_model: RequestModel) -> str:
     )
 
 
-def distinguishing_values(request_model: RequestModel, member: str) -> list[Any]:
-    """Documented values of a field that differ from its default."""
+@dataclass(frozen=True, slots=True)
+class FieldRequest:
+    """
+    The fields of a request that shows what a gateway does to a value.
+
+    `model` is the model that the value needs; empty if the default model has it.
+    """
+
+    fields: dict[str, Any]
+    model: str = ""
+
+
+def field_requests(request_model: RequestModel, member: str) -> list[FieldRequest]:
+    """
+    Requests with documented values of a field that differ from its default.
+
+    A value that the document rejects with the default model, or does not specify, is
+    sent with the first model with which it is valid.
+    """
+    values = _distinguishing_values(request_model, member)
+    plain = request_model.minimal_request
+    states = [_state_with(request_model, plain, member, each) for each in values]
+    valid = [
+        FieldRequest(valid_combination(request_model, plain, member, value))
+        for value, state in zip(values, states, strict=True)
+        if state is State.VALID
+    ]
+    if request_model.canonical_name(member) == "size" and valid:
+        return valid[: len(TEST_SIZES)]
+    found = [
+        *valid,
+        *(
+            request
+            for value, state in zip(values, states, strict=True)
+            if state is State.UNSPECIFIED or not valid
+            for request in _with_another_model(request_model, member, value)
+        ),
+    ]
+    if found:
+        return found
+    unspecified = [
+        value
+        for value, state in zip(values, states, strict=True)
+        if state is State.UNSPECIFIED
+    ]
+    return [
+        FieldRequest(valid_combination(request_model, plain, member, each))
+        for each in unspecified or values[:1]
+    ]
+
+
+def _distinguishing_values(request_model: RequestModel, member: str) -> list[Any]:
     schemas = list(all_of_parts(request_model.body.properties[member]))
     defaults = {**request_model.body.assumed_defaults, **request_model.body.defaults}
     listed = [value for each in schemas for value in each.get("enum", [])]
@@ -33,19 +84,20 @@ def distinguishing_values(request_model: RequestModel, member: str) -> list[Any]
         listed = [*TEST_SIZES, *listed]
     elif not listed:
         listed = [typical_value(schemas)]
-    usable = [each for each in listed if each not in (None, defaults.get(member))]
-    for state in (State.VALID, State.UNSPECIFIED):
-        found = [
-            each for each in usable if state_with(request_model, member, each) is state
-        ]
-        if found:
-            most = (
-                len(TEST_SIZES)
-                if request_model.canonical_name(member) == "size"
-                else len(found)
-            )
-            return found[:most]
-    return usable[:1]
+    return [each for each in listed if each not in (None, defaults.get(member))]
+
+
+def _with_another_model(
+    request_model: RequestModel, member: str, value: Any
+) -> Iterator[FieldRequest]:
+    """Yield a request with the first other model that has a value, if there is one."""
+    name = request_model.wire_name("model")
+    for _, base in request_model.by_model[1:]:
+        model = base.get(name) if name else None
+        if model and _state_with(request_model, base, member, value) is State.VALID:
+            fields = valid_combination(request_model, base, member, value)
+            yield FieldRequest({**base, **fields}, model)
+            return
 
 
 def typical_value(schemas: Sequence[Mapping[str, Any]]) -> Any:
@@ -58,21 +110,19 @@ def typical_value(schemas: Sequence[Mapping[str, Any]]) -> Any:
     return "imageparity"
 
 
-def state_with(request_model: RequestModel, member: str, value: Any) -> State:
-    return request_model.state(
-        {
-            **request_model.minimal_request,
-            **valid_combination(request_model, member, value),
-        }
-    )
+def _state_with(
+    request_model: RequestModel, base: Mapping[str, Any], member: str, value: Any
+) -> State:
+    fields = valid_combination(request_model, base, member, value)
+    return request_model.state({**base, **fields})
 
 
 def valid_combination(
-    request_model: RequestModel, member: str, value: Any
+    request_model: RequestModel, base: Mapping[str, Any], member: str, value: Any
 ) -> dict[str, Any]:
     """A value, with one other field if the document allows it only then."""
     alone = {member: value}
-    if request_model.state({**request_model.minimal_request, **alone}) is State.VALID:
+    if request_model.state({**base, **alone}) is State.VALID:
         return alone
     for other, schema in request_model.body.properties.items():
         if (
@@ -83,11 +133,7 @@ def valid_combination(
         for part in all_of_parts(schema):
             for choice in part.get("enum", []):
                 both = {**alone, other: choice}
-                if (
-                    choice
-                    and request_model.state({**request_model.minimal_request, **both})
-                    is State.VALID
-                ):
+                if choice and request_model.state({**base, **both}) is State.VALID:
                     return both
     return alone
 

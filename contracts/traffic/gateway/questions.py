@@ -1,8 +1,8 @@
 """The questions of a gateway test: one request for each feature."""
 
 import itertools
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -11,10 +11,10 @@ from contracts.planning.request_model import RequestModel, request_models
 from contracts.planning.values import prompt_of
 from contracts.traffic.gateway.question_values import (
     SEPARATELY_TESTED_FIELDS,
+    FieldRequest,
     body_label,
-    distinguishing_values,
+    field_requests,
     request_bodies,
-    valid_combination,
 )
 from mockserver.simulation.faults import FAULTS
 from specs import Operation, Provider, State
@@ -34,6 +34,7 @@ class QuestionKind(StrEnum):
     ANSWER = "answer"
     UNLISTED_ANSWER = "unlisted answer"
     MEMBER = "member"
+    MODEL = "model"
     SEVERAL = "several"
     STREAM = "stream"
     ERROR = "error"
@@ -54,7 +55,7 @@ class Question:
     second field, an error or a fault. `more_features` are further features that the
     same exchange tests. `marker` is a unique part of the prompt. `promised` is true if
     the caller's dialect documents the request. If `untested` is a reason, no request is
-    sent.
+    sent. `model` is the model that the feature needs, empty if it is the default one.
     """
 
     kind: QuestionKind
@@ -68,6 +69,7 @@ class Question:
     more_features: tuple[str, ...] = ()
     promised: bool = True
     untested: str = ""
+    model: str = ""
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -160,35 +162,58 @@ class Planner:
     def _field_questions(
         self, request_model: RequestModel, group: str
     ) -> Iterator[Question]:
-        for member in request_model.body.properties:
-            if request_model.canonical_name(member) in SEPARATELY_TESTED_FIELDS:
-                continue
-            for value in distinguishing_values(request_model, member):
-                yield self._field_question(
-                    request_model,
-                    group,
-                    member,
-                    valid_combination(request_model, member, value),
-                )
+        """A question for each value, after one for each other model that is needed."""
+        requests = [
+            (member, each)
+            for member in request_model.body.properties
+            if request_model.canonical_name(member) not in SEPARATELY_TESTED_FIELDS
+            for each in field_requests(request_model, member)
+        ]
+        models = dict.fromkeys(each.model for _, each in requests if each.model)
+        yield from self._model_questions(request_model, group, models)
+        for member, request in requests:
+            yield self._field_question(request_model, group, member, request)
+
+    def _model_questions(
+        self, request_model: RequestModel, group: str, models: Iterable[str]
+    ) -> Iterator[Question]:
+        """A plain request for each model: a gateway need not offer all of them."""
+        name = request_model.wire_name("model") or "model"
+        plain = dict(request_model.by_model)
+        for model in models:
+            question = self._build_question(
+                QuestionKind.MODEL,
+                request_model,
+                group,
+                f"{name} {model}",
+                plain[model],
+                member=name,
+                model=model,
+            )
+            yield replace(question, promised=False)
 
     def _field_question(
         self,
         request_model: RequestModel,
         group: str,
         member: str,
-        fields: Mapping[str, Any],
+        request: FieldRequest,
     ) -> Question:
-        if request_model.canonical_name(member) != "n":
-            return self._member_question(request_model, group, member, fields, member)
-        label = ", edits" if group == "edits" else ""
+        kind = QuestionKind.MEMBER
+        more_features: tuple[str, ...] = ()
+        if request_model.canonical_name(member) == "n":
+            label = ", edits" if group == "edits" else ""
+            kind = QuestionKind.SEVERAL
+            more_features = (f"pictures, {member}={request.fields[member]}{label}",)
         return self._build_question(
-            QuestionKind.SEVERAL,
+            kind,
             request_model,
             group,
             member,
-            fields,
+            request.fields,
             member=member,
-            more_features=(f"pictures, {member}={fields[member]}{label}",),
+            more_features=more_features,
+            model=request.model,
         )
 
     def _stream_questions(self, request_model: RequestModel) -> Iterator[Question]:
@@ -269,6 +294,7 @@ class Planner:
         member: str = "",
         name: str = "",
         more_features: tuple[str, ...] = (),
+        model: str = "",
     ) -> Question:
         marker = f"{self.run_id}-{next(self._numbers):03}"
         payload = {**request_model.minimal_request, **fields}
@@ -277,10 +303,10 @@ class Planner:
         if verdict.state is State.INVALID:
             untested = f"the document does not allow it: {verdict.violations[0]}"
         prompt = request_model.wire_name("prompt") or "prompt"
-        model = request_model.wire_name("model")
+        model_field = request_model.wire_name("model")
         sent = {**payload, prompt: f"{payload[prompt]} ({marker})"}
-        if model and self.model:
-            sent[model] = self.model
+        if model_field and self.model and not model:
+            sent[model_field] = self.model
         case = Case(
             id=marker,
             operation=request_model.operation.id,
@@ -301,4 +327,5 @@ class Planner:
             more_features=more_features,
             promised=verdict.state is not State.UNSPECIFIED,
             untested=untested,
+            model=model,
         )

@@ -35,6 +35,7 @@ class GatewayRow:
     One feature, the value that was sent and the value that arrived.
 
     `promised` is true if a document describes the feature: others cannot fail.
+    `excepted` is true if the user accepts any verdict on it.
     """
 
     group: str
@@ -45,6 +46,7 @@ class GatewayRow:
     arrived: str
     promised: bool = True
     note: str = ""
+    excepted: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The verdicts of a gateway test: one comparison for each kind of question."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from contracts.traffic.gateway.failures import (
@@ -25,6 +25,7 @@ COMPARE_BY_KIND: dict[
     QuestionKind.ANSWER: compare_answer,
     QuestionKind.UNLISTED_ANSWER: compare_unlisted_answer,
     QuestionKind.MEMBER: compare_field,
+    QuestionKind.MODEL: compare_field,
     QuestionKind.SEVERAL: compare_image_count,
     QuestionKind.STREAM: compare_stream,
     QuestionKind.ERROR: compare_error,
@@ -37,10 +38,31 @@ COMPARE_BY_KIND: dict[
 class GatewayDiff(GatewayEnds):
     """Compares both ends of exchanges through a gateway."""
 
-    def rows(self, exchange: GatewayExchange) -> Iterator[GatewayRow]:
-        """Yield a row for each feature that the question of an exchange tests."""
-        question = exchange.question
-        if question.untested:
-            yield self.untested_row(exchange, question.untested)
-            return
-        yield from COMPARE_BY_KIND[question.kind](self, exchange)
+    def rows(self, exchanges: Sequence[GatewayExchange]) -> Iterator[GatewayRow]:
+        """
+        Yield a row for each feature that the questions of the exchanges test.
+
+        A feature that needs a model of its own is not tested if the gateway does not
+        offer that model, as its response to a plain request shows.
+        """
+        refused = {
+            _model_of(each)
+            for each in exchanges
+            if each.question.kind is QuestionKind.MODEL
+            and not each.interaction.is_success
+        }
+        for exchange in exchanges:
+            question = exchange.question
+            if question.untested:
+                yield self.untested_row(exchange, question.untested)
+            elif question.kind is not QuestionKind.MODEL and (
+                _model_of(exchange) in refused
+            ):
+                note = f"it needs {question.model}, which the gateway refuses"
+                yield self.untested_row(exchange, note)
+            else:
+                yield from COMPARE_BY_KIND[question.kind](self, exchange)
+
+
+def _model_of(exchange: GatewayExchange) -> tuple[str, str]:
+    return exchange.question.operation.id, exchange.question.model

@@ -102,7 +102,8 @@ def test_a_new_finding_fails_and_says_how_it_may_pass(gate):
     status, output = gate(reported(found("one")))
 
     assert status == 1
-    assert "new      Mine: accepts-invalid, createImage/request/n/maximum" in output
+    line = "new      Mine: n = 11 was accepted (one) (1 case; accepts-invalid, "
+    assert f"{line}createImage/request/n/maximum) [one]" in output
     assert "--update" in output
     assert "fails: 1 new" in output
 
@@ -124,9 +125,7 @@ def test_a_fixed_finding_is_told_and_dropped_by_an_update(gate):
 
     status, output = gate(reported(found("one")))
     assert status == 0
-    assert (
-        "fixed    mine: accepts-invalid, createImage/200/guarantees/decodes" in output
-    )
+    assert "fixed    mine: n = 11 was accepted (two) (accepts-invalid, " in output
 
     gate(reported(found("one")), "--update")
     kept = Baseline.read(gate.folder / "baseline.yaml").accepted
@@ -147,6 +146,129 @@ def test_what_was_not_asked_is_not_said_to_be_fixed(gate, report):
 def test_a_report_cut_short_fails_when_it_has_to_be_whole(gate):
     assert gate(reported(stopped="budget"))[0] == 0
     assert gate(reported(stopped="budget"), "--whole")[0] == 3
+
+
+def test_a_missing_baseline_is_named_first(gate):
+    path = gate.folder / "acepted.yaml"
+    for report, status in ((reported(found("one")), 1), (reported(), 0)):
+        code, output = gate(report, baseline=path.name)
+        assert (code, output.splitlines()[0]) == (status, f"{path} does not exist")
+
+    assert "does not exist" not in gate(reported(), "--update", baseline=path.name)[1]
+    assert "does not exist" not in gate(reported(), baseline=path.name)[1]
+
+
+def test_a_stale_entry_fails_if_the_baseline_is_strict(gate):
+    gate(reported(found("one"), found("two", CLAIMS[1])), "--update")
+    junit, page = gate.folder / "junit.xml", gate.folder / "gate.md"
+
+    status, output = gate(
+        reported(found("one")),
+        "--strict-baseline",
+        *("--junit", str(junit), "--markdown", str(page)),
+    )
+
+    assert status == 1
+    entry = f"mine: n = 11 was accepted (two) (accepts-invalid, {CLAIMS[1]}) [two]"
+    sentence = (
+        f"{entry} was not seen, although its claim was tested: "
+        "remove the entry from the baseline, or add --update"
+    )
+    assert output.splitlines()[0] == f"stale    {sentence}"
+    assert "The gate fails: 1 stale, 1 known." in output
+    assert ET.parse(junit).getroot().find(".//failure").get("message") == sentence
+    assert "was not seen" in page.read_text()
+
+    assert gate(reported(found("one")), "--strict-baseline", "--update")[0] == 0
+    assert gate(reported(found("one")), "--strict-baseline")[0] == 0
+
+
+@pytest.mark.parametrize("report", [reported(stopped="budget"), reported(asked=[])])
+def test_an_untested_entry_does_not_fail_a_strict_baseline(gate, report):
+    gate(reported(found("one")), "--update")
+
+    assert gate(report, "--strict-baseline")[0] == 0
+
+
+def cause(mark: str, *members: Finding) -> Finding:
+    return replace(
+        members[0],
+        fingerprint=mark,
+        provider="mine",
+        title=f"every request fails ({mark})",
+        cases=len(members),
+        members=tuple(each.fingerprint for each in members),
+    )
+
+
+CHECKS = (found("a"), found("b", CLAIMS[1]))
+WARNING = found("w", basis="assumed")
+
+
+def test_a_cause_is_shown_in_one_line_with_its_title_and_number(gate):
+    report = replace(reported(*CHECKS), causes=(cause("c", *CHECKS),))
+
+    status, output = gate(report)
+
+    assert status == 1
+    _, line, *rest = output.splitlines()
+    assert line == (
+        "new      Mine: every request fails (c) (2 cases; accepts-invalid, "
+        f"{CLAIMS[0]}) [c]"
+    )
+    assert rest[0] == "The gate fails: 1 new."
+
+
+def test_warnings_follow_failures(gate):
+    warning = replace(cause("w1", WARNING), basis="assumed")
+    report = replace(reported(*CHECKS, WARNING), causes=(warning, cause("c", *CHECKS)))
+
+    _, output = gate(report, "--strict")
+
+    assert [line.split()[-1] for line in output.splitlines()[1:3]] == ["[c]", "[w1]"]
+
+
+def test_entries_for_all_failed_checks_accept_their_cause(gate):
+    gate(reported(*CHECKS), "--update")
+    both = replace(reported(*CHECKS, WARNING), causes=(cause("c", *CHECKS, WARNING),))
+
+    status, output = gate(both, "--strict-baseline")
+    assert (status, output.count("known ")) == (0, 1)
+
+    new = found("new")
+    more = replace(reported(*CHECKS, new), causes=(cause("c", *CHECKS, new),))
+    assert gate(more)[0] == 1
+
+
+def test_an_update_accepts_a_cause_with_its_failed_checks(gate):
+    report = replace(reported(*CHECKS, WARNING), causes=(cause("c", *CHECKS, WARNING),))
+    gate(report, "--update", "--until", "2026-12-01")
+
+    (entry,) = Baseline.read(gate.folder / "baseline.yaml").accepted
+    assert (entry.fingerprint, entry.members) == ("c", ("a", "b"))
+    assert entry.says == "every request fails (c)"
+    late = ("--today", "2026-12-02")
+    for again in (report, reported(*CHECKS)):
+        assert gate(again)[0] == 0
+        assert gate(again, *late)[0] == 1
+    gate(reported(*CHECKS), *late, "--update", "--until", "2026-12-31")
+    assert gate(report, *late)[0] == 0
+
+
+def test_reasons_that_are_still_to_be_given_are_warned_about(gate):
+    report = reported(found("one"), found("two"))
+    warning = (
+        "2 accepted findings have no reason: replace 'to be given' in the baseline"
+    )
+
+    assert warning in gate(report, "--update")[1]
+    _, output = gate(report)
+    assert warning in output
+    assert output.count("; no reason yet") == 2
+
+    path = gate.folder / "baseline.yaml"
+    path.write_text(path.read_text().replace(REASON_PLACEHOLDER, "a ticket is open"))
+    assert "no reason" not in gate(report)[1]
 
 
 def test_differences_fail_only_when_asked_for(gate):

@@ -276,7 +276,7 @@ def test_incompatible_options_are_rejected(words, said, monkeypatch, tmp_path):
     assert said in result.output
 
 
-def test_a_generated_case_with_a_finding_is_first_in_the_next_run(mock, tmp_path):
+def test_a_generated_case_with_a_finding_is_sent_again_in_the_next_run(mock, tmp_path):
     """The server fails for a generated prompt, which the examples folder then has."""
 
     def crash(said):
@@ -299,6 +299,6 @@ def test_a_generated_case_with_a_finding_is_first_in_the_next_run(mock, tmp_path
         contracts(*again, env=KEY)
 
     assert runs[-1].returncode == 1, runs[-1].stderr
-    first = Report.read(report).outcomes[0]
-    assert first.origin == "remembered"
-    assert first.findings
+    last = Report.read(report).outcomes[-1]
+    assert last.origin == "remembered"
+    assert last.findings

@@ -8,12 +8,14 @@ from click.testing import CliRunner
 from support.hostile_servers import dot
 from support.raw_server import Answer, Request, raw_server, response
 
+import contracts
 import specs
 from contracts.cli.main import main
 from contracts.execution.client import MAX_ATTEMPTS, Sender, Target
 from contracts.execution.recording import CassetteSession
 from contracts.judging.interaction import Interaction
 from contracts.planning.case import Case
+from contracts.testing import imageparity_conformance
 from mockserver.json_text import dumps
 from specs import State
 
@@ -131,6 +133,37 @@ def test_the_command_fetches_from_the_hosts_of_its_option(
 
     assert done.exit_code in {0, 1}, done.output
     assert bool(server.requests) is is_allowed
+
+
+@pytest.mark.parametrize(
+    "hosts", [(), "LOCALHOST", ["images.example.com", "localhost"]]
+)
+def test_the_function_fetches_from_the_hosts_of_its_argument(other, hosts):
+    server, url = other
+    with raw_server(linking(url)) as target:
+        report = contracts.run(
+            "openai",
+            against=f"{target.url}/v1",
+            key="a-key",
+            only="createImage/request/plain",
+            fuzz=False,
+            fetch_from=hosts,
+        )
+
+    assert report.outcomes
+    assert bool(server.requests) is bool(hosts)
+
+
+@pytest.mark.parametrize("start", [contracts.run, imageparity_conformance])
+def test_the_functions_take_hosts_alone(start):
+    address = "base_url" if start is imageparity_conformance else "against"
+
+    with pytest.raises(ValueError, match="is not a host alone"):
+        start(
+            "openai",
+            **{address: "http://127.0.0.1:1/v1"},
+            fetch_from=["a.example", "https://a.example"],
+        )
 
 
 @pytest.mark.parametrize("host", ["https://a.example", "a.example:80", "a/b", ""])

@@ -385,7 +385,7 @@ def test_a_defect_that_it_can_see_is_folded_in(defect: str, check: str, drawn: s
     assert all(each.claim.startswith(f"{expected['operation']}/") for each in seen)
 
 
-# What was drawn and failed is asked first next time
+# What was drawn and failed is asked again next time
 
 
 def test_a_drawn_request_that_fails_is_remembered(tmp_path):
@@ -416,7 +416,11 @@ def test_a_drawn_request_that_fails_is_remembered(tmp_path):
         mended = [run(lambda said: said) for _ in range(4)]
 
     assert first.findings
-    assert second.outcomes[0].origin == "remembered"
-    assert second.findings[0].case == second.outcomes[0].case
+    again = [each for each in second.outcomes if each.origin == "remembered"]
+    assert again == list(second.outcomes[-len(again) :])
+    assert all(each.findings for each in again)
+    assert [each.fingerprint for each in second.findings] == [
+        each.fingerprint for each in first.findings
+    ]
     origins = [{each.origin for each in report.outcomes} for report in mended]
     assert ["remembered" in each for each in origins] == [True, True, True, False]

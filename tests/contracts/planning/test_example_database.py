@@ -1,4 +1,4 @@
-"""Generated findings are sent first in the next run, and dropped once fixed."""
+"""Generated findings are sent again in the next runs, and dropped once fixed."""
 
 import json
 import subprocess

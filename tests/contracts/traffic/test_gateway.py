@@ -19,12 +19,16 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from jsonschema import Draft202012Validator
 from multidict import CIMultiDict
 from PIL import Image
 
 import specs
+from contracts.cli.gateway import DEFAULT_FAIL_ON
+from contracts.cli.schema import schema
 from contracts.judging.outcome import FeatureVerdict
 from contracts.reporters.gateway import GatewayReport, json_text, markdown
+from contracts.traffic.gateway.features import known_features
 from contracts.traffic.gateway.questions import Planner
 from contracts.traffic.gateway.rows import GatewayRow
 from contracts.traffic.gateway.session import GatewaySession, Unusable
@@ -37,9 +41,7 @@ pytestmark = pytest.mark.slow
 CALLERS, OWN = "sk-of-the-caller-4f7a", "sk-of-the-gateway"
 PASSED = ("Content-Type", "Retry-After")
 ENVELOPE = {"error": {"message": "No.", "type": "invalid_request_error"}}
-FAILS = frozenset(
-    [FeatureVerdict.IGNORED, FeatureVerdict.ALTERED, FeatureVerdict.REFUSED_BADLY]
-)
+FAILS = frozenset(map(FeatureVerdict, DEFAULT_FAIL_ON.split(",")))
 
 Answer = Callable[[Any], Any]
 
@@ -193,7 +195,7 @@ def examined(
 
     judge = GatewayDiff(provider, upstream, model, key)
     asked = asyncio.run(conduct())
-    return [row for each in asked for row in judge.rows(each)]
+    return list(judge.rows(asked))
 
 
 def one(rows: list[GatewayRow], feature: str, **wanted: str) -> GatewayRow:
@@ -217,7 +219,8 @@ def without(*names: str) -> Answer:
 def test_a_gateway_that_passes_all_on_is_found_to_do_so(provider):
     rows = examined(Damage(), name=provider.id)
 
-    assert [row for row in rows if row.promised and row.verdict in FAILS] == []
+    report = GatewayReport("0", "g", provider.id, provider.id, rows, FAILS)
+    assert report.failures == []
     kept = {row.group for row in rows if row.verdict is FeatureVerdict.HONOURED}
     assert kept >= {"request", "edits", "answer", "errors"}
     assert ("stream" in kept) == provider.operations["createImage"].supports_streaming
@@ -414,6 +417,75 @@ def test_what_no_document_promises_cannot_fail_a_gateway():
     assert not GatewayReport("0", "g", "a", "b", found, FAILS).failures
 
 
+TRANSPARENT = '"transparent"'
+
+
+def refuse_models(*names: str) -> Damage:
+    async def refuse_model(request: web.Request, body: bytes) -> web.Response | None:
+        if not any(each.encode() in body for each in names):
+            return None
+        return web.json_response(ENVELOPE, status=404)
+
+    return Damage(instead=refuse_model)
+
+
+def test_a_value_is_asked_with_a_model_that_has_it():
+    questions = Planner(loaded("openai"), loaded("openai"), None, "q0").questions()
+
+    asked = {
+        (each.operation.id, each.member, str(each.case.payload[each.member])): each
+        for each in questions
+        if each.member
+    }
+    for operation in ("createImage", "createImageEdit"):
+        transparent = asked[operation, "background", "transparent"]
+        assert (transparent.model, transparent.promised) == ("gpt-image-1.5", True)
+        assert transparent.case.payload["model"] == "gpt-image-1.5"
+        assert asked[operation, "background", "opaque"].model == ""
+    assert asked["createImage", "style", "natural"].model == "dall-e-3"
+    assert not any(each.untested for each in questions)
+
+
+@pytest.mark.parametrize("model", [None, "my-pictures"])
+def test_a_value_of_another_model_is_tested_if_the_gateway_has_the_model(model):
+    features = ("background", "model gpt-image-1.5")
+
+    offered = examined(Damage(), *features, model=model)
+    row = one(offered, "background", sent=TRANSPARENT, operation="createImage")
+    assert (row.verdict, row.promised) == (FeatureVerdict.HONOURED, True)
+
+    missing = examined(refuse_models("gpt-image-1.5"), *features, model=model)
+    note = "it needs gpt-image-1.5, which the gateway refuses"
+    assert [(row.verdict, row.operation) for row in missing if row.note == note] == [
+        (FeatureVerdict.UNTESTED, "createImage"),
+        (FeatureVerdict.UNTESTED, "createImageEdit"),
+    ]
+    assert not GatewayReport("0", "g", "a", "b", missing, FAILS).failures
+
+
+def test_a_gateway_that_refuses_only_the_value_fails():
+    async def refuse_value(request: web.Request, body: bytes) -> web.Response | None:
+        if b"transparent" not in body:
+            return None
+        return web.json_response(ENVELOPE, status=400)
+
+    rows = examined(Damage(instead=refuse_value), "background", "model gpt-image-1.5")
+
+    report = GatewayReport("0", "g", "a", "b", rows, FAILS)
+    assert [(row.feature, row.sent) for row in report.failures] == [
+        ("background", TRANSPARENT)
+    ] * 2
+
+
+def test_every_feature_of_a_report_is_known_before(provider):
+    questions = Planner(provider, provider, None, run_id="q0").questions()
+
+    rows = examined(Damage(), name=provider.id)
+
+    known = known_features(questions, provider)
+    assert {row.feature for row in rows} - set(known) == set()
+
+
 def reply(
     status: int, body: bytes, *, wrapped: bool = False, pause: str = "", **changes: Any
 ) -> web.Response:
@@ -584,6 +656,53 @@ def test_the_command_waits_asks_and_writes(damage, status, tmp_path):
     assert CALLERS not in done.stdout + paths["report"].read_text()
 
 
+async def refuse_quality(request: web.Request, body: bytes) -> web.Response | None:
+    return await refuse(body, "quality", 400, ENVELOPE)
+
+
+@pytest.mark.parametrize(
+    ("damage", "feature", "exceptions", "status"),
+    [
+        (Damage(instead=refuse_quality), "quality", [], 1),
+        (Damage(instead=refuse_quality), "quality", ["quality"], 0),
+        (Damage(instead=refuse_quality), "quality", ["key"], 1),
+        (
+            Damage(instead=refuse_quality),
+            "quality",
+            ["createImage", "createImageEdit"],
+            0,
+        ),
+        (Damage(key=None), "key", [], 1),
+        (Damage(key=None), "key", ["key"], 0),
+    ],
+)
+def test_a_documented_feature_fails_unless_it_is_excepted(
+    damage, feature, exceptions, status, tmp_path
+):
+    port, path = free_port(), tmp_path / "report.json"
+    with serve_in_thread(gateway(f"http://127.0.0.1:{port}/openai/v1", damage)) as (
+        url,
+        _,
+    ):
+        done = sandwich(
+            f"{url}/v1",
+            "--upstream-dialect=openai",
+            f"--listen-port={port}",
+            f"--only={feature}",
+            f"--report={path}",
+            *(f"--except={each}" for each in exceptions),
+        )
+
+    assert (done.returncode, done.stderr) == (status, ""), done.stdout
+    assert ("To accept one: --except FEATURE." in done.stdout) == bool(status)
+    report = json.loads(path.read_text())
+    validator = Draft202012Validator(schema("sandwich"))
+    assert list(validator.iter_errors(report)) == []
+    assert report["excepted"] == exceptions
+    excepted = {row["feature"] for row in report["rows"] if row["excepted"]}
+    assert excepted == (set() if status else {feature})
+
+
 def test_a_gateway_that_never_asks_its_upstream_cannot_be_examined():
     async def alone(request: web.Request, body: bytes) -> web.Response:
         return web.json_response({"data": []})
@@ -655,6 +774,10 @@ MISTAKES = [
         "the verdicts are",
     ),
     (["http://127.0.0.1:1/v1", "--upstream-dialect=openai", "--key-env=NONE"], "NONE"),
+    (
+        ["http://127.0.0.1:1/v1", "--upstream-dialect=openai", "--except=qualty"],
+        "there is no feature 'qualty'. Operations: createImage; createImageEdit. Featu",
+    ),
     (
         [
             "http://127.0.0.1:1/v1",
