@@ -80,7 +80,8 @@ class Preflight:
         )
         return (
             f"no plain valid request is accepted: {operation.method} {url} answers "
-            f"{one_line(redact(came, self.campaign.target.key))}. {await self._hint(interaction)}"
+            f"{one_line(redact(came, self.campaign.target.key))}. "
+            f"{await self._hint(interaction)}"
         )
 
     async def _hint(self, interaction: Interaction) -> str:

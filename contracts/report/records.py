@@ -93,8 +93,9 @@ class Finding:
     unknown.
 
     The finding of an outcome is one failed check. The findings of a report are causes:
-    `provider` is then set, `title` is a sentence, `cases` the number of cases that failed, `claims` all
-    claims that they contradict, and `members` the fingerprints of the failed checks.
+    `provider` is then set, `title` is a sentence, `cases` the number of cases that
+    failed, `claims` all claims that they contradict, and `members` the fingerprints of
+    the failed checks.
     """
 
     kind: FindingKind

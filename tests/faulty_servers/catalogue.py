@@ -51,7 +51,7 @@ class PlantedDefect:
         return self.name.partition("/")[0]
 
     def is_found_by(self, finding: Finding) -> bool:
-        """True if a finding has the kind, check, operation and a claim of this fault."""
+        """True if a finding has the kind, check and a claim of this fault."""
         return (finding.kind, finding.check) == (self.kind, self.check) and any(
             each.startswith(f"{self.operation}/") and self.claim in each
             for each in (finding.claim, *finding.claims)

@@ -31,6 +31,10 @@ MAX_EXCERPT_LENGTH = 1_500
 MAX_PROVIDERS = 25
 MAX_FINDINGS = 50
 MAX_CLAIMS = 6
+_COLUMNS = (
+    *("provider", "cases", "passed", "failed", "warning", "not tested", "findings"),
+    "cost",
+)
 
 
 def render(report: Report) -> str:
@@ -54,8 +58,8 @@ def _head(report: Report, summaries: tuple[ProviderSummary, ...]) -> Iterator[st
         f"{cases}. {cost_label(report)}: {total_cost(summaries)}."
     )
     yield ""
-    yield "| provider | cases | passed | failed | warning | not tested | findings | cost |"
-    yield "| :-- | --: | --: | --: | --: | --: | --: | --: |"
+    yield f"| {' | '.join(_COLUMNS)} |"
+    yield f"| :-- |{' --: |' * (len(_COLUMNS) - 1)}"
     yield from (_provider_row(summary) for summary in summaries[:MAX_PROVIDERS])
     if len(summaries) > MAX_PROVIDERS:
         yield f"| and {len(summaries) - MAX_PROVIDERS} more | | | | | | | |"

@@ -103,13 +103,17 @@ def _print_finding(
     style = "bold red" if finding.breaks else "bold yellow"
     console.print()
     cases = pluralize(summary.times, "case")
-    head = f"{number}. {summary.target.title}: {verdict} ({cases}): {summary.headline}"
+    head = f"{number}. {summary.target.title}: {verdict}, {finding.kind} ({cases})"
     fingerprints = (finding.fingerprint, *finding.members)
     lost = next(
         (lost_parameters[e] for e in fingerprints if e in lost_parameters), None
     )
     head += f" ({lost.member} is {lost.verdict})" if lost else ""
     console.print(safe_text(head, style=style))
+    if finding.title:
+        indent = " " * 3
+        lines = wrap(one_line(finding.title), console.width - 3)
+        console.print(Text("\n".join(indent + line for line in lines), style="bold"))
     sentence = f"{claim.sentence} ({claim.id})" if claim else finding.claim
     others = len(summary.other_claims)
     sentence += f" and {pluralize(others, 'other claim')}" if others else ""

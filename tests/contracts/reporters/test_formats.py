@@ -262,20 +262,21 @@ def test_a_json_format_follows_its_schema(name, format_):
     Draft202012Validator(schema(format_)).validate(json.loads(text))
 
 
-def test_ctrf_has_a_test_for_each_tested_claim():
+def test_ctrf_has_a_test_for_each_finding_and_passed_claim():
     results = json.loads(REPORTERS["ctrf"].render(BROKEN))["results"]
 
     assert [(each["suite"], each["status"]) for each in results["tests"]] == [
         (["One", "createImage"], "failed"),
+        (["One", "createImage"], "passed"),
         (["Two", "createImage"], "passed"),
     ]
     failed = results["tests"][0]
     assert failed["message"] == "n = 11 was accepted"
     assert failed["rawStatus"] == "accepts-invalid"
     assert "source: One: images" in failed["trace"]
-    assert any(HOSTILE in line for line in failed["stdout"])
+    assert any(HOSTILE in line for line in results["tests"][1]["stdout"])
     counts = results["summary"]
-    assert (counts["tests"], counts["passed"], counts["failed"]) == (2, 1, 1)
+    assert (counts["tests"], counts["passed"], counts["failed"]) == (3, 2, 1)
     assert (failed["duration"], counts["stop"] - counts["start"]) == (250, 500)
 
 
@@ -284,7 +285,7 @@ def test_ctrf_has_a_test_for_each_tested_claim():
     [
         ([outcome()], {}, "conforms", "brightgreen"),
         ([outcome(findings=[finding(basis="assumed")])], {}, "conforms", "brightgreen"),
-        ([outcome(findings=[finding()])], {}, "1 failed", "red"),
+        ([outcome(findings=[finding()])], {}, "1 finding", "red"),
         (
             [outcome()],
             {"stopped": "budget"},

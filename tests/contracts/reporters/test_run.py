@@ -79,7 +79,7 @@ def test_the_markdown_summary_is_short_and_precedes_the_folds():
 
     assert fold
     assert len(head.splitlines()) <= 40
-    assert "| P0 (mock) | 1 | 0 | **1** | 0 | 0.50 USD |" in head
+    assert "| P0 (mock) | 1 | 0 | **1** | 0 | 0 | 1 | 0.50 USD |" in head
 
 
 def test_hostile_text_has_no_effect_in_markdown():
@@ -89,7 +89,7 @@ def test_hostile_text_has_no_effect_in_markdown():
     text = REPORTERS["markdown"].render(hostile)
 
     rows = [line for line in text.splitlines() if line.startswith("|")]
-    assert [row.count("|") for row in rows] == [7] * 4
+    assert [row.count("|") for row in rows] == [9] * 4
     outside = re.sub(r"(?ms)^(`{3,})\w*\n.*?^\1$", "", text)
     assert "\n`````sh\ncurl </script>" in text
     assert "`````" not in outside
@@ -99,19 +99,19 @@ def test_hostile_text_has_no_effect_in_markdown():
     assert "\x1b" not in text
 
 
-def test_junit_has_a_case_for_each_tested_claim_only():
+def test_junit_has_a_case_for_each_finding_and_passed_claim():
     root = ET.fromstring(REPORTERS["junit"].render(BROKEN))
 
     one, two = root.findall("testsuite")
-    assert (one.get("tests"), one.get("failures")) == ("1", "1")
+    assert (one.get("tests"), one.get("failures")) == ("2", "1")
     assert (two.get("tests"), two.get("failures")) == ("1", "0")
-    (case,) = one.findall("testcase")
+    case, warning = one.findall("testcase")
     assert case.get("classname") == "createImage"
     assert case.get("name") == "createImage/request/n/maximum"
     (failure,) = case.findall("failure")
     assert failure.get("type") == "accepts-invalid"
     assert failure.get("message") == "n = 11 was accepted"
-    assert "<b onclick=x>" in case.findtext("system-out", "")
+    assert "<b onclick=x>" in warning.findtext("system-out", "")
 
 
 def test_junit_keeps_a_finding_about_an_unlisted_claim():
