@@ -54,7 +54,8 @@ class ClaimRecord:
     A claim of a document as the report shows it.
 
     `asked` counts the cases with a response that tested it. `mock` is how the mock
-    treats it: enforced, lenient, kept, or on demand.
+    treats it: enforced, lenient, kept, or on demand. `exercised_by` are the planted
+    defects that made its check fail; empty if it was never seen to fail.
     """
 
     id: str
@@ -69,6 +70,7 @@ class ClaimRecord:
     pointer: str
     asked: int = 0
     mock: str = ""
+    exercised_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,9 @@ class Finding:
     unknown.
 
     The finding of an outcome is one failed check. The findings of a report are causes:
-    `provider` is then set, `title` is a sentence, `cases` the number of cases that failed, `claims` all
-    claims that they contradict, and `members` the fingerprints of the failed checks.
+    `provider` is then set, `title` is a sentence, `cases` the number of cases that
+    failed, `claims` all claims that they contradict, and `members` the fingerprints of
+    the failed checks.
     """
 
     kind: FindingKind
