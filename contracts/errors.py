@@ -10,7 +10,7 @@ class HarnessError(Exception):
       - `BadBaseline`: a file is not a baseline (also a `ValueError`)
       - `BadRecording`: a folder of recordings is unusable (also a `ValueError`)
       - `BadTarget`: a server must not or cannot be tested (also a `ValueError`)
-      - `Unreachable`: no server listens at the base URL
+      - `Unreachable`: no server accepts connections at the base URL
       - `CouldNotRun`: a run cannot begin, or its key was rejected
       - `PlanError`: no test cases can be planned for a document
       - `Unusable`: the upstream of a gateway test is unusable

@@ -1,36 +1,44 @@
-"""Send test cases to a server: paced, retried after a 429, with their images."""
+"""Send test cases to a server: paced, sent again after a 429, with their images."""
 
 import asyncio
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
 
 import aiohttp
-from yarl import URL
 
 from contracts.errors import HarnessError
-from contracts.execution.http import RESPONSE_TIMEOUT, ResponseBudget, send_request
+from contracts.execution.http import (
+    RESPONSE_TIMEOUT,
+    ConnectionState,
+    ResponseBudget,
+    connection_tracing,
+    send_request,
+)
+from contracts.execution.links import image_urls, may_fetch
+from contracts.execution.pace import Pace, retry_after
+from contracts.execution.reachability import (
+    CERTIFICATE_HINT,
+    connection_problem,
+    expects_tls,
+    tls_context,
+)
 from contracts.execution.recording import CassetteSession
-from contracts.judging.interaction import MAX_IMAGES, Interaction, url_problem
+from contracts.judging.interaction import Interaction, ProblemKind
 from contracts.media.image.samples import LARGE_PAYLOAD_BYTES, estimated_bytes
 from contracts.planning.case import TARGET_KEY, Case, body_chunks
 from specs import Operation
 
-CONNECT_TIMEOUT = 10  # seconds
 MAX_LINK_TIMEOUTS = 3  # cases with links that time out, after which none is fetched
-MAX_ATTEMPTS = 3
-MAX_RETRY_DELAY = 20.0  # seconds; a longer Retry-After is not waited for
-MAX_RETRY_DELAY_LIVE = 120.0  # seconds
-MINUTE = 60.0  # seconds
-_DELAY_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+MAX_ATTEMPTS = 8  # to send a request to which the response is 429
+MAX_PAUSE = 60.0  # seconds, of all pauses between two responses other than 429
+MAX_PAUSE_LIVE = 120.0  # seconds
 
 
 class Unreachable(HarnessError):
-    """No server listens at the base URL."""
+    """No server accepts connections at the base URL; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -45,30 +53,15 @@ class Target:
         return self.base_url.rstrip("/") + (case.path or operation.path)
 
 
-class RateLimiter:
-    """Spaces requests evenly: at most `per_minute`; None for no limit."""
-
-    def __init__(self, per_minute: float | None) -> None:
-        self._interval = MINUTE / per_minute if per_minute else 0.0
-        self._next_slot = 0.0
-
-    async def wait(self) -> None:
-        if not self._interval:
-            return
-        now = time.monotonic()
-        slot = max(now, self._next_slot)
-        self._next_slot = slot + self._interval
-        await asyncio.sleep(slot - now)
-
-
 class Sender:
     """
-    Sends cases to one target, over at most `max_connections`.
+    Sends cases to one target, at most `max_connections` at a time.
 
-    At most `rate` requests per minute are sent. A response times out after `timeout`
-    seconds, and fetching the images of its links after as many again. A `cassette`
-    records the exchanges, or replaces the network by recorded ones. An asynchronous
-    context manager.
+    At most `rate` requests per minute are sent. After a 429 all wait for at most
+    `max_pause` seconds. A response times out after `timeout` seconds, and fetching the
+    images of its links after as many again; these are fetched from the origin of the
+    target and from the hosts `fetch_from`. A `cassette` records the exchanges, or
+    replaces the network by recorded ones. An asynchronous context manager.
     """
 
     def __init__(
@@ -77,27 +70,28 @@ class Sender:
         *,
         max_connections: int = 16,
         rate: float | None = None,
-        max_retry_delay: float = MAX_RETRY_DELAY,
+        max_pause: float = MAX_PAUSE,
         timeout: float = RESPONSE_TIMEOUT,
         cassette: CassetteSession | None = None,
+        fetch_from: frozenset[str] = frozenset(),
     ) -> None:
         self.target = target
-        self._max_connections = max_connections
-        self._rate_limiter = RateLimiter(rate)
-        self._max_retry_delay = max_retry_delay
+        self._pace = Pace(max_connections, rate, max_pause)
         self._timeout = timeout
         self._cassette = cassette
+        self._fetch_from = fetch_from
         self._link_timeouts = 0
+        self._has_response = False
+        self._tls_check = asyncio.Lock()
+        self._expects_tls: bool | None = None  # None before the check
         self._large_request_lock = asyncio.Lock()
+        self._tls_context = tls_context(target.base_url)
         self._session: aiohttp.ClientSession | None = None
+        self._fresh_session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._max_connections),
-            timeout=aiohttp.ClientTimeout(total=None),
-            headers={"User-Agent": "imageparity"},
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
+        self._session = self._open_session(reuses_connections=True)
+        self._fresh_session = self._open_session(reuses_connections=False)
         return self
 
     async def __aexit__(
@@ -106,23 +100,40 @@ class Sender:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
+        for session in (self._session, self._fresh_session):
+            if session is not None:
+                await session.close()
+
+    def _open_session(self, *, reuses_connections: bool) -> aiohttp.ClientSession:
+        """A session without a limit of its own: `Pace` limits the requests."""
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0,
+                force_close=not reuses_connections,
+                ssl=self._tls_context or True,
+            ),
+            timeout=aiohttp.ClientTimeout(total=None),
+            headers={"User-Agent": "imageparity"},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=[connection_tracing()],
+        )
+
+    @property
+    def _replays(self) -> bool:
+        return self._cassette is not None and self._cassette.cassettes is not None
 
     async def check_reachable(self) -> None:
-        """Raise `Unreachable` if no server listens at the base URL."""
-        if self._cassette is not None and self._cassette.cassettes is not None:
+        """Raise `Unreachable` if the target accepts no connection, or no TLS."""
+        if self._replays:
             return
-        parts = urlsplit(self.target.base_url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        try:
-            _, writer = await asyncio.wait_for(
-                asyncio.open_connection(parts.hostname, port), CONNECT_TIMEOUT
-            )
-        except (OSError, TimeoutError) as error:
-            reason = str(error) or f"no connection within {CONNECT_TIMEOUT} s"
-            raise Unreachable(f"{self.target.base_url}: {reason}") from None
-        writer.close()
+        problem = await connection_problem(self.target.base_url, self._tls_context)
+        if problem is not None:
+            raise self._unreachable(problem)
+
+    def _unreachable(self, problem: str) -> Unreachable:
+        is_tls = ProblemKind.of(problem) is ProblemKind.NO_TLS
+        hint = f"; {CERTIFICATE_HINT}" if is_tls else ""
+        return Unreachable(f"{self.target.base_url}: {problem}{hint}")
 
     async def send(
         self,
@@ -134,7 +145,8 @@ class Sender:
         Send a case; after an unexpected 429, wait and send it again.
 
         A large response waits until `large_answer_turn` is set. Given that event, large
-        requests are sent one at a time, so that few of them are in memory.
+        requests are sent one at a time, so that few of them are in memory. Raises
+        `Unreachable` if there was no connection, and no response to an earlier request.
         """
         if (
             large_answer_turn is None
@@ -148,33 +160,11 @@ class Sender:
         self, case: Case, operation: Operation, large_answer_turn: asyncio.Event | None
     ) -> Interaction:
         body, content_type = body_chunks(case)
-        if self._cassette is not None and self._cassette.cassettes is not None:
+        if self._cassette is not None and self._replays:
             interaction = await self._cassette.replay(case, b"".join(body))
+            interaction = _with_unfetched(_mark_rate_limited(interaction, operation))
             await asyncio.to_thread(lambda: interaction.pictures)
             return interaction
-        for attempt in range(1, MAX_ATTEMPTS + 1):
-            await self._rate_limiter.wait()
-            budget = ResponseBudget(large_answer_turn)
-            interaction = await self._send_once(
-                case, operation, body, content_type, budget
-            )
-            delay = _retry_delay(interaction, case, self._max_retry_delay)
-            if delay is None or attempt == MAX_ATTEMPTS:
-                break
-            await asyncio.sleep(delay)
-        interaction = await self._fetch_images(interaction, budget)
-        if self._cassette is not None:
-            await self._cassette.record(interaction, b"".join(body), self.target.key)
-        return interaction
-
-    async def _send_once(
-        self,
-        case: Case,
-        operation: Operation,
-        body: Sequence[bytes],
-        content_type: str | None,
-        response_budget: ResponseBudget,
-    ) -> Interaction:
         headers = dict(case.headers)
         if content_type:
             headers["Content-Type"] = content_type
@@ -182,25 +172,108 @@ class Sender:
             headers["Authorization"] = f"Bearer {self.target.key}"
         elif case.auth is not None:
             headers["Authorization"] = case.auth
-        method = case.method or operation.method
-        url = self.target.url(case, operation)
-        interaction = await send_request(
-            self._open_session,
+        budget = ResponseBudget(large_answer_turn)
+        interaction = await self._exchange(
             case,
-            method,
-            url,
+            case.method or operation.method,
+            self.target.url(case, operation),
             body,
             headers,
             timeout=self._timeout,
-            response_budget=response_budget,
+            budget=budget,
+            expects_429=_expects_429(case, operation),
         )
-        return self._redact_key(interaction)
+        await self._check_connected(interaction)
+        interaction = self._redact_key(_mark_rate_limited(interaction, operation))
+        interaction = await self._fetch_images(interaction, budget)
+        if self._cassette is not None:
+            await self._cassette.record(interaction, b"".join(body), self.target.key)
+        return interaction
 
-    @property
-    def _open_session(self) -> aiohttp.ClientSession:
-        if self._session is None:
+    async def _exchange(
+        self,
+        case: Case,
+        method: str,
+        url: str,
+        body: Sequence[bytes],
+        headers: dict[str, str],
+        *,
+        timeout: float,
+        budget: ResponseBudget,
+        expects_429: bool = False,
+    ) -> Interaction:
+        """Send a request, and again after each 429 while the pauses allow it."""
+        received_bytes = budget.received_bytes
+        for _ in range(MAX_ATTEMPTS):
+            async with self._pace.slot() as slot:
+                budget.on_queued = slot.release
+                budget.received_bytes = received_bytes
+                sent_at = time.monotonic()
+                interaction = await self._send_once(
+                    case, method, url, body, headers, timeout, budget
+                )
+                if interaction.status != 429 or expects_429:
+                    if interaction.status is not None:
+                        self._pace.add_response()
+                    return interaction
+                delay = retry_after(interaction.headers, interaction.at)
+                if not self._pace.add_rate_limited(sent_at, delay):
+                    return interaction
+        return interaction
+
+    async def _send_once(
+        self,
+        case: Case,
+        method: str,
+        url: str,
+        body: Sequence[bytes],
+        headers: dict[str, str],
+        timeout: float,
+        budget: ResponseBudget,
+    ) -> Interaction:
+        """
+        Send a request; once more if a reused connection closes before a response.
+
+        The server may have closed it before the request came (RFC 9112, section 9.3.1),
+        so it is sent again on a new connection.
+        """
+        if self._session is None or self._fresh_session is None:
             raise RuntimeError("enter the sender first: async with Sender(…)")
-        return self._session
+        for session in (self._session, self._fresh_session):
+            connection = ConnectionState()
+            interaction = await send_request(
+                session,
+                case,
+                method,
+                url,
+                body,
+                headers,
+                timeout=timeout,
+                response_budget=budget,
+                connection=connection,
+            )
+            is_closed = interaction.problem_kind is ProblemKind.CLOSED
+            if not (is_closed and connection.is_reused):
+                break
+        return interaction
+
+    async def _check_connected(self, interaction: Interaction) -> None:
+        """Raise `Unreachable` if no request to the target has had a response."""
+        if self._has_response:
+            return
+        if interaction.status is not None:
+            self._has_response = True
+        elif interaction.is_unsent:
+            raise self._unreachable(str(interaction.problem))
+        else:
+            async with self._tls_check:
+                if self._expects_tls is None:
+                    self._expects_tls = await expects_tls(self.target.base_url)
+        if self._expects_tls:
+            raise Unreachable(
+                f"{self.target.base_url}: the server expects TLS: use https:// "
+                f"({CERTIFICATE_HINT})"
+            )
 
     def _redact_key(self, interaction: Interaction) -> Interaction:
         """The interaction without the API key in its headers and its problem."""
@@ -214,72 +287,57 @@ class Sender:
         return replace(interaction, headers=hidden, problem=problem)
 
     async def _fetch_images(
-        self, interaction: Interaction, response_budget: ResponseBudget
+        self, interaction: Interaction, budget: ResponseBudget
     ) -> Interaction:
         """The interaction with the images of its links, decoded in a thread."""
         if interaction.is_success and interaction.problem is None:
-            here = _origin(self.target.base_url)
-            urls = [each for each in _image_urls(interaction) if _origin(each) == here]
-            until = time.monotonic() + self._timeout
+            base_url, left = self.target.base_url, self._timeout
             fetched: dict[str, bytes | str] = {}
-            for url in urls:
-                left = until - time.monotonic()
-                if left <= 0 or self._link_timeouts == MAX_LINK_TIMEOUTS:
-                    fetched[url] = "was not fetched: earlier links timed out"
-                else:
-                    fetched[url] = await self._fetch_image(
-                        interaction.case, url, left, response_budget
-                    )
-            self._link_timeouts += time.monotonic() >= until
-            if fetched:
-                interaction = replace(interaction, fetched=fetched)
+            for url in image_urls(interaction):
+                if (
+                    left <= 0
+                    or self._link_timeouts == MAX_LINK_TIMEOUTS
+                    or not may_fetch(url, base_url, self._fetch_from)
+                ):
+                    continue
+                response = await self._exchange(
+                    interaction.case, "GET", url, (), {}, timeout=left, budget=budget
+                )
+                left -= response.seconds
+                if not response.is_unsent and response.status != 429:
+                    fetched[url] = _linked_image(response)
+            self._link_timeouts += left <= 0
+            interaction = _with_unfetched(replace(interaction, fetched=fetched))
             await asyncio.to_thread(lambda: interaction.pictures)
         return interaction
 
-    async def _fetch_image(
-        self, case: Case, url: str, timeout: float, response_budget: ResponseBudget
-    ) -> bytes | str:
-        """The image at a URL, or what is wrong with it; no API key is sent."""
-        response = await send_request(
-            self._open_session,
-            case,
-            "GET",
-            url,
-            (),
-            {},
-            timeout=timeout,
-            response_budget=response_budget,
-        )
-        if response.problem or response.status != 200:
-            return f"was not returned by its URL: {response.problem or response.status}"
-        content_type = response.content_type
-        if not content_type.startswith("image/"):
-            return f"has the content type {content_type or 'none'}, not image/*"
-        return response.body
+
+def _linked_image(response: Interaction) -> bytes | str:
+    """The image in the response to its URL, or what is wrong with it."""
+    if response.problem or response.status != 200:
+        return f"was not returned by its URL: {response.problem or response.status}"
+    content_type = response.content_type
+    if not content_type.startswith("image/"):
+        return f"has the content type {content_type or 'none'}, not image/*"
+    return response.body
 
 
-def _image_urls(interaction: Interaction) -> list[str]:
-    """The distinct HTTP URLs of the images of a response."""
-    urls = [item.get("url") for item in interaction.items[:MAX_IMAGES]]
-    known = dict.fromkeys(each for each in urls if isinstance(each, str))
-    return [each for each in known if each.startswith("http") and not url_problem(each)]
+def _with_unfetched(interaction: Interaction) -> Interaction:
+    """The interaction with the image URLs that have no result in `fetched`."""
+    urls = image_urls(interaction)
+    unfetched = tuple(each for each in urls if each not in interaction.fetched)
+    return replace(interaction, unfetched=unfetched) if unfetched else interaction
 
 
-def _origin(url: str) -> URL | None:
-    """Scheme, host and port; None for an invalid URL."""
-    try:
-        return URL(url).origin()
-    except ValueError:
-        return None
+def _mark_rate_limited(interaction: Interaction, operation: Operation) -> Interaction:
+    """The interaction, marked if it has a 429 that the case does not expect."""
+    if interaction.status != 429 or _expects_429(interaction.case, operation):
+        return interaction
+    return replace(interaction, is_rate_limited=True)
 
 
-def _retry_delay(
-    interaction: Interaction, case: Case, max_delay: float
-) -> float | None:
-    """The seconds to wait before sending again; None if the response is final."""
-    wanted = case.expected_error.error if case.expected_error else None
-    if interaction.status != 429 or wanted == "rate_limited" or case.headers:
-        return None
-    text = interaction.headers.get("retry-after", "1")
-    seconds = float(text) if _DELAY_SECONDS.fullmatch(text) else 1.0
-    return seconds if seconds <= max_delay else None
+def _expects_429(case: Case, operation: Operation) -> bool:
+    """True if the case must lead to an error that has the status 429."""
+    name = case.expected_error.error if case.expected_error else ""
+    error = operation.errors.get(name)
+    return error is not None and error.status == 429

@@ -11,11 +11,10 @@ from contracts.judging.findings import redact
 from contracts.judging.interaction import Interaction
 from contracts.planning.case import Case
 from contracts.planning.preflight import preflight_cases
-from contracts.report.model import Outcome
+from contracts.report.model import DEPENDS_ON, Outcome
 from contracts.text import one_line
 
 USUAL_PATHS = ("/v1", "/api/v1", "/openai/v1", "/api/openai/v1", "/api", "")
-DEPENDS_ON = "depends on"
 _NOT_FOUND = {404, 405, 501}
 
 

@@ -137,7 +137,7 @@ def _interaction_from(case: Case, recorded: RecordedResponse) -> Interaction:
     missing: Mapping[str, bytes | str] = dict.fromkeys(
         recorded.unrecorded, UNRECORDED_LINK
     )
-    time = {} if recorded.at is None else {"at": recorded.at}
+    time: dict[str, Any] = {} if recorded.at is None else {"at": recorded.at}
     return Interaction(
         case,
         recorded.status or None,

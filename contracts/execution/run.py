@@ -8,10 +8,11 @@ from functools import partial
 
 from contracts.execution.budget import BudgetGuard
 from contracts.execution.campaign import Campaign, CouldNotRun
-from contracts.execution.client import MAX_RETRY_DELAY, MAX_RETRY_DELAY_LIVE, Sender
+from contracts.execution.client import MAX_PAUSE, MAX_PAUSE_LIVE, Sender
 from contracts.execution.preflight import depends_on_another
 from contracts.execution.session import Session
 from contracts.judging.causes.grouping import causes_of
+from contracts.planning.case import Case
 from contracts.report.model import Outcome, Report, RunMetadata
 
 MAX_CONNECTIONS = 16
@@ -21,7 +22,7 @@ Progress = Callable[[Outcome], None]
 @dataclass(slots=True)
 class Run:
     """
-    A run in progress, with its outcomes so far.
+    A run in progress, with its outcomes so far, and more evidence by provider.
 
     `stopped` is why it stopped early: `budget`, `errors` or `interrupt`. None if it
     did not.
@@ -31,6 +32,7 @@ class Run:
     campaigns: Sequence[Campaign]
     outcomes: list[Outcome] = field(default_factory=list)
     stopped: str | None = None
+    evidence: dict[str, Sequence[tuple[Case, Outcome]]] = field(default_factory=dict)
 
     def report(self) -> Report:
         """The report of the outcomes so far."""
@@ -38,7 +40,7 @@ class Run:
             each.provider.id: set() for each in self.campaigns
         }
         for outcome in self.outcomes:
-            if outcome.status is not None:
+            if outcome.status is not None and outcome.reason_not_tested is None:
                 answered[outcome.provider].add(outcome.case)
         records = tuple(
             each.target_record(answered[each.provider.id]) for each in self.campaigns
@@ -51,6 +53,7 @@ class Run:
                 each.provider,
                 {case.id: case for case in each.cases},
                 [row for row in self.outcomes if row.provider == each.provider.id],
+                self.evidence.get(each.provider.id, ()),
             )
         )
         return Report(metadata, tuple(self.outcomes), self.stopped, causes)
@@ -89,6 +92,7 @@ async def execute(
         async with _sender(campaign) as sender:
             await sender.check_reachable()
             session = Session(campaign, sender)
+            run.evidence[campaign.provider.id] = session.evidence
             # Requests in flight end before the sender closes their connections.
             outcomes = session.outcomes(partial(guard.may_send, campaign))
             async with aclosing(outcomes):
@@ -109,9 +113,10 @@ def _sender(campaign: Campaign) -> Sender:
         campaign.target,
         max_connections=1 if is_paid else MAX_CONNECTIONS,
         rate=campaign.rate,
-        max_retry_delay=MAX_RETRY_DELAY_LIVE if is_paid else MAX_RETRY_DELAY,
+        max_pause=MAX_PAUSE_LIVE if is_paid else MAX_PAUSE,
         timeout=campaign.timeout,
         cassette=campaign.cassette,
+        fetch_from=campaign.fetch_from,
     )
 
 

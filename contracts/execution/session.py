@@ -1,6 +1,7 @@
 """Send the cases of a campaign to its target, and judge each response as it comes."""
 
 import asyncio
+from collections import Counter
 from collections.abc import (
     AsyncGenerator,
     Callable,
@@ -15,23 +16,36 @@ from contracts.execution.client import Sender
 from contracts.execution.preflight import Preflight
 from contracts.execution.shrink import REPRODUCTION_ATTEMPTS, Reproducer
 from contracts.judging.causes.attribution import Deduplicator
+from contracts.judging.causes.signatures import Signature, signature_of
 from contracts.judging.checks import CheckContext, Observation
+from contracts.judging.evidence import evidence_in
 from contracts.judging.examiner import Examiner, cost_of, shown_fields
 from contracts.judging.findings import build_finding
 from contracts.judging.guarantees import COMPARED_FIELDS
 from contracts.judging.interaction import Interaction
 from contracts.media.image.thumbnails import with_previews
 from contracts.planning.case import Case
-from contracts.report.model import Finding, Outcome
+from contracts.report.model import (
+    CONNECTION_FAILED,
+    RATE_LIMITED,
+    Finding,
+    Outcome,
+)
 from specs import Operation
 
 IN_FLIGHT = 32
+MAX_REPRODUCED = 5  # findings of one signature, after which no more are repeated
+MAX_EVIDENCE = 500  # cases
 SHUTDOWN_TIMEOUT = 10.0  # seconds, for responses that nobody will read
 
 
 @dataclass
 class Session:
-    """The execution of a campaign, with the fingerprints of its findings so far."""
+    """
+    The execution of a campaign, with the fingerprints of its findings so far.
+
+    `evidence` are further cases, with their outcomes, that tell which fields matter.
+    """
 
     campaign: Campaign
     sender: Sender
@@ -39,6 +53,8 @@ class Session:
     deduplicator: Deduplicator = field(init=False)
     fingerprints: set[str] = field(default_factory=set)
     has_response: bool = False
+    evidence: list[tuple[Case, Outcome]] = field(default_factory=list)
+    reproduced: Counter[Signature] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         campaign = self.campaign
@@ -102,7 +118,9 @@ class Session:
     def _operation(self, case: Case) -> Operation:
         return self.campaign.provider.operations[case.operation]
 
-    def _not_tested(self, case: Case, reason: str) -> Outcome:
+    def _not_tested(
+        self, case: Case, reason: str, status: int | None = None
+    ) -> Outcome:
         return Outcome(
             provider=self.campaign.provider.id,
             case=case.id,
@@ -110,16 +128,19 @@ class Session:
             origin=case.origin,
             expectation=case.expectation,
             claims=case.claims,
-            status=None,
+            status=status,
             seconds=0.0,
             cost=0.0,
             not_tested=reason,
         )
 
     async def _outcome(self, interaction: Interaction) -> Outcome:
-        case, campaign = interaction.case, self.campaign
         context = self.examiner.context(interaction)
         self._check_key_accepted(context)
+        if interaction.is_rate_limited:
+            return self._not_tested(interaction.case, RATE_LIMITED, interaction.status)
+        if interaction.is_unsent:
+            return self._not_tested(interaction.case, CONNECTION_FAILED)
         known = set(self.fingerprints)
         findings: dict[str, Finding] = {}
         reproducer = Reproducer(self.examiner, context, self.sender)
@@ -127,8 +148,16 @@ class Session:
             finding = await self._finding(observation, context, reproducer)
             findings.setdefault(finding.fingerprint, finding)
         self._update_examples(interaction, list(findings.values()), known)
+        self._add_evidence(reproducer)
+        return self._outcome_of(context, findings.values())
+
+    def _outcome_of(
+        self, context: CheckContext, findings: Iterable[Finding]
+    ) -> Outcome:
+        case, interaction = context.case, context.interaction
+        provider = self.campaign.provider
         return Outcome(
-            provider=campaign.provider.id,
+            provider=provider.id,
             case=case.id,
             operation=case.operation,
             origin=case.origin,
@@ -136,10 +165,23 @@ class Session:
             claims=case.claims,
             status=interaction.status,
             seconds=round(interaction.seconds, 4),
-            cost=cost_of(campaign.provider, interaction),
-            findings=tuple(findings.values()),
-            fields=shown_fields(campaign.provider, case, context.answer.request),
+            cost=cost_of(provider, interaction),
+            findings=tuple(findings),
+            fields=shown_fields(provider, case, context.answer.request),
+            **evidence_in(context.answer),
         )
+
+    def _add_evidence(self, reproducer: Reproducer) -> None:
+        """Keep the exchanges of smaller requests, as cases of their own."""
+        for context, observations in reproducer.exchanges:
+            if len(self.evidence) == MAX_EVIDENCE:
+                return
+            outcome = self._outcome_of(
+                context, (self._build(each, context) for each in observations)
+            )
+            case_id = f"{context.case.id}~{len(self.evidence)}"
+            case = replace(context.case, id=case_id)
+            self.evidence.append((case, replace(outcome, case=case_id)))
 
     def _update_examples(
         self, interaction: Interaction, findings: Sequence[Finding], known: set[str]
@@ -173,9 +215,13 @@ class Session:
             return finding
         self.fingerprints.add(finding.fingerprint)
         finding = with_previews(finding, context.interaction.result_images)
-        if not self._may_repeat(observation, context.interaction):
+        signature = signature_of(finding, context.status)
+        is_known = self.reproduced[signature] >= MAX_REPRODUCED
+        if is_known or not self._may_repeat(observation, context.interaction):
             return finding
-        if not await reproducer.reproduces(observation):
+        is_reproduced = await reproducer.reproduces(observation)
+        self.reproduced[signature] += is_reproduced
+        if not is_reproduced:
             note = f"(not reproduced in {REPRODUCTION_ATTEMPTS} attempts)"
             return replace(finding, flaky=True, message=f"{finding.message} {note}")
         if context.case.is_payload_only:

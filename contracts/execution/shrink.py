@@ -21,13 +21,20 @@ MAX_SHRUNK_FINDINGS = 10  # of one exchange
 
 @dataclass(slots=True)
 class Reproducer:
-    """Repeats the request of one exchange; its findings share the repetitions."""
+    """
+    Repeats the request of one exchange; its findings share the repetitions.
+
+    `exchanges` are those of smaller requests, with what was observed in each.
+    """
 
     examiner: Examiner
     context: CheckContext
     sender: Sender
     attempts: list[list[Observation]] = field(default_factory=list)
     shrink_count: int = 0
+    exchanges: list[tuple[CheckContext, list[Observation]]] = field(
+        default_factory=list
+    )
 
     async def reproduces(self, observation: Observation) -> bool:
         """True if the same request leads to the same observation again."""
@@ -62,7 +69,8 @@ class Reproducer:
             if candidate is None:
                 continue
             context = await self._send(candidate)
-            observations = self.examiner.observations(context)
+            observations = list(self.examiner.observations(context))
+            self.exchanges.append((context, observations))
             if any(same_observation(each, observation) for each in observations):
                 case, smallest = candidate, context
         return smallest

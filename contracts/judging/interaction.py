@@ -7,6 +7,7 @@ import ipaddress
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from propcache.api import cached_property
@@ -20,6 +21,27 @@ from specs.validation.strict_json import strict_json, value_limit_error
 
 MAX_IMAGES = 32  # of one response, that are fetched and decoded
 MAX_LINES = 40_000  # of one stream
+
+
+class ProblemKind(StrEnum):
+    """
+    The reason why a response is missing or incomplete.
+
+    A problem begins with the value of its kind; any other is `INCOMPLETE`.
+    """
+
+    NO_CONNECTION = "no connection"
+    NO_TLS = "no TLS connection"
+    CLOSED = "the connection failed before a response"
+    INCOMPLETE = "no complete response"
+
+    @classmethod
+    def of(cls, problem: str | None) -> "ProblemKind | None":
+        """The kind of a problem; None without a problem."""
+        if problem is None:
+            return None
+        kinds = (each for each in cls if problem.startswith(each))
+        return next(kinds, cls.INCOMPLETE)
 
 
 @dataclass(frozen=True)
@@ -38,8 +60,10 @@ class Interaction:
 
     `status` is None without a response. `problem` is why the response is incomplete;
     `body` is then its beginning. `fetched` has the image, or a problem, for each
-    fetched URL. `seconds` is the time from sending to the last byte, `at` the time of
-    that byte in seconds since 1970.
+    fetched URL; `unfetched` has the image URLs that were not asked, or gave no
+    response. `is_rate_limited` marks a 429 that the case does not expect, and that
+    stayed. `seconds` is the time from sending to the last byte, `at` the time of that
+    byte in seconds since 1970.
     """
 
     case: Case
@@ -49,6 +73,8 @@ class Interaction:
     seconds: float
     problem: str | None = None
     fetched: Mapping[str, bytes | str] = field(default_factory=dict)
+    unfetched: tuple[str, ...] = ()
+    is_rate_limited: bool = False
     at: float = field(default_factory=time.time, compare=False)
 
     @property
@@ -59,6 +85,15 @@ class Interaction:
     @property
     def is_success(self) -> bool:
         return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def problem_kind(self) -> ProblemKind | None:
+        return ProblemKind.of(self.problem)
+
+    @property
+    def is_unsent(self) -> bool:
+        """True if there was no connection on which to send the request."""
+        return self.problem_kind in {ProblemKind.NO_CONNECTION, ProblemKind.NO_TLS}
 
     @property
     def is_stream(self) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.planning.case import Case, ExpectedError, Origin
+from contracts.planning.limits import limit_basis
 from contracts.planning.request_model import RequestModel
 from contracts.planning.values import value_key
 from specs import Basis, State, Violation
@@ -143,18 +144,24 @@ def basis_of(
     """
     The basis on which the values of some fields are valid.
 
-    Not `DOCUMENTED` if the list of valid values is an assumption, or if the provider's
-    page does not state that the values are accepted.
+    Not `DOCUMENTED` if the list of valid values is an assumption, if a value is at a
+    limit that the provider's page does not state, or if the page does not state that
+    the values are accepted.
     """
     for name in names:
-        schema = request_model.body.properties.get(name)
-        if not _is_acceptance_documented(schema, payload.get(name)):
+        schema, value = request_model.body.properties.get(name), payload.get(name)
+        if not _is_acceptance_documented(schema, value):
             return Basis.ASSUMED
         for claim in request_model.claims_by_field.get(name, ()):
             is_listing = claim.rpartition("/")[2] in _LISTING_KEYWORDS
             basis = request_model.claims[claim]
             if is_listing and basis is not Basis.DOCUMENTED:
                 return basis
+        examples = request_model.body.examples.values()
+        if value not in [each[name] for each in examples if name in each]:
+            limit = limit_basis(schema, value)
+            if limit is not Basis.DOCUMENTED:
+                return limit
     return Basis.DOCUMENTED
 
 

@@ -13,6 +13,7 @@ from contracts.media.image.samples import Sample
 from contracts.planning.case import Case, Origin
 from contracts.planning.classification import (
     Mutation,
+    basis_of,
     claims_tested_by,
     classify_probe,
 )
@@ -132,7 +133,10 @@ def _relation_cases(request_model: RequestModel) -> Iterator[Case]:
     for mutation in _compression_mutations(request_model):
         case, _ = classify_probe(request_model, "", mutation)
         if case is not None and case.expectation is not State.UNSPECIFIED:
-            yield case
+            is_valid = case.expectation is State.VALID
+            added = mutation.payload.keys() - request_model.minimal_request.keys()
+            basis = basis_of(request_model, sorted(added), mutation.payload)
+            yield replace(case, basis=basis) if is_valid else case
     for name in request_model.body.properties:
         if request_model.canonical_name(name) == "mask":
             mask = request_model.valid_values(name)[0]
@@ -204,7 +208,8 @@ def _valid_case(
     if request_model.state(payload) is State.VALID:
         mutation = Mutation(label, payload, (name,))
         claims = claims_tested_by(request_model, mutation)
-        yield _case(request_model, label, payload, claims=claims)
+        case = _case(request_model, label, payload, claims=claims)
+        yield replace(case, basis=basis_of(request_model, (name,), payload))
 
 
 def _case(

@@ -7,6 +7,10 @@ from pathlib import Path
 
 from contracts.report.file import BadReport, atomic_write, format_line, read_rows
 from contracts.report.records import (
+    CONNECTION_FAILED,
+    DEPENDS_ON,
+    NOT_FETCHED,
+    RATE_LIMITED,
     CheckName,
     ClaimRecord,
     Finding,
@@ -27,6 +31,10 @@ from contracts.report.rows import (
 )
 
 __all__ = [
+    "CONNECTION_FAILED",
+    "DEPENDS_ON",
+    "NOT_FETCHED",
+    "RATE_LIMITED",
     "BadReport",
     "CheckName",
     "ClaimRecord",
@@ -180,7 +188,7 @@ class OutcomeCounts:
     def of(cls, report: Report) -> "OutcomeCounts":
         counts = cls()
         for outcome in report.outcomes:
-            if outcome.not_tested is not None:
+            if outcome.reason_not_tested is not None:
                 counts.not_tested += 1
                 continue
             counts.asked += 1

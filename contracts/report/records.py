@@ -8,6 +8,12 @@ from typing import Any
 
 from contracts.report.file import FORMAT
 
+DEPENDS_ON = "depends on"
+"""How `not_tested` begins for a case that was not sent; the id of a case follows."""
+RATE_LIMITED = "rate limited"
+CONNECTION_FAILED = "connection failed"
+NOT_FETCHED = "images not fetched"
+
 
 class FindingKind(StrEnum):
     """The ways in which behaviour deviates from the documentation."""
@@ -139,6 +145,10 @@ class Outcome:
     provider's currency: 0 for an error response, None if unknown. `fields` has the
     values, by canonical name, of those fields of the request that a response can show.
     `not_tested` is why the case has no result, such as "rate limited"; None if it has.
+
+    `images` is the number of images of the response that were decoded, `not_fetched`
+    the number of those that are links and were not fetched. `echoed` are the request
+    fields whose values the response repeats. A verdict needs such evidence.
     """
 
     provider: str
@@ -153,6 +163,16 @@ class Outcome:
     findings: tuple[Finding, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
     not_tested: str | None = None
+    images: int = 0
+    not_fetched: int = 0
+    echoed: tuple[str, ...] = ()
+
+    @property
+    def reason_not_tested(self) -> str | None:
+        """Why the case neither passed nor failed; None if it did."""
+        if self.not_tested is None and self.not_fetched and not self.findings:
+            return NOT_FETCHED
+        return self.not_tested
 
 
 @dataclass(frozen=True, slots=True)

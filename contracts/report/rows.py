@@ -34,10 +34,9 @@ def outcome_row(outcome: Outcome) -> dict[str, Any]:
     """An outcome without its optional keys that are empty."""
     row = asdict(outcome)
     row["findings"] = [finding_row(each) for each in outcome.findings]
-    if not outcome.fields:
-        del row["fields"]
-    if outcome.not_tested is None:
-        del row["not_tested"]
+    for name in ("fields", "not_tested", "images", "not_fetched", "echoed"):
+        if not row[name]:
+            del row[name]
     return row
 
 
@@ -83,7 +82,8 @@ def _claim_from(row: dict[str, Any]) -> ClaimRecord:
 
 def outcome_from(row: dict[str, Any]) -> Outcome:
     findings = tuple(map(finding_from, row["findings"]))
-    return Outcome(**{**row, "claims": tuple(row["claims"]), "findings": findings})
+    lists = {name: tuple(row.get(name, ())) for name in ("claims", "echoed")}
+    return Outcome(**{**row, **lists, "findings": findings})
 
 
 def finding_from(row: dict[str, Any]) -> Finding:

@@ -2,16 +2,25 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from contracts.report.model import (
+    DEPENDS_ON,
+    NOT_FETCHED,
+    RATE_LIMITED,
     ClaimRecord,
     Finding,
     OutcomeCounts,
     Report,
     TargetRecord,
 )
-from contracts.text import NO_VALUE, STOP_REASONS, format_money, in_words
+from contracts.text import (
+    NO_VALUE,
+    STOP_REASONS,
+    format_money,
+    in_words,
+    pluralize,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +39,18 @@ class FindingSummary:
     anchor: str
 
     @property
+    def headline(self) -> str:
+        """Which requests fail, and how; of one failed check only how."""
+        return self.finding.title or self.finding.message
+
+    @property
     def sentence(self) -> str:
         return self.claim.sentence if self.claim else self.finding.claim
+
+    @property
+    def other_claims(self) -> tuple[str, ...]:
+        """The other claims that the failed cases contradict."""
+        return tuple(each for each in self.finding.claims if each != self.finding.claim)
 
     @property
     def title(self) -> str:
@@ -47,20 +66,20 @@ class FindingSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class TestedClaim:
-    """A tested claim with its findings, as lists of tests show it."""
+class TestResult:
+    """
+    A line in a list of tests: a finding, or a claim that passed.
 
-    claim: str
+    `name` is the id of the claim, unique in the list. `sighting` is None if it passed.
+    """
+
+    name: str
     operation: str
-    sightings: tuple[FindingSummary, ...]
+    sighting: FindingSummary | None = None
 
     @property
-    def broken(self) -> tuple[FindingSummary, ...]:
-        return tuple(each for each in self.sightings if each.finding.breaks)
-
-    @property
-    def differing(self) -> tuple[FindingSummary, ...]:
-        return tuple(each for each in self.sightings if not each.finding.breaks)
+    def is_failed(self) -> bool:
+        return self.sighting is not None and self.sighting.finding.breaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +88,8 @@ class ProviderSummary:
     The part of a report about one provider.
 
     `asked` is the number of cases with a response per claim id: a claim without one is
-    not tested. `cost` is None if no price is documented.
+    not tested. `not_tested` is the number of cases without a result, by reason. `cost`
+    is None if no price is documented.
     """
 
     target: TargetRecord
@@ -78,6 +98,7 @@ class ProviderSummary:
     sightings: tuple[FindingSummary, ...]
     cost: float | None
     is_cost_complete: bool = True
+    not_tested: Counter[str] = field(default_factory=Counter)
 
     @property
     def broken(self) -> tuple[FindingSummary, ...]:
@@ -94,22 +115,31 @@ class ProviderSummary:
         return max(0, self.target.planned - self.tally.asked)
 
     @property
-    def tested_claims(self) -> tuple[TestedClaim, ...]:
-        """The tested claims, and those of findings outside the document."""
-        listed = {each.id: each for each in self.target.claims}
-        findings: dict[str, list[FindingSummary]] = {
-            id_: [] for id_ in listed if self.asked[id_]
-        }
+    def results(self) -> tuple[TestResult, ...]:
+        """
+        What lists of tests show: each finding, then each claim that passed.
+
+        A claim passed if a response tested it and no documented claim that a failed
+        case contradicts is it.
+        """
+        names: set[str] = set()
+        failed: set[str] = set()
+        found: list[TestResult] = []
         for sighting in self.sightings:
-            findings.setdefault(sighting.finding.claim, []).append(sighting)
-        return tuple(
-            TestedClaim(
-                claim,
-                listed[claim].operation if claim in listed else claim.partition("/")[0],
-                tuple(sightings),
-            )
-            for claim, sightings in findings.items()
-        )
+            finding = sighting.finding
+            name = _unique_name(finding.claim or finding.check, finding, names)
+            found.append(TestResult(name, self._operation(finding.claim), sighting))
+            failed.update((finding.claim, *finding.claims) if finding.breaks else ())
+        passed = [
+            TestResult(claim.id, claim.operation)
+            for claim in self.target.claims
+            if self.asked[claim.id] and claim.id not in failed | names
+        ]
+        return (*found, *passed)
+
+    def _operation(self, claim: str) -> str:
+        known = {each.id: each.operation for each in self.target.claims}
+        return known.get(claim, claim.partition("/")[0])
 
 
 def provider_summaries(report: Report) -> tuple[ProviderSummary, ...]:
@@ -142,6 +172,9 @@ def _provider_summary(
         sightings,
         part.cost(),
         part.is_cost_complete,
+        Counter(
+            each.reason_not_tested for each in part.outcomes if each.reason_not_tested
+        ),
     )
 
 
@@ -156,10 +189,47 @@ def _unique_anchor(fingerprint: str, provider: str, used_anchors: set[str]) -> s
     return anchor
 
 
+def _unique_name(name: str, finding: Finding, used: set[str]) -> str:
+    name = f"{name} ({finding.fingerprint})" if name in used else name
+    used.add(name)
+    return name
+
+
+_REMEDIES = {
+    RATE_LIMITED: "; send fewer requests per minute with --rate",
+    NOT_FETCHED: "; allow the host of the links with --fetch-from HOST",
+}
+
+
+def not_tested_notes(summaries: Iterable[ProviderSummary]) -> list[str]:
+    """A sentence per reason why cases were not tested, with what to do about it."""
+    notes = []
+    for summary in summaries:
+        for reason, count in summary.not_tested.items():
+            cases = pluralize(count, "test case")
+            note = f"{summary.target.title}: {cases} not tested ({reason})"
+            prefix, _, case = reason.rpartition(" ")
+            if prefix == DEPENDS_ON:
+                others = [
+                    each
+                    for each in _operations(summary.target)
+                    if each != case.split("/")[0]
+                ]
+                options = " ".join(f"--only {each}/" for each in others)
+                note += f"; to leave them out: {options}" if others else ""
+            note += _REMEDIES.get(reason, "")
+            notes.append(note)
+    return notes
+
+
+def _operations(target: TargetRecord) -> list[str]:
+    return list(dict.fromkeys(each.operation for each in target.claims))
+
+
 def _case_counts(target: TargetRecord, part: Report) -> Counter[str]:
     """The number of cases that tested each claim; at least 1 with a finding."""
     counts = Counter({each.id: each.asked for each in target.claims})
-    for finding in part.findings:
+    for finding in part.failed_checks:
         counts[finding.claim] = max(1, counts[finding.claim])
     return counts
 

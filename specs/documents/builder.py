@@ -235,6 +235,12 @@ class OperationBuilder:
                 f"x-error '{error}' is not an error of {operation.id}",
                 f"Known are: {', '.join(operation.errors)}",
             )
+        if "x-null" in node and _lists_null(node):
+            raise self._error(
+                node,
+                "x-null says that null is unspecified, and the schema allows null",
+                "Remove x-null if the page shows that null is allowed, else the null",
+            )
         rule = node.get("x-rule")
         if rule and rule in rules:
             raise self._error(node, f"duplicate rule '{rule}'", "Rename one")
@@ -249,3 +255,10 @@ class OperationBuilder:
 
     def _error(self, node: Any, problem: str, remedy: str) -> SpecError:
         return self.tree.error(self.tree.pointer_of(node), problem, remedy)
+
+
+def _lists_null(node: Mapping[str, Any]) -> bool:
+    """True if a schema itself lists null as a type or a value."""
+    types = node.get("type", [])
+    values = (*node.get("enum", ()), node.get("const", ""))
+    return "null" in (types if isinstance(types, list) else [types]) or None in values

@@ -132,18 +132,20 @@ def violation_from(error: Any, schema: Schema, evidence: Evidence) -> Violation:
     path: JsonPath = tuple(error.absolute_path)
     schema_path: JsonPath = tuple(error.absolute_schema_path)
     node: Any = schema
-    null_is_open = False
-    for step in schema_path:
+    null_is_open = is_required = False
+    for step, below in zip(schema_path, (*schema_path[1:], None), strict=True):
         if isinstance(node, dict):
             evidence = evidence.within(node)
             null_is_open = null_is_open or "x-null" in node
+            if step == "properties":
+                is_required = below in node.get("required", ())
             if step == "if" and "if" in node:
                 continue  # jsonschema writes "if, then" where the document has "then"
         node = _child(node, step)
     if schema_path[-1] == "additionalProperties" and isinstance(node, dict):
         evidence = evidence.within(node)
     is_member = bool(path) and isinstance(path[-1], str)
-    if null_is_open and is_member and error.instance is None:
+    if null_is_open and is_member and not is_required and error.instance is None:
         evidence = replace(evidence, basis=Basis.ASSUMED)
     return Violation(
         path=path,

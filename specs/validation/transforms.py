@@ -33,7 +33,8 @@ def documented_only(schema: Any, *, allow_null: bool = False) -> Any:
     """
     Leave out the parts of a schema that the provider's own pages do not state.
 
-    With `allow_null`, and below `x-null`, no field is rejected for being null.
+    With `allow_null`, at `x-null` and below it, no field is rejected for being null,
+    unless it is required: null is then of the wrong type, or the same as missing.
     """
     if isinstance(schema, list):
         return [documented_only(each, allow_null=allow_null) for each in schema]
@@ -51,10 +52,19 @@ def documented_only(schema: Any, *, allow_null: bool = False) -> Any:
     ):  # weaker: more than one branch may be valid
         parts = kept.get("allOf", [])
         kept["allOf"] = [*parts, {"anyOf": kept.pop("oneOf")}]
-    if allow_null and "properties" in kept:
-        members = kept["properties"].items()
-        kept["properties"] = {name: _allow_null(member) for name, member in members}
+    if "properties" in kept:
+        required = schema.get("required", ())
+        kept["properties"] = {
+            name: _allow_null(member)
+            if name not in required and (allow_null or _has_open_null(member))
+            else member
+            for name, member in kept["properties"].items()
+        }
     return kept
+
+
+def _has_open_null(member: Any) -> bool:
+    return isinstance(member, dict) and "x-null" in member
 
 
 def _allow_null(member: Any) -> Any:
@@ -77,15 +87,20 @@ def _allow_null(member: Any) -> Any:
 
 
 def without_unlisted_members(schema: Any) -> Any:
-    """Reject fields that the document does not list."""
-    if not isinstance(schema, dict) or "properties" not in schema:
+    """Reject fields that the document does not list, in the objects inside as well."""
+    if not isinstance(schema, dict):
         return schema
+    closed = dict(schema)
+    if "items" in schema:
+        closed["items"] = without_unlisted_members(schema["items"])
+    if "properties" not in schema:
+        return closed
     unlisted = {"not": {}, "x-basis": Basis.ASSUMED.value}
-    listed = {
-        name: unlisted if _is_assumed(member) else member
+    closed["properties"] = {
+        name: unlisted if _is_assumed(member) else without_unlisted_members(member)
         for name, member in schema["properties"].items()
     }
-    return {"additionalProperties": unlisted, **schema, "properties": listed}
+    return {"additionalProperties": unlisted, **closed}
 
 
 def _is_assumed(member: Any) -> bool:

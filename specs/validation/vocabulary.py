@@ -61,7 +61,7 @@ ANNOTATIONS: dict[str, str] = {
     "x-error": "the error example that a violation gets",
     "x-guarantees": "properties of a response beyond its schema",
     "x-when": "the requests whose responses have this field",
-    "x-null": "unspecified: the page does not say how a null field is treated",
+    "x-null": "unspecified: the page does not say how null is treated, here and below",
     "x-welcome": "unspecified: the page lists it, but not which values are valid",
     "x-mentions": "operations that a page names without a path",
 }

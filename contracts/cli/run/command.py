@@ -19,7 +19,12 @@ from contracts.cli.interrupts import (
     report_on_interrupt,
     run_until_interrupted,
 )
-from contracts.cli.options import history_option, path_option, report_format_options
+from contracts.cli.options import (
+    HOST,
+    history_option,
+    path_option,
+    report_format_options,
+)
 from contracts.cli.output import (
     check_outputs,
     read_history,
@@ -137,6 +142,14 @@ from mockserver.cli.common import PROVIDER, UsageError, load_providers, specs_op
     metavar="N",
     help=f"Send at most N requests per minute. With --live the default is "
     f"{LIVE_RATE:.0f}, else there is no limit.",
+)
+@click.option(
+    "--fetch-from",
+    multiple=True,
+    type=HOST,
+    metavar="HOST",
+    help="Also fetch the images that responses link to at this host, without the API "
+    "key. Can be repeated. The default is the tested server only.",
 )
 @click.option(
     "--resume",
@@ -268,6 +281,7 @@ def _campaigns(
             is_paid=options.budget is not None,
             rate=options.rate_limit,
             cassette=options.open_cassettes(provider.id, by_label=False),
+            fetch_from=frozenset(options.fetch_from),
             examples=examples,
         )
 

@@ -37,6 +37,7 @@ class RunOptions:
     same_questions: bool
     unlisted: bool
     rate: float | None
+    fetch_from: tuple[str, ...]
     resume: str | None
     record: Path | None
     replay: Path | None

@@ -93,6 +93,7 @@ async def _execute(options: RunOptions, targets: Sequence[NamedTarget]) -> Diffe
                 unlisted=options.unlisted,
                 budget=options.budget,
                 rate=options.rate_limit,
+                fetch_from=frozenset(options.fetch_from),
                 cassettes=lambda target: options.open_cassettes(
                     target.label, by_label=True
                 ),

@@ -11,6 +11,13 @@ from contracts.compare.documents.model import (
     TargetMeasurements,
 )
 from contracts.compare.measured.claim_rows import answer_names, row_of
+from contracts.compare.measured.evidence import (
+    OPEN_VALUES,
+    honours_field,
+    missing_evidence,
+    row_evidence,
+    shows_field,
+)
 from contracts.judging.guarantees import COMPARED_FIELDS, GUARANTEES
 from contracts.judging.outcome import FeatureVerdict
 from contracts.planning.case import Origin
@@ -20,8 +27,8 @@ from specs import Provider
 ACCEPTED = "accepted; no response shows if it is honoured"
 # Origins of cases that each test one thing.
 PROBE_ORIGINS = (Origin.PROBE, Origin.STREAM, Origin.EXAMPLE)
-# Values that leave the choice to the provider.
-OPEN_VALUES = (None, "auto")
+# A cell that fails does not also say that the field has its effect.
+GOOD_VERDICTS = (FeatureVerdict.HONOURED, FeatureVerdict.RENAMED)
 
 
 def measurements_of_run(
@@ -52,13 +59,15 @@ class _RowEvidence:
     """
     The outcomes and findings of a run for one row.
 
-    `request_count` is the number of cases that tested the row. `observable_count` is
-    the number of responses that would show if a field is honoured. `effect_findings`
-    are the findings that show that it is not.
+    `request_count` is the number of cases that tested the row. `is_observable` is true
+    if the document guarantees something that shows if a field is honoured.
+    `effect_findings` are the findings that show that it is not. `operation` are all
+    outcomes of the row's operation, or of the run for a row without one.
     """
 
     request_count: int = 0
-    observable_count: int = 0
+    is_observable: bool = False
+    operation: Sequence[Outcome] = ()
     outcomes: list[Outcome] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     effect_findings: list[Finding] = field(default_factory=list)
@@ -73,7 +82,7 @@ def measure(
         row = row_of(provider, claim.id)
         found[row].request_count = max(found[row].request_count, claim.asked)
         for honoured_row in _honoured_rows(provider, claim, row):
-            found[honoured_row].observable_count += claim.asked
+            found[honoured_row].is_observable |= claim.asked > 0
     for outcome in part.outcomes:
         outcome_row = _row_of_outcome(provider, outcome)
         found[outcome_row].outcomes.append(outcome)
@@ -82,6 +91,11 @@ def measure(
             evidence.findings.append(finding)
             if _is_about_effect(finding):
                 evidence.effect_findings.append(finding)
+    by_operation: dict[str, list[Outcome]] = defaultdict(list)
+    for outcome in part.outcomes:
+        by_operation[outcome.operation].append(outcome)
+    for row, evidence in found.items():
+        evidence.operation = by_operation.get(row.partition("/")[0], part.outcomes)
     return {
         row: _summarize(provider, row, evidence)
         for row, evidence in found.items()
@@ -135,6 +149,8 @@ def _summarize(
     severest = shown = _most_severe(evidence.findings)
     verdict, value, note = None, "", ""
     operation, is_request, member = row.partition("/request/")
+    shown_by = row_evidence(row, evidence.outcomes, evidence.operation)
+    standing = _conformance(severest, is_shown=bool(shown_by))
     if is_request:
         verdict, value, note = _verdict(evidence, member)
         if verdict in (FeatureVerdict.IGNORED, FeatureVerdict.ALTERED):
@@ -142,14 +158,19 @@ def _summarize(
         own = provider.dialect.wire_names(operation, member)[0]
         if verdict is FeatureVerdict.HONOURED and own != member:
             verdict, value = FeatureVerdict.RENAMED, own
+        if standing is Conformance.BROKEN and verdict in GOOD_VERDICTS:
+            verdict = None
+    elif standing is Conformance.UNTESTED:
+        note = missing_evidence(evidence.operation)
+    if shown and verdict is not FeatureVerdict.UNTESTED:
+        note = shown.message
     responses = sum(each.status is not None for each in evidence.outcomes)
-    tests = responses if is_request else max(evidence.request_count, responses)
     return MeasuredBehavior(
-        standing=_conformance(severest, tests),
+        standing=standing,
         verdict=verdict,
-        asked=tests,
+        asked=responses if is_request else max(evidence.request_count, responses),
         value=value,
-        note=shown.message if shown else note,
+        note=note,
         fingerprint=shown.fingerprint if shown else "",
         case=shown.case if shown else "",
     )
@@ -160,9 +181,9 @@ def _most_severe(findings: Sequence[Finding]) -> Finding | None:
     return next((e for e in findings if e.breaks), next(iter(findings), None))
 
 
-def _conformance(severest: Finding | None, tests: int) -> Conformance:
+def _conformance(severest: Finding | None, *, is_shown: bool) -> Conformance:
     if severest is None:
-        return Conformance.KEPT if tests else Conformance.UNTESTED
+        return Conformance.KEPT if is_shown else Conformance.UNTESTED
     return Conformance.BROKEN if severest.breaks else Conformance.DIFFERS
 
 
@@ -198,10 +219,14 @@ def _verdict(
         return verdict, value, ""
     if not evidence.outcomes:
         return FeatureVerdict.UNTESTED, "", "not tested"
-    if evidence.observable_count and positives:
+    if not positives:
+        note = "only requests to be rejected were sent"
+        return FeatureVerdict.UNTESTED, "", note
+    if evidence.is_observable and honours_field(
+        field_name, positives, evidence.operation
+    ):
         return FeatureVerdict.HONOURED, "", ""
-    note = ACCEPTED if positives else "only requests to be rejected were sent"
-    return FeatureVerdict.UNTESTED, "", note
+    return FeatureVerdict.UNTESTED, "", missing_evidence(positives) or ACCEPTED
 
 
 def _is_client_error(status: int | None) -> bool:
@@ -226,7 +251,9 @@ def _is_ignored(
         return False
     wrong = {each.case for each in findings}
     honoured = {
-        each.fields.get(field_name) for each in positives if each.case not in wrong
+        each.fields.get(field_name)
+        for each in positives
+        if each.case not in wrong and shows_field(each, field_name)
     }
     return not honoured - {*OPEN_VALUES, value}
 

@@ -11,6 +11,7 @@ from contracts.compare.documents.model import (
     TargetMeasurements,
 )
 from contracts.compare.measured.claim_rows import GUARANTEE_ROWS, WHOLE_ANSWER
+from contracts.compare.measured.evidence import NO_OUTPUT
 from contracts.compare.servers.model import Difference, Differences, FeatureRow
 from contracts.compare.servers.observed_aspects import OUTCOME
 from contracts.judging.outcome import FeatureVerdict
@@ -93,11 +94,15 @@ def _behaviors(
 ) -> Iterator[tuple[str, MeasuredBehavior]]:
     """The behaviour of one target by row id; of several values, the worst."""
     verdicts: dict[str, list[tuple[FeatureVerdict, FeatureRow]]] = defaultdict(list)
+    answered = set(_operations_with_output(rows, label))
     for row in rows:
         cell = row.cells[label]
         if row.group == "answer" and row.feature in ANSWER_ASPECTS:
             id_ = f"{row.operation}/{ROW_OF_ASPECT[row.feature]}"
-            yield id_, MeasuredBehavior(Conformance.KEPT, asked=1, value=cell.value)
+            is_seen = bool(cell.value) and row.operation in answered
+            standing = Conformance.KEPT if is_seen else Conformance.UNTESTED
+            note = "" if is_seen else NO_OUTPUT
+            yield id_, MeasuredBehavior(standing, asked=1, value=cell.value, note=note)
         elif row.group == "request" and cell.verdict is not None:
             verdicts[_request_row_id(row)].append((cell.verdict, row))
     for id_, pairs in verdicts.items():
@@ -115,6 +120,14 @@ def _behaviors(
                 case=row.question if has_value else "",
             ),
         )
+
+
+def _operations_with_output(rows: Sequence[FeatureRow], label: str) -> Iterator[str]:
+    """The operations in whose response to a plain request an image was decoded."""
+    for row in rows:
+        is_plain = row.group == "request" and row.feature == "request"
+        if is_plain and row.cells[label].verdict is FeatureVerdict.HONOURED:
+            yield row.operation
 
 
 def _request_row_id(row: FeatureRow) -> str:

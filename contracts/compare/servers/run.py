@@ -18,7 +18,7 @@ from contracts.compare.servers.results import differences, feature_rows
 from contracts.compare.servers.session import MAX_CONNECTIONS, Progress, TargetSession
 from contracts.compare.servers.translation import Intent
 from contracts.execution.campaign import CouldNotRun
-from contracts.execution.client import MAX_RETRY_DELAY, MAX_RETRY_DELAY_LIVE, Sender
+from contracts.execution.client import MAX_PAUSE, MAX_PAUSE_LIVE, Sender
 from contracts.execution.recording import CassetteSession
 from contracts.execution.targets import NamedTarget
 
@@ -36,6 +36,7 @@ async def execute(
     rate: float | None = None,
     cassettes: Cassettes = lambda target: None,
     interrupt: asyncio.Event | None = None,
+    fetch_from: frozenset[str] = frozenset(),
 ) -> Differences:
     """
     Send the same requests to each target and compare the responses.
@@ -47,7 +48,8 @@ async def execute(
     are sent one by one, the cheapest first, none of them twice and no combinations.
     `rate` is the highest number of requests per minute and target. `cassettes` returns
     the recording or replay of a target, None for neither. After `interrupt` is set, no
-    more is sent, and the responses so far are compared.
+    more is sent, and the responses so far are compared. Images are fetched from the
+    targets and from the hosts `fetch_from`.
 
     Raises `Unreachable`, `CouldNotRun`, `PlanError` and `BadRecording`.
     """
@@ -57,7 +59,11 @@ async def execute(
         sessions = []
         for target in targets:
             sender = _sender(
-                target, rate, cassettes(target), is_limited=budget is not None
+                target,
+                rate,
+                cassettes(target),
+                fetch_from,
+                is_limited=budget is not None,
             )
             await stack.enter_async_context(sender)
             sessions.append(TargetSession(target, sender, unlisted, budget))
@@ -101,6 +107,7 @@ def _sender(
     target: NamedTarget,
     rate: float | None,
     cassette: CassetteSession | None,
+    fetch_from: frozenset[str],
     *,
     is_limited: bool,
 ) -> Sender:
@@ -109,8 +116,9 @@ def _sender(
         target.target,
         max_connections=1 if is_limited else MAX_CONNECTIONS,
         rate=rate,
-        max_retry_delay=MAX_RETRY_DELAY_LIVE if is_limited else MAX_RETRY_DELAY,
+        max_pause=MAX_PAUSE_LIVE if is_limited else MAX_PAUSE,
         cassette=cassette,
+        fetch_from=fetch_from,
     )
 
 

@@ -28,6 +28,8 @@ UNOBSERVABLE_PARAMETERS = {"user", "moderation"}
 # Fields with an effect that shows even if no two images of a server are equal.
 OBSERVABLE_WITHOUT_DETERMINISM = {"output_compression", "mask"}
 IDENTICAL_IMAGE = "an identical image"
+NOT_DECODED = "accepted; none of its images was fetched and decoded"
+QUALITY_ECHO = "quality said"  # the aspect that no image is needed for
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +93,20 @@ def verdict_for(evidence: VerdictEvidence) -> ParameterVerdict:
         return ParameterVerdict(verdict, str(outcome.status or ""), outcome.summary)
     found = _verdict_if_accepted(evidence)
     feature = translation.intent.feature
+    if found.verdict is FeatureVerdict.HONOURED and not _is_shown(outcome, feature):
+        return _untested(NOT_DECODED)
     wire_name = translation.wire_names.get(feature, feature)
     if found.verdict is FeatureVerdict.HONOURED and wire_name != feature:
         return ParameterVerdict(
             FeatureVerdict.RENAMED, wire_name, found.note, found.responds
         )
     return found
+
+
+def _is_shown(outcome: ObservedAnswer, feature: str) -> bool:
+    """True if an image was decoded, or the response repeats the value of a field."""
+    is_echo = ASPECT_OF_PARAMETER.get(feature) == QUALITY_ECHO
+    return "format" in outcome.aspects or (is_echo and QUALITY_ECHO in outcome.aspects)
 
 
 def _untested(reason: str) -> ParameterVerdict:
@@ -155,7 +165,7 @@ def _verdict_without_field(outcome: ObservedAnswer) -> ParameterVerdict:
         return ParameterVerdict(FeatureVerdict.HONOURED)
     if outcome.aspects["pictures"].text == "0":
         return ParameterVerdict(FeatureVerdict.ALTERED, note="no image in the response")
-    return _untested("accepted; its images are at URLs that were not fetched")
+    return _untested(NOT_DECODED)
 
 
 def _verdict_from_comparison(evidence: VerdictEvidence) -> ParameterVerdict:

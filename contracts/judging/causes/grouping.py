@@ -1,7 +1,7 @@
 """Build one finding per cause from the failed checks of a run."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from contracts.judging.causes.cover import explain
@@ -62,6 +62,11 @@ class _Cause:
             for each in features
         )
 
+    def keep_cases(self, cases: Container[str]) -> bool:
+        """Remove the failures of other cases; False if none is left."""
+        self.failures = [each for each in self.failures if each.case.id in cases]
+        return bool(self.failures)
+
     @property
     def breaks(self) -> bool:
         return any(each.finding.breaks for each in self.failures)
@@ -71,18 +76,25 @@ class _Cause:
 
 
 def causes_of(
-    provider: Provider, cases: Mapping[str, Case], outcomes: Iterable[Outcome]
+    provider: Provider,
+    cases: Mapping[str, Case],
+    outcomes: Iterable[Outcome],
+    evidence: Iterable[tuple[Case, Outcome]] = (),
 ) -> tuple[Finding, ...]:
     """
     One finding per cause, the most important first.
 
     `cases` are those of the outcomes, by id. Each finding has the check, claim and
-    request of the simplest case with that cause.
+    request of the simplest case with that cause. `evidence` are further cases that tell
+    which features matter; they are not counted.
     """
     tested = [
-        (cases[each.case], each)
-        for each in outcomes
-        if each.case in cases and each.not_tested is None
+        *(
+            (cases[each.case], each)
+            for each in outcomes
+            if each.case in cases and each.not_tested is None
+        ),
+        *evidence,
     ]
     causes: dict[str, _Cause] = {}
     for cause in _Grouper(provider, tested).causes():
@@ -92,6 +104,7 @@ def causes_of(
     findings = [
         (_rank(cause), index, _build(provider, cause, name))
         for index, (name, cause) in enumerate(causes.items())
+        if cause.keep_cases(cases)
     ]
     return tuple(finding for *_, finding in sorted(findings, key=lambda row: row[:2]))
 
@@ -141,7 +154,7 @@ class _Grouper:
     def _attach_by_response(
         self, failure: _Failure, causes: Mapping[Signature, Sequence[_Cause]]
     ) -> bool:
-        signature = response_signature(failure.finding, failure.outcome)
+        signature = response_signature(failure.finding, failure.outcome.status)
         known = causes.get(signature) or causes.get(replace(signature, detail=""), ())
         return self._attach(failure, known)
 
@@ -229,7 +242,7 @@ def _is_failed_valid_request(failure: _Failure) -> bool:
 def _group(failures: Iterable[_Failure]) -> dict[Signature, list[_Failure]]:
     groups: dict[Signature, list[_Failure]] = {}
     for failure in failures:
-        signature = signature_of(failure.finding, failure.outcome)
+        signature = signature_of(failure.finding, failure.outcome.status)
         groups.setdefault(signature, []).append(failure)
     return groups
 

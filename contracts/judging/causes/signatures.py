@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from contracts.report.model import CheckName, Finding, FindingKind, Outcome
+from contracts.report.model import CheckName, Finding, FindingKind
 
 STATUS = "status"
 MAX_MESSAGE_LENGTH = 80  # characters
@@ -34,23 +34,22 @@ class Signature:
     detail: str = ""
 
 
-def signature_of(finding: Finding, outcome: Outcome) -> Signature:
-    """The signature of a failed check."""
+def signature_of(finding: Finding, status: int | None) -> Signature:
+    """The signature of a failed check of a response with a status."""
     if finding.check not in _STATUS_CHECKS:
-        status = outcome.status or 0
-        is_by_status = finding.check == CheckName.ERROR_STATUS
-        detail = "" if is_by_status else claim_suffix(finding.claim)
-        return Signature(finding.check, status if is_by_status else 0, detail)
+        if finding.check == CheckName.ERROR_STATUS:
+            return Signature(finding.check, status or 0)
+        return Signature(finding.check, 0, claim_suffix(finding.claim))
     if finding.kind is FindingKind.ACCEPTS_INVALID:
         return Signature(STATUS, 200)
-    return response_signature(finding, outcome)
+    return response_signature(finding, status)
 
 
-def response_signature(finding: Finding, outcome: Outcome) -> Signature:
+def response_signature(finding: Finding, status: int | None) -> Signature:
     """The signature of the response that a check failed, whatever the check."""
-    if outcome.status is None or finding.check == CheckName.ANSWERS:
+    if not status or finding.check == CheckName.ANSWERS:
         return Signature(STATUS, 0, normalize(finding.message))
-    return Signature(STATUS, outcome.status, normalize(error_message(finding)))
+    return Signature(STATUS, status, normalize(error_message(finding)))
 
 
 def error_message(finding: Finding) -> str:

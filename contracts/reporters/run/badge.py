@@ -4,7 +4,7 @@ import json
 
 from contracts.report.model import Report
 from contracts.report.summary import ProviderSummary, provider_summaries
-from contracts.text import one_line
+from contracts.text import one_line, pluralize
 
 
 def render(report: Report) -> str:
@@ -29,7 +29,7 @@ def _message(report: Report, summaries: tuple[ProviderSummary, ...]) -> tuple[st
     if not tested:
         return "not tested", "lightgrey"
     if failed and len(summaries) == 1:
-        return f"{failed:,} failed", "red"
+        return pluralize(failed, "finding"), "red"
     if failed:
         return f"{conforming} of {len(summaries)} conform", "red"
     if report.stopped is not None or len(tested) < len(summaries):

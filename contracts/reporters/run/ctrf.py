@@ -8,7 +8,7 @@ from typing import Any
 
 from contracts.report.model import Report
 from contracts.report.summary import ProviderSummary, provider_summaries, stop_reason
-from contracts.reporters.run.junit import findings_text
+from contracts.reporters.run.junit import finding_text
 from contracts.text import one_line, printable
 
 SPEC_VERSION = "0.1.0"
@@ -16,7 +16,7 @@ SPEC_VERSION = "0.1.0"
 
 def render(report: Report) -> str:
     """
-    CTRF as JSON: one test per tested claim, in a suite per provider and operation.
+    CTRF as JSON: a test per finding and per passed claim, in a suite per operation.
 
     Durations are the sums of response times.
     """
@@ -60,21 +60,26 @@ def _tests(report: Report, summary: ProviderSummary) -> Iterator[dict[str, Any]]
     for outcome in report.for_provider(summary.target.provider).outcomes:
         for claim in outcome.claims:
             seconds[claim] += outcome.seconds
-    for tested in summary.tested_claims:
+    for result in summary.results:
+        sighting = result.sighting
+        claims = (sighting.finding.claim, *sighting.other_claims) if sighting else ()
+        duration = sum(
+            seconds[each] for each in dict.fromkeys(claims or (result.name,))
+        )
         row: dict[str, Any] = {
-            "name": printable(tested.claim) or "no claim",
-            "status": "failed" if tested.broken else "passed",
-            "duration": round(seconds[tested.claim] * 1000),
-            "suite": [printable(summary.target.title), printable(tested.operation)],
+            "name": printable(result.name) or "no claim",
+            "status": "failed" if result.is_failed else "passed",
+            "duration": round(duration * 1000),
+            "suite": [printable(summary.target.title), printable(result.operation)],
         }
-        if tested.broken:
-            first = tested.broken[0].finding
-            row["message"] = one_line(first.message)
-            row["trace"] = findings_text(tested.broken)
-            row["rawStatus"] = first.kind.value
-            row["snippet"] = printable(str(first.request.get("curl") or ""))
-        if tested.differing:
-            row["stdout"] = findings_text(tested.differing).splitlines()
+        if sighting is not None and result.is_failed:
+            row["message"] = one_line(sighting.headline)
+            row["trace"] = finding_text(sighting)
+            row["rawStatus"] = sighting.finding.kind.value
+            curl = str(sighting.finding.request.get("curl") or "")
+            row["snippet"] = printable(curl)
+        elif sighting is not None:
+            row["stdout"] = finding_text(sighting).splitlines()
         yield row
 
 

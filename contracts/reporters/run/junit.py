@@ -1,13 +1,13 @@
 """The report as JUnit XML, for the test tab of a build."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
 from contracts.report.model import Report
 from contracts.report.summary import (
     FindingSummary,
     ProviderSummary,
-    TestedClaim,
+    TestResult,
     provider_summaries,
     stop_reason,
 )
@@ -17,7 +17,7 @@ DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
 def render(report: Report) -> str:
-    """JUnit XML: a suite per provider and a case per tested claim."""
+    """JUnit XML: a suite per provider, with each finding and each passed claim."""
     suites = [_suite(report, summary) for summary in provider_summaries(report)]
     root = ET.Element("testsuites", name="imageparity")
     for count in ("tests", "failures"):
@@ -28,7 +28,7 @@ def render(report: Report) -> str:
 
 
 def _suite(report: Report, summary: ProviderSummary) -> ET.Element:
-    cases = [_case(tested) for tested in summary.tested_claims]
+    cases = [_case(result) for result in summary.results]
     seconds = sum(
         each.seconds for each in report.for_provider(summary.target.provider).outcomes
     )
@@ -60,32 +60,38 @@ def _properties(report: Report, summary: ProviderSummary) -> Iterator[tuple[str,
         yield "stopped", stopped
 
 
-def _case(tested: TestedClaim) -> ET.Element:
-    name = printable(tested.claim) or "no claim"
-    case = ET.Element("testcase", classname=printable(tested.operation), name=name)
+def _case(result: TestResult) -> ET.Element:
+    name = printable(result.name) or "no claim"
+    case = ET.Element("testcase", classname=printable(result.operation), name=name)
     case.set("time", "0")
-    if tested.broken:
-        first = tested.broken[0].finding
-        failure = ET.SubElement(case, "failure", type=first.kind.value)
-        failure.set("message", one_line(first.message))
-        failure.text = findings_text(tested.broken)
-    if tested.differing:
-        ET.SubElement(case, "system-out").text = findings_text(tested.differing)
+    if result.sighting is None:
+        return case
+    text = finding_text(result.sighting)
+    if result.is_failed:
+        kind = result.sighting.finding.kind.value
+        failure = ET.SubElement(case, "failure", type=kind)
+        failure.set("message", one_line(result.sighting.headline))
+        failure.text = text
+    else:
+        ET.SubElement(case, "system-out").text = text
     return case
 
 
-def findings_text(findings: Sequence[FindingSummary]) -> str:
-    """Some findings in full; a test tab shows the text of only one failure."""
-    return printable("\n\n".join("\n".join(_finding_lines(each)) for each in findings))
+def finding_text(summary: FindingSummary) -> str:
+    """A finding in full."""
+    return printable("\n".join(_finding_lines(summary)))
 
 
 def _finding_lines(summary: FindingSummary) -> Iterator[str]:
     finding = summary.finding
-    yield f"{finding.kind}: {finding.message}"
+    yield f"{finding.kind}: {summary.headline}"
+    yield f"actual: {finding.message}"
     yield f"claim: {summary.sentence}"
     yield f"expected: {finding.expected}"
     yield f"source: {summary.title} ({summary.place}) {finding.source_url}"
     yield f"status: {finding.answer.get('status')}"
-    yield f"case: {finding.case} (seen in {pluralize(summary.times, 'case')})"
+    yield f"case: {finding.case} ({pluralize(summary.times, 'case')} failed)"
+    if summary.other_claims:
+        yield f"other claims: {', '.join(summary.other_claims)}"
     yield f"fingerprint: {finding.fingerprint}"
     yield str(finding.request.get("curl") or "")

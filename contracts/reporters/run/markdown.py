@@ -11,6 +11,7 @@ from contracts.report.summary import (
     ProviderSummary,
     all_findings,
     cost_label,
+    not_tested_notes,
     provider_summaries,
     run_verdict,
     stop_reason,
@@ -19,6 +20,7 @@ from contracts.report.summary import (
 from contracts.text import (
     clip,
     format_date,
+    join_words,
     one_line,
     pluralize,
     printable,
@@ -28,6 +30,7 @@ from contracts.text import (
 MAX_EXCERPT_LENGTH = 1_500
 MAX_PROVIDERS = 25
 MAX_FINDINGS = 50
+MAX_CLAIMS = 6
 
 
 def render(report: Report) -> str:
@@ -51,12 +54,15 @@ def _head(report: Report, summaries: tuple[ProviderSummary, ...]) -> Iterator[st
         f"{cases}. {cost_label(report)}: {total_cost(summaries)}."
     )
     yield ""
-    yield "| provider | cases | passed | failed | warning | cost |"
-    yield "| :-- | --: | --: | --: | --: | --: |"
+    yield "| provider | cases | passed | failed | warning | not tested | findings | cost |"
+    yield "| :-- | --: | --: | --: | --: | --: | --: | --: |"
     yield from (_provider_row(summary) for summary in summaries[:MAX_PROVIDERS])
     if len(summaries) > MAX_PROVIDERS:
-        yield f"| and {len(summaries) - MAX_PROVIDERS} more | | | | | |"
+        yield f"| and {len(summaries) - MAX_PROVIDERS} more | | | | | | | |"
     yield ""
+    for note in not_tested_notes(summaries):
+        yield f"{escape_markdown(note)}."
+        yield ""
 
 
 def _provider_row(summary: ProviderSummary) -> str:
@@ -69,6 +75,8 @@ def _provider_row(summary: ProviderSummary) -> str:
         f"{tally.kept:,}",
         failed,
         f"{tally.differing:,}",
+        f"{tally.not_tested:,}",
+        f"{len(summary.sightings):,}",
         escape_markdown(summary.price),
     )
     return f"| {' | '.join(cells)} |"
@@ -88,16 +96,22 @@ def _findings(findings: list[FindingSummary]) -> Iterator[str]:
 def _finding_details(summary: FindingSummary) -> Iterator[str]:
     finding = summary.finding
     verdict = "failed" if finding.breaks else "warning"
-    head = _escape_html(f"{summary.target.title}: {verdict}, {finding.kind}")
-    yield f"<details><summary>{head}, <code>{_escape_html(finding.claim)}</code>"
-    yield "</summary>"
+    cases = pluralize(summary.times, "case")
+    head = f"{summary.target.title}: {verdict} ({cases}): {summary.headline}"
+    yield f"<details><summary>{_escape_html(head)}</summary>"
     yield ""
-    yield f"- **Claim:** {escape_markdown(summary.sentence)}"
+    claim = f"{summary.sentence} ({finding.claim})"
+    yield f"- **Claim:** {escape_markdown(claim)}"
     yield f"- **Source:** {_source_link(summary)}"
     yield f"- **Expected:** {escape_markdown(finding.expected)}"
     yield f"- **Actual:** {escape_markdown(finding.message)}"
-    times = f"seen in {pluralize(summary.times, 'case')}"
-    yield f"- **Case:** {escape_markdown(finding.case)}, {times}"
+    yield f"- **Kind:** {finding.kind}"
+    yield f"- **Simplest of {cases}:** {escape_markdown(finding.case)}"
+    if summary.other_claims:
+        others = join_words(summary.other_claims[:MAX_CLAIMS])
+        more = len(summary.other_claims) - MAX_CLAIMS
+        others += f" and {more} more" if more > 0 else ""
+        yield f"- **Also contradicts:** {escape_markdown(others)}"
     if finding.also_seen_by:
         yield f"- **Also seen by:** {escape_markdown(', '.join(finding.also_seen_by))}"
     yield ""

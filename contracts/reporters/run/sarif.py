@@ -129,7 +129,7 @@ def _result(
         "ruleIndex": rule,
         "level": _level(summary),
         "message": {
-            "text": one_line(f"{finding.message}. Expected: {finding.expected}")
+            "text": one_line(f"{summary.headline}. Expected: {finding.expected}")
         },
         "locations": [_location(summary, document)],
         "partialFingerprints": {

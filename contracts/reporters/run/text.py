@@ -16,6 +16,7 @@ from contracts.report.summary import (
     ProviderSummary,
     all_findings,
     cost_label,
+    not_tested_notes,
     provider_summaries,
     run_verdict,
     stop_reason,
@@ -36,6 +37,9 @@ ACCEPTABLE_VERDICTS = (
     FeatureVerdict.RENAMED,
     FeatureVerdict.UNTESTED,
 )
+_COLUMNS = (
+    *("cases", "passed", "failed", "warning", "not tested", "findings", "cost"),
+)
 LOST_VERDICTS = (FeatureVerdict.IGNORED, FeatureVerdict.ALTERED)
 
 
@@ -51,6 +55,8 @@ def print_summary(
     """
     summaries = provider_summaries(report)
     console.print(_summary_table(summaries))
+    for note in not_tested_notes(summaries):
+        console.print(safe_text(note), soft_wrap=True)
     _print_parameters(parameter_outcomes, console)
     findings = all_findings(summaries)
     lost = {
@@ -69,7 +75,7 @@ def print_summary(
 def _summary_table(summaries: Sequence[ProviderSummary]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("provider", overflow="fold")
-    for name in ("cases", "passed", "failed", "warning", "cost"):
+    for name in _COLUMNS:
         table.add_column(name, justify="right", no_wrap=name != "cost")
     for summary in summaries:
         tally = summary.tally
@@ -79,6 +85,8 @@ def _summary_table(summaries: Sequence[ProviderSummary]) -> Table:
             f"{tally.kept:,}",
             Text(f"{tally.broken:,}", style="bold red" if tally.broken else ""),
             Text(f"{tally.differing:,}", style="yellow" if tally.differing else ""),
+            f"{tally.not_tested:,}",
+            f"{len(summary.sightings):,}",
             safe_text(summary.price),
         )
     return table
@@ -94,18 +102,25 @@ def _print_finding(
     verdict = "failed" if finding.breaks else "warning"
     style = "bold red" if finding.breaks else "bold yellow"
     console.print()
-    head = f"{number}. {summary.target.title}: {verdict}, {finding.kind}"
-    lost = lost_parameters.get(finding.fingerprint)
-    head += f", {lost.member} is {lost.verdict}" if lost else ""
+    cases = pluralize(summary.times, "case")
+    head = f"{number}. {summary.target.title}: {verdict} ({cases}): {summary.headline}"
+    fingerprints = (finding.fingerprint, *finding.members)
+    lost = next(
+        (lost_parameters[e] for e in fingerprints if e in lost_parameters), None
+    )
+    head += f" ({lost.member} is {lost.verdict})" if lost else ""
     console.print(safe_text(head, style=style))
     sentence = f"{claim.sentence} ({claim.id})" if claim else finding.claim
+    others = len(summary.other_claims)
+    sentence += f" and {pluralize(others, 'other claim')}" if others else ""
     _print_line("claim", sentence, console)
     _print_line("expected", finding.expected, console)
     _print_line("actual", finding.message, console)
     _print_line("source", f"{summary.title} ({summary.place})", console)
     if safe_url(finding.source_url):
         _print_line("", finding.source_url, console)
-    _print_line("case", f"{finding.case}{_other_cases(summary.times - 1)}", console)
+    label = "case" if summary.times == 1 else "simplest"
+    _print_line(label, finding.case, console)
     if finding.also_seen_by:
         _print_line("also", f"seen by {', '.join(finding.also_seen_by)}", console)
     _print_request(finding.request, console)
@@ -122,10 +137,6 @@ def _print_line(label: str, text: str, console: Console) -> None:
         break_on_hyphens=False,
     )
     console.print(Text("\n".join(lines)), soft_wrap=True)
-
-
-def _other_cases(times: int) -> str:
-    return f" and {pluralize(times, 'other case')}" if times > 0 else ""
 
 
 def _print_request(request: Mapping[str, Any], console: Console) -> None:
@@ -150,8 +161,9 @@ def _print_verdict(
     style = "bold green" if report.conforms and not stopped else "bold"
     sentence = safe_text(f"{run_verdict(report, summaries)}.", style=style)
     cases = pluralize(len(report.outcomes), "test case")
+    found = pluralize(len(report.findings), "finding")
     sentence.append(
-        f" {cases}. {cost_label(report)}: {one_line(total_cost(summaries))}.",
+        f" {cases}, {found}. {cost_label(report)}: {one_line(total_cost(summaries))}.",
         "not bold",
     )
     console.print(sentence)

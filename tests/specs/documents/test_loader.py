@@ -110,6 +110,13 @@ REFUSALS = {
         "unknown keyword 'maxlength'",
         "Fix its spelling",
     ),
+    "a null that is allowed and unspecified": Refusal(
+        "prompt: {type: string}",
+        'prompt: {type: [string, "null"], x-null: unspecified}',
+        "/components/schemas/Generation/properties/prompt",
+        "x-null says that null is unspecified, and the schema allows null",
+        "Remove x-null",
+    ),
     "a bound that is no number": Refusal(
         "minimum: 1",
         'minimum: "1"',

@@ -1,0 +1,55 @@
+"""Requests that a page is silent about: unspecified, not valid."""
+
+import pytest
+
+import specs
+from specs import Judge, State
+
+OPEN_FIELD = {
+    "type": "object",
+    "properties": {"size": {"type": "string", "x-null": "unspecified"}},
+}
+OPEN_BODY = {
+    "type": "object",
+    "x-null": "unspecified",
+    "required": ["prompt"],
+    "properties": {
+        "prompt": {"type": "string"},
+        "n": {"type": "integer"},
+        "image": {"type": "object", "properties": {"url": {"type": "string"}}},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("schema", "payload", "state"),
+    [
+        (OPEN_FIELD, {"size": "a"}, State.VALID),
+        (OPEN_FIELD, {"size": None}, State.UNSPECIFIED),
+        (OPEN_FIELD, {"size": 7}, State.INVALID),
+        (OPEN_BODY, {"prompt": "a", "n": None}, State.UNSPECIFIED),
+        (OPEN_BODY, {"prompt": None}, State.INVALID),
+        (OPEN_BODY, {"prompt": "a", "image": {"url": None}}, State.UNSPECIFIED),
+        (OPEN_BODY, {"prompt": "a", "image": {"url": "b"}}, State.VALID),
+        (OPEN_BODY, {"prompt": "a", "image": {"more": 1}}, State.UNSPECIFIED),
+    ],
+)
+def test_silence_makes_a_request_unspecified(schema, payload, state):
+    judge = Judge(schema)
+
+    assert judge.judge(payload).state is state
+    if state is State.INVALID:
+        assert judge.judge(payload).documented_violations
+
+
+def test_null_for_a_required_field_is_invalid_at_every_provider(provider):
+    """Null is of the wrong type there, or the same as a missing field."""
+    for operation in provider.operations.values():
+        body = operation.bodies.get(specs.JSON)
+        for name in body.schema.get("required", ()) if body else ():
+            assert body.judge.is_invalid({name: None})
+            paths = {
+                each.path
+                for each in body.judge.judge({name: None}).documented_violations
+            }
+            assert (name,) in paths
