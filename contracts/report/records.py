@@ -148,7 +148,9 @@ class Outcome:
 
     `images` is the number of images of the response that were decoded, `not_fetched`
     the number of those that are links and were not fetched. `echoed` are the request
-    fields whose values the response repeats. A verdict needs such evidence.
+    fields whose values the response repeats. `deliveries` are the ways in which the
+    images came: `b64_json`, `url`, `data_uri`. `model` is the one of the request, or
+    its documented default. A verdict needs such evidence.
     """
 
     provider: str
@@ -166,6 +168,8 @@ class Outcome:
     images: int = 0
     not_fetched: int = 0
     echoed: tuple[str, ...] = ()
+    deliveries: tuple[str, ...] = ()
+    model: str = ""
 
     @property
     def reason_not_tested(self) -> str | None:

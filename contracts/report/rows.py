@@ -24,6 +24,11 @@ _DEFAULTS: dict[str, Any] = {
     "members": (),
 }
 """The keys of a finding that are left out of its row if they have this value."""
+_OPTIONAL = (
+    *("fields", "not_tested", "images", "not_fetched", "echoed", "deliveries"),
+    "model",
+)
+"""The keys of an outcome that are left out of its row if they are empty."""
 
 
 def without_type(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,7 +39,7 @@ def outcome_row(outcome: Outcome) -> dict[str, Any]:
     """An outcome without its optional keys that are empty."""
     row = asdict(outcome)
     row["findings"] = [finding_row(each) for each in outcome.findings]
-    for name in ("fields", "not_tested", "images", "not_fetched", "echoed"):
+    for name in _OPTIONAL:
         if not row[name]:
             del row[name]
     return row
@@ -82,7 +87,8 @@ def _claim_from(row: dict[str, Any]) -> ClaimRecord:
 
 def outcome_from(row: dict[str, Any]) -> Outcome:
     findings = tuple(map(finding_from, row["findings"]))
-    lists = {name: tuple(row.get(name, ())) for name in ("claims", "echoed")}
+    names = ("claims", "echoed", "deliveries")
+    lists = {name: tuple(row.get(name, ())) for name in names}
     return Outcome(**{**row, **lists, "findings": findings})
 
 
