@@ -74,10 +74,11 @@ def test_the_evidence_names_claims_of_the_documents():
 def test_the_nearest_defect_comes_first():
     provider = specs.load(specs.names()[0])
     found = 0
-    for each in specs.claims(provider):
-        defects = [planted_defects()[id_] for id_ in exercised_by(provider.id, each.id)]
+    for listed in specs.claims(provider):
+        ids = exercised_by(provider.id, listed.id)
+        defects = [planted_defects()[id_] for id_ in ids]
         is_own = [
-            one.provider == provider.id and each.id in one.claims for one in defects
+            one.provider == provider.id and listed.id in one.claims for one in defects
         ]
         assert is_own == sorted(is_own, reverse=True)
         found += any(is_own)
