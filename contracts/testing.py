@@ -230,7 +230,9 @@ class _Suite:
                 "use contracts.run(…, live=True, budget=…), which limits the cost"
             )
         target = target_of(provider, base_url, key=self.key, key_env=self.key_env)
-        campaign = Campaign(provider, target, fuzz=False, selected_cases=test.cases)
+        campaign = Campaign(
+            provider, target, fuzz=False, selected_cases=test.cases, preflight=False
+        )
         run = start([campaign], version=version(NAME), seed=0)
         run_in_thread(execute(run))
         return run.outcomes

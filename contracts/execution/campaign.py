@@ -43,6 +43,7 @@ class Campaign:
     - `done` has the outcomes of an earlier run, by case id; these are not sent again.
     - `cassette` records the exchanges, or replays recorded ones.
     - `timeout` is for one response, in seconds.
+    - `preflight` ends the run if no operation accepts a plain valid request.
     - `fetch_from` has the hosts, beside the target, that images are fetched from.
     """
 
@@ -59,6 +60,7 @@ class Campaign:
     done: Mapping[str, Outcome] = field(default_factory=dict)
     cassette: CassetteSession | None = None
     timeout: float = RESPONSE_TIMEOUT
+    preflight: bool = True
     fetch_from: frozenset[str] = frozenset()
 
     @cached_property

@@ -23,8 +23,8 @@ class Preflight:
     """
     The state of the first requests of a campaign.
 
-    An operation is served if a valid request got a success response with JSON or a
-    stream. `first` has the first response of each operation.
+    An operation is served if a valid request got a success response that is no HTML
+    page. `first` has the first response of each operation.
     """
 
     campaign: Campaign
@@ -51,6 +51,10 @@ class Preflight:
         self.first.setdefault(operation, interaction)
         if is_served(interaction):
             self.served.add(operation)
+
+    def has_served(self, case: Case) -> bool:
+        """True if the operation of a case has accepted a request."""
+        return case.operation in self.served
 
     def reason_not_to_send(self, case: Case) -> str | None:
         """What a case depends on that failed; None if the case must be sent."""
@@ -122,9 +126,9 @@ class Preflight:
 
 
 def is_served(interaction: Interaction) -> bool:
-    """True for a success response that is a JSON object or a stream."""
-    is_api = interaction.is_stream or interaction.object is not None
-    return interaction.is_success and is_api
+    """True for a complete success response that is no HTML page."""
+    is_page = interaction.content_type == "text/html"
+    return interaction.is_success and interaction.problem is None and not is_page
 
 
 def depends_on_another(outcome: Outcome) -> bool:

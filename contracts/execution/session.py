@@ -27,7 +27,9 @@ from contracts.media.image.thumbnails import with_previews
 from contracts.planning.case import Case
 from contracts.report.model import (
     CONNECTION_FAILED,
+    HARNESS_ERROR,
     RATE_LIMITED,
+    CheckName,
     Finding,
     Outcome,
 )
@@ -74,13 +76,17 @@ class Session:
         """
         preflight = Preflight(self.campaign)
         sent: set[str] = set()
-        for case in preflight.cases():
+        for case in preflight.cases() if self.campaign.preflight else ():
             if not may_send(case):
                 break
             sent.add(case.id)
             interaction = await self.sender.send(case, self._operation(case))
             preflight.add(interaction)
             yield await self._outcome(interaction)
+            if not preflight.has_served(case) and not self.campaign.is_paid:
+                # What fails only now and then does not end a run.
+                again = await self.sender.send(case, self._operation(case))
+                preflight.add(again)
         await preflight.check()
         pending = [each for each in self.campaign.pending if each.id not in sent]
         async for outcome in self._send_all(pending, preflight, may_send):
@@ -141,15 +147,19 @@ class Session:
             return self._not_tested(interaction.case, RATE_LIMITED, interaction.status)
         if interaction.is_unsent:
             return self._not_tested(interaction.case, CONNECTION_FAILED)
-        known = set(self.fingerprints)
+        known, harness_error = set(self.fingerprints), None
         findings: dict[str, Finding] = {}
         reproducer = Reproducer(self.examiner, context, self.sender)
         for observation in self.examiner.observations(context):
+            if observation.check == CheckName.NOT_JUDGED:
+                harness_error = f"{HARNESS_ERROR} {observation.cause}"
+                continue
             finding = await self._finding(observation, context, reproducer)
             findings.setdefault(finding.fingerprint, finding)
         self._update_examples(interaction, list(findings.values()), known)
         self._add_evidence(reproducer)
-        return self._outcome_of(context, findings.values())
+        outcome = self._outcome_of(context, findings.values())
+        return replace(outcome, not_tested=None if findings else harness_error)
 
     def _outcome_of(
         self, context: CheckContext, findings: Iterable[Finding]

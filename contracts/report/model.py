@@ -9,6 +9,7 @@ from contracts.report.file import BadReport, atomic_write, format_line, read_row
 from contracts.report.records import (
     CONNECTION_FAILED,
     DEPENDS_ON,
+    HARNESS_ERROR,
     NOT_FETCHED,
     RATE_LIMITED,
     CheckName,
@@ -33,6 +34,7 @@ from contracts.report.rows import (
 __all__ = [
     "CONNECTION_FAILED",
     "DEPENDS_ON",
+    "HARNESS_ERROR",
     "NOT_FETCHED",
     "RATE_LIMITED",
     "BadReport",

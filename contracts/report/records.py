@@ -10,6 +10,8 @@ from contracts.report.file import FORMAT
 
 DEPENDS_ON = "depends on"
 """How `not_tested` begins for a case that was not sent; the id of a case follows."""
+HARNESS_ERROR = "harness error:"
+"""How `not_tested` begins if a check raised an exception; its type follows."""
 RATE_LIMITED = "rate limited"
 CONNECTION_FAILED = "connection failed"
 NOT_FETCHED = "images not fetched"

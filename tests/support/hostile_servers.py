@@ -22,6 +22,8 @@ from typing import Any
 
 from PIL import Image
 
+from contracts.report.model import RATE_LIMITED
+
 KEY = "sk-a-secret-of-mine"
 MEGABYTE = 1024 * 1024
 FOREVER = 3600.0
@@ -425,11 +427,11 @@ NOT_RIGHT: Mapping[str, tuple[str, Deed]] = {
         ),
     ),
     "odd seconds": (
-        "valid-is-accepted",
+        RATE_LIMITED,
         saying({}, "text/plain", "Retry-After: \xb2", status="429 Busy"),
     ),
     "many seconds": (
-        "valid-is-accepted",
+        RATE_LIMITED,
         saying({}, "text/plain", f"Retry-After: {'9' * 5000}", status="429 Busy"),
     ),
     "key in a header": ("valid-is-accepted", _key_in_a_header),

@@ -24,7 +24,7 @@ class Explanation:
     Features that explain failing cases.
 
     `features` is one feature, or two that only together explain the cases, after the
-    operation if they explain only those of one operation; empty if nothing explains
+    operation or media type if they explain only its cases; empty if nothing explains
     them. `failing` are indexes of the cases.
     """
 
@@ -80,18 +80,23 @@ class _Spectrum:
         self._passing = _case_sets(tuple(passing))
 
     def candidates(self) -> Iterator[_Candidate]:
-        """Yield the features, and within an operation the pairs, that explain cases."""
+        """
+        Yield the features that explain cases.
+
+        Single ones come for all cases, and single ones and pairs for those of each
+        operation and media type.
+        """
         yield from self._singles((), -1, -1)
-        for operation, failing in self._failing.items():
-            if operation.scope is Scope.OPERATION:
-                passing = self._passing.get(operation, 0)
-                yield from self._singles((operation,), failing, passing)
-                yield from self._pairs(operation, failing, passing)
+        for base, failing in self._failing.items():
+            if base.scope in {Scope.OPERATION, Scope.MEDIA_TYPE}:
+                passing = self._passing.get(base, 0)
+                yield from self._singles((base,), failing, passing)
+                yield from self._pairs(base, failing, passing)
 
     def _singles(
         self, base: tuple[Feature, ...], failing: int, passing: int
     ) -> Iterator[_Candidate]:
-        """Yield single features, with the base that all cases in the sets have."""
+        """Yield single features, after the base that all cases in the sets have."""
         for feature, cases in self._failing.items():
             is_precise = not self._passing.get(feature, 0) & passing
             if cases & failing and is_precise and feature not in base:
@@ -102,7 +107,7 @@ class _Spectrum:
         known = [
             (cases & failing, self._passing.get(feature, 0) & passing, feature)
             for feature, cases in self._failing.items()
-            if feature.scope > Scope.OPERATION and cases & failing
+            if feature.scope > Scope.OPERATION and feature != base and cases & failing
         ]
         imprecise = [each for each in known if each[1]]
         imprecise.sort(key=lambda each: (-each[0].bit_count(), each[2]))

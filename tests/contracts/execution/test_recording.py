@@ -83,7 +83,7 @@ def test_a_broken_exchange_is_replayed_as_broken(tmp_path):
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", cut)
-    only = ("createImage/request/plain",)
+    only = ("createImage/request/other-prompt",)
     with serve_in_thread(app) as (url, _):
         first = run_of(
             "tokenhub", url, CassetteSession.recording("tokenhub", tmp_path), only=only

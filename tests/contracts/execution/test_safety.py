@@ -83,9 +83,8 @@ def test_a_target_that_only_fails_stops_a_run_that_costs(tokenhub):
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", down)
     with serve_in_thread(app) as (url, _):
-        report = report_of(
-            [campaign(url, tokenhub, only=(), is_paid=True)], budget=10.0
-        )
+        paid = campaign(url, tokenhub, only=(), is_paid=True, preflight=False)
+        report = report_of([paid], budget=10.0)
 
     assert report.stopped == "errors"
     assert len(report.outcomes) == 10
@@ -99,7 +98,7 @@ def test_a_target_that_went_away_stops_any_run(tokenhub):
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", gone)
     with serve_in_thread(app) as (url, _):
-        report = report_of([campaign(url, tokenhub, only=())])
+        report = report_of([campaign(url, tokenhub, only=(), preflight=False)])
 
     assert report.stopped == "errors"
     assert 20 <= len(report.outcomes) < 80
