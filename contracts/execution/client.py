@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
@@ -26,9 +26,9 @@ from contracts.execution.reachability import (
     tls_context,
 )
 from contracts.execution.recording import CassetteSession
-from contracts.judging.interaction import Interaction, ProblemKind
+from contracts.judging.interaction import REDACTED_KEY, Interaction, ProblemKind
 from contracts.media.image.samples import LARGE_PAYLOAD_BYTES, estimated_bytes
-from contracts.planning.case import TARGET_KEY, Case, body_chunks
+from contracts.planning.case import Case, authorization_header, body_chunks
 from specs import Operation
 
 MAX_LINK_TIMEOUTS = 3  # cases with links that time out, after which none is fetched
@@ -168,10 +168,9 @@ class Sender:
         headers = dict(case.headers)
         if content_type:
             headers["Content-Type"] = content_type
-        if case.auth == TARGET_KEY:
-            headers["Authorization"] = f"Bearer {self.target.key}"
-        elif case.auth is not None:
-            headers["Authorization"] = case.auth
+        authorization = authorization_header(case.auth, self.target.key)
+        if authorization is not None:
+            headers["Authorization"] = authorization
         budget = ResponseBudget(large_answer_turn)
         interaction = await self._exchange(
             case,
@@ -204,6 +203,7 @@ class Sender:
     ) -> Interaction:
         """Send a request, and again after each 429 while the pauses allow it."""
         received_bytes = budget.received_bytes
+        earlier_429: tuple[Mapping[str, str], ...] = ()
         for _ in range(MAX_ATTEMPTS):
             async with self._pace.slot() as slot:
                 budget.on_queued = slot.release
@@ -212,6 +212,8 @@ class Sender:
                 interaction = await self._send_once(
                     case, method, url, body, headers, timeout, budget
                 )
+                if earlier_429:
+                    interaction = replace(interaction, earlier_429=earlier_429)
                 if interaction.status != 429 or expects_429:
                     if interaction.status is not None:
                         self._pace.add_response()
@@ -219,6 +221,7 @@ class Sender:
                 delay = retry_after(interaction.headers, interaction.at)
                 if not self._pace.add_rate_limited(sent_at, delay):
                     return interaction
+                earlier_429 = (*earlier_429, interaction.headers)
         return interaction
 
     async def _send_once(
@@ -281,9 +284,10 @@ class Sender:
         if not key or key not in f"{interaction.problem} {interaction.headers}":
             return interaction
         hidden = {
-            name: text.replace(key, "***") for name, text in interaction.headers.items()
+            name: text.replace(key, REDACTED_KEY)
+            for name, text in interaction.headers.items()
         }
-        problem = interaction.problem and interaction.problem.replace(key, "***")
+        problem = interaction.problem and interaction.problem.replace(key, REDACTED_KEY)
         return replace(interaction, headers=hidden, problem=problem)
 
     async def _fetch_images(

@@ -5,15 +5,19 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import SimpleNamespace
 
 import aiohttp
 
-from contracts.judging.interaction import Interaction, ProblemKind
+from contracts.judging.interaction import STREAM_STAYS_OPEN, Interaction, ProblemKind
+from contracts.judging.stream_end import StreamEnd
 from contracts.planning.case import Case
 from mockserver.media.payloads import ChunkedPayload
+from specs import EVENT_STREAM
 
 RESPONSE_TIMEOUT = 120.0  # seconds
+STREAM_END_TIMEOUT = 5.0  # seconds from the last event of a stream to its end
 CONNECT_TIMEOUT = 10.0  # seconds, TLS included
 MAX_RESPONSE_BYTES = 128 * 1024 * 1024  # of one case, its images included
 # A response with more bytes waits for its turn: large ones are held one at a time.
@@ -114,7 +118,9 @@ async def send_request(
 
     `body` is sent chunk by chunk. Redirects are not followed. `first_byte` is set with
     the first bytes of the response body. Of a response that is incomplete or exceeds
-    its budget, the first `MAX_PARTIAL_BYTES` are kept, and `problem` is set.
+    its budget, the first `MAX_PARTIAL_BYTES` are kept, and `problem` is set. A stream
+    that stays open after its last event is read for `STREAM_END_TIMEOUT` more seconds,
+    and kept whole.
     `connection` is filled by a session with `connection_tracing`.
     """
     started = time.monotonic()
@@ -124,6 +130,7 @@ async def send_request(
     problem: str | None = None
     response_budget = response_budget or ResponseBudget()
     queued_before = response_budget.queued_seconds
+    stream_end = StreamEnd(case)
     try:
         async with (
             asyncio.timeout(timeout) as limit,
@@ -153,21 +160,30 @@ async def send_request(
                     response.close()
                     break
                 content += chunk
+                if _is_stream(response) and stream_end.read(chunk):
+                    end = asyncio.get_running_loop().time() + STREAM_END_TIMEOUT
+                    limit.reschedule(min(limit.when() or end, end))
     except aiohttp.ConnectionTimeoutError:
         problem = f"{ProblemKind.NO_CONNECTION} within {CONNECT_TIMEOUT:.3g} s"
     except TimeoutError:
         is_connected = connection is None or connection.is_established
         kind = ProblemKind.INCOMPLETE if is_connected else ProblemKind.NO_CONNECTION
         problem = f"{kind} within {timeout:.3g} s"
+        if stream_end.is_reached:
+            problem = STREAM_STAYS_OPEN
     except (aiohttp.ClientError, OSError, ValueError) as error:
         kind = _problem_kind(error, has_head=status is not None)
         words = "the connection failed" if kind is ProblemKind.INCOMPLETE else kind
         problem = f"{words}: {_reason(error)}"
-    if problem is not None:
+    if problem is not None and problem != STREAM_STAYS_OPEN:
         del content[MAX_PARTIAL_BYTES:]
     queued = response_budget.queued_seconds - queued_before
     seconds = time.monotonic() - started - queued
     return Interaction(case, status, response_headers, bytes(content), seconds, problem)
+
+
+def _is_stream(response: aiohttp.ClientResponse) -> bool:
+    return response.status == HTTPStatus.OK and response.content_type == EVENT_STREAM
 
 
 def _problem_kind(error: Exception, *, has_head: bool) -> ProblemKind:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
+import specs
 from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.client import Sender
 from contracts.judging.checks.context import body_excerpt
@@ -14,7 +15,6 @@ from contracts.planning.preflight import preflight_cases
 from contracts.report.model import DEPENDS_ON, Outcome
 from contracts.text import one_line
 
-USUAL_PATHS = ("/v1", "/api/v1", "/openai/v1", "/api/openai/v1", "/api", "")
 _NOT_FOUND = {404, 405, 501}
 
 
@@ -38,10 +38,10 @@ class Preflight:
         The alternatives of an operation follow if it accepts no plain request.
         """
         planned = preflight_cases(self.campaign.provider, self.campaign.pending)
-        for each in planned.values():
-            yield from each.plain
-        for operation, each in planned.items():
-            for case in each.alternatives:
+        for cases in planned.values():
+            yield from cases.plain
+        for operation, cases in planned.items():
+            for case in cases.alternatives:
                 if operation not in self.served:
                     yield case
 
@@ -57,7 +57,7 @@ class Preflight:
         return case.operation in self.served
 
     def reason_not_to_send(self, case: Case) -> str | None:
-        """What a case depends on that failed; None if the case must be sent."""
+        """The reason why a case is not sent; None if it must be sent."""
         if case.operation in self.served or case.operation not in self.first:
             return None
         return f"{DEPENDS_ON} {self.first[case.operation].case.id}"
@@ -70,7 +70,7 @@ class Preflight:
         raise CouldNotRun(await self._problem(interaction))
 
     async def _problem(self, interaction: Interaction) -> str:
-        """What came instead of a success response, and what to check."""
+        """The message: the response that came, and what to check."""
         operation = self.campaign.provider.operations[interaction.case.operation]
         url = self.campaign.target.url(interaction.case, operation)
         came = interaction.problem or (
@@ -110,12 +110,11 @@ class Preflight:
         parts = urlsplit(target.base_url)
         operation = self.campaign.provider.operations[case.operation]
         path = parts.path.rstrip("/")
-        usual = dict.fromkeys(
-            (*(f"{path}{each}" for each in USUAL_PATHS), *USUAL_PATHS)
-        )
-        for candidate in usual:
-            if candidate == path:
-                continue
+        # The base paths of all documented providers: a gateway has one of them.
+        documented = {each.base_path for each in specs.load_all(())}
+        usual = {self.campaign.provider.base_path, path.rpartition("/")[0], *documented}
+        usual |= {f"{path}{each}" for each in documented}
+        for candidate in sorted(usual - {path}):
             base = parts._replace(path=candidate, query="", fragment="").geturl()
             probe = replace(case, auth=None, path=None)
             async with Sender(replace(target, base_url=base)) as sender:

@@ -7,6 +7,7 @@ from collections.abc import (
     Callable,
     Collection,
     Iterable,
+    Mapping,
     Sequence,
 )
 from dataclasses import dataclass, field, replace
@@ -21,7 +22,7 @@ from contracts.judging.checks import CheckContext, Observation
 from contracts.judging.evidence import evidence_in
 from contracts.judging.examiner import Examiner, cost_of, shown_fields
 from contracts.judging.findings import build_finding
-from contracts.judging.guarantees import COMPARED_FIELDS
+from contracts.judging.guarantees import HISTORY_CHECKS
 from contracts.judging.interaction import Interaction
 from contracts.media.image.thumbnails import with_previews
 from contracts.planning.case import Case
@@ -47,6 +48,8 @@ class Session:
     The execution of a campaign, with the fingerprints of its findings so far.
 
     `evidence` are further cases, with their outcomes, that tell which fields matter.
+    `unchecked_429` has the headers of 429 responses to cases that were not tested; they
+    are checked with the next response.
     """
 
     campaign: Campaign
@@ -55,6 +58,7 @@ class Session:
     deduplicator: Deduplicator = field(init=False)
     fingerprints: set[str] = field(default_factory=set)
     has_response: bool = False
+    unchecked_429: tuple[Mapping[str, str], ...] = ()
     evidence: list[tuple[Case, Outcome]] = field(default_factory=list)
     reproduced: Counter[Signature] = field(default_factory=Counter)
 
@@ -141,12 +145,17 @@ class Session:
         )
 
     async def _outcome(self, interaction: Interaction) -> Outcome:
-        context = self.examiner.context(interaction)
-        self._check_key_accepted(context)
+        self._check_key_accepted(interaction)
         if interaction.is_rate_limited:
+            self.unchecked_429 += (*interaction.earlier_429, interaction.headers)
             return self._not_tested(interaction.case, RATE_LIMITED, interaction.status)
         if interaction.is_unsent:
             return self._not_tested(interaction.case, CONNECTION_FAILED)
+        if self.unchecked_429:
+            earlier = (*self.unchecked_429, *interaction.earlier_429)
+            interaction = replace(interaction, earlier_429=earlier)
+            self.unchecked_429 = ()
+        context = self.examiner.context(interaction)
         known, harness_error = set(self.fingerprints), None
         findings: dict[str, Finding] = {}
         reproducer = Reproducer(self.examiner, context, self.sender)
@@ -205,10 +214,10 @@ class Session:
         elif not findings:
             examples.mark_passed(provider, interaction.case)
 
-    def _check_key_accepted(self, context: CheckContext) -> None:
+    def _check_key_accepted(self, interaction: Interaction) -> None:
         """Raise `CouldNotRun` if the first response rejects the API key."""
         is_first, self.has_response = not self.has_response, True
-        if is_first and context.status == 401 and context.case.auth == "key":
+        if is_first and interaction.status == 401 and interaction.case.auth == "key":
             raise CouldNotRun(
                 f"{self.campaign.target.base_url} rejects the API key (401). "
                 f"Check {self.campaign.provider.dialect.key_env}, or name another "
@@ -256,7 +265,7 @@ class Session:
         )
         return not (
             self.campaign.is_paid
-            or observation.check in COMPARED_FIELDS
+            or observation.check in HISTORY_CHECKS
             or interaction.status == 429
             or has_timed_out
         )

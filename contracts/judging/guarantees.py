@@ -5,73 +5,27 @@ A check sees one response and, for a guarantee that compares two, the earlier on
 guarantees about images are in `contracts.media.image.guarantees`.
 """
 
-import re
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from contracts.judging.interaction import Interaction, ServerSentEvent
-from contracts.media.guarantee import (
-    AnswerHistory,
-    Breach,
-    Breaches,
-    Guarantee,
-    request_key,
-)
+from contracts.judging import header_guarantees, stream_guarantees, usage_guarantees
+from contracts.judging.answer import Answer
+from contracts.media.description import describe_image, describe_images, describe_value
+from contracts.media.guarantee import Breach, Breaches, Comparison, Guarantee
 from contracts.media.image.guarantees import IMAGE_GUARANTEES
-from contracts.media.image.observation import DecodedImage
-from specs import JSON, Basis, Dialect, size_of
+from specs import JSON, Basis, size_of
+
+__all__ = [
+    "COMPARED_FIELDS",
+    "ECHOED_FIELDS",
+    "GUARANTEES",
+    "HISTORY_CHECKS",
+    "SHOWN_FIELDS",
+    "Answer",
+    "breaches",
+]
 
 CLOCK_TOLERANCE = 600.0  # seconds
-
-
-@dataclass(frozen=True)
-class Answer:
-    """
-    A response with all that its checks need.
-
-    `request` has canonical names and documented defaults. `key` is the API key that the
-    request was sent with. `now` is when the response came, in seconds since 1970.
-    """
-
-    interaction: Interaction
-    dialect: Dialect
-    request: Mapping[str, Any]
-    media_type: str
-    key: str = ""
-    now: float = field(default_factory=time.time)
-    history: AnswerHistory = field(default_factory=AnswerHistory)
-
-    @property
-    def is_stream(self) -> bool:
-        return self.interaction.is_stream
-
-    @property
-    def results(self) -> list[DecodedImage | None]:
-        """All images in order; None for one that is missing."""
-        return self.interaction.pictures
-
-    @property
-    def pictures(self) -> list[DecodedImage]:
-        """The images that decode."""
-        return [each for each in self.results if each and not each.problem]
-
-    @property
-    def items(self) -> Sequence[Mapping[str, Any]]:
-        return self.interaction.items
-
-    @property
-    def bodies(self) -> list[Mapping[str, Any]]:
-        """The JSON object of the response, or those of its events."""
-        if not self.is_stream:
-            return [self.interaction.object or {}]
-        events = self.interaction.events
-        return [each.data for each in events if isinstance(each.data, dict)]
-
-    def request_key(self, *, without: str) -> str:
-        """A hash of the request without one field."""
-        return request_key(self.request, self.media_type, without=without)
 
 
 def _is_json(response: Answer) -> Breaches:
@@ -79,7 +33,8 @@ def _is_json(response: Answer) -> Breaches:
         return
     content_type = response.interaction.content_type
     if content_type != JSON:
-        yield Breach(f"Content-Type is '{content_type}', not {JSON}")
+        shown = describe_value(content_type) if content_type else "missing"
+        yield Breach(f"Content-Type is {shown}, not {JSON}")
     try:
         _ = response.interaction.json
     except (ValueError, RecursionError) as error:
@@ -92,7 +47,8 @@ def _count_equals_n(response: Answer) -> Breaches:
         return  # one-completed-event counts those
     data = (response.interaction.object or {}).get("data")
     if isinstance(data, list) and len(data) != wanted:
-        message = f"{len(data)} images; requested: {wanted}"
+        came = describe_images(response.results) if response.results else "no image"
+        message = f"data is {describe_value(data)}: {came}; requested: {wanted}"
         yield Breach(message, "n", str(wanted), str(len(data)))
 
 
@@ -116,52 +72,8 @@ def _delivery_as_documented(response: Answer) -> Breaches:
             yield Breach(message, "response_format", wanted, actual)
 
 
-def _usage_adds_up(response: Answer) -> Breaches:
-    for place, usage in _usages(response):
-        for problem in _usage_problems(usage):
-            yield Breach(f"{place}: {problem}")
-
-
-def _usages(response: Answer) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each `usage` object with its place in the response."""
-    bodies = [("usage", response.interaction.object or {})]
-    if response.is_stream:
-        bodies = [
-            (f"usage of event {at}", each.data)
-            for at, each in enumerate(response.interaction.events)
-            if isinstance(each.data, dict)
-        ]
-    for place, body in bodies:
-        usage = body.get("usage")
-        if isinstance(usage, dict):
-            yield place, usage
-
-
-def _usage_problems(usage: Mapping[str, Any]) -> Iterator[str]:
-    names = ("input_tokens", "output_tokens", "total_tokens")
-    for name in names:
-        value = usage.get(name)
-        if value is None:
-            continue
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            yield f"{name} is {value!r}, not a count"
-            return
-    input_, output, total = (usage.get(name) for name in names)
-    if None not in (input_, output, total) and (input_ or 0) + (output or 0) != total:
-        yield f"input {input_} + output {output} is not total {total}"
-    for side in ("input", "output"):
-        details = usage.get(f"{side}_tokens_details")
-        whole = usage.get(f"{side}_tokens")
-        if not isinstance(details, dict) or not isinstance(whole, int):
-            continue
-        text, image = details.get("text_tokens"), details.get("image_tokens")
-        if not isinstance(text, int) or not isinstance(image, int):
-            yield f"{side}_tokens_details has {text!r} and {image!r}, not counts"
-        elif min(text, image) < 0 or text + image != whole:
-            yield f"{side}: text {text} + image {image} is not {whole}"
-
-
 def _created_is_now(response: Answer) -> Breaches:
+    name = "created_at" if response.is_stream else "created"
     if response.is_stream:
         stamps = [
             each["created_at"] for each in response.bodies if "created_at" in each
@@ -173,8 +85,8 @@ def _created_is_now(response: Answer) -> Breaches:
             gap = abs(stamp - response.now)
             if gap > CLOCK_TOLERANCE:
                 yield Breach(
-                    f"{stamp} is {gap:.0f} s away from the time of the response "
-                    f"({response.now:.0f})"
+                    f"{name} is {describe_value(stamp)}, {gap:.0f} s away from the "
+                    f"time of the response ({response.now:.0f})"
                 )
                 return
 
@@ -188,7 +100,8 @@ def _echo_breaches(body: Mapping[str, Any], response: Answer) -> Breaches:
     for name in ECHOED_FIELDS:
         wanted, echoed = response.request.get(name), body.get(name)
         if echoed is not None and wanted not in (None, "auto", echoed):
-            message = f"{name} in the response is {echoed!r}; requested: {wanted!r}"
+            shown = describe_value(echoed)
+            message = f"{name} in the response is {shown}; requested: {wanted}"
             yield Breach(message, name, str(wanted), str(echoed))
     image = next(iter(response.pictures), None)
     if image is None:
@@ -196,98 +109,15 @@ def _echo_breaches(body: Mapping[str, Any], response: Answer) -> Breaches:
     echoed = body.get("output_format")
     if echoed is not None and echoed != image.format:
         yield Breach(
-            f"output_format in the response is {echoed!r}, the image is {image.format}"
+            f"output_format in the response is {describe_value(echoed)}; the image is "
+            f"{describe_image(image)}"
         )
     echoed = body.get("size")
     if size_of(echoed) is not None and echoed != image.size:
-        yield Breach(f"size in the response is {echoed!r}, the image is {image.size}")
-
-
-def _streams_when_asked(response: Answer) -> Breaches:
-    wanted = response.request.get("stream") is True
-    if wanted and not response.is_stream:
-        content_type = response.interaction.content_type
-        message = f"requested: a stream; the response is {content_type}"
-        yield Breach(message, "stream", "true", "false")
-    if response.is_stream and not wanted:
-        yield Breach("the response is a stream; requested: none", "stream", "false")
-
-
-def _events_of_type(response: Answer, suffix: str) -> list[tuple[int, ServerSentEvent]]:
-    """The events with a type that ends so, each with its index in the stream."""
-    return [
-        (at, each)
-        for at, each in enumerate(response.interaction.events)
-        if isinstance(each.data, dict)
-        and str(each.data.get("type", "")).endswith(suffix)
-    ]
-
-
-def _partials_at_most_asked(response: Answer) -> Breaches:
-    if not response.is_stream:
-        return
-    limit = response.request.get("partial_images", 0) * response.request.get("n", 1)
-    partials = _events_of_type(response, ".partial_image")
-    if len(partials) > limit:
-        yield Breach(f"{len(partials)} partial images; at most {limit} requested")
-    indexes = [each.data.get("partial_image_index") for _, each in partials]
-    if response.request.get("n", 1) == 1 and indexes != list(range(len(indexes))):
-        yield Breach(f"partial images are numbered {indexes}, not 0, 1, 2 …")
-    completed = _events_of_type(response, ".completed")
-    if partials and completed and partials[-1][0] > completed[-1][0]:
-        yield Breach("a partial image comes after the last completed event")
-
-
-def _one_completed_event(response: Answer) -> Breaches:
-    if not response.is_stream:
-        return
-    wanted = response.request.get("n", 1)
-    completed = _events_of_type(response, ".completed")
-    if len(completed) != wanted:
-        yield Breach(f"{len(completed)} completed events, not {wanted}")
-    last = len(response.interaction.events) - 1
-    if completed and completed[-1][0] != last and not _ends_with_done(response):
-        yield Breach("there are events after the last completed one")
-
-
-def _ends_with_done(response: Answer) -> bool:
-    """True if the stream ends with `[DONE]`: the check `event` reports that."""
-    return bool(response.interaction.events[-1].data == "[DONE]")
-
-
-def _event_name_is_type(response: Answer) -> Breaches:
-    if not response.is_stream:
-        return
-    for at, event in enumerate(response.interaction.events):
-        type_ = event.data.get("type") if isinstance(event.data, dict) else None
-        if event.name is not None and type_ is not None and event.name != type_:
-            yield Breach(f"event {at} is named {event.name!r}, its type is {type_!r}")
-
-
-def _retry_after_on_429(response: Answer) -> Breaches:
-    if response.interaction.status != 429:
-        return
-    value = response.interaction.headers.get("retry-after", "")
-    if not re.fullmatch("[0-9]{1,9}", value) or int(value) < 1:
-        yield Breach(f"Retry-After is {value!r}, not a positive number of seconds")
-
-
-_STACK_TRACES = (b"Traceback (most recent call last)", b'File "/', b"\n    at ")
-
-
-def _keeps_secrets(response: Answer) -> Breaches:
-    body = response.interaction.body
-    if len(response.key) >= 6 and response.key.encode() in body:
-        yield Breach("the response contains the API key")
-    if any(
-        each in body or each.replace(b"\n", b"\\n") in body for each in _STACK_TRACES
-    ):
-        yield Breach("the response contains a stack trace")
-
-
-def _request_id(response: Answer) -> Breaches:
-    if not response.interaction.headers.get("x-request-id"):
-        yield Breach("the header x-request-id is missing")
+        yield Breach(
+            f"size in the response is {describe_value(echoed)}; the image is "
+            f"{describe_image(image)}"
+        )
 
 
 ECHOED_FIELDS = ("quality", "background")
@@ -306,36 +136,78 @@ GUARANTEES: Mapping[str, Guarantee] = {
             row="delivery",
             aspect="delivery",
         ),
-        Guarantee("usage-adds-up", _usage_adds_up, row="answer/usage"),
+        Guarantee(
+            "usage-present",
+            usage_guarantees.usage_present,
+            row="answer/usage",
+            aspect="usage",
+        ),
+        Guarantee("usage-adds-up", usage_guarantees.usage_adds_up, row="answer/usage"),
+        Guarantee(
+            "usage-grows-with-n",
+            usage_guarantees.usage_grows_with_n,
+            "n",
+            row="answer/usage",
+            comparison=Comparison(
+                must_differ=lambda one, other: one != other,
+                is_eligible=lambda value: value is None or isinstance(value, int),
+            ),
+        ),
+        Guarantee(
+            "usage-consistent",
+            usage_guarantees.usage_consistent,
+            row="answer/usage",
+            aspect="usage",
+            uses_history=True,
+        ),
         Guarantee("created-is-now-in-seconds", _created_is_now, row="answer/created"),
         Guarantee("echoes-agree", _echoes_agree, echoed_fields=ECHOED_FIELDS),
-        Guarantee("streams-when-asked", _streams_when_asked, "stream", aspect="body"),
+        Guarantee(
+            "streams-when-asked",
+            stream_guarantees.streams_when_asked,
+            "stream",
+            aspect="body",
+        ),
         Guarantee(
             "partials-at-most-asked",
-            _partials_at_most_asked,
+            stream_guarantees.partials_at_most_asked,
             "partial_images",
             streams_only=True,
         ),
         Guarantee(
             "one-completed-event",
-            _one_completed_event,
+            stream_guarantees.one_completed_event,
             row="events/order",
             streams_only=True,
         ),
         Guarantee(
             "event-name-is-type",
-            _event_name_is_type,
+            stream_guarantees.event_name_is_type,
+            row="events/order",
+            streams_only=True,
+        ),
+        Guarantee(
+            "stream-ends",
+            stream_guarantees.stream_ends,
             row="events/order",
             streams_only=True,
         ),
         Guarantee(
             "retry-after-on-429",
-            _retry_after_on_429,
+            header_guarantees.retry_after_on_429,
             row="errors/retry-after",
+            uses_history=True,
             errors_only=True,
         ),
-        Guarantee("keeps-secrets", _keeps_secrets),
-        Guarantee("request-id", _request_id),
+        Guarantee(
+            "retry-after-is-valid",
+            header_guarantees.retry_after_is_valid,
+            row="errors/retry-after",
+            uses_history=True,
+            errors_only=True,
+        ),
+        Guarantee("keeps-secrets", header_guarantees.keeps_secrets),
+        Guarantee("request-id", header_guarantees.request_id),
     )
 }
 """All guarantees by name, in the order of their checks."""
@@ -344,6 +216,11 @@ COMPARED_FIELDS: Mapping[str, str] = {
     name: each.field for name, each in GUARANTEES.items() if each.comparison
 }
 """The guarantees that compare two responses: the field in which the requests differ."""
+
+HISTORY_CHECKS = frozenset(
+    name for name, each in GUARANTEES.items() if each.comparison or each.uses_history
+)
+"""The guarantees that look at earlier responses: one response alone shows no breach."""
 
 SHOWN_FIELDS = tuple(
     dict.fromkeys(

@@ -21,6 +21,8 @@ from specs.validation.strict_json import strict_json, value_limit_error
 
 MAX_IMAGES = 32  # of one response, that are fetched and decoded
 MAX_LINES = 40_000  # of one stream
+REDACTED_KEY = "<API key>"  # what a header has in place of the key of the target
+STREAM_STAYS_OPEN = "the stream stays open after its last event"  # a `problem`
 
 
 class ProblemKind(StrEnum):
@@ -63,7 +65,8 @@ class Interaction:
     fetched URL; `unfetched` has the image URLs that were not asked, or gave no
     response. `is_rate_limited` marks a 429 that the case does not expect, and that
     stayed. `seconds` is the time from sending to the last byte, `at` the time of that
-    byte in seconds since 1970.
+    byte in seconds since 1970. `earlier_429` has the headers of the 429 responses after
+    which the request was sent again.
     """
 
     case: Case
@@ -76,6 +79,7 @@ class Interaction:
     unfetched: tuple[str, ...] = ()
     is_rate_limited: bool = False
     at: float = field(default_factory=time.time, compare=False)
+    earlier_429: tuple[Mapping[str, str], ...] = ()
 
     @property
     def content_type(self) -> str:
@@ -162,7 +166,7 @@ class Interaction:
         if isinstance(url, str) and url.startswith("data:"):
             head, _, text = url.partition(",")
             if not head.endswith(";base64"):
-                return DecodedImage(b"", problem="the data URI is not base64")
+                return DecodedImage(b"", problem="has a data URI that is not base64")
             return _image_from_base64(text)
         if isinstance(url, str) and url and (problem := url_problem(url)):
             return DecodedImage(b"", problem=problem)

@@ -37,6 +37,11 @@ class AnswerHistory:
 
     by_request_key: dict[str, tuple[str, int]] = field(default_factory=dict)
     by_prompt: dict[str, tuple[Any, str]] = field(default_factory=dict)
+    by_name: dict[str, str] = field(default_factory=dict)
+
+    def first_value(self, name: str, value: str) -> str:
+        """The value that came with this name first."""
+        return self.by_name.setdefault(name, value)
 
     def first_variant(self, key: str, variant: str, data: bytes) -> str:
         """The variant of the request that was first answered with this file."""
@@ -90,7 +95,8 @@ class Guarantee:
     row of a comparison of providers, if it is not the one of the field. `aspect` is the
     aspect of a response (see `compare.servers.aspects`) whose value is guaranteed;
     without one, the guarantee is only kept or violated. `comparison` is set if two
-    responses are compared. Empty strings stand for none.
+    responses to different requests are compared. `uses_history` is set if the check
+    looks at earlier responses of any request. Empty strings stand for none.
     """
 
     name: str
@@ -100,6 +106,7 @@ class Guarantee:
     row: str = ""
     aspect: str = ""
     comparison: Comparison | None = None
+    uses_history: bool = False
     streams_only: bool = False
     errors_only: bool = False
 

@@ -11,6 +11,10 @@ from contracts.media.image.samples import Sample
 from specs import FORM, JSON, Basis, State
 
 TARGET_KEY = "key"
+KEY, WRONG_KEY = "{key}", "{wrong key}"  # placeholders in an Authorization header
+# Real servers reject a key that ends so, and so does our mock, which accepts any other.
+_WRONG_KEY_END = "mock-unauthenticated"
+_KEPT_CHARACTERS = 6  # of a key, such as its prefix `sk-`
 
 
 class Origin(StrEnum):
@@ -57,10 +61,11 @@ class Case:
 
     `payload` is the body as the document's schema sees it, with a `Sample` for each
     file. `raw` replaces the bytes of the body, `content_type` the Content-Type header.
-    `auth` is the Authorization header: `TARGET_KEY` for the key of the target, None for
-    no header. `claims` are the claims that the response tests. `basis` is the basis on
-    which a valid request is called valid. `generator` is set if a tool generated the
-    case, but its `origin` is the kind of fault.
+    `auth` is the Authorization header: `TARGET_KEY` for the key of the target as a
+    bearer token, None for no header; `KEY` and `WRONG_KEY` in it are replaced. `claims`
+    are the claims that the response tests. `basis` is the basis on which a valid
+    request is called valid. `generator` is set if a tool generated the case, but its
+    `origin` is the kind of fault.
     """
 
     id: str
@@ -95,6 +100,22 @@ class Case:
             and self.path is None
             and self.method is None
         )
+
+
+def authorization_header(auth: str | None, key: str) -> str | None:
+    """The Authorization header of a case for a target with this key; None for none."""
+    if auth is None:
+        return None
+    if auth == TARGET_KEY:
+        return f"Bearer {key}"
+    return auth.replace(WRONG_KEY, wrong_key(key)).replace(KEY, key)
+
+
+def wrong_key(key: str) -> str:
+    """A key with the beginning and, if it is long enough, the length of another key."""
+    start = key[: min(_KEPT_CHARACTERS, len(key) // 2)]
+    filler = "0" * (len(key) - len(start) - len(_WRONG_KEY_END))
+    return f"{start}{filler}{_WRONG_KEY_END}"
 
 
 def body_of(case: Case) -> tuple[bytes, str | None]:

@@ -4,7 +4,14 @@ import json
 import shlex
 
 from contracts.media.image.samples import Sample
-from contracts.planning.case import TARGET_KEY, Case, form_parts
+from contracts.planning.case import (
+    KEY,
+    TARGET_KEY,
+    WRONG_KEY,
+    Case,
+    form_parts,
+    wrong_key,
+)
 from contracts.text import _truncate
 from specs import FORM
 
@@ -42,7 +49,7 @@ def python_snippet(case: Case, url: str, key_env: str, method: str) -> str:
     """A Python script that sends a case with `requests`; arguments as above."""
     headers = ", ".join(
         f"{name!r}: "
-        + (f"f\"Bearer {{os.environ['{key_env}']}}\"" if "$" in value else repr(value))
+        + (_python_template(value, key_env) if "$" in value else repr(value))
         for name, value in _headers(case, key_env)
     )
     call = (
@@ -67,13 +74,19 @@ def python_snippet(case: Case, url: str, key_env: str, method: str) -> str:
     return f"import os, requests\nresponse = {call})\n{output}"
 
 
+def _python_template(value: str, key_env: str) -> str:
+    """An f-string in which the environment variable stands for the key."""
+    template = value.replace(f"${key_env}", f"{{os.environ['{key_env}']}}")
+    return f'f"{template}"'
+
+
 def node_snippet(case: Case, url: str, key_env: str, method: str) -> str:
     """A Node module that sends a case with built-in functions; arguments as above."""
     method = case.method or method
     headers = ", ".join(
         f"{_js_string(name)}: "
         + (
-            f"`Bearer ${{process.env.{key_env}}}`"
+            f"`{value.replace(f'${key_env}', f'${{process.env.{key_env}}}')}`"
             if "$" in value
             else _js_string(value)
         )
@@ -116,7 +129,8 @@ def _headers(case: Case, key_env: str) -> list[tuple[str, str]]:
     if case.auth == TARGET_KEY:
         headers.append(("Authorization", f"Bearer ${key_env}"))
     elif case.auth is not None:
-        headers.append(("Authorization", case.auth))
+        auth = case.auth.replace(WRONG_KEY, wrong_key(""))
+        headers.append(("Authorization", auth.replace(KEY, f"${key_env}")))
     content_type = case.content_type or case.media_type
     if content_type and (case.media_type != FORM or case.raw is not None):
         headers.append(("Content-Type", content_type))

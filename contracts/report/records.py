@@ -175,7 +175,7 @@ class Outcome:
 
     @property
     def reason_not_tested(self) -> str | None:
-        """Why the case neither passed nor failed; None if it did."""
+        """The reason why the case neither passed nor failed; None if it did."""
         if self.not_tested is None and self.not_fetched and not self.findings:
             return NOT_FETCHED
         return self.not_tested

@@ -40,7 +40,7 @@ class FindingSummary:
 
     @property
     def headline(self) -> str:
-        """Which requests fail, and how; of one failed check only how."""
+        """The sentence: which requests fail, and how; of one failed check only how."""
         return self.finding.title or self.finding.message
 
     @property
@@ -117,7 +117,7 @@ class ProviderSummary:
     @property
     def results(self) -> tuple[TestResult, ...]:
         """
-        What lists of tests show: each finding, then each claim that passed.
+        The rows of a list of tests: each finding, then each claim that passed.
 
         A claim passed if a response tested it and no documented claim that a failed
         case contradicts is it.

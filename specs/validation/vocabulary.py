@@ -111,6 +111,7 @@ VALUE_SCHEMAS: dict[str, dict[str, Any]] = {
 
 GUARANTEES: dict[str, str] = {
     "count-equals-n": "as many pictures come as were asked for",
+    "no-image-twice": "the images of one response differ from each other",
     "decodes": "every picture decodes to its last byte",
     "size-as-asked": "every picture has exactly the size asked for",
     "format-as-asked": "every picture is in the format asked for",
@@ -118,6 +119,9 @@ GUARANTEES: dict[str, str] = {
     "opaque-as-asked": "an opaque background gives pictures without transparency",
     "compression-as-asked": "stronger compression does not give a larger file",
     "delivery-as-documented": "pictures come as url, b64_json or data URI, as said",
+    "usage-present": "a response has the field `usage`",
+    "usage-grows-with-n": "the number of output tokens depends on the number of images",
+    "usage-consistent": "`usage` is in all responses of a model, or in none",
     "usage-adds-up": "token counts are whole, not negative, and add up",
     "created-is-now-in-seconds": "`created` is the present, in seconds since 1970",
     "echoes-agree": "size, format, quality and background agree with the request",
@@ -128,7 +132,9 @@ GUARANTEES: dict[str, str] = {
     "partials-at-most-asked": "not more partial pictures than asked, numbered from 0",
     "one-completed-event": "one completed event a picture, and nothing after the last",
     "event-name-is-type": "the name of an event is the type in its data",
-    "retry-after-on-429": "a 429 says when to come back, in whole seconds",
+    "stream-ends": "a stream ends after its last event",
+    "retry-after-on-429": "a 429 response says when to send the request again",
+    "retry-after-is-valid": "Retry-After is a number of seconds or an HTTP date",
     "is-json": "the body is one strict JSON value, labelled as JSON",
     "keeps-secrets": "no answer repeats the key or shows a trace",
     "request-id": "every answer carries a request id",

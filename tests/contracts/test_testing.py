@@ -110,7 +110,7 @@ def test_a_broken_promise_is_shown_as_a_report_shows_it(suite, gateway):
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "crash: status 500: *",
+            "crash: 500 application/json: *",
             "  documented   n must be at most 10 (createImage/request/n/maximum)",
             "  source       TokenHub: *(documented)",
             "               https://*",
@@ -154,7 +154,7 @@ def test_a_comparison_is_a_test_that_shows_both_requests(suite, gateway):
     wrong.assert_outcomes(failed=1)
     wrong.stdout.fnmatch_lines(
         [
-            "wrong-response: *'without' and 'with' give the same image",
+            "wrong-response: *'without' and 'with' give the same image (PNG *)",
             "  compared     createImageEdit/request-json/plain, *request-json/mask/*",
             "  first        *prompt=*",
         ]

@@ -51,11 +51,10 @@ class PlantedDefect:
         return self.name.partition("/")[0]
 
     def is_found_by(self, finding: Finding) -> bool:
-        """True if a finding has the kind, check, operation and claim of this fault."""
-        return (
-            (finding.kind, finding.check) == (self.kind, self.check)
-            and finding.claim.startswith(f"{self.operation}/")
-            and self.claim in finding.claim
+        """True if a finding has the kind, check, operation and a claim of this fault."""
+        return (finding.kind, finding.check) == (self.kind, self.check) and any(
+            each.startswith(f"{self.operation}/") and self.claim in each
+            for each in (finding.claim, *finding.claims)
         )
 
 

@@ -21,7 +21,14 @@ from faulty_servers.defects import (
     without,
     without_rule,
 )
-from faulty_servers.minimal import Asked, Operation, Refusal, from_data_uri, integer
+from faulty_servers.minimal import (
+    Asked,
+    Members,
+    Operation,
+    Refusal,
+    from_data_uri,
+    integer,
+)
 
 
 def file_ids_taken(operation: Operation) -> None:
@@ -33,6 +40,11 @@ def file_ids_taken(operation: Operation) -> None:
         return right(value, param)
 
     having("referred", referred)(operation)
+
+
+def usage_for_one_only(body: Members, asked: Asked, *_: Any) -> Members:
+    is_one = asked.get("n", 1) == 1
+    return body | ({"usage": {"total_tokens": 5}} if is_one else {})
 
 
 def strings_taken(operation: Operation) -> None:
@@ -92,6 +104,7 @@ GENERATION: dict[str, Defect] = {
         "events",
         lambda events, *_: [(name, without("b64_json")(data)) for name, data in events],
     ),
+    "usage-for-one-only": changed("body", usage_for_one_only),
     # wrong errors
     "error-without-type": in_error(without("type")),
     "unauthenticated-without-type": changed(

@@ -40,6 +40,7 @@ from faulty_servers.minimal import (
     one_of,
     text,
 )
+from faulty_servers.response_faults import RESPONSE_FAULTS
 
 
 def sized(operation: Operation, is_odd: Any) -> None:
@@ -290,5 +291,6 @@ GENERATION: dict[str, Defect] = {
 DEFECTS: dict[str, Defect] = {
     **{f"createImage/{name}": defect for name, defect in COMMON.items()},
     **{f"createImage/{name}": defect for name, defect in GENERATION.items()},
+    **{f"createImage/{name}": defect for name, defect in RESPONSE_FAULTS.items()},
     **{f"createImageEdit/{name}": defect for name, defect in EDIT.items()},
 }

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from contracts.compare.documents.model import (
     Conformance,
@@ -21,7 +21,14 @@ from contracts.compare.measured.evidence import (
 from contracts.judging.guarantees import COMPARED_FIELDS, GUARANTEES
 from contracts.judging.outcome import FeatureVerdict
 from contracts.planning.case import Origin
-from contracts.report.model import ClaimRecord, Finding, Outcome, Report, TargetRecord
+from contracts.report.model import (
+    DEPENDS_ON,
+    ClaimRecord,
+    Finding,
+    Outcome,
+    Report,
+    TargetRecord,
+)
 from specs import Provider
 
 ACCEPTED = "accepted; no response shows if it is honoured"
@@ -76,7 +83,12 @@ class _RowEvidence:
 def measure(
     provider: Provider, target: TargetRecord, part: Report
 ) -> dict[str, MeasuredBehavior]:
-    """The behaviour of the target of a run for each feature, by row id."""
+    """
+    The behaviour of the target of a run for each feature, by row id.
+
+    Cases of an operation that is not served say nothing about its fields.
+    """
+    part = replace(part, outcomes=tuple(_of_served_operations(part.outcomes)))
     found: dict[str, _RowEvidence] = defaultdict(_RowEvidence)
     for claim in target.claims:
         row = row_of(provider, claim.id)
@@ -101,6 +113,20 @@ def measure(
         for row, evidence in found.items()
         if row and (evidence.request_count or evidence.outcomes or evidence.findings)
     }
+
+
+def _of_served_operations(outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
+    """The outcomes of served operations, and the first one of any other."""
+    first_case = {
+        each.operation: each.not_tested.removeprefix(f"{DEPENDS_ON} ")
+        for each in outcomes
+        if each.not_tested and each.not_tested.startswith(DEPENDS_ON)
+    }
+    return (
+        each
+        for each in outcomes
+        if first_case.get(each.operation, each.case) == each.case
+    )
 
 
 def _honoured_rows(provider: Provider, claim: ClaimRecord, row: str) -> Iterator[str]:

@@ -71,7 +71,7 @@ def _rank(candidate: _Candidate, left: int) -> tuple[object, ...]:
 
 
 class _Spectrum:
-    """Which cases have which feature: sets of case indexes, as bits of integers."""
+    """The cases that have each feature: sets of case indexes, as bits of integers."""
 
     def __init__(
         self, failing: Sequence[FeatureSet], passing: Collection[FeatureSet]

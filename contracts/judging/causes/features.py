@@ -64,7 +64,7 @@ def features_of(case: Case, model: RequestModel | None) -> frozenset[Feature]:
 
 
 def _fault_features(case: Case) -> Iterator[Feature]:
-    """What is wrong with the request, by the document."""
+    """Yield what is wrong with the request by the document."""
     if case.origin in {Origin.AUTH, Origin.MALFORMED, Origin.TRANSPORT}:
         yield Feature(Scope.FAULT, case.origin)
         label = case.id.rpartition("/")[2]
@@ -111,11 +111,11 @@ def _listed_values(schema: Any) -> Iterator[Any]:
 
 def _value_features(name: str, value: Any, model: RequestModel) -> Iterator[Feature]:
     values = value if isinstance(value, list) else [value]
-    for each in values:
-        if isinstance(each, Sample):
-            yield Feature(Scope.VALUE, name, f"format {each.format or 'none'}")
-            yield Feature(Scope.VALUE, name, f"{each.width}x{each.height} pixels")
-            yield Feature(Scope.VALUE, name, f"alpha channel: {each.alpha}")
+    for file in values:
+        if isinstance(file, Sample):
+            yield Feature(Scope.VALUE, name, f"format {file.format or 'none'}")
+            yield Feature(Scope.VALUE, name, f"{file.width}x{file.height} pixels")
+            yield Feature(Scope.VALUE, name, f"alpha channel: {file.alpha}")
     if isinstance(value, list):
         yield Feature(Scope.VALUE, name, f"list of {len(value)}")
         return

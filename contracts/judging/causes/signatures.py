@@ -1,4 +1,4 @@
-"""What failed in a case, in terms that are equal for all cases of one cause."""
+"""Signatures of failed checks: equal for all cases of one cause."""
 
 import re
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _ERROR_MESSAGE = re.compile(r'"message"\s*:\s*"((?:[^"\\]|\\.)*)"')
 @dataclass(frozen=True, slots=True, order=True)
 class Signature:
     """
-    What failed: the class of a response, or a check of its content.
+    The failed thing: the class of a response, or a check of its content.
 
     For the former, `check` is `STATUS`, `status` the status (0 is no response, 200 any
     success response to an invalid request), and `detail` the error message without its

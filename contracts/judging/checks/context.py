@@ -1,12 +1,16 @@
 """The exchange that checks examine, the observations they yield, and common parts."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from contracts.judging.guarantees import GUARANTEES, Answer
 from contracts.judging.interaction import Interaction
+from contracts.judging.outcome import event_type
+from contracts.media.description import describe_images, describe_value, shorten_base64
 from contracts.planning.case import Case
 from contracts.report.model import CheckName, FindingKind
+from contracts.text import one_line, pluralize
 from specs import (
     Basis,
     Body,
@@ -17,6 +21,7 @@ from specs import (
     Operation,
     Response,
     State,
+    Violation,
 )
 
 
@@ -102,12 +107,10 @@ def check_guarantee(
 ) -> Observations:
     """Yield the breaches of one guarantee that a response of the document has."""
     claim = f"{context.operation.id}/{response.status}/guarantees/{documented.name}"
-    kind = (
-        FindingKind.WRONG_RESPONSE
-        if context.interaction.is_success
-        else FindingKind.WRONG_ERROR
-    )
-    for breach in GUARANTEES[documented.name].check(context.answer):
+    guarantee = GUARANTEES[documented.name]
+    is_error = guarantee.errors_only or not context.interaction.is_success
+    kind = FindingKind.WRONG_ERROR if is_error else FindingKind.WRONG_RESPONSE
+    for breach in guarantee.check(context.answer):
         yield Observation(
             kind,
             documented.name,
@@ -128,27 +131,52 @@ def schema_violations(
     check: CheckName,
     claim_prefix: str,
     expected: Callable[[str], str],
+    place: str = "",
 ) -> Observations:
-    """Yield the violations of a schema by a part of a response, one per claim."""
+    """
+    Yield the violations of a schema by a part of a response, one per claim.
+
+    `place` is where the part stood, if it is not the whole body: `event 2`.
+    """
     for violation in body.judge.judge(value).violations:
         claim = f"{claim_prefix}/{violation.claim}"
+        message = describe_violation(violation, place or "the body")
         yield Observation(
-            kind, check, claim, violation.evidence, str(violation), expected(claim)
+            kind, check, claim, violation.evidence, message, expected(claim)
         )
 
 
+def describe_violation(violation: Violation, place: str) -> str:
+    """The value that violates a schema, where it stood, and what it must be."""
+    inside = "" if place == "the body" else f" of {place}"
+    if violation.keyword == "required":
+        parent = describe_value(violation.value)
+        return f"{violation.param}{inside} is missing from {parent}"
+    where = f"{violation.param}{inside}" if violation.param else place
+    rule = shorten_base64(violation.message)
+    return f"{where} is {describe_value(violation.value)}; {rule}"
+
+
 def describe_response(interaction: Interaction) -> str:
-    """`text/html: <html>…`."""
-    content_type = interaction.content_type or "no content type"
-    return f"{content_type}: {body_excerpt(interaction)}"
+    """`200 application/json with 1 image (PNG 1024x1024)`, `500 text/html: <html>…`."""
+    content_type = interaction.content_type or "without a content type"
+    start = f"{interaction.status} {content_type}"
+    if interaction.is_success and interaction.is_stream:
+        return f"{start} with {_describe_events(interaction)}"
+    if interaction.is_success and interaction.pictures:
+        return f"{start} with {describe_images(interaction.pictures)}"
+    return f"{start}: {body_excerpt(interaction)}"
 
 
-def describe_status(interaction: Interaction) -> str:
-    """`status 500: {"error": …`."""
-    return f"status {interaction.status}: {body_excerpt(interaction)}"
+def _describe_events(interaction: Interaction) -> str:
+    types = Counter(event_type(each.data) for each in interaction.events)
+    shown = ", ".join(f"{count} {type_}" for type_, count in list(types.items())[:5])
+    return pluralize(len(interaction.events), "event") + (
+        f" ({shown})" if shown else ""
+    )
 
 
 def body_excerpt(interaction: Interaction) -> str:
-    """The first 160 characters of the body, in one line."""
-    text = interaction.body[:300].decode("utf-8", "replace")
-    return " ".join(text.split())[:160] or "an empty body"
+    """The first 160 characters of the body in one line, base64 by its length."""
+    text = interaction.body[:2000].decode("utf-8", "replace")
+    return shorten_base64(one_line(text))[:160] or "an empty body"

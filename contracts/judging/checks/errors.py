@@ -1,5 +1,7 @@
 """Checks of requests that must be rejected, and of error responses."""
 
+from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from contracts.judging.checks.context import (
@@ -8,9 +10,10 @@ from contracts.judging.checks.context import (
     Observations,
     check_guarantee,
     describe_response,
-    describe_status,
     schema_violations,
 )
+from contracts.media.description import describe_value
+from contracts.planning.case import Origin
 from contracts.report.model import CheckName, FindingKind
 from specs import JSON, Basis, ErrorExample, Evidence, Response, State
 
@@ -25,11 +28,11 @@ def check_invalid_rejected(context: CheckContext) -> Observations:
     claim = case.expected_error.claim
     expected_status = context.expected_error.status
     if context.interaction.is_success:
-        kind, message = FindingKind.ACCEPTS_INVALID, f"status {status}"
+        kind = FindingKind.ACCEPTS_INVALID
     elif status >= 500 > expected_status:
-        kind, message = FindingKind.CRASH, describe_status(context.interaction)
+        kind = FindingKind.CRASH
     elif status < 400:
-        kind, message = FindingKind.WRONG_ERROR, f"status {status}, which is no error"
+        kind = FindingKind.WRONG_ERROR
     else:
         return
     yield Observation(
@@ -37,7 +40,7 @@ def check_invalid_rejected(context: CheckContext) -> Observations:
         CheckName.INVALID_IS_REFUSED,
         claim,
         context.evidence(claim),
-        message,
+        describe_response(context.interaction),
         f"an error response with status {expected_status}: {context.sentence(claim)}",
         case.id,
     )
@@ -50,16 +53,18 @@ def check_unspecified_does_not_crash(context: CheckContext) -> Observations:
             CheckName.NO_CRASH,
             f"{context.operation.id}/path",
             Evidence(context.operation.evidence.source, Basis.ASSUMED),
-            describe_status(context.interaction),
+            describe_response(context.interaction),
             "a status below 500; the request is unspecified by the documentation",
             context.case.id,
         )
 
 
 def check_undocumented_request_rejected(context: CheckContext) -> Observations:
-    """Check that undocumented methods, paths and media types are rejected."""
+    """Check that undocumented methods, paths, media types and keys are rejected."""
     case = context.case
-    is_undocumented = case.origin == "transport" or case.content_type is not None
+    is_undocumented = (
+        case.origin in {Origin.TRANSPORT, Origin.AUTH} or case.content_type is not None
+    )
     if (
         case.expectation is State.UNSPECIFIED
         and is_undocumented
@@ -71,7 +76,7 @@ def check_undocumented_request_rejected(context: CheckContext) -> Observations:
             CheckName.ELSEWHERE,
             context.main_claim,
             Evidence(context.operation.evidence.source, Basis.ASSUMED),
-            f"status {context.status} ({label})",
+            f"{describe_response(context.interaction)} ({label})",
             "an error response; no such request is documented",
             case.id,
         )
@@ -93,7 +98,7 @@ def check_error_response(context: CheckContext) -> Observations:
             CheckName.ERROR_STATUS,
             claim,
             declared.evidence,
-            f"status {status}",
+            describe_response(context.interaction),
             f"status {example.status} for {example.name}",
         )
     response = context.operation.response_for(status) or declared
@@ -140,8 +145,8 @@ def _check_param(context: CheckContext, claim: str, evidence: Evidence) -> Obser
             CheckName.ERROR_PARAM,
             claim,
             evidence,
-            f"param is {param[:80]!r}",
-            f"param is {' or '.join(error.params)}",
+            f"error.param is {describe_value(param)}",
+            f"error.param is {' or '.join(error.params)}",
         )
 
 
@@ -167,9 +172,15 @@ def _check_name(
             CheckName.ERROR_CODE if is_code else CheckName.ERROR_TYPE,
             claim,
             example.evidence,
-            f"{name} is {str(actual.get(name))[:80]!r}",
-            f"{name} {wanted!r}, as documented for {example.name}",
+            _describe_field(actual, name),
+            f"error.{name} is {wanted!r}, as documented for {example.name}",
         )
+
+
+def _describe_field(error: Mapping[str, Any], name: str) -> str:
+    if name in error:
+        return f"error.{name} is {describe_value(error[name])}"
+    return f"error.{name} is missing; error is {describe_value(error)}"
 
 
 def _error_fields(body: Any) -> dict[str, Any]:
@@ -179,6 +190,13 @@ def _error_fields(body: Any) -> dict[str, Any]:
 
 def check_error_guarantees(context: CheckContext) -> Observations:
     """Check the guarantees of an error response, and that no response has secrets."""
+    if (
+        context.interaction.earlier_429
+        and context.status != HTTPStatus.TOO_MANY_REQUESTS
+    ):
+        rate_limited = context.operation.responses[str(HTTPStatus.TOO_MANY_REQUESTS)]
+        for guarantee in rate_limited.guarantees:
+            yield from check_guarantee(context, rate_limited, guarantee)
     if context.interaction.is_success or not context.status:
         return
     declared = context.operation.response_for(context.status)

@@ -1,6 +1,6 @@
 """Checks of requests that must succeed, and of success responses."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from contracts.judging.checks.context import (
@@ -9,17 +9,21 @@ from contracts.judging.checks.context import (
     Observations,
     check_guarantee,
     describe_response,
-    describe_status,
     schema_violations,
 )
-from contracts.judging.interaction import ServerSentEvent
+from contracts.judging.interaction import (
+    STREAM_STAYS_OPEN,
+    Interaction,
+    ServerSentEvent,
+)
+from contracts.media.description import describe_value
 from contracts.report.model import CheckName, FindingKind
 from specs import EVENT_STREAM, JSON, Basis, Body, Evidence, Response, State
 
 
 def check_answered(context: CheckContext) -> Observations:
     problem = context.interaction.problem
-    if problem is None:
+    if problem is None or _is_guaranteed_to_end(context):
         return
     claim = context.main_claim
     yield Observation(
@@ -27,10 +31,23 @@ def check_answered(context: CheckContext) -> Observations:
         CheckName.ANSWERS,
         claim,
         context.acceptance_evidence(claim),
-        problem,
+        _incomplete_response(context.interaction, problem),
         "a complete response",
         context.case.id,
     )
+
+
+def _is_guaranteed_to_end(context: CheckContext) -> bool:
+    """True if a guarantee of the document reports a stream that stays open."""
+    names = {each.name for each in context.operation.success.guarantees}
+    return context.interaction.problem == STREAM_STAYS_OPEN and "stream-ends" in names
+
+
+def _incomplete_response(interaction: Interaction, problem: str) -> str:
+    """The problem, with the beginning of the response if there is one."""
+    if interaction.status is None:
+        return problem
+    return f"{problem}; it begins {describe_response(interaction)}"
 
 
 def check_valid_accepted(context: CheckContext) -> Observations:
@@ -44,7 +61,7 @@ def check_valid_accepted(context: CheckContext) -> Observations:
         CheckName.VALID_IS_ACCEPTED,
         claim,
         context.acceptance_evidence(claim),
-        describe_status(context.interaction),
+        describe_response(context.interaction),
         f"a success response: the request is valid ({context.sentence(claim)})",
         case.id if case.origin == "probe" else "",
     )
@@ -61,7 +78,8 @@ def check_success_response(context: CheckContext) -> Observations:
             CheckName.STATUS,
             f"{context.operation.id}/path",
             context.operation.evidence,
-            f"status {context.status} is not documented",
+            f"status {context.status} is not documented: "
+            f"{describe_response(context.interaction)}",
             f"one of {', '.join(context.operation.responses)}",
         )
         return
@@ -81,8 +99,8 @@ def _check_schema(context: CheckContext, response: Response) -> Observations:
     prefix = f"{context.operation.id}/{response.status}"
     if context.interaction.is_stream and EVENT_STREAM in response.bodies:
         stream = response.bodies[EVENT_STREAM]
-        for event in context.interaction.events:
-            yield from _check_event(event, stream.events, prefix, stream.evidence)
+        for at, event in enumerate(context.interaction.events):
+            yield from _check_event(at, event, stream.events, prefix, stream.evidence)
         return
     body = response.bodies.get(JSON)
     value = context.interaction.object
@@ -106,19 +124,20 @@ def _check_schema(context: CheckContext, response: Response) -> Observations:
         prefix,
         context.sentence,
     )
-    for name in _undocumented_fields(value, body.schema):
+    for name, shown in _undocumented_fields(value, body.schema).items():
         yield Observation(
             FindingKind.UNDOCUMENTED,
             CheckName.MEMBER,
             f"{prefix}/type",
             body.evidence,
-            f"the response has a field '{name}' that is not documented",
+            f"the response has a field '{name}' that is not documented: {shown}",
             "documented fields only",
             name,
         )
 
 
 def _check_event(
+    at: int,
     event: ServerSentEvent,
     bodies_by_type: Mapping[str, Body],
     claim_prefix: str,
@@ -130,20 +149,22 @@ def _check_event(
             CheckName.EVENT,
             f"{claim_prefix}/events",
             evidence,
-            "the stream ends with [DONE]",
+            f"event {at} is [DONE]",
             "a stream without an end marker",
         )
         return
     type_ = event.data.get("type") if isinstance(event.data, dict) else None
     body = bodies_by_type.get(str(type_))
     if body is None:
-        problem = event.problem or f"has the type {type_!r}"
+        problem = _wrong_type(event)
+        if event.problem:
+            problem = f"{event.problem}; its data is {describe_value(event.data)}"
         yield Observation(
             FindingKind.WRONG_RESPONSE,
             CheckName.EVENT,
             f"{claim_prefix}/events",
             evidence,
-            f"an event {problem}",
+            f"event {at} {problem}",
             f"events of the types {', '.join(bodies_by_type)}",
         )
         return
@@ -154,33 +175,43 @@ def _check_event(
         CheckName.EVENT_SCHEMA,
         f"{claim_prefix}/events/{type_}",
         lambda claim: f"an event {type_} by the documented schema",
+        place=f"event {at} ({type_})",
     )
+
+
+def _wrong_type(event: ServerSentEvent) -> str:
+    if not isinstance(event.data, dict):
+        return f"is {describe_value(event.data)}"
+    if "type" not in event.data:
+        return f"has no type; it is {describe_value(event.data)}"
+    return f"has the type {describe_value(event.data['type'])}"
 
 
 def _undocumented_fields(
     value: Any, schema: Any, parent_path: str = ""
-) -> Iterator[str]:
+) -> dict[str, str]:
     """
-    Yield the paths of fields that a schema with properties does not list.
+    The paths of fields that a schema with properties does not list, with their values.
 
-    The fields of all entries of an array are yielded once, in sorted order.
+    A field of several entries of an array is listed once, with its first value.
     """
+    found: dict[str, str] = {}
     if isinstance(value, list) and isinstance(schema, dict):
-        items = schema.get("items")
-        paths = {
-            path
-            for each in value
-            for path in _undocumented_fields(each, items, f"{parent_path}[]")
-        }
-        yield from sorted(paths)
+        for entry in value:
+            fields = _undocumented_fields(
+                entry, schema.get("items"), f"{parent_path}[]"
+            )
+            found = fields | found
+        return dict(sorted(found.items()))
     if not isinstance(value, dict) or not isinstance(schema, dict):
-        return
+        return found
     listed = schema.get("properties")
     if listed is None:
-        return
+        return found
     for name, field_value in value.items():
         path = f"{parent_path}.{name}".removeprefix(".")
         if name not in listed:
-            yield path
+            found[path] = describe_value(field_value)
         else:
-            yield from _undocumented_fields(field_value, listed[name], path)
+            found |= _undocumented_fields(field_value, listed[name], path)
+    return found

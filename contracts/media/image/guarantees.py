@@ -5,6 +5,7 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
+from contracts.media.description import describe_bytes, describe_image
 from contracts.media.guarantee import (
     Breach,
     Breaches,
@@ -23,7 +24,8 @@ MIN_COMPRESSION_GAP = 50  # levels; smaller gaps need not change the file
 def _decodes(response: JudgedResponse) -> Breaches:
     for at, image in enumerate(response.results):
         if image is not None and image.problem:
-            yield Breach(f"image {at} {image.problem}")
+            shown = f": {describe_bytes(image.data)}" if image.data else ""
+            yield Breach(f"image {at} {image.problem}{shown}")
 
 
 def _size_as_asked(response: JudgedResponse) -> Breaches:
@@ -32,7 +34,7 @@ def _size_as_asked(response: JudgedResponse) -> Breaches:
         return
     for at, image in enumerate(response.pictures):
         if image.size != wanted:
-            message = f"image {at} is {image.size}; requested: {wanted}"
+            message = f"image {at} is {describe_image(image)}; requested: {wanted}"
             yield Breach(message, "size", str(wanted), image.size)
 
 
@@ -42,7 +44,7 @@ def _format_as_asked(response: JudgedResponse) -> Breaches:
         return
     for at, image in enumerate(response.pictures):
         if image.format != wanted:
-            message = f"image {at} is {image.format}; requested: {wanted}"
+            message = f"image {at} is {describe_image(image)}; requested: {wanted}"
             yield Breach(message, "output_format", str(wanted), image.format)
     for at, item in enumerate(response.items):
         url = item.get("url")
@@ -50,7 +52,11 @@ def _format_as_asked(response: JudgedResponse) -> Breaches:
             label = url[5 : url.find(";")]
             if label != f"image/{wanted}":
                 label = label[:40]
-                message = f"data URI {at} is labelled {label}; requested: {wanted}"
+                result = response.results[at] if at < len(response.results) else None
+                message = (
+                    f"image {at} is {describe_image(result)} labelled {label}; "
+                    f"requested: {wanted}"
+                )
                 yield Breach(message, "output_format", str(wanted), label)
 
 
@@ -59,7 +65,7 @@ def _alpha_as_asked(response: JudgedResponse) -> Breaches:
         return
     for at, image in enumerate(response.pictures):
         if image.opaque:
-            message = f"image {at} has no transparent pixel"
+            message = f"image {at} ({describe_image(image)}) has no transparent pixel"
             yield Breach(message, "background", "transparent", "opaque")
 
 
@@ -68,7 +74,7 @@ def _opaque_as_asked(response: JudgedResponse) -> Breaches:
         return
     for at, image in enumerate(response.pictures):
         if not image.opaque:
-            message = f"image {at} has transparent pixels"
+            message = f"image {at} ({describe_image(image)}) has transparent pixels"
             yield Breach(message, "background", "opaque", "transparent")
 
 
@@ -82,7 +88,7 @@ def _compression_as_asked(response: JudgedResponse) -> Breaches:
     data = response.pictures[0].data
     same = int(response.history.first_variant(key, str(level), data))
     if abs(same - level) >= MIN_COMPRESSION_GAP:
-        message = f"{name} {level} and {same} give the same file"
+        message = f"{name} {level} and {same} give the same file of {len(data):,} bytes"
         yield Breach(message, name, str(level), str(same))
     size = len(data)
     first, before = response.history.by_request_key.setdefault(key, (str(level), size))
@@ -92,7 +98,8 @@ def _compression_as_asked(response: JudgedResponse) -> Breaches:
     strong, weak = (size, before) if level < other else (before, size)
     if strong > weak * SIZE_TOLERANCE:
         message = (
-            f"the stronger compression gives {strong} bytes, the weaker {weak} bytes"
+            f"the stronger compression gives {strong:,} bytes, the weaker "
+            f"{weak:,} bytes ({name} {level} and {other})"
         )
         yield Breach(message, name, str(level))
 
@@ -113,7 +120,10 @@ def _mask_matters(response: JudgedResponse) -> Breaches:
     for at, result in enumerate(response.pictures):
         kept, redrawn = _mean_changes(result.data, image.data, mask.data)
         if kept > CHANGE_THRESHOLD and kept > 2 * redrawn:
-            message = f"image {at} changed where the mask is opaque, and kept the rest"
+            message = (
+                f"image {at} changed by {kept:.0f} of 255 where the mask is opaque, "
+                f"and by {redrawn:.0f} where it is transparent"
+            )
             yield Breach(message, "mask")
 
 
@@ -159,8 +169,23 @@ def _variants_differ(response: JudgedResponse, name: str, variant: str) -> Breac
     key = f"{name} {response.request_key(without=name)}"
     before = response.history.first_variant(key, variant, response.pictures[0].data)
     if before != variant:
-        message = f"{name}: '{before}' and '{variant}' give the same image"
+        image = describe_image(response.pictures[0])
+        message = f"{name}: '{before}' and '{variant}' give the same image ({image})"
         yield Breach(message, name, variant, before)
+
+
+def _no_image_twice(response: JudgedResponse) -> Breaches:
+    """Require different pixels in all images of one response, if not too many came."""
+    if len(response.results) > response.request.get("n", 1):
+        return
+    first: dict[str, int] = {}
+    for at, image in enumerate(response.results):
+        if image is None or image.problem:
+            continue
+        before = first.setdefault(image.pixels, at)
+        if before != at:
+            shown = describe_image(image)
+            yield Breach(f"image {at} is the same as image {before}: {shown}")
 
 
 def _pictures_differ(response: JudgedResponse) -> Breaches:
@@ -172,12 +197,14 @@ def _pictures_differ(response: JudgedResponse) -> Breaches:
     before = response.history.by_prompt.setdefault(key, (prompt, digest))
     if before[0] != prompt and before[1] == digest:
         one, two = str(before[0])[:60], str(prompt)[:60]
-        message = f"{one!r} and {two!r} give the same image"
+        image = describe_image(response.pictures[0])
+        message = f"{one!r} and {two!r} give the same image ({image})"
         yield Breach(message, "prompt", two, one)
 
 
 IMAGE_GUARANTEES = (
     Guarantee("decodes", _decodes),
+    Guarantee("no-image-twice", _no_image_twice, aspect="several pictures"),
     Guarantee("size-as-asked", _size_as_asked, "size", aspect="size"),
     Guarantee("format-as-asked", _format_as_asked, "output_format", aspect="format"),
     Guarantee("alpha-as-asked", _alpha_as_asked, "background", aspect="transparency"),

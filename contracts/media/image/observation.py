@@ -21,7 +21,8 @@ class DecodedImage:
     Facts about an image; its edges are in pixels.
 
     `problem` is the reason why it cannot be decoded, and None if it can. `alpha` is set
-    if it has an alpha channel, `opaque` if no pixel is transparent.
+    if it has an alpha channel, `opaque` if no pixel is transparent. `pixels` is a hash
+    of the decoded pixels.
     """
 
     data: bytes
@@ -30,6 +31,7 @@ class DecodedImage:
     height: int = 0
     alpha: bool = False
     opaque: bool = True
+    pixels: str = ""
     problem: str | None = None
 
     @property
@@ -70,6 +72,7 @@ def _decode(data: bytes) -> DecodedImage:
                 image.load()
                 alpha = "A" in image.getbands() or "transparency" in image.info
                 opaque = not alpha or _is_opaque(image)
+                digest = hashlib.blake2b(image.tobytes(), digest_size=16)
             return DecodedImage(
                 b"",
                 format=str(image.format).lower(),
@@ -77,6 +80,7 @@ def _decode(data: bytes) -> DecodedImage:
                 height=image.height,
                 alpha=alpha,
                 opaque=opaque,
+                pixels=digest.hexdigest(),
             )
     except UnidentifiedImageError:
         return DecodedImage(

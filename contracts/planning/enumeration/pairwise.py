@@ -2,6 +2,8 @@
 Requests that cover all valid pairs of field values, as few as a greedy search finds.
 
 Fields with few values are covered in triples as well, which takes few requests more.
+Some values are valid only beside a value of another field, such as a compression level
+beside a format: their combinations are sent together with that value.
 """
 
 import random
@@ -18,10 +20,12 @@ from specs import State
 THREE_WAY_MAX_VALUES = 3
 MAX_ROWS = 60
 MAX_VALUES = 6  # per field
+MAX_WITH_COMPANION = 2  # of them, values that are valid only beside another value
 CANDIDATES_PER_ROW = 12
 NEVER_COMBINED = {"prompt", "model", "image", "mask", "user"}  # canonical names
 Row = tuple[tuple[str, Value], ...]
 Combination = tuple[tuple[str, Hashable], ...]
+Companions = dict[tuple[str, Hashable], tuple[str, Value]]
 
 
 def pairwise_cases(request_model: RequestModel, seed: int) -> Iterator[Case]:
@@ -30,8 +34,8 @@ def pairwise_cases(request_model: RequestModel, seed: int) -> Iterator[Case]:
 
     The same document and seed give the same rows.
     """
-    domains = _domains(request_model)
-    rows = _covering_array(request_model, domains, random.Random(seed))
+    domains, companions = _domains(request_model)
+    rows = _covering_array(request_model, domains, companions, random.Random(seed))
     for number, row in enumerate(rows, 1):
         yield Case(
             id=f"{request_model.name}/pairs/{number}",
@@ -44,20 +48,68 @@ def pairwise_cases(request_model: RequestModel, seed: int) -> Iterator[Case]:
         )
 
 
-def _domains(request_model: RequestModel) -> dict[str, list[Value]]:
-    """The values to combine, by field; fields without any are left out."""
-    domains: dict[str, list[Value]] = {}
-    for name in request_model.body.properties:
-        if request_model.canonical_name(name) in NEVER_COMBINED:
-            continue
-        values = [
-            value
-            for value in request_model.values(name)
-            if _is_cheap(value.value) and _is_valid(request_model, {name: value.value})
+def _domains(request_model: RequestModel) -> tuple[dict[str, list[Value]], Companions]:
+    """
+    The values to combine, by field; fields without any are left out.
+
+    Values that are valid alone come first. Each other value has a companion.
+    """
+    names = [
+        name
+        for name in request_model.body.properties
+        if request_model.canonical_name(name) not in NEVER_COMBINED
+    ]
+    cheap = {
+        name: [each for each in request_model.values(name) if _is_cheap(each.value)]
+        for name in names
+    }
+    alone = {
+        name: [each for each in values if _is_valid(request_model, {name: each.value})][
+            :MAX_VALUES
         ]
-        if values:
-            domains[name] = values[:MAX_VALUES]
-    return domains
+        for name, values in cheap.items()
+    }
+    domains: dict[str, list[Value]] = {}
+    companions: Companions = {}
+    for name, values in cheap.items():
+        others = _with_companion(request_model, name, values, alone)
+        del others[MAX_WITH_COMPANION:]
+        chosen = [*alone[name], *(value for value, _ in others)][:MAX_VALUES]
+        if chosen:
+            domains[name] = chosen
+            companions |= {(name, each.key): companion for each, companion in others}
+    return domains, companions
+
+
+def _with_companion(
+    request_model: RequestModel,
+    name: str,
+    values: Iterable[Value],
+    alone: Mapping[str, list[Value]],
+) -> list[tuple[Value, tuple[str, Value]]]:
+    """
+    The values that are valid only beside a value of another field, with that value.
+
+    Null stands for an absent field, so it is no companion and has none.
+    """
+    found = []
+    for value in values:
+        if value.value is None or _is_valid(request_model, {name: value.value}):
+            continue
+        companion = next(
+            (
+                (other, beside)
+                for other, candidates in alone.items()
+                for beside in candidates
+                if other != name
+                and beside.value is not None
+                and _is_valid(request_model, {name: value.value, other: beside.value})
+            ),
+            None,
+        )
+        if companion is not None:
+            found.append((value, companion))
+    return found
 
 
 def _is_valid(request_model: RequestModel, change: Mapping[str, Any]) -> bool:
@@ -72,7 +124,10 @@ def _is_cheap(value: Any) -> bool:
 
 
 def _covering_array(
-    request_model: RequestModel, domains: Mapping[str, list[Value]], rng: random.Random
+    request_model: RequestModel,
+    domains: Mapping[str, list[Value]],
+    companions: Companions,
+    rng: random.Random,
 ) -> Iterator[dict[str, Any]]:
     """Yield rows until each valid combination of values is in one of them."""
     few = {
@@ -85,10 +140,10 @@ def _covering_array(
         if all(values[0][0] in few for values in each)
     )
     uncovered: dict[Combination, Row] = {
-        _combination(group): group
+        _combination(group): row
         for columns in (*triples, *combinations(named, 2))
         for group in product(*columns)
-        if _is_valid(request_model, _payload(group))
+        if (row := _smallest_row(request_model, group, companions))
     }
     for _ in range(MAX_ROWS):
         if not uncovered:
@@ -107,6 +162,22 @@ def _covering_array(
         for combination in _covered_combinations(row, few):
             uncovered.pop(combination, None)
         yield _payload(row)
+
+
+def _smallest_row(
+    request_model: RequestModel, group: Row, companions: Companions
+) -> Row | None:
+    """The group, with the companions of its values if needed; None if it is invalid."""
+    if _is_valid(request_model, _payload(group)):
+        return group
+    beside = dict(
+        companions[name, value.key]
+        for name, value in group
+        if (name, value.key) in companions
+    )
+    row = tuple({**beside, **dict(group)}.items())
+    is_valid = bool(beside) and _is_valid(request_model, _payload(row))
+    return row if is_valid else None
 
 
 def _complete_row(

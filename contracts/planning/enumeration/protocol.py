@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from contracts.planning.case import Case, ExpectedError, Origin
+from contracts.planning.case import KEY, WRONG_KEY, Case, ExpectedError, Origin
 from contracts.planning.request_model import RequestModel
 from specs import FORM, State
 
@@ -16,6 +16,7 @@ _INVALID_AUTHORIZATIONS: tuple[tuple[str, str | None], ...] = (
     ("wrong-scheme", "Basic aW1hZ2VwYXJpdHk6"),
     ("key-without-scheme", "imageparity-key"),
 )
+_OTHER_SCHEMES = ("Basic", "Token")
 # Labels, bodies and Content-Type headers; None is the media type of the body.
 _MALFORMED_FORMS: tuple[tuple[str, bytes, str | None], ...] = (
     ("empty-body", b"", f"{FORM}; boundary=none"),
@@ -38,22 +39,46 @@ _OTHER_TYPES = {"list", "text"}  # valid JSON, but not an object
 
 
 def auth_cases(request_model: RequestModel) -> Iterator[Case]:
-    """The minimal request with a missing or wrong key, if the operation needs a key."""
+    """
+    The minimal request with a missing or wrong key, if the operation needs a key.
+
+    The documented error states that a wrong key is rejected. No document states that
+    the right key with another scheme is rejected.
+    """
     operation = request_model.operation
     if not operation.authentication:
         return
-    claim = f"{operation.id}/auth"
+    claim, error = f"{operation.id}/auth", f"{operation.id}/errors/unauthenticated"
+    common: dict[str, Any] = {
+        "operation": operation.id,
+        "origin": Origin.AUTH,
+        "media_type": request_model.body.media_type,
+        "payload": request_model.minimal_request,
+    }
     for label, header in _INVALID_AUTHORIZATIONS:
         yield Case(
             id=f"{claim}/{label}",
-            operation=operation.id,
-            origin=Origin.AUTH,
             expectation=State.INVALID,
-            media_type=request_model.body.media_type,
-            payload=request_model.minimal_request,
-            claims=(claim, f"{operation.id}/errors/unauthenticated"),
+            claims=(claim, error),
             expected_error=ExpectedError(claim, "unauthenticated"),
             auth=header,
+            **common,
+        )
+    yield Case(
+        id=f"{claim}/wrong-key",
+        expectation=State.INVALID,
+        claims=(error,),
+        expected_error=ExpectedError(error, "unauthenticated"),
+        auth=f"Bearer {WRONG_KEY}",
+        **common,
+    )
+    for scheme in _OTHER_SCHEMES:
+        yield Case(
+            id=f"{claim}/scheme-{scheme.lower()}",
+            expectation=State.UNSPECIFIED,
+            claims=(claim,),
+            auth=f"{scheme} {KEY}",
+            **common,
         )
 
 

@@ -9,17 +9,20 @@ from urllib.parse import quote
 from contracts.report.model import ClaimRecord
 from contracts.report.summary import FindingSummary, ProviderSummary
 from contracts.reporters.page.clients import affected_clients
+from contracts.reporters.page.rules import plain_sentence
 from contracts.text import NO_VALUE
 
 NOT_TESTED = "\N{MIDDLE DOT}"
 SUBJECT_ORDER = ("request", "default", "answer", "guarantee", "error", "transport")
-LETTERS = {
-    "P": "passed",
+LETTERS = {  # failures first
     "F": "failed",
     "W": "warning",
+    "P": "passed",
     NOT_TESTED: "not tested",
     NO_VALUE: "not documented",
 }
+# By letter, the value of the filter; the worst first
+STATUSES = {"F": "failed", "W": "warning", "P": "passed", NOT_TESTED: "untested"}
 # CSS classes of the colors
 TONES = {"P": "K", "F": "B", "W": "D", NOT_TESTED: "O", NO_VALUE: "N"}
 
@@ -69,13 +72,23 @@ class ClaimRow:
     clients: tuple[str, ...]
 
     @property
-    def has_findings(self) -> bool:
-        return any(cell.findings for cell in self.cells)
+    def statuses(self) -> tuple[str, ...]:
+        """The results of its cells, each once, worst first."""
+        found = {cell.letter for cell in self.cells if cell.claim}
+        return tuple(STATUSES[letter] for letter in STATUSES if letter in found)
+
+    @property
+    def rank(self) -> int:
+        """0 with failures, 1 with warnings, else 2."""
+        worst = next(iter(self.statuses), "")
+        return {STATUSES["F"]: 0, STATUSES["W"]: 1}.get(worst, 2)
 
     @property
     def fingerprints(self) -> frozenset[str]:
         found = (each.finding for cell in self.cells for each in cell.findings)
-        return frozenset(each.fingerprint for each in found)
+        return frozenset(
+            name for each in found for name in (each.fingerprint, *each.members)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +98,16 @@ class ClaimGroup:
     operation: str
     subject: str
     rows: tuple[ClaimRow, ...]
+
+    @property
+    def sorted_rows(self) -> list[ClaimRow]:
+        """The rows with failures first, then those with warnings."""
+        return sorted(self.rows, key=lambda each: each.rank)
+
+    @property
+    def rank(self) -> int:
+        """The rank of its worst row."""
+        return min(each.rank for each in self.rows)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -104,7 +127,11 @@ def tested_count(letters: Counter[str]) -> int:
 
 
 def claim_groups(summaries: Sequence[ProviderSummary]) -> list[ClaimGroup]:
-    """The claims of all providers, each once, by operation and subject."""
+    """
+    The claims of all providers, each once, by operation and subject.
+
+    Groups with failures come first, then those with warnings.
+    """
     tables = [{each.id: each for each in one.target.claims} for one in summaries]
     groups: dict[tuple[str, str], list[ClaimRow]] = defaultdict(list)
     for id_ in _merge_ids(tables):
@@ -120,7 +147,8 @@ def claim_groups(summaries: Sequence[ProviderSummary]) -> list[ClaimGroup]:
         subjects = [*SUBJECT_ORDER, subject]
         return operations.index(operation), subjects.index(subject)
 
-    return [ClaimGroup(*key, tuple(groups[key])) for key in sorted(groups, key=order)]
+    made = [ClaimGroup(*key, tuple(groups[key])) for key in sorted(groups, key=order)]
+    return sorted(made, key=lambda each: each.rank)
 
 
 def _merge_ids(tables: Sequence[Mapping[str, ClaimRecord]]) -> list[str]:
@@ -151,7 +179,7 @@ def _claim_row(
     wordings: dict[str, list[str]] = defaultdict(list)
     for claim, summary in zip(claims, summaries, strict=True):
         if claim is not None:
-            wordings[claim.sentence].append(summary.target.title)
+            wordings[plain_sentence(claim.sentence)].append(summary.target.title)
     keys = [
         (
             cell.claim.sentence if cell.claim else "",
@@ -183,8 +211,12 @@ def _field_name(claim: ClaimRecord) -> str:
 def _claim_cell(claim: ClaimRecord | None, summary: ProviderSummary) -> ClaimCell:
     if claim is None:
         return ClaimCell(NO_VALUE)
-    findings = tuple(e for e in summary.sightings if e.finding.claim == claim.id)
-    case_count = summary.asked[claim.id]
+    findings = tuple(
+        each
+        for each in summary.sightings
+        if claim.id == each.finding.claim or claim.id in each.finding.claims
+    )
+    case_count = max(summary.asked[claim.id], len(findings[:1]))
     return ClaimCell(_letter(findings, case_count), claim, case_count, findings)
 
 

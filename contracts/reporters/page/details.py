@@ -10,6 +10,12 @@ from contracts.execution.targets import BadTarget, host_of, is_loopback
 from contracts.report.model import Report, TargetRecord
 from contracts.reporters.page.claims import LETTERS, TONES, ClaimCell, ClaimGroup
 from contracts.reporters.page.features import VERDICT_MARKS
+from contracts.reporters.page.rules import (
+    fact_words,
+    is_rule,
+    plain_sentence,
+    without_rule_counts,
+)
 from contracts.text import clip, one_line, printable, safe_url
 
 MAX_FACT_LENGTH = 600  # characters of a fact
@@ -66,17 +72,17 @@ class Details:
 
     def _feature(self, cell: Mapping[str, Any]) -> dict[str, Any]:
         facts = [
-            [name, _format_value(fact["value"]), fact["basis"]]
+            [_fact_label(name), _format_fact(name, fact["value"]), fact["basis"]]
             for name, fact in cell["facts"].items()
         ]
         fields = {
-            "value": cell["value"],
+            "value": without_rule_counts(cell["value"]),
             "wire": cell["wire"],
             "basis": cell["basis"],
             "note": cell["note"],
             "source": self._source(cell) if cell["source"] else "",
             "facts": facts,
-            "odd": cell["differs_in"],
+            "odd": [_fact_label(each) for each in cell["differs_in"]],
             "measured": cell["measured"],
         }
         return {name: value for name, value in fields.items() if value or value == 0}
@@ -95,7 +101,9 @@ class Details:
             return 0
         return [
             cell.letter,
-            self._texts.setdefault(printable(claim.sentence), len(self._texts)),
+            self._texts.setdefault(
+                printable(plain_sentence(claim.sentence)), len(self._texts)
+            ),
             self._source(asdict(claim)),
             claim.basis,
             claim.mock,
@@ -113,6 +121,15 @@ class Details:
             one_line(citation["source"]),
         )
         return self._sources.setdefault(key, len(self._sources))
+
+
+def _fact_label(name: str) -> str:
+    """`rule size-gpt-image-2` for the fact `rule/size-gpt-image-2`."""
+    return name.replace("rule/", "rule ") if is_rule(name) else name
+
+
+def _format_fact(name: str, value: Any) -> str:
+    return "\n".join(fact_words(name, value)) or _format_value(value)
 
 
 def _format_value(value: Any) -> str:
@@ -181,7 +198,9 @@ def _json_lines(data: Any) -> str:
     if isinstance(data, dict):
         inner = ",\n".join(f"{_to_json(k)}:{_to_json(v)}" for k, v in data.items())
         return f"{{{inner}}}"
-    return f"[{','.join(map(_to_json, data))}]"
+    if isinstance(data, list):
+        return f"[{','.join(map(_to_json, data))}]"
+    return _to_json(data)
 
 
 def _to_json(data: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from contracts.reporters.page.claims import agreement_letters
 from contracts.reporters.page.clients import affected_clients
+from contracts.reporters.page.rules import RuleText, rule_texts, without_rule_counts
 
 # By verdict: letter, CSS class of the color, label.
 VERDICT_MARKS = {
@@ -20,6 +21,14 @@ VERDICT_MARKS = {
     "broken": ("F", "B", "failed"),
     "differs": ("W", "D", "warning"),
     "untested": ("\N{MIDDLE DOT}", "O", "not tested"),
+}
+
+STATUSES_BY_TONE = {
+    "B": "failed",
+    "D": "warning",
+    "K": "passed",
+    "R": "passed",
+    "O": "untested",
 }
 
 
@@ -53,6 +62,7 @@ class FeatureCell:
     """
     The documented value of a feature at one provider, and its measurements.
 
+    `rules` are its conditional rules in words; `value` does not count them.
     Cells of a row with the same `letter` agree; `a` is the most common. `is_outlier`
     is true if the cell differs from the majority. `note` is the number of a footnote,
     or 0.
@@ -65,6 +75,12 @@ class FeatureCell:
     note: int
     stated: bool = True
     measurements: tuple[Measurement, ...] = ()
+    rules: tuple[RuleText, ...] = ()
+
+    @property
+    def problems(self) -> list[Measurement]:
+        """The measurements that show a failure or a warning."""
+        return [each for each in self.measurements if each.tone in "BD"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +109,35 @@ class Feature:
         """True if no two of at least three providers agree."""
         return len(set(self.agreement)) == len(self.cells) > 2
 
-    @property
-    def dissent(self) -> str:
+    def letters(self, reference: int | None) -> str:
+        """The letters of the cells; those that agree with the reference have `a`."""
+        if reference is None:
+            return self.agreement
+        first = self.agreement[reference]
+        swapped = {first: "a", "a": first}
+        return "".join(swapped.get(each, each) for each in self.agreement)
+
+    def dissent(self, reference: int | None) -> str:
         """The number of providers that differ, as text; empty for two providers."""
         if not self.differs or len(self.cells) == 2:
             return ""
-        if self.split:
+        if self.split and reference is None:
             return "no majority"
-        count = sum(cell.letter != "a" for cell in self.cells)
-        return f"{count} of {len(self.cells)} differ" if count else "servers differ"
+        others = len(self.cells) - (reference is not None)
+        count = sum(each != "a" for each in self.letters(reference))
+        return f"{count} of {others} differ" if count else "servers differ"
+
+    @property
+    def statuses(self) -> tuple[str, ...]:
+        """The results of its measurements, each once, worst first."""
+        found = {STATUSES_BY_TONE[each.tone] for each in self.measurements}
+        return tuple(each for each in ("failed", "warning", "passed") if each in found)
+
+    @property
+    def rank(self) -> int:
+        """0 if a server fails, 1 with a warning, else 2."""
+        worst = next(iter(self.statuses), "")
+        return {"failed": 0, "warning": 1}.get(worst, 2)
 
     @property
     def measurements(self) -> list[Measurement]:
@@ -126,6 +162,10 @@ class Features:
     @property
     def differing(self) -> list[Feature]:
         return [each for each in self.rows if each.differs]
+
+    @property
+    def failures_first(self) -> list[Feature]:
+        return sorted(self.rows, key=lambda each: each.rank)
 
     @property
     def agreed(self) -> list[Feature]:
@@ -158,13 +198,14 @@ def _feature(
     section = row["section"]
     feature_cells = tuple(
         FeatureCell(
-            cell.get("value", ""),
+            without_rule_counts(cell.get("value", "")),
             letter,
             letter != "a" and not split,
             cell.get("basis", "documented") == "documented",
             _note_number(cell.get("note") or "", notes),
             cell.get("stated", True),
             tuple(_measurements(column, cell.get("measured", {}))),
+            tuple(rule_texts(row["feature"], cell.get("facts", {}))),
         )
         for column, cell, letter in zip(columns, cells, letters, strict=True)
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from contracts.reporters.page.claims import (
     LETTERS,
     NOT_TESTED,
+    STATUSES,
     TONES,
     ClaimGroup,
     tested_count,
@@ -36,7 +37,7 @@ class HeatCell:
 
     @property
     def level(self) -> int:
-        if not self.count or not self.total or self.tone in {"K", "O"}:
+        if not self.count or not self.total or self.tone in {"K", "O", "N"}:
             return 0
         return max(1, round(MAX_LEVEL * self.count / self.total))
 
@@ -81,14 +82,14 @@ def _documents_cell(features: Features, part: str, at: int, column: str) -> Heat
     outliers = sum(each.cells[at].is_outlier for each in rows)
     title = f"{outliers} of {len(rows)} differ from the majority"
     if not outliers:
-        return HeatCell("=", "K", 0, len(rows), title)
+        return HeatCell("=", "N", 0, len(rows), title)
     return HeatCell(
         "\N{NOT EQUAL TO}",
-        "D",
+        "V",
         outliers,
         len(rows),
         title,
-        f"part={part}&odd={column}",
+        f"odd={column}&part={part}&tab=differences",
     )
 
 
@@ -119,8 +120,9 @@ def _measurements_cell(group: ClaimGroup, at: int, column: str) -> HeatCell:
         f"{tested} claims tested: {letters['P']} passed, {letters['F']} failed, "
         f"{pluralize(letters['W'], 'warning')}"
     )
-    link = f"part={group.operation}/{group.subject}&findings&odd={column}"
+    part = f"{group.operation}/{group.subject}"
     for letter in "FW":
         if letters[letter]:
+            link = f"odd={column}&part={part}&status={STATUSES[letter]}&tab=claims"
             return HeatCell(letter, TONES[letter], letters[letter], tested, title, link)
     return HeatCell("P", TONES["P"], letters["P"], tested, title)

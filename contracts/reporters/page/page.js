@@ -3,14 +3,15 @@
 const $ = id => document.getElementById(id);
 const all = (selector, within) => [...(within || document).querySelectorAll(selector)];
 const data = JSON.parse($('data').textContent);
-const titles = {};
+const titles = data.titles;
 document.documentElement.classList.add('js');
 
 /* The state of the page is the fragment of its URL: #differs=a&part=b&cell=c@d */
 
-const FLAGS = ['findings', 'ignored'];
-const KEYS = ['q', 'differs', 'pair', 'odd', 'part', 'client', ...FLAGS, 'cell', 'claim'];
+const FLAGS = ['ignored'];
+const KEYS = ['tab', 'q', 'differs', 'pair', 'odd', 'part', 'client', 'provider', 'status', ...FLAGS, 'cell', 'claim'];
 const OPENING = ['cell', 'claim'];
+const NO_FILTER = ['tab', ...OPENING];
 let state = {};
 
 function read() {
@@ -23,9 +24,10 @@ function read() {
   return valid;
 }
 
-/* False for a provider that is not on the page. */
+/* False for a provider or tab that is not on the page. */
 function known(key, value) {
-  const columns = {differs: [value], odd: [value], pair: value.split(',')}[key];
+  if (key === 'tab') return data.tabs.includes(value);
+  const columns = {differs: [value], odd: [value], provider: [value], pair: value.split(',')}[key];
   return !columns || columns.every(each => data.columns.includes(each));
 }
 
@@ -37,108 +39,158 @@ function fragment(wanted) {
 function go(changes, how) {
   const wanted = {...state, ...changes};
   const hash = fragment(wanted);
-  if (hash === fragment(state)) return;
+  if (hash === location.hash.slice(1)) return;
   const url = location.pathname + location.search + (hash ? '#' + hash : '');
   const opened = how === 'replaceState' ? Boolean(history.state && history.state.opened) : Boolean(changes.cell || changes.claim);
   history[how || 'pushState']({opened}, '', url);
   show();
 }
 
-/* A fragment without = is the id of an element: the filters stay as they are. */
+/* A fragment without = is the id of an element or a fingerprint: the filters stay as they are. */
 function navigate() {
   const hash = location.hash.slice(1);
   if (hash && !KEYS.some(key => hash.split('&').some(each => each === key || each.startsWith(key + '=')))) {
-    let target = null;
-    try { target = $(decodeURIComponent(hash)); } catch (error) { /* invalid escape */ }
+    let name = '';
+    try { name = decodeURIComponent(hash); } catch (error) { /* invalid escape */ }
+    const target = $(name) || ofPrint(name).map(each => each.element)[0];
     state = without(state);
     close();
-    if (target && target.tagName === 'DETAILS') { target.hidden = false; target.open = true; target.scrollIntoView(); }
+    const panel = target && target.closest('section.part');
+    if (panel && data.tabs.includes(panel.id)) {
+      state.tab = panel.id;
+      if (target.tagName === 'DETAILS') { target.hidden = false; target.open = true; }
+    }
+    showTab();
+    number();
+    if (panel) target.scrollIntoView();
     return;
   }
   show();
 }
 
 const without = wanted => ({...wanted, cell: '', claim: ''});
+const filtersOf = wanted => fragment({...wanted, ...Object.fromEntries(NO_FILTER.map(key => [key, '']))});
 const opening = wanted => OPENING.find(key => wanted[key]);
+
+/* Tabs: without one in the URL, the tab that shows what the URL asks for, else the first */
+
+const panels = data.tabs.map(id => $(id));
+const views = document.querySelector('.views');
+function currentTab() {
+  const asked = state.tab || (state.claim ? 'claims' : ['cell', 'pair', 'differs', 'odd', 'client', 'part', 'q'].some(key => state[key]) ? 'differences' : '');
+  return data.tabs.includes(asked) ? asked : data.tabs[0];
+}
+function showTab() {
+  const now = currentTab();
+  for (const each of panels) each.hidden = each.id !== now;
+  for (const each of all('[role=tab]', views || $('announcement'))) {
+    const isChosen = each.dataset.tab === now;
+    each.setAttribute('aria-selected', isChosen);
+    each.tabIndex = isChosen ? 0 : -1;
+  }
+  for (const each of all('[data-for]')) each.hidden = !each.dataset.for.split(' ').includes(now);
+}
+if (views) {
+  views.setAttribute('role', 'tablist');
+  for (const tab of all('a', views)) {
+    tab.id = 'tab-' + tab.dataset.tab;
+    tab.setAttribute('role', 'tab');
+    tab.setAttribute('aria-controls', tab.dataset.tab);
+    $(tab.dataset.tab).setAttribute('role', 'tabpanel');
+    $(tab.dataset.tab).setAttribute('aria-labelledby', tab.id);
+    tab.addEventListener('click', event => { event.preventDefault(); go({cell: '', claim: '', tab: tab.dataset.tab}); });
+  }
+}
 
 /* Filters */
 
-const tables = all('table.grid').map(table => ({
-  table,
-  columns: all('thead th[data-column]', table).map(each => each.dataset.column),
-  rows: all('tr.r', table).map(element => ({
-    element,
-    part: element.dataset.p,
-    clients: element.dataset.c.split(' '),
-    agreement: element.dataset.a,
-    split: 's' in element.dataset,
-    ignored: 'i' in element.dataset,
-    found: 'f' in element.dataset,
-    text: (element.dataset.p + ' ' + element.textContent).toLowerCase(),
-    cells: all('td', element),
-  })),
-}));
-all('thead th[data-column]').forEach(each => { titles[each.dataset.column] = each.firstChild.textContent.trim(); });
-const details = all('details.group').map(element => ({element, open: element.open}));
-const findings = all('details.finding').map(element => ({element, text: element.textContent.toLowerCase()}));
+const tables = all('table.grid').map(table => {
+  const columns = all('thead th[data-column]', table).map(each => each.dataset.column);
+  return {
+    table,
+    columns,
+    order: columns,
+    kind: table.classList.contains('features') ? 'differences' : 'claims',
+    heads: all('thead th[data-column]', table),
+    rows: all('tr.r', table).map(element => ({
+      element,
+      part: element.dataset.p,
+      clients: element.dataset.c.split(' '),
+      agreement: element.dataset.a,
+      split: 's' in element.dataset,
+      ignored: 'i' in element.dataset,
+      statuses: (element.dataset.status || '').split(' '),
+      text: (element.dataset.p + ' ' + element.textContent).toLowerCase(),
+      cells: all('td', element),
+    })),
+  };
+});
+const details = all('details.group:not(.counted)').map(element => ({element, open: element.open}));
+const findings = all('details.finding').map(element => ({element, prints: element.dataset.print.split(' '), parts: element.dataset.p.split('\n'), text: element.textContent.toLowerCase()}));
 const contradictions = all('.contradictions article').map(element => ({element, text: element.textContent.toLowerCase()}));
 const parts = all('tr.part');
 const hiding = document.head.appendChild(document.createElement('style'));
+const ofPrint = print => findings.filter(each => each.prints.includes(print));
 
-const pairOf = () => (state.pair || '').split(',').filter(Boolean);
-const inPart = part => !state.part || part === state.part || part.startsWith(state.part + '/');
-const words = () => (state.q || '').toLowerCase().split(/\s+/).filter(Boolean);
+const pairOf = wanted => (wanted.pair || '').split(',').filter(Boolean);
+const inPart = (part, wanted) => !wanted.part || part === wanted.part || part.startsWith(wanted.part + '/');
+const hasWords = (text, wanted) => (wanted.q || '').toLowerCase().split(/\s+/).every(word => text.includes(word));
 
-function passes(row, columns) {
+function passes(row, table, wanted) {
+  const columns = table.columns, pair = pairOf(wanted);
   const letter = id => row.agreement[columns.indexOf(id)];
-  const pair = pairOf();
   const compared = pair.length ? pair : columns;
-  if (state.differs && !compared.some(id => letter(id) !== letter(state.differs))) return false;
+  if (wanted.differs && !compared.some(id => letter(id) !== letter(wanted.differs))) return false;
   if (pair.length === 2 && letter(pair[0]) === letter(pair[1])) return false;
-  if (state.odd && !isOutlier(row, columns.indexOf(state.odd))) return false;
-  if (!inPart(row.part)) return false;
-  if (state.client && !row.clients.includes(state.client)) return false;
-  if (state.findings && !row.found) return false;
-  if (state.ignored && !row.ignored) return false;
-  return words().every(word => row.text.includes(word));
+  if (wanted.odd && !isOutlier(row, columns.indexOf(wanted.odd), wanted)) return false;
+  if (wanted.status && row.element.dataset.status !== undefined && !row.statuses.includes(wanted.status)) return false;
+  if (!inPart(row.part, wanted)) return false;
+  if (wanted.client && !row.clients.includes(wanted.client)) return false;
+  if (wanted.ignored && !row.ignored) return false;
+  return hasWords(row.text, wanted);
 }
 
 /* True if a provider differs from the majority or has findings. */
-function isOutlier(row, at) {
+function isOutlier(row, at, wanted) {
   if (at < 0) return false;
-  if (row.cells[at].querySelector('.B, .D')) return true;
-  return !state.findings && !row.split && row.agreement[at] !== 'a';
+  if (row.cells[at].querySelector('.B, .D') || row.cells[at].matches('.B, .D')) return true;
+  return !wanted.status && !row.split && row.agreement[at] !== 'a';
 }
 
-function passesFinding(each) {
-  const of = each.element.dataset, pair = pairOf();
-  return (!pair.length || pair.includes(of.provider)) && (!state.odd || of.provider === state.odd)
-    && inPart(of.p) && (!state.ignored || 'i' in of) && words().every(word => each.text.includes(word));
+function passesFinding(each, wanted) {
+  const of = each.element.dataset;
+  return (!wanted.provider || of.provider === wanted.provider) && (!wanted.status || of.status === wanted.status)
+    && each.parts.some(part => inPart(part, wanted)) && (!wanted.ignored || 'i' in of) && hasWords(each.text, wanted);
+}
+
+function passesContradiction(each, wanted) {
+  const of = each.element.dataset, pair = pairOf(wanted);
+  return (!pair.length || pair.includes(of.provider)) && (!wanted.odd || of.provider === wanted.odd)
+    && !wanted.ignored && inPart(of.p, wanted) && hasWords(each.text, wanted);
+}
+
+/* The number of entries of a tab that pass a filter. */
+function count(tab, wanted) {
+  if (tab === 'findings') return findings.filter(each => passesFinding(each, wanted)).length;
+  return tables.filter(each => each.kind === tab).reduce((sum, each) => sum + each.rows.filter(row => passes(row, each, wanted)).length, 0);
 }
 
 function filter() {
-  const active = fragment(without(state)) !== '';
-  const counts = {};
-  for (const {table, columns, rows} of tables) {
-    const kind = table.classList.contains('features') ? 'feature' : 'claim';
-    const reference = state.differs || pairOf()[0];
-    for (const row of rows) {
-      const hit = passes(row, columns);
-      row.element.hidden = !hit;
-      if (hit) counts[kind] = (counts[kind] || 0) + 1;
-      if (kind === 'feature') updateLetters(row, columns.indexOf(reference));
+  const active = filtersOf(state) !== '', pair = pairOf(state);
+  for (const table of tables) {
+    for (const row of table.rows) {
+      row.element.hidden = !passes(row, table, state);
+      if (table.kind === 'differences') updateLetters(row, table.columns);
     }
+    arrange(table, pair);
   }
   for (const each of parts) {
     let next = each.nextElementSibling;
     while (next && next.hidden) next = next.nextElementSibling;
     each.hidden = !next;
   }
-  for (const each of findings) {
-    each.element.hidden = !passesFinding(each);
-    if (!each.element.hidden) counts.finding = (counts.finding || 0) + 1;
-  }
-  for (const each of contradictions) each.element.hidden = Boolean(state.findings || state.ignored) || !passesFinding(each);
+  for (const each of findings) each.element.hidden = !passesFinding(each, state);
+  for (const each of contradictions) each.element.hidden = !passesContradiction(each, state);
   if ($('contradictions')) $('contradictions').hidden = contradictions.every(each => each.element.hidden);
   for (const {element, open} of details) {
     const visible = all('tr.r', element).some(row => !row.hidden);
@@ -146,64 +198,143 @@ function filter() {
     element.open = active ? visible : open;
   }
   for (const each of all('.features.grid')) each.parentNode.hidden = !all('tr.r', each).some(row => !row.hidden);
-  for (const [id, kind] of [['differences', 'feature'], ['findings', 'finding'], ['claims', 'claim']]) {
-    const note = $(id) && $(id).querySelector('.none-left');
-    if (note) note.hidden = !active || Boolean(counts[kind]);
-  }
-  hide(pairOf());
+  for (const each of all('.pair-only')) each.hidden = pair.length !== 2;
+  for (const each of all('.all-only')) each.hidden = pair.length === 2;
+  hide(pair);
   for (const {table} of tables) roving(table);
-  const shown = ['feature', 'claim', 'finding'].filter(kind => counts[kind] || (kind !== 'finding' && $(kind === 'claim' ? 'claims' : 'differences')))
-    .map(kind => (counts[kind] || 0) + ' ' + kind + (counts[kind] === 1 ? '' : 's'));
-  if ($('shown')) $('shown').textContent = active ? shown.join(', ') : '';
-  if ($('reset')) $('reset').disabled = !active;
+  for (const tab of data.tabs) {
+    const note = $(tab).querySelector('.none-left');
+    if (note) note.hidden = !active || count(tab, state) > 0;
+  }
+}
+
+/* The numbers of the filters, for the current tab */
+function number() {
+  const tab = currentTab();
+  if (!tab || tab === 'history') return;
+  const total = count(tab, {}), shown = count(tab, state), active = filtersOf(state) !== '';
+  const noun = {findings: 'finding', differences: 'feature', claims: 'claim'}[tab];
+  const differing = tab === 'differences' && !active && data.columns.length > 1 ? ', ' + data.differing + ' differ' : '';
+  $('shown').textContent = (active ? shown + ' of ' : '') + total + ' ' + noun + (total === 1 ? '' : 's') + differing;
+  $('reset').hidden = !active;
+  for (const each of all('[data-status]', document.querySelector('.statuses'))) {
+    const wanted = each.dataset.status, matching = count(tab, {...state, status: wanted});
+    each.querySelector('.count').textContent = matching;
+    each.setAttribute('aria-pressed', (state.status || '') === wanted);
+    each.disabled = !matching && (state.status || '') !== wanted;
+  }
+  for (const each of all('select[data-key=part] option, select[data-key=client] option, select[data-key=odd] option, select[data-key=provider] option')) {
+    const key = each.parentNode.dataset.key, matching = count(tab, {...state, [key]: each.value});
+    each.dataset.label = each.dataset.label || each.textContent;
+    each.textContent = each.dataset.label + ' (' + matching + ')';
+  }
+  const more = document.querySelector('.more-filters');
+  if (['part', 'client', 'odd', 'ignored'].some(key => state[key])) more.open = true;
 }
 
 /* Letters relative to one provider: its value has the letter a. */
-function updateLetters(row, reference) {
-  const first = row.agreement[reference] || 'a';
+const reference = () => state.differs || pairOf(state)[0] || data.reference;
+function lettersOf(row, columns) {
+  const first = row.agreement[columns.indexOf(reference())] || 'a';
+  return [...row.agreement].map(each => each === first ? 'a' : each === 'a' ? first : each);
+}
+function updateLetters(row, columns) {
+  const letters = lettersOf(row, columns);
   row.cells.forEach((cell, at) => {
-    let letter = row.agreement[at];
-    if (letter === first) letter = 'a'; else if (letter === 'a') letter = first;
+    const letter = letters[at];
+    if (letter === undefined) return;
     cell.className = cell.className.replace(/\bl-\w/, 'l-' + letter);
     const shown = cell.querySelector('.lt');
     if (shown) shown.textContent = letter;
   });
 }
 
+/* Two providers: their columns come first, in the chosen order, and their different texts are marked. */
+function arrange(table, pair) {
+  const chosen = pair.filter(each => table.columns.includes(each));
+  const order = [...new Set([...chosen, ...table.columns])];
+  if (order.join() !== table.order.join()) {
+    const places = order.map(each => table.columns.indexOf(each));
+    const head = table.heads[0].parentNode;
+    head.append(...places.map(at => table.heads[at]));
+    for (const row of table.rows) row.element.append(...places.map(at => row.cells[at]));
+    table.order = order;
+  }
+  table.table.classList.toggle('paired', chosen.length === 2);
+  if (table.kind !== 'differences') return;
+  const isMarked = chosen.length === 2;
+  if (!isMarked && !table.marked) return;
+  table.marked = isMarked;
+  const [one, two] = chosen.map(each => table.columns.indexOf(each));
+  for (const row of table.rows) {
+    for (const cell of row.cells) clearMarks(cell);
+    if (!isMarked || row.element.hidden) continue;
+    markChanges(row.cells[one], row.cells[two]);
+    markChanges(row.cells[two], row.cells[one]);
+  }
+}
+const entries = cell => all('.value, .rule', cell).flatMap(each => each.matches('.rule') ? [each.textContent] : tokens(each.textContent));
+const tokens = text => text.split(/(; | · )/).filter(each => each !== '; ' && each !== ' · ');
+function markChanges(cell, other) {
+  const known = new Set(entries(other));
+  const value = cell.querySelector('.value');
+  cell.plain = cell.plain || value.innerHTML;
+  value.replaceChildren(...value.textContent.split(/(; | · )/).map(each => each === '; ' || each === ' · ' || known.has(each) ? each : make('mark', {}, each)));
+  for (const rule of all('.rule', cell)) rule.classList.toggle('changed', !known.has(rule.textContent));
+}
+function clearMarks(cell) {
+  if (cell.plain === undefined) return;
+  cell.querySelector('.value').innerHTML = cell.plain;
+  cell.plain = undefined;
+  for (const rule of all('.rule', cell)) rule.classList.remove('changed');
+}
+
 function hide(pair) {
-  const rules = [];
-  if (pair.length) all('table').forEach(table => {
-    const headers = all('thead th[data-column]', table);
-    headers.forEach((head, at) => { if (!pair.includes(head.dataset.column)) rules.push(at + 2); });
-  });
-  hiding.textContent = [...new Set(rules)].map(at => 'table:has(th[data-column]) tr>:nth-child(' + at + '){display:none}').join('');
+  hiding.textContent = pair.length ? '.grid:not(.single) tr:not(.part)>:nth-child(n+' + (pair.length + 2) + '){display:none}' : '';
 }
 
 /* The filter panel */
 
 const controls = all('[data-key]');
+const at = (key, place) => controls.find(each => each.dataset.key === key && each.dataset.at === place);
 function fill() {
   for (const control of controls) {
     const key = control.dataset.key;
     let value = state[key] || '';
-    if (key === 'pair') value = value.split(',')[control.dataset.at] || '';
+    if (key === 'pair') value = pairOf(state)[control.dataset.at] || (control.dataset.at === '1' && state.differs) || '';
     if (control.type === 'checkbox') control.checked = Boolean(value);
     else if (control.value !== value) control.value = value;
     control.classList.toggle('set', Boolean(value));
   }
 }
+
+/* A pair; one provider and all others; or no comparison. */
+function compared(control) {
+  const [one, two] = ['0', '1'].map(place => at('pair', place).value);
+  if (!two && control.dataset.at === '1') return {pair: '', differs: ''};
+  if (!one) return {pair: '', differs: two};
+  const other = two && two !== one ? two : [data.reference, ...data.columns].find(each => each && each !== one);
+  return {pair: control.dataset.at === '1' && one === two ? other + ',' + two : one + ',' + other, differs: ''};
+}
 for (const control of controls) control.addEventListener('input', () => {
   const key = control.dataset.key;
-  let value = control.type === 'checkbox' ? (control.checked ? '1' : '') : control.value;
-  if (key === 'pair') {
-    const chosen = controls.filter(each => each.dataset.key === 'pair').map(each => each.value);
-    value = chosen[0] || chosen[1] ? chosen.join(',').replace(/,$/, '') : '';
-  }
+  const value = control.type === 'checkbox' ? (control.checked ? '1' : '') : control.value;
+  const changes = key === 'pair' ? compared(control) : {[key]: value};
   const typing = key === 'q' && state.q && value;
-  go({...OPENING.reduce((none, each) => ({...none, [each]: ''}), {}), [key]: value}, typing ? 'replaceState' : 'pushState');
+  go({cell: '', claim: '', ...(tabStays(changes) ? {} : {tab: currentTab()}), ...changes}, typing ? 'replaceState' : 'pushState');
 });
-$('reset')?.addEventListener('click', () => go(Object.fromEntries(KEYS.map(key => [key, '']))));
-$('link')?.addEventListener('click', () => copy(location.href, $('link')));
+for (const each of all('.statuses button')) each.addEventListener('click', () => go({cell: '', claim: '', tab: currentTab(), status: each.dataset.status}));
+$('reset').addEventListener('click', () => go(Object.fromEntries(KEYS.filter(key => key !== 'tab').map(key => [key, '']))));
+$('link').addEventListener('click', () => copy(location.href, $('link')));
+
+/* True if the URL need not name the tab for it to stay. */
+function tabStays(changes) {
+  const before = currentTab(), kept = state;
+  state = {...state, ...changes};
+  const after = currentTab();
+  state = kept;
+  return before === after;
+}
 
 /* The dialog of a cell */
 
@@ -244,12 +375,12 @@ function comparison(kind, id, provider, rows) {
       ? make('a', {href: '#' + kind + '=' + id + '@' + column, 'data-jump': kind, 'data-to': id + '@' + column, 'aria-current': column === provider ? 'true' : null}, make('span', {}, titles[column] || column), make('div', {}, content))
       : make('span', {class: 'row'}, make('span', {}, titles[column] || column), make('div', {class: 'mute'}, content)))))];
 }
-const chip = (tone, letter, word) => make('span', {class: 'chip ' + tone}, make('b', {}, letter), ' ' + word);
+const chip = (tone, word) => make('span', {class: 'chip ' + tone}, word);
 const cases = count => count + (count === 1 ? ' case' : ' cases');
-const mark = letter => chip(data.marks[letter][1], letter, data.marks[letter][0]);
+const mark = letter => chip(data.marks[letter][1], data.marks[letter][0]);
 function verdict(measured) {
-  const [letter, tone, label] = data.verdicts[measured.verdict || measured.standing];
-  return chip(tone, letter, label);
+  const [, tone, label] = data.verdicts[measured.verdict || measured.standing];
+  return chip(tone, label);
 }
 
 function claimsOf(id, provider) {
@@ -266,12 +397,12 @@ function feature(id, provider) {
   const cells = own(data.features, id), cell = own(cells, provider);
   if (!cell) return null;
   const row = tables.flatMap(each => each.rows).find(each => each.element.dataset.kind === 'cell' && each.element.dataset.id === id);
-  const odd = cell.odd || [];
+  const odd = cell.odd || [], letters = lettersOf(row, data.columns);
   const facts = (cell.facts || []).map(([name, value, basis]) => [make('dt', {}, name), make('dd', {},
-    value, odd.includes(name) ? make('span', {class: 'chip D'}, '≠ the majority') : '', basis && basis !== 'documented' ? make('small', {class: 'mute'}, ' ' + basis) : '')]);
+    value, odd.includes(name) ? [' ', make('span', {class: 'chip V'}, '≠ the majority')] : '', basis && basis !== 'documented' ? make('small', {class: 'mute'}, ' ' + basis) : '')]);
   const measurements = Object.entries(cell.measured || {});
   const anchors = measurements.map(([, measured]) => measured.fingerprint).filter(Boolean)
-    .flatMap(print => findings.filter(each => each.element.dataset.print === print && each.element.dataset.provider === provider).map(each => each.element.id));
+    .flatMap(print => ofPrint(print).filter(each => each.element.dataset.provider === provider).map(each => each.element.id));
   const command = own(data.commands, provider), claims = claimsOf(id, provider);
   return {
     title: row.element.querySelector('th').firstChild.textContent.trim(),
@@ -287,11 +418,11 @@ function feature(id, provider) {
         make('p', {}, measurements.length > 1 ? label + ': ' : '', verdict(measured), ' ', make('span', {class: 'mute'},
           [measured.value && 'measured value: ' + measured.value, measured.asked && cases(measured.asked)].filter(Boolean).join(', ')),
         measured.note ? ' ' + measured.note : ''))) : '',
-      cloned(anchors),
-      make('section', {}, comparison('cell', id, provider, data.columns.map((column, at) => {
+      cloned([...new Set(anchors)]),
+      data.columns.length < 2 ? '' : make('section', {}, comparison('cell', id, provider, data.columns.map((column, at) => {
         const other = cells[column];
-        return [column, [other ? make('span', {class: 'lt'}, row.agreement[at]) : '', other ? coded(other.value) : 'not documented',
-          ...Object.values((other && other.measured) || {}).map(measured => [' ', verdict(measured)])], Boolean(other), row.agreement[at]];
+        return [column, [other && data.columns.length > 2 ? make('span', {class: 'lt'}, letters[at]) : '', other ? coded(other.value) : 'not documented',
+          ...Object.values((other && other.measured) || {}).map(measured => [' ', verdict(measured)])], Boolean(other), letters[at]];
       }))),
       claims.length ? make('section', {}, claims) : '',
       command && claims.length ? code('Run these tests', command + ' --only ' + quoted(id)) : '',
@@ -309,9 +440,9 @@ function claim(id, provider) {
     content: [
       make('section', {}, make('h3', {}, 'Documented'), cited(source, basis)),
       make('section', {}, make('h3', {}, 'Measured'), make('p', {}, mark(letter), ' ',
-        make('span', {class: 'mute'}, [count && 'in ' + cases(count), mock && 'the mock: ' + mock].filter(Boolean).join('; ')))),
-      cloned(anchors),
-      make('section', {}, comparison('claim', id, provider, data.claim_columns.map((column, each) => {
+        make('span', {class: 'mute'}, [count && 'in ' + cases(count), mock && data.mocks.includes(provider) && 'the mock: ' + mock].filter(Boolean).join('; ')))),
+      cloned([...new Set(anchors)]),
+      data.claim_columns.length < 2 ? '' : make('section', {}, comparison('claim', id, provider, data.claim_columns.map((column, each) => {
         const other = cells[each];
         return [column, other ? [mark(other[0]), ' ' + data.texts[other[1]]] : 'not documented', Boolean(other)];
       }))),
@@ -353,12 +484,14 @@ document.addEventListener('click', event => {
     event.preventDefault();
     const cell = link.closest('td'), row = cell.parentNode, table = tables.find(each => each.table.contains(row));
     place(table.table, link);
-    go({cell: '', claim: '', [row.dataset.kind]: row.dataset.id + '@' + table.columns[cell.cellIndex - 1]});
-  } else if (link.classList.contains('hot') || (link.hash && link.hash.startsWith('#odd='))) {
+    const opened = {[row.dataset.kind]: row.dataset.id + '@' + table.order[cell.cellIndex - 1]};
+    go({cell: '', claim: '', ...(tabStays(opened) ? {} : {tab: currentTab()}), ...opened});
+  } else if (link.hash && link.host === location.host && link.pathname === location.pathname && link.hash.includes('=')) {
     event.preventDefault();
-    const parameters = new URLSearchParams(link.hash.slice(1));
-    go({...Object.fromEntries(KEYS.map(key => [key, ''])), ...Object.fromEntries([...parameters].map(([key, value]) => [key, FLAGS.includes(key) ? '1' : value]))});
-    $(parameters.has('findings') ? 'findings' : 'differences').scrollIntoView();
+    const wanted = Object.fromEntries(new URLSearchParams(link.hash.slice(1)));
+    if (wanted.cell || wanted.claim) { go({...(tabStays(wanted) ? {} : {tab: currentTab()}), ...wanted}); return; }
+    go({...Object.fromEntries(KEYS.map(key => [key, ''])), ...wanted});
+    $(currentTab()).scrollIntoView();
   }
 });
 
@@ -417,7 +550,7 @@ function copy(text, button) {
 function choose(tab) {
   const tabs = tab.closest('.tabs');
   all('[role=tab]', tabs).forEach(each => { const isChosen = each === tab; each.setAttribute('aria-selected', isChosen); each.tabIndex = isChosen ? 0 : -1; });
-  all('.panelled', tabs).forEach(each => { each.hidden = each.dataset.tab !== tab.dataset.tab; });
+  all('.panelled', tabs).forEach(each => { each.hidden = each.dataset.tab !== tab.dataset.tab; each.setAttribute('role', 'tabpanel'); each.setAttribute('aria-label', tab.textContent); });
 }
 all('.tabs').forEach(tabs => { const first = tabs.querySelector('[role=tab]'); if (first) choose(first); });
 document.addEventListener('click', event => {
@@ -428,31 +561,46 @@ document.addEventListener('click', event => {
 });
 document.addEventListener('keydown', event => {
   const tab = event.target.closest && event.target.closest('[role=tab]');
-  const step = {ArrowRight: 1, ArrowLeft: -1}[event.key];
-  if (!tab || !step) return;
-  const tabs = all('[role=tab]', tab.parentNode), next = tabs[(tabs.indexOf(tab) + step + tabs.length) % tabs.length];
-  event.preventDefault(); choose(next); next.focus();
+  if (!tab || event.ctrlKey || event.metaKey || event.altKey) return;
+  const tabs = all('[role=tab]', tab.parentNode), here = tabs.indexOf(tab);
+  const next = {ArrowRight: tabs[(here + 1) % tabs.length], ArrowLeft: tabs[(here - 1 + tabs.length) % tabs.length], Home: tabs[0], End: tabs[tabs.length - 1], ' ': tab}[event.key];
+  if (!next) return;
+  event.preventDefault();
+  next.click();
+  next.focus();
 });
 
 /* Everything is open in print. */
 
-let folded = [];
-addEventListener('beforeprint', () => { folded = all('.finding, .noted, .more').filter(each => !each.open); folded.forEach(each => { each.open = true; }); });
-addEventListener('afterprint', () => { folded.forEach(each => { each.open = false; }); });
+let folded = [], hidden = [];
+addEventListener('beforeprint', () => {
+  hidden = panels.filter(each => each.hidden);
+  hidden.forEach(each => { each.hidden = false; });
+  folded = all('.finding, .noted, details.group').filter(each => !each.open && !each.classList.contains('claim-group'));
+  folded.forEach(each => { each.open = true; });
+});
+addEventListener('afterprint', () => {
+  folded.forEach(each => { each.open = false; });
+  hidden.forEach(each => { each.hidden = true; });
+});
 
 /* Sections that the reader opened stay open while the filter is the same. */
 function show() {
-  const before = fragment(without(state));
+  const before = filtersOf(state);
   state = read();
   fill();
-  if (fragment(without(state)) !== before) filter();
+  showTab();
+  if (filtersOf(state) !== before) filter();
+  number();
   open();
 }
 addEventListener('hashchange', navigate);
 addEventListener('popstate', navigate);
+const panel = document.querySelector('.panel');
+const measure = () => document.documentElement.style.setProperty('--panel', panel.offsetHeight + 'px');
+new ResizeObserver(measure).observe(panel);
 filter();
 navigate();
-if (fragment(state) && !opening(state)) ($('differences') || $('claims')).scrollIntoView();
-const panel = document.querySelector('.panel');
-new ResizeObserver(() => document.documentElement.style.setProperty('--panel', panel.offsetHeight + 'px')).observe(panel);
+measure();
+if (data.tabs.length && filtersOf(state) && !opening(state)) $(currentTab()).scrollIntoView();
 })();

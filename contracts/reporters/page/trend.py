@@ -45,6 +45,11 @@ class Trend:
         return " ".join(f"{each.x:g},{each.y:g}" for each in self.points)
 
     @property
+    def since(self) -> str:
+        """The date of the run before the last."""
+        return self.points[-2].when
+
+    @property
     def documents_changed(self) -> bool:
         return len({each.document for each in self.points[-2:]}) > 1
 

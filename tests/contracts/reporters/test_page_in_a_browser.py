@@ -16,8 +16,12 @@ from contracts.reporters.page.render import page as made
 
 pytestmark = pytest.mark.browser
 
+FEATURES = "tab=differences"
 ONLY = ("createImage/request/size", "createImage/request/n/")
 SIZE = "createImage/request/size"
+
+
+OPEN_ALL = "all => all.forEach(it => { it.open = true })"
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +102,13 @@ def shown(page, kind="cell"):
 
 
 def heads(page):
-    return page.locator(".features").first.locator("thead th:visible").all_inner_texts()
+    """The names at the head of the visible columns."""
+    texts = page.locator(".features").first.locator("thead th:visible")
+    return [each.split("\n")[0] for each in texts.all_inner_texts()]
+
+
+def choice(page, name):
+    return page.get_by_role("combobox", name=name, exact=True)
 
 
 def hash_of(page):
@@ -113,19 +123,22 @@ def cell(page, id_, column):
 
 
 def test_a_filter_is_in_the_url_and_back_removes_it(opened):
-    page = opened()
+    page = opened(FEATURES)
     everything = shown(page)
+    expect(page.get_by_role("status").first).to_have_text("78 features, 70 differ")
 
-    page.get_by_label("Differs from").select_option(label="TokenHub")
-    assert hash_of(page) == "#differs=tokenhub"
+    choice(page, "with").select_option(label="TokenHub")
+    assert hash_of(page) == f"#{FEATURES}&differs=tokenhub"
     some = shown(page)
     assert 0 < len(some) < len(everything)
     page.get_by_label("Text").fill("size")
-    assert hash_of(page) == "#q=size&differs=tokenhub"
+    assert hash_of(page) == f"#{FEATURES}&q=size&differs=tokenhub"
     assert set(shown(page)) < set(some)
-    expect(page.get_by_role("status").first).to_contain_text("features")
+    expect(page.get_by_role("status").first).to_have_text(
+        f"{len(shown(page))} of {len(everything)} features"
+    )
     page.go_back()
-    assert hash_of(page) == "#differs=tokenhub"
+    assert hash_of(page) == f"#{FEATURES}&differs=tokenhub"
     assert shown(page) == some
     expect(page.get_by_label("Text")).to_have_value("")
     page.go_back()
@@ -133,7 +146,7 @@ def test_a_filter_is_in_the_url_and_back_removes_it(opened):
     page.go_forward()
     assert shown(page) == some
     page.get_by_role("button", name="Show all").click()
-    assert (shown(page), hash_of(page)) == (everything, "")
+    assert (shown(page), hash_of(page)) == (everything, f"#{FEATURES}")
 
 
 def test_a_url_sets_the_filters(opened):
@@ -141,7 +154,8 @@ def test_a_url_sets_the_filters(opened):
 
     assert shown(page) == [SIZE]
     assert {each.split("/")[1] for each in shown(page, "claim")} == {"request"}
-    expect(page.get_by_label("Differs from")).to_have_value("openai")
+    expect(choice(page, "Compare")).to_have_value("")
+    expect(choice(page, "with")).to_have_value("openai")
     expect(page.locator(".features").first).to_be_in_viewport()
 
 
@@ -153,38 +167,123 @@ def test_letters_are_relative_to_the_chosen_provider(opened):
     assert len(set(letters)) > 1
 
 
-def test_a_pair_hides_other_providers_and_shows_their_differences(opened):
-    page = opened("pair=openai,tokenhub")
+def test_a_pair_has_two_columns_in_the_chosen_order_and_no_letters(opened):
+    page = opened("pair=tokenhub,openai")
 
-    assert set(heads(page)) == {"Feature", "OpenAI", "TokenHub"}
+    assert heads(page) == ["Feature", "TokenHub", "OpenAI"]
     assert SIZE in shown(page)
-    for id_ in shown(page):
-        one, two = page.locator(f'tr[data-id="{id_}"] td:visible .lt').all_inner_texts()
-        assert one != two
-    page.get_by_label("second provider").select_option(label="TikHub")
-    assert hash_of(page) == "#pair=openai,tikhub"
+    assert page.locator(".features .lt:visible").count() == 0
+    row = page.locator(f'tr.r[data-kind=cell][data-id="{SIZE}"]')
+    expect(row.locator("td:visible")).to_have_count(2)
+    expect(row.locator("td").nth(1).locator(".rule.changed").first).to_contain_text(
+        "gpt-image"
+    )
+    row.locator("td a").first.click()
+    assert hash_of(page).endswith("@tokenhub")
 
 
-def test_filters_for_ignored_parameters_and_findings(opened):
-    page = opened("ignored")
+def test_a_chosen_provider_is_compared_with_the_reference(opened):
+    page = opened(FEATURES)
+    row = page.locator(f'tr[data-id="{SIZE}"]')
+    before = row.inner_text()
+
+    choice(page, "Compare").select_option(label="TikHub")
+    assert hash_of(page) == f"#{FEATURES}&pair=tikhub,openai"
+    expect(page.locator("#differences mark").first).to_be_visible()
+    choice(page, "with").select_option(label="AIHubMix")
+    assert hash_of(page) == f"#{FEATURES}&pair=tikhub,aihubmix"
+    assert heads(page) == ["Feature", "TikHub", "AIHubMix"]
+    choice(page, "with").select_option(label="each other")
+    assert hash_of(page) == f"#{FEATURES}"
+    assert row.inner_text() == before
+    expect(page.locator("#differences tr mark, .rule.changed")).to_have_count(0)
+
+
+def test_filters_for_ignored_parameters_and_results(opened):
+    page = opened(f"{FEATURES}&ignored")
     ignored = shown(page)
     assert SIZE in ignored
     expect(page.locator(f'tr[data-id="{SIZE}"]')).to_contain_text("ignored")
+    page.get_by_role("tab", name="Findings").click()
     expect(page.locator(".finding:visible")).not_to_have_count(0)
 
-    page.get_by_label("Ignored only").uncheck()
-    page.get_by_label("Findings only").check()
-    assert hash_of(page) == "#findings"
-    assert set(ignored) <= set(shown(page))
-    assert all("/" in each for each in shown(page, "claim"))
-    page.get_by_label("Only one differs").select_option(label="TokenHub")
-    assert (shown(page), shown(page, "claim")) == ([], [])
+    page.get_by_label("Ignored parameters only").uncheck()
+    failed = page.get_by_role("button", name="Failed")
+    count = int(failed.locator(".count").inner_text())
+    failed.click()
+    assert hash_of(page) == "#tab=findings&status=failed"
+    expect(failed).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".finding:visible")).to_have_count(count)
+    choice(page, "Provider").select_option("tokenhub")
+    expect(page.locator(".finding:visible")).to_have_count(0)
     expect(page.get_by_text("No finding matches this filter.")).to_be_visible()
+    page.get_by_role("tab", name="Claims").click()
+    assert shown(page, "claim")
+    expect(page.locator("#claims tr.r:visible").first).to_contain_text("failed")
+
+
+def test_options_of_a_filter_show_how_many_they_leave(opened):
+    page = opened(FEATURES)
+    page.get_by_text("More filters").click()
+    part = page.get_by_label("Part")
+    label = "createImage \N{MIDDLE DOT} request"
+    option = part.locator("option", has_text=label).first
+    count = int(re.search(r"\((\d+)\)", option.inner_text())[1])
+
+    part.select_option("createImage/request")
+
+    assert len(shown(page)) == count
+
+
+def test_tabs_follow_the_keyboard_and_the_url(opened):
+    page = opened()
+    tabs = page.get_by_role("tablist", name="Views").get_by_role("tab")
+    assert [each.split()[0] for each in tabs.all_inner_texts()] == [
+        *("Findings", "Differences", "Claims", "History"),
+    ]
+    expect(page.get_by_role("tabpanel", name="Findings")).to_be_visible()
+    expect(page.locator("#claims")).to_be_hidden()
+
+    tabs.first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(tabs.nth(1)).to_be_focused()
+    expect(tabs.nth(1)).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("tabpanel", name="Differences")).to_be_visible()
+    assert hash_of(page) == f"#{FEATURES}"
+    page.keyboard.press("End")
+    expect(page.locator("#history")).to_be_visible()
+    expect(page.get_by_role("search")).to_be_hidden()
+    page.keyboard.press("Home")
+    expect(tabs.first).to_be_focused()
+    page.go_back()
+    expect(page.locator("#history")).to_be_visible()
+
+
+def test_a_finding_of_the_first_screen_opens_its_card(opened, report):
+    page = opened(FEATURES)
+
+    page.locator(".top-findings a").first.click()
+
+    expect(page.locator("#findings")).to_be_visible()
+    expect(page.locator(".finding").first).to_have_attribute("open", "")
+    assert hash_of(page).strip("#") in {each.fingerprint for each in report.findings}
+
+
+def test_a_contradicted_claim_opens_over_its_finding(opened):
+    page = opened()
+
+    page.locator(".finding[open] .contradicted a[href^='#claim=']").first.click()
+
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page.locator("#findings")).to_be_visible()
 
 
 def test_the_client_filter_hides_unaffected_features(opened):
     page = opened("client=litellm")
 
+    expect(page.locator("#differences")).to_be_visible()
     assert "createImage/request/response_format" not in shown(page)
     assert SIZE in shown(page)
     page.get_by_label("My client").select_option("ai-sdk-openai")
@@ -192,7 +291,8 @@ def test_the_client_filter_hides_unaffected_features(opened):
 
 
 def test_a_number_of_the_heat_map_shows_what_it_counts(opened):
-    page = opened()
+    page = opened(FEATURES)
+    page.get_by_text("Differences by part and provider").click()
     hot = page.locator(".heat").first.locator("a.hot").first
     count = int(re.match(r"\D*(\d+)", hot.inner_text())[1])
 
@@ -271,7 +371,7 @@ def test_a_claim_opens_with_its_sentence_and_result(opened):
 
 
 def test_an_opened_group_stays_open_while_a_claim_is_shown(opened):
-    page = opened()
+    page = opened("tab=claims")
     group = page.locator(".claim-group").first
     group.locator("summary").click()
     link = group.locator("a.open").first
@@ -285,7 +385,7 @@ def test_an_opened_group_stays_open_while_a_claim_is_shown(opened):
 
 
 def test_a_table_has_one_tab_stop_and_arrow_keys(opened):
-    page = opened()
+    page = opened(FEATURES)
     table = page.get_by_role("grid", name="Features on which providers differ")
     expect(table.locator("a[tabindex='0']")).to_have_count(1)
     first = table.locator("a.open").first
@@ -336,15 +436,50 @@ def test_a_finding_has_its_request_in_three_languages_and_its_images(opened):
 
 
 def test_the_url_of_a_finding_opens_it(opened, report):
-    page = opened(report.findings[0].fingerprint)
+    page = opened(f"tab=claims&q={report.findings[0].fingerprint}")
+    page.goto(page.url.partition("#")[0] + f"#{report.findings[0].fingerprint}")
 
     expect(page.locator(f'[id="{report.findings[0].fingerprint}"]')).to_have_attribute(
         "open", ""
     )
 
 
+def test_the_fingerprint_of_a_failed_check_opens_its_cause(tab, report, tmp_path):
+    (first, *_) = report.findings
+    cause = replace(
+        first, fingerprint="c" * 16, title="Size is ignored", provider="openai"
+    )
+    cause = replace(cause, members=(first.fingerprint,))
+    path = tmp_path / "cause.html"
+    path.write_text(made(None, replace(report, causes=(cause,))), "utf-8")
+
+    tab.goto(f"{path.as_uri()}#tab=claims")
+    tab.goto(f"{path.as_uri()}#{first.fingerprint}")
+
+    expect(tab.locator(f"#{'c' * 16}")).to_be_visible()
+    expect(tab.locator(f"#{'c' * 16} .contradicted")).to_be_visible()
+
+
+def test_a_single_server_filters_its_features_by_result(tab, report, tmp_path):
+    one = report.for_provider("openai")
+    target = next(e for e in report.metadata.targets if e.provider == "openai")
+    one = replace(one, metadata=replace(one.metadata, targets=(target,)))
+    path = tmp_path / "one.html"
+    path.write_text(made(compare([specs.load("openai")], [one]), one), "utf-8")
+
+    tab.goto(f"{path.as_uri()}#tab=differences")
+
+    assert tab.locator(".lt, .heat, select[data-key=pair]").count() == 0
+    tab.get_by_role("button", name="Failed").click()
+    rows = tab.locator("#differences tr.r:visible")
+    assert SIZE in rows.evaluate_all("all => all.map(it => it.dataset.id)")
+    expect(rows.first).to_contain_text("ignored")
+    tab.locator("#differences a.open:visible").first.click()
+    expect(tab.get_by_role("dialog")).not_to_contain_text("Compared with")
+
+
 def test_the_history_of_runs_is_shown(opened):
-    page = opened()
+    page = opened("history")
 
     part = page.locator("#history")
     expect(part).to_contain_text("new")
@@ -353,10 +488,11 @@ def test_the_history_of_runs_is_shown(opened):
 
 @pytest.mark.parametrize("width", [320, 390])
 def test_nothing_is_wider_than_a_phone(opened, width):
-    page = opened(width=width)
-    assert fits_in_width(page)
-    page.locator("details").evaluate_all("all => all.forEach(it => { it.open = true })")
-    assert fits_in_width(page)
+    for tab in ("findings", "differences", "claims", "history"):
+        page = opened(tab, width=width)
+        assert fits_in_width(page)
+        page.locator("details").evaluate_all(OPEN_ALL)
+        assert fits_in_width(page)
 
     page = opened(f"cell={SIZE}@openai", width=width)
     box = page.get_by_role("dialog").bounding_box()
@@ -366,21 +502,26 @@ def test_nothing_is_wider_than_a_phone(opened, width):
 
 
 def test_every_text_has_contrast_in_light_and_dark_mode(opened):
-    page = opened()
-    page.locator("details").evaluate_all("all => all.forEach(it => { it.open = true })")
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        assert (int(re.findall(r"\d+", ground)[0]) < 128) == (scheme == "dark")
-        assert page.evaluate(FAINT) == []
+    for fragment in (
+        *("findings", "differences", "claims", "history"),
+        "pair=openai,tokenhub",
+    ):
+        page = opened(fragment)
+        page.locator("details").evaluate_all(OPEN_ALL)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+            assert (int(re.findall(r"\d+", ground)[0]) < 128) == (scheme == "dark")
+            assert page.evaluate(FAINT) == []
+    page = opened(FEATURES)
     cell(page, SIZE, "OpenAI").click()
     expect(page.get_by_role("dialog")).to_be_visible()
     assert page.evaluate(FAINT) == []
 
 
 def test_the_page_has_no_accessibility_violations(opened):
-    page = opened()
-    assert page.evaluate(STUMBLES) == []
+    for tab in ("findings", "differences", "claims", "history"):
+        assert opened(tab).evaluate(STUMBLES) == []
 
     page = opened(f"cell={SIZE}@openai")
     expect(page.get_by_role("dialog")).to_be_visible()

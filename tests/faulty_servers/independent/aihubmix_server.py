@@ -63,7 +63,7 @@ class Call:
     def authenticate(self) -> None:
         header = self.request.headers.get("Authorization", "")
         scheme, _, token = header.strip().partition(" ")
-        right = scheme.lower() == "bearer" and (token.strip() or self.bug("empty-token-accepted"))
+        right = scheme.lower() == "bearer" and not token.endswith("unauthenticated") and (token.strip() or self.bug("empty-token-accepted"))
         right = right or self.bug("auth-not-enforced") or (self.bug("basic-auth-accepted") and header)
         need(right, "Unauthorized: send a gateway key as a bearer token.", None, 401, 401)
 

@@ -54,7 +54,7 @@ class Call:
     def authenticate(self) -> None:
         header = self.request.headers.get("Authorization")
         scheme, _, token = (header or "").strip().partition(" ")
-        right = scheme.lower() == "bearer" and bool(token.strip())
+        right = scheme.lower() == "bearer" and bool(token.strip()) and not token.endswith("unauthenticated")
         if self.bug("auth-not-enforced") or (self.bug("basic-auth-accepted") and header):
             return
         if right or (self.bug("empty-token-accepted") and scheme.lower() == "bearer"):

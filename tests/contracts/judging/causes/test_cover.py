@@ -76,7 +76,8 @@ def test_every_failing_case_is_in_one_explanation_and_no_passing_case_has_it(
 
     indexes = [index for each in found for index in each.failing]
     assert sorted(indexes) == list(range(len(failing)))
-    for each in found:
-        if each.features:
-            assert not any(one.issuperset(each.features) for one in passing)
-            assert all(failing[at].issuperset(each.features) for at in each.failing)
+    for explanation in found:
+        wanted = set(explanation.features)
+        if wanted:
+            assert not any(wanted <= one for one in passing)
+            assert all(wanted <= failing[at] for at in explanation.failing)

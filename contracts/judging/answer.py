@@ -1,0 +1,64 @@
+"""A response with all that the checks of guarantees need."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts.judging.interaction import Interaction
+from contracts.media.guarantee import AnswerHistory, request_key
+from contracts.media.image.observation import DecodedImage
+from specs import Dialect
+
+
+@dataclass(frozen=True)
+class Answer:
+    """
+    A response with all that its checks need.
+
+    `request` has canonical names and documented defaults. `key` is the API key that the
+    request was sent with. `now` is when the response came, in seconds since 1970.
+    """
+
+    interaction: Interaction
+    dialect: Dialect
+    request: Mapping[str, Any]
+    media_type: str
+    key: str = ""
+    now: float = field(default_factory=time.time)
+    history: AnswerHistory = field(default_factory=AnswerHistory)
+
+    @property
+    def operation(self) -> str:
+        """The id of the operation."""
+        return self.interaction.case.operation
+
+    @property
+    def is_stream(self) -> bool:
+        return self.interaction.is_stream
+
+    @property
+    def results(self) -> list[DecodedImage | None]:
+        """All images in order; None for one that is missing."""
+        return self.interaction.pictures
+
+    @property
+    def pictures(self) -> list[DecodedImage]:
+        """The images that decode."""
+        return [each for each in self.results if each and not each.problem]
+
+    @property
+    def items(self) -> Sequence[Mapping[str, Any]]:
+        return self.interaction.items
+
+    @property
+    def bodies(self) -> list[Mapping[str, Any]]:
+        """The JSON object of the response, or those of its events."""
+        if not self.is_stream:
+            return [self.interaction.object or {}]
+        events = self.interaction.events
+        return [each.data for each in events if isinstance(each.data, dict)]
+
+    def request_key(self, *, without: str) -> str:
+        """A hash of the request without one field."""
+        return request_key(self.request, self.media_type, without=without)

@@ -1,0 +1,98 @@
+"""The checks of streams of server-sent events."""
+
+from contracts.judging.answer import Answer
+from contracts.judging.interaction import STREAM_STAYS_OPEN, ServerSentEvent
+from contracts.judging.outcome import event_type
+from contracts.media.description import describe_value
+from contracts.media.guarantee import Breach, Breaches
+from contracts.text import pluralize
+
+
+def streams_when_asked(response: Answer) -> Breaches:
+    wanted = response.request.get("stream") is True
+    if wanted and not response.is_stream:
+        content_type = response.interaction.content_type or "without a content type"
+        message = f"requested: a stream; the response is {content_type}"
+        yield Breach(message, "stream", "true", "false")
+    if response.is_stream and not wanted:
+        count = pluralize(len(response.interaction.events), "event")
+        message = f"the response is a stream with {count}; requested: none"
+        yield Breach(message, "stream", "false")
+
+
+def _events_of_type(response: Answer, suffix: str) -> list[tuple[int, ServerSentEvent]]:
+    """The events with a type that ends so, each with its index in the stream."""
+    return [
+        (at, each)
+        for at, each in enumerate(response.interaction.events)
+        if isinstance(each.data, dict)
+        and str(each.data.get("type", "")).endswith(suffix)
+    ]
+
+
+def partials_at_most_asked(response: Answer) -> Breaches:
+    if not response.is_stream:
+        return
+    limit = response.request.get("partial_images", 0) * response.request.get("n", 1)
+    partials = _events_of_type(response, ".partial_image")
+    if len(partials) > limit:
+        yield Breach(f"{len(partials)} partial images; at most {limit} requested")
+    indexes = [each.data.get("partial_image_index") for _, each in partials]
+    if response.request.get("n", 1) == 1 and indexes != list(range(len(indexes))):
+        yield Breach(f"partial images are numbered {indexes}, not 0, 1, 2 …")
+    completed = _events_of_type(response, ".completed")
+    if partials and completed and partials[-1][0] > completed[-1][0]:
+        yield Breach(
+            f"event {partials[-1][0]} is a partial image; the last completed event is "
+            f"event {completed[-1][0]}"
+        )
+
+
+def one_completed_event(response: Answer) -> Breaches:
+    if not response.is_stream:
+        return
+    wanted = response.request.get("n", 1)
+    completed = _events_of_type(response, ".completed")
+    if len(completed) != wanted:
+        count = pluralize(len(completed), "completed event")
+        yield Breach(f"the stream has {count}, not {wanted}")
+    last = len(response.interaction.events) - 1
+    if completed and completed[-1][0] != last and not _ends_with_done(response):
+        type_ = event_type(response.interaction.events[last].data)
+        yield Breach(
+            f"event {last} ({type_}) comes after the last completed one, which is "
+            f"event {completed[-1][0]}"
+        )
+
+
+def _ends_with_done(response: Answer) -> bool:
+    """True if the stream ends with `[DONE]`: the check `event` reports that."""
+    return bool(response.interaction.events[-1].data == "[DONE]")
+
+
+def event_name_is_type(response: Answer) -> Breaches:
+    """
+    Require the line `event:` with the type that is in the data.
+
+    Without that line, clients that listen for the type get nothing: by the standard of
+    server-sent events, the event then has the name `message`.
+    """
+    if not response.is_stream:
+        return
+    for at, event in enumerate(response.interaction.events):
+        type_ = event.data.get("type") if isinstance(event.data, dict) else None
+        if type_ is None or event.name == type_:
+            continue
+        shown = describe_value(type_)
+        if event.name is None:
+            yield Breach(
+                f"event {at} has no line `event:`; type in its data is {shown}"
+            )
+        else:
+            name = describe_value(event.name)
+            yield Breach(f"event {at} has the name {name}; type in its data is {shown}")
+
+
+def stream_ends(response: Answer) -> Breaches:
+    if response.interaction.problem == STREAM_STAYS_OPEN:
+        yield Breach(STREAM_STAYS_OPEN)

@@ -1,0 +1,261 @@
+"""The values that the templates of the page show."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+from contracts.report.model import Report
+from contracts.report.summary import (
+    ProviderSummary,
+    all_findings,
+    cost_label,
+    provider_summaries,
+    run_verdict,
+    stop_reason,
+    total_cost,
+)
+from contracts.reporters.page import heatmap, overview, ranking
+from contracts.reporters.page.claims import LETTERS, ClaimGroup, claim_groups
+from contracts.reporters.page.details import Details, as_script, command
+from contracts.reporters.page.features import VERDICT_MARKS, Features, features
+from contracts.reporters.page.findings import MAX_TOP, finding_cards
+from contracts.reporters.page.trend import trends
+from contracts.text import format_date, in_words, pluralize
+from specs.clients import clients
+
+
+@dataclass(frozen=True, slots=True)
+class PageColumn:
+    """A provider, and its summary if it was tested; `differing` counts features."""
+
+    id: str
+    title: str
+    document: str
+    summary: ProviderSummary | None
+    differing: int = 0
+
+    @property
+    def failed(self) -> int:
+        return len(self.summary.broken) if self.summary else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A tab: the id of its panel, its label and the number of its entries."""
+
+    id: str
+    label: str
+    count: int | None = None
+
+
+def page_context(
+    comparison: Mapping[str, Any], report: Report | None, history: Sequence[Report]
+) -> dict[str, Any]:
+    """The values for the templates."""
+    rows = comparison["rows"]
+    reference = ranking.reference_provider(rows)
+    compares = _compares_documents(comparison, report)
+    columns = _columns(comparison, report, reference if compares else None)
+    ids = [each.id for each in columns]
+    matrix = features(rows, ids)
+    summaries = [each.summary for each in columns if each.summary]
+    tested = [each.target.provider for each in summaries]
+    groups = claim_groups(summaries)
+    ignored = _ignored_fingerprints(matrix)
+    findings = finding_cards(all_findings(summaries), ignored)
+    found_trends = trends(report, history) if report else []
+    tabs = _tabs(matrix, columns, len(findings), groups, bool(found_trends), compares)
+    data = Details(ids, tested)
+    return {
+        "report": report,
+        "compares": compares,
+        "is_single": len(columns) == 1,
+        "tabs": tabs,
+        "columns": columns,
+        "summaries": summaries,
+        "worst_first": sorted(summaries, key=lambda each: -each.tally.broken),
+        "titles": {each.id: each.title for each in columns},
+        "features": matrix,
+        "groups": groups,
+        "parts": _parts(matrix, groups),
+        "contradictions": comparison["contradictions"],
+        "documents_heat": heatmap.documents_heatmap(matrix, ids)
+        if len(ids) > 2
+        else [],
+        "measured_heat": heatmap.measurements_heatmap(groups, tested)
+        if len(tested) > 1
+        else [],
+        "trends": found_trends,
+        "clients": clients(),
+        "findings": findings,
+        "ignored": ignored,
+        "top_findings": findings[:MAX_TOP],
+        "letters": LETTERS,
+        "verdicts": VERDICT_MARKS,
+        "data": as_script(
+            {
+                **data.as_data(rows, groups, report),
+                "titles": {each.id: each.title for each in columns},
+                "mocks": [
+                    each.target.provider for each in summaries if each.target.is_mock
+                ],
+                "differing": len(matrix.differing),
+                "reference": reference if len(ids) > 1 else None,
+                "tabs": [each.id for each in tabs],
+            }
+        ),
+        **_comparison_context(matrix, ids, reference),
+        **_run_context(report, summaries),
+        "headline": _headline(report, summaries, matrix, columns, compares),
+    }
+
+
+def _compares_documents(comparison: Mapping[str, Any], report: Report | None) -> bool:
+    """True if the page is about documents: no report, or mocks of several providers."""
+    targets = report.metadata.targets if report else ()
+    several = len(comparison["providers"]) > 1 and bool(comparison["rows"])
+    return report is None or (several and all(each.is_mock for each in targets))
+
+
+def _headline(
+    report: Report | None,
+    summaries: Sequence[ProviderSummary],
+    matrix: Features,
+    columns: Sequence[PageColumn],
+    compares: bool,
+) -> str:
+    """The answer to the reader's question, in one sentence."""
+    if report is not None and not compares:
+        return run_verdict(report, tuple(summaries))
+    count = pluralize(len(matrix.rows), "feature")
+    if len(columns) == 1:
+        return f"{count} of {columns[0].title}"
+    apis = f"{in_words(len(columns))} image APIs"
+    if not matrix.differing:
+        return f"{apis.capitalize()} agree on {count}"
+    return f"Where {apis} differ: {len(matrix.differing)} of {count}"
+
+
+def _tabs(
+    matrix: Features,
+    columns: Sequence[PageColumn],
+    findings: int,
+    groups: Sequence[ClaimGroup],
+    has_history: bool,
+    compares: bool,
+) -> list[Tab]:
+    """The tabs that have content; the one that is open at first comes first."""
+    is_single = len(columns) == 1
+    claims = sum(len(each.rows) for each in groups)
+    found = Tab("findings", "Findings", findings)
+    count = len(matrix.rows) if is_single else len(matrix.differing)
+    label = "Features" if is_single else "Differences"
+    different = Tab("differences", label, count)
+    first = (different, found) if compares else (found, different)
+    has_content = {
+        "findings": bool(findings),
+        "differences": bool(matrix.rows),
+        "claims": bool(claims),
+        "history": has_history,
+    }
+    tabs = (*first, Tab("claims", "Claims", claims), Tab("history", "History"))
+    return [each for each in tabs if has_content[each.id]]
+
+
+def _comparison_context(
+    matrix: Features, ids: Sequence[str], reference: str | None
+) -> dict[str, Any]:
+    """The rankings; `reference_at` is the column that others are compared with."""
+    known = reference if reference in ids and len(ids) > 1 else None
+    return {
+        "reference": known,
+        "reference_at": ids.index(known) if known else None,
+        "distances": ranking.distances(matrix, ids, known) if known else [],
+        "divergent": ranking.divergent_features(matrix) if len(ids) > 1 else [],
+    }
+
+
+def _run_context(
+    report: Report | None, summaries: Sequence[ProviderSummary]
+) -> dict[str, Any]:
+    if report is None:
+        return {"version": version("imageparity"), "stopped": None}
+    targets = report.metadata.targets
+    untested = overview.untested_claims(summaries)
+    return {
+        "version": report.metadata.version,
+        "stopped": stop_reason(report),
+        "all_mocks": all(each.is_mock for each in targets),
+        "counts": overview.case_counts(summaries),
+        "not_tested": overview.not_tested_reasons(report, summaries),
+        "claim_count": sum(len(each.target.claims) for each in summaries),
+        "untested_claims": untested.total(),
+        "untested_subjects": untested.most_common(),
+        "cost": total_cost(summaries),
+        "cost_label": cost_label(report),
+        "when": format_date(report.metadata.started),
+        "command": partial(command, seed=report.metadata.seed),
+    }
+
+
+def _columns(
+    comparison: Mapping[str, Any], report: Report | None, reference: str | None
+) -> list[PageColumn]:
+    """
+    The columns: fewest failures first, then fewest differences from the majority.
+
+    With a reference, it comes first, and failures do not count.
+    """
+    summaries = (
+        {each.target.provider: each for each in provider_summaries(report)}
+        if report
+        else {}
+    )
+    compared = {each["id"]: each for each in comparison["providers"]}
+    ids = list(dict.fromkeys([*compared, *summaries]))
+    matrix = features(comparison["rows"], ids)
+    columns = []
+    for at, id_ in enumerate(ids):
+        summary = summaries.get(id_)
+        known = compared[id_] if id_ in compared else asdict(summaries[id_].target)
+        columns.append(
+            PageColumn(
+                id_,
+                known["title"],
+                known["document"],
+                summary,
+                sum(row.cells[at].is_outlier for row in matrix.rows),
+            )
+        )
+
+    def order(each: PageColumn) -> tuple[bool, int, int, str]:
+        failed = 0 if reference else each.failed
+        return each.id != reference, failed, each.differing, each.id
+
+    return sorted(columns, key=order)
+
+
+def _parts(matrix: Features, groups: Sequence[ClaimGroup]) -> list[tuple[str, str]]:
+    """The parts that the filter offers: id and name."""
+    found = {f"{group}/{section}": (group, section) for group, section in matrix.parts}
+    for claims in groups:
+        found[f"{claims.operation}/{claims.subject}"] = (
+            claims.operation,
+            claims.subject,
+        )
+    return [
+        (part, heatmap.part_name(group, section))
+        for part, (group, section) in found.items()
+    ]
+
+
+def _ignored_fingerprints(matrix: Features) -> frozenset[str]:
+    """The findings about parameters that a server ignores."""
+    return frozenset(
+        measurement.fingerprint
+        for row in matrix.rows
+        for measurement in row.measurements
+        if measurement.verdict == "ignored" and measurement.fingerprint
+    )
