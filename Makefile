@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 CLIENTS := .clients
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-quick test-min docs check audit clients serve compare claims site wheel bench soak defects clean
+.PHONY: help run test test-quick test-min docs check audit clients serve compare claims site wheel bench soak defects exercised clean
 
 help:  ## list all targets
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -66,6 +66,9 @@ soak: $(VENV)/.developing  ## send 200,000 requests while memory must stay flat,
 defects: $(VENV)/.developing  ## run the harness on every planted defect; writes tests/benchmarks/DEFECTS.md
 	FAULTY_SERVERS=all $(BIN)/pytest -n auto tests/faulty_servers
 	$(BIN)/python tests/benchmarks/defects.py
+
+exercised: $(VENV)/.developing  ## record in contracts/report which claims new planted defects turn red
+	PYTHONPATH=tests $(BIN)/python -m faulty_servers.record
 
 clean:  ## remove the environments and everything that was built
 	rm -rf $(VENV) $(CLIENTS) dist report docs/build .pytest_cache .mypy_cache .ruff_cache

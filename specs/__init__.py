@@ -14,7 +14,7 @@ from specs.documents.dialect import (
     UrlLifetime,
     UsageTable,
 )
-from specs.documents.loader import load, load_all, names
+from specs.documents.loader import load, load_all, names, reference_title
 from specs.documents.model import (
     Body,
     ErrorExample,
@@ -73,6 +73,7 @@ __all__ = [
     "load",
     "load_all",
     "names",
+    "reference_title",
     "request_name",
     "size_of",
 ]

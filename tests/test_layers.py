@@ -38,7 +38,8 @@ FOLDERS = {
 MAX_LINES = 400  # of a module
 # What only the harness may load: a mock must start without it.
 HEAVY = {"hypothesis", "schemathesis", "rich", "jinja2"}
-WORLD = {"sources.yaml", "clients.yaml"}  # facts about all providers
+# Facts about all providers, and the planted defects in the servers of all.
+WORLD = {"sources.yaml", "clients.yaml", "exercised.yaml"}
 FIXED = {"openai_env"}  # a fixture that users were promised by this name
 REFERENCE = "OpenAI"  # whose names are the canonical ones, and the field's own word
 

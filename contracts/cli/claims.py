@@ -1,15 +1,19 @@
 """The command `claims`: list documented claims with source and test coverage."""
 
 import json
-from dataclasses import asdict
 
 import click
 
 from contracts.execution.campaign import Campaign
 from contracts.execution.client import Target
 from contracts.planning.coverage import claim_records, coverage
-from contracts.text import pluralize
+from contracts.report.exercised import NEVER_SEEN_TO_FAIL
+from contracts.report.model import ClaimRecord
+from contracts.report.rows import claim_row
+from contracts.text import join_words, pluralize
 from mockserver.cli.common import PROVIDER, load_providers, specs_option
+
+MAX_DEFECTS = 3  # that are listed per claim
 
 
 @click.command()
@@ -20,8 +24,9 @@ def claims(provider: tuple[str, ...], as_json: bool, folder: str | None) -> None
     """
     List the documented claims of each PROVIDER (default: all).
 
-    Per claim: its source, its place in openapi.yaml, the behavior of the mock and the
-    number of planned cases that test it.
+    Per claim: its source, its place in openapi.yaml, the behavior of the mock, the
+    number of planned cases that test it, and the planted defects of our test servers
+    that made its check fail.
     """
     for loaded in load_providers(provider, folder):
         target = Target("mock", "", is_mock=True)
@@ -29,10 +34,14 @@ def claims(provider: tuple[str, ...], as_json: bool, folder: str | None) -> None
         records = list(claim_records(loaded, coverage(loaded, campaign.cases)))
         if as_json:
             for record in records:
-                row = {"provider": loaded.id, **asdict(record)}
+                row = {"provider": loaded.id, **claim_row(record)}
                 click.echo(json.dumps(row, ensure_ascii=False))
             continue
-        click.echo(f"{loaded.title} ({loaded.id}): {len(records)} claims\n")
+        unseen = sum(not each.exercised_by for each in records)
+        click.echo(
+            f"{loaded.title} ({loaded.id}): {len(records)} claims, "
+            f"{unseen} with a {NEVER_SEEN_TO_FAIL}\n"
+        )
         for operation in loaded.operations.values():
             for name in operation.mentions:
                 click.echo(f"Mentioned on its pages without a path: {name}\n")
@@ -43,4 +52,14 @@ def claims(provider: tuple[str, ...], as_json: bool, folder: str | None) -> None
             )
             click.echo(f"    document  {loaded.id}/openapi.yaml#{record.pointer}")
             click.echo(f"    mock      {record.mock}")
-            click.echo(f"    tested    by {pluralize(record.asked, 'case')}\n")
+            click.echo(f"    tested    by {pluralize(record.asked, 'case')}")
+            click.echo(f"    exercised {_exercise_evidence(record)}\n")
+
+
+def _exercise_evidence(record: ClaimRecord) -> str:
+    """The nearest defects that made the check of a claim fail, or that none did."""
+    if not record.exercised_by:
+        return NEVER_SEEN_TO_FAIL
+    shown = record.exercised_by[:MAX_DEFECTS]
+    more = len(record.exercised_by) - len(shown)
+    return f"by {join_words([*shown, f'{more} more'] if more else shown)}"

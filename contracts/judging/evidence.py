@@ -1,8 +1,11 @@
 """The evidence of a verdict: what one response shows of a request."""
 
-from typing import TypedDict
+from collections.abc import Iterator, Mapping
+from typing import Any, TypedDict
 
 from contracts.judging.guarantees import ECHOED_FIELDS, Answer
+
+MAX_MODEL_LENGTH = 80  # characters
 
 
 class Evidence(TypedDict):
@@ -11,18 +14,23 @@ class Evidence(TypedDict):
 
     `images` is the number of images that were decoded, `not_fetched` the number of
     those that are links and were not fetched. `echoed` are the request fields whose
-    values the response repeats.
+    values the response repeats, `deliveries` the ways in which the images came. `model`
+    is the one of the request, empty if unknown or long.
     """
 
     images: int
     not_fetched: int
     echoed: tuple[str, ...]
+    deliveries: tuple[str, ...]
+    model: str
 
 
 def evidence_in(answer: Answer) -> Evidence:
     """The evidence in a response; none in an error response."""
     if not answer.interaction.is_success:
-        return Evidence(images=0, not_fetched=0, echoed=())
+        return Evidence(
+            images=0, not_fetched=0, echoed=(), deliveries=(), model=_model(answer)
+        )
     linked = zip(answer.items, answer.results, strict=False)
     return Evidence(
         images=len(answer.pictures),
@@ -34,4 +42,24 @@ def evidence_in(answer: Answer) -> Evidence:
             for name in ECHOED_FIELDS
             if any(isinstance(body.get(name), str) for body in answer.bodies)
         ),
+        deliveries=tuple(
+            sorted({each for item in answer.items for each in deliveries_of(item)})
+        ),
+        model=_model(answer),
     )
+
+
+def deliveries_of(item: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the ways in which an entry of `data` has its image."""
+    if item.get("b64_json"):
+        yield "b64_json"
+    url = item.get("url")
+    if isinstance(url, str) and url:
+        yield "data_uri" if url.startswith("data:") else "url"
+
+
+def _model(answer: Answer) -> str:
+    model = answer.request.get("model")
+    if not isinstance(model, str) or len(model) > MAX_MODEL_LENGTH:
+        return ""
+    return model if model.isprintable() else ""

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from contracts.planning.case import Case
+from contracts.report.exercised import exercised_by
 from contracts.report.model import ClaimRecord
 from specs import Basis, Claim, ClaimSubject, Provider, claims
 
@@ -29,6 +30,7 @@ def claim_records(
             pointer=claim.pointer,
             asked=counts.get(claim.id, 0),
             mock=_mock_treatment(claim),
+            exercised_by=exercised_by(provider.id, claim.id),
         )
 
 

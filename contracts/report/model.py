@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from contracts.report.file import BadReport, atomic_write, format_line, read_rows
@@ -25,6 +25,7 @@ from contracts.report.rows import (
     finding_from,
     finding_row,
     metadata_from,
+    metadata_row,
     outcome_from,
     outcome_row,
     without_type,
@@ -153,7 +154,7 @@ class Report:
 
     def to_lines(self) -> Iterator[str]:
         """The lines of the report, with their line ends."""
-        yield format_line("run", asdict(self.metadata))
+        yield format_line("run", metadata_row(self.metadata))
         for outcome in self.outcomes:
             yield format_line("outcome", outcome_row(outcome))
         footer: dict[str, object] = {

@@ -62,7 +62,8 @@ class ClaimRecord:
     A claim of a document as the report shows it.
 
     `asked` counts the cases with a response that tested it. `mock` is how the mock
-    treats it: enforced, lenient, kept, or on demand.
+    treats it: enforced, lenient, kept, or on demand. `exercised_by` are the planted
+    defects that made its check fail; empty if it was never seen to fail.
     """
 
     id: str
@@ -77,6 +78,7 @@ class ClaimRecord:
     pointer: str
     asked: int = 0
     mock: str = ""
+    exercised_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,9 @@ class Outcome:
 
     `images` is the number of images of the response that were decoded, `not_fetched`
     the number of those that are links and were not fetched. `echoed` are the request
-    fields whose values the response repeats. A verdict needs such evidence.
+    fields whose values the response repeats. `deliveries` are the ways in which the
+    images came: `b64_json`, `url`, `data_uri`. `model` is the one of the request, or
+    its documented default. A verdict needs such evidence.
     """
 
     provider: str
@@ -166,6 +170,8 @@ class Outcome:
     images: int = 0
     not_fetched: int = 0
     echoed: tuple[str, ...] = ()
+    deliveries: tuple[str, ...] = ()
+    model: str = ""
 
     @property
     def reason_not_tested(self) -> str | None:

@@ -24,6 +24,11 @@ _DEFAULTS: dict[str, Any] = {
     "members": (),
 }
 """The keys of a finding that are left out of its row if they have this value."""
+_OPTIONAL = (
+    *("fields", "not_tested", "images", "not_fetched", "echoed", "deliveries"),
+    "model",
+)
+"""The keys of an outcome that are left out of its row if they are empty."""
 
 
 def without_type(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,7 +39,7 @@ def outcome_row(outcome: Outcome) -> dict[str, Any]:
     """An outcome without its optional keys that are empty."""
     row = asdict(outcome)
     row["findings"] = [finding_row(each) for each in outcome.findings]
-    for name in ("fields", "not_tested", "images", "not_fetched", "echoed"):
+    for name in _OPTIONAL:
         if not row[name]:
             del row[name]
     return row
@@ -49,19 +54,41 @@ def finding_row(finding: Finding) -> dict[str, Any]:
     }
 
 
+def metadata_row(metadata: RunMetadata) -> dict[str, Any]:
+    """The metadata of a run; its claims without their optional keys that are empty."""
+    row = asdict(metadata)
+    for target in row["targets"]:
+        target["claims"] = [_without_empty_evidence(each) for each in target["claims"]]
+    return row
+
+
+def claim_row(claim: ClaimRecord) -> dict[str, Any]:
+    """A claim without its optional keys that are empty."""
+    return _without_empty_evidence(asdict(claim))
+
+
+def _without_empty_evidence(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != "exercised_by" or value}
+
+
 def metadata_from(row: dict[str, Any]) -> RunMetadata:
     targets = tuple(map(_target_from, row["targets"]))
     return RunMetadata(**{**row, "targets": targets})
 
 
 def _target_from(row: dict[str, Any]) -> TargetRecord:
-    claims = tuple(ClaimRecord(**each) for each in row["claims"])
+    claims = tuple(map(_claim_from, row["claims"]))
     return TargetRecord(**{**row, "claims": claims})
+
+
+def _claim_from(row: dict[str, Any]) -> ClaimRecord:
+    return ClaimRecord(**{**row, "exercised_by": tuple(row.get("exercised_by", ()))})
 
 
 def outcome_from(row: dict[str, Any]) -> Outcome:
     findings = tuple(map(finding_from, row["findings"]))
-    lists = {name: tuple(row.get(name, ())) for name in ("claims", "echoed")}
+    names = ("claims", "echoed", "deliveries")
+    lists = {name: tuple(row.get(name, ())) for name in names}
     return Outcome(**{**row, **lists, "findings": findings})
 
 

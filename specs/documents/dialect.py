@@ -177,8 +177,9 @@ class Dialect:
     """
     The content of `dialect.yaml`; `dialect.schema.yaml` describes each part.
 
-    `fields` maps, per operation, a canonical field name to the provider's names. A part
-    that is None is not documented.
+    `fields` maps, per operation, a canonical field name to the provider's names.
+    `is_reference` is true for the provider whose pages claims with the basis
+    `reference` are read from. A part that is None is not documented.
     """
 
     title: str
@@ -195,6 +196,7 @@ class Dialect:
     mock: MockDefaults = MockDefaults()
     homepage: str = ""
     note: str = ""
+    is_reference: bool = False
 
     @property
     def currency(self) -> str | None:
@@ -265,6 +267,7 @@ def build_dialect(raw: Mapping[str, Any]) -> Dialect:
         mock=_built(MockDefaults, raw.get("mock", {})),
         homepage=raw.get("homepage", ""),
         note=raw.get("note", ""),
+        is_reference=raw.get("reference", False),
     )
 
 

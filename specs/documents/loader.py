@@ -1,6 +1,7 @@
 """Load folders of providers: openapi.yaml, dialect.yaml and the sources they cite."""
 
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -50,6 +51,23 @@ def load(name: str, *more: str | Path) -> Provider:
     known = ", ".join(names(*more))
     raise SpecError(
         name, "", "is not a known provider", f"Known are: {known}; see --specs"
+    )
+
+
+@cache
+def reference_title() -> str:
+    """
+    The title of the provider that claims with the basis `reference` are read from.
+
+    It is the one that ships and says so in its dialect. Raises `SpecError` if there is
+    none.
+    """
+    for name in names():
+        raw = read_yaml(files("specs") / name, "dialect.yaml")
+        if raw.get("reference"):
+            return str(raw["title"])
+    raise SpecError(
+        "specs", "", "no dialect.yaml has `reference: true`", "Add it to one of them"
     )
 
 

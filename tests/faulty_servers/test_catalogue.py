@@ -12,10 +12,12 @@ from faulty_servers.catalogue import (
     defects_of,
     exercised_by,
 )
+from faulty_servers.record import found_defects, is_current
 from faulty_servers.relays import RELAY_FAULTS
 
 import specs
 from contracts.judging.guarantees import GUARANTEES
+from contracts.report.exercised import planted_defects
 from contracts.report.failure_policy import CHECKS
 from contracts.report.model import FindingKind
 from specs import Basis
@@ -34,6 +36,18 @@ def test_every_planted_defect_has_its_finding():
 
     assert servers == {each: set(rows) for each, rows in EXPECTED["servers"].items()}
     assert relays == {each: set(rows) for each, rows in EXPECTED["relays"].items()}
+
+
+def test_the_shipped_evidence_is_that_of_the_planted_defects():
+    """`make exercised` brings it up to date."""
+    shipped, expected = planted_defects(), found_defects()
+
+    outdated = [
+        id_ for id_, each in expected.items() if not is_current(each, shipped.get(id_))
+    ]
+
+    assert outdated == []
+    assert list(shipped) == list(expected)
 
 
 def test_a_finding_or_the_reason_for_none_is_expected():

@@ -16,7 +16,10 @@ from faulty_servers.catalogue import (
     FaultyServer,
     correct_server,
 )
+from faulty_servers.record import observed_claims
 from support.campaigns import run_against
+
+from contracts.report.exercised import planted_defects
 
 pytestmark = pytest.mark.slow
 
@@ -66,3 +69,5 @@ def test_the_expected_finding_is_reported(faulty: FaultyServer):
     found = [each for each in report.findings if faulty.is_found_by(each)]
     assert found
     assert faulty.check not in WARNINGS or not any(each.breaks for each in found)
+    shipped = planted_defects()[faulty.id].claims
+    assert set(shipped) & set(observed_claims(faulty, report))

@@ -2,9 +2,11 @@
 
 import pytest
 from faulty_servers.catalogue import FAULTY_RELAYS, WARNINGS, FaultyRelay
+from faulty_servers.record import observed_claims
 from support.campaigns import run_against
 from support.relays import relay
 
+from contracts.report.exercised import planted_defects
 from mockserver.embedded.starter import serve_in_thread
 
 pytestmark = pytest.mark.slow
@@ -24,6 +26,8 @@ def test_the_expected_finding_is_reported(mock, faulty: FaultyRelay):
     found = [each for each in report.findings if faulty.is_found_by(each)]
     assert found
     assert faulty.check not in WARNINGS or not any(each.breaks for each in found)
+    shipped = planted_defects()[faulty.id].claims
+    assert set(shipped) & set(observed_claims(faulty, report))
 
 
 @pytest.mark.parametrize("name", ["tokenhub", "llmapi"])

@@ -17,6 +17,7 @@ from contracts.report.summary import (
     stop_reason,
     total_cost,
 )
+from contracts.reporters.run.verdicts import verdict_rows
 from contracts.text import (
     clip,
     format_date,
@@ -32,15 +33,16 @@ MAX_PROVIDERS = 25
 MAX_FINDINGS = 50
 MAX_CLAIMS = 6
 _COLUMNS = (
-    *("provider", "cases", "passed", "failed", "warning", "not tested", "findings"),
-    "cost",
+    *("cases", "passed", "failed", "warning", "not tested", "findings", "cost"),
 )
 
 
 def render(report: Report) -> str:
-    """Markdown: a summary of at most 40 lines, then each finding folded."""
+    """Markdown: a summary of at most 40 lines, each finding folded, the verdicts."""
     summaries = provider_summaries(report)
-    lines = [*_head(report, summaries), *_findings(all_findings(summaries))]
+    findings = all_findings(summaries)
+    lines = [*_head(report, summaries), *_findings(findings)]
+    lines += _verdicts(report, findings)
     return "\n".join(lines) + "\n"
 
 
@@ -58,8 +60,8 @@ def _head(report: Report, summaries: tuple[ProviderSummary, ...]) -> Iterator[st
         f"{cases}. {cost_label(report)}: {total_cost(summaries)}."
     )
     yield ""
-    yield f"| {' | '.join(_COLUMNS)} |"
-    yield f"| :-- |{' --: |' * (len(_COLUMNS) - 1)}"
+    yield f"| provider | {' | '.join(_COLUMNS)} |"
+    yield f"| :-- |{' --: |' * len(_COLUMNS)}"
     yield from (_provider_row(summary) for summary in summaries[:MAX_PROVIDERS])
     if len(summaries) > MAX_PROVIDERS:
         yield f"| and {len(summaries) - MAX_PROVIDERS} more | | | | | | | |"
@@ -90,18 +92,26 @@ def _findings(findings: list[FindingSummary]) -> Iterator[str]:
     if not findings:
         yield "No findings."
         return
-    for finding in findings[:MAX_FINDINGS]:
-        yield from _finding_details(finding)
+    for number, finding in enumerate(findings[:MAX_FINDINGS], 1):
+        yield from _finding_details(number, finding)
     if len(findings) > MAX_FINDINGS:
         more = pluralize(len(findings) - MAX_FINDINGS, "more finding")
         yield f"{more} in the HTML report."
 
 
-def _finding_details(summary: FindingSummary) -> Iterator[str]:
+def _verdicts(report: Report, findings: list[FindingSummary]) -> Iterator[str]:
+    """The verdicts as a list."""
+    yield ""
+    for question, verdict in verdict_rows(report, findings):
+        yield f"- **{escape_markdown(question)}:** {escape_markdown(verdict)}"
+
+
+def _finding_details(number: int, summary: FindingSummary) -> Iterator[str]:
     finding = summary.finding
     verdict = "failed" if finding.breaks else "warning"
     cases = pluralize(summary.times, "case")
-    head = f"{summary.target.title}: {verdict} ({cases}): {summary.headline}"
+    title = summary.target.title
+    head = f"{number}. {title}: {verdict} ({cases}): {summary.headline}"
     yield f"<details><summary>{_escape_html(head)}</summary>"
     yield ""
     claim = f"{summary.sentence} ({finding.claim})"

@@ -22,6 +22,7 @@ from contracts.report.summary import (
     stop_reason,
     total_cost,
 )
+from contracts.reporters.run.verdicts import verdict_rows
 from contracts.reporters.terminal import safe_text
 from contracts.text import (
     one_line,
@@ -69,6 +70,7 @@ def print_summary(
     if len(findings) > MAX_FINDINGS:
         more = pluralize(len(findings) - MAX_FINDINGS, "more finding")
         console.print(Text(f"\n{more} in the HTML report"))
+    _print_verdicts(report, findings, console)
     _print_verdict(report, summaries, console)
 
 
@@ -153,6 +155,17 @@ def _print_request(request: Mapping[str, Any], console: Console) -> None:
     summary = one_line(str(request.get("summary") or ""))
     line = f"   {summary} (curl line in the HTML report)"
     console.print(safe_text(line, style="dim"))
+
+
+def _print_verdicts(
+    report: Report, findings: Sequence[FindingSummary], console: Console
+) -> None:
+    """Print whether documents are kept, and which clients can work with the server."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    for question, verdict in verdict_rows(report, findings):
+        table.add_row(safe_text(question), safe_text(verdict))
+    console.print()
+    console.print(table)
 
 
 def _print_verdict(

@@ -15,6 +15,7 @@ import specs
 from contracts import compare as comparison
 from contracts.compare import Conformance, MeasuredBehavior
 from contracts.compare.measured.evidence import NO_OUTPUT, NOT_FETCHED
+from contracts.judging.evidence import deliveries_of
 from contracts.judging.outcome import FeatureVerdict
 from contracts.report.model import Report
 from contracts.reporters.comparison.text import print_comparison
@@ -22,6 +23,7 @@ from mockserver.embedded.starter import serve_in_thread
 
 pytestmark = pytest.mark.slow
 
+EVIDENCE = {"images", "not_fetched", "echoed", "deliveries", "model"}
 GOOD_VERDICTS = {FeatureVerdict.HONOURED, FeatureVerdict.RENAMED}
 ELSEWHERE = "https://images.example.com/of-another-origin.png"
 
@@ -165,11 +167,7 @@ def test_evidence_is_optional_in_a_report(tmp_path, correct_report):
     correct_report.write(file)
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     older = [
-        {
-            key: value
-            for key, value in row.items()
-            if key not in ("images", "not_fetched", "echoed")
-        }
+        {key: value for key, value in row.items() if key not in EVIDENCE}
         for row in rows
     ]
 
@@ -177,3 +175,26 @@ def test_evidence_is_optional_in_a_report(tmp_path, correct_report):
     assert all("not_fetched" not in row for row in rows)
     lines = (json.dumps(each) for each in older)
     assert {each.images for each in Report.from_lines(lines).outcomes} == {0}
+
+
+def test_the_report_has_the_model_and_the_deliveries_of_images(correct_report):
+    plain = next(each for each in correct_report.outcomes if each.images)
+    rejected = [each for each in correct_report.outcomes if each.status == 400]
+
+    assert plain.deliveries == ("b64_json",)
+    assert plain.model == "gpt-image-2"
+    assert {each.deliveries for each in rejected} == {()}
+
+
+@pytest.mark.parametrize(
+    ("item", "deliveries"),
+    [
+        ({"b64_json": "AAAA", "url": None}, ["b64_json"]),
+        ({"url": "https://a.example/1.png"}, ["url"]),
+        ({"url": "data:image/png;base64,AAAA"}, ["data_uri"]),
+        ({"b64_json": "AAAA", "url": "https://a.example"}, ["b64_json", "url"]),
+        ({"b64_json": "", "url": 7}, []),
+    ],
+)
+def test_an_entry_has_its_image_in_the_deliveries_that_are_not_empty(item, deliveries):
+    assert list(deliveries_of(item)) == deliveries

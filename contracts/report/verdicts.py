@@ -1,0 +1,68 @@
+"""Verdicts on a server as a whole: its own documentation, and the reference."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from contracts.report.model import Finding, FindingKind, Report, TargetRecord
+from specs import Basis
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentVerdict:
+    """
+    The verdict on a server by one document.
+
+    `findings` are those that contradict it, in the order of the report. `is_tested` is
+    false if no response tested a claim of it.
+    """
+
+    target: TargetRecord
+    findings: tuple[Finding, ...]
+    is_tested: bool
+
+    @property
+    def is_kept(self) -> bool:
+        return self.is_tested and not self.findings
+
+
+def documentation_verdicts(report: Report) -> Iterator[DocumentVerdict]:
+    """Yield a verdict per target: whether it keeps its own documentation."""
+    for target, part in _parts(report):
+        is_tested = any(each.asked for each in target.claims)
+        yield DocumentVerdict(target, part.broken, is_tested)
+
+
+def reference_verdicts(report: Report) -> Iterator[DocumentVerdict]:
+    """
+    Yield a verdict per target: whether it behaves as the reference.
+
+    Findings count if their basis is the provider's own documentation or the reference.
+    A target whose document takes nothing from the reference has no such verdict.
+    """
+    for target, part in _parts(report):
+        taken = [each for each in target.claims if each.basis == Basis.REFERENCE]
+        if not taken:
+            continue
+        contradicting = {
+            each.fingerprint
+            for each in part.failed_checks
+            if each.kind is not FindingKind.UNDOCUMENTED
+            and each.basis in {Basis.DOCUMENTED, Basis.REFERENCE}
+            and not each.flaky
+        }
+        findings = tuple(
+            each
+            for each in part.findings
+            if contradicting.intersection(checks_of(each)) and not each.flaky
+        )
+        yield DocumentVerdict(target, findings, any(each.asked for each in taken))
+
+
+def _parts(report: Report) -> Iterator[tuple[TargetRecord, Report]]:
+    for target in report.metadata.targets:
+        yield target, report.for_provider(target.provider)
+
+
+def checks_of(finding: Finding) -> tuple[str, ...]:
+    """The fingerprints of the failed checks of a finding."""
+    return finding.members or (finding.fingerprint,)
