@@ -201,25 +201,31 @@ _REMEDIES = {
 }
 
 
+def not_tested_reasons(summary: ProviderSummary) -> list[tuple[str, int]]:
+    """The reasons why cases were not tested, with what to do, and their numbers."""
+    return [
+        (f"{reason}{_remedy(reason, summary.target)}", count)
+        for reason, count in summary.not_tested.most_common()
+    ]
+
+
+def _remedy(reason: str, target: TargetRecord) -> str:
+    prefix, _, case = reason.rpartition(" ")
+    if prefix != DEPENDS_ON:
+        return _REMEDIES.get(reason, "")
+    unserved = case.partition("/")[0]
+    others = [each for each in _operations(target) if each != unserved]
+    options = " ".join(f"--only {each}/" for each in others)
+    return f"; to leave them out: {options}" if others else ""
+
+
 def not_tested_notes(summaries: Iterable[ProviderSummary]) -> list[str]:
     """A sentence per reason why cases were not tested, with what to do about it."""
-    notes = []
-    for summary in summaries:
-        for reason, count in summary.not_tested.items():
-            cases = pluralize(count, "test case")
-            note = f"{summary.target.title}: {cases} not tested ({reason})"
-            prefix, _, case = reason.rpartition(" ")
-            if prefix == DEPENDS_ON:
-                others = [
-                    each
-                    for each in _operations(summary.target)
-                    if each != case.split("/")[0]
-                ]
-                options = " ".join(f"--only {each}/" for each in others)
-                note += f"; to leave them out: {options}" if others else ""
-            note += _REMEDIES.get(reason, "")
-            notes.append(note)
-    return notes
+    return [
+        f"{summary.target.title}: {pluralize(count, 'test case')} not tested: {reason}"
+        for summary in summaries
+        for reason, count in not_tested_reasons(summary)
+    ]
 
 
 def _operations(target: TargetRecord) -> list[str]:
@@ -256,7 +262,10 @@ def _verdict_of(tested: list[ProviderSummary]) -> str:
     failed = sum(bool(each.broken) for each in tested)
     if len(tested) == 1:
         verb = "deviates from" if failed else "conforms to"
-        return f"{tested[0].target.title} {verb} its documentation"
+        target = tested[0].target
+        if target.is_mock:
+            return f"{target.title} {verb} its documentation"
+        return f"The server {verb} the documentation of {target.title}"
     if not failed:
         number = "Both" if len(tested) == 2 else f"All {in_words(len(tested))}"
         return f"{number} conform to their documentation"

@@ -16,7 +16,7 @@ _STATUS_CHECKS = {
 _VARIABLE = re.compile(
     r"""'[^']*'|"[^"]*"|`[^`]*`|\b(?=\w*\d)[\w-]{6,}|\d+(\.\d+)?""", re.VERBOSE
 )
-_ERROR_MESSAGE = re.compile(r'"message"\s*:\s*"((?:[^"\\]|\\.)*)"')
+_ERROR_MESSAGE = re.compile(r'"(?:message|error)"\s*:\s*"((?:[^"\\]|\\.)*)"')
 
 
 @dataclass(frozen=True, slots=True, order=True)

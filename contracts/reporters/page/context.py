@@ -189,7 +189,7 @@ def _run_context(
         "stopped": stop_reason(report),
         "all_mocks": all(each.is_mock for each in targets),
         "counts": overview.case_counts(summaries),
-        "not_tested": overview.not_tested_reasons(report, summaries),
+        "not_tested": overview.all_reasons(summaries),
         "claim_count": sum(len(each.target.claims) for each in summaries),
         "untested_claims": untested.total(),
         "untested_subjects": untested.most_common(),

@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contracts.report.model import Report
-from contracts.report.summary import ProviderSummary
+from contracts.report.summary import ProviderSummary, not_tested_reasons
 
 NOT_SENT = "not sent"
 
@@ -30,13 +29,11 @@ def case_counts(summaries: Sequence[ProviderSummary]) -> list[CaseCount]:
     ]
 
 
-def not_tested_reasons(
-    report: Report, summaries: Sequence[ProviderSummary]
-) -> list[tuple[str, int]]:
+def all_reasons(summaries: Sequence[ProviderSummary]) -> list[tuple[str, int]]:
     """The reasons why cases have no result, with the number of cases, most first."""
-    reasons = Counter(
-        each.not_tested for each in report.outcomes if each.not_tested is not None
-    )
+    reasons: Counter[str] = Counter()
+    for summary in summaries:
+        reasons.update(dict(not_tested_reasons(summary)))
     rest = sum(each.unasked for each in summaries) - sum(reasons.values())
     if rest > 0:
         reasons[NOT_SENT] += rest

@@ -67,7 +67,7 @@ CONFORMING = page(
 def test_the_first_screen_has_the_verdict_and_the_three_heaviest_findings():
     screen = first_screen(FAILING)
 
-    assert "<h1>One deviates from its documentation</h1>" in screen
+    assert "<h1>The server deviates from the documentation of One</h1>" in screen
     found = re.findall(r'<li><a href="#(\w+)">([^<]+)</a>', screen)
     assert found == [(str(at) * 16, TITLES[at]) for at in range(3)]
     assert "90 test cases" in screen
