@@ -90,7 +90,7 @@ def test_the_first_screen_says_why_cases_were_not_tested():
 
     assert re.findall(r"<li><b>([^<]+)</b>: ([^<(]+)", screen) == [
         ("3 test cases", "not sent"),
-        ("2 test cases", "rate limited"),
+        ("2 test cases", "rate limited; send fewer requests per minute with --rate"),
         ("1 test case", "depends on createImage/plain"),
         (
             "1 of 2 claims",
