@@ -22,6 +22,7 @@ from contracts.reporters.page.details import Details, as_script, command
 from contracts.reporters.page.features import VERDICT_MARKS, Features, features
 from contracts.reporters.page.findings import MAX_TOP, finding_cards
 from contracts.reporters.page.trend import trends
+from contracts.reporters.run.verdicts import verdict_rows
 from contracts.text import format_date, in_words, pluralize
 from specs.clients import clients
 
@@ -92,6 +93,9 @@ def page_context(
         "findings": findings,
         "ignored": ignored,
         "top_findings": findings[:MAX_TOP],
+        "verdict_rows": list(verdict_rows(report, all_findings(summaries)))
+        if report and not compares and summaries
+        else [],
         "letters": LETTERS,
         "verdicts": VERDICT_MARKS,
         "data": as_script(

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from contracts.execution.targets import BadTarget, host_of, is_loopback
-from contracts.report.model import Report, TargetRecord
+from contracts.report.model import ClaimRecord, Report, TargetRecord
 from contracts.reporters.page.claims import LETTERS, TONES, ClaimCell, ClaimGroup
 from contracts.reporters.page.features import VERDICT_MARKS
 from contracts.reporters.page.rules import (
@@ -16,8 +16,9 @@ from contracts.reporters.page.rules import (
     plain_sentence,
     without_rule_counts,
 )
-from contracts.text import clip, one_line, printable, safe_url
+from contracts.text import clip, join_words, one_line, printable, safe_url
 
+MAX_DEFECTS = 2  # that are named
 MAX_FACT_LENGTH = 600  # characters of a fact
 
 
@@ -94,7 +95,7 @@ class Details:
         The fields of a claim as a list; 0 if the provider's document does not have it.
 
         Letter, sentence, source, basis, mock, number of cases, 1 if `--only` can
-        select it else 0, anchors of findings.
+        select it else 0, anchors of findings, number of the text on planted defects.
         """
         claim = cell.claim
         if claim is None:
@@ -110,6 +111,7 @@ class Details:
             cell.case_count,
             int(claim.id in selectable_ids),
             [each.anchor for each in cell.findings],
+            self._texts.setdefault(_exercise_note(claim), len(self._texts)),
         ]
 
     def _source(self, citation: Mapping[str, Any]) -> int:
@@ -121,6 +123,17 @@ class Details:
             one_line(citation["source"]),
         )
         return self._sources.setdefault(key, len(self._sources))
+
+
+def _exercise_note(claim: ClaimRecord) -> str:
+    """The planted defects on which the check of a claim was seen to fail."""
+    defects = claim.exercised_by
+    if not defects:
+        return "check never seen to fail"
+    shown = list(defects[:MAX_DEFECTS])
+    more = len(defects) - len(shown)
+    listed = join_words([*shown, f"{more} more"] if more else shown)
+    return f"check seen to fail on the planted defects {listed}"
 
 
 def _fact_label(name: str) -> str:

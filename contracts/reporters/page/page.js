@@ -433,14 +433,14 @@ function feature(id, provider) {
 function claim(id, provider) {
   const cells = own(data.claims, id), cell = own(cells, data.claim_columns.indexOf(provider));
   if (!cell) return null;
-  const [letter, sentence, source, basis, mock, count, isSelectable, anchors] = cell;
+  const [letter, sentence, source, basis, mock, count, isSelectable, anchors, exercised] = cell;
   return {
     title: data.texts[sentence],
     sub: (titles[provider] || provider) + ' · ' + id,
     content: [
       make('section', {}, make('h3', {}, 'Documented'), cited(source, basis)),
       make('section', {}, make('h3', {}, 'Measured'), make('p', {}, mark(letter), ' ',
-        make('span', {class: 'mute'}, [count && 'in ' + cases(count), mock && data.mocks.includes(provider) && 'the mock: ' + mock].filter(Boolean).join('; ')))),
+        make('span', {class: 'mute'}, [count && 'in ' + cases(count), mock && data.mocks.includes(provider) && 'the mock: ' + mock, data.texts[exercised]].filter(Boolean).join('; ')))),
       cloned([...new Set(anchors)]),
       data.claim_columns.length < 2 ? '' : make('section', {}, comparison('claim', id, provider, data.claim_columns.map((column, each) => {
         const other = cells[each];
