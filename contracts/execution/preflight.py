@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 import specs
 from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.client import Sender
-from contracts.judging.checks.context import body_excerpt
 from contracts.judging.findings import redact
 from contracts.judging.interaction import Interaction
+from contracts.judging.outcome import body_excerpt
 from contracts.planning.case import Case
 from contracts.planning.preflight import preflight_cases
 from contracts.report.model import DEPENDS_ON, Outcome

@@ -1,9 +1,12 @@
 """Verdicts on features, and error responses of all dialects in common terms."""
 
+from collections import Counter
 from enum import StrEnum
 from typing import Any
 
 from contracts.judging.interaction import Interaction
+from contracts.media.description import describe_images, shorten_base64
+from contracts.text import one_line, pluralize
 
 
 class FeatureVerdict(StrEnum):
@@ -45,15 +48,38 @@ def top_level_field(param: str) -> str:
 
 
 def describe_outcome(interaction: Interaction) -> str:
-    """The status, with the content type or the error message."""
+    """The response with its content or error message, or why there is none."""
     if interaction.problem:
         return interaction.problem
-    status = f"{interaction.status} {interaction.content_type}"
-    if interaction.is_success:
-        return status
-    if error_object(interaction) is None:
-        return f"{status}: {error_text(interaction)}"
+    error = error_object(interaction)
+    if interaction.is_success or error is None:
+        return describe_response(interaction)
     return f"{interaction.status}: {error_text(interaction)}"
+
+
+def describe_response(interaction: Interaction) -> str:
+    """`200 application/json with 1 image (PNG 1024x1024)`, `500 text/html: <html>…`."""
+    content_type = interaction.content_type or "without a content type"
+    start = f"{interaction.status} {content_type}"
+    if interaction.is_success and interaction.is_stream:
+        return f"{start} with {_describe_events(interaction)}"
+    if interaction.is_success and interaction.pictures:
+        return f"{start} with {describe_images(interaction.pictures)}"
+    return f"{start}: {body_excerpt(interaction)}"
+
+
+def _describe_events(interaction: Interaction) -> str:
+    types = Counter(event_type(each.data) for each in interaction.events)
+    shown = ", ".join(f"{count} {type_}" for type_, count in list(types.items())[:5])
+    return pluralize(len(interaction.events), "event") + (
+        f" ({shown})" if shown else ""
+    )
+
+
+def body_excerpt(interaction: Interaction) -> str:
+    """The first 160 characters of the body in one line, base64 by its length."""
+    text = interaction.body[:2000].decode("utf-8", "replace")
+    return shorten_base64(one_line(text))[:160] or "an empty body"
 
 
 def event_type(data: Any) -> str:

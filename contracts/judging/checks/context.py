@@ -1,16 +1,13 @@
 """The exchange that checks examine, the observations they yield, and common parts."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from contracts.judging.guarantees import GUARANTEES, Answer
 from contracts.judging.interaction import Interaction
-from contracts.judging.outcome import event_type
-from contracts.media.description import describe_images, describe_value, shorten_base64
+from contracts.media.description import describe_value, shorten_base64
 from contracts.planning.case import Case
 from contracts.report.model import CheckName, FindingKind
-from contracts.text import one_line, pluralize
 from specs import (
     Basis,
     Body,
@@ -155,28 +152,3 @@ def describe_violation(violation: Violation, place: str) -> str:
     where = f"{violation.param}{inside}" if violation.param else place
     rule = shorten_base64(violation.message)
     return f"{where} is {describe_value(violation.value)}; {rule}"
-
-
-def describe_response(interaction: Interaction) -> str:
-    """`200 application/json with 1 image (PNG 1024x1024)`, `500 text/html: <html>…`."""
-    content_type = interaction.content_type or "without a content type"
-    start = f"{interaction.status} {content_type}"
-    if interaction.is_success and interaction.is_stream:
-        return f"{start} with {_describe_events(interaction)}"
-    if interaction.is_success and interaction.pictures:
-        return f"{start} with {describe_images(interaction.pictures)}"
-    return f"{start}: {body_excerpt(interaction)}"
-
-
-def _describe_events(interaction: Interaction) -> str:
-    types = Counter(event_type(each.data) for each in interaction.events)
-    shown = ", ".join(f"{count} {type_}" for type_, count in list(types.items())[:5])
-    return pluralize(len(interaction.events), "event") + (
-        f" ({shown})" if shown else ""
-    )
-
-
-def body_excerpt(interaction: Interaction) -> str:
-    """The first 160 characters of the body in one line, base64 by its length."""
-    text = interaction.body[:2000].decode("utf-8", "replace")
-    return shorten_base64(one_line(text))[:160] or "an empty body"

@@ -9,9 +9,9 @@ from contracts.judging.checks.context import (
     Observation,
     Observations,
     check_guarantee,
-    describe_response,
     schema_violations,
 )
+from contracts.judging.outcome import describe_response
 from contracts.media.description import describe_value
 from contracts.planning.case import Origin
 from contracts.report.model import CheckName, FindingKind

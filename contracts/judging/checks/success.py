@@ -8,7 +8,6 @@ from contracts.judging.checks.context import (
     Observation,
     Observations,
     check_guarantee,
-    describe_response,
     schema_violations,
 )
 from contracts.judging.interaction import (
@@ -16,6 +15,7 @@ from contracts.judging.interaction import (
     Interaction,
     ServerSentEvent,
 )
+from contracts.judging.outcome import describe_response
 from contracts.media.description import describe_value
 from contracts.report.model import CheckName, FindingKind
 from specs import EVENT_STREAM, JSON, Basis, Body, Evidence, Response, State
