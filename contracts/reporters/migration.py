@@ -209,11 +209,12 @@ def print_ranking(examinations: Sequence[Examination], console: Console) -> None
         table.add_column(TITLES[severity].lower(), justify="right", no_wrap=True)
     table.add_column("breaking rules", overflow="fold")
     ranked = sorted(examinations, key=lambda each: tuple(each.counts.values()))
-    for each in ranked:
-        found = Counter(x.rule for x in each.with_severity(Severity.BREAKS))
+    for examination in ranked:
+        breaking = examination.with_severity(Severity.BREAKS)
+        found = Counter(each.rule for each in breaking)
         table.add_row(
-            Text(one_line(each.migration.new.id)),
-            *map(str, each.counts.values()),
+            Text(one_line(examination.migration.new.id)),
+            *map(str, examination.counts.values()),
             Text(", ".join(rule for rule, _ in found.most_common())),
         )
     console.print()

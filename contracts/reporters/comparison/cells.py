@@ -1,4 +1,4 @@
-"""What a document states about one feature, with rules in words."""
+"""The statement of a document about one feature, with rules in words."""
 
 from collections.abc import Iterator
 from typing import Any
