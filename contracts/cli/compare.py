@@ -8,6 +8,7 @@ from rich.console import Console
 
 from contracts.cli.options import path_option
 from contracts.cli.output import Outputs, check_outputs, write_outputs
+from contracts.cli.paging import print_with_pager
 from contracts.compare import Comparison, compare, read
 from contracts.compare.servers.model import Differences
 from contracts.report.model import BadReport, Report
@@ -52,6 +53,13 @@ file_option = click.Path(dir_okay=False, allow_dash=True)
     "--all", "agreed", is_flag=True, help="Show also the features on which all agree."
 )
 @click.option(
+    "--sources",
+    "with_sources",
+    is_flag=True,
+    help="Show also the page of each value, and pages that contradict each other.",
+)
+@click.option("--no-pager", is_flag=True, help="Print long output without a pager.")
+@click.option(
     "--json", type=file_option, help="Write JSON to this file (- for stdout)."
 )
 @click.option("--html", type=file_option, help="Write an HTML page (- for stdout).")
@@ -71,6 +79,8 @@ def command(
     reports: tuple[str, ...],
     only: tuple[str, ...],
     agreed: bool,
+    with_sources: bool,
+    no_pager: bool,
     folder: str | None,
     **outputs: str | None,
 ) -> None:
@@ -100,8 +110,17 @@ def command(
         if not comparison.rows:
             raise UsageError(f"--only {' '.join(only)}: no feature matches; see --all")
     if "-" not in outputs.values():
-        console = Console(highlight=False)
-        text.print_comparison(comparison, providers, console, show_all=agreed)
+        print_with_pager(
+            lambda console: text.print_comparison(
+                comparison,
+                providers,
+                console,
+                show_all=agreed,
+                with_sources=with_sources,
+            ),
+            Console(highlight=False),
+            use_pager=not no_pager,
+        )
     _write(comparison, measurements, outputs)
 
 

@@ -1,6 +1,7 @@
 """The commands `drop-in`, `common` and `explain`: moving between providers."""
 
 import json
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from importlib.metadata import version
 
@@ -13,7 +14,7 @@ from contracts.compare.migration.analysis import Examination, examine
 from contracts.compare.migration.model import FEATURES, Migration
 from contracts.compare.migration.rules import Severity, rules
 from contracts.planning.request_model import PlanError
-from contracts.reporters.migration import explain_rule, print_text
+from contracts.reporters.migration import explain_rule, print_ranking, print_text
 from mockserver.cli.common import PROVIDER, UsageError, load_providers, specs_option
 from specs.clients import Client, clients
 
@@ -58,7 +59,7 @@ def _parse_client(
 
 @click.command("drop-in")
 @click.argument("old", metavar="FROM", type=PROVIDER)
-@click.argument("new", metavar="TO", type=PROVIDER)
+@click.argument("new", metavar="[TO]", required=False, type=PROVIDER)
 @click.option(
     "--client",
     callback=_parse_client,
@@ -92,35 +93,51 @@ def _parse_client(
     "as a Python function.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Print each finding with its sources, a fix and a request that shows it.",
+)
 @specs_option
 def drop_in(
     old: str,
-    new: str,
+    new: str | None,
     client: Client | None,
     features: frozenset[str],
     model: str | None,
     fail_on: tuple[str, ...],
     adapter_form: str | None,
     as_json: bool,
+    verbose: bool,
     folder: str | None,
 ) -> int:
     """
     Show what breaks when code written for provider FROM calls provider TO.
 
-    Compares their documents and sends nothing. Exit status: 0 nothing breaks, 1 there
-    are breaking changes (or findings that match --fail-on).
+    Without TO, print the number of findings for each other provider. Compares
+    documents and sends nothing. Exit status: 0 nothing breaks (or there is no TO), 1
+    there are breaking changes (or findings that match --fail-on).
     """
     if adapter_form and as_json:
         raise UsageError("--adapter and --json exclude each other; take --adapter json")
     (before,) = load_providers([old], folder)
+    console = Console(highlight=False)
+    if new is None:
+        options = {
+            "--adapter": adapter_form,
+            "--fail-on": fail_on,
+            "--json": as_json,
+            "--verbose": verbose,
+        }
+        _reject_without_target([name for name, value in options.items() if value])
+        others = [each for each in load_providers((), folder) if each.id != before.id]
+        moves = [Migration(before, each, client, features, model) for each in others]
+        print_ranking([_examine(each) for each in moves], console)
+        return NO_BREAKS
     (after,) = load_providers([new], folder)
     move = Migration(before, after, client, features, model)
-    try:
-        examination = examine(move)
-    except PlanError as error:
-        raise UsageError(str(error)) from None
-    if not examination.has_requests:
-        raise UsageError(_no_features_message(move))
+    examination = _examine(move)
     if adapter_form == "json":
         click.echo(json.dumps(adapter.as_json(examination.patches), indent=2))
     elif adapter_form == "python":
@@ -129,8 +146,25 @@ def drop_in(
         record = examination.as_json(version("imageparity"))
         click.echo(json.dumps(record, ensure_ascii=False, indent=2))
     else:
-        print_text(examination, Console(highlight=False))
+        print_text(examination, console, verbose=verbose)
     return BREAKS if _fails(examination, fail_on) else NO_BREAKS
+
+
+def _reject_without_target(options: Sequence[str]) -> None:
+    """Raise `UsageError` if an option is given that is about one new provider."""
+    if options:
+        raise UsageError(f"{options[0]} needs TO, the provider that the code moves to")
+
+
+def _examine(migration: Migration) -> Examination:
+    """The findings of a migration. Raises `UsageError` if the code sends nothing."""
+    try:
+        examination = examine(migration)
+    except PlanError as error:
+        raise UsageError(str(error)) from None
+    if not examination.has_requests:
+        raise UsageError(_no_features_message(migration))
+    return examination
 
 
 def _no_features_message(migration: Migration) -> str:

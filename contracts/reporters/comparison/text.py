@@ -1,7 +1,7 @@
-"""A comparison as text for a terminal: values, sources and measured behavior."""
+"""A comparison as text for a terminal: a summary, a table, and sources on request."""
 
 from collections.abc import Iterator, Sequence
-from textwrap import wrap
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
@@ -11,20 +11,16 @@ from contracts.compare import (
     Comparison,
     ComparisonRow,
     Conformance,
-    Contradiction,
-    DifferenceKind,
     MeasuredBehavior,
     ProviderCell,
 )
+from contracts.reporters.comparison.cells import cell_lines
+from contracts.reporters.comparison.sources import print_contradictions, print_sources
+from contracts.reporters.comparison.summary import MARKS, reference_id, summary_lines
 from contracts.reporters.terminal import safe_text
 from contracts.text import one_line, pluralize
 from specs import Provider
 
-MARKS = {
-    DifferenceKind.OWN_DOCUMENT: "!",
-    DifferenceKind.PEERS_AGREE: "\N{NOT EQUAL TO}",
-    DifferenceKind.PEERS_DIFFER: " ",
-}
 STYLES = {Conformance.BROKEN: "bold red", Conformance.DIFFERS: "yellow"}
 LABELS = {
     Conformance.BROKEN: "failed",
@@ -33,6 +29,37 @@ LABELS = {
     Conformance.UNTESTED: "not tested",
 }
 NOT_DOCUMENTED_MARK = "*"
+FEATURE_WIDTH = 24  # of the first column, with its padding
+MIN_PROVIDER_WIDTH = 30  # a narrower terminal shows one line per value
+MAX_REPEATED = 24  # characters; a longer value is shown in one column of a row
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """
+    The table of a comparison.
+
+    `columns` are the provider ids, the reference first. With `with_sources`, a cell
+    names the page that states its value.
+    """
+
+    comparison: Comparison
+    columns: tuple[str, ...]
+    with_sources: bool
+
+    def value_text(self, row: ComparisonRow, cell: ProviderCell) -> Text:
+        is_unusual = bool(row.majority) and cell.letter != "A"
+        head, *rules = cell_lines(row, cell) or [""]
+        text = safe_text(head, "yellow" if is_unusual else "")
+        for rule in rules:
+            text.append(f"\n{rule}", "yellow" if is_unusual else "")
+        return text
+
+    def note(self, cell: ProviderCell) -> str:
+        """The page that states a value, and a mark if it is not the provider's own."""
+        page = cell.source.partition("#")[0]
+        mark = NOT_DOCUMENTED_MARK if page and cell.basis != "documented" else ""
+        return f" ({one_line(page)}){mark}" if page and self.with_sources else mark
 
 
 def print_comparison(
@@ -41,73 +68,124 @@ def print_comparison(
     console: Console,
     *,
     show_all: bool = False,
+    with_sources: bool = False,
 ) -> None:
-    """Print the rows that differ, or all; then contradictions and sources."""
+    """
+    Print a summary, then the rows that differ, or all rows.
+
+    With `with_sources`, print contradictions and sources after them.
+    """
     show_all = show_all or len(comparison.providers) == 1
     shown = comparison.rows if show_all else comparison.differing_rows
+    for line, is_failure in summary_lines(comparison, providers):
+        console.print(safe_text(line, "bold red" if is_failure else "bold"))
     if shown:
-        console.print(_table(shown, comparison))
-    _print_totals(comparison, shown, console)
-    if comparison.contradictions:
-        _print_contradictions(comparison, console)
-    _print_sources(comparison, shown, providers, console)
+        reference = reference_id(providers)
+        ids = sorted(
+            (each.id for each in comparison.providers), key=lambda id_: id_ != reference
+        )
+        layout = _Layout(comparison, tuple(ids), with_sources)
+        needed = FEATURE_WIDTH + len(ids) * MIN_PROVIDER_WIDTH
+        is_wide = console.width >= needed
+        console.print()
+        console.print((_wide_table if is_wide else _narrow_table)(shown, layout))
+    if with_sources and comparison.contradictions:
+        print_contradictions(comparison, console)
+    if with_sources:
+        print_sources(comparison, shown, providers, console)
+    _print_notes(comparison, shown, console, with_sources=with_sources)
 
 
-def _table(rows: Sequence[ComparisonRow], comparison: Comparison) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column, share in (("feature", 5), ("value", 10), ("providers", 8)):
-        table.add_column(column, overflow="fold", ratio=share)
+def _new_table() -> Table:
+    """A table as wide as the terminal, with its first column."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), expand=True)
+    table.add_column("feature", overflow="fold", width=FEATURE_WIDTH - 2)
+    return table
+
+
+def _group_text(group: str) -> Text:
+    return Text(f"\n{one_line(group)}", style="bold")
+
+
+def _name_text(row: ComparisonRow) -> Text:
+    mark = MARKS[row.kinds[0]] if row.kinds else " "
+    return Text(f"{mark} {one_line(row.feature)}")
+
+
+def _wide_table(rows: Sequence[ComparisonRow], layout: _Layout) -> Table:
+    """A line per feature, with a column per provider."""
+    table = _new_table()
+    for id_ in layout.columns:
+        table.add_column(one_line(id_), overflow="fold", ratio=1)
     group = ""
     for row in rows:
         if row.group != group:
             group = row.group
-            table.add_row(Text(f"\n{one_line(group)}", style="bold"))
-        for line in _row_lines(row, comparison):
+            table.add_row(_group_text(group))
+        cells = [_wide_cell(row, id_, layout) for id_ in layout.columns]
+        table.add_row(_name_text(row), *cells)
+    return table
+
+
+def _wide_cell(row: ComparisonRow, id_: str, layout: _Layout) -> Text:
+    """A value; a long one that is in a column before is not repeated."""
+    cell = row.cells.get(id_)
+    if cell is None:
+        return Text("")
+    before = layout.columns[: layout.columns.index(id_)]
+    first = next(
+        (
+            other
+            for other in before
+            if other in row.cells and row.cells[other].letter == cell.letter
+        ),
+        None,
+    )
+    text = layout.value_text(row, cell)
+    if first is not None and len(text) > MAX_REPEATED:
+        text = Text(f"as {one_line(first)}", "dim")
+    text.append(layout.note(cell), "dim")
+    for label, measured in cell.measured.items():
+        server = "" if label == id_ else f"{one_line(label)}: "
+        style = STYLES.get(measured.standing, "")
+        text.append(f"\n{server}{_measurement_text(measured)}", style)
+    return text
+
+
+def _narrow_table(rows: Sequence[ComparisonRow], layout: _Layout) -> Table:
+    """A line per value, with the providers that state it."""
+    table = _new_table()
+    is_plain = not layout.with_sources and not layout.comparison.targets
+    table.add_column("value", overflow="fold", ratio=2 if is_plain else 1)
+    table.add_column("providers", overflow="fold", ratio=1)
+    group = ""
+    for row in rows:
+        if row.group != group:
+            group = row.group
+            table.add_row(_group_text(group))
+        for line in _value_lines(row, layout):
             table.add_row(*line)
     return table
 
 
-def _row_lines(
-    row: ComparisonRow, comparison: Comparison
-) -> Iterator[tuple[Text, ...]]:
+def _value_lines(row: ComparisonRow, layout: _Layout) -> Iterator[tuple[Text, ...]]:
     """A line per value, the most common first, with its providers."""
-    mark = MARKS[row.kinds[0]] if row.kinds else " "
-    name = Text(f"{mark} {one_line(row.feature)}")
+    name = _name_text(row)
     for letter in sorted({cell.letter for cell in row.cells.values()}):
         cells = {id_: each for id_, each in row.cells.items() if each.letter == letter}
-        cell = next(iter(cells.values()))
-        value = safe_text(
-            cell.value, "yellow" if row.majority and letter != "A" else ""
-        )
-        value.append(_differing_facts(cell, row), "dim")
-        yield name, value, _providers_text(cells, comparison)
+        value = layout.value_text(row, next(iter(cells.values())))
+        yield name, value, _providers_text(cells, layout)
         name = Text("")
 
 
-def _differing_facts(cell: ProviderCell, row: ComparisonRow) -> str:
-    """The facts in which a cell differs from others with the same value."""
-    others = [
-        each.firm_facts for each in row.cells.values() if each.value == cell.value
-    ]
-    names = [
-        name.removeprefix("rule/")
-        for name in dict.fromkeys(name for facts in others for name in facts)
-        if len({repr(facts.get(name)) for facts in others}) > 1
-    ]
-    return f" (differing: {one_line(', '.join(names))})" if names else ""
-
-
-def _providers_text(cells: dict[str, ProviderCell], comparison: Comparison) -> Text:
+def _providers_text(cells: dict[str, ProviderCell], layout: _Layout) -> Text:
     """The providers, their sources, and the measured behavior of their servers."""
     text = Text()
     for id_, cell in cells.items():
         if text:
-            text.append("\n" if comparison.targets else ", ")
+            text.append("\n" if layout.comparison.targets else ", ")
         text.append(one_line(id_))
-        page = cell.source.partition("#")[0]
-        if page:
-            mark = NOT_DOCUMENTED_MARK * (cell.basis != "documented")
-            text.append(f" ({one_line(page)}){mark}", "dim")
+        text.append(layout.note(cell), "dim")
         for label, measured in cell.measured.items():
             server = "" if label == id_ else f"\n  {one_line(label)}"
             style = STYLES.get(measured.standing, "")
@@ -122,98 +200,24 @@ def _measurement_text(measured: MeasuredBehavior) -> str:
     return f"{verdict}{value}{', failed' if failed else ''}"
 
 
-def _print_totals(
-    comparison: Comparison, shown: Sequence[ComparisonRow], console: Console
-) -> None:
-    if len(comparison.providers) == 1 and not comparison.targets:
-        return
-    features = pluralize(len(comparison.rows), "feature")
-    if not comparison.differing_rows:
-        console.print(Text(f"No differences in {features}."))
-        return
-    differing = sum(row.documents_differ for row in comparison.rows)
-    sentence = f"\nThe documents differ in {differing} of {features}."
-    if len(shown) < len(comparison.rows):
-        sentence += " --all shows the others, too."
-    console.print(Text(sentence))
-    if comparison.targets:
-        own, peers = (
-            comparison.count(DifferenceKind.OWN_DOCUMENT),
-            comparison.count(DifferenceKind.PEERS_AGREE),
-        )
-        text = f"! {pluralize(own, 'feature')} in which a server violates its document."
-        console.print(safe_text(text, "bold red" if own else ""))
-        mark = MARKS[DifferenceKind.PEERS_AGREE]
-        text = f"{mark} {pluralize(peers, 'feature')} in which servers differ "
-        console.print(safe_text(f"{text}although the documents agree."))
-
-
-def _print_contradictions(comparison: Comparison, console: Console) -> None:
-    number = len(comparison.contradictions)
-    console.print(
-        Text(f"\nContradictions within a provider's pages: {number}", style="bold")
-    )
-    console.print(Text("DOC-SELF; see imageparity explain DOC-SELF", style="dim"))
-    titles = {each.id: each.title for each in comparison.providers}
-    for contradiction in comparison.contradictions:
-        console.print()
-        place = f", {contradiction.place}" if contradiction.place else ""
-        title = titles.get(contradiction.provider, contradiction.provider)
-        console.print(safe_text(f"{title}{place}"))
-        for line in _contradiction_lines(contradiction, console.width):
-            console.print(Text(line), soft_wrap=True)
-
-
-def _contradiction_lines(contradiction: Contradiction, width: int) -> Iterator[str]:
-    """The statements and the interpretation used, wrapped between words."""
-    texts = [f"{side.says} ({side.source})" for side in contradiction.statements]
-    for at, text in enumerate(texts):
-        yield from _wrap(f"   {'versus' if at else '':15}", text, width)
-    if contradiction.reading:
-        yield from _wrap(f"   {'interpretation':15}", contradiction.reading, width)
-
-
-def _wrap(head: str, text: str, width: int) -> list[str]:
-    return wrap(
-        one_line(text),
-        width=width,
-        initial_indent=head,
-        subsequent_indent=" " * len(head),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
-def _print_sources(
+def _print_notes(
     comparison: Comparison,
     shown: Sequence[ComparisonRow],
-    providers: Sequence[Provider],
     console: Console,
+    *,
+    with_sources: bool,
 ) -> None:
-    """Print the pages that are the sources: title, date and URL."""
-    ids = {cell.source for row in shown for cell in row.cells.values()}
-    ids |= {s.source for each in comparison.contradictions for s in each.statements}
-    known = {
-        source.id: source
-        for id_ in sorted(ids)
-        for each in providers
-        if (source := each.source(id_)) is not None
-    }
-    if not known:
-        return
-    console.print(Text("\nSources", style="bold"))
-    for source in known.values():
-        title = f"{source.title}, {source.date}" if source.date else source.title
-        for line in _wrap(f"{source.id:10}", title, console.width):
-            console.print(Text(line), soft_wrap=True)
-        if source.url:
-            console.print(Text(f"{'':10}{one_line(source.url)}"), soft_wrap=True)
-    has_undocumented = any(
-        cell.source and cell.basis != "documented"
-        for row in shown
-        for cell in row.cells.values()
-    )
-    if has_undocumented:
-        console.print(
-            Text(f"{NOT_DOCUMENTED_MARK} not documented by the provider's own pages")
-        )
+    """Print what a mark means, and the options that show what was left out."""
+    console.print()
+    cells = [cell for row in shown for cell in row.cells.values()]
+    if any(cell.source and cell.basis != "documented" for cell in cells):
+        meaning = "not documented by the provider's own pages"
+        console.print(Text(f"{NOT_DOCUMENTED_MARK} {meaning}"))
+    hidden = len(comparison.rows) - len(shown)
+    if hidden:
+        agreed = f"{pluralize(hidden, 'feature')} on which all agree"
+        console.print(Text(f"--all also shows {agreed}."))
+    if not with_sources:
+        number = len(comparison.contradictions)
+        found = f" and {pluralize(number, 'contradiction')} in them" if number else ""
+        console.print(Text(f"--sources also shows the page of each value{found}."))

@@ -1,6 +1,12 @@
 """`imageparity compare` from the command line."""
 
+import fcntl
 import json
+import os
+import struct
+import subprocess
+import sys
+import termios
 from importlib.resources import files
 
 import pytest
@@ -36,13 +42,67 @@ def test_all_that_differs_is_shown_and_can_be_read_in_80_columns(run, found):
     result = run()
 
     assert result.exit_code == 0
-    lines = result.stdout.splitlines()
-    assert max(len(line) for line in lines if "://" not in line) <= 80
+    assert max(map(len, result.stdout.splitlines())) <= 80
     for row in found.differing_rows:
         assert row.feature.split()[0] in result.stdout, row.id
-    assert (
-        f"differ in {len(found.differing_rows)} of {len(found.rows)}" in result.stdout
+
+
+def test_the_summary_comes_first_and_ranks_providers(run, found):
+    text = " ".join(run().stdout.partition("\n\n")[0].split())
+
+    reference = next(
+        name for name in specs.names() if specs.load(name).dialect.is_reference
     )
+    others = [each for each in found.providers if each.id != reference]
+    counts = {
+        each.title: sum(
+            row.cells[reference].letter != row.cells[each.id].letter
+            for row in found.rows
+        )
+        for each in others
+    }
+    first = max(counts, key=counts.__getitem__)
+    differing, total = len(found.differing_rows), len(found.rows)
+    assert text.startswith(
+        f"{differing} of {total} features differ; furthest from "
+        f"{specs.reference_title()}: {first} in {counts[first]} "
+    )
+    for title, count in counts.items():
+        assert f"{title} in {count}" in text
+
+
+def test_no_provider_is_furthest_from_a_reference_that_is_not_compared(run):
+    assert "furthest" not in run("tikhub", "llmapi", "tokenhub").stdout
+
+
+def header(text: str) -> list[str]:
+    return next(x for x in text.splitlines() if x.startswith("feature ")).split()
+
+
+def test_a_wide_terminal_has_a_column_for_each_provider(run, monkeypatch):
+    assert header(run().stdout) == ["feature", "value", "providers"]
+    monkeypatch.setenv("COLUMNS", "200")
+
+    text = run().stdout
+
+    first, *others = header(text)[1:]
+    assert specs.load(first).dialect.is_reference
+    assert {first, *others} == set(specs.names())
+    assert max(map(len, text.splitlines())) <= 200
+    models = next(x for x in text.splitlines() if x.startswith("  named models"))
+    assert "as openai" in models
+
+
+def test_rules_are_in_words(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")
+
+    text = run("openai", "aihubmix", "--only", "createImage/request/size").stdout
+
+    assert "5 rules" not in text
+    words = " ".join(text.split())
+    assert "both edges divisible by 16" in words
+    assert "ratio at most 3:1" in words
+    assert "at least 655,360 pixels" in words
 
 
 def test_features_without_difference_are_shown_with_all(run, found):
@@ -54,8 +114,17 @@ def test_features_without_difference_are_shown_with_all(run, found):
     assert "--all" in short.stdout
 
 
-def test_each_source_is_named_and_explained(run, found):
+def test_sources_and_contradictions_are_shown_on_request(run):
     text = run("openai", "tokenhub").stdout
+
+    assert "(S4)" not in text
+    assert "https://tokenhub.store/zh-CN" not in text
+    assert "Contradictions" not in text
+    assert "--sources also shows the page of each value and " in text.splitlines()[-1]
+
+
+def test_each_source_is_named_and_explained(run):
+    text = run("openai", "tokenhub", "--sources").stdout
 
     assert "openai (R-spec)" in text
     assert "tokenhub (S4)" in text
@@ -64,30 +133,79 @@ def test_each_source_is_named_and_explained(run, found):
 
 
 def test_what_the_provider_itself_does_not_document_is_marked(run):
-    text = run("openai", "llmapi", "--only", "*/events/*").stdout
+    words = ("openai", "llmapi", "--only", "*/events/*")
+    text = run(*words, "--sources").stdout
 
     assert "llmapi (R-spec)*" in text
     assert "* not documented by the provider's own pages" in text
+    assert "llmapi*" in run(*words).stdout
 
 
-def test_cells_with_equal_values_name_their_differing_facts(run, monkeypatch):
+def test_cells_with_equal_values_show_their_differing_facts(run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "240")
 
-    text = run("openai", "aihubmix", "--only", "createImage/request/size").stdout
+    text = run("openai", "aihubmix", "--only", "createImage/answer/data[[]].url").stdout
 
-    assert text.count("(differing: size-gpt-image-2, size-of-any-model)") == 2
+    assert "optional; format uri" in text
+    assert "optional; no format" in text
 
 
 def test_contradictions_are_shown_with_both_sides(run):
-    text = " ".join(
-        run("tokenhub", "--only", "createImage/request/size").stdout.split()
-    )
+    words = ("tokenhub", "--only", "createImage/request/size", "--sources")
+    text = " ".join(run(*words).stdout.split())
 
     assert "Contradictions within a provider's pages: 1" in text
     assert "4096x4096 is an example of the dearest size (S4#pricing)" in text
     assert "the list is the contract" in text
     explained = CliRunner().invoke(main, ["explain", "DOC-SELF"])
     assert "imageparity compare" in " ".join(explained.stdout.split())
+
+
+def in_a_terminal(*words: str, height: int) -> str:
+    """The output of `compare` in a terminal whose pager numbers the lines."""
+    ours, theirs = os.openpty()
+    size = struct.pack("HHHH", height, 100, 0, 0)
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"COLUMNS", "LINES", "NO_COLOR"}
+    }
+    program = "import sys; from contracts.cli.main import main; sys.exit(main())"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, "compare", *words],
+        stdin=theirs,
+        stdout=theirs,
+        env={**environment, "PAGER": "cat -n", "TERM": "xterm"},
+    ):
+        os.close(theirs)
+        parts = []
+        while True:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:  # the other end is closed
+                break
+            if not part:
+                break
+            parts.append(part)
+    os.close(ours)
+    return b"".join(parts).decode()
+
+
+@pytest.mark.parametrize(
+    ("words", "height", "is_paged"),
+    [
+        ((), 40, True),
+        (("--no-pager",), 40, False),
+        (("--only", "money"), 40, False),
+        (("--only", "money"), 3, True),
+    ],
+)
+def test_output_longer_than_the_terminal_is_shown_in_a_pager(words, height, is_paged):
+    text = in_a_terminal("openai", "tikhub", *words, height=height)
+
+    assert "differ" in text
+    assert ("     1\t" in text) == is_paged
 
 
 def test_json_goes_to_stdout_alone(run, found):

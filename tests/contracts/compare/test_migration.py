@@ -1,6 +1,8 @@
 """Breaking changes for code that moves: each rule is planted, each finding is true."""
 
 import json
+import re
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
@@ -774,7 +776,13 @@ def test_an_operation_that_someone_lacks_has_no_common_subset(tmp_path):
         (("openai", "tokenhub", "--fail-on", "REQ-*"), 1),
         (("openai", "tokenhub", "--fail-on", "RES-ERROR"), 1),
         (("openai", "nobody"), 2),
-        (("openai",), 2),
+        (("openai",), 0),
+        (("nobody",), 2),
+        (("openai", "--json"), 2),
+        (("openai", "--adapter", "python"), 2),
+        (("openai", "--fail-on", "REQ-*"), 2),
+        (("openai", "--verbose"), 2),
+        (("openai", "--features", "fly"), 2),
         (("openai", "tokenhub", "--fail-on", "REQ-NOTHING"), 2),
         (("openai", "tokenhub", "--client", "nobody"), 2),
         (("openai", "tokenhub", "--features", "fly"), 2),
@@ -791,20 +799,105 @@ def test_the_exit_status(words, status):
         assert done.stderr.startswith("Error: ")
 
 
-def test_people_read_what_breaks_first_with_both_sides_and_a_curl_line():
-    text = run("drop-in", "openai", "tokenhub").stdout
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_counts_and_a_line_per_rule_come_first(monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    examination = moved("openai", "tokenhub")
 
-    assert text.startswith("Breaking\n")
-    assert (
-        text.index("Breaking\n")
-        < text.index("Possibly breaking\n")
-        < text.index("Notes\n")
+    lines = run("drop-in", "openai", "tokenhub").stdout.splitlines()
+
+    counts = examination.counts
+    assert lines[0] == (
+        f"From OpenAI to TokenHub: {counts['breaks']} breaking, "
+        f"{counts['warns']} possibly breaking, {counts['info']} notes."
     )
-    block = text[text.index("REQ-RENAMED  createImage") :]
+    found = [
+        (words[0], int(words[1]))
+        for line in lines
+        if line.startswith(("  REQ-", "  RES-")) and (words := line.split())
+    ]
+    assert found == [
+        item
+        for severity in Severity
+        for item in Counter(
+            each.rule for each in examination.with_severity(severity)
+        ).items()
+    ]
+    assert max(map(len, lines)) <= width
+    assert "curl" not in "".join(lines)
+    assert "--verbose" in lines[-2]
+
+
+def verbose(*words: str) -> str:
+    return run("drop-in", *words, "--verbose").stdout
+
+
+def test_details_show_what_breaks_first_with_both_sides_and_a_curl_line():
+    text = verbose("openai", "tokenhub")
+
+    assert text.startswith("From OpenAI to TokenHub: ")
+    details = text[text.index("\n\nBreaking\n") :]
+    assert (
+        details.index("Breaking\n")
+        < details.index("\nPossibly breaking\n")
+        < details.index("\nNotes\n")
+    )
+    block = details[details.index("REQ-RENAMED  createImage") :]
     assert "fix       rename output_format to format" in block
     assert "(R-spec#output_format)" in block
     assert "(S4#format)" in block
     assert "https://tokenhub.store/api/v1/images/generations" in block
+
+
+def test_a_finding_that_is_the_same_for_two_operations_is_shown_once():
+    text = verbose("openai", "tikhub")
+
+    heads = re.findall(r"^  (RE[QS]-\S+  .+)$", text, re.MULTILINE)
+    found = {re.sub(r"^(\S+)  createImage\w*[^:]*: ", r"\1 ", each) for each in heads}
+    assert len(found) == len(heads)
+    title = "  RES-MISSING  createImage, createImageEdit: usage is not listed\n"
+    assert text.count(title) == 1
+    block = text[text.index(title) :].partition("\n\n")[0]
+    assert "usage comes (R-spec#ImageGenUsage)" in block
+    assert "usage is not listed (S0#responses; S1#responses)" in block
+
+
+def test_examples_of_responses_are_json():
+    text = verbose("openai", "aihubmix")
+
+    examples = re.findall(r"^      response +(.+)$", text, re.MULTILINE)
+    assert examples
+    assert all(isinstance(json.loads(each), dict) for each in examples)
+    assert "{message}" not in text
+
+
+def test_all_providers_are_ranked_by_what_breaks():
+    text = run("drop-in", "openai").stdout
+
+    shown = [
+        (words[0], tuple(map(int, words[1:4])))
+        for line in text.splitlines()
+        if (words := line.split()) and words[0] in NAMES
+    ]
+    counts = [
+        (name, tuple(moved("openai", name).counts.values()))
+        for name in NAMES
+        if name != "openai"
+    ]
+    assert shown == sorted(counts, key=lambda each: each[1])
+    assert f"imageparity drop-in openai {shown[0][0]} " in text
+
+
+def test_the_ranking_is_about_the_client_and_the_features_of_the_code():
+    words = ("--client", "openai-python", "--features", "generate")
+    lines = run("drop-in", "openai", *words).stdout.splitlines()
+
+    examination = moved(
+        "openai", "tokenhub", "openai-python", features=frozenset({"generate"})
+    )
+    row = next(each for each in lines if each.startswith("tokenhub")).split()
+    assert [*map(int, row[1:4])] == [*examination.counts.values()]
+    assert clients()["openai-python"].title in lines[0]
 
 
 def assert_follows(name: str, record) -> None:

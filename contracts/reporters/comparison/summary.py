@@ -1,0 +1,87 @@
+"""The first lines of a comparison: how much differs, and which provider the most."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from contracts.compare import Comparison, DifferenceKind
+from contracts.text import pluralize
+from specs import Provider
+
+MARKS = {
+    DifferenceKind.OWN_DOCUMENT: "!",
+    DifferenceKind.PEERS_AGREE: "\N{NOT EQUAL TO}",
+    DifferenceKind.PEERS_DIFFER: " ",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """
+    The number of features in which a provider differs from the reference.
+
+    `unstated` of them are features that only one of the two documents states.
+    """
+
+    title: str
+    differing: int
+    unstated: int
+
+    def __str__(self) -> str:
+        only_one = f" ({self.unstated} not documented)" if self.unstated else ""
+        return f"{self.title} in {self.differing}{only_one}"
+
+
+def reference_id(providers: Sequence[Provider]) -> str | None:
+    """The provider whose dialect calls it the reference; None if it is not compared."""
+    return next((each.id for each in providers if each.dialect.is_reference), None)
+
+
+def distances(comparison: Comparison, reference: str) -> list[Distance]:
+    """The distances of the other providers from the reference, the largest first."""
+    found = []
+    for provider in comparison.providers:
+        if provider.id == reference:
+            continue
+        pairs = [
+            (row.cells[reference], row.cells[provider.id]) for row in comparison.rows
+        ]
+        differing = [(one, two) for one, two in pairs if one.letter != two.letter]
+        unstated = sum(one.stated != two.stated for one, two in differing)
+        found.append(Distance(provider.title, len(differing), unstated))
+    return sorted(found, key=lambda each: (-each.differing, each.title))
+
+
+def summary_lines(
+    comparison: Comparison, providers: Sequence[Provider]
+) -> Iterator[tuple[str, bool]]:
+    """Lines of the summary; the second value is true for a line about a failure."""
+    total = len(comparison.rows)
+    differing = sum(row.documents_differ for row in comparison.rows)
+    if len(comparison.providers) == 1:
+        yield f"{comparison.providers[0].title}: {pluralize(total, 'feature')}.", False
+    elif not differing:
+        yield f"No documents differ in {pluralize(total, 'feature')}.", False
+    else:
+        text = _differing_text(differing, total) + _ranking(comparison, providers)
+        yield f"{text}.", False
+    if comparison.targets:
+        own = comparison.count(DifferenceKind.OWN_DOCUMENT)
+        peers = comparison.count(DifferenceKind.PEERS_AGREE)
+        text = f"{pluralize(own, 'feature')} in which a server violates its document."
+        yield f"{MARKS[DifferenceKind.OWN_DOCUMENT]} {text}", bool(own)
+        text = f"{pluralize(peers, 'feature')} in which servers differ although "
+        yield f"{MARKS[DifferenceKind.PEERS_AGREE]} {text}the documents agree.", False
+
+
+def _differing_text(differing: int, total: int) -> str:
+    verb = "differs" if differing == 1 else "differ"
+    return f"{differing} of {pluralize(total, 'feature')} {verb}"
+
+
+def _ranking(comparison: Comparison, providers: Sequence[Provider]) -> str:
+    reference = reference_id(providers)
+    ranked = distances(comparison, reference) if reference else []
+    if len(ranked) < 2:
+        return ""
+    title = next(each.title for each in providers if each.id == reference)
+    return f"; furthest from {title}: {', '.join(map(str, ranked))}"
