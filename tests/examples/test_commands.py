@@ -15,10 +15,15 @@ WORDS = re.compile(r"(?:\.venv/bin/)?imageparity (.*)")
 
 
 def commands() -> list[str]:
-    lines = [line for block in BLOCKS for line in block.splitlines()]
+    lines = [line for block in BLOCKS for line in _joined(block).splitlines()]
     inline = re.findall(r"`((?:\.venv/bin/)?imageparity [^`]+)`", TEXT)
     found = [WORDS.match(line.strip()) for line in [*lines, *inline]]
     return sorted({each[1].partition("#")[0].strip() for each in found if each})
+
+
+def _joined(block: str) -> str:
+    """A block of shell commands with one line per command."""
+    return re.sub(r"\\\n\s*", "", block)
 
 
 @pytest.mark.parametrize("line", commands())

@@ -104,13 +104,13 @@ def _print_finding(
     verdict = "failed" if finding.breaks else "warning"
     style = "bold red" if finding.breaks else "bold yellow"
     console.print()
-    cases = pluralize(summary.times, "case")
-    head = f"{number}. {summary.target.title}: {verdict}, {finding.kind} ({cases})"
+    head = f"{number}. {summary.target.title}: {verdict}, {finding.kind}"
     fingerprints = (finding.fingerprint, *finding.members)
     lost = next(
         (lost_parameters[e] for e in fingerprints if e in lost_parameters), None
     )
-    head += f" ({lost.member} is {lost.verdict})" if lost else ""
+    head += f", {lost.member} is {lost.verdict}" if lost else ""
+    head += f" ({pluralize(summary.times, 'case')})"
     console.print(safe_text(head, style=style))
     if finding.title:
         indent = " " * 3

@@ -84,7 +84,7 @@ def test_a_server_that_violates_a_claim_fails(mock, tmp_path):
     assert done.returncode == 1
     assert_follows_its_schema(path)
     assert "crash" in done.stdout
-    assert "n must be at most 10" in done.stdout
+    assert "Every invalid createImage request fails with status 500" in done.stdout
     assert "th-very-secret" not in done.stdout + path.read_text()
     assert contracts("show", path).returncode == 1
     assert contracts("show", path, "--format", "markdown").stdout.startswith("#")

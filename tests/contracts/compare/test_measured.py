@@ -104,7 +104,7 @@ def test_wrong_behaviour_for_a_field_has_its_verdict(
 
     assert behavior.verdict is verdict
     assert behavior.standing is not Conformance.KEPT
-    assert behavior.fingerprint in {each.fingerprint for each in report.findings}
+    assert behavior.fingerprint in {each.fingerprint for each in report.failed_checks}
 
 
 @pytest.mark.parametrize("member", ["n", "size", "output_format", "quality", "stream"])

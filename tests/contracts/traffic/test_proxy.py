@@ -981,7 +981,7 @@ def test_the_command_speaks_to_people():
 
     assert head[0].startswith(f"Forwarding to {upstream}")
     assert "POST /images/generations  200  request valid" in said
-    assert "failed, wrong-response: image 0 is 512x512" in said
+    assert "failed, wrong-response: image 0 is PNG 512x512" in said
     assert "request: n: must be at most 10 (S4#n, documented)" in said
     last = said.strip().splitlines()[-1]
     assert last.startswith("2 requests; findings: ")
