@@ -18,17 +18,18 @@ from urllib.parse import urlsplit
 
 import specs
 from contracts.api import run
-from contracts.compare import Comparison, ComparisonRow, compare
+from contracts.compare import Comparison, ComparisonRow, ProviderCell, compare
 from contracts.report.file import atomic_write
 from contracts.report.model import Report
 from contracts.reporters.page.render import page
+from contracts.reporters.page.rules import rule_texts, without_rule_counts
 from contracts.reporters.run.markdown import escape_markdown
 from specs import Provider
 
 PUBLISHED_HOST = "127.0.0.1:8080"  # the default of `serve`; replaces the random port
 TABLE_BEGIN, TABLE_END = "<!-- differences -->\n", "<!-- /differences -->\n"
 MAX_TABLE_ROWS = 10
-MAX_CELL_LENGTH = 70  # characters of a cell in the README
+MAX_CELL_LENGTH = 120  # characters of a cell in the README
 _CODE = re.compile(r"\\`.*?\\`")
 
 
@@ -77,7 +78,9 @@ def table(providers: Sequence[Provider]) -> str:
     titles = [escape_markdown(each.title) for each in compared.providers]
     lines = [f"| | {' | '.join(titles)} |", f"|---|{'---|' * len(ids)}"]
     for row in most_divergent_rows(compared):
-        cells = " | ".join(_format_cell(row.cells[id_].value) for id_ in ids)
+        cells = " | ".join(
+            _format_cell(_in_words(row.feature, row.cells[id_])) for id_ in ids
+        )
         lines.append(f"| `{row.feature}` | {cells} |")
     return "\n".join(lines) + "\n"
 
@@ -98,6 +101,20 @@ def most_divergent_rows(compared: Comparison) -> list[ComparisonRow]:
 def _divergence_key(row: ComparisonRow) -> tuple[int, int]:
     counts = Counter(cell.letter for cell in row.cells.values())
     return -len(counts), max(counts.values())
+
+
+def _in_words(feature: str, cell: ProviderCell) -> str:
+    """The value of a cell, with its longest rule in words instead of their number."""
+    value = without_rule_counts(cell.value)
+    facts = {
+        name: {"value": each.value, "basis": each.basis}
+        for name, each in cell.facts.items()
+    }
+    rules = rule_texts(feature, facts)
+    if not rules:
+        return value
+    longest = max(rules, key=lambda each: len(each.words))
+    return f"{value}; {longest.name}: {longest.words}"
 
 
 def _format_cell(value: str) -> str:
