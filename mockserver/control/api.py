@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -129,6 +130,11 @@ def describe_providers(
             "errors": {
                 operation.id: sorted(operation.errors)
                 for operation in context.provider.operations.values()
+            },
+            "sources": {
+                source.id: {"title": source.title, "url": source.url}
+                for source in context.provider.sources.values()
+                if urlsplit(source.url).scheme in {"http", "https"}
             },
         }
         for name, context in provider_contexts.items()
