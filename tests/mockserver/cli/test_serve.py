@@ -203,6 +203,38 @@ def test_a_folder_that_cannot_be_understood_is_one_line_and_2(gateway):
     assert said.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said"),
+    [
+        (
+            "dialect.yaml",
+            "delivery:",
+            "delivry:",
+            "#/delivry: unknown key 'delivry'. Did you mean 'delivery'? Known are: ",
+        ),
+        (
+            "openapi.yaml",
+            "required: [model, prompt]",
+            "required: [model, promt]",
+            "/required/1: `required` names 'promt', which has no property. "
+            "Did you mean 'prompt'? Known are: ",
+        ),
+    ],
+)
+def test_a_misspelt_name_is_told_with_its_place(gateway, name, old, new, said):
+    file = gateway / name
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    err, status = refusal("--specs", str(gateway.parent), "gateway")
+
+    assert status == 2
+    assert err.startswith(f"Error: {file}#")
+    assert said in err
+    assert err.count("\n") == 1
+
+
 def test_both_commands_explain_themselves():
     for arguments in (["--help"], ["serve", "--help"]):
         result = CliRunner().invoke(main, arguments)
