@@ -2,6 +2,7 @@
 The control API under `/__mock__/`.
 
 * `api`: the routes, and general information
+* `description`: the OpenAPI document, from `openapi.yaml`
 * `journal`: read, count, await and watch journal entries
 * `behavior`: scripts and the clock
 * `inspector`: the web page that shows requests, and its thumbnails

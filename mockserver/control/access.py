@@ -11,7 +11,7 @@ from mockserver.pipeline.server_context import ServerContext
 from mockserver.state.memory import StateError
 
 TOKEN_HEADER = "X-Mock-Token"  # noqa: S105 -- the name of a header
-PUBLIC_PATHS = {"/", "/health"}
+PUBLIC_PATHS = {"/", "/health", "/openapi.json"}
 
 
 def guard(

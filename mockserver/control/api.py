@@ -9,6 +9,7 @@ from aiohttp import web
 
 from mockserver.control.access import PUBLIC_PATHS, guard
 from mockserver.control.behavior import BehaviorControls
+from mockserver.control.description import describe
 from mockserver.control.http import (
     Handler,
     error_response,
@@ -31,12 +32,14 @@ def add_routes(app: web.Application, context: ServerContext) -> None:
     Requests of other origins and requests with an unknown host name (DNS rebinding)
     are rejected. With `settings.token` each request needs the token: as a bearer token,
     in the header `X-Mock-Token`, or as `?token=`. `PUBLIC_PATHS` need none: supervisors
-    poll the health, and the page of the inspector contains no data.
+    poll the health, and neither the document nor the page of the inspector contain
+    data.
     """
     server, behavior = ServerControls(context), BehaviorControls(context)
     journal, inspector = JournalControls(context), Inspector(context)
     routes: list[tuple[str, str, Handler]] = [
         ("GET", "/health", server.health),
+        ("GET", "/openapi.json", describe),
         ("GET", "/providers", server.providers),
         ("GET", "/faults", server.faults),
         ("GET", "/journal", journal.entries),

@@ -312,6 +312,7 @@ CONTROLS = [("GET", "/health"), ("GET", "/journal"), ("GET", "/journal/wait"),
             ("GET", "/costs"), ("GET", "/clock"), ("POST", "/clock"),
             ("GET", "/metrics"), ("GET", "/pictures/x/0"), ("GET", "/uploads/x"),
             ("GET", "/faults"), ("GET", "/providers"), ("GET", "/"),
+            ("GET", "/openapi.json"),
             ("GET", "/none")]  # fmt: skip
 
 
@@ -356,7 +357,7 @@ def ask_guarded(guarded, path="/health", method="GET", **headers):
     return ask(f"{guarded.url}/__mock__{path}", method=method, key=None, **headers)
 
 
-OPEN = [("GET", "/health"), ("GET", "/")]
+OPEN = [("GET", "/health"), ("GET", "/openapi.json"), ("GET", "/")]
 
 
 @pytest.mark.parametrize(("method", "path"), OPEN)
