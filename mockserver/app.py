@@ -7,6 +7,7 @@ from http import HTTPStatus
 from aiohttp import HttpVersion11, web
 
 from mockserver.control import api as admin
+from mockserver.control.root_page import accepts_html, root_page
 from mockserver.errors import Rejected, documented_error_response
 from mockserver.json_text import dumps
 from mockserver.media.image.plan import FORMATS
@@ -39,6 +40,7 @@ def create_app(
         from mockserver.recordings.cassette_file import REPLAY_PATH
 
         app.router.add_get(f"{REPLAY_PATH}/{{name}}", context.cassettes.serve_image)
+    app.router.add_get("/", _root)
     any_path = r"/{path:[\s\S]*}"
     app.router.add_route("*", any_path, _dispatch, expect_handler=_handle_expect)
 
@@ -86,6 +88,13 @@ async def _handle_expect(request: web.Request) -> web.Response | None:
     )
 
 
+async def _root(request: web.Request) -> web.StreamResponse:
+    """Send browsers to the inspector; other clients get the error of any path."""
+    if accepts_html(request):
+        return root_page(request, request.app[SERVER_CONTEXT].settings.token)
+    return await _dispatch(request)
+
+
 async def _dispatch(request: web.Request) -> web.StreamResponse:
     """Handle a request for an operation, or respond with an error."""
     server_context = request.app[SERVER_CONTEXT]
@@ -108,7 +117,8 @@ async def _dispatch(request: web.Request) -> web.StreamResponse:
     if request.method == "GET" and rest == "/models" and path != rest:
         response, rejected = _models_response(provider_context), None
     else:
-        rejected = _routing_error(request, [each.method for each in matching])
+        allowed = [each.method for each in matching]
+        rejected = _routing_error(request, provider_context.provider, allowed)
         response = documented_error_response(rejected, next(iter(operations)))
     record_unrouted(
         request, provider_context, response, rejected, time.monotonic() - started_at
@@ -116,7 +126,9 @@ async def _dispatch(request: web.Request) -> web.StreamResponse:
     return response
 
 
-def _routing_error(request: web.Request, allowed: list[str]) -> Rejected:
+def _routing_error(
+    request: web.Request, provider: Provider, allowed: list[str]
+) -> Rejected:
     """405 if other methods are allowed, else 404."""
     target = f"{request.method} {request.path[:200]}"
     if allowed:
@@ -126,7 +138,9 @@ def _routing_error(request: web.Request, allowed: list[str]) -> Rejected:
             status=405,
             headers={"Allow": ", ".join(allowed)},
         )
-    return Rejected("not_found", f"{target}: unknown endpoint", status=404)
+    base_url = f"{request.scheme}://{request.host}/{provider.id}{provider.base_path}"
+    message = f"{target}: unknown endpoint; the base URL is {base_url}"
+    return Rejected("not_found", message, status=404)
 
 
 def _models_response(provider_context: ProviderContext) -> web.Response:

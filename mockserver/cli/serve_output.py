@@ -1,6 +1,7 @@
 """The output of `serve` on stdout: its URLs at the start, its totals at the end."""
 
 import contextlib
+import ipaddress
 import json
 import sys
 from collections.abc import Sequence
@@ -15,7 +16,9 @@ class ServeOutput:
     """
     Prints that a server is ready, and that it has stopped.
 
-    `address` is host and port. `as_json` prints one line of JSON for each.
+    `address` is the IP address and port that it listens on. If that is every address
+    of this machine, the URLs have the one for clients on it. `as_json` prints one line
+    of JSON for each.
     """
 
     def __init__(
@@ -27,6 +30,9 @@ class ServeOutput:
         as_json: bool,
     ) -> None:
         host, port = address[:2]
+        self._is_everywhere = ipaddress.ip_address(host).is_unspecified
+        if self._is_everywhere:
+            host = "::1" if ":" in host else "127.0.0.1"
         self._url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         self._base_urls = {
             each.id: f"{self._url}/{each.id}{each.base_path}" for each in providers
@@ -53,8 +59,9 @@ class ServeOutput:
         width = max(map(len, self._base_urls))
         body = json.dumps({"model": self._model, "prompt": "A red cube"})
         count = len(self._base_urls)
+        others = ", on all addresses of this machine" if self._is_everywhere else ""
         lines = [
-            f"Serving {count} provider(s) at {self._url}; stop with Ctrl-C.",
+            f"Serving {count} provider(s) at {self._url}{others}; stop with Ctrl-C.",
             *(f"  {name:<{width}}  {base}" for name, base in self._base_urls.items()),
             "",
             "Try it:",

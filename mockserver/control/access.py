@@ -11,7 +11,7 @@ from mockserver.pipeline.server_context import ServerContext
 from mockserver.state.memory import StateError
 
 TOKEN_HEADER = "X-Mock-Token"  # noqa: S105 -- the name of a header
-PUBLIC_PATHS = {"/", "/health"}
+PUBLIC_PATHS = {"/", "/health", "/openapi.json"}
 
 
 def guard(
@@ -47,7 +47,7 @@ def _access_error(
             "the control API does not accept requests of other origins", status=403
         )
     if token is None:
-        if not _is_local_host(request.host):
+        if not is_local_host(request.host):
             message = f"the control API rejects the host '{request.host[:80]}'"
             return error_response(message, status=403)
         return None
@@ -69,7 +69,7 @@ def _is_token(text: str, token: str) -> bool:
     return hmac.compare_digest(text.encode("utf-8", "replace"), token.encode())
 
 
-def _is_local_host(host: str) -> bool:
+def is_local_host(host: str) -> bool:
     """True if a Host header is an IP address or localhost, not another DNS name."""
     name = _host_name(host)
     if name == "localhost" or name.endswith(".localhost"):

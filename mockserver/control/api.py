@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from mockserver.control.access import PUBLIC_PATHS, guard
 from mockserver.control.behavior import BehaviorControls
+from mockserver.control.description import describe
 from mockserver.control.http import (
     Handler,
     error_response,
@@ -30,12 +32,14 @@ def add_routes(app: web.Application, context: ServerContext) -> None:
     Requests of other origins and requests with an unknown host name (DNS rebinding)
     are rejected. With `settings.token` each request needs the token: as a bearer token,
     in the header `X-Mock-Token`, or as `?token=`. `PUBLIC_PATHS` need none: supervisors
-    poll the health, and the page of the inspector contains no data.
+    poll the health, and neither the document nor the page of the inspector contain
+    data.
     """
     server, behavior = ServerControls(context), BehaviorControls(context)
     journal, inspector = JournalControls(context), Inspector(context)
     routes: list[tuple[str, str, Handler]] = [
         ("GET", "/health", server.health),
+        ("GET", "/openapi.json", describe),
         ("GET", "/providers", server.providers),
         ("GET", "/faults", server.faults),
         ("GET", "/journal", journal.entries),
@@ -129,6 +133,11 @@ def describe_providers(
             "errors": {
                 operation.id: sorted(operation.errors)
                 for operation in context.provider.operations.values()
+            },
+            "sources": {
+                source.id: {"title": source.title, "url": source.url}
+                for source in context.provider.sources.values()
+                if urlsplit(source.url).scheme in {"http", "https"}
             },
         }
         for name, context in provider_contexts.items()

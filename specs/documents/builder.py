@@ -5,11 +5,16 @@ from itertools import chain
 from typing import Any
 
 from specs.documents.model import Body, ErrorExample, Guarantee, Operation, Response
-from specs.documents.references import ResolvedDocument, escape_pointer
-from specs.documents.sources import builtin_validator
+from specs.documents.references import ResolvedDocument, escape_pointer, suggestion
+from specs.documents.schema_errors import (
+    SchemaError,
+    invalid_part,
+    undeclared_names,
+)
+from specs.documents.sources import builtin_violation
 from specs.documents.supported import check_supported
 from specs.errors import SpecError
-from specs.validation.engine import Schema, schema_error
+from specs.validation.engine import Schema
 from specs.validation.evidence import Evidence
 from specs.validation.vocabulary import GUARANTEES, STANDARD_KEYWORDS, subschemas
 
@@ -30,11 +35,8 @@ class OperationBuilder:
                 raise self.tree.error(
                     f"/{name}", f"'{name}' is missing", "An OpenAPI 3.1 document has it"
                 )
-        for error in builtin_validator("document.schema.yaml").iter_errors(root):
-            place = self._pointer_at(root, error.instance_path)
-            raise self.tree.error(
-                place, error.message[:300], "See specs/documents/document.schema.yaml"
-            )
+        if error := builtin_violation("document.schema.yaml", root):
+            raise self._error_at(root, error)
         evidence = Evidence().within(root)
         found: dict[str, Operation] = {}
         for path, item in root["paths"].items():
@@ -204,12 +206,15 @@ class OperationBuilder:
 
     def _check_schema(self, schema: Schema, operation: Operation) -> None:
         """Raise `SpecError` for an invalid schema or a misspelt keyword."""
-        if fault := schema_error(schema):
-            path, problem = fault
-            raise self.tree.error(
-                self._pointer_at(schema, path), problem, "Fix the schema"
-            )
+        if error := invalid_part(schema):
+            raise self._error_at(schema, error)
         self._check_keywords(schema, operation, set())
+        for error in undeclared_names(schema):
+            raise self._error_at(schema, error)
+
+    def _error_at(self, node: Any, error: SchemaError) -> SpecError:
+        place = self._pointer_at(node, error.path)
+        return self.tree.error(place, error.problem, error.remedy)
 
     def _pointer_at(self, node: Any, path: Sequence[str | int]) -> str:
         """The JSON pointer of a part of a node, as authored."""
@@ -226,7 +231,9 @@ class OperationBuilder:
         for word in node:
             if not word.startswith("x-") and word not in STANDARD_KEYWORDS:
                 raise self._error(
-                    node, f"unknown keyword '{word}'", "Fix its spelling, or remove it"
+                    node,
+                    f"unknown keyword '{word}'",
+                    suggestion(word, sorted(STANDARD_KEYWORDS)),
                 )
         error = node.get("x-error", "invalid_request")
         if error not in operation.errors:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
-from specs.documents.sources import builtin_validator
+from specs.documents.sources import builtin_violation
 from specs.errors import SpecError
 from specs.media.image import DEFAULT_SIZE, size_of
 from specs.validation.engine import compile_validator
@@ -233,14 +233,8 @@ class Dialect:
 
 def validate_dialect(file: str, raw: Any) -> None:
     """Raise `SpecError` if a dialect does not follow its schema."""
-    for error in builtin_validator("dialect.schema.yaml").iter_errors(raw):
-        pointer = "".join(f"/{step}" for step in error.instance_path)
-        raise SpecError(
-            file,
-            pointer,
-            error.message[:300],
-            "See specs/documents/dialect.schema.yaml",
-        )
+    if error := builtin_violation("dialect.schema.yaml", raw):
+        raise SpecError(file, error.pointer, error.problem, error.remedy)
 
 
 def build_dialect(raw: Mapping[str, Any]) -> Dialect:

@@ -1,6 +1,6 @@
 """Inline the references of a document and check its keywords; keep the places."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -124,7 +124,7 @@ def _check_keywords(tree: ResolvedDocument, document: Any) -> None:
                 raise tree.error(
                     f"{pointer}/{word}",
                     f"unknown keyword '{word}'",
-                    _suggestion(word, known),
+                    suggestion(word, known),
                 )
             _check_keyword_value(tree, f"{pointer}/{word}", word, value)
 
@@ -153,11 +153,12 @@ def _check_keyword_value(
         raise tree.error(f"{pointer}{below}", problem, f"It is {expected(keyword)}")
 
 
-def _suggestion(word: str, known: Sequence[str]) -> str:
-    """The remedy for an unknown keyword: the nearest known one, and all of them."""
-    near = get_close_matches(word, known, 1)
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """The remedy for an unknown word: the nearest known one, and all of them."""
+    words = list(known)
+    near = get_close_matches(word, words, 1)
     hint = f"Did you mean '{near[0]}'? " if near else ""
-    return f"{hint}Known are: {', '.join(known)}"
+    return f"{hint}Known are: {', '.join(words)}"
 
 
 def expected(keyword: str) -> str:

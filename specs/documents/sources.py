@@ -8,6 +8,7 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 from specs.documents.references import walk
+from specs.documents.schema_errors import SchemaError, first_violation
 from specs.documents.yaml_files import read_yaml
 from specs.errors import SpecError
 from specs.validation.engine import compile_validator
@@ -49,9 +50,16 @@ def _read_builtin(name: str) -> Any:
 
 
 @cache
-def builtin_validator(name: str) -> Any:
-    """The compiled schema of a file format, compiled once."""
-    return compile_validator(read_yaml(files("specs.documents"), name))
+def _builtin_schema(name: str) -> tuple[Any, Any]:
+    """The schema of a file format and its validator, compiled once."""
+    schema = read_yaml(files("specs.documents"), name)
+    return schema, compile_validator(schema)
+
+
+def builtin_violation(name: str, value: Any) -> SchemaError | None:
+    """The first violation of a schema of this package; None if a value is valid."""
+    schema, validator = _builtin_schema(name)
+    return first_violation(validator, schema, value, f"See specs/documents/{name}")
 
 
 def check_sources(

@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from specs.documents.schema_errors import first_violation
 from specs.errors import SpecError
 from specs.validation.engine import compile_validator
 
@@ -36,10 +37,11 @@ def read_yaml(folder: Traversable, name: str) -> Any:
 
 def read_checked(folder: Traversable, name: str, schema: str) -> Any:
     """Read a YAML file and validate it by a schema beside it. Raises `SpecError`."""
-    found = read_yaml(folder, name)
-    for error in compile_validator(read_yaml(folder, schema)).iter_errors(found):
-        place = "".join(f"/{step}" for step in error.instance_path)
-        raise SpecError(str(folder / name), place, error.message[:300], f"See {schema}")
+    found, rules = read_yaml(folder, name), read_yaml(folder, schema)
+    error = first_violation(compile_validator(rules), rules, found, f"See {schema}")
+    if error:
+        place = str(folder / name)
+        raise SpecError(place, error.pointer, error.problem, error.remedy)
     return found
 
 

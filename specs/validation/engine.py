@@ -37,15 +37,6 @@ def compile_validator(schema: Schema) -> Any:
     )
 
 
-def schema_error(schema: Schema) -> tuple[JsonPath, str] | None:
-    """The place and reason of an error in a schema; None if it is JSON Schema."""
-    try:
-        jsonschema_rs.meta.validate(schema)
-    except jsonschema_rs.ValidationError as error:
-        return tuple(error.instance_path), error.message[:300]
-    return None
-
-
 def is_instance(schema: Schema, value: Any) -> bool:
     """True if a value is valid for a small schema; each schema is compiled once."""
     return bool(_cached_validator(json.dumps(schema)).is_valid(value))

@@ -10,6 +10,7 @@ from support.processes import SERVE, ended, gateway_in, post, refusal, serving
 
 import specs
 from mockserver.cli.main import main
+from mockserver.cli.serve_output import ServeOutput
 
 pytestmark = pytest.mark.slow
 
@@ -52,6 +53,32 @@ def test_without_json_it_speaks_to_people():
     assert lines[0].startswith("Serving 5 provider(s) at http://127.0.0.1:")
     assert [line.split()[0] for line in lines[1:]] == list(specs.names())
     assert code == 0
+
+
+def test_the_urls_are_for_clients_on_this_machine():
+    with serving("tokenhub", "--host", "0.0.0.0") as (_, ready):
+        assert ready["url"].startswith("http://127.0.0.1:")
+        assert ready["providers"]["tokenhub"].startswith(ready["url"])
+        assert post(ready, "tokenhub").status == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "shown", "more"),
+    [
+        ("127.0.0.1", "127.0.0.1", ""),
+        ("::1", "[::1]", ""),
+        ("0.0.0.0", "127.0.0.1", ", on all addresses of this machine"),
+        ("::", "[::1]", ", on all addresses of this machine"),
+    ],
+)
+def test_it_says_that_it_listens_on_all_addresses(capsys, host, shown, more):
+    ServeOutput([specs.load("openai")], (host, 80), None, as_json=False).print_ready()
+
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert (
+        first == f"Serving 1 provider(s) at http://{shown}:80{more}; stop with Ctrl-C."
+    )
+    assert last == f"Inspector: http://{shown}:80/__mock__/"
 
 
 def test_workers_believe_each_others_addresses():
@@ -174,6 +201,37 @@ def test_a_folder_that_cannot_be_understood_is_one_line_and_2(gateway):
     assert "unknown keyword 'x-bassis'" in said
     assert str(file) in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said"),
+    [
+        (
+            "dialect.yaml",
+            "delivery:",
+            "delivry:",
+            "#/delivry: unknown key 'delivry'. Did you mean 'delivery'? Known are: ",
+        ),
+        (
+            "openapi.yaml",
+            "required: [model, prompt]",
+            "required: [model, promt]",
+            "/required/1: `required` names 'promt', which has no property. Did ",
+        ),
+    ],
+)
+def test_a_misspelt_name_is_told_with_its_place(gateway, name, old, new, said):
+    file = gateway / name
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    err, status = refusal("--specs", str(gateway.parent), "gateway")
+
+    assert status == 2
+    assert err.startswith(f"Error: {file}#")
+    assert said in err
+    assert err.count("\n") == 1
 
 
 def test_both_commands_explain_themselves():

@@ -50,6 +50,16 @@ def test_providers_say_where_they_are_and_what_they_know(running, control, provi
         assert described["errors"][operation.id] == sorted(operation.errors)
 
 
+def test_providers_list_the_web_pages_of_their_sources(control, provider):
+    found = {each["id"]: each for each in control("/providers").json["providers"]}
+
+    assert found[provider.id]["sources"] == {
+        source.id: {"title": source.title, "url": source.url}
+        for source in provider.sources.values()
+        if source.url.startswith("http")
+    }
+
+
 def test_the_journal_can_be_read_by_provider_and_by_number(running, control):
     names = list(specs.names())
     for name in names * 2:
@@ -302,6 +312,7 @@ CONTROLS = [("GET", "/health"), ("GET", "/journal"), ("GET", "/journal/wait"),
             ("GET", "/costs"), ("GET", "/clock"), ("POST", "/clock"),
             ("GET", "/metrics"), ("GET", "/pictures/x/0"), ("GET", "/uploads/x"),
             ("GET", "/faults"), ("GET", "/providers"), ("GET", "/"),
+            ("GET", "/openapi.json"),
             ("GET", "/none")]  # fmt: skip
 
 
@@ -346,7 +357,7 @@ def ask_guarded(guarded, path="/health", method="GET", **headers):
     return ask(f"{guarded.url}/__mock__{path}", method=method, key=None, **headers)
 
 
-OPEN = [("GET", "/health"), ("GET", "/")]
+OPEN = [("GET", "/health"), ("GET", "/openapi.json"), ("GET", "/")]
 
 
 @pytest.mark.parametrize(("method", "path"), OPEN)

@@ -24,6 +24,7 @@ from support.http import (
     picture,
     url_of,
 )
+from support.processes import gateway_in
 
 import mockserver
 import specs
@@ -238,6 +239,58 @@ def test_a_refusal_is_told_with_its_rules_and_their_sources(page, running):
     expect(detail.locator(".broken").first).to_contain_text("maximum: 10")
     shown = page.locator("#d-payload").evaluate("it => it.textContent")
     assert json.loads(shown) == entry["payload"]
+
+
+def test_a_source_is_a_link_to_its_page(page, running):
+    prompt(running, "Far too many", "tokenhub", n=99)
+    violation = control(running, "/journal")["entries"][0]["decision"]["violations"][0]
+
+    newest(page, "rejected: n:")
+
+    link = page.locator("#detail .broken a").first
+    source = specs.load("tokenhub").source(violation["source"])
+    expect(link).to_have_text(violation["source"])
+    expect(link).to_have_attribute("href", source.url)
+    expect(link).to_have_attribute("title", source.title)
+    expect(link).to_have_attribute("rel", "noreferrer")
+
+
+@pytest.mark.parametrize("url", ["", "javascript:window.pwned=1", "ftp://a.example"])
+def test_a_source_without_a_web_page_is_no_link(opened, tmp_path, url):
+    folder = gateway_in(tmp_path)
+    (tmp_path / "sources.yaml").write_text(f"S4: {{title: Notes, url: '{url}'}}")
+    with mockserver.running(specs.load("gateway", tmp_path)) as running:
+        page = opened(running.url)
+        body = generation(specs.load(folder.name, tmp_path), n=99)
+        ask(f"{running.base_urls['gateway']}/images/generations", body=body)
+
+        newest(page, "rejected: n:")
+
+        expect(page.locator("#detail .broken").first).to_contain_text("S4#")
+        expect(page.locator("#detail .broken a")).to_have_count(0)
+        page.goto("about:blank")  # before its server goes
+
+
+def test_the_next_response_is_preset_to_the_provider_seen_last(opened, running):
+    prompt(running, "First", "tokenhub")
+    page = opened(running.url)
+    preset = page.locator("#s-provider")
+    expect(preset).to_have_value("tokenhub")
+    prompt(running, "Second", "openai")
+    expect(preset).to_have_value("openai")
+
+    page.get_by_role("button", name="server_error").click()
+    expect(page.locator("#say")).to_contain_text("The next response of OpenAI")
+
+    assert sent(running, "openai").status == 500
+
+
+def test_the_provider_of_the_form_stays_once_the_form_is_used(page, running):
+    page.locator("#s-provider").select_option("tikhub")
+    prompt(running, "After the choice", "tokenhub")
+    expect(rows(page)).to_have_count(1)
+
+    expect(page.locator("#s-provider")).to_have_value("tikhub")
 
 
 def test_pictures_that_came_and_went_are_shown(page, running):

@@ -353,6 +353,15 @@ def test_another_method_is_a_405_in_the_envelope(mock, provider, method):
     assert answer.headers["Allow"] == "POST"
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "mock.localhost"])
+def test_an_unknown_address_of_a_provider_names_its_base_url(mock, provider, host):
+    answer = ask(f"{mock.url}/{provider.id}/image", body={}, Host=host)
+
+    base_url = f"http://{host}/{provider.id}{provider.base_path}"
+    message = f"POST /{provider.id}/image: unknown endpoint; the base URL is {base_url}"
+    assert message in answer.body.decode()
+
+
 def test_an_address_of_no_provider_is_a_404_that_lists_them(mock):
     answer = ask(f"{mock.url}/v1/images/generations", body={})
 

@@ -108,7 +108,7 @@ REFUSALS = {
         "prompt: {type: string, maxlength: 3}",
         "/components/schemas/Generation/properties/prompt",
         "unknown keyword 'maxlength'",
-        "Fix its spelling",
+        "Did you mean 'maxLength'? Known are: ",
     ),
     "a null that is allowed and unspecified": Refusal(
         "prompt: {type: string}",
@@ -128,8 +128,50 @@ REFUSALS = {
         "created: {type: integer",
         "created: {type: number or text",
         "/components/schemas/Answer/properties/created/type",
-        "is not valid",
-        "Fix the schema",
+        "'number or text' is not a type of JSON Schema",
+        "Known are: string, integer, number, boolean, array, object, null",
+    ),
+    "a misspelt type": Refusal(
+        "created: {type: integer",
+        "created: {type: int",
+        "/components/schemas/Answer/properties/created/type",
+        "'int' is not a type of JSON Schema",
+        "Did you mean 'integer'? Known are: string, integer, number, boolean, ",
+    ),
+    "a misspelt type in a list": Refusal(
+        "created: {type: integer",
+        'created: {type: [integer, "nul"]',
+        "/components/schemas/Answer/properties/created/type/1",
+        "'nul' is not a type of JSON Schema",
+        "Did you mean 'null'? Known are: ",
+    ),
+    "a list without types": Refusal(
+        "created: {type: integer",
+        "created: {type: []",
+        "/components/schemas/Answer/properties/created/type",
+        "`type` is an empty list, or names a type twice",
+        "Known are: string, ",
+    ),
+    "a required field without a property": Refusal(
+        "required: [prompt]",
+        "required: [promt]",
+        "/components/schemas/Generation/required/0",
+        "`required` names 'promt', which has no property",
+        "Did you mean 'prompt'? Known are: prompt, size, n",
+    ),
+    "a required field of a rule without a property": Refusal(
+        "if: {required: [size]}",
+        "if: {required: [n, sise]}",
+        "/components/schemas/Generation/allOf/0/if/required/1",
+        "`required` names 'sise', which has no property",
+        "Did you mean 'size'? Known are: prompt, size, n",
+    ),
+    "a required field of an inner object without a property": Refusal(
+        "created: {type: integer, x-source: ours#created}",
+        "data: {items: {required: [link], properties: {url: {type: string}}}}",
+        "/components/schemas/Answer/properties/data/items/required/0",
+        "`required` names 'link', which has no property",
+        "Known are: url",
     ),
     "an answer that is nothing": Refusal(
         '        "400":\n',
@@ -143,7 +185,7 @@ REFUSALS = {
         "{summary: no key}",
         "/paths/~1images~1generations/post/responses/400"
         "/content/application~1json/examples/unauthenticated",
-        '"value" is a required property',
+        "the key 'value' is missing",
         "See specs/documents/document.schema.yaml",
     ),
     "a rule without a name": Refusal(
@@ -319,7 +361,7 @@ REFUSALS = {
         "model: mine-1\n",
         "",
         "",
-        '"model" is a required property',
+        "the key 'model' is missing",
         "See specs/documents/dialect.schema.yaml",
         "dialect.yaml",
     ),
@@ -327,7 +369,39 @@ REFUSALS = {
         ", key_env: MINE_API_KEY",
         "",
         "/live",
-        '"key_env" is a required property',
+        "the key 'key_env' is missing",
+        "See specs/documents/dialect.schema.yaml",
+        "dialect.yaml",
+    ),
+    "a misspelt dialect member": Refusal(
+        "delivery:",
+        "delivry:",
+        "/delivry",
+        "unknown key 'delivry'",
+        "Did you mean 'delivery'? Known are: title, ",
+        "dialect.yaml",
+    ),
+    "a misspelt member inside the dialect": Refusal(
+        "source: ours",
+        "sorce: ours",
+        "/delivery/0/sorce",
+        "unknown key 'sorce'",
+        "Did you mean 'source'? Known are: when, give, source, ",
+        "dialect.yaml",
+    ),
+    "a field name that is no text": Refusal(
+        "model: mine-1\n",
+        "model: mine-1\nfields: {createImage: {size: 5}}\n",
+        "/fields/createImage/size",
+        '5 is not of type "string" and 5 is not of type "array"',
+        "See specs/documents/dialect.schema.yaml",
+        "dialect.yaml",
+    ),
+    "a list of field names that is empty": Refusal(
+        "model: mine-1\n",
+        "model: mine-1\nfields: {createImage: {size: []}}\n",
+        "/fields/createImage/size",
+        "[] has less than 1 item",
         "See specs/documents/dialect.schema.yaml",
         "dialect.yaml",
     ),
@@ -437,6 +511,17 @@ def test_a_folder_is_refused_for(refusal, root):
     assert refusal.problem in caught.value.problem
     assert refusal.remedy in caught.value.remedy
     assert str(caught.value).endswith(f"{caught.value.problem}. {caught.value.remedy}.")
+
+
+def test_a_required_field_of_an_object_without_listed_properties_is_not_checked(root):
+    for inner in (
+        "{required: [link]}",
+        "{required: [a], properties: {b: {}}, patternProperties: {a: {}}}",
+    ):
+        text = DOCUMENT.replace("x-source: ours#created", f"items: {inner}")
+        (root / "mine" / "openapi.yaml").write_text(text, encoding="utf-8")
+
+        assert specs.load("mine", root).title == "Mine"
 
 
 def test_a_missing_dialect_is_named(root):

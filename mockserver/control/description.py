@@ -1,0 +1,23 @@
+"""The OpenAPI document of the control API."""
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from aiohttp import web
+
+from mockserver.control.http import json_response
+from specs.documents.yaml_files import read_yaml
+
+
+@cache
+def control_document() -> dict[str, Any]:
+    """The document in `openapi.yaml`, with the schema of scripts inserted."""
+    document: dict[str, Any] = read_yaml(files("mockserver.control"), "openapi.yaml")
+    script = read_yaml(files("mockserver.simulation"), "script.schema.yaml")
+    document["components"]["schemas"]["Script"] = script
+    return document
+
+
+async def describe(request: web.Request) -> web.Response:
+    return json_response(control_document())
