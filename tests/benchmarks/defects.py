@@ -169,6 +169,7 @@ class Counting:
 
 
 def ours(each: Cast, every: int, count: Counting) -> dict[str, Any]:
+    count.since()
     began = time.perf_counter()
     with each.right() as url:
         report = run_against(each.provider, url, fuzz=False)
