@@ -191,6 +191,26 @@ WRONG_WORDS = {
 
 
 @pytest.mark.parametrize(
+    ("folder", "parent"),
+    [("providers/mine", "providers"), ("mine", "{here}"), (".", "{here.parent}")],
+)
+def test_the_folder_of_a_provider_is_no_folder_of_providers(
+    folder, parent, tmp_path, monkeypatch
+):
+    mine = tmp_path / folder
+    mine.mkdir(parents=True, exist_ok=True)
+    for name in ("openapi.yaml", "dialect.yaml"):
+        (mine / name).write_text("")
+    monkeypatch.chdir(tmp_path)
+
+    result = CliRunner().invoke(main, ["compare", "--specs", folder])
+
+    assert result.exit_code == 2
+    said = f"Error: {folder} is itself a provider: give --specs {parent.format(here=tmp_path)}\n"
+    assert result.stderr == said
+
+
+@pytest.mark.parametrize(
     ("words", "env", "named"), WRONG_WORDS.values(), ids=WRONG_WORDS.keys()
 )
 def test_an_error_is_one_line_with_status_2(words, env, named):
