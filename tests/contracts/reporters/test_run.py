@@ -69,6 +69,29 @@ def test_money_of_different_currencies_is_not_added():
     assert "0.50 USD + 0.50 EUR" in REPORTERS["markdown"].render(CONFORMING)
 
 
+@pytest.mark.parametrize(
+    ("base_url", "is_mock", "label"),
+    [
+        ("http://127.0.0.1:9000/v1", False, "At list prices: 0.50 USD"),
+        ("http://[::1]:9000/v1", False, "At list prices: 0.50 USD"),
+        ("https://one.example/v1", False, "Cost: 0.50 USD"),
+        ("http://[", False, "Cost: 0.50 USD"),
+        ("http://127.0.0.1:1", True, "Estimated cost of live requests: 0.50 USD"),
+    ],
+)
+def test_the_cost_of_a_server_on_this_machine_is_only_that_of_its_prices(
+    base_url, is_mock, label
+):
+    tested = target("one", base_url=base_url, is_mock=is_mock)
+    made = report(outcome("one"), targets=(tested,))
+
+    assert f"{label}." in words(printed(print_summary, made))
+    assert f"{label}." in REPORTERS["markdown"].render(made)
+    shown = page(made)
+    assert label in shown
+    assert "list prices: 0.50 USD at list prices" not in shown
+
+
 def test_the_markdown_summary_is_short_and_precedes_the_folds():
     many = tuple(target(f"p{n}") for n in range(60))
     text = REPORTERS["markdown"].render(
