@@ -7,14 +7,15 @@ from contracts import compare as comparison
 from contracts.cli.exit_codes import exit_status
 from contracts.cli.options import history_option, path_option
 from contracts.cli.output import read_history, read_reports
+from contracts.cli.run.last_report import LAST_REPORT
 from contracts.report.failure_policy import FailurePolicy, fail_on_option
 from contracts.reporters import REPORTERS
 from contracts.reporters.run import text
-from mockserver.cli.common import specs_option
+from mockserver.cli.common import UsageError, specs_option
 
 
 @click.command()
-@click.argument("report_path", type=path_option, metavar="REPORT")
+@click.argument("report_path", type=path_option, metavar="[REPORT]", required=False)
 @click.option(
     "--format",
     "format_",
@@ -27,7 +28,7 @@ from mockserver.cli.common import specs_option
 @history_option
 @specs_option
 def show(
-    report_path: str,
+    report_path: str | None,
     format_: str,
     fail_on: FailurePolicy,
     history: tuple[str, ...],
@@ -36,16 +37,20 @@ def show(
     """
     Print a REPORT of `run` in another format.
 
+    Without REPORT, it is the one that the last `run` saved in .imageparity.
     The exit status is the one that the run had.
     """
-    (report,) = read_reports([report_path])
+    if report_path is None and not LAST_REPORT.exists():
+        raise UsageError(f"there is no {LAST_REPORT}: name a REPORT, or `run` first")
+    path = report_path or str(LAST_REPORT)
+    (report,) = read_reports([path])
     older = read_history(history, is_page=format_ == "html")
     fail_on.validate(lambda: report.claims)
     folders = [folder] if folder else []
     if format_ == "text":
         known = list(comparison.providers_of(report, *folders))
         outcomes = list(comparison.parameter_outcomes(report, known))
-        text.print_summary(report, Console(highlight=False), outcomes)
+        text.print_summary(report, Console(highlight=False), outcomes, path=path)
     else:
         click.echo(REPORTERS[format_].render(report, folders, older), nl=False)
     raise SystemExit(exit_status(report, fail_on))

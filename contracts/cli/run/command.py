@@ -33,6 +33,7 @@ from contracts.cli.output import (
     write_outputs,
 )
 from contracts.cli.run.dry_run import list_cases
+from contracts.cli.run.last_report import save_last_report
 from contracts.cli.run.options import RunOptions
 from contracts.cli.run.progress import campaign_progress, planning_status
 from contracts.cli.run.resume import resume_campaigns
@@ -104,8 +105,8 @@ from mockserver.cli.common import PROVIDER, UsageError, load_providers, specs_op
     default=".imageparity",
     show_default=True,
     metavar="DIR",
-    help="Folder for generated cases that led to findings. The next run starts with "
-    "them.",
+    help="Folder for the last report and for generated cases that led to findings, "
+    "which the next run sends again.",
 )
 @click.option(
     "--dry-run",
@@ -241,6 +242,7 @@ def _run(
             report = _execute(campaigns, options)
         except (Unreachable, CouldNotRun, BadRecording) as error:
             raise UsageError(str(error)) from None
+    saved = save_last_report(report, options.examples_folder)
     files = write_outputs(
         options.outputs,
         lambda name: render_report(name, report, options.folder, history),
@@ -252,14 +254,14 @@ def _run(
         report,
         console,
         list(comparison.parameter_outcomes(report, providers)),
+        path=saved,
     )
     if len(providers) > 1:
         text.print_documents_hint(comparison.compare(providers), console)
     for line in files:
         console.print(line, markup=False)
-    console.print(
-        f"{len(report.outcomes)} cases in {format_elapsed(started)}", markup=False
-    )
+    line = f"{len(report.outcomes)} cases in {format_elapsed(started)}"
+    console.print(f"{line}; saved as {saved}" if saved else line, markup=False)
     raise SystemExit(exit_status(report, options.fail_on))
 
 

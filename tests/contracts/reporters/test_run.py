@@ -196,6 +196,26 @@ def test_the_text_summary_fits_80_columns_without_colors():
     assert "warning, wrong-error" in text
 
 
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        (
+            ".imageparity/last.jsonl",
+            "imageparity show .imageparity/last.jsonl --format html > report.html",
+        ),
+        ("my report", "imageparity show 'my report' --format html > report.html"),
+    ],
+)
+def test_findings_that_are_left_out_are_shown_by_a_command(path, hint):
+    many = [finding(claim=f"createImage/{n}", fingerprint=f"{n:x}") for n in range(60)]
+    out = StringIO()
+
+    print_summary(report(outcome("one", many)), Console(file=out, width=60), path=path)
+
+    (line,) = [each for each in out.getvalue().splitlines() if "more finding" in each]
+    assert line == f"10 more findings: {hint}"
+
+
 def test_hostile_text_has_no_effect_in_a_terminal():
     targets = (target("one", title="[red]a\nb\x1b[2J"), target("two"))
     hostile = replace(BROKEN, metadata=replace(BROKEN.metadata, targets=targets))
