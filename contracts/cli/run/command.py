@@ -22,9 +22,11 @@ from contracts.cli.interrupts import (
 )
 from contracts.cli.options import (
     HOST,
+    copies_by_provider,
     history_option,
     path_option,
     report_format_options,
+    sarif_document_option,
 )
 from contracts.cli.output import (
     check_outputs,
@@ -178,6 +180,7 @@ from mockserver.cli.common import PROVIDER, UsageError, load_providers, specs_op
     help="Write the full report to this file (JSON lines; see `show`).",
 )
 @report_format_options
+@sarif_document_option
 @history_option
 @fail_on_option
 @specs_option
@@ -225,6 +228,11 @@ def _run(
     with ExitStack() as stack:
         with planning_status() as show_title:
             providers = _providers(options, targets)
+            documents = copies_by_provider(
+                options.sarif_document,
+                (each.id for each in providers),
+                is_sarif=bool(options.outputs["sarif"]),
+            )
             mocked = () if targets or options.dry_run else providers
             running = stack.enter_context(mocks_in_subprocess(mocked, options.folder))
             campaigns = list(
@@ -245,7 +253,7 @@ def _run(
     saved = save_last_report(report, options.examples_folder)
     files = write_outputs(
         options.outputs,
-        lambda name: render_report(name, report, options.folder, history),
+        lambda name: render_report(name, report, options.folder, history, documents),
     )
     if examples is not None:
         _save_examples(examples)

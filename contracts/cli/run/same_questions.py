@@ -26,7 +26,10 @@ from contracts.report.failure_policy import FailurePolicy
 from contracts.reporters.servers import markdown, text
 from mockserver.cli.common import UsageError, load_providers
 
-OTHER_MODE_OPTIONS = ("max_cases", "no_fuzz", "second_opinion", "dry_run", "resume")
+OTHER_MODE_OPTIONS = (
+    *("max_cases", "no_fuzz", "second_opinion", "dry_run", "resume"),
+    "sarif_document",
+)
 
 
 def compare_servers(options: RunOptions, targets: Sequence[NamedTarget]) -> int:

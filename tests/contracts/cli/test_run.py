@@ -341,6 +341,18 @@ def test_the_same_requests_are_sent_to_two_mocks(tmp_path):
         (["tokenhub", "openai", "--same-questions", "--html", "x.html"], "--markdown"),
         (["tokenhub", "openai", "--same-questions", "--dry-run"], "--dry-run"),
         (["tokenhub", "openai", "--same-questions", "--max-cases", "9"], "--max-cases"),
+        (
+            [
+                *("tokenhub", "openai", "--same-questions"),
+                *("--sarif-document", f"openai={__file__}"),
+            ],
+            "--sarif-document does not go with",
+        ),
+        (["tokenhub", "--sarif-document", f"tokenhub={__file__}"], "SARIF output"),
+        (
+            ["tokenhub", "--sarif", "x", "--sarif-document", f"openai={__file__}"],
+            "openai: it is not tested here",
+        ),
         (["a:tokenhub=http://127.0.0.1:1", "b:tokenhub=http://127.0.0.1:2"], "both"),
         (["tokenhub", "--only", "no-such-case"], "no case has it"),
     ],
