@@ -22,12 +22,13 @@ from contracts.api import as_tuple, hosts_of, load_providers, run_in_thread
 from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.client import Target, Unreachable
 from contracts.execution.run import execute, start
-from contracts.execution.targets import BadTarget, host_of, is_loopback, target_of
+from contracts.execution.targets import BadTarget, host_of, target_of
 from contracts.judging.findings import summarize_case
 from contracts.judging.guarantees import COMPARED_FIELDS
 from contracts.judging.relations import relations
 from contracts.planning.case import Case
 from contracts.report.baseline import BadBaseline, Baseline
+from contracts.report.hosts import is_loopback
 from contracts.report.model import Finding, Outcome
 from contracts.text import one_line, printable
 from specs import Claim, Provider, claims

@@ -17,9 +17,9 @@ from rich.progress import Progress
 
 from contracts.cli.options import path_option
 from contracts.cli.output import Outputs, check_outputs, write_outputs
-from contracts.execution.targets import is_loopback
 from contracts.judging.outcome import FeatureVerdict
 from contracts.planning.request_model import PlanError
+from contracts.report.hosts import is_loopback
 from contracts.reporters import gateway as reporting
 from contracts.traffic.gateway.features import (
     is_selected,

@@ -85,9 +85,14 @@ def read_history(paths: Sequence[str], *, is_page: bool) -> list[Report]:
 
 
 def render_report(
-    name: str, report: Report, folder: str | None, history: Sequence[Report]
+    name: str,
+    report: Report,
+    folder: str | None,
+    history: Sequence[Report],
+    documents: Mapping[str, Path],
 ) -> str | Iterable[str]:
     """A report as the option of this name writes it; `report` is its JSON lines."""
     if name == "report":
         return report.to_lines()
-    return REPORTERS[name].render(report, [folder] if folder else [], history)
+    folders = [folder] if folder else []
+    return REPORTERS[name].render(report, folders, history, documents)

@@ -1,6 +1,5 @@
 """Targets of a run: base URL, API key, and the conditions for paid requests."""
 
-import ipaddress
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -9,6 +8,7 @@ from urllib.parse import urlsplit
 
 from contracts.errors import HarnessError
 from contracts.execution.client import Target
+from contracts.report.hosts import is_loopback
 from specs import Provider
 
 LIVE_RATE = 60.0  # requests per minute, to servers on other machines
@@ -28,16 +28,6 @@ class NamedTarget:
     label: str
     provider: Provider
     target: Target
-
-
-def is_loopback(host: str) -> bool:
-    """True if a host name or IP address is a loopback one."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def host_of(base_url: str) -> str:

@@ -148,11 +148,8 @@ class ExampleDatabase:
         changed = sorted({*self._failed, *self._passed})
         if not changed:
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
+        create_folder(self._folder)
         with _file_lock(self._folder / "lock"):
-            gitignore = self._folder / ".gitignore"
-            if not gitignore.exists():
-                gitignore.write_text("*\n", encoding="utf-8")
             for provider in changed:
                 examples = self._merge(provider)
                 with atomic_write(self._path(provider)) as out:
@@ -199,6 +196,14 @@ class ExampleDatabase:
 
     def _path(self, provider: str) -> Path:
         return self._folder / f"{provider}.json"
+
+
+def create_folder(folder: Path) -> None:
+    """Create a folder whose files git ignores. Raises `OSError`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    gitignore = folder / ".gitignore"
+    if not gitignore.exists():
+        gitignore.write_text("*\n", encoding="utf-8")
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from contracts.report.hosts import is_loopback_url
 from contracts.report.model import (
     DEPENDS_ON,
     NOT_FETCHED,
@@ -298,8 +299,17 @@ def total_cost(summaries: Sequence[ProviderSummary]) -> str:
 
 
 def cost_label(report: Report) -> str:
-    """The label of the cost: that of mocks is an estimate of live requests."""
-    mocks = [each.is_mock for each in report.metadata.targets]
+    """
+    The label of the cost.
+
+    That of mocks is an estimate of live requests. A server on this machine may cost
+    nothing or forward to a paid one, so only the prices are known.
+    """
+    targets = report.metadata.targets
+    mocks = [each.is_mock for each in targets]
     if all(mocks):
         return "Estimated cost of live requests"
-    return "Cost, with mocks as if live" if any(mocks) else "Cost"
+    if any(mocks):
+        return "Cost, with mocks as if live"
+    is_local = all(is_loopback_url(each.base_url) for each in targets)
+    return "At list prices" if is_local else "Cost"

@@ -6,7 +6,7 @@ The rows give the options of `run` (`--html FILE`) and the choices of `show --fo
 To add a format, write its module and add its row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -22,8 +22,8 @@ class ReportFormat:
 
     `file_kind` completes the help of the option, "Write this file: …". The function
     `render` of `module` takes the report and, if `takes_specs`, the folders of further
-    providers and, if `takes_history`, the keyword `history`. The module is imported
-    at the first call.
+    providers and, if `takes_history`, the keyword `history`, and if `takes_documents`,
+    the keyword `documents`. The module is imported at the first call.
     """
 
     name: str
@@ -31,6 +31,7 @@ class ReportFormat:
     module: str
     takes_specs: bool = False
     takes_history: bool = False
+    takes_documents: bool = False
 
     @property
     def option(self) -> str:
@@ -45,10 +46,17 @@ class ReportFormat:
         report: Report,
         folders: Sequence[str | Path] = (),
         history: Sequence[Report] = (),
+        documents: Mapping[str, Path] | None = None,
     ) -> str:
-        """The text of the file; `folders` and `history` are optional inputs."""
+        """
+        The text of the file; the other parameters are optional inputs.
+
+        `documents` are copies of providers' documents, by provider.
+        """
         inputs = folders if self.takes_specs else ()
         options: dict[str, Any] = {"history": history} if self.takes_history else {}
+        if self.takes_documents:
+            options["documents"] = documents or {}
         text: str = import_module(self.module).render(report, *inputs, **options)
         return text
 
@@ -78,6 +86,7 @@ REPORTERS = {
             "SARIF 2.1.0, for code scanning",
             "contracts.reporters.run.sarif",
             takes_specs=True,
+            takes_documents=True,
         ),
         ReportFormat(
             "ctrf",

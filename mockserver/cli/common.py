@@ -166,6 +166,19 @@ class ProviderName(click.ParamType):  # type: ignore[type-arg]
 PROVIDER = ProviderName()
 
 
+def _reject_provider_folder(
+    _: click.Context, __: click.Parameter, value: str | None
+) -> str | None:
+    """Raises `UsageError` for the folder of one provider instead of its parent."""
+    files = ("openapi.yaml", "dialect.yaml")
+    if value is not None and all(Path(value, each).is_file() for each in files):
+        parent = os.path.normpath(Path(value, os.pardir))
+        if parent.endswith("."):  # `.` and `..` look like the end of a sentence
+            parent = os.path.realpath(parent)
+        raise UsageError(f"{value} is itself a provider: give --specs {parent}")
+    return value
+
+
 def specs_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Decorate a command with `--specs DIR`."""
     return click.option(
@@ -176,6 +189,7 @@ def specs_option(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="DIR",
         envvar=[f"{ENV_PREFIX}_SPECS", "SPECS_PATH"],
         type=click.Path(exists=True, file_okay=False),
+        callback=_reject_provider_folder,
         help="Folder with further provider definitions (also: SPECS_PATH).",
     )(command)
 

@@ -3,7 +3,8 @@
 import asyncio
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,11 @@ from contracts.cli.interrupts import (
 )
 from contracts.cli.options import (
     HOST,
+    copies_by_provider,
     history_option,
     path_option,
     report_format_options,
+    sarif_document_option,
 )
 from contracts.cli.output import (
     check_outputs,
@@ -32,8 +35,9 @@ from contracts.cli.output import (
     write_outputs,
 )
 from contracts.cli.run.dry_run import list_cases
+from contracts.cli.run.last_report import save_last_report
 from contracts.cli.run.options import RunOptions
-from contracts.cli.run.progress import campaign_progress
+from contracts.cli.run.progress import campaign_progress, planning_status
 from contracts.cli.run.resume import resume_campaigns
 from contracts.cli.run.same_questions import compare_servers
 from contracts.cli.run.targets import run_targets
@@ -103,8 +107,8 @@ from mockserver.cli.common import PROVIDER, UsageError, load_providers, specs_op
     default=".imageparity",
     show_default=True,
     metavar="DIR",
-    help="Folder for generated cases that led to findings. The next run starts with "
-    "them.",
+    help="Folder for the last report and for generated cases that led to findings, "
+    "which the next run sends again.",
 )
 @click.option(
     "--dry-run",
@@ -176,6 +180,7 @@ from mockserver.cli.common import PROVIDER, UsageError, load_providers, specs_op
     help="Write the full report to this file (JSON lines; see `show`).",
 )
 @report_format_options
+@sarif_document_option
 @history_option
 @fail_on_option
 @specs_option
@@ -200,7 +205,8 @@ def run(**parameters: Any) -> None:
     history = read_history(options.history, is_page=bool(options.outputs["html"]))
     if options.record and options.replay:
         raise UsageError("--record and --replay exclude each other: use one of them")
-    targets = run_targets(options)
+    with planning_status():
+        targets = run_targets(options)
     if options.same_questions:
         raise SystemExit(compare_servers(options, targets))
     if options.unlisted:
@@ -214,24 +220,25 @@ def _run(
     history: Sequence[Report],
     started: float,
 ) -> None:
-    providers = [each.provider for each in targets]
-    providers = providers or load_providers(options.provider, options.folder)
-    options.fail_on.validate(
-        lambda: (claim.id for each in providers for claim in specs.claims(each))
-    )
     keeps_examples = bool(targets) and not (
         options.no_fuzz or options.replay or options.dry_run
     )
     examples = ExampleDatabase(options.examples_folder) if keeps_examples else None
     servers = {each.provider.id: each.target for each in targets}
-    mocked = () if targets or options.dry_run else providers
-    with mocks_in_subprocess(mocked, options.folder) as running:
-        campaigns = list(
-            _campaigns(options, providers, {**running, **servers}, examples)
-        )
-        if options.only and not any(each.cases for each in campaigns):
-            parts = " ".join(options.only)
-            raise UsageError(f"--only {parts}: no case has it; see --dry-run")
+    with ExitStack() as stack:
+        with planning_status() as show_title:
+            providers = _providers(options, targets)
+            documents = copies_by_provider(
+                options.sarif_document,
+                (each.id for each in providers),
+                is_sarif=bool(options.outputs["sarif"]),
+            )
+            mocked = () if targets or options.dry_run else providers
+            running = stack.enter_context(mocks_in_subprocess(mocked, options.folder))
+            campaigns = list(
+                _campaigns(options, providers, {**running, **servers}, examples)
+            )
+            _plan(campaigns, options.only, show_title)
         if options.dry_run:
             list_cases(campaigns)
             return
@@ -241,26 +248,41 @@ def _run(
                     campaigns, options.resume, seed=options.seed
                 )
             report = _execute(campaigns, options)
-        except (Unreachable, CouldNotRun, PlanError, BadRecording) as error:
+        except (Unreachable, CouldNotRun, BadRecording) as error:
             raise UsageError(str(error)) from None
+    saved = save_last_report(report, options.examples_folder)
     files = write_outputs(
         options.outputs,
-        lambda name: render_report(name, report, options.folder, history),
+        lambda name: render_report(name, report, options.folder, history, documents),
     )
     if examples is not None:
         _save_examples(examples)
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     text.print_summary(
-        report, console, list(comparison.parameter_outcomes(report, providers))
+        report,
+        console,
+        list(comparison.parameter_outcomes(report, providers)),
+        path=saved,
     )
     if len(providers) > 1:
         text.print_documents_hint(comparison.compare(providers), console)
     for line in files:
         console.print(line, markup=False)
-    console.print(
-        f"{len(report.outcomes)} cases in {format_elapsed(started)}", markup=False
-    )
+    line = f"{len(report.outcomes)} cases in {format_elapsed(started)}"
+    console.print(f"{line}; saved as {saved}" if saved else line, markup=False)
     raise SystemExit(exit_status(report, options.fail_on))
+
+
+def _providers(
+    options: RunOptions, targets: Sequence[NamedTarget]
+) -> list[specs.Provider]:
+    """The providers to test. Raises `UsageError`, also for a bad `--fail-on`."""
+    providers = [each.provider for each in targets]
+    providers = providers or load_providers(options.provider, options.folder)
+    options.fail_on.validate(
+        lambda: (claim.id for each in providers for claim in specs.claims(each))
+    )
+    return providers
 
 
 def _campaigns(
@@ -284,6 +306,25 @@ def _campaigns(
             fetch_from=frozenset(options.fetch_from),
             examples=examples,
         )
+
+
+def _plan(
+    campaigns: Sequence[Campaign], only: Sequence[str], show: Callable[[str], None]
+) -> None:
+    """
+    Plan the cases of each campaign after its title was shown.
+
+    Raises `UsageError` if `only` selects no case, or no cases can be planned.
+    """
+    planned = 0
+    for campaign in campaigns:
+        show(campaign.provider.title)
+        try:
+            planned += len(campaign.cases)
+        except PlanError as error:
+            raise UsageError(str(error)) from None
+    if only and not planned:
+        raise UsageError(f"--only {' '.join(only)}: no case has it; see --dry-run")
 
 
 def _save_examples(examples: ExampleDatabase) -> None:

@@ -42,6 +42,7 @@ class RunOptions:
     record: Path | None
     replay: Path | None
     history: tuple[str, ...]
+    sarif_document: tuple[tuple[str, Path], ...]
     fail_on: FailurePolicy
     folder: str | None
     outputs: Outputs

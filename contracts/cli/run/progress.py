@@ -1,27 +1,57 @@
 """Show progress on stderr: bars on a terminal, plain lines elsewhere."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from contracts.execution.campaign import Campaign
 from contracts.report.model import Outcome
+
+PLANNING = "Planning …"
+
+
+@contextmanager
+def planning_status() -> Iterator[Callable[[str], None]]:
+    """
+    Show on a terminal that test cases are planned; nothing elsewhere; on stderr.
+
+    Yields a function that shows the title of a provider.
+    """
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield lambda title: None
+        return
+    with console.status(PLANNING) as status:
+        yield lambda title: status.update(f"Planning {escape(title)} …")
 
 
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
     """A bar per label on a terminal, nothing elsewhere; on stderr."""
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+    with Progress(
+        *_columns(), console=console, disable=not console.is_terminal
+    ) as bars:
+        planning = bars.add_task(PLANNING, total=None)
         tasks: dict[str, TaskID] = {}
 
         def advance(label: str, done: int, total: int) -> None:
+            bars.update(planning, visible=False)
             if label not in tasks:
-                tasks[label] = bars.add_task(label, total=total)
+                tasks[label] = bars.add_task(escape(label), total=total)
             bars.update(tasks[label], completed=done)
 
         yield advance
@@ -34,28 +64,35 @@ def campaign_progress(campaigns: Sequence[Campaign]) -> Iterator[Any]:
     if not console.is_terminal:
         yield _PlainProgress(campaigns, console)
         return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[failures]}"),
-    )
+    columns = (*_columns(), TextColumn("{task.fields[failures]}"))
     with Progress(*columns, console=console) as bars:
         tasks = {
             each.provider.id: bars.add_task(
-                each.provider.title, total=len(each.pending), failures=""
+                escape(each.provider.title), total=len(each.pending), failures=""
             )
             for each in campaigns
         }
-        fingerprints: dict[str, set[str]] = {each: set() for each in tasks}
+        failed: Counter[str] = Counter()
 
         def advance(outcome: Outcome) -> None:
-            failed = fingerprints[outcome.provider]
-            failed.update(each.fingerprint for each in outcome.findings if each.breaks)
-            label = f"[red]{len(failed)} failed[/]" if failed else ""
+            if any(each.breaks for each in outcome.findings):
+                failed[outcome.provider] += 1
+            count = failed[outcome.provider]
+            label = f"[red]{count:,} failed[/]" if count else ""
             bars.update(tasks[outcome.provider], advance=1, failures=label)
 
         yield advance
+
+
+def _columns() -> tuple[ProgressColumn, ...]:
+    """A label, a bar, the number of test cases and the elapsed time."""
+    return (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("test cases"),
+        TimeElapsedColumn(),
+    )
 
 
 class _PlainProgress:

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import click
 from click.core import ParameterSource
@@ -12,7 +13,7 @@ from contracts.cli.exit_codes import CONFORMS, NONCONFORMING, STOPPED
 from contracts.cli.interrupts import Interrupted, run_until_interrupted
 from contracts.cli.output import write_outputs
 from contracts.cli.run.options import RunOptions
-from contracts.cli.run.progress import progress_bars
+from contracts.cli.run.progress import planning_status, progress_bars
 from contracts.compare.servers.model import Differences
 from contracts.compare.servers.run import execute
 from contracts.execution.campaign import CouldNotRun
@@ -25,7 +26,10 @@ from contracts.report.failure_policy import FailurePolicy
 from contracts.reporters.servers import markdown, text
 from mockserver.cli.common import UsageError, load_providers
 
-OTHER_MODE_OPTIONS = ("max_cases", "no_fuzz", "second_opinion", "dry_run", "resume")
+OTHER_MODE_OPTIONS = (
+    *("max_cases", "no_fuzz", "second_opinion", "dry_run", "resume"),
+    "sarif_document",
+)
 
 
 def compare_servers(options: RunOptions, targets: Sequence[NamedTarget]) -> int:
@@ -35,8 +39,14 @@ def compare_servers(options: RunOptions, targets: Sequence[NamedTarget]) -> int:
     Returns the exit status. Raises `UsageError`.
     """
     _reject_incompatible_options(options)
-    providers = [] if targets else load_providers(options.provider, options.folder)
-    with mocks_in_subprocess(providers, options.folder) as running:
+    with ExitStack() as stack:
+        with planning_status():
+            providers = (
+                [] if targets else load_providers(options.provider, options.folder)
+            )
+            running = stack.enter_context(
+                mocks_in_subprocess(providers, options.folder)
+            )
         mocks = [NamedTarget(each.id, each, running[each.id]) for each in providers]
         try:
             differences = asyncio.run(_execute(options, [*targets, *mocks]))

@@ -102,14 +102,15 @@ def check_error_response(context: CheckContext) -> Observations:
             f"status {example.status} for {example.name}",
         )
     response = context.operation.response_for(status) or declared
-    yield from _check_schema(context, response, claim)
+    yield from check_error_schema(context, response, claim)
     yield from _check_param(context, claim, example.evidence)
     yield from _check_name(context, claim, example)
 
 
-def _check_schema(
+def check_error_schema(
     context: CheckContext, response: Response, claim: str
 ) -> Observations:
+    """Check that an error response is a JSON object by its schema."""
     body = response.bodies.get(JSON)
     if body is None:
         return

@@ -85,7 +85,7 @@ def check_success_response(context: CheckContext) -> Observations:
         return
     is_valid = context.case.expectation is State.VALID
     if is_valid or context.interaction.is_stream:
-        yield from _check_schema(context, response)
+        yield from check_success_schema(context, response)
     if not is_valid and not context.interaction.is_stream:
         return
     for guarantee in response.guarantees:
@@ -95,7 +95,8 @@ def check_success_response(context: CheckContext) -> Observations:
             yield from check_guarantee(context, response, guarantee)
 
 
-def _check_schema(context: CheckContext, response: Response) -> Observations:
+def check_success_schema(context: CheckContext, response: Response) -> Observations:
+    """Check the body of a success response, or its events, by their schemas."""
     prefix = f"{context.operation.id}/{response.status}"
     if context.interaction.is_stream and EVENT_STREAM in response.bodies:
         stream = response.bodies[EVENT_STREAM]

@@ -14,6 +14,8 @@ from specs import Operation
 
 AUTH_CHECK = "ignored_auth"  # it takes every key that it does not know for a wrong one
 
+MAX_MESSAGE_LENGTH = 300  # characters
+
 log = logging.getLogger(__name__)
 
 
@@ -28,8 +30,15 @@ def external_failures(
     # A failure does not always name its check, so each check runs by itself.
     for check in checks:
         for failure in _run_checks(external_case, response, [check]):
-            message = " ".join(failure.message.split())[:300]
-            yield ExternalFailure(check.__name__, failure.title, message)
+            yield ExternalFailure(check.__name__, failure.title, _message(failure))
+
+
+def _message(failure: Any) -> str:
+    """The message in one line, with its place, without the schema and the value."""
+    text = getattr(failure, "validation_message", "") or failure.message
+    place = "/".join(map(str, getattr(failure, "instance_path", ())))
+    line = " ".join(f"{place}: {text}".split() if place else text.split())
+    return line if len(line) <= MAX_MESSAGE_LENGTH else f"{line[:MAX_MESSAGE_LENGTH]}…"
 
 
 def _to_schemathesis_response(interaction: Interaction, operation: Operation) -> Any:

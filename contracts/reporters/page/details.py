@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from contracts.execution.targets import BadTarget, host_of, is_loopback
+from contracts.execution.targets import BadTarget, host_of
+from contracts.report.hosts import is_loopback
 from contracts.report.model import ClaimRecord, Report, TargetRecord
 from contracts.reporters.page.claims import LETTERS, TONES, ClaimCell, ClaimGroup
 from contracts.reporters.page.features import VERDICT_MARKS

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -21,16 +22,23 @@ from specs.documents.loader import roots
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
-def render(report: Report, *folders: str | Path) -> str:
+def render(
+    report: Report,
+    *folders: str | Path,
+    documents: Mapping[str, Path] = MappingProxyType({}),
+) -> str:
     """
     SARIF as JSON: a rule per claim with findings, a result per finding.
 
     `folders` are those of further providers, as `specs.load` takes them. A result is
-    on the line of the document that states the claim.
+    on the line of the document that states the claim. `documents` are copies of
+    documents by provider, such as in the repository whose code scanning reads the
+    file: results are on their lines instead.
     """
     findings = all_findings(provider_summaries(report))
-    documents = {
-        each.provider: _document(each, folders) for each in report.metadata.targets
+    located = {
+        each.provider: _document(each, folders, documents.get(each.provider))
+        for each in report.metadata.targets
     }
     rules = {_rule_id(each): _rule(each) for each in reversed(findings)}
     index = {id_: at for at, id_ in enumerate(rules)}
@@ -43,9 +51,7 @@ def render(report: Report, *folders: str | Path) -> str:
         "tool": {"driver": driver},
         "invocations": [_invocation(report)],
         "columnKind": "utf16CodeUnits",
-        "results": [
-            _result(each, index[_rule_id(each)], documents) for each in findings
-        ],
+        "results": [_result(each, index[_rule_id(each)], located) for each in findings],
     }
     sarif = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(sarif, indent=1) + "\n"
@@ -59,8 +65,16 @@ class _Document:
     lines: SourceLines
 
 
-def _document(target: TargetRecord, folders: tuple[str | Path, ...]) -> _Document:
-    """The document in the package or a folder; no lines for another version of it."""
+def _document(
+    target: TargetRecord, folders: tuple[str | Path, ...], copy: Path | None
+) -> _Document:
+    """
+    The copy of the document, or else the document in the package or a folder.
+
+    It has no lines if it is another version of the document.
+    """
+    if copy is not None:
+        return _known_lines(_path_uri(copy), copy, target)
     name = Path(target.provider, "openapi.yaml")
     shipped, *more = roots(*folders)
     uri = f"specs/{quote(name.as_posix())}"
@@ -70,6 +84,10 @@ def _document(target: TargetRecord, folders: tuple[str | Path, ...]) -> _Documen
             file = Path(str(folder)) / name
             uri = _path_uri(file)
             break
+    return _known_lines(uri, file, target)
+
+
+def _known_lines(uri: str, file: Path, target: TargetRecord) -> _Document:
     lines = SourceLines.from_file(file)
     is_same = lines.text("/info/version") == target.document
     return _Document(uri, lines if is_same else SourceLines(""))

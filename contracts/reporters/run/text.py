@@ -1,6 +1,8 @@
 """The report as text for a terminal or the log of a build."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from shlex import quote
 from textwrap import wrap
 from typing import Any
 
@@ -48,11 +50,14 @@ def print_summary(
     report: Report,
     console: Console,
     parameter_outcomes: Sequence[ParameterOutcome] = (),
+    path: str | Path | None = None,
 ) -> None:
     """
     Print the counts per provider, each finding in brief, and the verdict last.
 
     `parameter_outcomes` are the measured verdicts on request parameters, if known.
+    `path` is the file of the report, for the command that shows all findings; None if
+    it is in no file.
     """
     summaries = provider_summaries(report)
     console.print(_summary_table(summaries))
@@ -69,9 +74,17 @@ def print_summary(
         _print_finding(number, finding, console, lost)
     if len(findings) > MAX_FINDINGS:
         more = pluralize(len(findings) - MAX_FINDINGS, "more finding")
-        console.print(Text(f"\n{more} in the HTML report"))
+        console.print()
+        console.print(safe_text(f"{more}{_page_hint(path)}"), soft_wrap=True)
     _print_verdicts(report, findings, console)
     _print_verdict(report, summaries, console)
+
+
+def _page_hint(path: str | Path | None) -> str:
+    """The command that makes the HTML page of a report."""
+    if path is None:
+        return " in the HTML report"
+    return f": imageparity show {quote(str(path))} --format html > report.html"
 
 
 def _summary_table(summaries: Sequence[ProviderSummary]) -> Table:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from contracts.execution.targets import is_loopback
+from contracts.report.hosts import is_loopback
 from contracts.traffic.forwarding import serve_app
 from contracts.traffic.proxy.relay import Relay, error_response
 from mockserver.json_text import dumps

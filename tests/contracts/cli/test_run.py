@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -85,9 +86,67 @@ def test_a_server_that_violates_a_claim_fails(mock, tmp_path):
     assert_follows_its_schema(path)
     assert "crash" in done.stdout
     assert "Every invalid createImage request fails with status 500" in done.stdout
+    assert "n must be at least 1 (createImage/request/n/minimum)" in done.stdout
     assert "th-very-secret" not in done.stdout + path.read_text()
     assert contracts("show", path).returncode == 1
     assert contracts("show", path, "--format", "markdown").stdout.startswith("#")
+
+
+def test_every_run_saves_its_report_which_show_reads(tmp_path):
+    words = ("run", "tokenhub", "--no-fuzz", "--only", "createImage/request/n/")
+
+    dry = contracts(*words, "--dry-run", cwd=tmp_path)
+    nothing = contracts("show", cwd=tmp_path)
+
+    assert (dry.returncode, list(tmp_path.iterdir())) == (0, [])
+    assert nothing.returncode == 2
+    assert "there is no .imageparity/last.jsonl" in nothing.stderr
+
+    done = contracts(*words, cwd=tmp_path)
+    folder = tmp_path / ".imageparity"
+
+    assert done.stdout.splitlines()[-1].endswith("saved as .imageparity/last.jsonl")
+    assert sorted(each.name for each in folder.iterdir()) == [
+        *(".gitignore", "last.jsonl")
+    ]
+    assert Report.read(folder / "last.jsonl").conforms
+    shown = contracts("show", cwd=tmp_path)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "TokenHub conforms to its documentation" in " ".join(shown.stdout.split())
+
+
+def test_a_report_that_cannot_be_saved_is_a_warning(tmp_path):
+    (tmp_path / ".imageparity" / "last.jsonl").mkdir(parents=True)
+    words = ("run", "tokenhub", "--no-fuzz", "--only", "createImage/request/n/")
+
+    done = contracts(*words, cwd=tmp_path)
+
+    assert done.returncode == 0
+    assert "Warning: .imageparity/last.jsonl cannot be saved: " in done.stderr
+    assert "saved as" not in done.stdout
+
+
+def test_a_terminal_shows_planning_and_counts_test_cases(tmp_path):
+    server = on_refusal(lambda said: replace(said, status=500))
+    words = ("run", "--no-fuzz", "--only", "createImage/request/n/")
+    with (
+        mockserver.running("tokenhub") as mock,
+        serve_in_thread(relay(mock.url, answer=server)) as (url, _),
+    ):
+        target = f"tokenhub={mock.base_url.replace(mock.url, url)}"
+        done = contracts(
+            *(*words, target), cwd=tmp_path, env={**KEY, "FORCE_COLOR": "1"}
+        )
+
+    report = Report.read(tmp_path / ".imageparity" / "last.jsonl")
+    failed = [each for each in report.outcomes if each.status == 500]
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", done.stderr)
+    assert len(failed) > 1
+    assert text.index("Planning …") < text.index("Planning TokenHub …")
+    last = text.splitlines()[-1]
+    cases = len(report.outcomes)
+    assert re.search(rf"{cases}/{cases} test cases \d+:\d\d:\d\d", last)
+    assert last.rstrip().endswith(f" {len(failed)} failed")
 
 
 def test_max_cases_stops_the_run_with_status_3(tmp_path):
@@ -191,6 +250,27 @@ WRONG_WORDS = {
 
 
 @pytest.mark.parametrize(
+    ("folder", "parent"),
+    [("providers/mine", "providers"), ("mine", "{here}"), (".", "{here.parent}")],
+)
+def test_the_folder_of_a_provider_is_no_folder_of_providers(
+    folder, parent, tmp_path, monkeypatch
+):
+    mine = tmp_path / folder
+    mine.mkdir(parents=True, exist_ok=True)
+    for name in ("openapi.yaml", "dialect.yaml"):
+        (mine / name).write_text("")
+    monkeypatch.chdir(tmp_path)
+
+    result = CliRunner().invoke(main, ["compare", "--specs", folder])
+
+    assert result.exit_code == 2
+    parent = parent.format(here=tmp_path)
+    said = f"Error: {folder} is itself a provider: give --specs {parent}\n"
+    assert result.stderr == said
+
+
+@pytest.mark.parametrize(
     ("words", "env", "named"), WRONG_WORDS.values(), ids=WRONG_WORDS.keys()
 )
 def test_an_error_is_one_line_with_status_2(words, env, named):
@@ -262,6 +342,18 @@ def test_the_same_requests_are_sent_to_two_mocks(tmp_path):
         (["tokenhub", "openai", "--same-questions", "--html", "x.html"], "--markdown"),
         (["tokenhub", "openai", "--same-questions", "--dry-run"], "--dry-run"),
         (["tokenhub", "openai", "--same-questions", "--max-cases", "9"], "--max-cases"),
+        (
+            [
+                *("tokenhub", "openai", "--same-questions"),
+                *("--sarif-document", f"openai={__file__}"),
+            ],
+            "--sarif-document does not go with",
+        ),
+        (["tokenhub", "--sarif-document", f"tokenhub={__file__}"], "SARIF output"),
+        (
+            ["tokenhub", "--sarif", "x", "--sarif-document", f"openai={__file__}"],
+            "openai: it is not tested here",
+        ),
         (["a:tokenhub=http://127.0.0.1:1", "b:tokenhub=http://127.0.0.1:2"], "both"),
         (["tokenhub", "--only", "no-such-case"], "no case has it"),
     ],

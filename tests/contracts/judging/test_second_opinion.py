@@ -245,6 +245,62 @@ def test_the_same_fault_is_one_finding_that_names_both(mock):
     assert found.also_seen_by == ("schemathesis:response_schema_conformance",)
 
 
+def test_a_failure_has_no_schema_and_no_value_in_its_message():
+    provider, questions = planned_cases("tokenhub")
+    case = next(each for each in questions if each.origin == "example")
+    headers = {"content-type": "application/json"}
+    body = b'{"created": 1740000000, "data": [{"b64_json": "aGk="}]}'
+
+    found = second_opinion(provider).failures_for(
+        Interaction(case, 200, headers, body, seconds=0.1)
+    )
+
+    (message,) = [each.message for each in found]
+    assert message == 'data/0: "url" is a required property'
+
+
+def test_a_field_that_is_always_missing_is_one_finding(mock):
+    """Also in responses to invalid requests, which our checks of fields leave out."""
+
+    def accept_without_url(said):
+        image = {"b64_json": "aGk="}
+        return said.with_json(
+            {"created": int(time.time()), "data": [image]}, status=200
+        )
+
+    report = run_with_fault(
+        mock,
+        "tokenhub",
+        ("createImage/request/schemathesis/", "createImage/request/plain"),
+        answer=accept_without_url,
+    )
+
+    checks = [each for outcome in report.outcomes for each in outcome.findings]
+    assert not [each for each in checks if each.check.startswith("schemathesis:")]
+    missing = [each for each in report.findings if each.check == "schema"]
+    (found,) = missing
+    assert found.claim.endswith("/url/required")
+    assert found.case == "createImage/request/plain"
+    assert found.also_seen_by == ("schemathesis:response_schema_conformance",)
+    invalid = [each for each in checks if each.kind == "accepts-invalid"]
+    assert len(invalid) > 5
+
+
+def test_an_error_response_to_a_valid_request_is_checked_by_our_schema(mock):
+    def refuse(said):
+        if said.asked.get("quality") != "high" or not said.is_success:
+            return said
+        return said.with_json({"error": "no"}, status=400)
+
+    only = ("createImage/request/schemathesis/", "createImage/request/plain")
+    report = run_with_fault(mock, "tokenhub", only, answer=refuse)
+
+    checks = [each for outcome in report.outcomes for each in outcome.findings]
+    (envelope,) = {each.claim for each in checks if each.check == "error-envelope"}
+    assert envelope == "createImage/400/error/type"
+    assert not [each for each in checks if each.check.startswith("schemathesis:")]
+
+
 def test_ignored_keys_are_seen_by_both(mock):
     def with_key(said):
         headers = {**said.headers, "Authorization": f"Bearer {MOCK_KEY}"}
@@ -295,7 +351,7 @@ def test_a_refusal_of_something_valid_is_the_planned_finding(mock):
     assert found.also_seen_by == ("schemathesis:positive_data_acceptance",)
 
 
-def test_an_accepted_fault_is_one_finding_a_claim(mock):
+def test_an_accepted_fault_is_a_failed_check_of_each_claim(mock):
     def accept(said):
         now = {"created": int(time.time()), "data": []}
         return said.with_json(now, status=200)
@@ -307,11 +363,10 @@ def test_an_accepted_fault_is_one_finding_a_claim(mock):
         answer=on_refusal(accept),
     )
 
-    checks = [each for each in report.failed_checks if each.breaks]
+    checks = [each for outcome in report.outcomes for each in outcome.findings]
     invalid = [each for each in checks if each.check == "invalid-is-refused"]
+    assert len({each.claim for each in invalid}) > 5
     assert len(report.broken) == 1
-    assert len(invalid) > 5
-    assert len({each.claim for each in invalid}) == len(invalid)
     assert all(
         "schemathesis:negative_data_rejection" in each.also_seen_by for each in invalid
     )

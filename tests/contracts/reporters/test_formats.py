@@ -194,6 +194,50 @@ def test_show_writes_sarif_with_the_same_lines(providers):
     assert '"startLine": 6' in done.stdout
 
 
+@pytest.mark.parametrize(("version", "line"), [("2026", 7), ("2025", 1)])
+def test_sarif_points_at_a_copy_of_the_document(tmp_path, monkeypatch, version, line):
+    """The copy has a comment more, or is another version of the document."""
+    monkeypatch.chdir(tmp_path)
+    copy = tmp_path / "docs" / "one api.yaml"
+    copy.parent.mkdir()
+    copy.write_text("# Our copy\n" + DOCUMENT.replace("2026", version))
+    made = report(outcome("one", [finding()]), targets=(target("one"),))
+    made.write("report.jsonl")
+    words = ["show", "report.jsonl", "--format", "sarif"]
+
+    done = CliRunner().invoke(
+        main, [*words, "--sarif-document", "one=docs/one api.yaml"]
+    )
+
+    (run,) = json.loads(done.stdout)["runs"]
+    (place,) = [each["physicalLocation"] for each in run["results"][0]["locations"]]
+    assert place["artifactLocation"] == {"uri": "docs/one%20api.yaml"}
+    assert place["region"] == {"startLine": line}
+
+
+@pytest.mark.parametrize(
+    ("format_", "value", "said"),
+    [
+        ("sarif", "two=report.jsonl", "two: it is not tested here"),
+        ("sarif", "one=missing.yaml", "there is no file missing.yaml"),
+        ("sarif", "report.jsonl", "'report.jsonl' is not PROVIDER=PATH"),
+        ("html", "one=report.jsonl", "goes with SARIF output"),
+    ],
+)
+def test_a_copy_of_a_document_that_has_no_effect_is_rejected(
+    tmp_path, monkeypatch, format_, value, said
+):
+    monkeypatch.chdir(tmp_path)
+    made = report(outcome("one", [finding()]), targets=(target("one"),))
+    made.write("report.jsonl")
+    words = ["show", "report.jsonl", "--format", format_, "--sarif-document", value]
+
+    done = CliRunner().invoke(main, words)
+
+    assert done.exit_code == 2
+    assert said in done.stderr
+
+
 def test_sarif_has_line_1_for_another_version_of_a_document(providers):
     older = (target("one", document="2025"),)
 

@@ -69,6 +69,29 @@ def test_money_of_different_currencies_is_not_added():
     assert "0.50 USD + 0.50 EUR" in REPORTERS["markdown"].render(CONFORMING)
 
 
+@pytest.mark.parametrize(
+    ("base_url", "is_mock", "label"),
+    [
+        ("http://127.0.0.1:9000/v1", False, "At list prices: 0.50 USD"),
+        ("http://[::1]:9000/v1", False, "At list prices: 0.50 USD"),
+        ("https://one.example/v1", False, "Cost: 0.50 USD"),
+        ("http://[", False, "Cost: 0.50 USD"),
+        ("http://127.0.0.1:1", True, "Estimated cost of live requests: 0.50 USD"),
+    ],
+)
+def test_the_cost_of_a_server_on_this_machine_is_only_that_of_its_prices(
+    base_url, is_mock, label
+):
+    tested = target("one", base_url=base_url, is_mock=is_mock)
+    made = report(outcome("one"), targets=(tested,))
+
+    assert f"{label}." in words(printed(print_summary, made))
+    assert f"{label}." in REPORTERS["markdown"].render(made)
+    shown = page(made)
+    assert label in shown
+    assert "list prices: 0.50 USD at list prices" not in shown
+
+
 def test_the_markdown_summary_is_short_and_precedes_the_folds():
     many = tuple(target(f"p{n}") for n in range(60))
     text = REPORTERS["markdown"].render(
@@ -171,6 +194,26 @@ def test_the_text_summary_fits_80_columns_without_colors():
     assert "curl -d '{\"n\": 11}' https://one.example" in text
     assert "failed, accepts-invalid" in text
     assert "warning, wrong-error" in text
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        (
+            ".imageparity/last.jsonl",
+            "imageparity show .imageparity/last.jsonl --format html > report.html",
+        ),
+        ("my report", "imageparity show 'my report' --format html > report.html"),
+    ],
+)
+def test_findings_that_are_left_out_are_shown_by_a_command(path, hint):
+    many = [finding(claim=f"createImage/{n}", fingerprint=f"{n:x}") for n in range(60)]
+    out = StringIO()
+
+    print_summary(report(outcome("one", many)), Console(file=out, width=60), path=path)
+
+    (line,) = [each for each in out.getvalue().splitlines() if "more finding" in each]
+    assert line == f"10 more findings: {hint}"
 
 
 def test_hostile_text_has_no_effect_in_a_terminal():
