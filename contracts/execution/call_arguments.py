@@ -1,4 +1,4 @@
-"""How a server is called, from arguments of the command line or of Python."""
+"""Read the options of a call from the command line or from Python, and check them."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -96,12 +96,12 @@ class Preflight:
             return "The server limits the rate: send fewer requests with --rate"
         if interaction.content_type == "text/html":
             hint = "This is an HTML page, not an API: check the base URL, and proxies"
-        elif status in _NOT_FOUND:
-            hint = "Check the base URL"
-        elif "model" in body_excerpt(interaction).lower():
+        elif interaction.object and "model" in body_excerpt(interaction).lower():
             models = self.campaign.target.call.models
             model = models.get(dialect.model, dialect.model)
             return f"Check that the server knows the model '{model}' (see --model)"
+        elif status in _NOT_FOUND:
+            hint = "Check the base URL"
         else:
             return "Check the server: any valid request fails"
         other = await self._other_base_url(interaction.case)
