@@ -1,17 +1,18 @@
 """Run the harness from Python, and get the report as a value."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import specs
+from contracts.execution.call_arguments import call_options, models_of
 from contracts.execution.campaign import Campaign, CouldNotRun
-from contracts.execution.client import Target
 from contracts.execution.links import host_alone
 from contracts.execution.mocks import mocks
 from contracts.execution.run import execute, start
@@ -27,6 +28,9 @@ def run(
     against: str | None = None,
     key: str | None = None,
     key_env: str | None = None,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    auth: str | None = None,
+    model: str | Mapping[str, str] | None = None,
     seed: int = 0,
     max_cases: int | None = None,
     only: str | Sequence[str] = (),
@@ -53,6 +57,11 @@ def run(
     - `against`: the base URL of one server that claims to be the one provider given.
     - `key`: the API key. By default the value of the environment variable `key_env`, or
       of the one that the provider's dialect names. The key is not in the report.
+    - `headers`: environment variables with the values of further headers, by name.
+    - `auth`: how the key is sent: `bearer`, `header:NAME`, `query:NAME` or `none`; by
+      default as the document says.
+    - `model`: the server's name of the provider's default model, or names by documented
+      model. Only cases of these models are sent.
     - `seed`: selects the generated cases; the same seed gives the same cases.
     - `max_cases`: stop after this many cases; None for no limit.
     - `only`: a part, or several, of case ids; other cases are not sent.
@@ -84,9 +93,12 @@ def run(
     _validate_arguments(
         against, only=only, max_cases=max_cases, budget=budget, rate=rate
     )
-    given = [each for each in (key, key_env, budget) if each is not None]
-    if against is None and (live or given):
-        raise ValueError("live, budget, key and key_env require against='http://…'")
+    given = [each for each in (key, key_env, budget, auth, model) if each is not None]
+    if against is None and (live or given or headers):
+        raise ValueError(
+            "live, budget, key, key_env, headers, auth and model require "
+            "against='http://…'"
+        )
     hosts = hosts_of(fetch_from)
     loaded = load_providers(providers, specs_path)
     if against is not None and len(loaded) != 1:
@@ -97,8 +109,18 @@ def run(
         campaigns = [
             Campaign(
                 provider=each,
-                target=_resolve_target(
-                    each, against, running, key, key_env, live, budget
+                target=running[each.id]
+                if against is None
+                else target_of(
+                    each,
+                    against,
+                    key=key,
+                    key_env=key_env,
+                    live=live,
+                    budget=budget,
+                    call=call_options(
+                        each, headers=headers, auth=auth, models=models_of(model)
+                    ),
                 ),
                 seed=seed,
                 fuzz=fuzz,
@@ -149,22 +171,6 @@ def _validate_arguments(
 
 def _ignore_outcome(_: Outcome) -> None:
     """Do nothing."""
-
-
-def _resolve_target(
-    provider: specs.Provider,
-    against: str | None,
-    mock_targets: dict[str, Target],
-    key: str | None,
-    key_env: str | None,
-    live: bool,
-    budget: float | None,
-) -> Target:
-    if against is None:
-        return mock_targets[provider.id]
-    return target_of(
-        provider, against, key=key, key_env=key_env, live=live, budget=budget
-    )
 
 
 def load_providers(

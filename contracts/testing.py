@@ -14,11 +14,12 @@ from importlib.metadata import version
 from inspect import Parameter, Signature
 from pathlib import Path
 from types import FrameType, FunctionType, MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from contracts.api import as_tuple, hosts_of, load_providers, run_in_thread
+from contracts.execution.call_arguments import call_options, models_of
 from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.client import Target, Unreachable
 from contracts.execution.run import execute, start
@@ -26,6 +27,7 @@ from contracts.execution.targets import BadTarget, host_of, target_of
 from contracts.judging.findings import summarize_case
 from contracts.judging.guarantees import COMPARED_FIELDS
 from contracts.judging.relations import relations
+from contracts.planning.call_options import CallOptions
 from contracts.planning.case import Case
 from contracts.report.baseline import BadBaseline, Baseline
 from contracts.report.hosts import is_loopback
@@ -46,6 +48,9 @@ def imageparity_conformance(
     base_url_fixture: str | None = None,
     key: str | None = None,
     key_env: str | None = None,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    auth: str | None = None,
+    model: str | Mapping[str, str] | None = None,
     only: str | Sequence[str] = (),
     skip: Mapping[str, str] = MappingProxyType({}),
     baseline: str | Path | None = None,
@@ -65,6 +70,12 @@ def imageparity_conformance(
       be on this machine, and not in an event loop that waits for the test.
     - `key`: the API key. By default the value of the environment variable `key_env`, or
       of the one that the provider's dialect names.
+    - `headers`: environment variables with the values of further headers, by name; they
+      are read when a test starts.
+    - `auth`: how the key is sent: `bearer`, `header:NAME`, `query:NAME` or `none`; by
+      default as the document says. Tests that need another way are skipped.
+    - `model`: the server's name of the provider's default model, or names by documented
+      model. Only cases of these models are tests.
     - `only`: a part, or several, of case ids; other cases are left out.
     - `skip`: reasons to skip tests, by a part of their id.
     - `baseline`: a file with accepted findings; they are expected failures until they
@@ -85,7 +96,8 @@ def imageparity_conformance(
     if (base_url is None) is (base_url_fixture is None):
         raise ValueError("give either base_url or base_url_fixture: one of them")
     folder = str(specs_path) if specs_path else None
-    plan = _plan_suite(provider, folder, fuzz, seed)
+    call = _Call(tuple(headers.items()), auth, tuple(models_of(model).items()))
+    plan = _plan_suite(provider, folder, fuzz, seed, call)
     accepted = _load_accepted(baseline, plan.provider)
     hosts = hosts_of(fetch_from)
     suite = _Suite(plan, key, key_env, accepted, strict=strict, fetch_from=hosts)
@@ -132,23 +144,42 @@ class _ConformanceTest:
 @dataclass(frozen=True, slots=True)
 class _SuitePlan:
     provider: Provider
+    call: CallOptions
     tests: tuple[_ConformanceTest, ...]
     claims: Mapping[str, Claim]
 
 
+class _Call(NamedTuple):
+    """The arguments for `CallOptions`, as values that have a hash."""
+
+    headers: tuple[tuple[str, str], ...]
+    auth: str | None
+    models: tuple[tuple[str, str], ...]
+
+
 @cache
 def _plan_suite(
-    provider: str | Provider, folder: str | None, fuzz: bool, seed: int
+    provider: str | Provider, folder: str | None, fuzz: bool, seed: int, given: _Call
 ) -> _SuitePlan:
-    """All tests of a provider: the same in each process of a pytest run."""
+    """
+    All tests of a provider: the same in each process of a pytest run.
+
+    Raises `BadTarget` if `given` does not fit the provider.
+    """
     (loaded,) = load_providers([provider], folder)
-    cases = Campaign(loaded, Target("", ""), seed=seed, fuzz=fuzz).cases
+    call = call_options(
+        loaded,
+        headers=dict(given.headers),
+        auth=given.auth,
+        models=dict(given.models),
+    )
+    cases = Campaign(loaded, Target("", "", call=call), seed=seed, fuzz=fuzz).cases
     single = [_ConformanceTest(each.id, (each,)) for each in cases]
     compared = [
         _ConformanceTest(each.id, each.cases) for each in relations(loaded, cases)
     ]
     known = {each.id: each for each in claims(loaded)}
-    return _SuitePlan(loaded, (*single, *compared), known)
+    return _SuitePlan(loaded, call, (*single, *compared), known)
 
 
 def _load_accepted(path: str | Path | None, provider: Provider) -> Baseline:
@@ -201,6 +232,9 @@ class _Suite:
         self, test: _ConformanceTest, base_url: str, request: pytest.FixtureRequest
     ) -> None:
         """Send the cases of a test, and fail, skip or xfail it by its findings."""
+        for case in test.cases:
+            if reason := self.plan.call.reason_not_tested(case):
+                pytest.skip(reason)
         try:
             outcomes = self._outcomes(test, base_url)
         except (BadTarget, Unreachable) as error:
@@ -233,7 +267,13 @@ class _Suite:
                 f"{base_url} is not on this machine, so each test may cost money: "
                 "use contracts.run(…, live=True, budget=…), which limits the cost"
             )
-        target = target_of(provider, base_url, key=self.key, key_env=self.key_env)
+        target = target_of(
+            provider,
+            base_url,
+            key=self.key,
+            key_env=self.key_env,
+            call=self.plan.call,
+        )
         campaign = Campaign(
             provider,
             target,

@@ -78,6 +78,7 @@ class Campaign:
             found += self.external_judge.cases
         if self.examples is not None:
             found += self.examples.cases(self.provider)
+        found = self.target.call.select(found)
         if self.only:
             found = [
                 each for each in found if any(part in each.id for part in self.only)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
+from urllib.parse import quote
 
 import aiohttp
 
@@ -28,7 +29,9 @@ from contracts.execution.reachability import (
 from contracts.execution.recording import CassetteSession
 from contracts.judging.interaction import REDACTED_KEY, Interaction, ProblemKind
 from contracts.media.image.samples import LARGE_PAYLOAD_BYTES, estimated_bytes
-from contracts.planning.case import Case, authorization_header, body_chunks
+from contracts.planning.call_options import AS_DOCUMENTED, CallOptions, KeyPlace
+from contracts.planning.case import Case, body_chunks
+from mockserver.recordings.redaction import MIN_SECRET_LENGTH, REDACTED
 from specs import Operation
 
 MAX_LINK_TIMEOUTS = 3  # cases with links that time out, after which none is fetched
@@ -43,14 +46,53 @@ class Unreachable(HarnessError):
 
 @dataclass(frozen=True)
 class Target:
-    """A base URL and the API key for it; the key is not part of the `repr`."""
+    """
+    A base URL, the API key for it, and how it is called.
+
+    The base URL may have a query string, which each request then has. `header_values`
+    has the values of the headers in `call`. Key and values are not in the `repr`.
+    """
 
     base_url: str
     key: str = field(repr=False)
     is_mock: bool = False
+    call: CallOptions = AS_DOCUMENTED
+    header_values: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def url(self, case: Case, operation: Operation) -> str:
-        return self.base_url.rstrip("/") + (case.path or operation.path)
+        """The URL of a case, without the API key."""
+        base, _, query = self.base_url.partition("?")
+        return _with_query(base.rstrip("/") + (case.path or operation.path), query)
+
+    def request(self, case: Case, operation: Operation) -> tuple[str, dict[str, str]]:
+        """The URL and the headers of a case, with the API key."""
+        url, headers = self.url(case, operation), {**self.header_values, **case.headers}
+        auth = self.call.auth
+        value = auth.value(case.auth, self.key)
+        if value is not None and auth.place is KeyPlace.QUERY:
+            url = _with_query(url, f"{auth.name}={quote(value, safe='')}")
+        elif value is not None:
+            headers[auth.name] = value
+        return url, headers
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The key and the values of headers, longest first; short values are none."""
+        values = [each for each in self.header_values.values() if _is_secret(each)]
+        known = {self.key, quote(self.key, safe=""), *values} - {""}
+        return tuple(sorted(known, key=lambda each: (-len(each), each)))
+
+
+def _with_query(url: str, query: str) -> str:
+    """The URL with a query string added to its own."""
+    if not query:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{query}"
+
+
+def _is_secret(value: str) -> bool:
+    """True unless a value is so short that it is a part of common words."""
+    return len(value) >= MIN_SECRET_LENGTH
 
 
 class Sender:
@@ -159,34 +201,32 @@ class Sender:
     async def _send(
         self, case: Case, operation: Operation, large_answer_turn: asyncio.Event | None
     ) -> Interaction:
-        body, content_type = body_chunks(case)
+        body, content_type = body_chunks(self.target.call.wire_case(case))
         if self._cassette is not None and self._replays:
             interaction = await self._cassette.replay(case, b"".join(body))
             interaction = _with_unfetched(_mark_rate_limited(interaction, operation))
             await asyncio.to_thread(lambda: interaction.pictures)
             return interaction
-        headers = dict(case.headers)
+        url, headers = self.target.request(case, operation)
         if content_type:
             headers["Content-Type"] = content_type
-        authorization = authorization_header(case.auth, self.target.key)
-        if authorization is not None:
-            headers["Authorization"] = authorization
         budget = ResponseBudget(large_answer_turn)
         interaction = await self._exchange(
             case,
             case.method or operation.method,
-            self.target.url(case, operation),
+            url,
             body,
             headers,
             timeout=self._timeout,
             budget=budget,
             expects_429=_expects_429(case, operation),
         )
+        interaction = self._redact_secrets(_mark_rate_limited(interaction, operation))
         await self._check_connected(interaction)
-        interaction = self._redact_key(_mark_rate_limited(interaction, operation))
         interaction = await self._fetch_images(interaction, budget)
         if self._cassette is not None:
-            await self._cassette.record(interaction, b"".join(body), self.target.key)
+            secrets = self.target.secrets
+            await self._cassette.record(interaction, b"".join(body), secrets)
         return interaction
 
     async def _exchange(
@@ -278,17 +318,20 @@ class Sender:
                 f"({CERTIFICATE_HINT})"
             )
 
-    def _redact_key(self, interaction: Interaction) -> Interaction:
-        """The interaction without the API key in its headers and its problem."""
-        key = self.target.key
-        if not key or key not in f"{interaction.problem} {interaction.headers}":
-            return interaction
-        hidden = {
-            name: text.replace(key, REDACTED_KEY)
-            for name, text in interaction.headers.items()
-        }
-        problem = interaction.problem and interaction.problem.replace(key, REDACTED_KEY)
-        return replace(interaction, headers=hidden, problem=problem)
+    def _redact_secrets(self, interaction: Interaction) -> Interaction:
+        """The interaction without secrets in its headers and its problem."""
+        for secret in self.target.secrets:
+            if secret not in f"{interaction.problem} {interaction.headers}":
+                continue
+            is_key = secret in {self.target.key, quote(self.target.key, safe="")}
+            mark = REDACTED_KEY if is_key else REDACTED
+            hidden = {
+                name: text.replace(secret, mark)
+                for name, text in interaction.headers.items()
+            }
+            problem = interaction.problem and interaction.problem.replace(secret, mark)
+            interaction = replace(interaction, headers=hidden, problem=problem)
+        return interaction
 
     async def _fetch_images(
         self, interaction: Interaction, budget: ResponseBudget

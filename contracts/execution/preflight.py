@@ -12,7 +12,7 @@ from contracts.judging.interaction import Interaction
 from contracts.judging.outcome import body_excerpt
 from contracts.planning.case import Case
 from contracts.planning.preflight import preflight_cases
-from contracts.report.model import DEPENDS_ON, Outcome
+from contracts.report.model import DEPENDS_ON, DOES_NOT_APPLY, Outcome
 from contracts.text import one_line
 
 _NOT_FOUND = {404, 405, 501}
@@ -80,7 +80,7 @@ class Preflight:
         )
         return (
             f"no plain valid request is accepted: {operation.method} {url} answers "
-            f"{one_line(redact(came, self.campaign.target.key))}. "
+            f"{one_line(redact(came, *self.campaign.target.secrets))}. "
             f"{await self._hint(interaction)}"
         )
 
@@ -96,10 +96,12 @@ class Preflight:
             return "The server limits the rate: send fewer requests with --rate"
         if interaction.content_type == "text/html":
             hint = "This is an HTML page, not an API: check the base URL, and proxies"
+        elif interaction.object and "model" in body_excerpt(interaction).lower():
+            models = self.campaign.target.call.models
+            model = models.get(dialect.model, dialect.model)
+            return f"Check that the server knows the model '{model}' (see --model)"
         elif status in _NOT_FOUND:
             hint = "Check the base URL"
-        elif "model" in body_excerpt(interaction).lower():
-            return f"Check that the server knows the model '{dialect.model}'"
         else:
             return "Check the server: any valid request fails"
         other = await self._other_base_url(interaction.case)
@@ -116,7 +118,7 @@ class Preflight:
         usual = {self.campaign.provider.base_path, path.rpartition("/")[0], *documented}
         usual |= {f"{path}{each}" for each in documented}
         for candidate in sorted(usual - {path}):
-            base = parts._replace(path=candidate, query="", fragment="").geturl()
+            base = parts._replace(path=candidate, fragment="").geturl()
             probe = replace(case, auth=None, path=None)
             async with Sender(replace(target, base_url=base)) as sender:
                 found = await sender.send(probe, operation)
@@ -131,6 +133,6 @@ def is_served(interaction: Interaction) -> bool:
     return interaction.is_success and interaction.problem is None and not is_page
 
 
-def depends_on_another(outcome: Outcome) -> bool:
-    """True for a case that was not sent, since its operation is not served."""
-    return (outcome.not_tested or "").startswith(DEPENDS_ON)
+def was_not_sent(outcome: Outcome) -> bool:
+    """True for a case whose operation is not served, or that does not apply."""
+    return (outcome.not_tested or "").startswith((DEPENDS_ON, DOES_NOT_APPLY))

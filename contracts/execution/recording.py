@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +79,14 @@ class CassetteSession:
         except (ArithmeticError, RecursionError, ValueError) as error:
             raise BadRecording(f"{folder} has an invalid recording: {error}") from None
 
-    async def record(self, interaction: Interaction, body: bytes, key: str) -> None:
-        """Record an exchange. Raises `BadRecording` if it cannot be written."""
+    async def record(
+        self, interaction: Interaction, body: bytes, secrets: Sequence[str]
+    ) -> None:
+        """
+        Record an exchange without secrets.
+
+        Raises `BadRecording` if it cannot be written.
+        """
         if self.recorder is None:
             return
         case = interaction.case
@@ -99,7 +105,7 @@ class CassetteSession:
                 url: data if isinstance(data, bytes) else None
                 for url, data in interaction.fetched.items()
             },
-            secrets=(key,) if key else (),
+            secrets=secrets,
             method=case.method or "POST",
             path=case.path or "",
             media_type=case.media_type or "",

@@ -9,7 +9,7 @@ from functools import partial
 from contracts.execution.budget import BudgetGuard
 from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.client import MAX_PAUSE, MAX_PAUSE_LIVE, Sender
-from contracts.execution.preflight import depends_on_another
+from contracts.execution.preflight import was_not_sent
 from contracts.execution.session import Session
 from contracts.judging.causes.grouping import causes_of
 from contracts.planning.case import Case
@@ -98,7 +98,7 @@ async def execute(
             async with aclosing(outcomes):
                 async for outcome in outcomes:
                     run.outcomes.append(outcome)
-                    if not depends_on_another(outcome):
+                    if not was_not_sent(outcome):
                         guard.add(campaign, outcome)
                     run.stopped = guard.stopped
                     progress(outcome)

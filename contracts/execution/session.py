@@ -109,7 +109,7 @@ class Session:
         try:
             while True:
                 while len(tasks) < limit and (case := next(pending, None)):
-                    if reason := preflight.reason_not_to_send(case):
+                    if reason := self._reason_not_to_send(case, preflight):
                         yield self._not_tested(case, reason)
                         continue
                     if not may_send(case):
@@ -124,6 +124,11 @@ class Session:
                 yield await self._outcome(await task)
         finally:
             await _finish_tasks([task for task, _ in tasks])
+
+    def _reason_not_to_send(self, case: Case, preflight: Preflight) -> str | None:
+        """The reason why a case is not sent; None if it must be sent."""
+        own = self.campaign.target.call.reason_not_tested(case)
+        return own or preflight.reason_not_to_send(case)
 
     def _operation(self, case: Case) -> Operation:
         return self.campaign.provider.operations[case.operation]
@@ -255,7 +260,9 @@ class Session:
         target = self.campaign.target
         url = target.url(context.case, context.operation)
         provider = self.campaign.provider
-        return build_finding(observation, context, provider, url, target.key)
+        return build_finding(
+            observation, context, provider, url, target.secrets, target.call
+        )
 
     def _may_repeat(self, observation: Observation, interaction: Interaction) -> bool:
         """True if a request is free and fast, and repeating it could show the same."""

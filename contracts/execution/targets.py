@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from contracts.errors import HarnessError
 from contracts.execution.client import Target
+from contracts.planning.call_options import AS_DOCUMENTED, CallOptions, KeyPlace
 from contracts.report.hosts import is_loopback
 from specs import Provider
 
@@ -50,16 +51,22 @@ def target_of(
     key_env: str | None = None,
     live: bool = False,
     budget: float | None = None,
+    call: CallOptions = AS_DOCUMENTED,
 ) -> Target:
     """
     The target for a server that claims to be this provider.
 
     The API key is `key`, or else the value of the environment variable `key_env`, or
-    else that of the variable in the dialect. Raises `BadTarget` for an invalid URL, for
-    a missing key, and for another machine without `live`, `budget` and known prices.
+    else that of the variable in the dialect; none is needed if `call` sends none. The
+    values of headers are read from the environment. Raises `BadTarget` for an invalid
+    URL, for a missing key or value, and for another machine without `live`, `budget`
+    and known prices.
     """
     if not is_loopback(host_of(base_url)):
         _check_live(provider, base_url, live=live, budget=budget)
+    values = {name: _header_value(name, each) for name, each in call.headers.items()}
+    if call.auth.place is KeyPlace.NONE:
+        return Target(base_url, "", call=call, header_values=values)
     name = key_env or provider.dialect.key_env
     found = (os.environ.get(name, "") if key is None else key).strip()
     if not found:
@@ -67,7 +74,17 @@ def target_of(
             f"{name} is not set: set it to the API key, or name another variable "
             "with --key-env (key_env=… in Python, or key=…)"
         )
-    return Target(base_url, found)
+    return Target(base_url, found, call=call, header_values=values)
+
+
+def _header_value(name: str, variable: str) -> str:
+    """The value of a header. Raises `BadTarget`, which does not show the value."""
+    value = os.environ.get(variable, "").strip()
+    if not value:
+        raise BadTarget(f"{variable} is not set: set it to the value of {name}")
+    if not value.isprintable():
+        raise BadTarget(f"{variable} has characters that a header cannot have")
+    return value
 
 
 def _check_live(

@@ -1,14 +1,17 @@
 """Build findings from observations, with snippets to send the request again."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from contracts.judging.checks import CheckContext, Observation
 from contracts.judging.interaction import Interaction
+from contracts.planning.call_options import AS_DOCUMENTED, CallOptions
 from contracts.planning.case import TARGET_KEY, Case
 from contracts.planning.code_samples import curl_command, node_snippet, python_snippet
 from contracts.planning.values import format_value
 from contracts.report.model import Finding, fingerprint
+from mockserver.recordings.redaction import REDACTED
 from specs import Provider
 
 EXCERPT_LENGTH = 800
@@ -20,18 +23,20 @@ def build_finding(
     context: CheckContext,
     provider: Provider,
     url: str,
-    key: str,
+    secrets: Sequence[str],
+    call: CallOptions = AS_DOCUMENTED,
 ) -> Finding:
-    """The finding of an observation; the API key is redacted everywhere."""
+    """The finding of an observation; `secrets` are redacted everywhere."""
     source = provider.source(observation.evidence.source)
     place = observation.evidence.source.partition("#")[2]
     title = f"{source.title}, {place}" if source and place else ""
     key_env = provider.dialect.key_env
+    sample = context.case, url, key_env, context.operation.method, call
     request = {
-        "summary": summarize_case(context.case),
-        "curl": curl_command(context.case, url, key_env, context.operation.method),
-        "python": python_snippet(context.case, url, key_env, context.operation.method),
-        "node": node_snippet(context.case, url, key_env, context.operation.method),
+        "summary": summarize_case(call.wire_case(context.case)),
+        "curl": curl_command(*sample),
+        "python": python_snippet(*sample),
+        "node": node_snippet(*sample),
     }
     return Finding(
         kind=observation.kind,
@@ -40,7 +45,7 @@ def build_finding(
         basis=observation.evidence.basis,
         source=title or (source.title if source else observation.evidence.source),
         source_url=source.url if source else "",
-        message=redact(observation.message, key),
+        message=redact(observation.message, *secrets),
         expected=observation.expected,
         case=context.case.id,
         fingerprint=fingerprint(
@@ -51,24 +56,29 @@ def build_finding(
             observation.cause,
         ),
         request=request,
-        answer=_response_summary(context.interaction, key),
+        answer=_response_summary(context.interaction, secrets),
         also_seen_by=observation.also_seen_by,
         field=observation.field,
         asked=observation.asked,
-        came=observation.came,
+        came=observation.came and redact(observation.came, *secrets),
     )
 
 
-def redact(text: str, key: str) -> str:
-    return text.replace(key, "***") if key else text
+def redact(text: str, *secrets: str) -> str:
+    """The text with each secret replaced; an empty one is none."""
+    for secret in filter(None, secrets):
+        text = text.replace(secret, REDACTED)
+    return text
 
 
-def _response_summary(interaction: Interaction, key: str) -> dict[str, Any]:
+def _response_summary(
+    interaction: Interaction, secrets: Sequence[str]
+) -> dict[str, Any]:
     text = interaction.body[: 64 * 1024].decode("utf-8", "replace")
-    text = _LONG_BASE64.sub(_shorten_base64, redact(text, key))
+    text = _LONG_BASE64.sub(_shorten_base64, redact(text, *secrets))
     return {
         "status": interaction.status,
-        "content_type": redact(interaction.headers.get("content-type", ""), key),
+        "content_type": redact(interaction.headers.get("content-type", ""), *secrets),
         "excerpt": text[:EXCERPT_LENGTH] + ("…" if len(text) > EXCERPT_LENGTH else ""),
     }
 

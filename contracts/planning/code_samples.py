@@ -1,34 +1,38 @@
 """A test case as a curl command, a Python script and a Node script."""
 
 import json
+import re
 import shlex
 
 from contracts.media.image.samples import Sample
-from contracts.planning.case import (
-    KEY,
-    TARGET_KEY,
-    WRONG_KEY,
-    Case,
-    form_parts,
-    wrong_key,
-)
+from contracts.planning.call_options import AS_DOCUMENTED, CallOptions, KeyPlace
+from contracts.planning.case import WRONG_KEY, Case, form_parts, wrong_key
 from contracts.text import _truncate
 from specs import FORM
 
+_VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 
-def curl_command(case: Case, url: str, key_env: str, method: str) -> str:
+
+def curl_command(
+    case: Case, url: str, key_env: str, method: str, call: CallOptions = AS_DOCUMENTED
+) -> str:
     """
     A curl command that sends a case.
 
-    The key comes from the environment variable `key_env`, `method` from the operation.
+    The key comes from the environment variable `key_env`, `method` from the operation,
+    `call` from the server.
     """
-    arguments = ["curl", "-sS", "-X", case.method or method, url]
+    case, headers, query = _wire_parts(case, key_env, call)
+    arguments = ["curl", "-sS", "-X", case.method or method]
     line = " ".join(map(shlex.quote, arguments))
-    for name, value in _headers(case, key_env):
-        quoted = (
-            f'"{name}: {value}"' if "$" in value else shlex.quote(f"{name}: {value}")
-        )
-        line += f" \\\n  -H {quoted}"
+    if query is None:
+        line += f" {shlex.quote(url)}"
+    else:
+        line += f" {shlex.quote(_before_value(url, query))}{_shell_string(query[1])}"
+    for name, value in headers:
+        # curl leaves out a header without a value, unless a semicolon ends its name.
+        text = f"{name}: {value}" if value else f"{name};"
+        line += f" \\\n  -H {_shell_string(text)}"
     if case.media_type == FORM and case.raw is None:
         for name, part in form_parts(case.payload):
             text = f"@{_curl_file(part)}" if isinstance(part, Sample) else part
@@ -45,16 +49,21 @@ def _curl_file(part: Sample) -> str:
     return part.filename + ("" if is_known else f";type={part.content_type}")
 
 
-def python_snippet(case: Case, url: str, key_env: str, method: str) -> str:
+def _shell_string(text: str) -> str:
+    """Quote a text for a shell; variables in it are expanded."""
+    return f'"{text}"' if "$" in text else shlex.quote(text)
+
+
+def python_snippet(
+    case: Case, url: str, key_env: str, method: str, call: CallOptions = AS_DOCUMENTED
+) -> str:
     """A Python script that sends a case with `requests`; arguments as above."""
-    headers = ", ".join(
-        f"{name!r}: "
-        + (_python_template(value, key_env) if "$" in value else repr(value))
-        for name, value in _headers(case, key_env)
-    )
-    call = (
-        f"requests.request({(case.method or method)!r}, {url!r}, headers={{{headers}}}"
-    )
+    case, parts, query = _wire_parts(case, key_env, call)
+    headers = ", ".join(f"{name!r}: {_python_string(value)}" for name, value in parts)
+    statement = f"requests.request({(case.method or method)!r}, {url!r}"
+    statement += f", headers={{{headers}}}"
+    if query:
+        statement += f", params={{{query[0]!r}: {_python_string(query[1])}}}"
     if case.media_type == FORM and case.raw is None:
         texts = [
             (name, part)
@@ -67,30 +76,28 @@ def python_snippet(case: Case, url: str, key_env: str, method: str) -> str:
             for name, value in form_parts(case.payload)
             if isinstance(value, Sample)
         )
-        call += f", data={texts!r}, files=[{files}]"
+        statement += f", data={texts!r}, files=[{files}]"
     else:
-        call += f", data={_truncate(_body_text(case))!r}.encode()"
+        statement += f", data={_truncate(_body_text(case))!r}.encode()"
     output = "print(response.status_code, response.text[:500])"
-    return f"import os, requests\nresponse = {call})\n{output}"
+    return f"import os, requests\nresponse = {statement})\n{output}"
 
 
-def _python_template(value: str, key_env: str) -> str:
-    """An f-string in which the environment variable stands for the key."""
-    template = value.replace(f"${key_env}", f"{{os.environ['{key_env}']}}")
-    return f'f"{template}"'
+def _python_string(value: str) -> str:
+    """A literal, or an f-string that reads environment variables."""
+    if "$" not in value:
+        return repr(value)
+    return 'f"' + _VARIABLE.sub(r"{os.environ['\1']}", value) + '"'
 
 
-def node_snippet(case: Case, url: str, key_env: str, method: str) -> str:
+def node_snippet(
+    case: Case, url: str, key_env: str, method: str, call: CallOptions = AS_DOCUMENTED
+) -> str:
     """A Node module that sends a case with built-in functions; arguments as above."""
+    case, parts, query = _wire_parts(case, key_env, call)
     method = case.method or method
     headers = ", ".join(
-        f"{_js_string(name)}: "
-        + (
-            f"`{value.replace(f'${key_env}', f'${{process.env.{key_env}}}')}`"
-            if "$" in value
-            else _js_string(value)
-        )
-        for name, value in _headers(case, key_env)
+        f"{_js_string(name)}: {_js_template(value)}" for name, value in parts
     )
     options = [f"method: {_js_string(method)}", f"headers: {{{headers}}}"]
     lines = []
@@ -103,7 +110,11 @@ def node_snippet(case: Case, url: str, key_env: str, method: str) -> str:
         options.append("body")
     elif method not in {"GET", "HEAD"}:
         options.append(f"body: {_js_string(_truncate(_body_text(case)))}")
-    lines.append(f"const response = await fetch({_js_string(url)}, {{")
+    address = _js_string(url)
+    if query is not None:
+        value = f"encodeURIComponent({_js_template(query[1])})"
+        address = f"{_js_string(_before_value(url, query))} + {value}"
+    lines.append(f"const response = await fetch({address}, {{")
     lines += [f"  {each}," for each in options]
     lines.append("});")
     lines.append("console.log(response.status, (await response.text()).slice(0, 500));")
@@ -123,18 +134,41 @@ def _js_string(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _headers(case: Case, key_env: str) -> list[tuple[str, str]]:
-    """The headers of a case; a `$` in a value marks the variable of the key."""
-    headers = list(case.headers.items())
-    if case.auth == TARGET_KEY:
-        headers.append(("Authorization", f"Bearer ${key_env}"))
-    elif case.auth is not None:
-        auth = case.auth.replace(WRONG_KEY, wrong_key(""))
-        headers.append(("Authorization", auth.replace(KEY, f"${key_env}")))
+def _js_template(value: str) -> str:
+    """A string, or a template that reads environment variables."""
+    if "$" not in value:
+        return _js_string(value)
+    return "`" + _VARIABLE.sub(r"${process.env.\1}", value) + "`"
+
+
+def _wire_parts(
+    case: Case, key_env: str, call: CallOptions
+) -> tuple[Case, list[tuple[str, str]], tuple[str, str] | None]:
+    """
+    The case as it is sent, its headers, and the query parameter of the key.
+
+    A `$` in a value marks an environment variable; the parameter may be None.
+    """
+    case = call.wire_case(case)
+    headers = [(name, f"${variable}") for name, variable in call.headers.items()]
+    headers += case.headers.items()
+    query = None
+    # The samples have the wrong key of a short key.
+    auth = case.auth and case.auth.replace(WRONG_KEY, wrong_key(""))
+    value = call.auth.value(auth, f"${key_env}")
+    if value is not None and call.auth.place is KeyPlace.QUERY:
+        query = (call.auth.name, value)
+    elif value is not None:
+        headers.append((call.auth.name, value))
     content_type = case.content_type or case.media_type
     if content_type and (case.media_type != FORM or case.raw is not None):
         headers.append(("Content-Type", content_type))
-    return headers
+    return case, headers, query
+
+
+def _before_value(url: str, query: tuple[str, str]) -> str:
+    """The URL with the name of a query parameter, up to its value."""
+    return f"{url}{'&' if '?' in url else '?'}{query[0]}="
 
 
 def _body_text(case: Case) -> str:

@@ -9,6 +9,7 @@ from contracts.report.file import BadReport, atomic_write, format_line, read_row
 from contracts.report.records import (
     CONNECTION_FAILED,
     DEPENDS_ON,
+    DOES_NOT_APPLY,
     HARNESS_ERROR,
     NOT_FETCHED,
     RATE_LIMITED,
@@ -34,6 +35,7 @@ from contracts.report.rows import (
 __all__ = [
     "CONNECTION_FAILED",
     "DEPENDS_ON",
+    "DOES_NOT_APPLY",
     "HARNESS_ERROR",
     "NOT_FETCHED",
     "RATE_LIMITED",

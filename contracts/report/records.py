@@ -9,6 +9,7 @@ from typing import Any
 from contracts.report.file import FORMAT
 
 DEPENDS_ON = "depends on"
+DOES_NOT_APPLY = "does not apply:"
 """How `not_tested` begins for a case that was not sent; the id of a case follows."""
 HARNESS_ERROR = "harness error:"
 """How `not_tested` begins if a check raised an exception; its type follows."""

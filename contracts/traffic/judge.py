@@ -241,7 +241,7 @@ class TrafficJudge:
         found: dict[str, Finding] = {}
         for observation in islice(examine(context), MAX_OBSERVATIONS):
             finding = build_finding(
-                observation, context, self.provider, url, exchange.key
+                observation, context, self.provider, url, (exchange.key,)
             )
             found.setdefault(finding.fingerprint, finding)
         self._limit_history()

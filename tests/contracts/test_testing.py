@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from _pytest._code.code import getfslineno
 from aiohttp import web
+from support import gateways
 from support.paths import ROOT
 from support.relays import on_refusal, on_success, relay, replace
 from yarl import URL
@@ -104,6 +105,39 @@ def test_a_right_server_passes_whatever_it_is_asked(suite, gateway):
 
     assert result.ret == 0
     assert set(result.parseoutcomes()) == {"passed"}
+
+
+def test_a_server_that_is_called_differently_is_tested(suite, mock, monkeypatch):
+    monkeypatch.setenv("EXTRA", "header-secret-0815")
+    wants = {
+        "headers": {"x-extra": "header-secret-0815"},
+        "query": "version=1",
+        "auth": "header:api-key",
+        "models": {"team-image": "gpt-image-2"},
+    }
+    options = {"headers": {"x-extra": "EXTRA"}, "auth": "header:api-key"}
+    with gateways.gateway(mock.url, **wants) as (_, url):
+        result = suite(
+            base_url=f"{url}/tokenhub/api/v1?version=1",
+            only=(N, "createImage/auth/"),
+            model="team-image",
+            **options,
+        )
+
+    found = result.parseoutcomes()
+    assert result.ret == 0
+    assert set(found) == {"passed", "skipped"}
+    assert found["passed"] > 5
+    result.stdout.fnmatch_lines(["SKIPPED*does not apply: the API key has no scheme*"])
+
+
+def test_a_missing_header_value_fails_a_test(suite):
+    result = suite(
+        base_url="http://127.0.0.1:1/v1", only=ABOVE, headers={"x-extra": "NOT_SET"}
+    )
+
+    assert result.ret == 1
+    assert "NOT_SET is not set" in result.stdout.str()
 
 
 def test_a_broken_promise_is_shown_as_a_report_shows_it(suite, gateway):

@@ -72,6 +72,26 @@ from mockserver.cli.common import PROVIDER, UsageError, load_providers, specs_op
     "in the provider's dialect.yaml.",
 )
 @click.option(
+    "--header",
+    multiple=True,
+    metavar="NAME=ENVVAR",
+    help="Send this header, with the value of an environment variable. The value is "
+    "not shown in reports. Can be repeated.",
+)
+@click.option(
+    "--auth",
+    metavar="WAY",
+    help="How the API key is sent: bearer, header:NAME, query:NAME or none. The "
+    "default is that of the provider's document.",
+)
+@click.option(
+    "--model",
+    multiple=True,
+    metavar="[MODEL=]NAME",
+    help="The server's name of the provider's default model, or of MODEL. Only cases "
+    "of the models named so are sent. Can be repeated.",
+)
+@click.option(
     "--seed",
     default=0,
     show_default=True,

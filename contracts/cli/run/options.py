@@ -25,6 +25,9 @@ class RunOptions:
     provider: tuple[str, ...]
     against: str | None
     key_env: str | None
+    header: tuple[str, ...]
+    auth: str | None
+    model: tuple[str, ...]
     seed: int
     max_cases: int | None
     only: tuple[str, ...]

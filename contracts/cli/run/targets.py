@@ -1,6 +1,11 @@
 """The servers that `imageparity run` tests."""
 
 from contracts.cli.run.options import RunOptions
+from contracts.execution.call_arguments import (
+    call_options,
+    parse_headers,
+    parse_models,
+)
 from contracts.execution.client import Target
 from contracts.execution.targets import (
     BadTarget,
@@ -29,11 +34,13 @@ def _run_targets(options: RunOptions) -> list[NamedTarget]:
         return [_against_target(options)]
     if is_replay:
         return [
-            NamedTarget(each.id, each, Target(each.dialect.base_url, ""))
+            NamedTarget(each.id, each, _target(each, each.dialect.base_url, options))
             for each in load_providers(options.provider, options.folder)
         ]
     if options.live or options.budget or options.key_env:
         raise UsageError("--live, --budget and --key-env go with --against BASE_URL")
+    if options.header or options.auth or options.model:
+        raise UsageError("--header, --auth and --model go with --against BASE_URL")
     return []
 
 
@@ -68,13 +75,20 @@ def _against_target(options: RunOptions) -> NamedTarget:
 
 
 def _target(provider: Provider, base_url: str, options: RunOptions) -> Target:
-    """A server at this URL; a replay needs no key. Raises `BadTarget`."""
+    """A server at this URL; a replay needs no key, and no value of a header."""
+    call = call_options(
+        provider,
+        headers=parse_headers(options.header),
+        auth=options.auth,
+        models=parse_models(options.model),
+    )
     if options.replay is not None:
-        return Target(base_url, "")
+        return Target(base_url, "", call=call)
     return target_of(
         provider,
         base_url,
         key_env=options.key_env,
         live=options.live,
         budget=options.budget,
+        call=call,
     )

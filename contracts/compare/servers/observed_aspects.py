@@ -5,7 +5,7 @@ Names of aspects and their categories are part of the fingerprints of difference
 A new wording would make every known difference a new one.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -114,13 +114,19 @@ class ObservedAnswer:
 
 
 def observe(
-    translation: Translation, interaction: Interaction, key: str, *, keep: bool
+    translation: Translation,
+    interaction: Interaction,
+    key: str,
+    *,
+    secrets: Sequence[str],
+    keep: bool,
 ) -> ObservedAnswer:
     """
     Classify a response and read its aspects.
 
-    Every occurrence of `key` is replaced. With `keep`, the response is kept for a
-    comparison with another one; it can hold megabytes of images.
+    The request was authorized with `key`. Every occurrence of `secrets` is replaced.
+    With `keep`, the response is kept for a comparison with another one; it can hold
+    megabytes of images.
     """
     answer = Answer(
         interaction=interaction,
@@ -140,9 +146,9 @@ def observe(
     return ObservedAnswer(
         result,
         interaction.status,
-        redact(describe_outcome(interaction), key),
+        redact(describe_outcome(interaction), *secrets),
         interaction.seconds,
-        {name: _redact(key, value) for name, value in aspects.items()},
+        {name: _redact(secrets, value) for name, value in aspects.items()},
         answer if keep else None,
     )
 
@@ -154,9 +160,9 @@ def is_compared(intent: Intent) -> bool:
     return bool(feature) and not is_visible
 
 
-def _redact(key: str, value: AspectValue) -> AspectValue:
+def _redact(secrets: Sequence[str], value: AspectValue) -> AspectValue:
     texts = (value.category, value.text, value.note)
-    return AspectValue(*(redact(each, key) for each in texts))
+    return AspectValue(*(redact(each, *secrets) for each in texts))
 
 
 def _classify(operation: Operation, interaction: Interaction) -> Result:

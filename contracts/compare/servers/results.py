@@ -182,11 +182,12 @@ def _side(divergence: Divergence, session: TargetSession) -> Side:
         target.url(case, operation),
         session.provider.dialect.key_env,
         operation.method,
+        target.call,
     )
     return Side(
         value=value.text,
         note=note,
         promise=divergence.documented_aspects[session.label].statement,
-        summary=redact(summarize_case(case), target.key),
+        summary=redact(summarize_case(target.call.wire_case(case)), *target.secrets),
         curl=redact(curl, target.key),
     )

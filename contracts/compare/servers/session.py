@@ -105,9 +105,17 @@ class TargetSession:
         reason = self.stopped or self._budget_problem(translation)
         if reason:
             return Skipped(reason)
+        target = self.named_target.target
+        if reason := target.call.reason_not_tested(translation.case):
+            return Skipped(reason)
         interaction = await self.sender.send(translation.case, translation.operation)
-        key = self.named_target.target.key
-        answer = observe(translation, interaction, key, keep=is_compared(intent))
+        answer = observe(
+            translation,
+            interaction,
+            target.key,
+            secrets=target.secrets,
+            keep=is_compared(intent),
+        )
         self.seconds.append(interaction.seconds)
         if answer.result is Result.ACCEPTED:
             count, usage = len(interaction.pictures), usage_of(interaction)

@@ -1,0 +1,154 @@
+"""Options for a server that is called differently from its provider's document."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from contracts.planning.case import (
+    KEY,
+    TARGET_KEY,
+    WRONG_KEY,
+    Case,
+    authorization_header,
+)
+from contracts.report.records import DOES_NOT_APPLY
+
+MODEL = "model"
+PARAMETER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # also of a header
+_PLAIN_FORMS = {None, "", TARGET_KEY, f"Bearer {WRONG_KEY}"}
+
+
+class KeyPlace(StrEnum):
+    """The part of a request that has the API key."""
+
+    BEARER = "bearer"
+    HEADER = "header"
+    QUERY = "query"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """The place of the API key, and the name of its header or query parameter."""
+
+    place: KeyPlace = KeyPlace.BEARER
+    name: str = "Authorization"
+
+    @classmethod
+    def parse(cls, text: str) -> "Auth":
+        """Parse `bearer`, `header:NAME`, `query:NAME` or `none`, else `ValueError`."""
+        place, mark, name = text.partition(":")
+        is_named = place in {KeyPlace.HEADER, KeyPlace.QUERY}
+        is_known = place in set(KeyPlace) and bool(mark) is is_named
+        if not is_known or (is_named and not PARAMETER_NAME.fullmatch(name)):
+            raise ValueError(
+                f"'{text}' is not one of bearer, header:NAME, query:NAME, none"
+            )
+        return cls(KeyPlace(place), name) if is_named else cls(KeyPlace(place))
+
+    def __str__(self) -> str:
+        is_named = self.place in {KeyPlace.HEADER, KeyPlace.QUERY}
+        return f"{self.place}:{self.name}" if is_named else str(self.place)
+
+    def value(self, auth: str | None, key: str) -> str | None:
+        """The value of the header or query parameter for `Case.auth`; None for none."""
+        if self.place is KeyPlace.BEARER:
+            return authorization_header(auth, key)
+        if self.place is KeyPlace.NONE or auth is None:
+            return None
+        plain = KEY if auth == TARGET_KEY else auth.removeprefix("Bearer ")
+        return authorization_header(plain, key)
+
+    def reason_not_tested(self, auth: str | None) -> str | None:
+        """The reason why a form of the key cannot be sent here; None if it can."""
+        if auth == TARGET_KEY or self.place is KeyPlace.BEARER:
+            return None
+        if self.place is KeyPlace.NONE:
+            return f"{DOES_NOT_APPLY} no API key is sent (--auth none)"
+        if auth in _PLAIN_FORMS:
+            return None
+        return f"{DOES_NOT_APPLY} the API key has no scheme (--auth {self})"
+
+
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """
+    The place of the API key, further headers, and the server's names of models.
+
+    `headers` maps the name of a header to the environment variable with its value.
+    `models` maps documented models to the server's own names. If it is not empty, only
+    the requests for these models are sent.
+    """
+
+    auth: Auth = Auth()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
+
+    def select(self, cases: Iterable[Case]) -> list[Case]:
+        """The cases that make sense, with the claims that they then test."""
+        return [self._with_tested_claims(each) for each in cases if self._allows(each)]
+
+    def reason_not_tested(self, case: Case) -> str | None:
+        """The reason why a case cannot be sent to this server; None if it can."""
+        if not self._names_known_model(case):
+            return f"{DOES_NOT_APPLY} it does not name the model (--model)"
+        return self.auth.reason_not_tested(case.auth)
+
+    def wire_case(self, case: Case) -> Case:
+        """The case with the server's name of its model."""
+        body = _body_object(case)
+        name = _model_of(body)
+        if name is None or name not in self.models:
+            return case
+        renamed = {**body, MODEL: self.models[name]}
+        if case.raw is None:
+            return replace(case, payload=renamed)
+        return replace(case, raw=json.dumps(renamed).encode())
+
+    def _allows(self, case: Case) -> bool:
+        """True unless a case is for another model, or tests the names of models."""
+        tests_model = bool(case.claims) and _is_about_model(case.claims[0])
+        is_about_names = bool(self.models) and tests_model
+        return not is_about_names and self._names_known_model(case)
+
+    def _names_known_model(self, case: Case) -> bool:
+        return not self.models or _model_of(_body_object(case)) in self.models
+
+    def _with_tested_claims(self, case: Case) -> Case:
+        has_no_key = self.auth.place is KeyPlace.NONE and case.auth == TARGET_KEY
+        if not (self.models or has_no_key):
+            return case
+        key_claim = f"{case.operation}/auth" if has_no_key else ""
+        claims = tuple(
+            each
+            for each in case.claims
+            if each != key_claim and not (self.models and _is_about_model(each))
+        )
+        return replace(case, claims=claims) if claims != case.claims else case
+
+
+AS_DOCUMENTED = CallOptions()
+
+
+def _is_about_model(claim: str) -> bool:
+    """True for a claim such as `createImage/request/model/enum`."""
+    return claim.split("/")[2:3] == [MODEL]
+
+
+def _body_object(case: Case) -> Mapping[str, Any]:
+    """The JSON object or form of a case; empty for another body."""
+    if case.raw is None:
+        return case.payload
+    try:
+        value = json.loads(case.raw)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _model_of(body: Mapping[str, Any]) -> str | None:
+    model = body.get(MODEL)
+    return model if isinstance(model, str) else None
