@@ -7,9 +7,6 @@ from functools import cached_property
 from typing import Any
 
 from contracts.compare.migration import patch as adapter
-from contracts.compare.migration import requests, responses
-from contracts.compare.migration.defaults import default_findings
-from contracts.compare.migration.error_responses import error_findings
 from contracts.compare.migration.model import (
     BodyPair,
     BreakingChange,
@@ -20,6 +17,10 @@ from contracts.compare.migration.model import (
     minimal_requests,
 )
 from contracts.compare.migration.patch import Patch
+from contracts.compare.migration.requests import search
+from contracts.compare.migration.requests.defaults import default_findings
+from contracts.compare.migration.responses import success
+from contracts.compare.migration.responses.errors import error_findings
 from contracts.compare.migration.rules import Severity
 from contracts.compare.migration.transport import transport_findings
 from contracts.media.image.samples import Sample
@@ -112,14 +113,14 @@ def examine(migration: Migration) -> Examination:
         has_requests = has_requests or bool(minimal_requests(migration, old))
         body_pair = find_body_pair(migration, old)
         if body_pair is None:
-            found += requests.media_type_findings(migration, old)
+            found += search.media_type_findings(migration, old)
             continue
-        result = requests.search(body_pair)
+        result = search.search(body_pair)
         tried += result.tried
-        rejections = list(requests.findings(body_pair, result))
+        rejections = list(search.findings(body_pair, result))
         found += rejections
         found += default_findings(body_pair, result)
-        found += responses.findings(
+        found += success.findings(
             body_pair, result.accepted or _patched_request(body_pair, rejections)
         )
     for operation in migration.operations:

@@ -73,7 +73,9 @@ def _is_image_uri(uri: str) -> bool:
 
 
 def _read_asset(name: str) -> str:
-    return files("contracts.reporters.page").joinpath(name).read_text("utf-8")
+    return (
+        files("contracts.reporters.page").joinpath("templates", name).read_text("utf-8")
+    )
 
 
 def _make_printable(value: Any) -> Any:

@@ -12,11 +12,6 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from contracts.compare.migration.counterexamples import build_counterexample
-from contracts.compare.migration.field_descriptions import (
-    describe_field,
-    evidence_for,
-    rule_citations,
-)
 from contracts.compare.migration.model import (
     BodyPair,
     BreakingChange,
@@ -26,7 +21,12 @@ from contracts.compare.migration.model import (
     minimal_requests,
     shorten,
 )
-from contracts.compare.migration.rejections import (
+from contracts.compare.migration.requests.field_descriptions import (
+    describe_field,
+    evidence_for,
+    rule_citations,
+)
+from contracts.compare.migration.requests.rejections import (
     Rejection,
     existing_violations,
     find_rejections,

@@ -10,11 +10,11 @@ from contracts.compare.migration.model import (
     cite,
     is_documented,
 )
-from contracts.compare.migration.response_fields import (
+from contracts.compare.migration.responses.fields import (
     response_fields,
     schema_or_empty,
 )
-from contracts.compare.migration.response_findings import build_finding
+from contracts.compare.migration.responses.findings import build_finding
 from specs import JSON, Body, Operation
 
 

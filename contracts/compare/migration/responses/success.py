@@ -14,12 +14,12 @@ from contracts.compare.migration.model import (
     is_documented,
     shorten,
 )
-from contracts.compare.migration.response_fields import (
+from contracts.compare.migration.responses.fields import (
     ResponseField,
     response_fields,
     schema_or_empty,
 )
-from contracts.compare.migration.response_findings import build_finding
+from contracts.compare.migration.responses.findings import build_finding
 from contracts.compare.migration.rules import Severity, rules
 from contracts.planning.boundary_values import boundary_values
 from contracts.planning.request_model import RequestModel

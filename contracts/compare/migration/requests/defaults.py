@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from contracts.compare.migration.counterexamples import build_counterexample
-from contracts.compare.migration.field_descriptions import evidence_for
 from contracts.compare.migration.model import (
     BodyPair,
     BreakingChange,
@@ -12,7 +11,8 @@ from contracts.compare.migration.model import (
     cite,
     is_documented,
 )
-from contracts.compare.migration.requests import SearchResult
+from contracts.compare.migration.requests.field_descriptions import evidence_for
+from contracts.compare.migration.requests.search import SearchResult
 from contracts.compare.migration.rules import rules
 from contracts.planning.values import format_value
 from specs import Body, cost

@@ -1,0 +1,1 @@
+"""Requests that the new provider rejects, or reads with another meaning."""

@@ -1,0 +1,1 @@
+"""Responses of the new provider that differ from those of the old one."""
