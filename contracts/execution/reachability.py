@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from contracts.execution.http import CONNECT_TIMEOUT
@@ -58,4 +59,9 @@ async def _connect(
     port = parts.port or (443 if parts.scheme == "https" else 80)
     opening = asyncio.open_connection(parts.hostname, port, ssl=context)
     _, writer = await asyncio.wait_for(opening, timeout)
-    writer.close()
+    if context is None:
+        writer.close()
+    else:
+        writer.transport.abort()  # a server may not answer the end of TLS
+    with suppress(OSError):
+        await writer.wait_closed()

@@ -53,7 +53,7 @@ def test_a_sound_gateway_passes_and_everything_is_written(machine, mock):
     }
     assert machine.summary.read_text() == (folder / "summary.md").read_text()
     assert machine.summary.read_text().startswith(
-        "## TokenHub conforms to its documentation"
+        "## The server conforms to the documentation of TokenHub"
     )
 
 

@@ -95,4 +95,4 @@ def test_code_is_told_whether_it_is_ready(tmp_path):
     assert "FAILED test_code.py::test_a_poster_is_read[b64_json]" in tests.said
     assert "1 failed, 1 passed" in tests.said
     told = " ".join(machine.summary.read_text().split())
-    assert "REQ-RENAMED createImage output_format has the new name format" in told
+    assert "REQ-RENAMED 1 A field has another name output_format" in told
