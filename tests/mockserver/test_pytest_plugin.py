@@ -13,6 +13,7 @@ from support.paths import ROOT
 import specs
 
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.slow
 
 EXAMPLES = sorted((ROOT / "tests/examples").glob("test_docs_*.py"))
 NAMES = sorted(specs.names())

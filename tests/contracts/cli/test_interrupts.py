@@ -12,6 +12,8 @@ from contracts.report.baseline import Baseline
 from contracts.report.model import Report
 from mockserver.embedded.starter import serve_in_thread
 
+pytestmark = pytest.mark.slow
+
 # Sends SIGINT some seconds after the command has entered a given function.
 PRESSING = """
 import os, signal, sys, threading

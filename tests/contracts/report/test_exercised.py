@@ -17,6 +17,8 @@ from contracts.report.exercised import (
 )
 from contracts.report.model import Report
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("one", "other"),

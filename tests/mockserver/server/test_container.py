@@ -15,6 +15,8 @@ from support.paths import ROOT
 
 from mockserver.cli.serve import serve
 
+pytestmark = pytest.mark.slow
+
 DOCKER = ROOT / ".github" / "docker"
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 SOAK = ROOT / "tests" / "benchmarks" / "soak.py"
 
 
