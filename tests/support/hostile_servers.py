@@ -80,10 +80,12 @@ def hostile(deed: Deed, certificate: ssl.SSLContext | None = None) -> Iterator[H
     server = Hostile("")
     ready, done = threading.Event(), asyncio.Event()
     loops: list[asyncio.AbstractEventLoop] = []
+    writers: list[asyncio.StreamWriter] = []
 
     async def answer(
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        writers.append(writer)
         with suppress(OSError, EOFError, asyncio.CancelledError, ssl.SSLError):
             talk = await _heard(reader, writer, server.url)
             server.seen.append(talk)
@@ -103,6 +105,9 @@ def hostile(deed: Deed, certificate: ssl.SSLContext | None = None) -> Iterator[H
             for task in rest:
                 task.cancel()
             await asyncio.gather(*rest, return_exceptions=True)
+            for writer in writers:
+                writer.transport.abort()
+            await asyncio.sleep(0)  # the loop closes the sockets in its next turn
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),), name="hostile")
     thread.start()
