@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 STOP_REASONS = {
@@ -74,6 +74,12 @@ def join_words(words: Iterable[str]) -> str:
     """`a, b and c`."""
     *most, last = list(words) or [""]
     return f"{', '.join(most)} and {last}" if most else last
+
+
+def join_some(words: Sequence[str], limit: int) -> str:
+    """`a, b and 3 more`: the first `limit` words, and the number of the others."""
+    more = len(words) - limit
+    return join_words([*words[:limit], f"{more} more"] if more > 0 else words)
 
 
 def format_amount(value: float) -> str:

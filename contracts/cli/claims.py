@@ -10,7 +10,7 @@ from contracts.planning.coverage import claim_records, coverage
 from contracts.report.exercised import NEVER_SEEN_TO_FAIL
 from contracts.report.model import ClaimRecord
 from contracts.report.rows import claim_row
-from contracts.text import join_words, pluralize
+from contracts.text import join_some, pluralize
 from mockserver.cli.common import PROVIDER, load_providers, specs_option
 
 MAX_DEFECTS = 3  # that are listed per claim
@@ -60,6 +60,4 @@ def _exercise_evidence(record: ClaimRecord) -> str:
     """The nearest defects that made the check of a claim fail, or that none did."""
     if not record.exercised_by:
         return NEVER_SEEN_TO_FAIL
-    shown = record.exercised_by[:MAX_DEFECTS]
-    more = len(record.exercised_by) - len(shown)
-    return f"by {join_words([*shown, f'{more} more'] if more else shown)}"
+    return f"by {join_some(record.exercised_by, MAX_DEFECTS)}"

@@ -7,7 +7,7 @@ from contracts.judging.causes.signatures import STATUS, Signature, error_message
 from contracts.planning.case import Case, Origin
 from contracts.planning.values import format_value
 from contracts.report.model import Finding, FindingKind
-from contracts.text import join_words, one_line, pluralize
+from contracts.text import join_some, one_line, pluralize
 from specs import State
 
 MAX_VALUES = 4  # that are listed
@@ -121,9 +121,7 @@ def _merged_phrase(alternatives: Sequence[Sequence[Feature]]) -> str:
     ]
     first = varying[0]
     values = list(dict.fromkeys(each.value for each in varying))
-    shown = values[:MAX_VALUES]
-    more = len(values) - len(shown)
-    listed = join_words([*shown, f"{more} more"] if more else shown)
+    listed = join_some(values, MAX_VALUES)
     if first.scope is Scope.VIOLATED_CLAIM and first.subject not in _FAULTS:
         return f"with an invalid `{first.subject}` ({listed})"
     if first.subject in _FAULTS:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from contracts.execution.targets import BadTarget, host_of
+from contracts.report.exercised import NEVER_SEEN_TO_FAIL
 from contracts.report.hosts import is_loopback
 from contracts.report.model import ClaimRecord, Report, TargetRecord
 from contracts.reporters.page.claims import LETTERS, TONES, ClaimCell, ClaimGroup
@@ -17,7 +18,7 @@ from contracts.reporters.page.rules import (
     plain_sentence,
     without_rule_counts,
 )
-from contracts.text import clip, join_words, one_line, printable, safe_url
+from contracts.text import clip, join_some, one_line, printable, safe_url
 
 MAX_DEFECTS = 2  # that are named
 MAX_FACT_LENGTH = 600  # characters of a fact
@@ -130,10 +131,8 @@ def _exercise_note(claim: ClaimRecord) -> str:
     """The planted defects on which the check of a claim was seen to fail."""
     defects = claim.exercised_by
     if not defects:
-        return "check never seen to fail"
-    shown = list(defects[:MAX_DEFECTS])
-    more = len(defects) - len(shown)
-    listed = join_words([*shown, f"{more} more"] if more else shown)
+        return NEVER_SEEN_TO_FAIL
+    listed = join_some(defects, MAX_DEFECTS)
     return f"check seen to fail on the planted defects {listed}"
 
 

@@ -11,7 +11,7 @@ from contracts.report.verdicts import (
     documentation_verdicts,
     reference_verdicts,
 )
-from contracts.text import in_words, join_words
+from contracts.text import in_words, join_some
 from specs import reference_title
 
 MAX_NUMBERS = 6  # of findings that are listed per target
@@ -95,9 +95,7 @@ def _reasons(answer: _Answer, numbers: Mapping[tuple[str, str], int]) -> str:
     )
     reasons = list(answer.notes)
     if found:
-        shown = [str(each) for each in found[:MAX_NUMBERS]]
-        more = len(found) - len(shown)
         noun = "finding" if len(found) == 1 else "findings"
-        listed = join_words([*shown, f"{more} more"] if more else shown)
+        listed = join_some([str(each) for each in found], MAX_NUMBERS)
         reasons.insert(0, f"{noun} {listed}")
     return f" ({'; '.join(reasons)})" if reasons else ""
