@@ -6,7 +6,6 @@ from enum import StrEnum
 
 from contracts.judging.client_effects import Effect, effect_on
 from contracts.report.model import Finding, Outcome, Report, TargetRecord
-from contracts.report.verdicts import checks_of
 from specs import State
 from specs.clients import Client, ClientOperation, clients
 
@@ -70,14 +69,14 @@ class _Evidence:
         self._causes = {
             finding.fingerprint: (finding, effect)
             for finding in report.broken
-            if failed.intersection(checks_of(finding))
+            if failed.intersection(finding.failed_checks)
             and (effect := effect_on(client, finding)) is not Effect.NONE
         }
         self._spoiling = {
             check: name
             for name, (finding, effect) in self._causes.items()
             if effect is not Effect.LIMITS_READING
-            for check in checks_of(finding)
+            for check in finding.failed_checks
         }
 
     def verdict(self) -> ClientVerdict:
@@ -120,8 +119,8 @@ class _Evidence:
 
     def _operations(self) -> list[str]:
         """The operations of the document that the client calls."""
-        documented = dict.fromkeys(each.operation for each in self._target.claims)
-        return [each for each in documented if each in self._client.sends]
+        sends = self._client.sends
+        return [each for each in self._target.operations if each in sends]
 
     def _failures(self, outcome: Outcome) -> set[str]:
         """The findings because of which a case does not pass for the client."""

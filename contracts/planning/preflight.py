@@ -31,10 +31,8 @@ def preflight_cases(
 
     Operations of which no plain request is among the cases are left out.
     """
-    plain_ids = {
-        f"{model.name}/plain": operation
-        for (operation, _), model in request_models(provider).items()
-    }
+    models = request_models(provider).values()
+    plain_ids = {f"{model.name}/plain" for model in models}
     found: dict[str, PreflightCases] = {}
     for operation in provider.operations:
         own = [each for each in cases if each.operation == operation]

@@ -135,8 +135,7 @@ class Baseline:
         """
         found = all_findings(provider_summaries(report))
         checks = {each.fingerprint: each for each in report.failed_checks}
-        seen = {*checks, *(each.finding.fingerprint for each in found)}
-        seen.update(name for each in found for name in each.finding.members)
+        seen = {*checks, *(name for e in found for name in e.finding.fingerprints)}
         new: list[FindingSummary] = []
         known: list[tuple[FindingSummary, AcceptedFinding]] = []
         for summary in found:
@@ -168,8 +167,7 @@ class Baseline:
         own = self._by_fingerprint.get(finding.fingerprint)
         if own is not None:
             return own
-        checks = finding.members or (finding.fingerprint,)
-        entries = [self._by_check.get(each) for each in checks]
+        entries = [self._by_check.get(each) for each in finding.failed_checks]
         found = [each for each in entries if each is not None]
         if not found or len(found) < len(entries):
             return None

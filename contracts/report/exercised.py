@@ -7,7 +7,7 @@ check that failed and the claims that it named. `make exercised` writes it.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -91,13 +91,13 @@ def counterpart(claim: str) -> str:
         return f"request/{body[2]}"
     if response := _RESPONSE.fullmatch(rest):
         kind = "success" if response[1] == "2" else "error"
-        return f"{kind}/{'/'.join(_without_event_prefix(response[3]))}"
+        return f"{kind}/{shorten_event_type(response[3])}"
     return rest
 
 
-def _without_event_prefix(path: str) -> Iterator[str]:
-    """The parts of a path; an event type only by its last word, such as `completed`."""
+def shorten_event_type(path: str) -> str:
+    """`events/completed/usage` for `events/image_edit.completed/usage`."""
     parts = path.split("/")
-    for index, part in enumerate(parts):
-        is_type = index == 1 and parts[0] == "events"
-        yield part.rpartition(".")[2] if is_type else part
+    if len(parts) > 1 and parts[0] == "events":
+        parts[1] = parts[1].rpartition(".")[2]
+    return "/".join(parts)

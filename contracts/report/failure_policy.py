@@ -57,7 +57,7 @@ def _matches(pattern: str, finding: Finding) -> bool:
         return finding.kind is not FindingKind.UNDOCUMENTED
     if pattern == BROKEN:
         return finding.breaks
-    words = (finding.kind.value, finding.check, finding.claim, *finding.claims)
+    words = (finding.kind.value, finding.check, *finding.contradicted_claims)
     return finding.breaks and any(fnmatchcase(each, pattern) for each in words)
 
 

@@ -10,9 +10,9 @@ from contracts.report.file import FORMAT
 
 DEPENDS_ON = "depends on"
 DOES_NOT_APPLY = "does not apply:"
-"""How `not_tested` begins for a case that was not sent; the id of a case follows."""
+"""The beginning of `not_tested` for a case that was not sent; a case's id follows."""
 HARNESS_ERROR = "harness error:"
-"""How `not_tested` begins if a check raised an exception; its type follows."""
+"""The beginning of `not_tested` if a check raised an exception; its type follows."""
 RATE_LIMITED = "rate limited"
 CONNECTION_FAILED = "connection failed"
 NOT_FETCHED = "images not fetched"
@@ -125,6 +125,21 @@ class Finding:
     members: tuple[str, ...] = ()
 
     @property
+    def failed_checks(self) -> tuple[str, ...]:
+        """The fingerprints of its failed checks; its own if it is one itself."""
+        return self.members or (self.fingerprint,)
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """Its own fingerprint, then those of its failed checks, each once."""
+        return tuple(dict.fromkeys((self.fingerprint, *self.members)))
+
+    @property
+    def contradicted_claims(self) -> tuple[str, ...]:
+        """Its own claim, then the others that its cases contradict, each once."""
+        return tuple(dict.fromkeys((self.claim, *self.claims)))
+
+    @property
     def breaks(self) -> bool:
         """
         True if a documented claim fails; otherwise the finding is a warning.
@@ -175,6 +190,12 @@ class Outcome:
     model: str = ""
 
     @property
+    def depends_on(self) -> str | None:
+        """The id of the failed case because of which this case was not sent."""
+        prefix, _, case = (self.not_tested or "").rpartition(" ")
+        return case if prefix == DEPENDS_ON else None
+
+    @property
     def reason_not_tested(self) -> str | None:
         """The reason why the case neither passed nor failed; None if it did."""
         if self.not_tested is None and self.not_fetched and not self.findings:
@@ -199,6 +220,11 @@ class TargetRecord:
     planned: int
     currency: str | None
     claims: tuple[ClaimRecord, ...] = ()
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """The operations that its claims are about, in the order of the document."""
+        return tuple(dict.fromkeys(each.operation for each in self.claims))
 
 
 @dataclass(frozen=True, slots=True)

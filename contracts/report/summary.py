@@ -49,6 +49,11 @@ class FindingSummary:
         return self.claim.sentence if self.claim else self.finding.claim
 
     @property
+    def operation(self) -> str:
+        claim = self.finding.claim
+        return self.claim.operation if self.claim else claim.partition("/")[0]
+
+    @property
     def other_claims(self) -> tuple[str, ...]:
         """The other claims that the failed cases contradict."""
         return tuple(each for each in self.finding.claims if each != self.finding.claim)
@@ -129,18 +134,14 @@ class ProviderSummary:
         for sighting in self.sightings:
             finding = sighting.finding
             name = _unique_name(finding.claim or finding.check, finding, names)
-            found.append(TestResult(name, self._operation(finding.claim), sighting))
-            failed.update((finding.claim, *finding.claims) if finding.breaks else ())
+            found.append(TestResult(name, sighting.operation, sighting))
+            failed.update(finding.contradicted_claims if finding.breaks else ())
         passed = [
             TestResult(claim.id, claim.operation)
             for claim in self.target.claims
             if self.asked[claim.id] and claim.id not in failed | names
         ]
         return (*found, *passed)
-
-    def _operation(self, claim: str) -> str:
-        known = {each.id: each.operation for each in self.target.claims}
-        return known.get(claim, claim.partition("/")[0])
 
 
 def provider_summaries(report: Report) -> tuple[ProviderSummary, ...]:
@@ -215,7 +216,7 @@ def _remedy(reason: str, target: TargetRecord) -> str:
     if prefix != DEPENDS_ON:
         return _REMEDIES.get(reason, "")
     unserved = case.partition("/")[0]
-    others = [each for each in _operations(target) if each != unserved]
+    others = [each for each in target.operations if each != unserved]
     options = " ".join(f"--only {each}/" for each in others)
     return f"; to leave them out: {options}" if others else ""
 
@@ -227,10 +228,6 @@ def not_tested_notes(summaries: Iterable[ProviderSummary]) -> list[str]:
         for summary in summaries
         for reason, count in not_tested_reasons(summary)
     ]
-
-
-def _operations(target: TargetRecord) -> list[str]:
-    return list(dict.fromkeys(each.operation for each in target.claims))
 
 
 def _case_counts(target: TargetRecord, part: Report) -> Counter[str]:

@@ -53,7 +53,7 @@ def reference_verdicts(report: Report) -> Iterator[DocumentVerdict]:
         findings = tuple(
             each
             for each in part.findings
-            if contradicting.intersection(checks_of(each)) and not each.flaky
+            if contradicting.intersection(each.failed_checks) and not each.flaky
         )
         yield DocumentVerdict(target, findings, any(each.asked for each in taken))
 
@@ -61,8 +61,3 @@ def reference_verdicts(report: Report) -> Iterator[DocumentVerdict]:
 def _parts(report: Report) -> Iterator[tuple[TargetRecord, Report]]:
     for target in report.metadata.targets:
         yield target, report.for_provider(target.provider)
-
-
-def checks_of(finding: Finding) -> tuple[str, ...]:
-    """The fingerprints of the failed checks of a finding."""
-    return finding.members or (finding.fingerprint,)

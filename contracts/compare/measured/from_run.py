@@ -22,7 +22,6 @@ from contracts.judging.guarantees import COMPARED_FIELDS, GUARANTEES
 from contracts.judging.outcome import FeatureVerdict
 from contracts.planning.case import Origin
 from contracts.report.model import (
-    DEPENDS_ON,
     ClaimRecord,
     Finding,
     Outcome,
@@ -118,9 +117,9 @@ def measure(
 def _of_served_operations(outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
     """The outcomes of served operations, and the first one of any other."""
     first_case = {
-        each.operation: each.not_tested.removeprefix(f"{DEPENDS_ON} ")
+        each.operation: each.depends_on
         for each in outcomes
-        if each.not_tested and each.not_tested.startswith(DEPENDS_ON)
+        if each.depends_on is not None
     }
     return (
         each

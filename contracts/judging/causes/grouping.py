@@ -96,6 +96,8 @@ def causes_of(
         ),
         *evidence,
     ]
+    if not any(each.findings for _, each in tested):
+        return ()  # the features of thousands of cases take a second
     causes: dict[str, _Cause] = {}
     for cause in _Grouper(provider, tested).causes():
         known = causes.setdefault(_fingerprint(provider, cause), cause)

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from contracts.report.exercised import shorten_event_type
 from contracts.report.model import CheckName, Finding, FindingKind
 
 STATUS = "status"
@@ -64,9 +65,7 @@ def claim_suffix(claim: str) -> str:
     parts = claim.split("/")[1:]
     if parts and parts[0].isdigit():
         parts = parts[1:]
-    if len(parts) > 1 and parts[0] == "events":
-        parts[1] = parts[1].rpartition(".")[2]
-    return "/".join(parts)
+    return shorten_event_type("/".join(parts))
 
 
 def normalize(message: str) -> str:

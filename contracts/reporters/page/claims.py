@@ -86,9 +86,7 @@ class ClaimRow:
     @property
     def fingerprints(self) -> frozenset[str]:
         found = (each.finding for cell in self.cells for each in cell.findings)
-        return frozenset(
-            name for each in found for name in (each.fingerprint, *each.members)
-        )
+        return frozenset(name for each in found for name in each.fingerprints)
 
 
 @dataclass(frozen=True, slots=True)

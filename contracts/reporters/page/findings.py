@@ -37,12 +37,6 @@ class FindingCard:
     ignored: bool
 
     @property
-    def fingerprints(self) -> tuple[str, ...]:
-        """The fingerprints of the finding and of its failed checks."""
-        finding = self.summary.finding
-        return tuple(dict.fromkeys((finding.fingerprint, *finding.members)))
-
-    @property
     def status(self) -> str:
         return "failed" if self.summary.finding.breaks else "warning"
 
@@ -80,10 +74,9 @@ def finding_cards(
 def _finding_card(summary: FindingSummary, ignored: Collection[str]) -> FindingCard:
     finding = summary.finding
     known = {each.id: each for each in summary.target.claims}
-    ids = dict.fromkeys((finding.claim, *finding.claims))
     claims = []
     parts: dict[str, None] = {}
-    for id_ in ids:
+    for id_ in finding.contradicted_claims:
         claim = known.get(id_)
         claims.append(
             ContradictedClaim(
@@ -94,7 +87,5 @@ def _finding_card(summary: FindingSummary, ignored: Collection[str]) -> FindingC
             )
         )
         parts[f"{claim.operation}/{claim.subject}" if claim else id_] = None
-    prints = {finding.fingerprint, *finding.members}
-    return FindingCard(
-        summary, tuple(claims), tuple(parts), not prints.isdisjoint(ignored)
-    )
+    is_ignored = any(each in ignored for each in finding.fingerprints)
+    return FindingCard(summary, tuple(claims), tuple(parts), is_ignored)

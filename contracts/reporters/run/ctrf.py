@@ -62,10 +62,8 @@ def _tests(report: Report, summary: ProviderSummary) -> Iterator[dict[str, Any]]
             seconds[claim] += outcome.seconds
     for result in summary.results:
         sighting = result.sighting
-        claims = (sighting.finding.claim, *sighting.other_claims) if sighting else ()
-        duration = sum(
-            seconds[each] for each in dict.fromkeys(claims or (result.name,))
-        )
+        claims = sighting.finding.contradicted_claims if sighting else (result.name,)
+        duration = sum(seconds[each] for each in claims)
         row: dict[str, Any] = {
             "name": printable(result.name) or "no claim",
             "status": "failed" if result.is_failed else "passed",

@@ -118,9 +118,8 @@ def _print_finding(
     style = "bold red" if finding.breaks else "bold yellow"
     console.print()
     head = f"{number}. {summary.target.title}: {verdict}, {finding.kind}"
-    fingerprints = (finding.fingerprint, *finding.members)
     lost = next(
-        (lost_parameters[e] for e in fingerprints if e in lost_parameters), None
+        (lost_parameters[e] for e in finding.fingerprints if e in lost_parameters), None
     )
     head += f", {lost.member} is {lost.verdict}" if lost else ""
     head += f" ({pluralize(summary.times, 'case')})"

@@ -8,7 +8,7 @@ from contracts.traffic.gateway.questions import Question, QuestionKind
 from specs import JSON, Operation, Provider
 
 PLAIN_FEATURES = ("key", "nothing added", "pictures")
-"""What the minimal request tests besides its model and the fields of the response."""
+"""Features of the minimal request besides its model and the fields of the response."""
 
 
 def known_features(questions: Iterable[Question], upstream: Provider) -> list[str]:
