@@ -95,6 +95,17 @@ def _is_secret(value: str) -> bool:
     return len(value) >= MIN_SECRET_LENGTH
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A request as it is sent: that of a case, or the one for an image of its links."""
+
+    case: Case
+    method: str
+    url: str
+    body: Sequence[bytes] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
 class Sender:
     """
     Sends cases to one target, at most `max_connections` at a time.
@@ -211,12 +222,9 @@ class Sender:
         if content_type:
             headers["Content-Type"] = content_type
         budget = ResponseBudget(large_answer_turn)
+        method = case.method or operation.method
         interaction = await self._exchange(
-            case,
-            case.method or operation.method,
-            url,
-            body,
-            headers,
+            _Request(case, method, url, body, headers),
             timeout=self._timeout,
             budget=budget,
             expects_429=_expects_429(case, operation),
@@ -231,11 +239,7 @@ class Sender:
 
     async def _exchange(
         self,
-        case: Case,
-        method: str,
-        url: str,
-        body: Sequence[bytes],
-        headers: dict[str, str],
+        request: _Request,
         *,
         timeout: float,
         budget: ResponseBudget,
@@ -249,9 +253,7 @@ class Sender:
                 budget.on_queued = slot.release
                 budget.received_bytes = received_bytes
                 sent_at = time.monotonic()
-                interaction = await self._send_once(
-                    case, method, url, body, headers, timeout, budget
-                )
+                interaction = await self._send_once(request, timeout, budget)
                 if earlier_429:
                     interaction = replace(interaction, earlier_429=earlier_429)
                 if interaction.status != 429 or expects_429:
@@ -265,14 +267,7 @@ class Sender:
         return interaction
 
     async def _send_once(
-        self,
-        case: Case,
-        method: str,
-        url: str,
-        body: Sequence[bytes],
-        headers: dict[str, str],
-        timeout: float,
-        budget: ResponseBudget,
+        self, request: _Request, timeout: float, budget: ResponseBudget
     ) -> Interaction:
         """
         Send a request; once more if a reused connection closes before a response.
@@ -286,11 +281,11 @@ class Sender:
             connection = ConnectionState()
             interaction = await send_request(
                 session,
-                case,
-                method,
-                url,
-                body,
-                headers,
+                request.case,
+                request.method,
+                request.url,
+                request.body,
+                request.headers,
                 timeout=timeout,
                 response_budget=budget,
                 connection=connection,
@@ -347,9 +342,8 @@ class Sender:
                     or not may_fetch(url, base_url, self._fetch_from)
                 ):
                     continue
-                response = await self._exchange(
-                    interaction.case, "GET", url, (), {}, timeout=left, budget=budget
-                )
+                request = _Request(interaction.case, "GET", url)
+                response = await self._exchange(request, timeout=left, budget=budget)
                 left -= response.seconds
                 if not response.is_unsent and response.status != 429:
                     fetched[url] = _linked_image(response)

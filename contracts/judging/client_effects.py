@@ -29,11 +29,11 @@ _ERROR_FIELDS: Mapping[str, str] = {
     CheckName.ERROR_TYPE: "error.type",
     CheckName.ERROR_PARAM: "error.param",
 }
-# Where an image may be in a response, by delivery.
-_IMAGE_FIELDS = {
+DELIVERIES_BY_FIELD = {
     "data[].b64_json": {"b64_json"},
     "data[].url": {"url", "data_uri"},
 }
+"""The deliveries of an image that a field of a response may have."""
 _REQUIRED_FIELDS = {"data", "data[]"}
 _RESPONSE_FIELD = re.compile(r"answer/(.+)")
 
@@ -84,8 +84,8 @@ def _of_response_field(client: Client, field: str) -> Effect:
         return Effect.LIMITS
     if field in _REQUIRED_FIELDS:
         return Effect.BLOCKS
-    if field in _IMAGE_FIELDS:
-        return _of_delivery(client, _IMAGE_FIELDS[field])
+    if field in DELIVERIES_BY_FIELD:
+        return _of_delivery(client, DELIVERIES_BY_FIELD[field])
     return Effect.NONE if client.pictures_only else Effect.LIMITS_READING
 
 

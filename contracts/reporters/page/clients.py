@@ -2,15 +2,12 @@
 
 from functools import cache
 
+from contracts.judging.client_effects import DELIVERIES_BY_FIELD
 from specs.clients import Client, clients
 
 # sections that are about no operation
 CLIENT_INDEPENDENT_SECTIONS = {"transport", "money"}
 REQUEST_SECTIONS = {"request", "default"}
-DELIVERIES_BY_FIELD = {
-    "data[].url": {"url", "data_uri"},
-    "data[].b64_json": {"b64_json"},
-}
 
 
 @cache
