@@ -1,8 +1,8 @@
 """
-A server that misbehaves: a raw socket, and one ill deed for each request.
+A server that misbehaves: a raw socket, and one wrong behaviour for each request.
 
-A deed is given the connection after the request has been read; what it leaves open is
-closed. The same deed answers every request, so that asking again helps nobody.
+A behaviour gets the connection after the request has been read; what it leaves open is
+closed. The same behaviour answers every request, so that asking again helps nobody.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ class Talk:
         self.writer.transport.abort()
 
 
-Deed = Callable[[Talk], Awaitable[None]]
+Behaviour = Callable[[Talk], Awaitable[None]]
 
 
 @dataclass
@@ -74,8 +74,10 @@ class Hostile:
 
 
 @contextmanager
-def hostile(deed: Deed, certificate: ssl.SSLContext | None = None) -> Iterator[Hostile]:
-    """A server that answers with a deed, on a port of its own, until the block ends."""
+def hostile(
+    behaviour: Behaviour, certificate: ssl.SSLContext | None = None
+) -> Iterator[Hostile]:
+    """A server with this behaviour, on a port of its own, until the block ends."""
     scheme = "https" if certificate else "http"
     server = Hostile("")
     ready, done = threading.Event(), asyncio.Event()
@@ -89,7 +91,7 @@ def hostile(deed: Deed, certificate: ssl.SSLContext | None = None) -> Iterator[H
         with suppress(OSError, EOFError, asyncio.CancelledError, ssl.SSLError):
             talk = await _heard(reader, writer, server.url)
             server.seen.append(talk)
-            await deed(talk)
+            await behaviour(talk)
         with suppress(OSError, ssl.SSLError):
             writer.close()
 
@@ -106,7 +108,7 @@ def hostile(deed: Deed, certificate: ssl.SSLContext | None = None) -> Iterator[H
                 task.cancel()
             await asyncio.gather(*rest, return_exceptions=True)
             for writer in writers:
-                writer.transport.abort()
+                _abort(writer.transport, certificate)
             await asyncio.sleep(0)  # the loop closes the sockets in its next turn
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),), name="hostile")
@@ -117,6 +119,19 @@ def hostile(deed: Deed, certificate: ssl.SSLContext | None = None) -> Iterator[H
     finally:
         loops[0].call_soon_threadsafe(done.set)
         thread.join()
+
+
+def _abort(
+    transport: asyncio.WriteTransport, certificate: ssl.SSLContext | None
+) -> None:
+    """
+    End a connection whose peer may not read any more.
+
+    A plain connection that was closed and has written everything is skipped: its
+    transport has forgotten its loop, and `abort` would fail.
+    """
+    if certificate or not transport.is_closing() or transport.get_write_buffer_size():
+        transport.abort()
 
 
 async def _heard(
@@ -145,9 +160,9 @@ def whole(body: bytes, type_: str = JSON, *more: str, status="200 OK"):
     return head(status, type_, f"Content-Length: {len(body)}", *more) + body
 
 
-def saying(body: Any, *more: str, **options: Any) -> Deed:
+def saying(body: Any, *more: str, **options: Any) -> Behaviour:
     """
-    A deed whose answer is complete; what is not bytes or text goes as JSON.
+    A behaviour whose answer is complete; what is not bytes or text goes as JSON.
 
     What takes long to make is a function that makes it.
     """
@@ -305,24 +320,26 @@ async def _reset(talk: Talk) -> None:
     talk.reset()
 
 
-def raw(*parts: bytes | Callable[[], bytes]) -> Deed:
+def raw(*parts: bytes | Callable[[], bytes]) -> Behaviour:
     async def say(talk: Talk) -> None:
         await talk.say(*(each() if callable(each) else each for each in parts))
 
     return say
 
 
-def elsewhere(address: str) -> Deed:
+def elsewhere(address: str) -> Behaviour:
     """A redirect."""
     return saying(b"", "text/plain", f"Location: {address}", status="307 Temporary")
 
 
-def at_address(address: str, deed: Deed | None = None, copies: int = 1) -> Deed:
+def at_address(
+    address: str, behaviour: Behaviour | None = None, copies: int = 1
+) -> Behaviour:
     """A success whose pictures are at an address; `{url}` in it is the server's own."""
 
     async def say(talk: Talk) -> None:
-        if talk.method == "GET" and deed is not None:
-            await deed(talk)
+        if talk.method == "GET" and behaviour is not None:
+            await behaviour(talk)
             return
         urls = [address.format(url=talk.url, at=at) for at in range(copies)]
         found = {"created": 1, "data": [{"url": each} for each in urls]}
@@ -344,7 +361,7 @@ def _message(text: str) -> dict[str, Any]:
     return {"error": {"message": text, "type": "x", "code": None, "param": None}}
 
 
-NOT_WHOLE: Mapping[str, Deed] = {
+NOT_WHOLE: Mapping[str, Behaviour] = {
     "endless body": _endless_body,
     "endless chunks": _endless_chunks,
     "endless events": _endless_events,
@@ -394,7 +411,7 @@ NOT_WHOLE: Mapping[str, Deed] = {
 _MANY = {"b64_json": "x"}
 _TOKENS = {"input_tokens": 10**290, "output_tokens": -1, "total_tokens": 1e300}
 
-NOT_RIGHT: Mapping[str, tuple[str, Deed]] = {
+NOT_RIGHT: Mapping[str, tuple[str, Behaviour]] = {
     "page": ("body", saying("<html>hello</html>", "text/html")),
     "no JSON": ("body", saying(bytes(range(256)))),
     "half of a gzip": (

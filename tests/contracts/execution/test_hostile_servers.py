@@ -23,7 +23,7 @@ from support.hostile_servers import (
     MEGABYTE,
     NOT_RIGHT,
     NOT_WHOLE,
-    Deed,
+    Behaviour,
     Talk,
     at_address,
     dot,
@@ -161,7 +161,7 @@ def test_an_answer_without_an_end_is_a_crash_of_the_server(name, tmp_path):
 
 @pytest.mark.parametrize("name", NOT_RIGHT)
 def test_an_answer_that_is_wrong_is_a_finding(name, tmp_path):
-    seen_by, deed = NOT_RIGHT[name]
+    seen_by, behaviour = NOT_RIGHT[name]
     patience = HASTE if name == "dripping picture" else PATIENCE
     questions, options = [VALID], {"is_paid": True, "timeout": patience}
     if name in ASKED_AGAIN:
@@ -169,7 +169,7 @@ def test_an_answer_that_is_wrong_is_a_finding(name, tmp_path):
         options = {"second_opinion": "SOAK" in os.environ}
     memory = Memory()
 
-    with hostile(deed) as server:
+    with hostile(behaviour) as server:
         report = asked(server.url, *questions, **options)
 
     assert memory.taken < MUCH
@@ -237,7 +237,7 @@ def test_an_answer_cut_at_any_byte_is_not_taken_for_a_whole_one(framing):
 
 @pytest.mark.parametrize("way", ["answer", "picture"])
 def test_nobody_is_sent_elsewhere_and_no_key_leaves(way):
-    def passed_on(address: str) -> Deed:
+    def passed_on(address: str) -> Behaviour:
         redirect = elsewhere(f"{address}/v1/images/generations")
         return redirect if way == "answer" else at_address("{url}/a.png", redirect)
 
@@ -257,8 +257,8 @@ def test_nobody_is_sent_elsewhere_and_no_key_leaves(way):
 
 
 def test_no_cookie_is_kept():
-    deed = saying(picture(dot()), JSON, "Set-Cookie: a=b; Path=/")
-    with hostile(deed) as server:
+    behaviour = saying(picture(dot()), JSON, "Set-Cookie: a=b; Path=/")
+    with hostile(behaviour) as server:
         asked(server.url.replace("127.0.0.1", "localhost"), VALID)
 
     assert len(server.seen) > 1
@@ -333,8 +333,8 @@ def test_a_server_that_hardly_answers_is_left_alone(name, most):
     async def half(talk: Talk) -> None:
         await talk.say(head("200 OK", JSON, "Content-Length: 1000"), b"{")
 
-    deed = half if name == "half" else NOT_WHOLE[name]
-    with hostile(deed) as server:
+    behaviour = half if name == "half" else NOT_WHOLE[name]
+    with hostile(behaviour) as server:
         report = asked(server.url, *many(200), timeout=0.05)
 
     assert report.stopped == "errors"
@@ -396,8 +396,10 @@ BROKEN = ["gigabyte that breaks off", "bad chunk", "endless headers", "no gzip"]
 
 
 def test_a_proxy_before_it_goes_on():
-    deeds = [NOT_RIGHT[name][1] for name in PASSED] + [NOT_WHOLE[n] for n in BROKEN]
-    deeds.append(at_address("{url}/{at}.png", saying(b"", "image/png"), 1000))
+    behaviours = [NOT_RIGHT[name][1] for name in PASSED] + [
+        NOT_WHOLE[n] for n in BROKEN
+    ]
+    behaviours.append(at_address("{url}/{at}.png", saying(b"", "image/png"), 1000))
 
     async def through(upstream: str) -> tuple[int, bytes]:
         relay = Relay(PROVIDER, f"{upstream}/v1")
@@ -412,8 +414,8 @@ def test_a_proxy_before_it_goes_on():
             )
             return entries.status, entries.body
 
-    for deed in deeds:
-        with hostile(deed) as server:
+    for behaviour in behaviours:
+        with hostile(behaviour) as server:
             status, body = asyncio.run(through(server.url))
 
         assert status == 200
