@@ -1,4 +1,4 @@
-"""The house keeps its shape: which way imports go, and whose name stands where."""
+"""The layers: which way imports go, and which names a module may hold."""
 
 import ast
 import re

@@ -75,7 +75,7 @@ def test_the_wheel_holds_the_packages_whole(wheel):
 
 
 def test_the_wheel_holds_nothing_but_the_packages(wheel):
-    """Neither tests nor papers of the house."""
+    """The wheel holds neither tests nor documents of the project."""
     (info,) = {
         name.partition("/")[0] for name in wheel.namelist() if ".dist-info/" in name
     }

@@ -662,10 +662,10 @@ def test_the_adapter_mends_what_it_says_it_mends(old, new):
     after = specs.load(new)
     for finding in examination.findings:
         patch = examination.patches.get(finding.operation)
-        mended = finding.rule == "REQ-RENAMED" or (
+        repaired = finding.rule == "REQ-RENAMED" or (
             patch is not None and finding.member in patch.remove
         )
-        if not mended or finding.rule not in {"REQ-RENAMED", "REQ-FIELD"}:
+        if not repaired or finding.rule not in {"REQ-RENAMED", "REQ-FIELD"}:
             continue
         body = after.operations[finding.operation].bodies[finding.witness.media_type]
         verdict = body.judge.judge(

@@ -470,7 +470,7 @@ def test_a_drawn_request_that_fails_is_remembered(tmp_path):
     with mockserver.running("tokenhub") as own:
         first = run(crash)
         second = run(crash)
-        mended = [run(lambda said: said) for _ in range(4)]
+        repaired = [run(lambda said: said) for _ in range(4)]
 
     assert first.findings
     again = [each for each in second.outcomes if each.origin == "remembered"]
@@ -479,5 +479,5 @@ def test_a_drawn_request_that_fails_is_remembered(tmp_path):
     assert [each.fingerprint for each in second.findings] == [
         each.fingerprint for each in first.findings
     ]
-    origins = [{each.origin for each in report.outcomes} for report in mended]
+    origins = [{each.origin for each in report.outcomes} for report in repaired]
     assert ["remembered" in each for each in origins] == [True, True, True, False]

@@ -12,23 +12,23 @@ from contracts.planning.request_model import RequestModel, request_models
 from specs import State
 
 
-def rows_of(desk: RequestModel) -> list[Case]:
-    rows = list(pairwise_cases(desk, 0))
+def rows_of(model: RequestModel) -> list[Case]:
+    rows = list(pairwise_cases(model, 0))
     assert len(rows) < MAX_ROWS, "the limit cuts the covering short"
     return rows
 
 
 def test_all_that_may_stand_together_does(provider):
     """Every two values, and every three of members that have few."""
-    for desk in request_models(provider).values():
+    for model in request_models(provider).values():
         rows = [
             {key: repr(value) for key, value in row.payload.items()}
-            for row in rows_of(desk)
+            for row in rows_of(model)
         ]
         values = {}
-        for row in rows_of(desk):
+        for row in rows_of(model):
             for member, value in row.payload.items():
-                if member not in desk.minimal_request:
+                if member not in model.minimal_request:
                     values.setdefault(member, {})[repr(value)] = value
         few = [
             member
@@ -39,13 +39,13 @@ def test_all_that_may_stand_together_does(provider):
             for group in product(*(values[each] for each in members)):
                 wanted = dict(zip(members, group, strict=True))
                 payload = {name: values[name][text] for name, text in wanted.items()}
-                if desk.state({**desk.minimal_request, **payload}) is State.VALID:
+                if model.state({**model.minimal_request, **payload}) is State.VALID:
                     assert any(wanted.items() <= row.items() for row in rows), wanted
 
 
 def test_no_row_is_idle_and_each_is_valid(provider):
-    for desk in request_models(provider).values():
-        rows = rows_of(desk)
+    for model in request_models(provider).values():
+        rows = rows_of(model)
         assert len({repr(row.payload) for row in rows}) == len(rows)
-        assert all(desk.state(row.payload) is State.VALID for row in rows)
-        assert [row.payload for row in rows] == [row.payload for row in rows_of(desk)]
+        assert all(model.state(row.payload) is State.VALID for row in rows)
+        assert [row.payload for row in rows] == [row.payload for row in rows_of(model)]

@@ -149,7 +149,7 @@ async def passed_on(
 async def between(
     upstream: specs.Provider, damage: Damage
 ) -> AsyncIterator[tuple[Any, str]]:
-    async with recording_upstream(upstream, "127.0.0.1", 0) as (tap, url):
+    async with recording_upstream(upstream, "127.0.0.1", 0) as (recorder, url):
         runner = web.AppRunner(
             gateway(url, damage),
             access_log=None,
@@ -159,7 +159,7 @@ async def between(
         await runner.setup()
         try:
             await web.TCPSite(runner, "127.0.0.1", 0).start()
-            yield tap, f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+            yield recorder, f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
         finally:
             await runner.cleanup()
 
@@ -187,10 +187,10 @@ def examined(
 
     async def conduct() -> list[Any]:
         async with (
-            between(upstream, damage) as (tap, url),
+            between(upstream, damage) as (recorder, url),
             aiohttp.ClientSession() as session,
         ):
-            asker = GatewaySession(session, tap, url, key, patience)
+            asker = GatewaySession(session, recorder, url, key, patience)
             return await asker.send_all(questions, lambda: None)
 
     judge = GatewayDiff(provider, upstream, model, key)
@@ -741,12 +741,12 @@ def test_a_gateway_that_comes_late_is_waited_for():
 
     async def conduct() -> int:
         async with (
-            recording_upstream(provider, "127.0.0.1", 0) as (tap, url),
+            recording_upstream(provider, "127.0.0.1", 0) as (recorder, url),
             aiohttp.ClientSession() as session,
         ):
             port = free_port()
             asker = GatewaySession(
-                session, tap, f"http://127.0.0.1:{port}/v1", CALLERS, 5
+                session, recorder, f"http://127.0.0.1:{port}/v1", CALLERS, 5
             )
             with pytest.raises(Unusable, match="no request reached its upstream"):
                 await asker.wait_for_upstream(question, 0)

@@ -38,39 +38,39 @@ kept = st.lists(
 
 @given(kept)
 def test_it_is_bounded_by_bytes_and_by_count_and_keeps_the_latest(answers):
-    album = RecentOutputs(max_bytes=9 * PLAN_BYTES, max_responses=5)
+    outputs = RecentOutputs(max_bytes=9 * PLAN_BYTES, max_responses=5)
     for number, (count, inputs, uploads) in enumerate(answers):
         plans = [Plan("x", 16, 16, seed=each, inputs=tuple(inputs))
                  for each in range(count)]  # fmt: skip
         files = {hashlib.sha256(each).hexdigest(): each for each in uploads}
 
-        album.add(str(number), plans, files)
+        outputs.add(str(number), plans, files)
 
-        held = sum(map(len, album._uploads.values())) + sum(
+        held = sum(map(len, outputs._uploads.values())) + sum(
             PLAN_BYTES * len(plans) + sum(map(len, {*plans[0].inputs}))
-            for plans in album._plans.values()
+            for plans in outputs._plans.values()
         )
-        assert album._bytes == held <= 9 * PLAN_BYTES
-        assert len(album._plans) <= 5
-        assert len(album._uploads) <= 5
+        assert outputs._bytes == held <= 9 * PLAN_BYTES
+        assert len(outputs._plans) <= 5
+        assert len(outputs._uploads) <= 5
         for at in range(count):
-            assert album.plan(str(number), at) == plans[at]
-        assert album.plan(str(number), count) is album.plan(str(number), -1) is None
+            assert outputs.plan(str(number), at) == plans[at]
+        assert outputs.plan(str(number), count) is outputs.plan(str(number), -1) is None
 
-    album.clear()
-    assert (album._bytes, album._plans, album._uploads) == (0, {}, {})
+    outputs.clear()
+    assert (outputs._bytes, outputs._plans, outputs._uploads) == (0, {}, {})
 
 
 def test_an_upload_that_comes_again_is_kept_once_and_for_longer():
-    album = RecentOutputs(max_bytes=1000)
-    album.add("1", [], {"a": b"x" * 400})
-    album.add("2", [], {"b": b"y" * 400})
-    album.add("3", [], {"a": b"x" * 400})
-    album.add("4", [], {"c": b"z" * 400})
+    outputs = RecentOutputs(max_bytes=1000)
+    outputs.add("1", [], {"a": b"x" * 400})
+    outputs.add("2", [], {"b": b"y" * 400})
+    outputs.add("3", [], {"a": b"x" * 400})
+    outputs.add("4", [], {"c": b"z" * 400})
 
-    assert album.upload("a") == b"x" * 400
-    assert album.upload("b") is None
-    assert album._bytes == 800
+    assert outputs.upload("a") == b"x" * 400
+    assert outputs.upload("b") is None
+    assert outputs._bytes == 800
 
 
 def small(running, path):
@@ -149,7 +149,7 @@ def test_a_page_that_was_uploaded_is_never_shown_as_one(running):
 
 
 def test_a_bomb_is_refused_before_it_goes_off(running):
-    """A small file that says that it is as large as a house."""
+    """A small file that says that it is as large as a stadium."""
     bomb = bytearray(saved(Image.new("1", (8, 8))))
     at = bomb.index(b"IHDR") + 4
     bomb[at : at + 8] = (60_000).to_bytes(4) * 2

@@ -500,7 +500,7 @@ def test_every_shipped_folder_loads_from_elsewhere_too(provider, tmp_path):
 
 @pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS)
 def test_a_folder_is_refused_for(refusal, root):
-    """The sentence names file and place, what is wrong, and what would mend it."""
+    """The sentence names file and place, what is wrong, and how to correct it."""
     file = edited(root, refusal)
 
     with pytest.raises(SpecError) as caught:

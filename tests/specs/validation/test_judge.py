@@ -39,13 +39,13 @@ LONGEST = 40_000  # longer values are the harness's business, and slow to explai
 
 
 @cache
-def desk_of(name: str, operation: str, media_type: str) -> RequestModel:
+def model_of(name: str, operation: str, media_type: str) -> RequestModel:
     return request_models(specs.load(name))[operation, media_type]
 
 
 @pytest.fixture(params=BODIES, ids="-".join)
-def desk(request: pytest.FixtureRequest) -> RequestModel:
-    return desk_of(*request.param)
+def model(request: pytest.FixtureRequest) -> RequestModel:
+    return model_of(*request.param)
 
 
 json_values = st.recursive(
@@ -64,30 +64,30 @@ json_values = st.recursive(
 
 
 @cache
-def telling(desk_key: tuple[str, str, str], member: str) -> tuple[Any, ...]:
+def telling(key: tuple[str, str, str], member: str) -> tuple[Any, ...]:
     """The telling values of a member, files as their facts."""
-    values = (with_file_facts(each.value) for each in desk_of(*desk_key).values(member))
+    values = (with_file_facts(each.value) for each in model_of(*key).values(member))
     return tuple(each for each in values if len(repr(each)) <= LONGEST)
 
 
-def key_of(desk: RequestModel) -> tuple[str, str, str]:
-    return desk.provider.id, desk.operation.id, desk.body.media_type
+def key_of(model: RequestModel) -> tuple[str, str, str]:
+    return model.provider.id, model.operation.id, model.body.media_type
 
 
 @cache
 def payloads(key: tuple[str, str, str]) -> st.SearchStrategy[Any]:
     """Something near a good request, or anything at all."""
-    desk = desk_of(*key)
-    base = with_file_facts(desk.minimal_request)
+    model = model_of(*key)
+    base = with_file_facts(model.minimal_request)
     changes = [
         st.tuples(st.just(name), st.sampled_from(telling(key, name)) | json_values)
-        for name in desk.body.properties
+        for name in model.body.properties
     ]
     unlisted = st.tuples(st.text(max_size=8), json_values)
     several = st.lists(st.one_of(*changes), max_size=4)
     near = several.map(lambda some: base | dict(some))
     odd = st.lists(unlisted, max_size=1).map(dict)
-    gone = st.sets(st.sampled_from(list(desk.body.properties)), max_size=1)
+    gone = st.sets(st.sampled_from(list(model.body.properties)), max_size=1)
     mixed = st.builds(
         lambda payload, more, less: {
             name: value for name, value in (payload | more).items() if name not in less
@@ -105,10 +105,10 @@ def explained(schema: Any) -> Any:
 
 @MANY
 @given(data=st.data())
-def test_both_engines_give_the_same_verdict(desk, data):
+def test_both_engines_give_the_same_verdict(model, data):
     """Everything that the fast engine rejects can be explained, and nothing else."""
-    payload = data.draw(payloads(key_of(desk)))
-    plain = to_validator_schema(desk.body.schema)
+    payload = data.draw(payloads(key_of(model)))
+    plain = to_validator_schema(model.body.schema)
 
     for schema in (without_unlisted_members(plain), documented_only(plain)):
         assert compile_validator(schema).is_valid(payload) == explained(
@@ -118,10 +118,10 @@ def test_both_engines_give_the_same_verdict(desk, data):
 
 @MANY
 @given(data=st.data())
-def test_what_is_kept_can_be_passed_over(desk, data):
+def test_what_is_kept_can_be_passed_over(model, data):
     """To look only into what is broken explains the same, in the same order."""
-    payload = data.draw(payloads(key_of(desk)))
-    schema = without_unlisted_members(to_validator_schema(desk.body.schema))
+    payload = data.draw(payloads(key_of(model)))
+    schema = without_unlisted_members(to_validator_schema(model.body.schema))
 
     def told(validator: Any) -> list[Any]:
         return [
@@ -133,14 +133,14 @@ def test_what_is_kept_can_be_passed_over(desk, data):
     assert told(quick) == told(explained(schema))
 
 
-def test_both_engines_give_the_same_verdict_on_every_telling_value(desk):
+def test_both_engines_give_the_same_verdict_on_every_telling_value(model):
     """And on each text with a line's end after it."""
-    key = key_of(desk)
-    schema = documented_only(to_validator_schema(desk.body.schema))
+    key = key_of(model)
+    schema = documented_only(to_validator_schema(model.body.schema))
     fast, slow = compile_validator(schema), explained(schema)
-    base = with_file_facts(desk.minimal_request)
+    base = with_file_facts(model.minimal_request)
 
-    for name in desk.body.properties:
+    for name in model.body.properties:
         values = telling(key, name)
         for value in (*values, *(f"{each}\n" for each in values if type(each) is str)):
             payload = {**base, name: value}
@@ -149,9 +149,9 @@ def test_both_engines_give_the_same_verdict_on_every_telling_value(desk):
 
 @MANY
 @given(data=st.data())
-def test_a_state_and_its_violations_say_the_same(desk, data):
+def test_a_state_and_its_violations_say_the_same(model, data):
     """Valid has no violation, invalid a documented one, unspecified others only."""
-    verdict = desk.body.judge.judge(data.draw(payloads(key_of(desk))))
+    verdict = model.body.judge.judge(data.draw(payloads(key_of(model))))
 
     assert bool(verdict.violations) == (verdict.state is not State.VALID)
     assert bool(verdict.documented_violations) == (verdict.state is State.INVALID)
@@ -159,36 +159,36 @@ def test_a_state_and_its_violations_say_the_same(desk, data):
 
 @MANY
 @given(data=st.data())
-def test_a_documented_violation_breaks_a_claim_of_the_document(desk, data):
-    payload = data.draw(payloads(key_of(desk)))
+def test_a_documented_violation_breaks_a_claim_of_the_document(model, data):
+    payload = data.draw(payloads(key_of(model)))
     known = {
         each.id: (each.evidence.basis, each.evidence.rule)
-        for each in specs.claims(desk.provider)
+        for each in specs.claims(model.provider)
     }
 
-    for violation in desk.body.judge.judge(payload).documented_violations:
+    for violation in model.body.judge.judge(payload).documented_violations:
         if not (
-            desk.is_form and violation.keyword == "type"
+            model.is_form and violation.keyword == "type"
         ):  # a form has texts and files
-            claim = f"{desk.name}/{violation.claim}"
+            claim = f"{model.name}/{violation.claim}"
             assert known[claim] == (Basis.DOCUMENTED, violation.evidence.rule)
 
 
-def test_violations_stand_in_the_order_of_the_document(desk):
+def test_violations_stand_in_the_order_of_the_document(model):
     """Whatever the order of the request."""
-    order = [each.id for each in specs.claims(desk.provider)]
-    wrong = {name: {"imageparity": [1]} for name in desk.body.properties}
+    order = [each.id for each in specs.claims(model.provider)]
+    wrong = {name: {"imageparity": [1]} for name in model.body.properties}
     backwards = dict(reversed(wrong.items()))
 
     found = [
-        f"{desk.name}/{each.claim}"
-        for each in desk.body.judge.judge(wrong).documented_violations
+        f"{model.name}/{each.claim}"
+        for each in model.body.judge.judge(wrong).documented_violations
     ]
 
     places = [order.index(each) for each in found if each in order]
     assert places
     assert places == sorted(places)
-    assert desk.body.judge.judge(wrong) == desk.body.judge.judge(backwards)
+    assert model.body.judge.judge(wrong) == model.body.judge.judge(backwards)
 
 
 SMALL = {
