@@ -93,7 +93,8 @@ class Supervisor:
                 self._stop()
             else:
                 self._signal_workers(signal.SIGKILL)
-                for worker in self._workers.values():
+                for pid, worker in self._workers.items():
+                    os.waitpid(pid, 0)  # no worker outlives its parent
                     worker.result_file.close()
                 raise SystemExit(128 + number)
         if self._failed:
