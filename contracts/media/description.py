@@ -78,11 +78,11 @@ def _describe_object(value: dict[str, Any]) -> str:
 
 
 def describe_image(image: DecodedImage | None) -> str:
-    """`PNG 1024x1024`, or why there is no such image."""
+    """`PNG 1024x1024`, or what is wrong with the image."""
     if image is None:
         return "not fetched"
     if image.problem:
-        return f"no image ({image.problem})"
+        return f"an image that {image.problem}"
     return f"{str(image.format).upper()} {image.size}"
 
 

@@ -76,7 +76,7 @@ def check_undocumented_request_rejected(context: CheckContext) -> Observations:
             CheckName.ELSEWHERE,
             context.main_claim,
             Evidence(context.operation.evidence.source, Basis.ASSUMED),
-            f"{describe_response(context.interaction)} ({label})",
+            f"accepted ({label}): {describe_response(context.interaction)}",
             "an error response; no such request is documented",
             case.id,
         )

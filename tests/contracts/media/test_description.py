@@ -61,7 +61,7 @@ def test_images_are_shown_by_format_and_size():
 
     assert describe_image(PNG) == "PNG 1024x1024"
     assert describe_image(None) == "not fetched"
-    assert describe_image(broken) == "no image (does not decode)"
+    assert describe_image(broken) == "an image that does not decode"
     assert describe_images([PNG]) == "1 image (PNG 1024x1024)"
     assert describe_images([PNG, PNG, None]) == (
         "3 images (2 times PNG 1024x1024, 1 times not fetched)"
