@@ -36,6 +36,7 @@ from faulty_servers import catalogue  # noqa: E402
 from faulty_servers.test_independent import OPEN  # noqa: E402
 from support.campaigns import run_against  # noqa: E402
 
+from contracts.execution.campaign import CouldNotRun  # noqa: E402
 from contracts.execution.client import Sender  # noqa: E402
 
 COLUMNS = (
@@ -185,7 +186,9 @@ def ours(each: Cast, every: int, count: Counting) -> dict[str, Any]:
         "whole": whole,
         "whole_seconds": whole_seconds,
         "results": results,
-        "missed": [each.name for each in results if each.rank is None],
+        "missed": [
+            each.name for each in results if each.rank is None and not each.is_stopped
+        ],
     }
 
 
@@ -196,7 +199,8 @@ class Result:
 
     `checks` is the number of distinct failed checks, `findings` that of causes, `rank`
     the place of the right one among them, `sight` the number of cases until its first
-    failed check; None if it is not reported.
+    failed check; None if it is not reported. `is_stopped`: no valid request was
+    accepted, so that the run ended with exit status 2 and the reason.
     """
 
     name: str
@@ -205,12 +209,16 @@ class Result:
     findings: int
     rank: int | None
     sight: int | None
+    is_stopped: bool = False
 
 
 def result(cast: Cast, defect: Defect) -> Result:
     with defect.serving() as url:
         only = (f"{defect.operation}/",)
-        report = run_against(cast.provider, url, fuzz=False, only=only)
+        try:
+            report = run_against(cast.provider, url, fuzz=False, only=only)
+        except CouldNotRun:
+            return Result(defect.name, True, 0, 0, None, None, is_stopped=True)
     ranks = (
         rank for rank, each in enumerate(report.findings, 1) if defect.is_found_by(each)
     )
@@ -331,8 +339,9 @@ def details(rows: list[tuple[Cast, dict[str, Any], Any]]) -> str:
         for one in us["results"]:
             name = cast.title.rpartition(", ")[2]
             rank = one.rank or "-"
+            findings = "exit status 2" if one.is_stopped else one.findings
             lines.append(
-                f"| {name} | {one.name} | {one.checks} | {one.findings} | {rank} |"
+                f"| {name} | {one.name} | {one.checks} | {findings} | {rank} |"
             )
     return "\n".join(lines)
 
@@ -373,6 +382,8 @@ def main() -> None:
         "by cause, *findings* those after. Warnings are not counted. A run of "
         "schemathesis that the limit cuts short is judged by what it reported until "
         "then, so that a difference may be the clock's.\n\n"
+        "A run that ends with exit status 2, since no valid request is accepted, is "
+        "found and has no findings.\n\n"
         f"{table(rows)}\n\n## Not reported as expected\n\n{missed or 'None.'}\n\n"
         f"Known to be missed, asked here or not: {known or 'none'}.\n\n"
         f"## Each defect\n\n{details(rows)}\n\n"
