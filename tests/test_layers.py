@@ -31,7 +31,7 @@ FOLDERS = {
     "mockserver": (
         *("pytest_plugin", "cli", "embedded", "server", "app", "control", "pipeline"),
         *("settings", "simulation", "recordings", "media", "state"),
-        *("errors", "json_text"),
+        *("errors", "json_text", "signals"),
     ),
     "specs": ("clients", "pricing", "documents", "validation", "media", "errors"),
 }

@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import signal
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -11,9 +10,9 @@ from typing import Any, TypeVar
 
 from contracts.cli.exit_codes import STOPPED
 from contracts.report.model import Report, RunMetadata
+from mockserver.signals import STOP_SIGNALS, handle_signal
 
 T = TypeVar("T")
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(Exception):
@@ -39,15 +38,14 @@ async def run_until_interrupted(
         else:
             stop.set()
 
-    for number in SIGNALS:
-        loop.add_signal_handler(number, on_signal)
+    removers = [handle_signal(loop, number, on_signal) for number in STOP_SIGNALS]
     try:
         return await task
     except asyncio.CancelledError:
         raise Interrupted from None
     finally:
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
+        for remove in removers:
+            remove()
 
 
 def report_on_interrupt(command: Callable[..., None]) -> Callable[..., None]:

@@ -8,6 +8,7 @@ request is stored. It is classified again in each run, since the document may ch
 import hashlib
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -209,10 +210,16 @@ def create_folder(folder: Path) -> None:
 @contextmanager
 def _file_lock(path: Path) -> Iterator[None]:
     """Lock a file between processes; a process that ends unlocks it in any case."""
-    import fcntl
+    with path.open("a", encoding="utf-8") as file:
+        if sys.platform == "win32":
+            import msvcrt
 
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+            # Waits for ten seconds, then raises `OSError`.
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

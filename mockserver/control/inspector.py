@@ -27,7 +27,9 @@ class Inspector:
 
     async def page(self, request: web.Request) -> web.Response:
         page = (
-            resources.files("mockserver.control").joinpath("inspector.html").read_text()
+            resources.files("mockserver.control")
+            .joinpath("inspector.html")
+            .read_text("utf-8")
         )
         headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
         return web.Response(text=page, content_type="text/html", headers=headers)

@@ -7,6 +7,7 @@ input is closed, and thus with the program that started it.
 """
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +31,7 @@ def running_in_subprocess(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # Ctrl-C is for the caller, which then ends the mock
+        start_new_session=True,  # Ctrl-C is for the caller; Windows has no sessions
     )
     with process:
         try:
@@ -52,6 +53,7 @@ def running_in_subprocess(
 def main() -> None:
     from mockserver.embedded.starter import running
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the caller
     names, specs_path = json.loads(sys.stdin.readline())
     with running(*names, specs_path=specs_path) as mock:
         print(json.dumps(dict(mock.base_urls)), flush=True)  # noqa: T201 -- the result

@@ -8,24 +8,25 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from aiohttp import web
 
 from mockserver.app import SERVER_CONTEXT, create_app
-from mockserver.server import file_limits, workers
+from mockserver.server import file_limits
 from mockserver.server.connections import ConnectionFactory
 from mockserver.server.reload import DocumentWatcher
 from mockserver.server.shutdown import drain
 from mockserver.settings import Settings
+from mockserver.signals import STOP_SIGNALS, handle_signal
 from mockserver.state.statistics import StatusTotals, Totals
 from specs import Provider
 
 BACKLOG = 1024
 SWITCH_INTERVAL = 0.001  # seconds
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 log = logging.getLogger("mockserver")
 
@@ -53,15 +54,19 @@ def bind_listeners(host: str, port: int, count: int) -> list[socket.socket]:
     """
     Return `count` sockets bound to one host and port, one for each process.
 
-    Raises `AddressError` if the address is in use or invalid.
+    Raises `AddressError` if the address is in use or invalid, or if processes cannot
+    share a port on this system.
     """
+    if count > 1 and sys.platform == "win32":
+        raise AddressError("processes cannot share a port on Windows: no --workers")
     listeners: list[socket.socket] = []
     for _ in range(count):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if count > 1:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if sys.platform != "win32":  # there, two servers could take one port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if count > 1:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
             listener.bind((host, port))
         except (OSError, OverflowError) as error:
@@ -85,7 +90,7 @@ def serve(
     options: ServeOptions,
     listeners: Sequence[socket.socket],
     *,
-    ready: workers.ReadyCallback,
+    ready: Callable[[], None],
 ) -> Totals:
     """
     Serve on these sockets until a signal arrives; several get a process each.
@@ -95,10 +100,13 @@ def serve(
     """
     if len(listeners) == 1:
         return asyncio.run(_serve(options, listeners[0], ready, single_process=True))
+    if sys.platform == "win32":
+        raise RuntimeError("several processes need fork")
+    from mockserver.server.workers import supervise
 
     def work(
         listener: socket.socket,
-        ready: workers.ReadyCallback,
+        ready: Callable[[], None],
         parent_pipe: int,
         is_first: bool,
     ) -> bytes:
@@ -113,13 +121,13 @@ def serve(
         )
         return _totals_to_json(totals)
 
-    return _merge_totals(workers.supervise(listeners, work, ready))
+    return _merge_totals(supervise(listeners, work, ready))
 
 
 async def _serve(
     options: ServeOptions,
     listener: socket.socket,
-    ready: workers.ReadyCallback,
+    ready: Callable[[], None],
     *,
     parent_pipe: int | None = None,
     logs_reloads: bool = True,
@@ -154,14 +162,16 @@ async def _serve(
     )
     stop = asyncio.Event()
 
-    def on_signal(number: int) -> None:
+    def on_signal(number: signal.Signals) -> None:
         stop.set()
         if single_process:
-            loop.remove_signal_handler(number)
+            handlers[number]()  # removes it
             signal.signal(number, signal.SIG_DFL)
 
-    for number in STOP_SIGNALS if single_process else [signal.SIGTERM]:
-        loop.add_signal_handler(number, on_signal, number)
+    handlers = {
+        number: handle_signal(loop, number, partial(on_signal, number))
+        for number in (STOP_SIGNALS if single_process else [signal.SIGTERM])
+    }
     if parent_pipe is not None:
         loop.add_reader(parent_pipe, stop.set)
     gc.freeze()  # the documents are permanent: scanning them takes milliseconds

@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import IO, NoReturn
 
+assert sys.platform != "win32"  # noqa: S101 -- says so to mypy: there is no fork
+
 READY_MESSAGE = b"ready\n"
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 HANDLED_SIGNALS = {*STOP_SIGNALS, signal.SIGCHLD}

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from aiohttp import web
 
+IP_FAMILIES = (socket.AF_INET, socket.AF_INET6)  # whose connections can be reset
 SLOW_SECONDS = 2.0
 SLOW_CHUNKS = 20
 STALL_SECONDS = 60.0
@@ -81,7 +82,7 @@ async def _close_connection(request: web.Request, *, reset: bool = False) -> Non
         return
     if reset:
         connection = transport.get_extra_info("socket")
-        if connection is not None and connection.family != socket.AF_UNIX:
+        if connection is not None and connection.family in IP_FAMILIES:
             linger = struct.pack("ii", 1, 0)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         transport.abort()
