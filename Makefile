@@ -20,11 +20,10 @@ test-quick: $(VENV)/.developing  ## run the tests that take less than a minute t
 
 test-min: $(VENV)/bin/python  ## run the tests with the oldest supported dependencies
 	@$(PYTHON) -m venv --clear $(VENV)/min
-	@sed -n -e '/^dependencies/,/^]/s/^ *"\([a-z0-9-]*\)>=\([0-9.]*\).*/\1==\2/p' \
-	  -e 's/^[a-z]* = \["\([a-z]*\)>=\([0-9.]*\)"\]$$/\1==\2/p' \
+	@sed -n '/^dependencies/,/^\[dependency-groups\]/s/^[^#]*"\([a-z0-9-]*\)>=\([0-9.]*\).*/\1==\2/p' \
 	  pyproject.toml > $(VENV)/min/oldest.txt
 	@$(VENV)/min/bin/pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	@$(VENV)/min/bin/pip install --quiet --editable ".[redis,speedups]" --group dev \
+	@$(VENV)/min/bin/pip install --quiet --editable ".[harness,redis,speedups]" --group dev \
 	  --constraint $(VENV)/min/oldest.txt
 	$(VENV)/min/bin/pytest -n auto tests/specs tests/mockserver tests/contracts
 
@@ -34,6 +33,7 @@ check: $(VENV)/.developing  ## lint and type-check
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32
 
 audit: $(VENV)/.developing  ## report known vulnerabilities of the dependencies
 	$(BIN)/pip-audit --skip-editable --progress-spinner off --timeout 15
@@ -80,12 +80,12 @@ $(VENV)/bin/python:
 	  rm -rf $(VENV); exit 2; }
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[harness]"
 	@touch $@
 
 $(VENV)/.developing: $(VENV)/.installed pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	@$(BIN)/pip install --quiet --editable ".[redis,speedups]" --group dev
+	@$(BIN)/pip install --quiet --editable ".[harness,redis,speedups]" --group dev
 	@touch $@
 
 $(VENV)/.documenting: $(VENV)/.developing pyproject.toml

@@ -46,6 +46,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'contracts' has no attribute '{name}'")
     from importlib import import_module
 
+    if name == "run":
+        from mockserver.extras import require_extra
+
+        require_extra("harness", "contracts.run")
     return getattr(import_module(_MODULES[name]), name)
 
 

@@ -16,8 +16,6 @@ from pathlib import Path
 from types import FrameType, FunctionType, MappingProxyType
 from typing import Any, NamedTuple
 
-import pytest
-
 from contracts.api import as_tuple, hosts_of, load_providers, run_in_thread
 from contracts.execution.call_arguments import call_options, models_of
 from contracts.execution.campaign import Campaign, CouldNotRun
@@ -33,7 +31,12 @@ from contracts.report.baseline import BadBaseline, Baseline
 from contracts.report.hosts import is_loopback
 from contracts.report.model import Finding, Outcome
 from contracts.text import one_line, printable
+from mockserver.extras import require_extra
 from specs import Claim, Provider, claims
+
+require_extra("harness", "contracts.testing")
+
+import pytest  # noqa: E402 -- of the extra
 
 __all__ = ["imageparity_conformance"]
 

@@ -31,7 +31,7 @@ FOLDERS = {
     "mockserver": (
         *("pytest_plugin", "cli", "embedded", "server", "app", "control", "pipeline"),
         *("settings", "simulation", "recordings", "media", "state"),
-        *("errors", "json_text", "signals"),
+        *("errors", "json_text", "extras", "signals"),
     ),
     "specs": ("clients", "pricing", "documents", "validation", "media", "errors"),
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from hatchling.builders.sdist import SdistBuilder
-from hatchling.builders.wheel import WheelBuilder
+from support.wheels import built_wheel
 
 import specs
 
@@ -39,10 +39,7 @@ SHIPPED = {
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     folder = tmp_path_factory.mktemp("wheel")
-    (path,) = WheelBuilder(str(ROOT)).build(
-        directory=str(folder), versions=["standard"]
-    )
-    with zipfile.ZipFile(path) as opened:
+    with zipfile.ZipFile(built_wheel(folder)) as opened:
         yield opened
 
 

@@ -56,10 +56,16 @@ COMMANDS: CommandTable = {
     **{name: each for name, each in mock.COMMANDS.items() if name != "serve"},
 }
 
+EXTRAS = dict.fromkeys(
+    ("run", "compare", "drop-in", "gate", "show", "sandwich", "gateway"), "harness"
+)
+"""By name of a command: the extra that it needs."""
+
 
 @click.group(
     cls=LazyGroup,
     verbs=COMMANDS,
+    extras=EXTRAS,
     context_settings={
         "help_option_names": ["-h", "--help"],
         "auto_envvar_prefix": ENV_PREFIX,

@@ -6,7 +6,6 @@ from fnmatch import fnmatchcase
 from importlib.metadata import version
 
 import click
-from rich.console import Console
 
 from contracts.compare.migration import common_subset as subset
 from contracts.compare.migration import patch as adapter
@@ -14,7 +13,7 @@ from contracts.compare.migration.analysis import Examination, examine
 from contracts.compare.migration.model import FEATURES, Migration
 from contracts.compare.migration.rules import Severity, rules
 from contracts.planning.request_model import PlanError
-from contracts.reporters.migration import explain_rule, print_ranking, print_text
+from contracts.reporters.migration_rules import explain_rule
 from mockserver.cli.common import PROVIDER, UsageError, load_providers, specs_option
 from specs.clients import Client, clients
 
@@ -119,6 +118,11 @@ def drop_in(
     documents and sends nothing. Exit status: 0 nothing breaks (or there is no TO), 1
     there are breaking changes (or findings that match --fail-on).
     """
+    # `common` and `explain` do without rich.
+    from rich.console import Console
+
+    from contracts.reporters.migration import print_ranking, print_text
+
     if adapter_form and as_json:
         raise UsageError("--adapter and --json exclude each other; take --adapter json")
     (before,) = load_providers([old], folder)

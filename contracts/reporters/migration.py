@@ -1,4 +1,4 @@
-"""The results of `drop-in` and the rules of `explain` as text."""
+"""The results of `drop-in` as text."""
 
 import json
 import re
@@ -13,18 +13,14 @@ from rich.text import Text
 
 from contracts.compare.migration.analysis import Examination, to_json
 from contracts.compare.migration.model import BreakingChange, Citation, Counterexample
-from contracts.compare.migration.rules import MigrationRule, Severity, rules
+from contracts.compare.migration.rules import Severity, rules
+from contracts.reporters.migration_rules import TITLES
 from contracts.text import one_line, pluralize, printable
 
 STYLES = {
     Severity.BREAKS: "bold red",
     Severity.WARNS: "yellow",
     Severity.INFO: "dim",
-}
-TITLES = {
-    Severity.BREAKS: "Breaking",
-    Severity.WARNS: "Possibly breaking",
-    Severity.INFO: "Notes",
 }
 _PLACEHOLDER = re.compile(r"\{\w+\}")  # of a text that differs in each response
 
@@ -221,23 +217,3 @@ def print_ranking(examinations: Sequence[Examination], console: Console) -> None
     console.print(table)
     command = f"imageparity drop-in {first.old.id} {ranked[0].migration.new.id}"
     console.print(Text(f"\n{command} shows the findings of one provider."))
-
-
-def explain_rule(rule: MigrationRule) -> Iterator[str]:
-    """The lines that `explain` prints for a rule."""
-    yield f"{rule.id}: {rule.title}"
-    yield ""
-    yield rule.explanation
-    yield ""
-    yield f"severity: {_severity_text(rule)}"
-    for field, severity in rule.members.items():
-        yield f"severity for {field}: {TITLES[severity].lower()}"
-    yield f"fix: {rule.fix}"
-
-
-def _severity_text(rule: MigrationRule) -> str:
-    documented = TITLES[rule.documented_severity].lower()
-    undocumented = TITLES[rule.undocumented_severity].lower()
-    if documented == undocumented:
-        return f"{documented} (both documented and undocumented)"
-    return f"{documented} if documented, {undocumented} if undocumented"

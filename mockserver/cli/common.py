@@ -1,18 +1,21 @@
 """Shared by all commands: one-line errors, lazy groups, providers and --specs."""
 
 import errno
+import io
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 import specs
+from mockserver.extras import MissingExtra, require_extra
 
 DEFAULT_PORT = 8080
 ENV_PREFIX = "IMAGEPARITY"
@@ -38,11 +41,18 @@ def _flush_stdout() -> Iterator[None]:
             sys.stdout.flush()
 
 
+def _escape_unencodable() -> None:
+    """Make stdout escape what its encoding lacks, such as ≤ on Windows."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 class ConciseGroup(click.Group):
     """A group of commands whose errors are one line on stderr."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
         extra["standalone_mode"] = False
+        _escape_unencodable()
         try:
             with _flush_stdout():
                 status = super().main(*args, **extra)
@@ -69,11 +79,22 @@ class ConciseGroup(click.Group):
 
 
 class LazyGroup(ConciseGroup):
-    """A group that imports a command only when it is called."""
+    """
+    A group that imports a command only when it is called.
 
-    def __init__(self, *args: Any, verbs: CommandTable, **extra: Any) -> None:
-        super().__init__(*args, **extra)
+    `extras` has the extra of the distribution that a command needs, by its name.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        verbs: CommandTable,
+        extras: Mapping[str, str] = MappingProxyType({}),
+        **attributes: Any,
+    ) -> None:
+        super().__init__(*args, **attributes)
         self._command_table = verbs
+        self._extras = extras
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self._command_table)
@@ -81,6 +102,13 @@ class LazyGroup(ConciseGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self._command_table:
             return None
+        if cmd_name in self._extras:
+            try:
+                require_extra(self._extras[cmd_name], f"{ctx.command_path} {cmd_name}")
+            except MissingExtra as error:
+                if ctx.resilient_parsing:  # a shell completes the line
+                    return None
+                raise UsageError(str(error)) from None
         module, _, name = self._command_table[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), name)
         return command

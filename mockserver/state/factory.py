@@ -1,5 +1,6 @@
 """Open the state store of a server: in memory or in Redis."""
 
+from mockserver.extras import MissingExtra, require_extra
 from mockserver.state.clock import Clock
 from mockserver.state.memory import StateError, StateStore
 
@@ -15,11 +16,11 @@ def check_state(state: str) -> None:
             f"--state must be memory or redis://HOST:PORT/DB, not '{state}'"
         )
     try:
-        import redis
-    except ImportError:
-        raise StateError(
-            "--state redis://… requires a package: pip install 'imageparity[redis]'"
-        ) from None
+        require_extra("redis", "--state redis://…")
+    except MissingExtra as error:
+        raise StateError(str(error)) from None
+    import redis
+
     try:
         with redis.Redis.from_url(state, socket_connect_timeout=3) as client:
             client.ping()

@@ -42,6 +42,23 @@ def test_a_mock_imports_nothing_of_the_harness(modules, name):
         assert name not in {each.partition(".")[0] for each in loaded}
 
 
+def test_the_documents_and_the_mock_import_nothing_of_the_harness_at_all():
+    """Not even a module that only a command or a test uses."""
+    script = (
+        "import importlib, pkgutil, sys\n"
+        "import mockserver, specs\n"
+        "from mockserver.extras import MODULES\n"
+        "for each in MODULES['harness']: sys.modules[each] = None\n"
+        "for package in (specs, mockserver):\n"
+        "    name = package.__name__\n"
+        "    for each in pkgutil.walk_packages(package.__path__, name + '.'):\n"
+        "        if not each.name.endswith(('.__main__', '.pytest_plugin')):\n"
+        "            importlib.import_module(each.name)\n"
+    )
+
+    subprocess.run([sys.executable, "-W", "error", "-c", script], check=True)
+
+
 @pytest.mark.parametrize("name", ["PIL", "jsonschema", "redis", "jinja2", "rich"])
 def test_what_is_needed_later_is_imported_later(modules, name):
     assert name not in {each.partition(".")[0] for each in modules[0]}
