@@ -13,7 +13,7 @@ from specs.validation.engine import compile_validator
 
 PROJECT_FILE = Path("pyproject.toml")
 SERVE_TABLE = "serve"
-PATH_OPTIONS = ("specs", "replay")
+PATH_OPTIONS = ("specs", "replay", "url-file")
 
 
 class ConfigurationError(ValueError):

@@ -19,6 +19,10 @@ COMMANDS: CommandTable = {
         "mockserver.cli.commands:env",
         "Print environment variables that point clients to a mock.",
     ),
+    "health": (
+        "mockserver.cli.health:health",
+        "Check that a mock server responds.",
+    ),
     "provenance": (
         "mockserver.cli.provenance:provenance",
         "Show the request and seed of an image of the mock.",

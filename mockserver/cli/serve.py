@@ -73,6 +73,7 @@ def _serve(
 
     from mockserver.cli import logging as logs
     from mockserver.cli.serve_output import ServeOutput
+    from mockserver.cli.url_file import url_file
     from mockserver.server import process
     from mockserver.server.reload import DocumentWatcher
 
@@ -89,13 +90,19 @@ def _serve(
         settings = replace(settings, token=secrets.token_urlsafe(18))
     logs.configure(options["log_format"])
     output = ServeOutput(providers, address, settings.token, as_json=options["as_json"])
-    totals = process.serve(
-        process.ServeOptions(
-            providers, settings, grace=options["grace"], watcher=watcher
-        ),
-        listeners,
-        ready=output.print_ready,
-    )
+    with url_file(options["url_file"], output.url) as write_url:
+
+        def ready() -> None:
+            write_url()
+            output.print_ready()
+
+        totals = process.serve(
+            process.ServeOptions(
+                providers, settings, grace=options["grace"], watcher=watcher
+            ),
+            listeners,
+            ready=ready,
+        )
     output.print_stopped(totals)
 
 

@@ -149,6 +149,14 @@ _OPTIONS = (
     ),
     _option(
         "Server",
+        "--url-file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Write the URL of the server to this file when it is ready, and remove it "
+        "when it stops.",
+    ),
+    _option(
+        "Server",
         "--log-format",
         default="none",
         type=click.Choice(["none", "text", "json"]),

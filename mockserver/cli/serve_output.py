@@ -17,8 +17,8 @@ class ServeOutput:
     Prints that a server is ready, and that it has stopped.
 
     `address` is the IP address and port that it listens on. If that is every address
-    of this machine, the URLs have the one for clients on it. `as_json` prints one line
-    of JSON for each.
+    of this machine, `url` and the URLs of providers have the one for clients on it.
+    `as_json` prints one line of JSON for each.
     """
 
     def __init__(
@@ -33,9 +33,9 @@ class ServeOutput:
         self._is_everywhere = ipaddress.ip_address(host).is_unspecified
         if self._is_everywhere:
             host = "::1" if ":" in host else "127.0.0.1"
-        self._url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         self._base_urls = {
-            each.id: f"{self._url}/{each.id}{each.base_path}" for each in providers
+            each.id: f"{self.url}/{each.id}{each.base_path}" for each in providers
         }
         self._model = providers[0].dialect.model
         self._token = token
@@ -46,7 +46,7 @@ class ServeOutput:
             _print_line("\n".join(self._startup_lines()))
             return
         more = {"control_token": self._token} if self._token else {}
-        _print_event("ready", url=self._url, providers=self._base_urls, **more)
+        _print_event("ready", url=self.url, providers=self._base_urls, **more)
 
     def print_stopped(self, totals: Totals) -> None:
         costs = totals.costs()
@@ -61,7 +61,7 @@ class ServeOutput:
         count = len(self._base_urls)
         others = ", on all addresses of this machine" if self._is_everywhere else ""
         lines = [
-            f"Serving {count} provider(s) at {self._url}{others}; stop with Ctrl-C.",
+            f"Serving {count} provider(s) at {self.url}{others}; stop with Ctrl-C.",
             *(f"  {name:<{width}}  {base}" for name, base in self._base_urls.items()),
             "",
             "Try it:",
@@ -71,7 +71,7 @@ class ServeOutput:
             f"    -d '{body}'",
         ]
         token = f"?token={quote(self._token, safe='')}" if self._token else ""
-        lines.append(f"Inspector: {self._url}/__mock__/{token}")
+        lines.append(f"Inspector: {self.url}/__mock__/{token}")
         if self._token:
             lines.append(f"Header for the control API: X-Mock-Token: {self._token}")
         return lines

@@ -44,6 +44,7 @@ VALUES = [
     ("freeze-time", "2026-05-04T12:00:00Z", "2026-05-04T12:00:00Z"),
     ("freeze-time", '"2026-05-04"', "2026-05-04"),
     ("replay", '"FOLDER"', "FOLDER"),
+    ("url-file", '"FOLDER/url"', "FOLDER/url"),
     ("token", '"let-me-in"', "let-me-in"),
     ("reload", "true", "yes"),
     ("grace", "0.5", "0.5"),

@@ -4,15 +4,18 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
 from support.paths import ROOT
 
+from mockserver.cli.common import DEFAULT_PORT
 from mockserver.cli.serve import serve
 
 pytestmark = pytest.mark.slow
@@ -91,36 +94,105 @@ def free_port():
         return listener.getsockname()[1]
 
 
-@pytest.mark.parametrize("token", ["", "as-one-that-was-drawn"])
-def test_its_command_serves_where_it_says_and_is_found_healthy(image, variables, token):
-    assert variables["IMAGEPARITY_HOST"] == "0.0.0.0"
-    assert variables["IMAGEPARITY_PORT"] == image["EXPOSE"]
-    check = json.loads(image["HEALTHCHECK"].partition("CMD ")[2])
-    assert check[0] == "python"
+@contextmanager
+def container(image, variables, folder, *words, **environment):
+    """
+    The command of the container with `words`, and its health check.
+
+    Both have the variables of the image, but listen on and write to this machine's
+    own places. Yields the process and a function that returns the status of a check.
+    """
     here = {
+        **os.environ,
+        **{name: each for name, each in variables.items() if name != "PATH"},
         "IMAGEPARITY_HOST": "127.0.0.1",
-        "IMAGEPARITY_PORT": str(free_port()),
-        "IMAGEPARITY_TOKEN": token,
+        "IMAGEPARITY_URL_FILE": str(folder / "imageparity.url"),
+        "PYTHONPATH": str(ROOT),
+        **environment,
     }
-    environment = {**os.environ, **here}
-    probe = [sys.executable, *check[1:]]
+    program, *check = json.loads(image["HEALTHCHECK"].partition("CMD ")[2])
+    assert program == "imageparity"
+    probe = [sys.executable, "-m", "contracts", *check]
+
+    def health():
+        return subprocess.run(
+            probe, check=False, capture_output=True, env=here, timeout=60, text=True
+        )
+
     process = subprocess.Popen(
-        command(image), stdout=subprocess.PIPE, text=True, env=environment
+        [*command(image), *words],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=here,
+        cwd=folder,
     )
     try:
-        first = process.stdout.readline()
-        healthy = subprocess.run(probe, check=False, env=environment, timeout=60)
+        yield process, health
     finally:
+        process.kill()
+        process.communicate()
+
+
+# How the port is set: options, files of the folder, and variables.
+PORTS = {
+    "an option": (["--port", "FREE"], {}, {}),
+    "any free port": (["--port", "0"], {}, {}),
+    "all addresses": (["--port", "FREE", "--host", "0.0.0.0"], {}, {}),
+    "a file": (["--config", "mock.toml"], {"mock.toml": "port = FREE"}, {}),
+    "a project": ([], {"pyproject.toml": "[tool.imageparity]\nport = FREE"}, {}),
+    "a variable": ([], {}, {"IMAGEPARITY_PORT": "FREE"}),
+    "a file by a variable": (
+        [],
+        {"mock.toml": "[serve]\nport = FREE"},
+        {"IMAGEPARITY_CONFIG": "mock.toml"},
+    ),
+    "workers": (["--port", "FREE", "--workers", "2"], {}, {}),
+    "a token": (["--port", "FREE"], {}, {"IMAGEPARITY_TOKEN": "a-token"}),
+}
+
+
+@pytest.mark.parametrize("how", PORTS)
+def test_its_health_check_finds_the_server_on_any_port(image, variables, tmp_path, how):
+    setting = json.dumps(PORTS[how]).replace("FREE", str(free_port()))
+    words, files, environment = json.loads(setting)
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    with container(image, variables, tmp_path, *words, **environment) as (
+        process,
+        health,
+    ):
+        first = process.stdout.readline()
+        healthy = health()
         process.terminate()
         process.communicate(timeout=60)
-    gone = subprocess.run(
-        probe, check=False, env=environment, timeout=60, stderr=subprocess.DEVNULL
-    )
+    gone = health()
 
-    assert f"http://127.0.0.1:{here['IMAGEPARITY_PORT']}" in first
+    assert (healthy.returncode, healthy.stderr) == (0, "")
+    assert healthy.stdout.split()[0] in first
     assert process.returncode == 0
-    assert healthy.returncode == 0
-    assert gone.returncode != 0
+    assert gone.returncode == 1
+    assert "no server is running" in gone.stderr
+    assert not list(tmp_path.glob("*.url"))
+
+
+def test_a_server_that_was_killed_or_hangs_is_not_healthy(image, variables, tmp_path):
+    with container(image, variables, tmp_path, "--port", "0") as (process, health):
+        process.stdout.readline()
+        process.send_signal(signal.SIGSTOP)
+        hanging = health()
+        process.kill()
+        process.communicate(timeout=60)
+    gone = health()
+
+    assert (hanging.returncode, gone.returncode) == (1, 1)
+    assert "no server responds at http://127.0.0.1:" in gone.stderr
+
+
+def test_the_image_listens_where_it_says(image, variables):
+    assert variables["IMAGEPARITY_HOST"] == "0.0.0.0"
+    assert image["EXPOSE"] == str(DEFAULT_PORT)
+    assert "IMAGEPARITY_PORT" not in variables  # it would override a --config file
+    assert variables["IMAGEPARITY_URL_FILE"].startswith("/dev/shm/")
 
 
 @pytest.fixture(scope="module")
