@@ -76,7 +76,7 @@ def clean_environment():
 
 def test_nothing_of_the_harness_is_installed(run):
     listed = json.loads(run("python", "-m", "pip", "list", "--format=json").stdout)
-    names = {each["name"].lower() for each in listed}
+    names = {each["name"].lower().replace("_", "-") for each in listed}
 
     assert requirement_names(PROJECT["project"]["dependencies"]) < names
     assert not names & {"hypothesis", "schemathesis", "pytest", "rich", "jinja2"}

@@ -34,7 +34,6 @@ def missing(self, *_):
 loop = asyncio.SelectorEventLoop
 loop.add_signal_handler = loop.remove_signal_handler = missing
 del os.fork, signal.SIGCHLD, signal.pthread_sigmask, socket.SO_REUSEPORT
-sys.modules["resource"] = None
 
 from contracts.cli.main import main
 main()
@@ -49,7 +48,7 @@ def started(*words, **environment):
         [sys.executable, "-W", "error", "-c", PROGRAM, *map(str, words)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding=environment.get("PYTHONIOENCODING", "utf-8"),
         env={**os.environ, **environment},
         start_new_session=True,
     )

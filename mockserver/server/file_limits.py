@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import logging
+import sys
 from typing import Any
 
 RESERVED_DESCRIPTORS = 64  # for everything but connections
@@ -14,10 +15,10 @@ log = logging.getLogger("mockserver")
 
 def raise_file_limit(sockets: int) -> None:
     """Raise RLIMIT_NOFILE so that this process can open `sockets`, if it is allowed."""
-    try:
-        import resource
-    except ImportError:  # Windows
+    if sys.platform == "win32":  # has no such limit
         return
+    import resource
+
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = sockets + RESERVED_DESCRIPTORS
     if hard != resource.RLIM_INFINITY:

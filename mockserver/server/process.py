@@ -100,28 +100,26 @@ def serve(
     """
     if len(listeners) == 1:
         return asyncio.run(_serve(options, listeners[0], ready, single_process=True))
-    if sys.platform == "win32":
-        raise RuntimeError("several processes need fork")
-    from mockserver.server.workers import supervise
+    if sys.platform != "win32":
+        from mockserver.server.workers import supervise
 
-    def work(
-        listener: socket.socket,
-        ready: Callable[[], None],
-        parent_pipe: int,
-        is_first: bool,
-    ) -> bytes:
-        totals = asyncio.run(
-            _serve(
+        def work(
+            listener: socket.socket,
+            ready: Callable[[], None],
+            parent_pipe: int,
+            is_first: bool,
+        ) -> bytes:
+            serving = _serve(
                 options,
                 listener,
                 ready,
                 parent_pipe=parent_pipe,
                 logs_reloads=is_first,
             )
-        )
-        return _totals_to_json(totals)
+            return _totals_to_json(asyncio.run(serving))
 
-    return _merge_totals(supervise(listeners, work, ready))
+        return _merge_totals(supervise(listeners, work, ready))
+    raise RuntimeError("`bind_listeners` returns one socket on Windows")
 
 
 async def _serve(
