@@ -87,14 +87,13 @@ def _print_claims(
 def _line(record: ClaimRecord) -> str:
     """All about a claim but its page and place, on one line."""
     source = f"{record.source} ({record.basis})"
-    evidence = [f"exercised {_exercise_evidence(record)}"]
     parts = [
         record.id,
         record.sentence,
         source,
         record.mock,
         f"tested by {pluralize(record.asked, 'case')}",
-        *(evidence if record.exercised_by else []),
+        f"exercised {_exercise_evidence(record)}",
     ]
     return "    ".join(" ".join(each.split()) for each in parts)
 

@@ -8,7 +8,7 @@ from support.paths import ROOT
 
 import specs
 from contracts.cli.main import main
-from contracts.compare.documents import compare
+from contracts.compare import compare
 from contracts.reporters.document_rules import document_rules, find_rules
 
 PROVIDERS = [specs.load(name) for name in specs.names()]
