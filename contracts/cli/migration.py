@@ -239,7 +239,8 @@ def explain(rule: tuple[str, ...], folder: str | None) -> None:
     by_name = {name: find_rules(name, own) for name in rule}
     for name in rule:
         if name.upper() not in known and not by_name[name]:
-            raise UsageError(_unknown_rule(name, [*known, *(e.name for e in own)]))
+            names = [*known, *(each.name for each in own)]
+            raise UsageError(_unknown_rule(name, names))
     if not rule:
         _list_rules(own)
     for name in rule:
@@ -269,8 +270,8 @@ def _list_rules(own: Sequence[DocumentRule]) -> None:
             f"{entry.id:<{width}}  {entry.documented_severity:<6}  {entry.title}"
         )
     providers: dict[str, dict[str, None]] = {}
-    for each in own:
-        providers.setdefault(each.name, {})[each.provider.id] = None
+    for found in own:
+        providers.setdefault(found.name, {})[found.provider.id] = None
     width = max(map(len, providers), default=0)
     click.echo("\nRules of the documents:")
     for name, ids in providers.items():

@@ -100,8 +100,8 @@ def _rule_lines(rule: DocumentRule) -> Iterator[str]:
     if isinstance(condition, Mapping):
         yield _line("applies if", " and ".join(_conditions(condition)))
     by_field: dict[str, list[str]] = {}
-    for each in rule.claims:
-        by_field.setdefault(each.sentence.split()[0], []).append(each.sentence)
+    for claim in rule.claims:
+        by_field.setdefault(claim.sentence.split()[0], []).append(claim.sentence)
     for field, sentences in by_field.items():
         yield _line("rule", f"{field}: {rule_words(sentences)}")
     for source in dict.fromkeys(map(_source_text, rule.claims)):

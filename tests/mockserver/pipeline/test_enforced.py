@@ -76,7 +76,7 @@ def test_a_request_stays_unspecified_and_the_journal_has_the_rule(mock):
     assert "prompt" in decision["because"]
     (violation,) = decision["violations"]
     assert violation["claim"].endswith("prompt/required")
-    assert violation["basis"] == "reference"
+    assert violation["basis"] == "assumed"
 
 
 def test_unlisted_fields_do_not_hide_a_missing_prompt(mock):
