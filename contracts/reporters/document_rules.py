@@ -42,9 +42,9 @@ def document_rules(providers: Iterable[Provider]) -> list[DocumentRule]:
 def _rules_of(provider: Provider) -> Iterator[DocumentRule]:
     by_rule: dict[tuple[str, str], list[Claim]] = {}
     for claim in claims(provider):
-        body = "/".join(claim.id.split("/")[:2])
+        prefix = "/".join(claim.id.split("/")[:2])
         if claim.evidence.rule is not None:
-            by_rule.setdefault((body, claim.evidence.rule), []).append(claim)
+            by_rule.setdefault((prefix, claim.evidence.rule), []).append(claim)
     for operation in provider.operations.values():
         for body in operation.bodies.values():
             prefix = request_name(operation, body)

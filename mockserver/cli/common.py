@@ -93,9 +93,11 @@ class LazyGroup(ConciseGroup):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            if near := get_close_matches(args[0], self._command_table, 1):
-                error.message = f"{error.message} Did you mean '{near[0]}'?"
-            raise
+            near = get_close_matches(args[0], self._command_table, 1)
+            if not near:
+                raise
+            message = f"{error.message} Did you mean '{near[0]}'?"
+            raise click.UsageError(message, ctx) from None
 
     def format_commands(
         self, ctx: click.Context, formatter: click.HelpFormatter
