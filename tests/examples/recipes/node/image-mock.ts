@@ -82,7 +82,7 @@ export class ImageMock {
     const response = await fetch(`${this.#control}/${path}`, {
       method,
       headers,
-      body: body && JSON.stringify(body),
+      body: body === undefined ? undefined : JSON.stringify(body),
     });
     if (!response.ok) throw new Error(await response.text());
     return response.json();
