@@ -1,7 +1,9 @@
 """The commands `drop-in`, `common` and `explain`: moving between providers."""
 
 import json
+import textwrap
 from collections.abc import Sequence
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from importlib.metadata import version
 
@@ -13,6 +15,12 @@ from contracts.compare.migration.analysis import Examination, examine
 from contracts.compare.migration.model import FEATURES, Migration
 from contracts.compare.migration.rules import Severity, rules
 from contracts.planning.request_model import PlanError
+from contracts.reporters.document_rules import (
+    DocumentRule,
+    document_rules,
+    explain_document_rules,
+    find_rules,
+)
 from contracts.reporters.migration_rules import explain_rule
 from mockserver.cli.common import PROVIDER, UsageError, load_providers, specs_option
 from specs.clients import Client, clients
@@ -221,25 +229,70 @@ def common(provider: tuple[str, ...], as_json: bool, folder: str | None) -> None
 
 @click.command()
 @click.argument("rule", nargs=-1)
-def explain(rule: tuple[str, ...]) -> None:
+@specs_option
+def explain(rule: tuple[str, ...], folder: str | None) -> None:
     """
-    Explain each RULE of drop-in: meaning, severity and fix.
+    Explain each RULE of drop-in (meaning, severity, fix) or of the documents.
 
+    The rules of the documents are those that `compare` shows, such as size-gpt-image-2:
+    each provider that has it, its condition, the rule in words, and its source.
     Without RULE, list all rules.
     """
     known = rules()
-    unknown = [name for name in rule if name.upper() not in known]
-    if unknown:
-        listed = ", ".join(known)
-        raise UsageError(f"unknown rule '{unknown[0]}'; the rules are {listed}")
-    if not rule:
-        width = max(map(len, known))
-        for entry in known.values():
-            click.echo(
-                f"{entry.id:<{width}}  {entry.documented_severity:<6}  {entry.title}"
-            )
-        return
+    own = document_rules(load_providers((), folder))
+    by_name = {name: find_rules(name, own) for name in rule}
     for name in rule:
-        for line in explain_rule(known[name.upper()]):
-            click.echo(click.wrap_text(line, width=88) if line else "")
-        click.echo()
+        if name.upper() not in known and not by_name[name]:
+            names = [*known, *(each.name for each in own)]
+            raise UsageError(_unknown_rule(name, names))
+    if not rule:
+        _list_rules(own)
+    for name in rule:
+        if name.upper() in known:
+            lines = explain_rule(known[name.upper()])
+        else:
+            lines = explain_document_rules(by_name[name])
+        for line in lines:
+            click.echo(_wrapped(line))
+        if name.upper() in known:
+            click.echo()
+
+
+def _unknown_rule(name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, 1) or get_close_matches(
+        name.upper(), known, 1
+    )
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    return f"unknown rule '{name}'{hint or ';'} `explain` lists all rules"
+
+
+def _list_rules(own: Sequence[DocumentRule]) -> None:
+    known = rules()
+    width = max(map(len, known))
+    for entry in known.values():
+        click.echo(
+            f"{entry.id:<{width}}  {entry.documented_severity:<6}  {entry.title}"
+        )
+    providers: dict[str, dict[str, None]] = {}
+    for found in own:
+        providers.setdefault(found.name, {})[found.provider.id] = None
+    width = max(map(len, providers), default=0)
+    click.echo("\nRules of the documents:")
+    for name, ids in providers.items():
+        click.echo(f"{name:<{width}}  {', '.join(ids)}")
+
+
+def _wrapped(line: str) -> str:
+    """A line in 88 columns; one that begins with a label keeps its indentation."""
+    if not line.startswith("  "):
+        return click.wrap_text(line, width=88) if line else ""
+    if len(line.split()) == 2:  # a label and one word, such as a JSON pointer
+        return line
+    return textwrap.fill(
+        line.strip(),
+        width=88,
+        initial_indent="  ",
+        subsequent_indent=" " * 15,
+        break_long_words=False,  # neither a URL nor a place is broken
+        break_on_hyphens=False,
+    )

@@ -37,7 +37,9 @@ def claim_records(
 def _mock_treatment(claim: Claim) -> str:
     """The treatment of a claim by our mock, as a word of the report schema."""
     if claim.subject in (ClaimSubject.REQUEST, ClaimSubject.TRANSPORT):
-        return "enforced" if claim.evidence.basis is Basis.DOCUMENTED else "lenient"
+        evidence = claim.evidence
+        is_enforced = evidence.basis is Basis.DOCUMENTED or evidence.enforced
+        return "enforced" if is_enforced else "lenient"
     return "on demand" if claim.subject is ClaimSubject.ERROR else "kept"
 
 

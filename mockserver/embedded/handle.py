@@ -13,6 +13,9 @@ from mockserver.state.journal import Query
 from mockserver.state.statistics import pluralize
 from mockserver.state.transcript import transcript
 
+# pytest leaves the frames of this module out of a traceback: the last is the caller's.
+__tracebackhide__ = True
+
 Entry = dict[str, Any]
 ScriptItems = Mapping[str, Any] | Iterable[Mapping[str, Any]]
 

@@ -13,6 +13,9 @@ from aiohttp import web
 
 from mockserver.server.connections import ConnectionFactory
 
+# pytest leaves the frames of this module out of a traceback: the last is the caller's.
+__tracebackhide__ = True
+
 T = TypeVar("T")
 
 SHUTDOWN_TIMEOUT = 1.0  # seconds
@@ -146,6 +149,8 @@ def _wait_for_result(future: Future[T], ended: Future[None]) -> T:
     both: list[Future[Any]] = [future, ended]
     wait(both, return_when=FIRST_COMPLETED)
     if future.done() and not future.cancelled():
+        if error := future.exception():
+            raise error  # without the frames that `result` would add
         return future.result()
     ended.result()
     raise RuntimeError(ENDED_MESSAGE)

@@ -62,6 +62,8 @@ async def _interpret(exchange: Exchange, parsed_body: ParsedBody) -> Interpretat
         raise Rejected.for_violations(verdict.documented_violations)
     if verdict.state is State.UNSPECIFIED and context.settings.strict:
         raise Rejected.for_violations(verdict.violations)
+    if enforced := verdict.enforced_violations:
+        raise Rejected.for_violations(enforced)
     return build_interpretation(
         parsed_body,
         verdict,

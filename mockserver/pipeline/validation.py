@@ -18,7 +18,11 @@ async def validate(
             explain_verdict, parsed_body, state
         )
     if state is State.INVALID or (
-        state is State.UNSPECIFIED and provider_context.settings.strict
+        state is State.UNSPECIFIED
+        and (
+            provider_context.settings.strict
+            or parsed_body.body.judge.violates_enforced(parsed_body.payload)
+        )
     ):
         return explain_verdict(parsed_body, state)
     return Verdict(state)
@@ -33,16 +37,21 @@ def explain_verdict(parsed_body: ParsedBody, state: State) -> Verdict:
     """
     A verdict with the first `MAX_VIOLATIONS` violations.
 
-    If the payload is invalid, one more may be added, so that at least one of them is
-    documented.
+    One more may be added, so that at least one of them is documented if the payload is
+    invalid, or enforced if the mock rejects an unspecified payload for it.
     """
     found: list[Violation] = []
-    is_explained = state is not State.INVALID
-    for violation in parsed_body.body.judge.violations(parsed_body.payload):
-        is_documented = violation.evidence.basis is Basis.DOCUMENTED
-        if len(found) < MAX_VIOLATIONS or (is_documented and not is_explained):
+    judge, payload = parsed_body.body.judge, parsed_body.payload
+    is_explained = not judge.violates_enforced(payload)
+    for violation in judge.violations(payload):
+        is_reason = (
+            violation.evidence.basis is Basis.DOCUMENTED
+            if state is State.INVALID
+            else violation.evidence.enforced
+        )
+        if len(found) < MAX_VIOLATIONS or (is_reason and not is_explained):
             found.append(violation)
-        is_explained = is_explained or is_documented
+        is_explained = is_explained or is_reason
         if is_explained and len(found) >= MAX_VIOLATIONS:
             break
     return Verdict(state, tuple(found))

@@ -10,6 +10,9 @@ from mockserver.state.memory import MAX_SCRIPT_ITEMS
 from specs.documents.yaml_files import read_yaml
 from specs.validation.engine import compile_validator
 
+# pytest leaves the frames of this module out of a traceback: the last is the caller's.
+__tracebackhide__ = True
+
 ScriptItem = dict[str, Any]
 OperationErrors = Mapping[str, Collection[str]]  # names of errors by operation id
 

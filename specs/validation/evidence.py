@@ -16,12 +16,18 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The source and basis of a claim, and the error that its violation gets."""
+    """
+    The source and basis of a claim, and the error that its violation gets.
+
+    `enforced` is True if the mock rejects a violation although no page of the provider
+    states the claim.
+    """
 
     source: str = ""
     basis: Basis = Basis.DOCUMENTED
     error: str = "invalid_request"
     rule: str | None = None
+    enforced: bool = False
 
     def within(self, node: Mapping[str, Any]) -> "Evidence":
         """The evidence of a part: its own where stated, else inherited from here."""
@@ -30,4 +36,5 @@ class Evidence:
             basis=Basis(node.get("x-basis", self.basis)),
             error=node.get("x-error", self.error),
             rule=node.get("x-rule", self.rule),
+            enforced=node.get("x-enforced", self.enforced and "x-basis" not in node),
         )

@@ -53,6 +53,11 @@ class Verdict:
             each for each in self.violations if each.evidence.basis is Basis.DOCUMENTED
         )
 
+    @property
+    def enforced_violations(self) -> tuple[Violation, ...]:
+        """The violations of what no page states and the mock rejects all the same."""
+        return tuple(each for each in self.violations if each.evidence.enforced)
+
 
 VALID = Verdict(State.VALID)
 
@@ -64,7 +69,8 @@ class Judge:
     The strict schema holds everything in the document: assumptions too, and unlisted
     fields are rejected. The documented schema leaves out what the provider's own pages
     do not state. A payload is valid if it is valid for the strict schema, invalid if it
-    is invalid for the documented schema, and unspecified otherwise.
+    is invalid for the documented schema, and unspecified otherwise. Among unspecified
+    payloads, those that violate a part with `x-enforced` are rejected by the mock.
     """
 
     def __init__(
@@ -79,13 +85,23 @@ class Judge:
         self._schema = plain if open else without_unlisted_members(plain)
         self._evidence = evidence or Evidence()
         self._strict_validator = compile_validator(self._schema)
-        self._documented_validator = compile_validator(documented_only(plain))
+        documented = documented_only(plain)
+        enforced = documented_only(plain, keep_enforced=True)
+        self._documented_validator = compile_validator(documented)
+        self._enforced_validator = (
+            None if enforced == documented else compile_validator(enforced)
+        )
 
     def is_valid(self, payload: Any) -> bool:
         return bool(self._strict_validator.is_valid(payload))
 
     def is_invalid(self, payload: Any) -> bool:
         return not self._documented_validator.is_valid(payload)
+
+    def violates_enforced(self, payload: Any) -> bool:
+        """True if a payload violates a documented or an enforced part."""
+        validator = self._enforced_validator or self._documented_validator
+        return not validator.is_valid(payload)
 
     def state(self, payload: Any) -> State:
         """Judge a payload without the reasons, in microseconds."""

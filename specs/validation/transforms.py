@@ -29,22 +29,33 @@ def to_validator_schema(schema: Any) -> Any:
     return result
 
 
-def documented_only(schema: Any, *, allow_null: bool = False) -> Any:
+def documented_only(
+    schema: Any, *, allow_null: bool = False, keep_enforced: bool = False
+) -> Any:
     """
     Leave out the parts of a schema that the provider's own pages do not state.
 
+    With `keep_enforced`, parts with `x-enforced` are kept.
     With `allow_null`, at `x-null` and below it, no field is rejected for being null,
     unless it is required: null is then of the wrong type, or the same as missing.
     """
     if isinstance(schema, list):
-        return [documented_only(each, allow_null=allow_null) for each in schema]
+        return [
+            documented_only(each, allow_null=allow_null, keep_enforced=keep_enforced)
+            for each in schema
+        ]
     if not isinstance(schema, dict):
         return schema
-    if schema.get("x-basis", Basis.DOCUMENTED) != Basis.DOCUMENTED:
+    is_kept = keep_enforced and "x-enforced" in schema
+    if schema.get("x-basis", Basis.DOCUMENTED) != Basis.DOCUMENTED and not is_kept:
         return True
     allow_null = allow_null or "x-null" in schema
     kept = {
-        key: documented_only(value, allow_null=allow_null and key != "if")
+        key: documented_only(
+            value,
+            allow_null=allow_null and key != "if",
+            keep_enforced=keep_enforced,
+        )
         for key, value in schema.items()
     }
     if kept.get("oneOf") != schema.get(

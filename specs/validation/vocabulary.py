@@ -55,6 +55,7 @@ def subschemas(schema: Mapping[str, Any]) -> Iterator[Any]:
 ANNOTATIONS: dict[str, str] = {
     "x-source": "the page of a claim: a source id, '#', a place in it",
     "x-basis": "documented | reference | assumed",
+    "x-enforced": "true: the mock rejects violations, though no page states the rule",
     "x-note": "a contradiction or an interpretation, in our words",
     "x-contradicts": "contradictory statements of the provider's own pages",
     "x-rule": "the name of a cross-field rule",
@@ -82,6 +83,7 @@ VALUE_SCHEMAS: dict[str, dict[str, Any]] = {
     },
     "x-same-dimensions": {**_NAMES, "minItems": 2, "maxItems": 2},
     "x-source": _TEXT,
+    "x-enforced": {"const": True},
     "x-note": _TEXT,
     "x-contradicts": {
         "type": "array",

@@ -46,7 +46,7 @@ DIALECTS = {
     "openai": Dialect(
         "b64_json", events=("generate", "edit"), request_id=True, usage=True
     ),
-    "tikhub": Dialect("url", several="gpt-image-2-vip"),
+    "tikhub": Dialect("b64_json", several="gpt-image-2-vip"),
     "aihubmix": Dialect("b64_json", events=("generate",), request_id=True, usage=True),
     "llmapi": Dialect("b64_json", events=("generate",), partials=False),
     "tokenhub": Dialect("url", format="format"),

@@ -8,7 +8,10 @@ from support.documentation import TEXT
 from support.paths import ROOT
 
 HERE = Path(__file__).parent
-BLOCK = re.compile(r"<!-- (tests/examples/\S+) -->\n+```python\n(.*?)```\n", re.DOTALL)
+BLOCK = re.compile(
+    r"<!-- (tests/examples/\S+) -->\n+```(?:python|ts)\n(.*?)```\n", re.DOTALL
+)
+EXAMPLES = [*HERE.glob("test_docs_*.py"), *(HERE / "recipes").rglob("*.[pt][ys]")]
 
 
 def shown() -> dict[str, str]:
@@ -16,9 +19,7 @@ def shown() -> dict[str, str]:
     return dict(BLOCK.findall(TEXT))
 
 
-@pytest.mark.parametrize(
-    "example", sorted(HERE.glob("test_docs_*.py")), ids=lambda each: each.stem
-)
+@pytest.mark.parametrize("example", sorted(EXAMPLES), ids=lambda each: each.stem)
 def test_each_example_is_included_as_it_is(example):
     name = example.relative_to(ROOT).as_posix()
 

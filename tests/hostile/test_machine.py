@@ -22,7 +22,8 @@ import specs
 pytestmark = pytest.mark.slow
 
 NOON = "2026-05-04T12:00:00Z"
-PROVIDERS = ("tikhub", "openai")  # the first gives addresses, the second pictures
+PROVIDERS = ("tikhub", "openai")
+FIELDS = {"tikhub": {"response_format": "url"}}  # URLs of one, base64 of the other
 LIMIT = 3  # a minute: a request is due every twenty seconds
 KEPT = 12
 EXAMPLES = 400 if os.environ.get("SOAK") else 25
@@ -85,7 +86,8 @@ class Mock(RuleBasedStateMachine):
         headers = {"X_Mock_Error": wished} if wished else {}
         if namespace:
             headers["X_Mock_Namespace"] = namespace
-        body = generation(document, n=1 if is_good else 0)
+        more = FIELDS.get(provider, {})
+        body = generation(document, n=1 if is_good else 0, **more)
         documented = document.dialect.url_lifetime
         lifetime = documented.seconds if documented else 3600
         for _ in range(times):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -85,6 +86,30 @@ def test_it(image_mock, image_mock_url, time):
 """)
 
     result.assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ('script({"eror": "rate_limited"})', "unknown property 'eror'; known: "),
+        ('script({"error": "rate_limted"})', "unknown error 'rate_limted'; known: "),
+        ("journal(colour=1)", "unknown filter 'colour'; known: "),
+        ("wait_for(1, timeout=0)", "0 of 1 request received within 0 s"),
+    ],
+)
+def test_a_mistake_is_shown_at_the_line_of_the_test(run, call, message):
+    """The traceback has no frames of the mock or of concurrent.futures."""
+    tests = f"""
+@pytest.mark.dialect("tokenhub")
+def test_it(image_mock):
+    image_mock.{call}
+"""
+    lines = run(tests).outlines
+
+    places = [each for each in lines if re.match(r"\S+\.py:\d+: ", each)]
+    assert len(places) == 1
+    assert places[0].startswith("test_")
+    assert any(message in each for each in lines)
 
 
 def test_a_test_names_its_provider_nearest_first(run):

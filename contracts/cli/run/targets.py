@@ -1,5 +1,7 @@
 """The servers that `imageparity run` tests."""
 
+import re
+
 from contracts.cli.run.options import RunOptions
 from contracts.execution.call_arguments import (
     call_options,
@@ -17,13 +19,15 @@ from contracts.execution.targets import (
 from mockserver.cli.common import UsageError, load_providers
 from specs import Provider
 
+_PYTHON_HINT = re.compile(r" \([^()]*\bin Python\b[^()]*\)")
+
 
 def run_targets(options: RunOptions) -> list[NamedTarget]:
     """The servers named by the options; empty for the mocks. Raises `UsageError`."""
     try:
         return _run_targets(options)
     except BadTarget as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(_PYTHON_HINT.sub("", str(error))) from None
 
 
 def _run_targets(options: RunOptions) -> list[NamedTarget]:

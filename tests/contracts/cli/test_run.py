@@ -39,6 +39,22 @@ def contracts(*words: str, env: dict[str, str] | None = None, **options):
 KEY = {"TOKENHUB_API_KEY": "th-very-secret"}
 
 
+@pytest.mark.parametrize(
+    ("base_url", "option"),
+    [("https://example.com/v1", "--live"), ("http://127.0.0.1:1/v1", "--key-env")],
+)
+def test_an_error_of_the_command_names_options_and_no_arguments_of_python(
+    monkeypatch, base_url, option
+):
+    monkeypatch.delenv("TOKENHUB_API_KEY", raising=False)
+
+    result = CliRunner().invoke(main, ["run", "tokenhub", "--against", base_url])
+
+    assert result.exit_code == 2
+    assert option in result.stderr
+    assert "Python" not in result.stderr
+
+
 def test_a_run_writes_every_report_and_conforms(tmp_path):
     paths = {
         name: tmp_path / "new" / f"r.{name}"

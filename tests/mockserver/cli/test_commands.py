@@ -200,5 +200,10 @@ def test_every_verb_is_there_and_explains_itself(verb):
     assert "Usage:" in said(verb, "--help")
 
 
+def test_a_misspelt_verb_is_answered_with_the_nearest():
+    assert "Did you mean 'serve'?" in refused("serv")
+    assert "Did you mean" not in refused("zzz")
+
+
 def test_an_unknown_verb_is_one_line_and_2():
     assert "'nonsense'" in refused("nonsense")

@@ -84,7 +84,9 @@ def test_it_says_that_it_listens_on_all_addresses(capsys, host, shown, more):
 def test_workers_believe_each_others_addresses():
     """A picture's address leads to either worker; both can draw it."""
     with serving("--workers", "2", "tikhub") as (_, ready):
-        answer = post(ready, "tikhub")
+        base_url, provider = ready["providers"]["tikhub"], specs.load("tikhub")
+        body = generation(provider, response_format="url")
+        answer = ask(f"{base_url}/images/generations", body=body)
         url = answer.json["data"][0]["url"]
 
         found = {ask(url, method="GET", key=None).status for _ in range(30)}

@@ -115,7 +115,8 @@ def test_an_address_expires_at_its_documented_lifetime_and_not_before(own, addre
     """An expired URL gives 403, a forged one 404."""
     lifetime = addressing.dialect.url_lifetime.seconds
     turn(own, freeze=NOON)
-    answer = ask(url_of(own, addressing), body=generation(addressing))
+    body = generation(addressing, response_format="url")
+    answer = ask(url_of(own, addressing), body=body)
     url = answer.json["data"][0]["url"]
     forged = url[:-10] + ("A" if url[-10] != "A" else "B") + url[-9:]
 

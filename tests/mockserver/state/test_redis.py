@@ -416,7 +416,8 @@ def test_an_address_expires_at_every_replica(redis_url):
     ):
         control(one, "/reset", "POST")
         control(one, "/clock", "POST", {"freeze": "2026-05-04T12:00:00Z"})
-        answer = ask(url_of(one, provider), body=generation(provider))
+        body = generation(provider, response_format="url")
+        answer = ask(url_of(one, provider), body=body)
         path = answer.json["data"][0]["url"].removeprefix(one.url)
 
         def status():

@@ -988,7 +988,7 @@ def test_edits_come_in_the_media_types_of_the_pages(name, media_types):
     ("name", "base_path", "give"),
     [
         ("openai", "/v1", "b64_json"),
-        ("tikhub", "/v1", "url"),
+        ("tikhub", "/v1", "b64_json"),
         ("aihubmix", "/v1", "b64_json"),
         ("llmapi", "/v1", "b64_json"),
         ("tokenhub", "/api/v1", "data_uri"),

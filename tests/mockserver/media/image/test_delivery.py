@@ -166,7 +166,8 @@ def test_the_address_of_an_edit_resolves_though_its_picture_is_large(mock):
     provider = specs.load("tikhub")
     data = random.Random(3).randbytes(200 * 200 * 4)
     noise = saved(Image.frombytes("RGBA", (200, 200), data))
-    fields = generation(provider, model="gpt-image-2-vip")
+    more = {"model": "gpt-image-2-vip", "response_format": "url"}
+    fields = generation(provider, **more)
     sent = form(*fields.items(), *[("image[]", noise)] * 4, ("mask", noise))
 
     answer = ask(url_of(mock, provider, "createImageEdit"), **sent)
