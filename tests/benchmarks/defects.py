@@ -126,7 +126,7 @@ def casts() -> Iterator[Cast]:
             provider,
             lambda provider=provider: catalogue.correct_server(provider),
             tuple(
-                Defect(each.name, each.operation, each.serving, each.is_found_by)
+                Defect(each.name, each.operation, each.serving, each.is_cause_of)
                 for each in faulty
             ),
         )

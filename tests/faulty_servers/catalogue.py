@@ -52,7 +52,11 @@ class PlantedDefect:
 
     def is_found_by(self, finding: Finding) -> bool:
         """True if a finding has the kind, check and a claim of this fault."""
-        return (finding.kind, finding.check) == (self.kind, self.check) and any(
+        return finding.check == self.check and self.is_cause_of(finding)
+
+    def is_cause_of(self, finding: Finding) -> bool:
+        """True if a finding has the kind and a claim of this fault, by any check."""
+        return finding.kind == self.kind and any(
             each.startswith(f"{self.operation}/") and self.claim in each
             for each in (finding.claim, *finding.claims)
         )

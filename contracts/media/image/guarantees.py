@@ -3,6 +3,7 @@
 import hashlib
 import io
 from collections.abc import Mapping
+from statistics import fmean
 from typing import Any
 
 from contracts.media.description import describe_bytes, describe_image
@@ -142,11 +143,11 @@ def _mean_changes(after: bytes, before: bytes, mask: bytes) -> tuple[float, floa
     pair = []
     for data in (after, before):
         with Image.open(io.BytesIO(data)) as opened:
-            pair.append(opened.convert("RGB").resize(size).convert("L"))
+            pair.append(opened.convert("RGB").resize(size))
     difference = ImageChops.difference(*pair)
     regions = (opaque, ImageChops.invert(opaque))
     means = [
-        ImageStat.Stat(difference, each).mean[0] if each.getbbox() else 0.0
+        fmean(ImageStat.Stat(difference, each).mean) if each.getbbox() else 0.0
         for each in regions
     ]
     return means[0], means[1]
