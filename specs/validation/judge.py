@@ -85,8 +85,9 @@ class Judge:
         self._schema = plain if open else without_unlisted_members(plain)
         self._evidence = evidence or Evidence()
         self._strict_validator = compile_validator(self._schema)
-        documented = documented_only(plain)
-        enforced = documented_only(plain, keep_enforced=True)
+        basis = self._evidence.basis
+        documented = documented_only(plain, basis=basis)
+        enforced = documented_only(plain, basis=basis, keep_enforced=True)
         self._documented_validator = compile_validator(documented)
         self._enforced_validator = (
             None if enforced == documented else compile_validator(enforced)

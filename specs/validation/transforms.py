@@ -1,5 +1,7 @@
 """Derive from an authored schema the schemas that are compiled."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from specs.validation.evidence import Basis
@@ -30,25 +32,37 @@ def to_validator_schema(schema: Any) -> Any:
 
 
 def documented_only(
-    schema: Any, *, allow_null: bool = False, keep_enforced: bool = False
+    schema: Any,
+    *,
+    basis: str = Basis.DOCUMENTED,
+    allow_null: bool = False,
+    keep_enforced: bool = False,
 ) -> Any:
     """
     Leave out the parts of a schema that the provider's own pages do not state.
 
+    `basis` is inherited from what is around the schema, and by the parts of a schema.
     With `keep_enforced`, parts with `x-enforced` are kept.
     With `allow_null`, at `x-null` and below it, no field is rejected for being null,
     unless it is required: null is then of the wrong type, or the same as missing.
     """
     if isinstance(schema, list):
         return [
-            documented_only(each, allow_null=allow_null, keep_enforced=keep_enforced)
+            documented_only(
+                each, basis=basis, allow_null=allow_null, keep_enforced=keep_enforced
+            )
             for each in schema
         ]
     if not isinstance(schema, dict):
-        return schema
+        return schema if basis == Basis.DOCUMENTED else True
+    basis = schema.get("x-basis", basis)
     is_kept = keep_enforced and "x-enforced" in schema
-    if schema.get("x-basis", Basis.DOCUMENTED) != Basis.DOCUMENTED and not is_kept:
-        return True
+    if basis != Basis.DOCUMENTED and not is_kept:
+        return _documented_parts(
+            schema,
+            partial(documented_only, basis=basis, keep_enforced=keep_enforced),
+            allow_null=allow_null,
+        )
     allow_null = allow_null or "x-null" in schema
     kept = {
         key: documented_only(
@@ -72,6 +86,27 @@ def documented_only(
             for name, member in kept["properties"].items()
         }
     return kept
+
+
+def _documented_parts(
+    schema: dict[str, Any], reduce: Callable[..., Any], *, allow_null: bool
+) -> dict[str, Any] | bool:
+    """The stated parts of an assumed schema, each by `reduce`; True if none is."""
+    allow_null = allow_null or "x-null" in schema
+    kept: dict[str, Any] = {}
+    for name, member in schema.get("properties", {}).items():
+        part = reduce(member, allow_null=allow_null)
+        if part is not True:
+            has_open_null = allow_null or _has_open_null(member)
+            part = _allow_null(part) if has_open_null else part
+            kept.setdefault("properties", {})[name] = part
+    if "items" in schema:
+        items = reduce(schema["items"], allow_null=allow_null)
+        kept.update({} if items is True else {"items": items})
+    parts = reduce(schema.get("allOf", []), allow_null=allow_null)
+    stated = [each for each in parts if each is not True]
+    kept.update({"allOf": stated} if stated else {})
+    return kept or True
 
 
 def _has_open_null(member: Any) -> bool:

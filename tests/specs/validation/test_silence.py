@@ -53,3 +53,35 @@ def test_null_for_a_required_field_is_invalid_at_every_provider(provider):
                 for each in body.judge.judge({name: None}).documented_violations
             }
             assert (name,) in paths
+
+
+ASSUMED_BODY = {
+    "type": "object",
+    "required": ["prompt"],
+    "properties": {
+        "prompt": {"type": "string"},
+        "n": {"type": "integer", "maximum": 4, "x-basis": "documented"},
+        "image": {"items": {"enum": ["a"], "x-basis": "documented"}},
+    },
+    "allOf": [{"x-rule": "a", "x-basis": "documented", "maxProperties": 2}],
+}
+
+
+@pytest.mark.parametrize(
+    ("payload", "state"),
+    [
+        ({"prompt": "a", "n": 4}, State.VALID),
+        ({"n": 4}, State.UNSPECIFIED),
+        ({"prompt": 7}, State.UNSPECIFIED),
+        ({"n": 5}, State.INVALID),
+        ({"image": ["b"]}, State.INVALID),
+        ({"prompt": "a", "n": 4, "image": []}, State.INVALID),
+    ],
+)
+def test_a_body_inherits_that_it_is_assumed_and_its_parts_may_be_stated(payload, state):
+    judge = Judge(ASSUMED_BODY, evidence=specs.Evidence(basis=specs.Basis.ASSUMED))
+
+    verdict = judge.judge(payload)
+
+    assert verdict.state is state
+    assert bool(verdict.documented_violations) == (state is State.INVALID)
