@@ -144,6 +144,9 @@ class RequestModel:
             for example in self.body.examples.values()
             if isinstance(example, dict) and name in example
         ]
+        field_schema = self.body.properties[name]
+        if isinstance(field_schema, dict):
+            examples += field_schema.get("examples", ())
         canonical_name = self.canonical_name(name)
         if canonical_name == "model":
             return [self.provider.dialect.model, *examples]
@@ -151,7 +154,7 @@ class RequestModel:
             return [PROMPT]
         if examples and canonical_name not in {"image", "mask"}:
             return examples
-        return [minimal_value(self.body.properties[name], canonical_name)]
+        return [minimal_value(field_schema, canonical_name)]
 
     def values(self, name: str) -> list[Value]:
         """Values to test a field with, valid and invalid; cached."""
@@ -167,15 +170,20 @@ class RequestModel:
     @cached_property
     def minimal_request(self) -> dict[str, Any]:
         """
-        The minimal valid request: model, prompt and image, if the body has them.
+        The minimal valid request: model, prompt and image, and what else is required.
 
         Raises `PlanError` if the document calls this request invalid.
         """
+        schema = self.body.schema
+        required = schema.get("required", ()) if isinstance(schema, dict) else ()
         payload = {
             name: self.valid_values(name)[0]
             for name in self.body.properties
-            if self.canonical_name(name) in {"model", "prompt", "image"}
-            and self._is_preferred(name)
+            if name in required
+            or (
+                self.canonical_name(name) in {"model", "prompt", "image"}
+                and self._is_preferred(name)
+            )
         }
         verdict = self.judge(payload)
         if verdict.state is not State.VALID:
