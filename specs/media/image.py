@@ -88,10 +88,26 @@ KEYWORDS: dict[str, Keyword] = {
 }
 
 
-# Limits of each keyword: a misspelt one would constrain nothing.
-LIMITS: dict[str, frozenset[str]] = {
-    "x-image-size": frozenset(
-        {"multipleOf", "maxEdge", "minPixels", "maxPixels", "maxRatio"}
-    ),
-    "x-upload": frozenset({"formats", "maxBytes", "alpha", "square"}),
+MEANINGS: dict[str, str] = {
+    "x-image-size": "limits of width and height in a text WIDTHxHEIGHT; another text "
+    "is not limited by it",
+    "x-upload": "limits of an uploaded file, read from its bytes",
+    "x-same-dimensions": "two fields whose images have the same width and height",
+}
+
+# The meaning of the limits of each keyword: a misspelt one would constrain nothing.
+LIMITS: dict[str, dict[str, str]] = {
+    "x-image-size": {
+        "multipleOf": "width and height are multiples of it",
+        "maxEdge": "the most pixels of the longer edge",
+        "minPixels": "the fewest pixels, width times height",
+        "maxPixels": "the most pixels, width times height",
+        "maxRatio": "the longer edge by the shorter one, at most",
+    },
+    "x-upload": {
+        "formats": "the formats that are accepted: png, jpeg, webp, gif",
+        "maxBytes": "the most bytes of a file",
+        "alpha": "true if an alpha channel is needed",
+        "square": "true if width and height have to be equal",
+    },
 }

@@ -15,8 +15,11 @@ MEDIA = (image,)
 KEYWORDS: dict[str, Keyword] = {
     name: keyword for medium in MEDIA for name, keyword in medium.KEYWORDS.items()
 }
-LIMITS: dict[str, frozenset[str]] = {
+LIMITS: dict[str, dict[str, str]] = {
     name: limits for medium in MEDIA for name, limits in medium.LIMITS.items()
+}
+MEANINGS: dict[str, str] = {
+    name: meaning for medium in MEDIA for name, meaning in medium.MEANINGS.items()
 }
 
 # Keywords of JSON Schema and OpenAPI by the kind of their value: a misspelt one would
@@ -65,6 +68,30 @@ ANNOTATIONS: dict[str, str] = {
     "x-null": "unspecified: the page does not say how null is treated, here and below",
     "x-welcome": "unspecified: the page lists it, but not which values are valid",
     "x-mentions": "operations that a page names without a path",
+}
+
+# For each keyword and annotation: where it is written, and an example.
+USES: dict[str, tuple[str, str]] = {
+    "x-image-size": ("a schema", "x-image-size: {multipleOf: 16, maxEdge: 3840}"),
+    "x-upload": ("a schema of a file", "x-upload: {formats: [png], maxBytes: 4194304}"),
+    "x-same-dimensions": ("an `allOf` of a body", "x-same-dimensions: [image, mask]"),
+    "x-source": ("any part", "x-source: M1#size"),
+    "x-basis": ("any part", "x-basis: assumed"),
+    "x-note": ("any part", "x-note: The page names no format; png is meant."),
+    "x-contradicts": (
+        "any part",
+        "x-contradicts: [{says: at most 4, source: M1}, {says: up to 10, source: M2}]",
+    ),
+    "x-rule": ("an `allOf` of a body", "x-rule: compression-needs-jpeg"),
+    "x-error": ("a schema", "x-error: prompt_too_long"),
+    "x-guarantees": ("a response", "x-guarantees: [{name: size-as-asked}]"),
+    "x-when": (
+        "a field of a response",
+        "x-when: {properties: {output_format: {const: png}}}",
+    ),
+    "x-null": ("a body or a field", "x-null: unspecified"),
+    "x-welcome": ("a field", "x-welcome: unspecified"),
+    "x-mentions": ("an operation", "x-mentions: [createImageEdit]"),
 }
 
 _TEXT = {"type": "string", "minLength": 1}
