@@ -93,7 +93,7 @@ class Baseline:
         if not path.exists():
             return cls()
         try:
-            content = _dates_to_text(read_yaml(path.parent, path.name))
+            content = read_yaml(path.parent, path.name)
             invalid = next(iter(_schema().iter_errors(content)), None)
         except SpecError as error:
             raise BadBaseline(f"{path} {error.problem}. {error.remedy}") from None
@@ -262,15 +262,6 @@ def _schema() -> Any:
     return compile_validator(
         read_yaml(files("contracts.report"), "baseline.schema.yaml")
     )
-
-
-def _dates_to_text(value: Any) -> Any:
-    """Turn dates into text: YAML reads an unquoted date as a date."""
-    if isinstance(value, dict):
-        return {name: _dates_to_text(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_dates_to_text(each) for each in value]
-    return value.isoformat() if isinstance(value, date) else value
 
 
 def _validate_entries(path: Path, entries: Iterable[AcceptedFinding]) -> None:

@@ -1,7 +1,7 @@
 """Read YAML strictly and write it plainly."""
 
 from importlib.resources.abc import Traversable
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -30,7 +30,7 @@ def read_yaml(folder: Traversable, name: str) -> Any:
         ) from None
     try:
         return yaml.load(text, Loader=_StrictLoader)  # noqa: S506  a SafeLoader
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: an invalid date
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a number too long
         problem = f"is not YAML: {' '.join(str(error).split())}"
         raise SpecError(str(file), "", problem, "Fix the line that it names") from None
 
@@ -51,7 +51,16 @@ def yaml_text(value: Any) -> str:
 
 
 class _StrictLoader(_Loader):  # type: ignore[misc, valid-type]
-    """A safe loader that rejects duplicate keys: one of the two would be lost."""
+    """
+    A safe loader that rejects duplicate keys: one of the two would be lost.
+
+    A date stays text, as in JSON.
+    """
+
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, Any]]]] = {
+        first: [each for each in resolvers if each[0] != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in _Loader.yaml_implicit_resolvers.items()
+    }
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         names = [each.value for each, _ in node.value if isinstance(each.value, str)]

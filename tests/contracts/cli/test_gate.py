@@ -321,7 +321,7 @@ accepted:
     [
         ("- a", "the file"),
         (ENTRY.replace("reason: r", "why: r"), "accepted/0"),
-        (ENTRY.replace("2026-01-01", "2026-01-41"), "is not YAML: day"),
+        (ENTRY.replace("2026-01-01", "2026-01-41"), "since is not a date"),
         (ENTRY.replace("2026-01-01", '"2026-01-41"'), "since is not a date"),
         (ENTRY + "".join(ENTRY.splitlines(keepends=True)[-2:]), "duplicate entry a"),
         (ENTRY.replace("baseline/1", "baseline/2"), "format"),
