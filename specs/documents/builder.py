@@ -1,25 +1,54 @@
 """Build operations from a document; each part states or inherits its evidence."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 from specs.documents.model import Body, ErrorExample, Guarantee, Operation, Response
-from specs.documents.references import ResolvedDocument, escape_pointer, suggestion
+from specs.documents.problems import remove_part
+from specs.documents.references import (
+    ResolvedDocument,
+    close_words,
+    did_you_mean,
+    escape_pointer,
+    suggestion,
+)
 from specs.documents.schema_errors import (
     SchemaError,
+    flow_yaml,
     invalid_part,
     undeclared_names,
 )
-from specs.documents.sources import builtin_violation
-from specs.documents.supported import check_supported
-from specs.errors import SpecError
+from specs.documents.sources import builtin_violations
+from specs.documents.supported import check_supported, operation_id_line
+from specs.media.image import OPERATIONS
 from specs.validation.engine import Schema
 from specs.validation.evidence import Evidence
 from specs.validation.vocabulary import GUARANTEES, STANDARD_KEYWORDS, subschemas
 
-REQUIRED_ERRORS = ("invalid_request", "unauthenticated", "rate_limited", "server_error")
+REQUIRED_ERRORS = {
+    "invalid_request": 400,
+    "unauthenticated": 401,
+    "rate_limited": 429,
+    "server_error": 500,
+}
+"""The errors that an operation needs, each with its usual status."""
+
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+FORMER_KEYWORDS = {
+    "nullable": 'It is of OpenAPI 3.0: write `type: [TYPE, "null"]`',
+}
+_EMPTY_PARTS: dict[str, Any] = {
+    "info": {"title": "", "version": ""},
+    "servers": [{"url": ""}],
+    "paths": {},
+}
+_EXAMPLE_PARTS = {
+    "info": 'info: {title: My gateway, version: "1"}',
+    "servers": 'servers: [{url: "https://gateway.example/v1"}]',
+    "paths": "",
+}
 
 
 class OperationBuilder:
@@ -30,51 +59,93 @@ class OperationBuilder:
 
     def operations(self) -> dict[str, Operation]:
         root = self.tree.root
-        for name in ("info", "servers", "paths"):
-            if not root.get(name):
-                raise self.tree.error(
-                    f"/{name}", f"'{name}' is missing", "An OpenAPI 3.1 document has it"
-                )
-        if error := builtin_violation("document.schema.yaml", root):
-            raise self._error_at(root, error)
+        self._check_shape(root)
         evidence = Evidence().within(root)
         found: dict[str, Operation] = {}
-        for path, item in root["paths"].items():
+        for path, item in root.get("paths", {}).items():
             for method in METHODS:
                 if method not in item:
                     continue
                 operation = self._operation(method, path, item[method], evidence)
                 if operation.id in found:
                     problem = f"duplicate operationId '{operation.id}'"
-                    raise self._error(item[method], problem, "Rename one")
+                    self._report(item[method], problem, "Rename one")
                 found[operation.id] = operation
-        if not found:
-            raise self.tree.error("/paths", "no operation", "Describe one: createImage")
+        if not found and not self.tree.has_gap(root):
+            self.tree.report("/paths", "no operation", "Describe one: createImage")
         return found
+
+    def _check_shape(self, root: dict[str, Any]) -> None:
+        """Report what is not OpenAPI 3.1 and, where problems are collected, drop it."""
+        for name, empty in _EMPTY_PARTS.items():
+            if not root.get(name):
+                self.tree.report(
+                    f"/{name}",
+                    f"'{name}' is missing",
+                    "An OpenAPI 3.1 document has it",
+                    _EXAMPLE_PARTS[name],
+                )
+                root[name] = copy.deepcopy(empty)
+                self.tree.mark_gap(root)
+        version = root.get("openapi")
+        if isinstance(version, str) and not version.startswith("3.1"):
+            self.tree.report(
+                "/openapi",
+                f"OpenAPI {version} is not supported",
+                "Write it in 3.1; `imageparity init NAME --from FILE` converts 3.0",
+                "openapi: 3.1.0",
+            )
+        errors = list(builtin_violations("document.schema.yaml", root))
+        for error in errors:
+            self._report_at(root, error)
+        for error in errors:
+            self._mark_gaps(root, error.path)
+        for error in errors:
+            if error.path[:1] != ("info",):  # which nothing else reads
+                remove_part(root, error.path)
+
+    def _mark_gaps(self, root: Mapping[str, Any], path: Sequence[str | int]) -> None:
+        """Remember that parts of the document and of the operation will be missing."""
+        self.tree.mark_gap(root)
+        node: Any = root
+        for step in path[:3]:  # paths, a path, a method
+            node = node.get(str(step)) if isinstance(node, dict) else None
+            if isinstance(node, dict):
+                self.tree.mark_gap(node)
 
     def _operation(
         self, method: str, path: str, node: Mapping[str, Any], evidence: Evidence
     ) -> Operation:
         if "operationId" not in node:
-            raise self._error(node, "has no operationId", "Name it: createImage, …")
+            self._report(
+                node,
+                "has no operationId",
+                f"Name it: {', '.join(OPERATIONS)}",
+                operation_id_line(path),
+            )
         evidence = evidence.within(node)
         if not evidence.source:
-            raise self._error(
+            self._report(
                 node,
                 "has no x-source",
                 "Name the page that it was read from, such as S4#size",
+                "x-source: M1#generations",
             )
         responses = {
             status: self._response(status, each, evidence)
             for status, each in node.get("responses", {}).items()
         }
-        if not any(each.is_success for each in responses.values()):
-            raise self._error(node, "declares no success", "Add a '200' response")
+        has_gap = any(
+            self.tree.has_gap(each)
+            for each in (node, *node.get("responses", {}).values())
+        )
+        if not has_gap and not any(each.is_success for each in responses.values()):
+            self._report(node, "declares no success", "Add a '200' response")
         check_supported(self.tree, path, method)
         request = node.get("requestBody", {})
         request_evidence = evidence.within(request)
         operation = Operation(
-            id=node["operationId"],
+            id=node.get("operationId", ""),
             method=method.upper(),
             path=path,
             bodies={
@@ -89,12 +160,16 @@ class OperationBuilder:
             note=node.get("x-note", ""),
             mentions=tuple(node.get("x-mentions", ())),
         )
-        for name in REQUIRED_ERRORS:
-            if name not in operation.errors:
-                raise self._error(
+        for name, status in REQUIRED_ERRORS.items():
+            if name not in operation.errors and not has_gap:
+                near = close_words(name, operation.errors)
+                rename = f"Rename '{near[0]}', or add" if near else "Add"
+                self._report(
                     node,
                     f"the error '{name}' is missing",
-                    f"Add an example '{name}' to one of its responses",
+                    f"{rename} an example '{name}' to the `examples` of one of its "
+                    f"responses, such as {status}",
+                    flow_yaml({name: {"value": _error_body(name, operation)}}),
                 )
         answers = (each.bodies.values() for each in responses.values())
         for body in chain(operation.bodies.values(), *answers):
@@ -107,11 +182,14 @@ class OperationBuilder:
         for requirement in required:
             for name in requirement:
                 if name not in schemes:
-                    raise self._error(
+                    self._report(
                         node,
                         f"unknown security scheme '{name}'",
-                        "Define it in components/securitySchemes",
+                        f"{did_you_mean(name, schemes)}Define it in "
+                        "components/securitySchemes",
+                        f"{name}: {{type: http, scheme: bearer}}",
                     )
+                    continue
                 return evidence.within(schemes[name])
         return None
 
@@ -127,19 +205,22 @@ class OperationBuilder:
             },
             headers=node.get("headers", {}),
             guarantees=tuple(
-                self._guarantee(each, evidence) for each in node.get("x-guarantees", [])
+                self._guarantee(each, evidence)
+                for each in node.get("x-guarantees", [])
+                if self._is_known_guarantee(each)
             ),
             evidence=evidence,
             pointer=self.tree.pointer_of(node),
         )
 
+    def _is_known_guarantee(self, node: Mapping[str, Any]) -> bool:
+        name = str(node.get("name"))
+        if name not in GUARANTEES:
+            problem = f"unknown guarantee '{name}'"
+            self._report(node, problem, suggestion(name, GUARANTEES))
+        return name in GUARANTEES
+
     def _guarantee(self, node: Mapping[str, Any], evidence: Evidence) -> Guarantee:
-        if node.get("name") not in GUARANTEES:
-            raise self._error(
-                node,
-                f"unknown guarantee '{node.get('name')}'",
-                f"Known are: {', '.join(GUARANTEES)}",
-            )
         return Guarantee(
             name=node["name"],
             evidence=evidence.within(node),
@@ -185,18 +266,16 @@ class OperationBuilder:
             content = response.get("content", {}).get("application/json", {})
             for name, example in content.get("examples", {}).items():
                 if not status.isdigit():
-                    raise self._error(
+                    self._report(
                         example,
                         f"the error '{name}' is under '{status}'",
                         "Give it one status",
                     )
                 if name in found:
-                    raise self._error(
-                        example, f"duplicate error '{name}'", "Rename one"
-                    )
+                    self._report(example, f"duplicate error '{name}'", "Rename one")
                 found[name] = ErrorExample(
                     name=name,
-                    status=int(status),
+                    status=int(status) if status.isdigit() else 0,
                     body=example["value"],
                     headers=headers,
                     evidence=above.within(example),
@@ -205,16 +284,18 @@ class OperationBuilder:
         return found
 
     def _check_schema(self, schema: Schema, operation: Operation) -> None:
-        """Raise `SpecError` for an invalid schema or a misspelt keyword."""
-        if error := invalid_part(schema):
-            raise self._error_at(schema, error)
+        """Report invalid parts of a schema, misspelt keywords and unknown fields."""
+        while error := invalid_part(schema):
+            self._report_at(schema, error)
+            if not remove_part(schema, error.path):
+                return
         self._check_keywords(schema, operation, set())
         for error in undeclared_names(schema):
-            raise self._error_at(schema, error)
+            self._report_at(schema, error)
 
-    def _error_at(self, node: Any, error: SchemaError) -> SpecError:
+    def _report_at(self, node: Any, error: SchemaError) -> None:
         place = self._pointer_at(node, error.path)
-        return self.tree.error(place, error.problem, error.remedy)
+        self.tree.report(place, error.problem, error.remedy, error.paste)
 
     def _pointer_at(self, node: Any, path: Sequence[str | int]) -> str:
         """The JSON pointer of a part of a node, as authored."""
@@ -230,38 +311,47 @@ class OperationBuilder:
             return
         for word in node:
             if not word.startswith("x-") and word not in STANDARD_KEYWORDS:
-                raise self._error(
-                    node,
+                self.tree.report(
+                    f"{self.tree.pointer_of(node)}/{escape_pointer(word)}",
                     f"unknown keyword '{word}'",
-                    suggestion(word, sorted(STANDARD_KEYWORDS)),
+                    FORMER_KEYWORDS.get(word)
+                    or suggestion(word, sorted(STANDARD_KEYWORDS)),
                 )
-        error = node.get("x-error", "invalid_request")
-        if error not in operation.errors:
-            raise self._error(
+        error = node.get("x-error")
+        if error is not None and error not in operation.errors:
+            self._report(
                 node,
                 f"x-error '{error}' is not an error of {operation.id}",
-                f"Known are: {', '.join(operation.errors)}",
+                suggestion(error, operation.errors),
             )
         if "x-null" in node and _lists_null(node):
-            raise self._error(
+            self._report(
                 node,
                 "x-null says that null is unspecified, and the schema allows null",
                 "Remove x-null if the page shows that null is allowed, else the null",
             )
         rule = node.get("x-rule")
         if rule and rule in rules:
-            raise self._error(node, f"duplicate rule '{rule}'", "Rename one")
+            self._report(node, f"duplicate rule '{rule}'", "Rename one")
         if rule:
             rules.add(rule)
         if node.get("additionalProperties") not in (None, True, False):
-            raise self._error(
+            self._report(
                 node, "additionalProperties is a schema", "Write true or false"
             )
         for subschema in subschemas(node):
             self._check_keywords(subschema, operation, rules)
 
-    def _error(self, node: Any, problem: str, remedy: str) -> SpecError:
-        return self.tree.error(self.tree.pointer_of(node), problem, remedy)
+    def _report(self, node: Any, problem: str, remedy: str, paste: str = "") -> None:
+        self.tree.report(self.tree.pointer_of(node), problem, remedy, paste)
+
+
+def _error_body(name: str, operation: Operation) -> Any:
+    """The body for a missing error: like another one of the operation."""
+    for other in operation.errors.values():
+        return other.body
+    message = "{message}" if name == "invalid_request" else name.replace("_", " ")
+    return {"error": {"message": message, "type": name}}
 
 
 def _lists_null(node: Mapping[str, Any]) -> bool:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
-from specs.documents.sources import builtin_violation
-from specs.errors import SpecError
+from specs.documents.problems import Problems
+from specs.documents.sources import builtin_violations
 from specs.media.image import DEFAULT_SIZE, size_of
 from specs.validation.engine import compile_validator
 from specs.validation.evidence import Basis, Evidence
@@ -231,10 +231,10 @@ class Dialect:
         return next(applicable, self.delivery[-1])
 
 
-def validate_dialect(file: str, raw: Any) -> None:
-    """Raise `SpecError` if a dialect does not follow its schema."""
-    if error := builtin_violation("dialect.schema.yaml", raw):
-        raise SpecError(file, error.pointer, error.problem, error.remedy)
+def validate_dialect(file: str, raw: Any, problems: Problems) -> None:
+    """Report where a dialect does not follow its schema."""
+    for error in builtin_violations("dialect.schema.yaml", raw):
+        problems.report(error.in_file(file))
 
 
 def build_dialect(raw: Mapping[str, Any]) -> Dialect:

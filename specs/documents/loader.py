@@ -6,11 +6,9 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from specs.documents.builder import OperationBuilder
-from specs.documents.dialect import build_dialect, validate_dialect
+from specs.documents.folder import read_folder
 from specs.documents.model import Provider
-from specs.documents.references import ResolvedDocument, walk
-from specs.documents.sources import check_sources, load_sources
+from specs.documents.problems import Problems
 from specs.documents.yaml_files import read_yaml
 from specs.errors import SpecError
 
@@ -81,33 +79,7 @@ def load_all(ids: Sequence[str], *more: str | Path) -> list[Provider]:
 
 
 def _load_folder(name: str, root: Traversable, folder: Traversable) -> Provider:
-    raw = read_yaml(folder, "dialect.yaml")
-    validate_dialect(str(folder / "dialect.yaml"), raw)
-    sources = load_sources(root, raw)
-    check_sources(str(folder / "dialect.yaml"), raw, "source", sources)
-    document = read_yaml(folder, "openapi.yaml")
-    tree = ResolvedDocument(str(folder / "openapi.yaml"), document)
-    check_sources(tree.file, document, "x-source", sources)
-    for pointer, node in walk(document):
-        if "x-contradicts" in node:
-            sides, place = node["x-contradicts"], f"{pointer}/x-contradicts"
-            check_sources(tree.file, sides, "source", sources, place)
-    operations = OperationBuilder(tree).operations()
-    dialect = build_dialect(raw)
-    server = tree.root.get("servers", [{}])[0].get("url", "")
-    if server.rstrip("/") != dialect.base_url.rstrip("/"):
-        raise tree.error(
-            "/servers/0/url",
-            f"'{server}' is not the dialect's live base URL '{dialect.base_url}'",
-            "Write the same URL in both",
-        )
-    return Provider(
-        id=name,
-        dialect=dialect,
-        operations=operations,
-        document=document,
-        sources=sources,
-        file=str(folder / "openapi.yaml"),
-        version=str(tree.root["info"]["version"]),
-        pointer_of=tree.pointer_of,
-    )
+    provider = read_folder(name, root, folder, Problems()).provider
+    if provider is None:
+        raise RuntimeError("a problem was not raised")
+    return provider

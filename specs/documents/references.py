@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from specs.documents.problems import Problems
 from specs.errors import SpecError
 from specs.validation import vocabulary
 from specs.validation.engine import compile_validator
@@ -15,25 +16,44 @@ class ResolvedDocument:
     A document with its references inlined, and the place of each of its parts.
 
     `pointer_of(node)` gives the JSON pointer of a mapping as authored, so that a claim
-    behind a reference still points at its own line.
+    behind a reference still points at its own line. Where problems are collected, a
+    reference that leads nowhere becomes an empty mapping, which is a gap.
     """
 
-    def __init__(self, file: str, document: Any) -> None:
+    def __init__(
+        self, file: str, document: Any, problems: Problems | None = None
+    ) -> None:
         self.file = file
+        self._problems = problems or Problems()
+        self._invalid: set[str] = set()  # pointers of parts that are left out
+        self._gaps: set[int] = set()
         self._pointers: dict[int, str] = {}
         # Kept, because an id is unique only as long as its value lives.
         self._resolved_nodes: list[Any] = []
         self._document = document
         if not isinstance(document, dict):
-            raise self.error("", "is not a mapping", "Begin with `openapi: 3.1.0`")
-        _check_keywords(self, document)
+            self.report("", "is not a mapping", "Begin with `openapi: 3.1.0`")
+            self._document = document = {}
+        for pointer, problem, remedy in _keyword_problems(document):
+            self.report(pointer, problem, remedy)
+            self._invalid.update(_keyword_place(pointer))
         self.root: dict[str, Any] = self._resolve(document, "", ())
 
     def pointer_of(self, node: Any) -> str:
         return self._pointers.get(id(node), "")
 
-    def error(self, pointer: str, problem: str, remedy: str) -> SpecError:
-        return SpecError(self.file, pointer, problem, remedy)
+    def report(self, pointer: str, problem: str, remedy: str, paste: str = "") -> None:
+        """Raises `SpecError` unless problems are collected."""
+        error = SpecError(self.file, pointer, problem, remedy, paste)
+        self._problems.report(error)
+
+    def mark_gap(self, node: Any) -> None:
+        """Remember that a part of a mapping is missing because it was wrong."""
+        self._gaps.add(id(node))
+
+    def has_gap(self, node: Any) -> bool:
+        """True if a problem of a part was reported: what is missing may be there."""
+        return id(node) in self._gaps
 
     def _resolve(self, node: Any, pointer: str, seen: tuple[str, ...]) -> Any:
         if isinstance(node, list):
@@ -46,8 +66,9 @@ class ResolvedDocument:
         if "$ref" in node and isinstance(node["$ref"], str):
             return self._resolve_reference(node, pointer, seen)
         result = {
-            key: self._resolve(value, f"{pointer}/{escape_pointer(key)}", seen)
+            str(key): self._resolve(value, place, seen)
             for key, value in node.items()
+            if (place := f"{pointer}/{escape_pointer(key)}") not in self._invalid
         }
         return self._record_pointer(result, pointer)
 
@@ -57,32 +78,39 @@ class ResolvedDocument:
         reference = node["$ref"]
         target = self._lookup(reference, pointer)
         if reference in seen:
-            raise self.error(
-                pointer, f"{reference} refers to itself", "Remove the cycle"
-            )
+            self.report(pointer, f"{reference} refers to itself", "Remove the cycle")
+            target = _MISSING
+        if target is _MISSING:
+            gap = self._record_pointer({}, pointer)
+            self.mark_gap(gap)
+            return gap
         found = self._resolve(target, reference.removeprefix("#"), (*seen, reference))
         siblings = {key: value for key, value in node.items() if key != "$ref"}
         if not siblings:
             return found
         own = self._resolve(siblings, pointer, seen)
+        found = found if isinstance(found, dict) else {}
         return self._record_pointer({**found, **own}, pointer)
 
     def _lookup(self, reference: str, pointer: str) -> Any:
         node = self._document
         if not reference.startswith("#/"):
-            raise self.error(
+            self.report(
                 pointer,
                 f"{reference} points outside the document",
                 "Every document stands alone: use '#/…'",
             )
+            return _MISSING
         for step in reference.removeprefix("#/").split("/"):
             key = step.replace("~1", "/").replace("~0", "~")
             if not isinstance(node, dict) or key not in node:
-                raise self.error(
+                hint = did_you_mean(key, node if isinstance(node, dict) else ())
+                self.report(
                     pointer,
                     f"unresolved reference {reference}: there is no '{key}'",
-                    "Fix the reference, or add its target",
+                    f"{hint}Fix the reference, or add its target",
                 )
+                return _MISSING
             node = node[key]
         return node
 
@@ -90,6 +118,10 @@ class ResolvedDocument:
         self._pointers[id(node)] = pointer
         self._resolved_nodes.append(node)
         return node
+
+
+_MISSING = object()
+MAX_LISTED_WORDS = 20  # beside a near one
 
 
 def escape_pointer(key: Any) -> str:
@@ -108,58 +140,80 @@ def walk(node: Any, pointer: str = "") -> Iterator[tuple[str, Mapping[str, Any]]
             yield from walk(value, f"{pointer}/{at}")
 
 
-def _check_keywords(tree: ResolvedDocument, document: Any) -> None:
+def _keyword_problems(document: Any) -> Iterator[tuple[str, str, str]]:
+    """Yield place, problem and remedy of each key that is not understood."""
     known = [*vocabulary.KEYWORDS, *vocabulary.ANNOTATIONS]
     for pointer, node in walk(document):
         for word, value in node.items():
             if not isinstance(word, str):
-                raise tree.error(
+                yield (
                     f"{pointer}/{word}",
                     f"the key {word!r} is not text",
                     "Quote it: YAML reads numbers, on, off, yes and no as values",
                 )
-            if not word.startswith("x-") or pointer.endswith("/headers"):
+            elif not word.startswith("x-") or pointer.endswith("/headers"):
                 continue
-            if word not in known:
-                raise tree.error(
+            elif word not in known:
+                yield (
                     f"{pointer}/{word}",
                     f"unknown keyword '{word}'",
                     suggestion(word, known),
                 )
-            _check_keyword_value(tree, f"{pointer}/{word}", word, value)
+            else:
+                yield from _value_problems(f"{pointer}/{word}", word, value)
 
 
-def _check_keyword_value(
-    tree: ResolvedDocument, pointer: str, keyword: str, value: Any
-) -> None:
+def _value_problems(
+    pointer: str, keyword: str, value: Any
+) -> Iterator[tuple[str, str, str]]:
     if keyword == "x-basis" and value not in list(Basis):
-        raise tree.error(
-            pointer, f"unknown basis '{value}'", f"Choose from: {', '.join(Basis)}"
-        )
+        yield pointer, f"unknown basis '{value}'", f"Choose from: {', '.join(Basis)}"
     if keyword in vocabulary.LIMITS:
         known = vocabulary.LIMITS[keyword]
-        unknown = sorted(set(value) - known) if isinstance(value, dict) else ["?"]
+        unknown = sorted(set(value) - set(known)) if isinstance(value, dict) else ["?"]
         if unknown:
-            raise tree.error(
+            yield (
                 pointer,
                 f"'{keyword}' has no limit '{unknown[0]}'",
-                f"Known are: {', '.join(sorted(known))}",
+                suggestion(unknown[0], known),
             )
+            return
     for error in compile_validator(
         vocabulary.VALUE_SCHEMAS.get(keyword, {})
     ).iter_errors(value):
         below = "".join(f"/{step}" for step in error.instance_path)
         problem = f"'{keyword}' is not valid: {error.message[:300]}"
-        raise tree.error(f"{pointer}{below}", problem, f"It is {expected(keyword)}")
+        yield f"{pointer}{below}", problem, f"It is {expected(keyword)}"
+
+
+def _keyword_place(pointer: str) -> Iterator[str]:
+    """Yield the pointer of the innermost `x-` keyword on a pointer, if there is one."""
+    steps = pointer.split("/")
+    for at in reversed(range(len(steps))):
+        if steps[at].startswith("x-"):
+            yield "/".join(steps[: at + 1])
+            return
+
+
+def close_words(word: str, known: Iterable[str]) -> list[str]:
+    """The nearest of some words, in a list; empty if none is near."""
+    return get_close_matches(word, [str(each) for each in known], 1)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The question for the nearest of some words; empty if none is near."""
+    return "".join(f"Did you mean '{each}'? " for each in close_words(word, known))
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """The remedy for an unknown word: the nearest known one, and all of them."""
+    """The remedy for an unknown word: the nearest known one, and all if few."""
     words = list(known)
-    near = get_close_matches(word, words, 1)
-    hint = f"Did you mean '{near[0]}'? " if near else ""
-    return f"{hint}Known are: {', '.join(words)}"
+    question = did_you_mean(word, words)
+    if question and len(words) > MAX_LISTED_WORDS:
+        return f"{question}Or remove it"
+    return f"{question}Known are: {', '.join(words)}"
 
 
 def expected(keyword: str) -> str:
-    return vocabulary.ANNOTATIONS.get(keyword, "a keyword with limits")
+    meanings = {**vocabulary.MEANINGS, **vocabulary.ANNOTATIONS}
+    return meanings[keyword]

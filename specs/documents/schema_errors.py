@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import jsonschema_rs
+import yaml
 from jsonschema_rs import ValidationErrorKind as Kind
 
-from specs.documents.references import escape_pointer, suggestion
+from specs.documents.references import close_words, escape_pointer, suggestion
+from specs.errors import SpecError
 from specs.validation.engine import JsonPath, Schema
 from specs.validation.vocabulary import SCHEMA_KEYWORDS
 
@@ -18,44 +20,66 @@ _SAME_VALUE_KEYWORDS = ("if", "then", "else", "not")
 
 @dataclass(frozen=True, slots=True)
 class SchemaError:
-    """The path to a wrong part, what is wrong there, and the remedy."""
+    """The path to a wrong part, what is wrong there, the remedy, and a line for it."""
 
     path: JsonPath
     problem: str
     remedy: str
+    paste: str = ""
 
     @property
     def pointer(self) -> str:
         return "".join(f"/{escape_pointer(step)}" for step in self.path)
 
+    def in_file(self, file: str) -> SpecError:
+        return SpecError(file, self.pointer, self.problem, self.remedy, self.paste)
 
-def first_violation(
+
+def violations(
     validator: Any, schema: Schema, value: Any, remedy: str
-) -> SchemaError | None:
+) -> Iterator[SchemaError]:
     """
-    The first violation of a schema by the content of a file; None if it is valid.
+    Yield the violations of a schema by the content of a file.
 
-    A missing key comes after all others: it may be the one that is misspelt.
+    Missing keys come after all others: one may be misspelt, and is not yielded then.
     `validator` is compiled from `schema`. `remedy` is for errors without one.
     """
     errors = sorted(
         validator.iter_errors(value), key=lambda e: isinstance(e.kind, Kind.Required)
     )
-    return _described(errors[0], schema, remedy) if errors else None
+    meant: set[JsonPath] = set()
+    for error in errors:
+        path, kind = tuple(error.instance_path), error.kind
+        if isinstance(kind, Kind.AdditionalProperties):
+            known = _value_at(schema, error.schema_path[:-1]).get("properties", {})
+            for word in kind.unexpected:
+                meant.update((*path, each) for each in close_words(word, known))
+                yield SchemaError(
+                    (*path, word), f"unknown key '{word}'", suggestion(word, known)
+                )
+        elif not (isinstance(kind, Kind.Required) and (*path, kind.property) in meant):
+            yield _described(error, schema, remedy)
+
+
+def first_violation(
+    validator: Any, schema: Schema, value: Any, remedy: str
+) -> SchemaError | None:
+    """The first of the violations; None if the value is valid."""
+    return next(violations(validator, schema, value, remedy), None)
 
 
 def _described(
     error: jsonschema_rs.ValidationError, schema: Schema, remedy: str
 ) -> SchemaError:
     path, kind = tuple(error.instance_path), error.kind
-    if isinstance(kind, Kind.AdditionalProperties):
+    if isinstance(kind, Kind.AdditionalProperties):  # of a branch of anyOf
         word = kind.unexpected[0]
-        known = _value_at(schema, error.schema_path[:-1]).get("properties", {})
-        return SchemaError(
-            (*path, word), f"unknown key '{word}'", suggestion(word, known)
-        )
+        return SchemaError((*path, word), f"unknown key '{word}'", remedy)
     if isinstance(kind, Kind.Required):
-        return SchemaError(path, f"the key '{kind.property}' is missing", remedy)
+        around = _value_at(schema, error.schema_path[:-1])
+        examples = around.get("properties", {}).get(kind.property, {}).get("examples")
+        paste = flow_yaml({kind.property: examples[0]}) if examples else ""
+        return SchemaError(path, f"the key '{kind.property}' is missing", remedy, paste)
     if isinstance(kind, Kind.AnyOf):
         inner = [each for branch in kind.context for each in branch]
         others = [each for each in inner if not isinstance(each.kind, Kind.Type)]
@@ -66,9 +90,25 @@ def _described(
     return SchemaError(path, error.message[:300], remedy)
 
 
-def _value_at(value: Any, path: Sequence[str | int]) -> Any:
+def flow_yaml(value: Mapping[str, Any]) -> str:
+    """A mapping as one line of YAML, without the braces around it."""
+    text: str = yaml.safe_dump(
+        value,
+        default_flow_style=True,
+        sort_keys=False,
+        allow_unicode=True,
+        width=10_000,
+    )
+    return text.strip().removeprefix("{").removesuffix("}")
+
+
+def _value_at(root: Any, path: Sequence[str | int]) -> Any:
+    """The part of a schema at a path that may lead through references inside it."""
+    value = root
     for step in path:
         value = value[step]
+        if step == "$ref":
+            value = _value_at(root, value.removeprefix("#/").split("/"))
     return value
 
 

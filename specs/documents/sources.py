@@ -1,17 +1,22 @@
 """The pages that a document cites, and files that all folders share."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from pathlib import PurePath
 from typing import Any
 
-from specs.documents.references import walk
-from specs.documents.schema_errors import SchemaError, first_violation
+from specs.documents.problems import Problems
+from specs.documents.references import did_you_mean, walk
+from specs.documents.schema_errors import SchemaError, flow_yaml, violations
 from specs.documents.yaml_files import read_yaml
 from specs.errors import SpecError
 from specs.validation.engine import compile_validator
+
+SOURCES = "sources.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +30,46 @@ class Source:
     date: str
 
 
-def load_sources(root: Traversable, dialect: Mapping[str, Any]) -> dict[str, Source]:
-    """All sources by id: shared ones, those of the folder, those of the dialect."""
-    raw = dict(_read_builtin("sources.yaml"))
-    if root != files("specs") and (root / "sources.yaml").is_file():
-        raw.update(read_yaml(root, "sources.yaml"))
-    raw.update(dialect.get("sources", {}))
+def load_sources(
+    root: Traversable, folder: Traversable, dialect: Any, problems: Problems
+) -> dict[str, Source]:
+    """
+    All sources by id.
+
+    Those that ship, those of the folder of providers, those in the folder of the
+    provider and those of its dialect; the later take precedence.
+    """
+    raw = dict(_read_builtin(SOURCES))
+    for place in () if root == files("specs") else (root, folder):
+        if (place / SOURCES).is_file():
+            raw.update(_read_sources(place, problems))
+    own = dialect.get("sources") if isinstance(dialect, Mapping) else None
+    raw.update(own if isinstance(own, Mapping) else {})
     return {
-        id_: Source(
-            id_,
+        str(id_): Source(
+            str(id_),
             title=str(each.get("title", id_)),
             url=str(each.get("url", "")),
             grade=str(each.get("grade", "")),
             date=str(each.get("date", "")),
         )
         for id_, each in raw.items()
+        if isinstance(each, Mapping)
     }
+
+
+def _read_sources(folder: Traversable, problems: Problems) -> dict[str, Any]:
+    """The entries of a file of sources."""
+    file = str(folder / SOURCES)
+    try:
+        found = read_yaml(folder, SOURCES)
+    except SpecError as error:
+        problems.report(error)
+        return {}
+    found = {} if found is None else found
+    for violation in builtin_violations("sources.schema.yaml", found):
+        problems.report(violation.in_file(file))
+    return found if isinstance(found, dict) else {}
 
 
 @cache
@@ -56,10 +85,11 @@ def _builtin_schema(name: str) -> tuple[Any, Any]:
     return schema, compile_validator(schema)
 
 
-def builtin_violation(name: str, value: Any) -> SchemaError | None:
-    """The first violation of a schema of this package; None if a value is valid."""
+def builtin_violations(name: str, value: Any) -> Iterator[SchemaError]:
+    """Yield the violations of a schema of this package."""
     schema, validator = _builtin_schema(name)
-    return first_violation(validator, schema, value, f"See specs/documents/{name}")
+    remedy = f"`imageparity schema {name.partition('.')[0]}` prints the format"
+    return violations(validator, schema, value, remedy)
 
 
 def check_sources(
@@ -67,14 +97,44 @@ def check_sources(
     tree: Any,
     key: str,
     sources: Mapping[str, Source],
+    problems: Problems,
     base_pointer: str = "",
 ) -> None:
-    """Raise `SpecError` for a value of `key` that names no known source."""
+    """Report the first place of each unknown source among the values of `key`."""
+    unknown: set[str] = set()
+    for pointer, id_ in cited_sources(tree, key, base_pointer):
+        if id_ in sources or id_ in unknown:
+            continue
+        unknown.add(id_)
+        hint = did_you_mean(id_, sources)
+        place = f"{PurePath(file).parent.name}/{SOURCES}"
+        problems.report(
+            SpecError(
+                file,
+                f"{pointer}/{key}",
+                f"unknown source '{id_}'",
+                f"{hint}Add it to {place}",
+                flow_yaml({id_: example_source()}),
+            )
+        )
+
+
+def example_source() -> dict[str, str]:
+    """An entry of sources.yaml with today's date."""
+    return {
+        "grade": "DOC",
+        "date": date.today().isoformat(),  # noqa: DTZ011  the user's own day
+        "title": "Title of the page",
+        "url": "https://…",
+    }
+
+
+def cited_sources(
+    tree: Any, key: str, base_pointer: str = ""
+) -> Iterator[tuple[str, str]]:
+    """Yield the pointer of each mapping that cites a source, and the source's id."""
     for pointer, node in walk(tree, base_pointer):
         source = node.get(key)
         if pointer.startswith("/fields") or source is None or isinstance(source, dict):
             continue  # a field of that name
-        if str(source).partition("#")[0] not in sources:
-            raise SpecError(
-                file, pointer, f"unknown source '{source}'", "Add it to sources.yaml"
-            )
+        yield pointer, str(source).partition("#")[0]

@@ -8,7 +8,11 @@ be answered wrongly by the mock and never tested by the harness.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from specs.documents.references import ResolvedDocument, escape_pointer
+from specs.documents.references import (
+    ResolvedDocument,
+    did_you_mean,
+    escape_pointer,
+)
 from specs.media import image
 
 JSON = "application/json"
@@ -16,29 +20,39 @@ FORM = "multipart/form-data"
 EVENT_STREAM = "text/event-stream"
 REQUEST_TYPES = (JSON, FORM)
 SUCCESS_TYPES = (JSON, EVENT_STREAM)
+EVENT_EXAMPLES = ("partial_image", "completed")
 UNSUPPORTED_KEYWORDS = (
     "parameters",
     "servers",
     "callbacks",
 )  # of an operation or a path
-Problem = tuple[str, str, str]
-"""A JSON pointer below the operation, what is wrong there, and the remedy."""
+Problem = tuple[str, str, str] | tuple[str, str, str, str]
+"""
+A JSON pointer below the operation, what is wrong there, the remedy, and perhaps a line
+that corrects it.
+"""
 
 
 def check_supported(tree: ResolvedDocument, path: str, method: str) -> None:
     """
     Check one operation of a document against what is served and tested.
 
-    Raises `SpecError`, with the place and a remedy, for the first thing that is not.
+    Reports what is not, with the place and a remedy.
     """
     item = tree.root["paths"][path]
     place = f"/paths/{escape_pointer(path)}"
-    for pointer, problem, remedy in _path_problems(path, item):
-        raise tree.error(f"{place}{pointer}", problem, remedy)
-    for pointer, problem, remedy in _operation_problems(method, item[method]):
-        raise tree.error(f"{place}/{method}{pointer}", problem, remedy)
-    for pointer, problem, remedy in _security_problems(tree.root, item[method]):
-        raise tree.error(pointer or f"{place}/{method}/security", problem, remedy)
+    for pointer, *rest in _path_problems(path, item):
+        tree.report(f"{place}{pointer}", *rest)
+    for pointer, *rest in _operation_problems(tree, path, method):
+        tree.report(f"{place}/{method}{pointer}", *rest)
+    for pointer, *rest in _security_problems(tree.root, item[method]):
+        tree.report(pointer or f"{place}/{method}/security", *rest)
+
+
+def operation_id_line(path: str) -> str:
+    """The line that names an operation, by the last word of its path."""
+    operation = image.OPERATIONS[path.endswith(("/edits", "/edit"))]
+    return f"operationId: {operation}"
 
 
 def _path_problems(path: str, item: Mapping[str, Any]) -> Iterator[Problem]:
@@ -49,14 +63,19 @@ def _path_problems(path: str, item: Mapping[str, Any]) -> Iterator[Problem]:
             yield f"/{word}", f"'{word}' is not supported", "Remove it"
 
 
-def _operation_problems(method: str, node: Mapping[str, Any]) -> Iterator[Problem]:
-    name = node.get("operationId")
+def _operation_problems(
+    tree: ResolvedDocument, path: str, method: str
+) -> Iterator[Problem]:
+    node = tree.root["paths"][path][method]
+    name = node.get("operationId", image.OPERATIONS[0])
     if name not in image.OPERATIONS:
         known = ", ".join(image.OPERATIONS)
+        hint = did_you_mean(name, image.OPERATIONS)
         yield (
             "/operationId",
             f"the operation '{name}' is not supported",
-            f"Name it as one of: {known}, or remove the operation",
+            f"{hint}Name it as one of: {known}, or remove the operation",
+            operation_id_line(path),
         )
     if method != "post":
         yield "", f"{method.upper()} is not supported", "Describe a POST operation"
@@ -64,7 +83,8 @@ def _operation_problems(method: str, node: Mapping[str, Any]) -> Iterator[Proble
         if node.get(word):
             yield f"/{word}", f"'{word}' is not supported", "Remove it"
     content = node.get("requestBody", {}).get("content", {})
-    if not content:
+    has_gap = tree.has_gap(node) or tree.has_gap(node.get("requestBody"))
+    if not content and not has_gap:
         yield "", "an operation without a request body is not supported", "Add one"
     yield from _media_type_problems("/requestBody", content, REQUEST_TYPES)
     responses = node.get("responses", {})
@@ -74,7 +94,7 @@ def _operation_problems(method: str, node: Mapping[str, Any]) -> Iterator[Proble
             yield f"{pointer}/links", "'links' is not supported", "Remove it"
         types = SUCCESS_TYPES if status.startswith("2") else (JSON,)
         yield from _media_type_problems(pointer, response.get("content", {}), types)
-    yield from _success_problems(responses)
+    yield from _success_problems(tree, responses)
 
 
 def _media_type_problems(
@@ -89,7 +109,9 @@ def _media_type_problems(
             )
 
 
-def _success_problems(responses: Mapping[str, Any]) -> Iterator[Problem]:
+def _success_problems(
+    tree: ResolvedDocument, responses: Mapping[str, Any]
+) -> Iterator[Problem]:
     success = {name: each for name, each in responses.items() if name.startswith("2")}
     if len(success) > 1:
         yield (
@@ -99,12 +121,15 @@ def _success_problems(responses: Mapping[str, Any]) -> Iterator[Problem]:
         )
     for status, response in success.items():
         content, place = response.get("content", {}), f"/responses/{status}"
+        if tree.has_gap(response):
+            continue
         if JSON not in content:
             yield place, "a success without JSON is not supported", f"Add {JSON}"
             continue
         if EVENT_STREAM in content:
             stream = f"{place}/content/{escape_pointer(EVENT_STREAM)}/schema"
             yield from _event_problems(stream, content[EVENT_STREAM].get("schema"))
+            yield from _event_example_problems(place, content[EVENT_STREAM])
 
 
 def _event_problems(pointer: str, schema: Any) -> Iterator[Problem]:
@@ -117,6 +142,20 @@ def _event_problems(pointer: str, schema: Any) -> Iterator[Problem]:
         type_ = fields.get("type")
         if not isinstance(type_, dict) or not isinstance(type_.get("const"), str):
             yield f"{pointer}/oneOf/{number}", "this event has no constant type", remedy
+
+
+def _event_example_problems(
+    place: str, content: Mapping[str, Any]
+) -> Iterator[Problem]:
+    missing = [
+        name for name in EVENT_EXAMPLES if name not in content.get("examples", {})
+    ]
+    if missing:
+        yield (
+            f"{place}/content/{escape_pointer(EVENT_STREAM)}",
+            f"the stream has no example '{missing[0]}'",
+            f"Add examples of its events, named {' and '.join(EVENT_EXAMPLES)}",
+        )
 
 
 def _security_problems(
@@ -138,4 +177,5 @@ def _security_problems(
                 f"/components/securitySchemes/{escape_pointer(name)}",
                 f"the security scheme '{label}' is not supported",
                 "Supported is: {type: http, scheme: bearer}",
+                f"{name}: {{type: http, scheme: bearer}}",
             )

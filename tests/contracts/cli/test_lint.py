@@ -76,6 +76,168 @@ def test_a_problem_is_one_line_with_file_and_line(mine, file, old, new, said):
     assert said in err
 
 
+MISTAKES = {
+    "openapi.yaml": [
+        ("openapi: 3.1.0", "openapi: 3.0.3", "OpenAPI 3.0.3 is not supported"),
+        ("createImage\n", "generateImage\n", "Did you mean 'createImage'?"),
+        ("x-source: S4#model", "x-source: M7#model", "unknown source 'M7'"),
+        ("default: 1024x1024", "default: ultra", "the default 'ultra' is not valid"),
+        ("default: 1\n", "default: 0\n", "the default '0' is not valid here"),
+        (
+            "type: integer\n      minimum: 1",
+            "type: int\n      minimum: 1",
+            "'integer'?",
+        ),
+        ("[model, prompt]", "[model, promt]", "`required` names 'promt'"),
+        ("      minimum: 0\n", "      minimun: 0\n", "Did you mean 'minimum'?"),
+        ("rate_limited:\n", "ratelimited:\n", "the error 'rate_limited' is missing"),
+        ("x-basis: assumed", "x-basis: gessed", "unknown basis 'gessed'"),
+        ("name: size-as-asked", "name: size-as-ask", "Did you mean 'size-as-asked'?"),
+        ("  description: >-", "  descripton: >-", "unknown key 'descripton' (info)"),
+        ("        required: true", "        requird: true", "Did you mean 'required'?"),
+        ("      summary: P", "      sumary: P", "Did you mean 'summary'?"),
+        ("scheme: bearer", "scheme: basic", "'http basic' is not supported"),
+    ],
+    "dialect.yaml": [
+        ("delivery:", "delivry:", "Did you mean 'delivery'?"),
+        ("title: TokenHub", "title: 5", "5 is not of type"),
+        ("source: S4#api-key", "source: M8", "unknown source 'M8'"),
+    ],
+}
+
+
+def test_all_problems_of_all_files_are_found_at_once(mine):
+    expected = []
+    for name, mistakes in MISTAKES.items():
+        for old, new, said in mistakes:
+            line = rewritten(mine / name, old, new)
+            expected.append((f"{mine / name}:{line}: ", said))
+    (mine / "sources.yaml").write_text("S4: {titel: My page}\n", encoding="utf-8")
+    expected.append((f"{mine}/sources.yaml:1: ", "Did you mean 'title'?"))
+
+    status, out, err = lint(mine)
+
+    assert (status, out) == (1, "")
+    lines = [each for each in err.splitlines() if not each.startswith("    ")]
+    for place, said in expected:
+        anywhere = [each for each in lines if said in each]
+        assert anywhere, said
+        if "is missing" not in said:  # a missing part is named where it would be
+            assert any(each.startswith(place) for each in anywhere), (place, anywhere)
+    causes = [said for _, said in expected]
+    assert [each for each in lines if not any(c in each for c in causes)] == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "pasted"),
+    [
+        ("openapi.yaml", "createImage\n", "images\n", "operationId: createImage"),
+        (
+            "openapi.yaml",
+            "      operationId: createImage\n",
+            "",
+            "operationId: createImage",
+        ),
+        ("openapi.yaml", "openapi: 3.1.0", "openapi: 3.0.3", "openapi: 3.1.0"),
+        ("openapi.yaml", "api/v1", "v1", "url: https://tokenhub.store/api/v1"),
+        (
+            "openapi.yaml",
+            "  - bearer: []",
+            "  - beare: []",
+            "beare: {type: http, scheme: bearer}",
+        ),
+        ("dialect.yaml", "model: gpt-image-2\n", "", "model: gpt-image-1"),
+        ("dialect.yaml", "S4#response", "M1", "M1: {grade: DOC, date: "),
+        (
+            "openapi.yaml",
+            "rate_limited:\n",
+            "limited:\n",
+            "rate_limited: {value: {error: {message: ",
+        ),
+    ],
+)
+def test_a_line_to_paste_follows_a_problem(mine, file, old, new, pasted):
+    rewritten(mine / file, old, new)
+
+    _, _, err = lint(mine)
+
+    lines = [each.strip() for each in err.splitlines() if each.startswith("    ")]
+    assert any(each.startswith(pasted) for each in lines), err
+    assert all(isinstance(yaml.safe_load(each), dict) for each in lines)
+
+
+def warned(path):
+    status, out, err = lint(path)
+    assert status == 0, err
+    assert "no problems" in out
+    lines = [each for each in err.splitlines() if not each.startswith("    ")]
+    assert all(": warning: " in each for each in lines)
+    return lines, out
+
+
+def test_an_unusual_path_is_a_warning(mine):
+    line = rewritten(mine / "openapi.yaml", "  /images/edits:", "  /image/edits:")
+
+    (warning,), out = warned(mine)
+
+    assert warning.startswith(f"{mine}/openapi.yaml:{line}: warning: '/image/edits'")
+    assert "Write '/images/edits'" in warning
+    assert out == "1 provider: no problems, 1 warning\n"
+
+
+def test_a_document_without_security_is_a_warning_unless_it_says_so(mine):
+    rewritten(mine / "openapi.yaml", "security:\n  - bearer: []\n", "")
+
+    warnings, _ = warned(mine)
+    rewritten(mine / "openapi.yaml", "paths:\n", "security: []\npaths:\n")
+
+    assert len(warnings) == 2
+    assert all("there is no `security`" in each for each in warnings)
+    assert warned(mine)[0] == []
+
+
+def test_an_unused_source_is_a_warning(mine):
+    (mine / "sources.yaml").write_text("M1: {title: One}\nM2: {title: Two}\n")
+    (mine.parent / "sources.yaml").write_text("M3: {title: Three}\n")
+    rewritten(mine / "openapi.yaml", "x-source: S4#model", "x-source: M2#model")
+
+    warnings, _ = warned(mine.parent)
+
+    assert [each.partition(" warning: ")[2].partition(".")[0] for each in warnings] == [
+        "no claim cites the source 'M1'",
+        "no claim cites the source 'M3'",
+    ]
+
+
+def test_a_placeholder_for_a_source_is_a_warning(mine):
+    (mine / "sources.yaml").write_text('M1: {title: "TODO: find the page"}\n')
+    rewritten(mine / "openapi.yaml", "x-source: S4#model", "x-source: M1#model")
+
+    (warning,), _ = warned(mine)
+
+    assert warning.startswith(f"{mine}/sources.yaml:1: warning: the source 'M1' is a")
+
+
+def test_a_date_is_text(mine):
+    (mine / "sources.yaml").write_text("M1: {title: One, date: 2026-11-28}\n")
+    rewritten(mine / "openapi.yaml", "x-source: S4#model", "x-source: M1#model")
+    rewritten(mine / "openapi.yaml", 'version: "2026"', "version: 2026-11-28")
+
+    assert warned(mine)[0] == []
+
+
+def test_a_gap_does_not_cause_further_problems(mine):
+    """Parts behind a reference that leads nowhere are not reported as missing."""
+    for name in ("Images", "BadRequest", "TooManyRequests"):
+        rewritten(mine / "openapi.yaml", f'responses/{name}"', f'responses/{name}s"')
+
+    _, _, err = lint(mine)
+
+    lines = [each for each in err.splitlines() if not each.startswith("    ")]
+    assert len(lines) == 3
+    assert all("unresolved reference" in each for each in lines)
+
+
 def test_a_file_that_is_missing_is_named(mine):
     (mine / "dialect.yaml").unlink()
 

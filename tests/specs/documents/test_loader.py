@@ -13,6 +13,7 @@ import yaml
 
 import specs
 from specs import SpecError
+from specs.documents.advice import check_folder
 
 DIALECT = """\
 title: Mine
@@ -106,9 +107,9 @@ REFUSALS = {
     "a misspelt word of JSON Schema": Refusal(
         "prompt: {type: string}",
         "prompt: {type: string, maxlength: 3}",
-        "/components/schemas/Generation/properties/prompt",
+        "/components/schemas/Generation/properties/prompt/maxlength",
         "unknown keyword 'maxlength'",
-        "Did you mean 'maxLength'? Known are: ",
+        "Did you mean 'maxLength'? Or remove it",
     ),
     "a null that is allowed and unspecified": Refusal(
         "prompt: {type: string}",
@@ -178,7 +179,7 @@ REFUSALS = {
         '        "404":\n        "400":\n',
         "/paths/~1images~1generations/post/responses/404",
         'null is not of type "object"',
-        "See specs/documents/document.schema.yaml",
+        "`imageparity schema document` prints the format",
     ),
     "an example without a value": Refusal(
         "{value: {error: no key}}",
@@ -186,7 +187,7 @@ REFUSALS = {
         "/paths/~1images~1generations/post/responses/400"
         "/content/application~1json/examples/unauthenticated",
         "the key 'value' is missing",
-        "See specs/documents/document.schema.yaml",
+        "`imageparity schema document` prints the format",
     ),
     "a rule without a name": Refusal(
         "x-rule: small-together",
@@ -200,14 +201,14 @@ REFUSALS = {
         "{maxEdge: large}",
         "/components/schemas/Size/x-image-size/maxEdge",
         "'x-image-size' is not valid: \"large\" is not of type",
-        "It is a keyword with limits",
+        "It is limits of width and height in a text WIDTHxHEIGHT",
     ),
     "a misspelt aspect": Refusal(
         "{maxEdge: 2048}",
         "{maxEgde: 2048}",
         "/components/schemas/Size/x-image-size",
         "'x-image-size' has no limit 'maxEgde'",
-        "Known are: maxEdge",
+        "Did you mean 'maxEdge'? Known are: multipleOf, maxEdge",
     ),
     "an unknown basis": Refusal(
         "x-basis: assumed",
@@ -275,31 +276,31 @@ REFUSALS = {
     "an unknown source": Refusal(
         "prompt: {type: string}",
         "prompt: {type: string, x-source: S99#prompt}",
-        "/components/schemas/Generation/properties/prompt",
-        "unknown source 'S99#prompt'",
-        "Add it to sources.yaml",
+        "/components/schemas/Generation/properties/prompt/x-source",
+        "unknown source 'S99'",
+        "mine/sources.yaml",
     ),
     "an unknown source in an answer": Refusal(
         "ours#created",
         "S99#created",
-        "/components/schemas/Answer/properties/created",
-        "unknown source 'S99#created'",
-        "Add it to sources.yaml",
+        "/components/schemas/Answer/properties/created/x-source",
+        "unknown source 'S99'",
+        "mine/sources.yaml",
     ),
     "an unknown source of an answer's header": Refusal(
         "          description: The pictures\n",
         "          description: The pictures\n"
         "          headers: {X-Id: {x-source: S99#id, schema: {type: string}}}\n",
-        "/paths/~1images~1generations/post/responses/200/headers/X-Id",
-        "unknown source 'S99#id'",
-        "Add it to sources.yaml",
+        "/paths/~1images~1generations/post/responses/200/headers/X-Id/x-source",
+        "unknown source 'S99'",
+        "mine/sources.yaml",
     ),
     "an unknown guarantee": Refusal(
         "name: decodes",
         "name: decode",
         "/paths/~1images~1generations/post/responses/200/x-guarantees/0",
         "unknown guarantee 'decode'",
-        "Known are: count-equals-n",
+        "Did you mean 'decodes'? Or remove it",
     ),
     "an operation without a name": Refusal(
         "      operationId: createImage\n",
@@ -362,7 +363,7 @@ REFUSALS = {
         "",
         "",
         "the key 'model' is missing",
-        "See specs/documents/dialect.schema.yaml",
+        "`imageparity schema dialect` prints the format",
         "dialect.yaml",
     ),
     "a missing member inside the dialect": Refusal(
@@ -370,7 +371,7 @@ REFUSALS = {
         "",
         "/live",
         "the key 'key_env' is missing",
-        "See specs/documents/dialect.schema.yaml",
+        "`imageparity schema dialect` prints the format",
         "dialect.yaml",
     ),
     "a misspelt dialect member": Refusal(
@@ -394,7 +395,7 @@ REFUSALS = {
         "model: mine-1\nfields: {createImage: {size: 5}}\n",
         "/fields/createImage/size",
         '5 is not of type "string" and 5 is not of type "array"',
-        "See specs/documents/dialect.schema.yaml",
+        "`imageparity schema dialect` prints the format",
         "dialect.yaml",
     ),
     "a list of field names that is empty": Refusal(
@@ -402,7 +403,7 @@ REFUSALS = {
         "model: mine-1\nfields: {createImage: {size: []}}\n",
         "/fields/createImage/size",
         "[] has less than 1 item",
-        "See specs/documents/dialect.schema.yaml",
+        "`imageparity schema dialect` prints the format",
         "dialect.yaml",
     ),
     "an unknown delivery": Refusal(
@@ -410,15 +411,15 @@ REFUSALS = {
         "give: carrier-pigeon",
         "/delivery/0/give",
         "carrier-pigeon",
-        "See specs/documents/dialect.schema.yaml",
+        "`imageparity schema dialect` prints the format",
         "dialect.yaml",
     ),
     "an unknown source of the dialect": Refusal(
         "source: ours",
         "source: S99",
-        "/delivery/0",
+        "/delivery/0/source",
         "unknown source 'S99'",
-        "Add it to sources.yaml",
+        "mine/sources.yaml",
         "dialect.yaml",
     ),
     "a dialect that is not YAML": Refusal(
@@ -593,3 +594,31 @@ def test_a_folder_with_anything_wrong_in_it_loads_or_is_refused(wrong, root):
         file.write_text(before, encoding="utf-8")
 
     assert refused > len(PLACES) / 3
+
+
+@pytest.mark.parametrize("wrong", [None, [], "x", 7, {}, ["x"], ...], ids=repr)
+def test_all_problems_of_a_folder_are_found_where_it_is_refused(wrong, root):
+    """A check reports something exactly if the loader refuses, and never fails."""
+    for name, place in PLACES:
+        tree = copy.deepcopy(GOOD[name])
+        node: Any = tree
+        for step in place[:-1]:
+            node = node[step]
+        if wrong is ...:
+            del node[place[-1]]
+        else:
+            node[place[-1]] = wrong
+        file = root / "mine" / name
+        before = file.read_text(encoding="utf-8")
+        file.write_text(json.dumps(tree), encoding="utf-8")
+        content, advice = check_folder(root / "mine")
+        first = None
+        try:
+            specs.load("mine", root)
+        except SpecError as error:
+            first = error.problem
+        file.write_text(before, encoding="utf-8")
+
+        errors = [each.error.problem for each in advice if not each.is_warning]
+        assert (content.provider is None) == (first is not None), place
+        assert first in [*errors, None], place
