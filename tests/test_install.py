@@ -31,6 +31,7 @@ CALLS = {
     "provenance": ([__file__], None, ""),
     "whose": ([__file__], None, ""),
     "schema": (["report"], 0, "$defs"),
+    "init": (["mine", "--like", "tokenhub"], 0, "providers/mine/openapi.yaml"),
     "lint": ([str(ROOT / "specs" / "tokenhub")], 0, ""),
     "claims": (["llmapi"], 0, "createImage/request/"),
     "common": (["openai", "tokenhub"], 0, "createImage"),

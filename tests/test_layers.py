@@ -24,7 +24,8 @@ TOP_LEVEL = {
 # those behind it in its list.
 FOLDERS = {
     "contracts": (
-        *("cli", "site", "testing", "reporters", "traffic", "compare", "api"),
+        *("reference", "cli", "scaffold"),
+        *("site", "testing", "reporters", "traffic", "compare", "api"),
         *("execution", "judging", "planning", "media", "report", "text"),
         "errors",
     ),

@@ -43,6 +43,10 @@ COMMANDS: CommandTable = {
         "contracts.cli.schema:command",
         "Print the JSON Schema of a file format.",
     ),
+    "init": (
+        "contracts.cli.init:init",
+        "Write a provider definition to start from.",
+    ),
     "lint": ("contracts.cli.lint:lint", "Validate provider definitions."),
     "proxy": (
         "contracts.cli.proxy:proxy",

@@ -47,6 +47,7 @@ SCHEMAS: Mapping[str, tuple[str, str, str]] = {
     "config": ("", "", "the file of `serve --config`"),  # made from its options
     "dialect": ("specs.documents", "dialect", "the dialect.yaml of a provider"),
     "document": ("specs.documents", "document", "the openapi.yaml of a provider"),
+    "sources": ("specs.documents", "sources", "the sources.yaml of a provider"),
     "clients": ("specs", "clients", "the profiles of `drop-in --client`"),
 }
 """By name: package and stem of the schema file, and the files that follow it."""

@@ -1,0 +1,1 @@
+"""Write the first version of a provider definition: minimal, or from what exists."""
