@@ -51,6 +51,7 @@ site: $(VENV)/.installed  ## make site/ and the README's table from the document
 	@$(BIN)/python -m contracts.site site README.md
 
 docs: $(VENV)/.documenting  ## build the documentation into docs/build
+	$(BIN)/python -m contracts.reference docs/pages/words.md
 	$(BIN)/mkdocs build --quiet --config-file docs/mkdocs.yml
 
 wheel: $(VENV)/.developing  ## build the wheel into dist/
