@@ -77,6 +77,7 @@ USES: dict[str, tuple[str, str]] = {
     "x-same-dimensions": ("an `allOf` of a body", "x-same-dimensions: [image, mask]"),
     "x-source": ("any part", "x-source: M1#size"),
     "x-basis": ("any part", "x-basis: assumed"),
+    "x-enforced": ("any part that is assumed", "x-enforced: true"),
     "x-note": ("any part", "x-note: The page names no format; png is meant."),
     "x-contradicts": (
         "any part",

@@ -1,0 +1,104 @@
+"""The tutorial about a gateway of one's own works, step by step."""
+
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from support.http import ask
+from support.paths import ROOT
+
+import mockserver
+import specs
+from contracts.cli.main import main
+
+PAGE = (ROOT / "docs" / "pages" / "provider.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
+YAML = [text for kind, text in BLOCKS if kind == "yaml"]
+DIALECT, FIELDS, RULE, ERROR, SOURCE = YAML
+
+pytestmark = pytest.mark.slow
+
+
+def call(line: str):
+    done = CliRunner().invoke(main, line.removeprefix("imageparity ").split())
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def replaced(file: str, old: str, new: str):
+    path = Path("providers/mine", file)
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def indented(text: str, depth: int) -> str:
+    return textwrap.indent(text, " " * depth)
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    """The definition after all steps of the tutorial."""
+    monkeypatch.chdir(tmp_path)
+    call("imageparity init mine")
+    told = yaml.safe_load(DIALECT)
+    url, model = told["live"]["base_url"], told["model"]
+    for file in ("openapi.yaml", "dialect.yaml"):
+        replaced(file, "https://mine.example/v1", url)
+        replaced(file, "gpt-image-1", model)
+    replaced("dialect.yaml", "MINE_API_KEY", told["live"]["key_env"])
+    text = Path("providers/mine/openapi.yaml").read_text(encoding="utf-8")
+    (n,) = re.findall(r"^ *n: .*\n", text, re.MULTILINE)
+    (size,) = re.findall(r"^ *size: .*\n", text, re.MULTILINE)
+    depth = len(n) - len(n.lstrip())
+    more = (
+        "output_format: {type: string, enum: [png, jpeg], default: png}\n"
+        "output_compression: {type: integer, minimum: 0, maximum: 100}\n"
+    )
+    rule = indented(RULE, depth - 2)
+    replaced("openapi.yaml", n + size, indented(FIELDS + more, depth) + rule)
+    replaced(
+        "openapi.yaml", '        "429":\n', indented(ERROR, 8) + '        "429":\n'
+    )
+    replaced("openapi.yaml", "x-source: TODO", "x-source: M1")
+    replaced("dialect.yaml", "source: TODO", "source: M1")
+    Path("providers/mine/sources.yaml").write_text(SOURCE, encoding="utf-8")
+    return specs.load("mine", "providers")
+
+
+def test_all_steps_together_lint_without_a_warning(mine):
+    assert call("imageparity lint providers") == "1 provider: no problems\n"
+
+
+def test_what_was_written_is_served(mine):
+    with mockserver.running("mine", specs_path="providers") as mock:
+        url = f"{mock.base_url}/images/generations"
+        body = {"model": mine.dialect.model, "prompt": "A boat"}
+        good = ask(url, body={**body, "size": "512x768"})
+        large = ask(url, body={**body, "size": "4096x4096"})
+        odd = ask(url, body={**body, "output_compression": 50})
+        broke = ask(url, body=body, X_Mock_Error="insufficient_credit")
+
+    assert good.status == 200
+    assert (large.status, large.json["error"]["param"]) == (400, "size")
+    assert odd.status == 400
+    assert (broke.status, broke.json["error"]["code"]) == (402, "no_credit")
+
+
+def test_what_was_written_conforms_to_itself(mine):
+    out = call("imageparity run mine --specs providers")
+
+    assert " 0 findings" in out
+    assert "4. " not in out
+
+
+def test_each_start_of_the_page_is_an_option_of_init():
+    starts = re.findall(r"imageparity init mine (--[a-z-]+)", PAGE)
+
+    known = {
+        name for each in main.get_command(None, "init").params for name in each.opts
+    }
+    assert {"--like", "--from", "--from-recordings"} == set(starts) <= known
