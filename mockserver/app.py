@@ -9,22 +9,27 @@ from aiohttp import HttpVersion11, web
 from mockserver.control import api as admin
 from mockserver.control.root_page import accepts_html, root_page
 from mockserver.errors import Rejected, documented_error_response
-from mockserver.json_text import dumps
-from mockserver.media.image.plan import FORMATS
+from mockserver.media.image.plan import FORMATS, Plan
 from mockserver.media.links import IMAGES_PATH, ExpiredLink, InvalidLink
 from mockserver.pipeline.handler import handle_request
-from mockserver.pipeline.journal_entry import record_unrouted
-from mockserver.pipeline.provider_context import ProviderContext
+from mockserver.pipeline.journal_entry import record_download, record_unrouted
+from mockserver.pipeline.models import METHODS as MODELS_METHODS
+from mockserver.pipeline.models import handle_models, is_models_path
 from mockserver.pipeline.server_context import (
     SERVER_CONTEXT,
     ServerContext,
     error_response,
 )
+from mockserver.pipeline.suggestions import unknown_endpoint, unknown_provider
 from mockserver.settings import Settings
 from specs import Provider
 
 __all__ = ["SERVER_CONTEXT", "ServerContext", "create_app"]
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+# The plan that the URL of a requested image holds.
+PLAN_KEY: web.RequestKey[Plan] = web.RequestKey("plan", Plan)
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -35,11 +40,13 @@ def create_app(
     app = web.Application(middlewares=[_error_middleware])
     context = app[SERVER_CONTEXT] = ServerContext(providers, settings or Settings())
     admin.add_routes(app, context)
-    app.router.add_get(f"{IMAGES_PATH}/{{name}}", _serve_image)
+    for path in (f"{IMAGES_PATH}/{{name}}", f"{IMAGES_PATH}/{{provider}}/{{name}}"):
+        app.router.add_get(path, _recorded(_serve_image))
     if context.cassettes is not None:
         from mockserver.recordings.cassette_file import REPLAY_PATH
 
-        app.router.add_get(f"{REPLAY_PATH}/{{name}}", context.cassettes.serve_image)
+        serve_replayed = _recorded(context.cassettes.serve_image)
+        app.router.add_get(f"{REPLAY_PATH}/{{name}}", serve_replayed)
     app.router.add_get("/", _root)
     any_path = r"/{path:[\s\S]*}"
     app.router.add_route("*", any_path, _dispatch, expect_handler=_handle_expect)
@@ -97,31 +104,35 @@ async def _root(request: web.Request) -> web.StreamResponse:
 
 async def _dispatch(request: web.Request) -> web.StreamResponse:
     """Handle a request for an operation, or respond with an error."""
+    started_at = time.monotonic()
     server_context = request.app[SERVER_CONTEXT]
     resolved = server_context.resolve(request.host, request.path)
     if resolved is None:
-        known = ", ".join(
-            f"/{name}{each.provider.base_path}"
-            for name, each in server_context.provider_contexts.items()
+        message = unknown_provider(request, server_context.provider_contexts)
+        rejected = Rejected("not_found", message, status=404)
+        response = _error_response(request, rejected)
+        record_unrouted(
+            request, server_context.store, "", response, rejected, started_at
         )
-        message = f"No provider at '{request.path[:200]}'; base paths are: {known}"
-        return _error_response(request, Rejected("not_found", message, status=404))
+        return response
     provider_context, path = resolved
-    operations = provider_context.provider.operations.values()
-    rest = path.removeprefix(provider_context.provider.base_path)
-    matching = [each for each in operations if rest == each.path and path != rest]
+    provider = provider_context.provider
+    operations = provider.operations.values()
+    rest = path.removeprefix(provider.base_path)
+    is_below_base = path != rest
+    matching = [each for each in operations if rest == each.path and is_below_base]
     for operation in matching:
         if operation.method == request.method:
             return await handle_request(request, operation, provider_context)
-    started_at = time.monotonic()
-    if request.method == "GET" and rest == "/models" and path != rest:
-        response, rejected = _models_response(provider_context), None
-    else:
-        allowed = [each.method for each in matching]
-        rejected = _routing_error(request, provider_context.provider, allowed)
-        response = documented_error_response(rejected, next(iter(operations)))
+    allowed = [each.method for each in matching]
+    if is_below_base and is_models_path(rest):
+        if request.method in MODELS_METHODS:
+            return await handle_models(request, rest, provider_context)
+        allowed += MODELS_METHODS
+    rejected = _routing_error(request, provider, allowed)
+    response = documented_error_response(rejected, next(iter(operations)))
     record_unrouted(
-        request, provider_context, response, rejected, time.monotonic() - started_at
+        request, provider_context.store, provider.id, response, rejected, started_at
     )
     return response
 
@@ -130,37 +141,34 @@ def _routing_error(
     request: web.Request, provider: Provider, allowed: list[str]
 ) -> Rejected:
     """405 if other methods are allowed, else 404."""
-    target = f"{request.method} {request.path[:200]}"
     if allowed:
+        target = f"{request.method} {request.path[:200]}"
         return Rejected(
             "method_not_allowed",
             f"{target}: allowed methods: {', '.join(allowed)}",
             status=405,
             headers={"Allow": ", ".join(allowed)},
         )
-    base_url = f"{request.scheme}://{request.host}/{provider.id}{provider.base_path}"
-    message = f"{target}: unknown endpoint; the base URL is {base_url}"
-    return Rejected("not_found", message, status=404)
+    return Rejected("not_found", unknown_endpoint(request, provider), status=404)
 
 
-def _models_response(provider_context: ProviderContext) -> web.Response:
-    """The models that the document names, as `GET /models` lists them."""
-    names: dict[str, None] = {provider_context.provider.dialect.model: None}
-    for operation in provider_context.provider.operations.values():
-        for body in operation.bodies.values():
-            schema = body.properties.get("model", {})
-            for part in (schema, *schema.get("allOf", [])):
-                names.update(dict.fromkeys(filter(None, part.get("enum", []))))
-    models = [
-        {
-            "id": name,
-            "object": "model",
-            "created": 0,
-            "owned_by": provider_context.provider.id,
-        }
-        for name in names
-    ]
-    return web.json_response({"object": "list", "data": models}, dumps=dumps)
+def _recorded(handler: Handler) -> Handler:
+    """A handler of images whose requests are recorded in the journal."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        started_at = time.monotonic()
+        context = request.app[SERVER_CONTEXT]
+        provider = request.match_info.get("provider", "")
+        response: web.StreamResponse
+        if provider and provider not in context.provider_contexts:
+            provider, response = "", web.Response(status=404, text="No such image.\n")
+        else:
+            response = await handler(request)
+        plan = request.get(PLAN_KEY)
+        record_download(request, context.store, provider, response, plan, started_at)
+        return response
+
+    return handle
 
 
 async def _serve_image(request: web.Request) -> web.Response:
@@ -175,7 +183,7 @@ async def _serve_image(request: web.Request) -> web.Response:
     headers = {"Access-Control-Allow-Origin": "*"}
     await context.store.sync_clock()
     try:
-        plan = context.signer.plan(token)
+        plan = request[PLAN_KEY] = context.signer.plan(token)
     except ExpiredLink:
         return web.Response(status=403, text="This URL has expired.\n", headers=headers)
     except InvalidLink:

@@ -1,7 +1,10 @@
 """Rejected requests, and the documented error responses to them."""
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiohttp import web
 from multidict import CIMultiDict
@@ -10,6 +13,12 @@ from mockserver.json_text import dumps, fill_placeholders, printable
 from specs import ErrorExample, Operation, Violation
 
 INCIDENT_HEADER = "X-Mock-Incident"  # the id under which a bug of the mock is logged
+RATE_LIMITED = "rate_limited"  # the error that every document has
+UNREADABLE_IMAGE = "unreadable_image"  # replaced by the error of the document
+RETRY_AFTER = "Retry-After"
+TOO_MANY_REQUESTS = 429
+# An example of these in a document would contradict the quotas of the mock.
+_QUOTA_HEADER = re.compile(r"(x-)?ratelimit-.*", re.IGNORECASE)
 
 
 @dataclass(eq=False)
@@ -18,7 +27,8 @@ class Rejected(Exception):
     A request that gets an error response.
 
     `name` is a key of the operation's documented errors. `status` overrides the
-    documented status, for errors of HTTP itself that no document describes.
+    documented status, for errors of HTTP itself that no document describes. With
+    `replaces_message` the message replaces the one of the document.
     """
 
     name: str
@@ -27,6 +37,7 @@ class Rejected(Exception):
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     violations: tuple[Violation, ...] = ()
+    replaces_message: bool = False
 
     @classmethod
     def for_violations(cls, violations: tuple[Violation, ...]) -> "Rejected":
@@ -48,7 +59,9 @@ def documented_error_response(rejected: Rejected, operation: Operation) -> web.R
             "value": printable(rejected.message),
         },
     )
-    headers = CIMultiDict(example.headers)
+    if rejected.replaces_message:
+        body = _with_message(body, rejected.message)
+    headers = CIMultiDict(example_headers(example))
     headers.update(rejected.headers)
     return web.json_response(
         body, status=rejected.status or example.status, headers=headers, dumps=dumps
@@ -58,3 +71,48 @@ def documented_error_response(rejected: Rejected, operation: Operation) -> web.R
 def error_example(name: str, operation: Operation) -> ErrorExample:
     """The documented error of that name, or `invalid_request` if it is unknown."""
     return operation.errors.get(name) or operation.errors["invalid_request"]
+
+
+def example_headers(example: ErrorExample) -> dict[str, str]:
+    """
+    The documented headers of an error that are true of the mock's response.
+
+    `Retry-After` belongs to a rate limit. Other errors with the same status, such as an
+    account without credit, do not go away after a time.
+    """
+    is_unlimited = example.status == TOO_MANY_REQUESTS and example.name != RATE_LIMITED
+    return {
+        name: value
+        for name, value in example.headers.items()
+        if not _QUOTA_HEADER.fullmatch(name)
+        and not (is_unlimited and name.lower() == RETRY_AFTER.lower())
+    }
+
+
+def documented_retry_after(example: ErrorExample) -> float | None:
+    """The seconds of the documented `Retry-After` of an error, or None."""
+    text = CIMultiDict(example_headers(example)).get(RETRY_AFTER, "")
+    return float(text) if text.isascii() and text.isdigit() else None
+
+
+def retry_headers(seconds: float) -> dict[str, str]:
+    """
+    The headers that say when to retry: in whole seconds, and in milliseconds.
+
+    HTTP knows whole seconds only, so they are rounded up.
+    """
+    milliseconds = f"{seconds * 1000:.3f}".rstrip("0").removesuffix(".")
+    return {RETRY_AFTER: str(math.ceil(seconds)), "retry-after-ms": milliseconds}
+
+
+def _with_message(body: Any, message: str) -> Any:
+    """A copy of an error body with another value of its first field `message`."""
+    if not isinstance(body, dict):
+        return body
+    if "message" in body:
+        return {**body, "message": message}
+    for name, value in body.items():
+        changed = _with_message(value, message)
+        if changed is not value:
+            return {**body, name: changed}
+    return body

@@ -73,6 +73,7 @@ class Settings:
       a Redis server.
     * `realistic`: give images the file size of images made by real models.
     * `replay`: folder of recordings to respond from.
+    * `replay_ignored`: fields in which a request may differ from its recording.
     * `token`: token of the control API. None: no token is needed.
     """
 
@@ -86,4 +87,5 @@ class Settings:
     state: str = "memory"
     realistic: bool = False
     replay: Path | None = None
+    replay_ignored: tuple[str, ...] = ()
     token: str | None = None

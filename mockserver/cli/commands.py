@@ -47,6 +47,7 @@ Trigger a fault or an error response in one of these ways:
   script  curl -X POST http://HOST:PORT/__mock__/script/PROVIDER \\
             -d '[{"error": "NAME", "times": 2}, {"fault": "NAME"}]'
   header  X-Mock-Error: NAME    X-Mock-Fault: NAME    X-Mock-Latency: MILLISECONDS
+          X-Mock-Error: 503 for the error with a status, documented or not
   prompt  A red cube [[mock:NAME]]
   key     an API key that ends in mock-NAME
 The script takes precedence over the header, the header over the prompt, and the prompt

@@ -88,7 +88,7 @@ def _serve(
     address = listeners[0].getsockname()
     if settings.token is None and process.is_reachable(address[0]):
         settings = replace(settings, token=secrets.token_urlsafe(18))
-    logs.configure(options["log_format"])
+    logs.configure("none" if options["quiet"] else options["log_format"])
     output = ServeOutput(providers, address, settings.token, as_json=options["as_json"])
     with url_file(options["url_file"], output.url) as write_url:
 
@@ -148,5 +148,8 @@ def _settings(**options: Any) -> "Settings":
         state=options["state"],
         realistic=options["payload"] == "realistic",
         replay=options["replay"],
+        replay_ignored=tuple(
+            each.strip() for each in options["replay_ignore"].split(",") if each.strip()
+        ),
         token=options["token"],
     )

@@ -158,9 +158,15 @@ _OPTIONS = (
     _option(
         "Server",
         "--log-format",
-        default="none",
-        type=click.Choice(["none", "text", "json"]),
-        help="Log each request to stderr.",
+        default="auto",
+        type=click.Choice(["auto", "none", "text", "json"]),
+        help="Log each request to stderr; auto: as text if it is a terminal.",
+    ),
+    _option(
+        "Server",
+        "--quiet/--no-quiet",
+        default=False,
+        help="Log no requests, as --log-format none.",
     ),
     # Documents and responses
     specs_option,
@@ -215,6 +221,15 @@ _OPTIONS = (
         metavar="DIR",
         type=click.Path(exists=True, file_okay=False, path_type=Path),
         help="Replay the recordings in this folder.",
+    ),
+    _option(
+        "Responses",
+        "--replay-ignore",
+        default="",
+        show_default=False,
+        metavar="NAMES",
+        config_schema={"type": "string"},
+        help="Fields in which a request may differ from its recording: user,seed.",
     ),
     # Limits
     _option(

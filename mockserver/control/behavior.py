@@ -11,6 +11,7 @@ from mockserver.control.http import (
     namespace_parameter,
     path_provider,
 )
+from mockserver.pipeline.models import script_errors
 from mockserver.pipeline.server_context import ServerContext
 from mockserver.simulation.scripts import BadScript, validate_script
 from mockserver.state.clock import Clock, parse_time
@@ -33,10 +34,10 @@ class BehaviorControls:
     async def extend_script(self, request: web.Request) -> web.Response:
         """Append the items of the body; none of them if one is invalid."""
         provider = path_provider(request, self.context).provider
-        errors = {name: each.errors for name, each in provider.operations.items()}
         namespace = namespace_parameter(request) or ""
         try:
-            items = validate_script(await json_body(request), errors)
+            body = await json_body(request)
+            items = validate_script(body, script_errors(provider))
             waiting = await self.store.push(provider.id, namespace, items)
         except (BadScript, ScriptFull) as error:
             raise BadControlRequest(str(error)) from None

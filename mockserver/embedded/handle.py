@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from mockserver.control.behavior import MAX_ADVANCE_SECONDS
 from mockserver.embedded.thread import BlockingPortal
+from mockserver.pipeline.models import script_errors
 from mockserver.pipeline.server_context import ServerContext
 from mockserver.simulation.scripts import validate_script
 from mockserver.state.clock import parse_time
@@ -76,8 +77,9 @@ class AsyncRunning(_MockHandle):
         Return the journal entries that match, oldest first.
 
         Filters are the fields of `mockserver.state.journal.Query`: `operation`,
-        `status`, `error`, `fault`, `namespace`, `request` and `since`. Raises
-        `TypeError` for an unknown filter and `ValueError` for an unknown provider.
+        `status`, `error`, `fault`, `namespace`, `request`, `image_of` and `since`.
+        Raises `TypeError` for an unknown filter and `ValueError` for an unknown
+        provider.
         """
         return await self._context.store.journal.entries(
             self._build_query(provider, query)
@@ -123,9 +125,10 @@ class AsyncRunning(_MockHandle):
         """
         Append one or several items to the script that the next requests follow.
 
-        Items are `{"error": "rate_limited", "times": 2}`, `{"fault": "reset"}` or
-        `{"latency_ms": 300}`. Raises `ValueError` if an item is invalid, the script too
-        long, or no provider is given and several are served.
+        Items are `{"error": "rate_limited", "times": 2}`, `{"fault": "reset"}`,
+        `{"latency_ms": 300}`, or `{"status": 524, "headers": {…}, "body": "…"}` for a
+        response that no document has. Raises `ValueError` if an item is invalid, the
+        script too long, or no provider is given and several are served.
         """
         if provider is not None:
             self._check_provider(provider)
@@ -134,9 +137,8 @@ class AsyncRunning(_MockHandle):
             served = ", ".join(self.base_urls)
             raise ValueError(f"a script needs a provider; served: {served}")
         served_provider = self._context.provider_contexts[target].provider
-        errors = {each.id: each.errors for each in served_provider.operations.values()}
         listed = [items] if isinstance(items, Mapping) else list(items)
-        valid = validate_script(listed, errors)
+        valid = validate_script(listed, script_errors(served_provider))
         await self._context.store.push(target, namespace, valid)
 
     async def reset(self, namespace: str | None = None) -> None:

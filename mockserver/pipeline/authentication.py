@@ -1,6 +1,7 @@
 """Authenticate a client by its bearer token: any token is accepted."""
 
 from mockserver.errors import Rejected
+from mockserver.simulation.own_responses import is_error_status
 from mockserver.simulation.triggers import KEY_TRIGGER
 from specs import Operation
 
@@ -25,4 +26,5 @@ def redact_token(token: str, operation: Operation) -> str:
     if not token:
         return ""
     _, marker, name = token.rpartition(KEY_TRIGGER)
-    return f"***{marker}{name}" if name in operation.errors else "***"
+    is_error = name in operation.errors or is_error_status(name)
+    return f"***{marker}{name}" if is_error else "***"

@@ -3,12 +3,25 @@
 import asyncio
 from dataclasses import replace
 
-from mockserver.errors import Rejected
+from aiohttp import web
+from multidict import CIMultiDict
+
+from mockserver.errors import (
+    RATE_LIMITED,
+    Rejected,
+    documented_retry_after,
+    retry_headers,
+)
+from mockserver.json_text import dumps
 from mockserver.media.image.faults import first_image_only
 from mockserver.pipeline.body_parsing import ParsedBody
 from mockserver.pipeline.exchange import Exchange
 from mockserver.simulation.faults import ERROR_AS_200, ONE_IMAGE
-from mockserver.simulation.triggers import requested_behavior
+from mockserver.simulation.own_responses import NOT_FROM_DOCUMENT, OwnResponse
+from mockserver.simulation.triggers import NO_BEHAVIOR, requested_behavior
+from mockserver.state.rate_limit import BucketState
+
+EMPTY_STATUSES = {204, 304}
 
 
 async def determine_behavior(exchange: Exchange) -> None:
@@ -26,9 +39,12 @@ async def determine_behavior(exchange: Exchange) -> None:
 
 
 def is_error_triggered(exchange: Exchange) -> bool:
-    """True if the request triggers an error response."""
+    """True if the request triggers an error response, or another one of a script."""
     behavior = exchange.behavior
-    return behavior.error is not None or exchange.fault_name == ERROR_AS_200
+    if behavior is NO_BEHAVIOR:
+        return False
+    is_named = behavior.error is not None or behavior.own is not None
+    return is_named or exchange.fault_name == ERROR_AS_200
 
 
 async def simulate_latency(exchange: Exchange) -> None:
@@ -43,19 +59,52 @@ async def simulate_latency(exchange: Exchange) -> None:
         await asyncio.sleep(seconds)
 
 
-def raise_triggered_error(exchange: Exchange) -> None:
-    """Raise `Rejected` if the request triggers an error response."""
+def triggered_response(exchange: Exchange) -> web.Response | None:
+    """
+    The response that a script gives itself, or None.
+
+    Raises `Rejected` if the request triggers a documented error.
+    """
     if not is_error_triggered(exchange):
-        return
+        return None
     behavior = exchange.behavior
-    headers = {}
+    headers: CIMultiDict[str] = CIMultiDict()
     if behavior.retry_after is not None:
-        headers["Retry-After"] = f"{behavior.retry_after:g}"
+        headers.update(retry_headers(behavior.retry_after))
+    headers.update(behavior.changes.headers or {})
+    if behavior.own is not None:
+        exchange.reason = f"The {behavior.source} gave it: {NOT_FROM_DOCUMENT}."
+        return _own_response(behavior.own, headers)
+    name, changes = behavior.error or "server_error", behavior.changes
+    if name == RATE_LIMITED and changes.status is None:
+        _simulate_empty_quota(exchange)
     raise Rejected(
-        behavior.error or "server_error",
-        f"Triggered by {behavior.source}.",
+        name,
+        changes.message or f"Triggered by {behavior.source}.",
+        status=changes.status,
         headers=headers,
+        replaces_message=changes.message is not None,
     )
+
+
+def _own_response(own: OwnResponse, headers: CIMultiDict[str]) -> web.Response:
+    """A text is sent as it is, and another value as JSON."""
+    is_text = isinstance(own.body, str)
+    text = own.body if is_text else dumps(own.body)
+    media_type = "text/plain; charset=utf-8" if is_text else "application/json"
+    headers.setdefault("Content-Type", media_type)
+    body = None if own.status in EMPTY_STATUSES else text.encode()
+    return web.Response(status=own.status, body=body, headers=headers)
+
+
+def _simulate_empty_quota(exchange: Exchange) -> None:
+    """Let the headers of a quota agree with `Retry-After`."""
+    context, seconds = exchange.provider_context, exchange.behavior.retry_after
+    if seconds is None:
+        seconds = documented_retry_after(exchange.operation.errors[RATE_LIMITED])
+    if seconds is not None:
+        limit = context.quotas.requests_per_minute
+        exchange.bucket_state = BucketState(limit, remaining=0, reset=seconds)
 
 
 def apply_body_fault(exchange: Exchange, parsed_body: ParsedBody) -> ParsedBody:

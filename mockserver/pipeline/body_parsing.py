@@ -167,10 +167,9 @@ def _parse_form(data: bytes, content_type: str, body: Body) -> ParsedBody:
                     raise _form_error(
                         f"the charset of a text is not one of {', '.join(CHARSETS)}"
                     )
-                value = _coerce(content.decode(charset), body.properties.get(name))
+                text = _decode_part(segment, content, charset)
+                value = _coerce(text, body.properties.get(name))
             values.setdefault(name, []).append(value)
-    except UnicodeDecodeError:
-        raise _form_error("a text does not have the charset of its header") from None
     except (MultipartError, UnicodeError) as error:
         raise _form_error(str(error)) from None
     payload = {
@@ -178,6 +177,22 @@ def _parse_form(data: bytes, content_type: str, body: Body) -> ParsedBody:
         for name, items in values.items()
     }
     return ParsedBody(body, payload, files, value_count=len(values))
+
+
+def _decode_part(segment: Any, content: bytes, charset: str) -> str:
+    """The text of a part. Raises `Rejected` for bytes that are none."""
+    try:
+        return content.decode(charset)
+    except UnicodeDecodeError:
+        name = segment.name[:MAX_PART_NAME_LENGTH]
+        field = name.removesuffix("[]")
+        is_file = (segment.content_type or "text/").partition("/")[0] != "text"
+        problem = (
+            "expected a file, but the part has no filename"
+            if is_file or field in IMAGE_FIELDS
+            else "the text does not have the charset of its header"
+        )
+        raise Rejected("invalid_request", f"{name}: {problem}.", param=field) from None
 
 
 CHARSETS = ("utf-8", "utf8", "us-ascii")

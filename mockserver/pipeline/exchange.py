@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -16,6 +17,9 @@ from mockserver.state.rate_limit import BucketState, format_duration
 from specs import Operation, Verdict
 
 ABORTED, ANSWERED = "aborted", "answered"
+IGNORED_HEADER = "X-Mock-Ignored"
+# The value of a header may also hold the brackets of `image[0]`.
+_SAFE_CHARACTERS = "!#$&'*+-.^_`|~[]"
 
 
 @dataclass(slots=True)
@@ -27,7 +31,8 @@ class Exchange:
     * `namespace`: None until it was read from the request.
     * `body_size`: bytes of the request body.
     * `error`, `reason`: name and message of the error response.
-    * `bucket_state`: the request quota, if one is set.
+    * `bucket_state`: the request quota, if one is set or simulated.
+    * `ignored`: names of fields that had no effect on the response.
     * `delivered`: number of images sent.
     * `status`: None if no response was sent.
     * `outcome`: `answered`, `aborted` or the name of the simulated fault.
@@ -56,6 +61,7 @@ class Exchange:
     status: int | None = None
     outcome: str = ABORTED
     holds_slot: bool = False
+    ignored: Sequence[str] = ()
     is_recorded: bool = False
 
     @property
@@ -71,18 +77,28 @@ class Exchange:
         return f"{self.namespace}|{self.provider_context.provider.id}|{digest}"
 
     def headers(self) -> dict[str, str]:
-        """The headers that the dialect defines for every response."""
+        """The headers that the dialect defines for every response, and the mock's."""
         mock = self.provider_context.provider.dialect.mock
         headers = dict(mock.headers)
         details = {"request_id": self.request_id}
         if self.bucket_state is not None:
-            headers |= mock.quota_headers
+            limit, quota_headers = self.bucket_state.limit, mock.quota_headers
+            if limit is None:
+                quota_headers = {
+                    name: value
+                    for name, value in quota_headers.items()
+                    if "{limit}" not in value
+                }
+            headers |= quota_headers
             details |= {
-                "limit": str(self.bucket_state.limit),
+                "limit": str(limit),
                 "remaining": str(self.bucket_state.remaining),
                 "reset": format_duration(self.bucket_state.reset),
             }
         for name, value in headers.items():
             if "{" in value:
                 headers[name] = value.format(**details)
+        if self.ignored:
+            names = (quote(each, safe=_SAFE_CHARACTERS) for each in self.ignored)
+            headers[IGNORED_HEADER] = ", ".join(names)
         return headers

@@ -9,7 +9,7 @@ The steps, in order, and their modules:
 4. parse the body (`body_parsing`)
 5. find the errors, faults and delays that the request triggers (`simulation.triggers`)
 6. enforce the quotas of requests (`quotas`)
-7. simulate latency and a triggered error (`behavior`)
+7. simulate latency, and a triggered error or response (`behavior`)
 8. replay a recorded response, if the server has recordings (`replay`)
 9. validate and interpret the body (`interpreter`)
 10. enforce the quota of images (`quotas`)
@@ -31,8 +31,8 @@ from mockserver.pipeline.behavior import (
     apply_body_fault,
     determine_behavior,
     is_error_triggered,
-    raise_triggered_error,
     simulate_latency,
+    triggered_response,
 )
 from mockserver.pipeline.body_reading import read_bytes
 from mockserver.pipeline.exchange import Exchange
@@ -103,7 +103,9 @@ async def _respond(exchange: Exchange) -> web.Response | PendingResponse:
     if context.quotas.limits_requests and not is_error_triggered(exchange):
         await enforce_quotas(exchange)  # before the delay: a delayed request is open
     await simulate_latency(exchange)
-    raise_triggered_error(exchange)
+    own_response = triggered_response(exchange)
+    if own_response is not None:
+        return own_response
     if isinstance(parsed_body, Rejected):
         raise parsed_body
     parsed_body = apply_body_fault(exchange, parsed_body)
@@ -115,6 +117,7 @@ async def _respond(exchange: Exchange) -> web.Response | PendingResponse:
         await take_quota(
             exchange, "images", context.quotas.images_per_minute, len(plans)
         )
+    exchange.ignored = interpretation.ignored
     response = await success_response(exchange, interpretation)
     exchange.plans, exchange.cost = plans, interpretation.cost
     context.recent_outputs.add(exchange.request_id, plans, parsed_body.files)

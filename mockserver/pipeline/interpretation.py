@@ -9,11 +9,18 @@ from mockserver.media.image.plan import Plan
 from mockserver.media.payloads import JsonTemplate
 from mockserver.pipeline.body_parsing import ParsedBody
 from mockserver.state.cache import LruCache
-from specs import Operation, Provider, Verdict, cost
+from specs import Operation, Provider, State, Verdict, cost
 
 MAX_INTERPRETATIONS = 128
 MAX_REQUEST_BYTES = 8 * 1024  # of a cached request
 MAX_CACHED_RESPONSE_BYTES = 32 * 1024
+MAX_IGNORED = 20  # names in a header
+MAX_IGNORED_LENGTH = 80  # characters
+# The canonical fields that determine a response even where no document lists them.
+USED_FIELDS = frozenset(
+    {"background", "image", "mask", "model", "n", "output_compression", "output_format"}
+    | {"partial_images", "prompt", "quality", "size"}
+)
 
 CacheKey = tuple[str, str, bytes]  # operation, media type with its parameters, body
 
@@ -38,6 +45,7 @@ class Interpretation:
     * `request`: the payload with canonical names and defaults.
     * `preview_count`: number of partial images before each image of a stream.
     * `delivery`: a key of `DELIVERIES`.
+    * `ignored`: names of fields that have no effect on the response.
     * `rendered`: the latest response. It is the only field that changes, since the
       cache shares interpretations between requests.
     """
@@ -51,6 +59,7 @@ class Interpretation:
     delivery: str
     usage: Mapping[str, Any]
     cost: Mapping[str, Any]
+    ignored: Sequence[str] = ()
     rendered: RenderedJson | None = None
 
 
@@ -99,7 +108,26 @@ def build_interpretation(
         delivery=dialect.delivery_for(request).give,
         usage=usage,
         cost={"amount": price.amount, "currency": price.currency},
+        ignored=()
+        if verdict.state is State.VALID
+        else _ignored_fields(parsed_body, provider, operation, is_streaming),
     )
+
+
+def _ignored_fields(
+    parsed_body: ParsedBody, provider: Provider, operation: Operation, streams: bool
+) -> list[str]:
+    """The fields that the document does not have and that the mock does not use."""
+    payload, listed = parsed_body.payload, parsed_body.body.properties
+    ignored = [
+        name
+        for name in payload
+        if name not in listed
+        and provider.dialect.canonical_name(operation.id, name) not in USED_FIELDS
+    ]
+    if payload.get("stream") is True and not streams and "stream" not in ignored:
+        ignored.append("stream")
+    return [each[:MAX_IGNORED_LENGTH] for each in ignored[:MAX_IGNORED]]
 
 
 class InterpretationCache:

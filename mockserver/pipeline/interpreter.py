@@ -5,6 +5,7 @@ from functools import partial
 from mockserver.errors import Rejected
 from mockserver.pipeline.body_parsing import ParsedBody, parse_body
 from mockserver.pipeline.exchange import Exchange
+from mockserver.pipeline.form_messages import violation_rejection
 from mockserver.pipeline.interpretation import (
     CacheKey,
     Interpretation,
@@ -59,11 +60,11 @@ async def _interpret(exchange: Exchange, parsed_body: ParsedBody) -> Interpretat
     context = exchange.provider_context
     verdict = exchange.verdict = await validate(context, parsed_body)
     if verdict.state is State.INVALID:
-        raise Rejected.for_violations(verdict.documented_violations)
+        raise violation_rejection(parsed_body, verdict.documented_violations)
     if verdict.state is State.UNSPECIFIED and context.settings.strict:
-        raise Rejected.for_violations(verdict.violations)
+        raise violation_rejection(parsed_body, verdict.violations)
     if enforced := verdict.enforced_violations:
-        raise Rejected.for_violations(enforced)
+        raise violation_rejection(parsed_body, enforced)
     return build_interpretation(
         parsed_body,
         verdict,

@@ -11,16 +11,19 @@ from aiohttp import web
 from mockserver.errors import Rejected
 from mockserver.json_text import printable
 from mockserver.media.image import planning
+from mockserver.media.image.plan import Plan
 from mockserver.pipeline.authentication import redact_token
 from mockserver.pipeline.exchange import ANSWERED, Exchange
-from mockserver.pipeline.provider_context import ProviderContext
 from mockserver.pipeline.validation import explain_verdict, has_many_values
 from mockserver.simulation.namespaces import namespace_of
 from mockserver.state.journal import LazyEntry, summarize
+from mockserver.state.memory import StateStore
+from mockserver.state.statistics import IMAGE_OPERATION
 from specs import State, Verdict, Violation
 
 access_log = logging.getLogger("mockserver.access")
 MAX_PATH_LENGTH = 500
+MAX_URL_LENGTH = 1000  # of an image; longer than any that the mock signs
 # Shorter keys are placeholders such as "key", which are parts of ordinary words.
 MIN_REDACTED_KEY_LENGTH = 16
 DEFER_BELOW = 8 * 1024  # body bytes: entries of smaller requests are made when read
@@ -40,14 +43,14 @@ def record(exchange: Exchange) -> None:
         exchange.namespace = namespace_of_unread(exchange.request)
     seconds = round(time.monotonic() - exchange.started_at, 6)
     context, parsed_body = exchange.provider_context, exchange.parsed_body
-    facts = RequestFacts.of(exchange.request, context)
+    facts = RequestFacts.of(exchange.request, context.store, context.provider.id)
     make = partial(_journal_entry, exchange, facts, seconds)
     is_heavy = exchange.body_size > DEFER_BELOW or (
         parsed_body is not None and (parsed_body.files or has_many_values(parsed_body))
     )
     # While a fault is simulated, the exchange still changes.
     if is_heavy or exchange.behavior.fault is not None:
-        _write_entry(context, make())
+        _write_entry(context.store, make())
         return
     totals_fields = {
         "provider": context.provider.id,
@@ -57,34 +60,81 @@ def record(exchange: Exchange) -> None:
         "cost": exchange.cost,
         "seconds": seconds,
     }
-    _write_entry(
-        context, LazyEntry(totals_fields, make, ENTRY_OVERHEAD + 4 * exchange.body_size)
-    )
+    weight = ENTRY_OVERHEAD + 4 * exchange.body_size
+    _write_entry(context.store, LazyEntry(totals_fields, make, weight))
 
 
 def record_unrouted(
     request: web.Request,
-    provider_context: ProviderContext,
-    response: web.Response,
-    rejected: Rejected | None,
-    seconds: float,
+    store: StateStore,
+    provider: str,
+    response: web.StreamResponse,
+    rejected: Rejected,
+    started_at: float,
 ) -> None:
-    """Record a request for a path that is not an operation of the document."""
+    """
+    Record a request for a path that is not an operation of the document.
+
+    `provider` is empty if the path is not below a provider.
+    """
+    facts = RequestFacts.of(request, store, provider)
+    decision = {"error": rejected.name, "because": rejected.message}
+    _record_plain(request, store, facts, None, decision, response, started_at)
+
+
+def record_download(
+    request: web.Request,
+    store: StateStore,
+    provider: str,
+    response: web.StreamResponse,
+    plan: Plan | None,
+    started_at: float,
+) -> None:
+    """Record the download of an image; `plan` is None if none was found."""
+    facts = RequestFacts.of(request, store, provider, MAX_URL_LENGTH)
+    error = None
+    if response.status >= 400:
+        error = "expired" if response.status == 403 else "not_found"
+    body = response.body if isinstance(response, web.Response) else None
+    because = str(body, "utf-8").strip() if error and isinstance(body, bytes) else None
+    _record_plain(
+        request,
+        store,
+        facts,
+        IMAGE_OPERATION,
+        {"error": error, "because": because},
+        response,
+        started_at,
+        image_of=plan.request if plan is not None else None,
+    )
+
+
+def _record_plain(
+    request: web.Request,
+    store: StateStore,
+    facts: "RequestFacts",
+    operation: str | None,
+    decision: Mapping[str, Any],
+    response: web.StreamResponse,
+    started_at: float,
+    image_of: str | None = None,
+) -> None:
+    """Record a request whose body is not read."""
     entry = {
-        **RequestFacts.of(request, provider_context)._asdict(),
-        "operation": None,
+        **facts._asdict(),
+        "request": None,
+        "image_of": image_of,
+        "operation": operation,
         "namespace": namespace_of_unread(request),
-        "decision": {
-            "error": rejected.name if rejected else None,
-            "because": rejected.message if rejected else None,
-        },
+        "decision": decision,
         "status": response.status,
         "outcome": ANSWERED,
         "images": 0,
         "cost": {},
-        "seconds": round(seconds, 6),
+        "seconds": round(time.monotonic() - started_at, 6),
     }
-    _write_entry(provider_context, redact_key(entry, _bearer_token(request)))
+    entry = redact_key(entry, _bearer_token(request))
+    _write_entry(store, LazyEntry(entry, lambda: entry, ENTRY_OVERHEAD))
 
 
 def namespace_of_unread(request: web.Request) -> str:
@@ -99,8 +149,8 @@ def _bearer_token(request: web.Request) -> str:
     return request.headers.get("Authorization", "").partition(" ")[2].strip()
 
 
-def _write_entry(provider_context: ProviderContext, entry: Mapping[str, Any]) -> None:
-    provider_context.store.record(entry)
+def _write_entry(store: StateStore, entry: Mapping[str, Any]) -> None:
+    store.record(entry)
     if access_log.isEnabledFor(logging.INFO):
         facts = (entry["method"], printable(entry["path"]), entry["status"])
         access_log.info("%s %s %s", *facts, extra={"entry": entry})
@@ -117,13 +167,19 @@ class RequestFacts(NamedTuple):
     retry: str | None
 
     @classmethod
-    def of(cls, request: web.Request, provider_context: ProviderContext) -> Self:
+    def of(
+        cls,
+        request: web.Request,
+        store: StateStore,
+        provider: str,
+        max_length: int = MAX_PATH_LENGTH,
+    ) -> Self:
         headers = request.headers
         return cls(
-            provider_context.clock(),
-            provider_context.provider.id,
+            store.clock(),
+            provider,
             request.method,
-            request.path[:MAX_PATH_LENGTH],
+            request.path[:max_length],
             headers.get("User-Agent", "")[:200],
             headers.get("X-Stainless-Retry-Count", "")[:8] or None,
         )
@@ -148,10 +204,12 @@ def _journal_entry(
             "trigger": behavior.source or None,
             "error": exchange.error,
             "fault": exchange.fault_name,
+            "undocumented": not behavior.is_from_document,
             "latency_ms": round(behavior.latency * 1000) if behavior.latency else None,
             "replayed": exchange.is_replayed,
             "because": exchange.reason,
             "doubled": list(parsed_body.duplicate_names) if parsed_body else [],
+            "ignored": list(exchange.ignored),
             "violations": [
                 violation_entry(each)
                 for each in (verdict.violations if verdict else ())

@@ -7,8 +7,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from mockserver.errors import Rejected
+from mockserver.errors import UNREADABLE_IMAGE, Rejected
 from mockserver.media.image.plan import BadImage, Plan
+from mockserver.media.image.uploads import first_unreadable
 from mockserver.media.links import IMAGES_PATH, Signer, with_thumbnails
 from mockserver.media.recent import RecentOutputs
 from mockserver.media.rendering import RenderCache, RenderKey
@@ -90,7 +91,8 @@ class ProviderContext:
         key = plan, as_text
         task = self.pending_renders.get(key)
         if task is None:
-            work = self.run_in_executor(self.render_cache.render, plan, as_text=as_text)
+            render = self.render_cache.render
+            work = self.run_on_inputs(plan, render, plan, as_text=as_text)
             task = self.pending_renders[key] = asyncio.create_task(work)
             task.add_done_callback(lambda _: self._finish_render(key))
         return await asyncio.shield(task)  # one waiting request may be cancelled
@@ -110,9 +112,20 @@ class ProviderContext:
                 self.executor, lambda: work(*args, **kwargs)
             )
         except BadImage as error:
-            raise Rejected(
-                "invalid_request", f"The image cannot be read: {error}", param="image"
-            ) from None
+            message = f"the image cannot be read: {error}."
+            raise Rejected(UNREADABLE_IMAGE, message, param="image") from None
+
+    async def run_on_inputs(
+        self, plan: Plan, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """As `run_in_executor`; `Rejected` names the field of the unreadable image."""
+        try:
+            return await self.run_in_executor(work, *args, **kwargs)
+        except Rejected as rejected:
+            rejected.param = await self.run_in_executor(
+                first_unreadable, plan.inputs, plan.mask
+            )
+            raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +143,10 @@ class ResponseRenderer:
         documented = context.provider.dialect.url_lifetime
         lifetime = documented.seconds if documented else DEFAULT_URL_LIFETIME
         reduced = (
-            await context.run_in_executor(with_thumbnails, plan)
+            await context.run_on_inputs(plan, with_thumbnails, plan)
             if plan.inputs
             else plan
         )
         token = context.signer.token(reduced, lifetime)
-        return f"{self.origin}{IMAGES_PATH}/{token}.{plan.format}"
+        name = f"{context.provider.id}/{token}.{plan.format}"  # for the journal
+        return f"{self.origin}{IMAGES_PATH}/{name}"

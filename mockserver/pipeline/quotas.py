@@ -1,8 +1,9 @@
 """Enforce the quotas of an API key: requests and images per minute, concurrency."""
 
+import math
 from collections.abc import Mapping
 
-from mockserver.errors import Rejected
+from mockserver.errors import RATE_LIMITED, RETRY_AFTER, Rejected, retry_headers
 from mockserver.pipeline.exchange import Exchange
 from mockserver.state.rate_limit import BucketState
 
@@ -15,7 +16,7 @@ async def enforce_quotas(exchange: Exchange) -> None:
         number = await context.store.acquire_slot(exchange.quota_key)
         if number > context.quotas.concurrency:
             limit = f"{context.quotas.concurrency} concurrent requests"
-            raise _rate_limited(limit, {"Retry-After": "1"})
+            raise _rate_limited(limit, retry_headers(1))
     if context.quotas.requests_per_minute is not None:
         exchange.bucket_state = await take_quota(
             exchange, "requests", context.quotas.requests_per_minute, 1
@@ -34,10 +35,15 @@ async def take_quota(
             exchange.bucket_state = bucket_state
         raise _rate_limited(
             f"{limit} {resource} per minute",
-            {"Retry-After": str(bucket_state.retry_after)},
+            _retry_headers(bucket_state),
         )
     return bucket_state
 
 
+def _retry_headers(bucket_state: BucketState) -> dict[str, str]:
+    headers = retry_headers(math.ceil(bucket_state.wait * 1000) / 1000)
+    return {**headers, RETRY_AFTER: str(bucket_state.retry_after)}
+
+
 def _rate_limited(limit: str, headers: Mapping[str, str]) -> Rejected:
-    return Rejected("rate_limited", f"The limit is {limit}.", headers=headers)
+    return Rejected(RATE_LIMITED, f"The limit is {limit}.", headers=headers)

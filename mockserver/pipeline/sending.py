@@ -1,10 +1,17 @@
 """Send the response of an exchange, damaged if the request triggers a fault."""
 
+from dataclasses import replace
+
 from aiohttp import web
 
-from mockserver.errors import Rejected, documented_error_response
+from mockserver.errors import (
+    UNREADABLE_IMAGE,
+    Rejected,
+    documented_error_response,
+)
 from mockserver.media.payloads import response_body
 from mockserver.pipeline.exchange import ANSWERED, Exchange
+from mockserver.pipeline.form_messages import upload_error
 from mockserver.pipeline.journal_entry import record
 from mockserver.simulation import faults
 from mockserver.simulation.transfer import PendingResponse, single_part
@@ -12,7 +19,11 @@ from mockserver.simulation.transfer import PendingResponse, single_part
 
 def error_response(exchange: Exchange, rejected: Rejected) -> web.Response:
     """The documented error response; sets `exchange.error` and `exchange.reason`."""
-    rejected.param = _wire_param(rejected, exchange)
+    # A copy: requests for the same image share the rejection of its inputs.
+    rejected = replace(rejected, param=_wire_param(rejected, exchange))
+    if rejected.name == UNREADABLE_IMAGE:
+        rejected.name = upload_error(exchange.operation)
+        rejected.message = f"{rejected.param}: {rejected.message}"
     exchange.error, exchange.reason = rejected.name, rejected.message[:300]
     response = documented_error_response(rejected, exchange.operation)
     if exchange.fault_name == faults.ERROR_AS_200:
@@ -25,9 +36,10 @@ def _wire_param(rejected: Rejected, exchange: Exchange) -> str | None:
     if rejected.violations or rejected.param is None or exchange.parsed_body is None:
         return rejected.param
     dialect = exchange.provider_context.provider.dialect
-    names = dialect.wire_names(exchange.operation.id, rejected.param)
+    canonical, bracket, position = rejected.param.partition("[")
+    names = dialect.wire_names(exchange.operation.id, canonical)
     present = (each for each in names if each in exchange.parsed_body.payload)
-    return next(present, rejected.param)
+    return f"{next(present, canonical)}{bracket}{position}"
 
 
 async def send(
@@ -38,6 +50,8 @@ async def send(
     behavior = exchange.behavior
     if isinstance(response, web.Response):
         response.headers.update(exchange.headers())
+        if behavior.changes.headers is not None:
+            response.headers.update(behavior.changes.headers)
         if behavior.fault is None or behavior.fault.send is None:
             exchange.outcome = ANSWERED
             return response

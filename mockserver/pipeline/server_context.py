@@ -135,7 +135,7 @@ def _open_cassettes(settings: Settings) -> "Cassettes | None":
         return None
     from mockserver.recordings.cassettes import Cassettes
 
-    return Cassettes.open(settings.replay)
+    return Cassettes.open(settings.replay, settings.replay_ignored)
 
 
 def _signing_secret(settings: Settings) -> bytes:

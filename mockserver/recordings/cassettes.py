@@ -6,7 +6,7 @@ of the responses by hash. `cassette.schema.yaml` describes a file.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -31,21 +31,31 @@ class Cassettes:
     """
     The recordings of a folder, found by request.
 
-    A repeated request gets the next of its recordings; the last one repeats.
+    A repeated request gets the next of its recordings; the last one repeats. `ignored`
+    are fields in which a request may differ from its recording.
     """
 
-    def __init__(self, folder: Path, recordings: Sequence[RecordedResponse]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        recordings: Sequence[RecordedResponse],
+        ignored: Collection[str] = (),
+    ) -> None:
         self.folder = folder
+        self._ignored = frozenset(ignored)
         self.recordings = tuple(recordings)
         self._by_key: dict[str, dict[str, list[RecordedResponse]]] = {}
         for recording in recordings:
-            providers = self._by_key.setdefault(recording.key, {})
+            key = recording.key
+            if ignored:
+                key = self._key(recording.operation, recording.payload)
+            providers = self._by_key.setdefault(key, {})
             providers.setdefault(recording.provider, []).append(recording)
         self._replay_counts: dict[tuple[str, str], int] = {}
         self._files = {name for each in recordings for name in each.files}
 
     @classmethod
-    def open(cls, folder: str | Path) -> "Cassettes":
+    def open(cls, folder: str | Path, ignored: Collection[str] = ()) -> "Cassettes":
         """
         Read the recordings in a folder.
 
@@ -58,7 +68,18 @@ class Cassettes:
         paths = sorted(folder.glob("*.json"), key=_sort_key)
         if not paths:
             raise CassetteError(f"{folder} contains no recordings")
-        return cls(folder, [read_recording(path) for path in paths])
+        return cls(folder, [read_recording(path) for path in paths], ignored)
+
+    def _key(self, operation: str, payload: Any) -> str:
+        return request_key(operation, self._compared(payload))
+
+    def _compared(self, payload: Any) -> Any:
+        """A payload without the ignored fields."""
+        if not self._ignored or not isinstance(payload, Mapping):
+            return payload
+        return {
+            name: value for name, value in payload.items() if name not in self._ignored
+        }
 
     def find(
         self, operation: str, payload: Any, *, provider: str | None = None
@@ -68,7 +89,7 @@ class Cassettes:
 
         `payload` is the JSON of the request, with files inline or as their facts.
         """
-        key = request_key(operation, payload)
+        key = self._key(operation, payload)
         for name, recordings in self._by_key.get(key, {}).items():
             if provider in {None, name}:
                 count = self._replay_counts.get((name, key), 0)
@@ -84,13 +105,14 @@ class Cassettes:
         self, operation: str, payload: Any, *, provider: str | None = None
     ) -> str:
         """Return a sentence that names the differences from the nearest recording."""
-        requested = _leaves(without_file_bytes(payload))
+        requested = _leaves(without_file_bytes(self._compared(payload)))
         nearest: tuple[list[str], RecordedResponse] | None = None
         for recording in self.recordings:
             is_comparable = provider in {None, recording.provider}
             if recording.operation != operation or not is_comparable:
                 continue
-            names = _differing_names(requested, recording)
+            recorded = _leaves(without_file_bytes(self._compared(recording.payload)))
+            names = _differing_names(requested, recorded)
             if nearest is None or len(names) < len(nearest[0]):
                 nearest = names, recording
         if nearest is None:
@@ -121,9 +143,8 @@ class Cassettes:
 
 
 def _differing_names(
-    requested: Mapping[str, Any], recording: RecordedResponse
+    requested: Mapping[str, Any], recorded: Mapping[str, Any]
 ) -> list[str]:
-    recorded = _leaves(without_file_bytes(recording.payload))
     return [
         name
         for name in dict.fromkeys([*requested, *recorded])

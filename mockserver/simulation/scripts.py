@@ -1,17 +1,20 @@
-"""Scripts: lists of errors, faults and delays for the next requests of a provider."""
+"""Scripts: lists of responses, faults and delays for the next requests."""
 
 from collections.abc import Collection, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+from mockserver.json_text import dumps
 from mockserver.simulation.faults import FAULTS
+from mockserver.simulation.own_responses import is_error_status, own_response
 from mockserver.state.memory import MAX_SCRIPT_ITEMS
 from specs.documents.yaml_files import read_yaml
 from specs.validation.engine import compile_validator
 
 # pytest leaves the frames of this module out of a traceback: the last is the caller's.
 __tracebackhide__ = True
+FRAMING_HEADERS = {"content-length", "transfer-encoding"}
 
 ScriptItem = dict[str, Any]
 OperationErrors = Mapping[str, Collection[str]]  # names of errors by operation id
@@ -68,17 +71,39 @@ def _problem(item: Any, errors: OperationErrors) -> str | None:
     if unknown:
         return f"unknown property '{unknown[0]}'; known: {', '.join(properties)}"
     for name, value in item.items():
-        if not _is_valid(properties[name].validator, value):
+        if not _is_valid(properties[name].validator, value) or not _is_json(value):
             return f"{name} takes {properties[name].remedy}, not {value!r:.80}"
     operation = item.get("operation")
     if operation is not None and operation not in errors:
         return _unknown("operation", operation, errors)
     operations = [operation] if operation else list(errors)
     known_errors = dict.fromkeys(each for name in operations for each in errors[name])
-    if "error" in item and item["error"] not in known_errors:
-        return _unknown("error", item["error"], known_errors)
+    error = item.get("error")
+    if error is not None and error not in known_errors and not is_error_status(error):
+        return f"{_unknown('error', error, known_errors)}; or a status such as 503"
     if "fault" in item and item["fault"] not in FAULTS:
         return _unknown("fault", item["fault"], FAULTS)
+    return _contradiction(item)
+
+
+def _contradiction(item: Mapping[str, Any]) -> str | None:
+    """The first property that has no effect beside the others, or None."""
+    names_error = "error" in item or "status" in item
+    if "body" in item and "status" not in item:
+        return "body needs a status"
+    if "headers" in item and not names_error:
+        return "headers needs an error or a status"
+    for name in item.get("headers", ()):
+        if name.lower() in FRAMING_HEADERS:
+            return f"headers: the server itself sets {name}"
+    if "message" in item and (not names_error or own_response(item) is not None):
+        return "message needs an error, or a status from 400 without a body"
+    if "error" in item and "body" in item:
+        return "error and body exclude each other"
+    if "error" in item and item.get("status", 400) < 400:
+        return f"error takes a status from 400, not {item['status']}"
+    if "error" in item and "status" in item and is_error_status(item["error"]):
+        return "error and status are both a status"
     return None
 
 
@@ -87,6 +112,15 @@ def _is_valid(validator: Any, value: Any) -> bool:
         return bool(validator.is_valid(value))
     except ValueError:  # a Python object that JSON does not have, or a lone surrogate
         return False
+
+
+def _is_json(value: Any) -> bool:
+    """False for NaN and infinity, which Python reads from JSON all the same."""
+    try:
+        dumps(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _unknown(kind: str, name: str, known: Collection[str]) -> str:

@@ -4,25 +4,35 @@ Errors, faults and delays that a request triggers.
 Four sources, by precedence: the script of the control API, `X-Mock-…` headers, markers
 in the prompt, the end of the API key. The first source that names an error or a fault
 determines it. The first source that names a latency determines the latency. Headers,
-markers and keys share a syntax: `NAME;times=2;id=A;retry-after=1;seconds=5`.
+markers and keys share a syntax: `NAME;times=2;id=A;retry-after=1;seconds=5`. A status,
+such as `503`, is the name of an error, too.
 """
 
 import hashlib
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from multidict import istr
 
 from mockserver.errors import Rejected
 from mockserver.simulation.faults import FAULTS, MAX_DELAY, Fault
+from mockserver.simulation.own_responses import (
+    NO_CHANGES,
+    ErrorChanges,
+    OwnResponse,
+    error_with_status,
+    is_error_status,
+    own_response,
+)
 from mockserver.state.memory import StateStore
 from specs import Operation
 
 ERROR_HEADER, FAULT_HEADER = istr("X-Mock-Error"), istr("X-Mock-Fault")
 LATENCY_HEADER = istr("X-Mock-Latency")
 MAX_NAME_LENGTH = 80
+MAX_RETRY_AFTER = 604_800.0  # seconds; a longer one is rejected
 DIRECTIVE_PARAMETERS = ("times", "id", "retry-after", "seconds")
 MARKER_START = "[[mock:"
 KEY_TRIGGER = "mock-"  # in a key, before the name of an error
@@ -32,7 +42,7 @@ _PROMPT_MARKER = re.compile(r"\[\[mock:([^\[\]]{1,200})\]\]")
 @dataclass(frozen=True, slots=True)
 class Directive:
     """
-    One requested error, fault or latency, and its source.
+    One requested error, response, fault or latency, and its source.
 
     `latency`, `retry_after` and `seconds` (the duration of a fault) are in seconds.
     With `times` it applies to that many requests with the same `id`; without an `id`,
@@ -47,6 +57,12 @@ class Directive:
     seconds: float | None = None
     times: int | None = None
     id: str = ""
+    changes: ErrorChanges = NO_CHANGES
+    own: OwnResponse | None = None
+
+    @property
+    def names_outcome(self) -> bool:
+        return not (self.error is None and self.fault is None and self.own is None)
 
 
 @dataclass(slots=True, eq=False)
@@ -59,6 +75,12 @@ class Behavior:
     latency: float | None = None
     retry_after: float | None = None
     seconds: float | None = None
+    changes: ErrorChanges = NO_CHANGES
+    own: OwnResponse | None = None
+
+    @property
+    def is_from_document(self) -> bool:
+        return self.own is None and self.changes == NO_CHANGES
 
 
 NO_BEHAVIOR = Behavior()
@@ -79,7 +101,7 @@ async def requested_behavior(
     Raises `Rejected` for an unknown name or parameter, and lists the known ones.
     """
     item = await store.pop(provider, namespace, operation.id)
-    directives = [] if item is None else [script_directive(item)]
+    directives = [] if item is None else [script_directive(item, operation)]
     if ERROR_HEADER in headers or FAULT_HEADER in headers or LATENCY_HEADER in headers:
         directives += _header_directives(headers, operation)
     prompt = payload.get("prompt") if payload else None
@@ -98,7 +120,7 @@ async def resolve(
     """Combine the first directives of each kind that still have `times` left."""
     behavior = Behavior()
     for directive in directives:
-        names_outcome = directive.error is not None or directive.fault is not None
+        names_outcome = directive.names_outcome
         if names_outcome and behavior.source not in {"", directive.source}:
             continue
         if directive.latency is not None and behavior.latency is not None:
@@ -113,7 +135,9 @@ async def resolve(
             behavior.latency = directive.latency
         if names_outcome:
             behavior.source = directive.source
-            behavior.error = behavior.error or directive.error
+            if behavior.error is None:
+                behavior.error, behavior.changes = directive.error, directive.changes
+            behavior.own = behavior.own or directive.own
             behavior.fault = behavior.fault or (
                 FAULTS[directive.fault] if directive.fault is not None else None
             )
@@ -132,12 +156,22 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
-def script_directive(item: Mapping[str, Any]) -> Directive:
+def script_directive(item: Mapping[str, Any], operation: Operation) -> Directive:
     """The directive of a script item that `validate_script` accepted."""
     latency = item.get("latency_ms")
+    own, headers = own_response(item), item.get("headers")
+    error, status = item.get("error"), item.get("status")
+    if own is not None:
+        status = None
+    elif error is None and status is not None:
+        error, status = error_with_status(status, operation)
+    elif error is not None:
+        error, status = _error_named(error, operation, status)
     return Directive(
         "script",
-        error=item.get("error"),
+        error=error,
+        own=own,
+        changes=ErrorChanges(status, item.get("message"), headers),
         fault=item.get("fault"),
         latency=None if latency is None else latency / 1000,
         retry_after=item.get("retry_after"),
@@ -150,8 +184,9 @@ def _header_directives(
 ) -> Iterator[Directive]:
     if ERROR_HEADER in headers:
         name, parameters = _parse_parameters(headers[ERROR_HEADER], ERROR_HEADER)
-        _check_known(name, operation.errors, "error", ERROR_HEADER)
-        yield Directive("header", error=name, **parameters)
+        directive = Directive("header", **parameters)
+        known = operation.errors
+        yield _with_error(directive, name, operation, known, "error", ERROR_HEADER)
     if FAULT_HEADER in headers:
         name, parameters = _parse_parameters(headers[FAULT_HEADER], FAULT_HEADER)
         _check_known(name, FAULTS, "fault", FAULT_HEADER)
@@ -182,8 +217,35 @@ def _parse_directive(text: str, operation: Operation, source: str) -> Directive:
     if name in FAULTS:
         return Directive(source, fault=name, **parameters)
     known = [*operation.errors, *FAULTS, "latency=MS"]
-    _check_known(name, known, "error or fault", source)
-    return Directive(source, error=name, **parameters)
+    directive = Directive(source, **parameters)
+    return _with_error(directive, name, operation, known, "error or fault", source)
+
+
+def _with_error(
+    directive: Directive,
+    name: str,
+    operation: Operation,
+    known: Collection[str],
+    kind: str,
+    source: str,
+) -> Directive:
+    """The directive with an error. Raises `Rejected`, which lists the known names."""
+    if not is_error_status(name):
+        _check_known(name, known, kind, source, "; or a status such as 503")
+    error, status = _error_named(name, operation)
+    return replace(directive, error=error, changes=ErrorChanges(status))
+
+
+def _error_named(
+    name: str, operation: Operation, status: int | None = None
+) -> tuple[str, int | None]:
+    """A documented error by its name or status; the status if it gets another one."""
+    documented = operation.errors.get(name)
+    if documented is None and is_error_status(name):
+        return error_with_status(int(name), operation)
+    if documented is not None and status == documented.status:
+        status = None
+    return name, status
 
 
 def _parse_parameters(text: str, source: str) -> tuple[str, dict[str, Any]]:
@@ -201,9 +263,16 @@ def _parse_parameters(text: str, source: str) -> tuple[str, dict[str, Any]]:
             parameters["id"] = value[:MAX_NAME_LENGTH]
         elif parameter == "times":
             parameters["times"] = int(_parse_number(value, source, "times"))
+        elif parameter == "retry-after":
+            number = _parse_number(value, source, parameter)
+            if number > MAX_RETRY_AFTER:
+                most = f"{MAX_RETRY_AFTER:.0f}"
+                message = f"retry-after must be 0 to {most} seconds (from {source})."
+                raise _rejection(message, source)
+            parameters["retry_after"] = number
         else:
             number = _parse_number(value, source, parameter)
-            parameters[parameter.replace("-", "_")] = min(number, MAX_DELAY)
+            parameters[parameter] = min(number, MAX_DELAY)
     return name, parameters
 
 
@@ -220,13 +289,15 @@ def _parse_number(text: str, source: str, name: str) -> float:
     return float(text)
 
 
-def _check_known(name: str, known: Collection[str], kind: str, source: str) -> None:
+def _check_known(
+    name: str, known: Collection[str], kind: str, source: str, more: str = ""
+) -> None:
     if name in known:
         return
     # The end of a key may be a secret: it is not repeated.
     shown = "" if source == "key" else f" '{name[:MAX_NAME_LENGTH]}'"
     raise _rejection(
-        f"Unknown mock {kind}{shown} (from {source}); known: {', '.join(known)}",
+        f"Unknown mock {kind}{shown} (from {source}); known: {', '.join(known)}{more}",
         source,
     )
 

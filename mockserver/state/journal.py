@@ -19,7 +19,8 @@ class Query:
     A filter for journal entries; fields that are None match every entry.
 
     `error` and `fault` are names, and `request` is the hash of a canonical request,
-    which images contain too. `since` is the number of an entry: later ones match.
+    which images contain too; `image_of` is that of a downloaded image. `since` is the
+    number of an entry: later ones match.
     """
 
     provider: str | None = None
@@ -29,6 +30,7 @@ class Query:
     error: str | None = None
     fault: str | None = None
     request: str | None = None
+    image_of: str | None = None
     since: int = 0
 
     def matches(self, entry: Mapping[str, Any]) -> bool:

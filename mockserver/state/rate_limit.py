@@ -13,10 +13,11 @@ class BucketState:
     A bucket after a request; times are in seconds from now.
 
     `reset` is the time until the bucket is full, and `wait` the time until the request
-    would be admitted, 0 if it was.
+    would be admitted, 0 if it was. `limit` is None for a response that only simulates a
+    limit.
     """
 
-    limit: int
+    limit: int | None
     remaining: int
     reset: float
     wait: float = 0.0

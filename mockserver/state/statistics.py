@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+IMAGE_OPERATION = "image"  # the download of an image by its URL
 TotalsKey = tuple[str, str, int]  # provider, operation, status
 
 
@@ -71,10 +72,13 @@ class Totals:
         """
         Return `{"providers": {id: totals}, "total": totals}`, as `GET costs` does.
 
-        Amounts are rounded to a millionth.
+        Amounts are rounded to a millionth. Downloads, and requests to no provider, are
+        left out: they cost nothing.
         """
         providers: dict[str, dict[str, Any]] = {}
-        for (provider, _, _), row in self.rows.items():
+        for (provider, operation, _), row in self.rows.items():
+            if not provider or operation == IMAGE_OPERATION:
+                continue
             totals = providers.setdefault(
                 provider,
                 {

@@ -4,10 +4,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mockserver.state.statistics import pluralize
+from mockserver.state.statistics import IMAGE_OPERATION, pluralize
 
 MAX_LINES = 20
 MAX_LINE_LENGTH = 200
+MAX_URL_LENGTH = 40  # of the path of an image
 
 
 def transcript(entries: Sequence[Mapping[str, Any]]) -> str:
@@ -24,7 +25,10 @@ def _format_entry(entry: Mapping[str, Any]) -> str:
     at = time.strftime("%H:%M:%S", time.localtime(entry["at"]))
     status = entry["status"] if entry["outcome"] != "aborted" else "—"
     decision = _describe_decision(entry)
-    line = f"{at}  {entry['method']} {entry['path']}  {status}  {decision}"
+    path = entry["path"]
+    if entry.get("operation") == IMAGE_OPERATION:
+        path = f"{path[:MAX_URL_LENGTH]}…"
+    line = f"{at}  {entry['method']} {path}  {status}  {decision}"
     line = "".join(each if each.isprintable() else "·" for each in line)
     return line if len(line) <= MAX_LINE_LENGTH else f"{line[: MAX_LINE_LENGTH - 1]}…"
 
@@ -35,6 +39,8 @@ def _describe_decision(entry: Mapping[str, Any]) -> str:
     requested_by = f" (requested by {trigger})" if trigger else ""
     if decision.get("fault"):
         return f"{decision['fault']}{requested_by}"
+    if decision.get("undocumented") and not decision.get("error"):
+        return f"a response that is not from the document{requested_by}"
     if decision.get("error"):
         claims = [
             f" [{each['claim']}, {each['source']}]"
@@ -44,6 +50,8 @@ def _describe_decision(entry: Mapping[str, Any]) -> str:
         return f"{decision['error']}{reason}"
     if entry["outcome"] == "aborted":
         return "client disconnected before the response"
+    if entry.get("operation") == IMAGE_OPERATION:
+        return "image downloaded"
     images = pluralize(entry["images"], "image")
     if cost.get("amount") is not None:
         return f"{images}, {cost['amount']:.3f} {cost['currency']} at list price"

@@ -1,5 +1,6 @@
 """Explain why a value is not valid: a sentence for each broken claim."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -240,6 +241,13 @@ _MESSAGES: dict[str, str] = {
     "const": "must be {value}",
     "pattern": "must match {value}",
     "not": "is not supported here",
+    "None": "is not supported here",
+    "multipleOf": "must be a multiple of {value}",
+    "uniqueItems": "must not have the same entry twice",
+    "anyOf": "has none of the documented forms",
+    "oneOf": "has none of the documented forms, or several",
+    "minProperties": "must have at least {value} fields",
+    "maxProperties": "must have at most {value} fields",
 }
 _TYPE_NAMES = {"object": "a file or an object"}
 
@@ -248,9 +256,16 @@ def _message(error: Any) -> str:
     """Our own words for what is wrong, never longer than a line."""
     value = error.validator_value
     if error.validator == "enum":
-        return f"must be one of {', '.join(map(str, value))}"
+        return f"must be one of {', '.join(map(_shown, value))}"
     if error.validator == "type":
         types = [value] if isinstance(value, str) else value
         return f"must be {' or '.join(_TYPE_NAMES.get(each, each) for each in types)}"
     template = _MESSAGES.get(str(error.validator))
-    return template.format(value=value) if template else str(error.message)[:200]
+    if template is None:
+        return str(error.message)[:200]
+    return template.format(value=_shown(value))
+
+
+def _shown(value: Any) -> str:
+    """A value of a keyword: a text as it is, everything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)[:200]

@@ -8,6 +8,19 @@ from mockserver.media.image.headers import read_image_header
 from mockserver.media.image.plan import MAX_PIXELS, BadImage
 
 READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+# Files that people upload instead, by a part of their first bytes.
+_OTHER_FORMATS = (
+    (b"ftypheic", "HEIC"),
+    (b"ftypheix", "HEIC"),
+    (b"ftypmif1", "HEIC"),
+    (b"ftypavif", "AVIF"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"%PDF-", "PDF"),
+    (b"<svg", "SVG"),
+    (b"<html", "HTML"),
+    (b"<!doctype html", "HTML"),
+)
 
 
 def decode(data: bytes, mode: str = "RGBA") -> Any:
@@ -22,14 +35,30 @@ def decode(data: bytes, mode: str = "RGBA") -> Any:
         return Image.new(mode, (8, 8), (128, 128, 128, 255)[: len(mode)])
     header = read_image_header(data)
     if header is not None and header.width * header.height > MAX_PIXELS:
-        raise BadImage(f"has more than {MAX_PIXELS} pixels")
+        raise BadImage(f"it has more than {MAX_PIXELS} pixels")
     try:
         with Image.open(io.BytesIO(data), formats=READABLE_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise BadImage(f"has more than {MAX_PIXELS} pixels")
+                raise BadImage(f"it has more than {MAX_PIXELS} pixels")
             return image.convert(mode)
-    except decode_errors() as error:
-        raise BadImage(str(error)) from None
+    except decode_errors():
+        raise BadImage(_problem(data)) from None
+
+
+def _problem(data: bytes) -> str:
+    """
+    The reason why bytes cannot be decoded, in words.
+
+    The messages of Pillow name Python objects and their addresses.
+    """
+    if read_image_header(data) is not None:
+        return "its data is damaged or incomplete"
+    start = data[:512].lower()
+    names = [name for mark, name in _OTHER_FORMATS if mark.lower() in start]
+    if start.startswith(b"bm"):
+        names.append("BMP")
+    known = f"{', '.join(READABLE_FORMATS[:-1])} or {READABLE_FORMATS[-1]} file"
+    return f"it is no {known}, but {names[0]}" if names else f"it is no {known}"
 
 
 @cache

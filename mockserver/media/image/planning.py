@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from mockserver.errors import Rejected
+from mockserver.errors import UNREADABLE_IMAGE, Rejected
 from mockserver.media.image.headers import read_image_header
 from mockserver.media.image.plan import (
     FORMATS,
@@ -149,14 +149,21 @@ def _input_images(
     """
     Yield the image bytes in a field: uploads, data URIs, URLs, or lists of them.
 
-    An image given by URL is `UNFETCHED_IMAGE`.
+    An image given by URL is `UNFETCHED_IMAGE`. Raises `Rejected` for an empty file.
     """
-    pending = [request.get(name)]
+    given = request.get(name)
+    pending = [given]
+    position = 0
     while pending:
         value = pending.pop()
         if isinstance(value, list):
             pending += reversed(value)
         elif isinstance(value, dict) and files:
+            param = f"{name}[{position}]" if isinstance(given, list) else name
+            position += 1
+            if not files[value["sha256"]]:
+                message = "the file is empty (0 bytes)."
+                raise Rejected(UNREADABLE_IMAGE, message, param=param)
             yield files[value["sha256"]]
         elif isinstance(value, dict):
             pending.append(value.get("image_url", ""))

@@ -2,10 +2,12 @@
 
 import hashlib
 import io
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 from mockserver.media.image.decoding import decode
 from mockserver.media.image.headers import read_image_header
+from mockserver.media.image.plan import BadImage
 from specs import Upload
 
 
@@ -29,6 +31,26 @@ def upload_facts(data: bytes, *, filename: str = "", content_type: str = "") -> 
 def verify(data: bytes) -> None:
     """Decode an image to its last byte. Raises `BadImage`; blocks."""
     decode(data)
+
+
+def first_unreadable(inputs: Sequence[bytes], mask: bytes | None) -> str | None:
+    """
+    The field of the first image that cannot be decoded: `image`, `image[1]`, `mask`.
+
+    None if all of them can be decoded. Blocks.
+    """
+    several = len(inputs) > 1
+    named = [
+        (f"image[{at}]" if several else "image", each) for at, each in enumerate(inputs)
+    ]
+    if mask is not None:
+        named.append(("mask", mask))
+    for field, data in named:
+        try:
+            verify(data)
+        except BadImage:
+            return field
+    return None
 
 
 def thumbnail(data: bytes, edge: int = 96) -> bytes:

@@ -45,10 +45,12 @@ VALUES = [
     ("freeze-time", '"2026-05-04"', "2026-05-04"),
     ("replay", '"FOLDER"', "FOLDER"),
     ("url-file", '"FOLDER/url"', "FOLDER/url"),
+    ("replay-ignore", '"user,seed"', "user,seed"),
     ("token", '"let-me-in"', "let-me-in"),
     ("reload", "true", "yes"),
     ("grace", "0.5", "0.5"),
     ("log-format", '"json"', "json"),
+    ("quiet", "true", "true"),
     ("specs", '"FOLDER"', "FOLDER"),
 ]
 IDS = [f"{name}={text}" for name, _, text in VALUES]

@@ -80,6 +80,10 @@ def server():
         sent = edit(openai, FORM, picture(64, 64))
         assert ask(url_of(running, openai, "createImageEdit"), **sent).status == 200
         assert ask(f"{running.base_urls['openai']}/none", body={}).status == 404
+        assert ask(f"{running.url}/none", body={}).status == 404
+        assert ask(f"{running.url}/_images/x.png", method="GET").status == 404
+        models = f"{running.base_urls['openai']}/models"
+        assert ask(models, method="GET", X_Mock_Error="418").status == 418
         yield running
 
 
@@ -234,6 +238,12 @@ def test_events_are_as_described(server):
     ("path", "method", "body"),
     [
         ("/script/{provider}", "POST", [{"error": "rate_limited", "times": 2}]),
+        (
+            "/script/{provider}",
+            "POST",
+            [{"status": 524, "headers": {"a": "b"}, "body": 1}],
+        ),
+        ("/script/{provider}", "POST", [{"error": "503", "message": "x"}]),
         ("/clock", "POST", {"advance_s": 1}),
         ("/clock", "POST", {"freeze": "2026-05-04T12:00:00Z"}),
         ("/reset", "POST", None),
@@ -259,6 +269,8 @@ def test_a_change_is_accepted_as_described(path, method, body):
         ("/clock", {"later": 1}),
         ("/script/{provider}", {}),
         ("/script/{provider}", [{"times": 0}]),
+        ("/script/{provider}", [{"status": 100}]),
+        ("/script/{provider}", [{"status": 500, "headers": {"a b": "c"}}]),
         ("/script/{provider}", [{"eror": "x"}]),
     ],
 )

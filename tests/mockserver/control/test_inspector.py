@@ -241,6 +241,22 @@ def test_a_refusal_is_told_with_its_rules_and_their_sources(page, running):
     assert json.loads(shown) == entry["payload"]
 
 
+def test_requests_beside_the_document_are_shown(page, running):
+    """Unknown paths, downloads, responses of the script, fields without effect."""
+    openai = specs.load("openai")
+    ask(f"{running.url}/v1/images/generations", body={})
+    expect(rows(page).first).to_contain_text("No provider")
+    expect(rows(page).first).to_contain_text("did you mean")
+    ask(f"{running.url}/_images/openai/x.png", method="GET", key=None)
+    expect(rows(page).first).to_contain_text("No such image")
+    running.script({"status": 524, "body": "<h1>Timeout</h1>"}, "openai")
+    ask(url_of(running, openai), body=generation(openai))
+    expect(rows(page).first).to_contain_text("524; not from the document")
+    tokenhub = specs.load("tokenhub")
+    ask(url_of(running, tokenhub), body=generation(tokenhub, promt="x"))
+    expect(rows(page).first).to_contain_text("ignored: promt")
+
+
 def test_a_source_is_a_link_to_its_page(page, running):
     prompt(running, "Far too many", "tokenhub", n=99)
     violation = control(running, "/journal")["entries"][0]["decision"]["violations"][0]

@@ -42,7 +42,7 @@ def test_a_request_seen_before_is_answered_alike(own, provider):
         [delivered(each) for each in answer.json["data"]] for answer in (first, again)
     ]
     assert pictures_[0] == pictures_[1]
-    one, other = own.journal()
+    one, other = own.journal(operation="createImage")
     assert one["request_id"] != other["request_id"]
     for name in OWN:
         del one[name], other[name]

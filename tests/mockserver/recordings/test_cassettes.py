@@ -171,6 +171,21 @@ def test_recordings_of_two_providers_are_told_apart(folder):
     assert cassettes.find("createImageEdit", ASKED) is None
 
 
+def test_a_field_can_be_ignored(folder):
+    recorded(folder, taken(payload={**ASKED, "user": "a"}, body=b"1"))
+    cassettes = Cassettes.open(folder, ["user", "seed"])
+
+    for changed in ({**ASKED, "user": "b", "seed": 1}, ASKED):
+        found = cassettes.find("createImage", changed, provider="tokenhub")
+        assert found.body() == b"1"
+    missed = {**ASKED, "n": 9, "user": "b"}
+    assert cassettes.find("createImage", missed) is None
+    said = cassettes.explain_miss("createImage", missed)
+    assert "n: recorded" in said
+    assert "user" not in said
+    assert Cassettes.open(folder).find("createImage", ASKED) is None
+
+
 # What makes two requests the same.
 
 

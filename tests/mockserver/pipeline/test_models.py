@@ -1,0 +1,110 @@
+"""The models of a provider: the list and single ones, as clients ask for them."""
+
+import openai as sdk
+import pytest
+from support.http import ask, control
+
+import specs
+
+
+@pytest.fixture
+def own(running):
+    control(running, "/reset", "POST")
+    return running
+
+
+def get(running, provider, path="/models", method="GET", **asked):
+    return ask(f"{running.base_urls[provider.id]}{path}", method=method, **asked)
+
+
+def test_the_list_and_each_of_its_models(own, provider):
+    models = get(own, provider).json["data"]
+
+    assert provider.dialect.model in [each["id"] for each in models]
+    for model in models:
+        assert get(own, provider, f"/models/{model['id']}").json == model
+    operations = {each["operation"] for each in own.journal(provider.id)}
+    assert operations == {"listModels", "retrieveModel"}
+
+
+def test_the_client_of_the_reference_reads_them(own):
+    with sdk.OpenAI(base_url=own.base_urls["openai"], api_key="k") as client:
+        assert client.models.retrieve("gpt-image-2").id in {
+            each.id for each in client.models.list()
+        }
+        with pytest.raises(sdk.NotFoundError) as caught:
+            client.models.retrieve("gpt-image-0")
+
+    assert caught.value.code == "model_not_found"
+
+
+def test_an_unknown_model_is_a_404_of_the_provider(own, provider):
+    answer = get(own, provider, "/models/none-such")
+
+    known = provider.operations["createImage"].errors["invalid_request"].body
+    assert answer.status == 404
+    assert answer.json.keys() == known.keys()
+
+
+@pytest.mark.parametrize("path", ["/models", "/models/gpt-image-2"])
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Basic eDp5"}])
+def test_a_key_is_needed(own, path, headers):
+    provider = specs.load("openai")
+
+    answer = get(own, provider, path, key=None, **headers)
+
+    example = provider.operations["createImage"].errors["unauthenticated"]
+    assert (answer.status, answer.json) == (401, example.body)
+
+
+def test_head_is_get_without_a_body(own, provider):
+    whole, head = get(own, provider), get(own, provider, method="HEAD")
+
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers["Content-Length"] == str(len(whole.body))
+    assert get(own, provider, "/models/x", method="HEAD").status == 404
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("path", ["/models", "/models/gpt-image-2"])
+def test_another_method_is_a_405(own, method, path):
+    answer = get(own, specs.load("openai"), path, method=method)
+
+    assert answer.status == 405
+    assert answer.headers["Allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize("path", ["/models/", "/models//", "/modelsx"])
+def test_what_only_begins_like_it_is_unknown(own, path):
+    answer = get(own, specs.load("openai"), path)
+
+    assert answer.status in {401, 404}
+
+
+def test_errors_faults_and_delays_reach_it(own, provider):
+    assert get(own, provider, X_Mock_Error="rate_limited").status == 429
+    assert get(own, provider, key="sk-mock-unauthenticated").status == 401
+    assert get(own, provider, X_Mock_Error="503").status == 503
+    assert get(own, provider, X_Mock_Error="none_such").status == 400
+    assert get(own, provider, X_Mock_Fault="html").status == 502
+    assert get(own, provider, X_Mock_Latency="30").status == 200
+
+    entries = own.journal(provider.id)
+    assert entries[-1]["decision"]["latency_ms"] == 30
+    assert entries[-1]["seconds"] >= 0.03
+    assert [each["status"] for each in entries] == [429, 401, 503, 400, 502, 200]
+
+
+def test_it_follows_a_script(own, provider):
+    own.script(
+        [
+            {"error": "unauthenticated", "operation": "listModels"},
+            {"status": 200, "body": {"data": []}, "operation": "retrieveModel"},
+        ],
+        provider.id,
+    )
+
+    assert get(own, provider, "/models/x").status == 404
+    assert get(own, provider).status == 401
+    assert get(own, provider, "/models/x").json == {"data": []}
+    assert get(own, provider).status == 200

@@ -1,0 +1,104 @@
+"""Requests to unknown paths: their message, and where they can be seen."""
+
+import pytest
+from support.http import ask, control, generation, url_of
+
+import mockserver
+import specs
+
+
+@pytest.fixture
+def own(running):
+    control(running, "/reset", "POST")
+    return running
+
+
+def message(answer):
+    assert answer.status == 404
+    return answer.json["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/openai/v1/v1/images/generations", ["/openai/v1/images/generations"]),
+        ("/openai/images/generations", ["/openai/v1/images/generations"]),
+        ("/openai/v1/images/generations/", ["/openai/v1/images/generations"]),
+        ("/openai/v1//images/edits", ["/openai/v1/images/edits"]),
+        ("/openai/v1/Images/Edits", ["/openai/v1/images/edits"]),
+        ("/openai/v1/images/generation", ["/openai/v1/images/generations"]),
+        ("/openai/v1/v1/models", ["/openai/v1/models"]),
+        (
+            "/openai/deployments/gpt-image-2/images/generations?api-version=1",
+            ["/openai/v1/images/generations"],
+        ),
+        ("/tokenhub/v1/images/edits", ["/tokenhub/api/v1/images/edits"]),
+        ("/api/v1/images/edits", ["/tokenhub/api/v1/images/edits"]),
+        (
+            "/v1/images/generations",
+            [f"/{each}/v1/images/generations" for each in ("openai", "tikhub")],
+        ),
+    ],
+)
+def test_the_url_that_was_meant_is_named(own, path, meant):
+    answer = ask(f"{own.url}{path}", body={})
+
+    said = message(answer)
+    for url_path in meant:
+        assert f"{own.url}{url_path}" in said.partition("did you mean ")[2]
+    assert ask(f"{own.url}{meant[0]}", method="PATCH").status == 405  # it exists
+
+
+@pytest.mark.parametrize("path", ["/openai/v1/chat/completions", "/nowhere", "/"])
+def test_a_path_that_is_like_none_gets_no_guess(own, path):
+    said = message(ask(f"{own.url}{path}", body={}))
+
+    assert "did you mean" not in said
+    assert "openai/v1" in said
+
+
+def test_what_is_served_is_named(own, provider):
+    answer = ask(f"{own.url}/{provider.id}/chat", body={})
+
+    assert answer.status == 404
+    for operation in provider.operations.values():
+        assert f"POST {operation.path}" in answer.body.decode()
+
+
+def test_it_is_in_journal_and_metrics_also_outside_of_a_provider(own):
+    ask(f"{own.url}/v1/images/generations", body={}, X_Mock_Namespace="a")
+    ask(f"{own.url}/openai/v1/nothing", method="GET")
+
+    outside, inside = own.journal()
+    assert (outside["provider"], outside["operation"]) == ("", None)
+    assert (outside["status"], outside["path"]) == (404, "/v1/images/generations")
+    assert outside["namespace"] == "a"
+    assert "did you mean" in outside["decision"]["because"]
+    assert (inside["provider"], inside["operation"]) == ("openai", None)
+    metrics = control(own, "/metrics").body.decode()
+    line = 'requests_total{operation="",provider="",status="404"} 1.0'
+    assert line in metrics
+
+
+def test_a_request_to_no_provider_costs_nothing(own):
+    ask(f"{own.url}/v1/images/generations", body={})
+
+    assert own.costs()["providers"] == {}
+    assert own.costs()["total"]["requests"] == 0
+
+
+def test_a_key_is_in_no_entry(own):
+    secret = "sk-0123456789abcdef"
+    ask(f"{own.url}/{secret}/v1", body={}, key=secret)
+
+    assert secret not in str(own.journal())
+
+
+def test_a_server_of_one_provider_answers_without_its_prefix():
+    openai = specs.load("openai")
+    with mockserver.running("openai") as own:
+        bare = url_of(own, openai).replace("/openai/", "/")
+        assert ask(bare, body=generation(openai)).status == 200
+        said = message(ask(bare.replace("/v1/", "/v1/v1/"), body={}))
+
+    assert f"{own.url}/openai/v1/images/generations" in said
