@@ -28,7 +28,8 @@ class Rejected(Exception):
 
     `name` is a key of the operation's documented errors. `status` overrides the
     documented status, for errors of HTTP itself that no document describes. With
-    `replaces_message` the message replaces the one of the document.
+    `replaces_message` the message replaces the one of the document. `label` is the media
+    type that an upload was labelled with.
     """
 
     name: str
@@ -38,14 +39,24 @@ class Rejected(Exception):
     headers: Mapping[str, str] = field(default_factory=dict)
     violations: tuple[Violation, ...] = ()
     replaces_message: bool = False
+    label: str | None = None
 
     @classmethod
     def for_violations(cls, violations: tuple[Violation, ...]) -> "Rejected":
         """The error of the first violation."""
         first = violations[0]
         return cls(
-            first.evidence.error, str(first), param=first.param, violations=violations
+            first.evidence.error,
+            str(first),
+            param=first.param,
+            violations=violations,
+            label=upload_label(first.value),
         )
+
+
+def upload_label(value: Any) -> str | None:
+    """The media type in the facts of an upload; None for another value."""
+    return value.get("content_type") if isinstance(value, dict) else None
 
 
 def documented_error_response(rejected: Rejected, operation: Operation) -> web.Response:
@@ -57,6 +68,7 @@ def documented_error_response(rejected: Rejected, operation: Operation) -> web.R
             "message": printable(rejected.message),
             "param": rejected.param and printable(rejected.param),
             "value": printable(rejected.message),
+            "label": rejected.label and printable(rejected.label),
         },
     )
     if rejected.replaces_message:

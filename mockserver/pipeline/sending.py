@@ -8,6 +8,8 @@ from mockserver.errors import (
     UNREADABLE_IMAGE,
     Rejected,
     documented_error_response,
+    error_example,
+    upload_label,
 )
 from mockserver.media.payloads import response_body
 from mockserver.pipeline.exchange import ANSWERED, Exchange
@@ -15,6 +17,9 @@ from mockserver.pipeline.form_messages import upload_error
 from mockserver.pipeline.journal_entry import record
 from mockserver.simulation import faults
 from mockserver.simulation.transfer import PendingResponse, single_part
+
+LABEL = "{label}"  # in the body of an error: the media type of an upload
+UNKNOWN_MEDIA_TYPE = "application/octet-stream"
 
 
 def error_response(exchange: Exchange, rejected: Rejected) -> web.Response:
@@ -24,11 +29,28 @@ def error_response(exchange: Exchange, rejected: Rejected) -> web.Response:
     if rejected.name == UNREADABLE_IMAGE:
         rejected.name = upload_error(exchange.operation)
         rejected.message = f"{rejected.param}: {rejected.message}"
+    example = error_example(rejected.name, exchange.operation)
+    if exchange.behavior.error is not None and LABEL in str(example.body):
+        _blame_first_upload(rejected, exchange)
     exchange.error, exchange.reason = rejected.name, rejected.message[:300]
     response = documented_error_response(rejected, exchange.operation)
     if exchange.fault_name == faults.ERROR_AS_200:
         response.set_status(200)
     return response
+
+
+def _blame_first_upload(rejected: Rejected, exchange: Exchange) -> None:
+    """Let an error that was triggered name the first upload, and a label that fits."""
+    rejected.label = UNKNOWN_MEDIA_TYPE
+    payload = exchange.parsed_body.payload if exchange.parsed_body else {}
+    for name, value in payload.items():
+        is_list = isinstance(value, list) and bool(value)
+        label = upload_label(value[0] if is_list else value)
+        if label is not None:
+            rejected.param = f"{name}[0]" if is_list else name
+            if label and not label.startswith("image/"):
+                rejected.label = label
+            return
 
 
 def _wire_param(rejected: Rejected, exchange: Exchange) -> str | None:

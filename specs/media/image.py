@@ -9,6 +9,7 @@ OPERATIONS = ("createImage", "createImageEdit")
 Breach = tuple[str, tuple[str, ...], str]
 Keyword = Callable[[Any, Any], Iterator[Breach]]
 
+MAX_LABEL_LENGTH = 80
 SIZE_PATTERN = re.compile(r"([1-9][0-9]{0,8})x([1-9][0-9]{0,8})", re.ASCII)
 DEFAULT_SIZE = (1024, 1024)
 """Width and height in pixels for the size `auto` where a dialect has no other."""
@@ -48,6 +49,9 @@ def upload_breaches(limits: Mapping[str, Any], value: Any) -> Iterator[Breach]:
     """Check `x-upload`: facts about an uploaded file (`specs.media.upload.Upload`)."""
     if not isinstance(value, dict):
         return
+    label = value.get("content_type", "").lower()
+    if label and label not in limits.get("mediaTypes", [label]):
+        yield "mediaTypes", (), f"unsupported media type '{label[:MAX_LABEL_LENGTH]}'"
     formats = limits.get("formats")
     if formats and value.get("format") not in formats:
         yield "formats", (), f"must be an image in one of: {', '.join(formats)}"
@@ -106,6 +110,7 @@ LIMITS: dict[str, dict[str, str]] = {
     },
     "x-upload": {
         "formats": "the formats that are accepted: png, jpeg, webp, gif",
+        "mediaTypes": "the media types that a part of a form may be labelled with",
         "maxBytes": "the most bytes of a file",
         "alpha": "true if an alpha channel is needed",
         "square": "true if width and height have to be equal",

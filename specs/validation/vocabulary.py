@@ -104,6 +104,7 @@ VALUE_SCHEMAS: dict[str, dict[str, Any]] = {
     "x-upload": {
         "properties": {
             "formats": _NAMES,
+            "mediaTypes": _NAMES,
             "maxBytes": {"type": "integer", "minimum": 1},
             "alpha": {"type": "boolean"},
             "square": {"type": "boolean"},

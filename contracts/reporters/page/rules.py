@@ -34,6 +34,7 @@ _ASPECT_WORDS: dict[str, Callable[[str], str]] = {
     "minBytes": lambda value: f"at least {_format_bytes(value)}",
     "maxBytes": lambda value: f"at most {_format_bytes(value)}",
     "formats": lambda value: f"format {_or_list(value)}",
+    "mediaTypes": lambda value: f"labelled {_or_list(value)}",
     "square": lambda value: "square",
     "alpha": lambda value: "with an alpha channel",
 }
