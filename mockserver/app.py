@@ -9,12 +9,13 @@ from aiohttp import HttpVersion11, web
 from mockserver.control import api as admin
 from mockserver.control.root_page import accepts_html, root_page
 from mockserver.errors import Rejected, documented_error_response
-from mockserver.media.image.plan import FORMATS, Plan
-from mockserver.media.links import IMAGES_PATH, ExpiredLink, InvalidLink
+from mockserver.pipeline.download import DOWNLOAD, FACTS, serve_image
 from mockserver.pipeline.handler import handle_request
 from mockserver.pipeline.journal_entry import record_download, record_unrouted
 from mockserver.pipeline.models import METHODS as MODELS_METHODS
 from mockserver.pipeline.models import handle_models, is_models_path
+from mockserver.pipeline.provider_context import ProviderContext
+from mockserver.pipeline.public_url import root_url
 from mockserver.pipeline.server_context import (
     SERVER_CONTEXT,
     ServerContext,
@@ -29,7 +30,6 @@ __all__ = ["SERVER_CONTEXT", "ServerContext", "create_app"]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 # The plan that the URL of a requested image holds.
-PLAN_KEY: web.RequestKey[Plan] = web.RequestKey("plan", Plan)
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -40,8 +40,7 @@ def create_app(
     app = web.Application(middlewares=[_error_middleware])
     context = app[SERVER_CONTEXT] = ServerContext(providers, settings or Settings())
     admin.add_routes(app, context)
-    for path in (f"{IMAGES_PATH}/{{name}}", f"{IMAGES_PATH}/{{provider}}/{{name}}"):
-        app.router.add_get(path, _recorded(_serve_image))
+    app.router.add_get(DOWNLOAD.path, _recorded(serve_image))
     if context.cassettes is not None:
         from mockserver.recordings.cassette_file import REPLAY_PATH
 
@@ -98,7 +97,7 @@ async def _handle_expect(request: web.Request) -> web.Response | None:
 async def _root(request: web.Request) -> web.StreamResponse:
     """Send browsers to the inspector; other clients get the error of any path."""
     if accepts_html(request):
-        return root_page(request, request.app[SERVER_CONTEXT].settings.token)
+        return root_page(request, request.app[SERVER_CONTEXT].settings)
     return await _dispatch(request)
 
 
@@ -108,7 +107,8 @@ async def _dispatch(request: web.Request) -> web.StreamResponse:
     server_context = request.app[SERVER_CONTEXT]
     resolved = server_context.resolve(request.host, request.path)
     if resolved is None:
-        message = unknown_provider(request, server_context.provider_contexts)
+        root = root_url(request, server_context.settings)
+        message = unknown_provider(request, server_context.provider_contexts, root)
         rejected = Rejected("not_found", message, status=404)
         response = _error_response(request, rejected)
         record_unrouted(
@@ -129,7 +129,7 @@ async def _dispatch(request: web.Request) -> web.StreamResponse:
         if request.method in MODELS_METHODS:
             return await handle_models(request, rest, provider_context)
         allowed += MODELS_METHODS
-    rejected = _routing_error(request, provider, allowed)
+    rejected = _routing_error(request, provider_context, allowed)
     response = documented_error_response(rejected, next(iter(operations)))
     record_unrouted(
         request, provider_context.store, provider.id, response, rejected, started_at
@@ -138,7 +138,7 @@ async def _dispatch(request: web.Request) -> web.StreamResponse:
 
 
 def _routing_error(
-    request: web.Request, provider: Provider, allowed: list[str]
+    request: web.Request, provider_context: ProviderContext, allowed: list[str]
 ) -> Rejected:
     """405 if other methods are allowed, else 404."""
     if allowed:
@@ -149,7 +149,9 @@ def _routing_error(
             status=405,
             headers={"Allow": ", ".join(allowed)},
         )
-    return Rejected("not_found", unknown_endpoint(request, provider), status=404)
+    root = root_url(request, provider_context.settings)
+    message = unknown_endpoint(request, provider_context.provider, root)
+    return Rejected("not_found", message, status=404)
 
 
 def _recorded(handler: Handler) -> Handler:
@@ -159,37 +161,15 @@ def _recorded(handler: Handler) -> Handler:
         started_at = time.monotonic()
         context = request.app[SERVER_CONTEXT]
         provider = request.match_info.get("provider", "")
-        response: web.StreamResponse
-        if provider and provider not in context.provider_contexts:
-            provider, response = "", web.Response(status=404, text="No such image.\n")
-        else:
-            response = await handler(request)
-        plan = request.get(PLAN_KEY)
-        record_download(request, context.store, provider, response, plan, started_at)
+        response = await handler(request)
+        record_download(
+            request,
+            context.store,
+            provider if provider in context.provider_contexts else "",
+            response,
+            request.get(FACTS),
+            started_at,
+        )
         return response
 
     return handle
-
-
-async def _serve_image(request: web.Request) -> web.Response:
-    """
-    An image by its signed URL.
-
-    The responses to an expired URL (403) and to an invalid one (404) are assumed: no
-    provider documents them.
-    """
-    token = request.match_info["name"].rpartition(".")[0]
-    context = request.app[SERVER_CONTEXT].any_provider_context()
-    headers = {"Access-Control-Allow-Origin": "*"}
-    await context.store.sync_clock()
-    try:
-        plan = request[PLAN_KEY] = context.signer.plan(token)
-    except ExpiredLink:
-        return web.Response(status=403, text="This URL has expired.\n", headers=headers)
-    except InvalidLink:
-        return web.Response(status=404, text="No such image.\n", headers=headers)
-    return web.Response(
-        body=await context.render(plan),
-        content_type=FORMATS[plan.format],
-        headers=headers,
-    )

@@ -67,14 +67,20 @@ class Settings:
 
     * `strict`: reject requests that a document leaves unspecified.
     * `frozen`: time at which the clock stands still, in seconds since 1970.
-    * `secret`: key that signs image URLs. None: derived from the seed, or random
-      without a seed.
+    * `secret`: key that signs image URLs. None: derived from the seed; without a seed
+      the one in the Redis state, or a random one.
+    * `image_urls`: place of the signature in image URLs: `path` or `query`.
     * `state`: store of the journal, the scripts and the quotas: `memory` or the URL of
       a Redis server.
     * `realistic`: give images the file size of images made by real models.
     * `replay`: folder of recordings to respond from.
     * `replay_ignored`: fields in which a request may differ from its recording.
     * `token`: token of the control API. None: no token is needed.
+    * `cors`: origins whose pages may read responses, or `*`. Empty: none, but images
+      can be read by pages of all origins.
+    * `public_url`: URL that all URLs in responses begin with, without a slash at its
+      end. None: the one of the request.
+    * `trust_forwarded`: let the headers of a proxy determine that URL.
     """
 
     seed: int = 0
@@ -89,3 +95,7 @@ class Settings:
     replay: Path | None = None
     replay_ignored: tuple[str, ...] = ()
     token: str | None = None
+    image_urls: str = "path"
+    cors: tuple[str, ...] = ()
+    public_url: str | None = None
+    trust_forwarded: bool = False

@@ -1,11 +1,13 @@
 """The response to a browser that opens the root of the server."""
 
 from html import escape
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from mockserver.control.access import is_local_host
-from mockserver.settings import CONTROL_PREFIX
+from mockserver.pipeline.public_url import root_url
+from mockserver.settings import CONTROL_PREFIX, Settings
 
 INSPECTOR_PATH = f"{CONTROL_PREFIX}/"
 _HEADERS = {
@@ -32,15 +34,13 @@ def accepts_html(request: web.Request) -> bool:
     return any(each.partition(";")[0].strip() == "text/html" for each in accepted)
 
 
-def root_page(request: web.Request, token: str | None) -> web.Response:
-    """
-    A redirect to the inspector, or a page that says why there is none.
-
-    `token` is the one that the control API needs, or None.
-    """
-    if token is not None:
+def root_page(request: web.Request, settings: Settings) -> web.Response:
+    """A redirect to the inspector, or a page that says why there is none."""
+    prefix = urlsplit(root_url(request, settings)).path  # of a proxy
+    inspector = f"{escape(prefix)}{INSPECTOR_PATH}"
+    if settings.token is not None:
         text = (
-            f'The inspector is at <a href="{INSPECTOR_PATH}">{INSPECTOR_PATH}</a>. It '
+            f'The inspector is at <a href="{inspector}">{inspector}</a>. It '
             "asks for the token that the server printed when it started."
         )
         return _page(text, status=200)
@@ -50,7 +50,7 @@ def root_page(request: web.Request, token: str | None) -> web.Response:
             "Open this server as <b>localhost</b> or by its IP address."
         )
         return _page(text, status=403)
-    headers = {**_HEADERS, "Location": INSPECTOR_PATH}
+    headers = {**_HEADERS, "Location": f"{prefix}{INSPECTOR_PATH}"}
     return web.Response(status=302, headers=headers)
 
 

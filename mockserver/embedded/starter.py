@@ -108,7 +108,7 @@ def running(
     providers, and `port` 0 chooses a free port of 127.0.0.1. Options are the fields of
     `Settings`, `Quotas` and `Limits`, and override `settings`: `seed=7`, `strict=True`,
     `latency="200..800"`, `frozen="2026-05-04T12:00:00Z"`, `requests_per_minute=2`,
-    `body_timeout=5`.
+    `cors="*"`, `body_timeout=5`.
 
     Raises `TypeError` for an unknown option and `ValueError` for an invalid latency or
     time. When the block begins, it raises `specs.SpecError` for an unknown provider or
@@ -132,6 +132,8 @@ def _with_options(settings: Settings, options: Mapping[str, Any]) -> Settings:
             listed = ", ".join(sorted(known))
             raise TypeError(f"unknown option '{name}'; known: {listed}")
     direct = {name: value for name, value in options.items() if name not in nested}
+    if isinstance(direct.get("cors"), str):
+        direct["cors"] = (direct["cors"],)
     if isinstance(direct.get("latency"), str | int | float):
         direct["latency"] = Latency.parse(str(direct["latency"]))
     if isinstance(direct.get("frozen"), str):

@@ -18,10 +18,13 @@ from mockserver.pipeline.body_parsing import ParsedBody
 from mockserver.pipeline.exchange import Exchange
 from mockserver.simulation.faults import ERROR_AS_200, ONE_IMAGE
 from mockserver.simulation.own_responses import NOT_FROM_DOCUMENT, OwnResponse
+from mockserver.simulation.transfer import CDN_TIMEOUT_SECONDS
 from mockserver.simulation.triggers import NO_BEHAVIOR, requested_behavior
 from mockserver.state.rate_limit import BucketState
 
 EMPTY_STATUSES = {204, 304}
+
+CLOCK_POLL_SECONDS = 0.1
 
 
 async def determine_behavior(exchange: Exchange) -> None:
@@ -59,6 +62,22 @@ async def simulate_latency(exchange: Exchange) -> None:
         await asyncio.sleep(seconds)
 
 
+async def wait_for_timeout(exchange: Exchange) -> None:
+    """
+    Wait until a content delivery network gives up.
+
+    Advancing the clock of the server ends it, also if another replica does.
+    """
+    store = exchange.provider_context.store
+    seconds = exchange.behavior.seconds
+    seconds = CDN_TIMEOUT_SECONDS if seconds is None else seconds
+    loop = asyncio.get_running_loop()
+    end, advanced = loop.time() + seconds, store.clock.advanced
+    while (left := end - loop.time() - store.clock.advanced + advanced) > 0:
+        await asyncio.sleep(min(left, CLOCK_POLL_SECONDS))
+        await store.sync_clock()
+
+
 def triggered_response(exchange: Exchange) -> web.Response | None:
     """
     The response that a script gives itself, or None.
@@ -74,7 +93,7 @@ def triggered_response(exchange: Exchange) -> web.Response | None:
     headers.update(behavior.changes.headers or {})
     if behavior.own is not None:
         exchange.reason = f"The {behavior.source} gave it: {NOT_FROM_DOCUMENT}."
-        return _own_response(behavior.own, headers)
+        return build_own_response(behavior.own, headers)
     name, changes = behavior.error or "server_error", behavior.changes
     if name == RATE_LIMITED and changes.status is None:
         _simulate_empty_quota(exchange)
@@ -87,7 +106,7 @@ def triggered_response(exchange: Exchange) -> web.Response | None:
     )
 
 
-def _own_response(own: OwnResponse, headers: CIMultiDict[str]) -> web.Response:
+def build_own_response(own: OwnResponse, headers: CIMultiDict[str]) -> web.Response:
     """A text is sent as it is, and another value as JSON."""
     is_text = isinstance(own.body, str)
     text = own.body if is_text else dumps(own.body)

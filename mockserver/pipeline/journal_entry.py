@@ -82,30 +82,52 @@ def record_unrouted(
     _record_plain(request, store, facts, None, decision, response, started_at)
 
 
+@dataclass(slots=True)
+class DownloadFacts:
+    """
+    What is known of a download besides its request and response.
+
+    `status` replaces that of the response: 0 if a fault sends none.
+    """
+
+    image_of: str | None = None
+    namespace: str | None = None
+    error: str | None = None
+    because: str | None = None
+    trigger: str | None = None
+    fault: str | None = None
+    status: int | None = None
+
+
 def record_download(
     request: web.Request,
     store: StateStore,
     provider: str,
     response: web.StreamResponse,
-    plan: Plan | None,
+    known: DownloadFacts | None,
     started_at: float,
 ) -> None:
-    """Record the download of an image; `plan` is None if none was found."""
+    """Record the download of an image; `known` is None for one of a recording."""
     facts = RequestFacts.of(request, store, provider, MAX_URL_LENGTH)
-    error = None
-    if response.status >= 400:
-        error = "expired" if response.status == 403 else "not_found"
-    body = response.body if isinstance(response, web.Response) else None
-    because = str(body, "utf-8").strip() if error and isinstance(body, bytes) else None
+    if known is None:
+        known = DownloadFacts()
+        if response.status >= 400:
+            known.error, known.because = "not_found", "No such image."
+    decision = {"error": known.error, "because": known.because}
+    if known.trigger is not None:
+        decision |= {"trigger": known.trigger, "fault": known.fault}
     _record_plain(
         request,
         store,
         facts,
         IMAGE_OPERATION,
-        {"error": error, "because": because},
+        decision,
         response,
         started_at,
-        image_of=plan.request if plan is not None else None,
+        image_of=known.image_of,
+        namespace=known.namespace,
+        outcome=known.fault or ANSWERED,
+        status=known.status,
     )
 
 
@@ -118,17 +140,24 @@ def _record_plain(
     response: web.StreamResponse,
     started_at: float,
     image_of: str | None = None,
+    namespace: str | None = None,
+    outcome: str = ANSWERED,
+    status: int | None = None,
 ) -> None:
     """Record a request whose body is not read."""
+    if namespace is None:
+        namespace = namespace_of_unread(request)
+    if status is None:
+        status = response.status
     entry = {
         **facts._asdict(),
         "request": None,
         "image_of": image_of,
         "operation": operation,
-        "namespace": namespace_of_unread(request),
+        "namespace": namespace,
         "decision": decision,
-        "status": response.status,
-        "outcome": ANSWERED,
+        "status": status or None,
+        "outcome": outcome,
         "images": 0,
         "cost": {},
         "seconds": round(time.monotonic() - started_at, 6),

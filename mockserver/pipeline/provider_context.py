@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from mockserver.errors import UNREADABLE_IMAGE, Rejected
 from mockserver.media.image.plan import BadImage, Plan
 from mockserver.media.image.uploads import first_unreadable
-from mockserver.media.links import IMAGES_PATH, Signer, with_thumbnails
+from mockserver.media.links import Link, Signer, with_thumbnails
 from mockserver.media.recent import RecentOutputs
 from mockserver.media.rendering import RenderCache, RenderKey
 from mockserver.pipeline.body_parsing import max_body_bytes
@@ -130,10 +130,17 @@ class ProviderContext:
 
 @dataclass(frozen=True, slots=True)
 class ResponseRenderer:
-    """Render the images of a response; `origin` is the scheme and host of its URLs."""
+    """
+    Render the images of a response.
+
+    `root_url` is the beginning of its URLs. `namespace` is that of the request, and
+    `link_fault` the fault that the URLs themselves have, or empty.
+    """
 
     provider_context: ProviderContext
-    origin: str
+    root_url: str
+    namespace: str = ""
+    link_fault: str = ""
 
     async def base64_of(self, plan: Plan) -> bytes:
         return await self.provider_context.render(plan, as_text=True)
@@ -147,6 +154,5 @@ class ResponseRenderer:
             if plan.inputs
             else plan
         )
-        token = context.signer.token(reduced, lifetime)
-        name = f"{context.provider.id}/{token}.{plan.format}"  # for the journal
-        return f"{self.origin}{IMAGES_PATH}/{name}"
+        link = Link(reduced, context.provider.id, self.namespace, self.link_fault)
+        return f"{self.root_url}{context.signer.path(link, lifetime)}"

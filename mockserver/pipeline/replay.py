@@ -10,6 +10,7 @@ from multidict import CIMultiDict
 from mockserver.errors import Rejected
 from mockserver.pipeline.body_parsing import ParsedBody
 from mockserver.pipeline.exchange import Exchange
+from mockserver.pipeline.public_url import root_url
 from mockserver.simulation.transfer import PendingResponse
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ async def replay(
             headers={REPLAY_HEADER: "miss"},
         )
     exchange.is_replayed = True
-    origin = f"{exchange.request.scheme}://{exchange.request.host}"
+    origin = root_url(exchange.request, exchange.provider_context.settings)
     headers = CIMultiDict(recorded.headers)
     headers.popall("Content-Length", None)
     headers[REPLAY_HEADER] = recorded.replay_header

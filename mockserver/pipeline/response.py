@@ -1,12 +1,19 @@
 """Build the success response to an interpreted request, as JSON or as a stream."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from itertools import count
 
 from aiohttp import web
 
-from mockserver.media.image.delivery import DELIVERIES
-from mockserver.media.image.faults import with_both_deliveries
+from mockserver.errors import error_example
+from mockserver.json_text import dumps, fill_placeholders
+from mockserver.media.image.delivery import DELIVERIES, Renderer
+from mockserver.media.image.faults import (
+    BadBase64Renderer,
+    with_both_deliveries,
+    with_other_format,
+)
 from mockserver.media.image.response import image_events, images_response_body
 from mockserver.media.payloads import (
     MAX_JOINED_BYTES,
@@ -21,8 +28,17 @@ from mockserver.pipeline.interpretation import (
     RenderedJson,
 )
 from mockserver.pipeline.provider_context import ResponseRenderer
+from mockserver.pipeline.public_url import root_url
 from mockserver.pipeline.sse import encode_event, stream_response
-from mockserver.simulation.faults import BOTH_DELIVERIES
+from mockserver.simulation.faults import (
+    BAD_BASE64,
+    BOTH_DELIVERIES,
+    EMPTY_DATA,
+    FEWER_IMAGES,
+    HEAD_REFUSED,
+    OTHER_FORMAT,
+    STREAM_ERROR,
+)
 from mockserver.simulation.transfer import PendingResponse
 from specs import EVENT_STREAM
 
@@ -33,12 +49,24 @@ async def success_response(
     exchange: Exchange, interpretation: Interpretation
 ) -> web.Response | PendingResponse:
     """The response; `exchange.delivered` counts the images, of a stream when sent."""
+    interpretation = _with_fault(exchange, interpretation)
     if interpretation.is_streaming:
         frames = _event_frames(exchange, interpretation)
         return await stream_response(frames, exchange.headers())
     response = await _json_response(exchange, interpretation)
-    exchange.delivered = len(interpretation.plans)
+    is_empty = exchange.fault_name == EMPTY_DATA
+    exchange.delivered = 0 if is_empty else len(interpretation.plans)
     return response
+
+
+def _with_fault(exchange: Exchange, interpretation: Interpretation) -> Interpretation:
+    """The interpretation with the images that a faulty relay delivers."""
+    fault, plans = exchange.fault_name, interpretation.plans
+    if fault == FEWER_IMAGES and len(plans) > 1:
+        return replace(interpretation, plans=plans[:-1])
+    if fault == OTHER_FORMAT:
+        return replace(interpretation, plans=with_other_format(plans))
+    return interpretation
 
 
 async def _event_frames(
@@ -55,14 +83,31 @@ async def _event_frames(
         preview_count=interpretation.preview_count,
     )
     async for event in events:
+        if event.is_final and exchange.fault_name == STREAM_ERROR:
+            yield _error_frame(exchange)
+            return
         yield encode_event(event.type, event.data)
         exchange.delivered += event.is_final
 
 
-def _renderer(exchange: Exchange) -> ResponseRenderer:
-    request = exchange.request
-    origin = f"{request.scheme}://{request.host}"
-    return ResponseRenderer(exchange.provider_context, origin)
+def _error_frame(exchange: Exchange) -> bytes:
+    """An event with the documented body of a server error."""
+    details = {"message": "The image could not be finished.", "param": None}
+    example = error_example("server_error", exchange.operation).body
+    body = fill_placeholders(example, details)
+    members = body if isinstance(body, dict) else {"error": body}
+    return encode_event("error", [dumps({"type": "error", **members}).encode()])
+
+
+def _renderer(exchange: Exchange) -> Renderer:
+    context, fault = exchange.provider_context, exchange.fault_name
+    renderer = ResponseRenderer(
+        context,
+        root_url(exchange.request, context.settings),
+        exchange.namespace or "",
+        HEAD_REFUSED if fault == HEAD_REFUSED else "",
+    )
+    return BadBase64Renderer(renderer) if fault == BAD_BASE64 else renderer
 
 
 async def _json_response(
@@ -82,11 +127,12 @@ async def _json_response(
         previous = None
     if previous is not None and previous.body is not None:
         return json_bytes_response(previous.body)
+    shown = () if exchange.fault_name == EMPTY_DATA else plans
     names = ALL_DELIVERIES if is_twice else (interpretation.delivery,)
     deliveries = [DELIVERIES[name] for name in names]
     renderer = _renderer(exchange)
     texts = [
-        await delivery.text(plan, renderer) for plan in plans for delivery in deliveries
+        await delivery.text(plan, renderer) for plan in shown for delivery in deliveries
     ]
     if previous is not None:
         template = previous.template
@@ -94,7 +140,7 @@ async def _json_response(
         numbers = count()
         images = [
             [delivery.entry(plan, next(numbers)) for delivery in deliveries]
-            for plan in plans
+            for plan in shown
         ]
         body = images_response_body(
             interpretation.request,

@@ -12,6 +12,7 @@ from mockserver.errors import (
     upload_label,
 )
 from mockserver.media.payloads import response_body
+from mockserver.pipeline.behavior import wait_for_timeout
 from mockserver.pipeline.exchange import ANSWERED, Exchange
 from mockserver.pipeline.form_messages import upload_error
 from mockserver.pipeline.journal_entry import record
@@ -82,13 +83,15 @@ async def send(
         response = PendingResponse(
             response.status, headers, single_part(body), len(body)
         )
-    response.fault_seconds = behavior.seconds
+    response.fault_seconds, response.fault_status = behavior.seconds, behavior.status
     if behavior.fault is not None:
         exchange.outcome = behavior.fault.name
         exchange.delivered = len(exchange.plans)
         if behavior.fault.status is not None:
-            exchange.status = behavior.fault.status or None
+            exchange.status = behavior.status or behavior.fault.status or None
         record(exchange)  # now: a stalled response would delay the journal entry
+        if behavior.fault.name == faults.CDN_TIMEOUT:
+            await wait_for_timeout(exchange)
     sent = await faults.send(exchange.request, response, behavior.fault)
     exchange.outcome = ANSWERED
     return sent

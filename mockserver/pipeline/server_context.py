@@ -2,7 +2,6 @@
 
 import hashlib
 import random
-import secrets
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from mockserver.media.rendering import RenderCache
 from mockserver.pipeline.provider_context import ProviderContext
 from mockserver.settings import Settings
 from mockserver.state.clock import Clock
-from mockserver.state.factory import open_state_store
+from mockserver.state.factory import open_state_store, shared_secret
 from specs import Provider
 
 if TYPE_CHECKING:
@@ -37,7 +36,8 @@ class ServerContext:
         self.recent_outputs = RecentOutputs()
         self.reload_error: str | None = None
         self._render_cache = RenderCache()
-        self._signer = Signer(_signing_secret(settings), self.store.clock)
+        secret, in_query = _signing_secret(settings), settings.image_urls == "query"
+        self._signer = Signer(secret, self.store.clock, in_query=in_query)
         self._executor = ThreadPoolExecutor(2, thread_name_prefix="images")
         self.cassettes = _open_cassettes(settings)
         self._rng = random.Random(settings.seed or None)
@@ -139,7 +139,7 @@ def _open_cassettes(settings: Settings) -> "Cassettes | None":
 
 
 def _signing_secret(settings: Settings) -> bytes:
-    """The secret of the settings, else one derived from the seed, else a random one."""
+    """The secret of the settings, else one derived from the seed, else of the state."""
     if settings.secret or not settings.seed:
-        return settings.secret or secrets.token_bytes(32)
+        return settings.secret or shared_secret(settings.state)
     return hashlib.sha256(f"imageparity {settings.seed}".encode()).digest()

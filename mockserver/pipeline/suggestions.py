@@ -13,31 +13,29 @@ MIN_SIMILARITY = 0.8
 MAX_PATH_LENGTH = 200
 
 
-def unknown_endpoint(request: web.Request, provider: Provider) -> str:
-    """The message for an unknown path of a provider."""
-    origin = f"{request.scheme}://{request.host}"
+def unknown_endpoint(request: web.Request, provider: Provider, root: str) -> str:
+    """The message for an unknown path of a provider; `root` is the server's URL."""
     served = [f"{each.method} {each.path}" for each in provider.operations.values()]
     return "; ".join(
         [
             f"{request.method} {request.path[:MAX_PATH_LENGTH]}: unknown endpoint",
-            f"the base URL is {origin}{_base(provider)}",
+            f"the base URL is {root}{_base(provider)}",
             f"served are {', '.join(served)}, GET {MODELS_PATH}",
-            *_did_you_mean(request.path, origin, [provider]),
+            *_did_you_mean(request.path, root, [provider]),
         ]
     )
 
 
 def unknown_provider(
-    request: web.Request, contexts: Mapping[str, ProviderContext]
+    request: web.Request, contexts: Mapping[str, ProviderContext], root: str
 ) -> str:
     """The message for a path that is not below a provider."""
     providers = [each.provider for each in contexts.values()]
-    origin = f"{request.scheme}://{request.host}"
     return "; ".join(
         [
             f"No provider at '{request.path[:MAX_PATH_LENGTH]}'",
             f"base paths are: {', '.join(map(_base, providers))}",
-            *_did_you_mean(request.path, origin, providers),
+            *_did_you_mean(request.path, root, providers),
         ]
     )
 
@@ -47,11 +45,11 @@ def _base(provider: Provider) -> str:
 
 
 def _did_you_mean(
-    path: str, origin: str, providers: Iterable[Provider]
+    path: str, root: str, providers: Iterable[Provider]
 ) -> Iterator[str]:
     meant = meant_paths(path, providers)
     if meant:
-        yield f"did you mean {' or '.join(f'{origin}{each}' for each in meant)}?"
+        yield f"did you mean {' or '.join(f'{root}{each}' for each in meant)}?"
 
 
 def meant_paths(path: str, providers: Iterable[Provider]) -> list[str]:

@@ -16,10 +16,17 @@ from mockserver.simulation.transfer import PendingResponse
 MAX_DELAY = 600.0  # seconds, of a latency or a fault
 
 # Relay faults that earlier steps of the pipeline simulate.
+BAD_BASE64 = "bad-base64"
 BOTH_DELIVERIES = "both-deliveries"
+CDN_TIMEOUT = "cdn-timeout"
+EMPTY_DATA = "empty-data"
 ERROR_AS_200 = "error-as-200"
+FEWER_IMAGES = "fewer-images"
+HEAD_REFUSED = "head-refused"
 NO_PARTIALS = "no-partials"
 ONE_IMAGE = "one-image"
+OTHER_FORMAT = "other-format"
+STREAM_ERROR = "stream-error"
 
 SendFunction = Callable[[web.Request, PendingResponse], Awaitable[web.StreamResponse]]
 
@@ -31,7 +38,7 @@ class Fault:
 
     `status` replaces the status of the response in the journal; 0 means that the client
     receives no status. `send` sends the damaged response; None if another step of the
-    pipeline simulates the fault.
+    pipeline simulates the fault. With `takes_status` a trigger can name another status.
     """
 
     name: str
@@ -39,6 +46,7 @@ class Fault:
     kind: str
     send: SendFunction | None = None
     status: int | None = None
+    takes_status: bool = False
 
 
 _ALL_FAULTS = (
@@ -87,10 +95,35 @@ _ALL_FAULTS = (
     Fault(
         "html",
         "The response is the HTML error page of a content delivery network, with "
-        "status 502.",
+        "status 502 (`status`).",
         "wire",
         transfer.send_error_page,
         status=502,
+        takes_status=True,
+    ),
+    Fault(
+        CDN_TIMEOUT,
+        f"After {transfer.CDN_TIMEOUT_SECONDS:.0f} seconds (`seconds`) of the mock's "
+        "clock a content delivery network gives up and sends an HTML page with status "
+        "524 (`status`). The provider finishes, and bills: journal and costs show it.",
+        "wire",
+        transfer.send_timeout_page,
+        status=transfer.CDN_TIMEOUT_STATUS,
+        takes_status=True,
+    ),
+    Fault(
+        "no-cors",
+        "The response, or the image at a URL, has no CORS headers, so that a page of "
+        "another origin cannot read it.",
+        "wire",
+        transfer.send_without_cors,
+    ),
+    Fault(
+        HEAD_REFUSED,
+        "A HEAD request for an image is answered 403, as by storage whose URLs are "
+        "signed for GET only. Of a request for images it applies to the URLs in the "
+        "response.",
+        "wire",
     ),
     Fault(
         "cut-stream",
@@ -100,14 +133,30 @@ _ALL_FAULTS = (
         transfer.send_cut_stream,
     ),
     Fault(
+        BAD_BASE64,
+        "The base64 of each image is cut off, and ends with a character that base64 "
+        "does not have; URLs are unchanged.",
+        "relay",
+    ),
+    Fault(
         BOTH_DELIVERIES,
         "Every image is delivered twice, as `url` and as `b64_json`.",
+        "relay",
+    ),
+    Fault(
+        EMPTY_DATA,
+        "`data` is an empty list, with status 200; a stream is sent unchanged.",
         "relay",
     ),
     Fault(
         ERROR_AS_200,
         "The body of an error response (server_error by default) is sent with "
         "status 200.",
+        "relay",
+    ),
+    Fault(
+        FEWER_IMAGES,
+        "The last of several images is missing; a single image is sent unchanged.",
         "relay",
     ),
     Fault(
@@ -125,6 +174,17 @@ _ALL_FAULTS = (
     Fault(
         ONE_IMAGE,
         "Only the first of several images to edit (`image[]`) is read.",
+        "relay",
+    ),
+    Fault(
+        OTHER_FORMAT,
+        "Each image is in another format than the one asked for.",
+        "relay",
+    ),
+    Fault(
+        STREAM_ERROR,
+        "An event `error` replaces the first finished image of a stream, and the "
+        "stream ends; a response that is not a stream is sent unchanged.",
         "relay",
     ),
 )

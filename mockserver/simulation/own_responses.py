@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mockserver.simulation.faults import FAULTS
 from specs import Operation
 
 _ERROR_STATUS = re.compile(r"[45][0-9][0-9]", re.ASCII)
@@ -48,9 +49,15 @@ def error_with_status(status: int, operation: Operation) -> tuple[str, int | Non
     return "server_error", status
 
 
+def has_fault_status(item: Mapping[str, Any]) -> bool:
+    """True if the status of a script item is that of its fault."""
+    fault = FAULTS.get(item.get("fault", ""))
+    return "status" in item and fault is not None and fault.takes_status
+
+
 def own_response(item: Mapping[str, Any]) -> OwnResponse | None:
     """The response that a script item gives as a whole; None if it gives none."""
     status = item.get("status")
-    if status is None or ("body" not in item and status >= 400):
+    if status is None or has_fault_status(item) or ("body" not in item and status >= 400):
         return None
     return OwnResponse(status, item.get("body", ""))

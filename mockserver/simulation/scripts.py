@@ -7,8 +7,13 @@ from typing import Any, NamedTuple
 
 from mockserver.json_text import dumps
 from mockserver.simulation.faults import FAULTS
-from mockserver.simulation.own_responses import is_error_status, own_response
+from mockserver.simulation.own_responses import (
+    has_fault_status,
+    is_error_status,
+    own_response,
+)
 from mockserver.state.memory import MAX_SCRIPT_ITEMS
+from mockserver.state.statistics import IMAGE_OPERATION
 from specs.documents.yaml_files import read_yaml
 from specs.validation.engine import compile_validator
 
@@ -76,7 +81,8 @@ def _problem(item: Any, errors: OperationErrors) -> str | None:
     operation = item.get("operation")
     if operation is not None and operation not in errors:
         return _unknown("operation", operation, errors)
-    operations = [operation] if operation else list(errors)
+    others = [each for each in errors if each != IMAGE_OPERATION]
+    operations = [operation] if operation else others
     known_errors = dict.fromkeys(each for name in operations for each in errors[name])
     error = item.get("error")
     if error is not None and error not in known_errors and not is_error_status(error):
@@ -88,6 +94,9 @@ def _problem(item: Any, errors: OperationErrors) -> str | None:
 
 def _contradiction(item: Mapping[str, Any]) -> str | None:
     """The first property that has no effect beside the others, or None."""
+    if has_fault_status(item):
+        is_error = item["status"] >= 400 and not {"error", "body"} & set(item)
+        return None if is_error else "the status of a fault is 400 to 599, and alone"
     names_error = "error" in item or "status" in item
     if "body" in item and "status" not in item:
         return "body needs a status"

@@ -11,23 +11,40 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 IP_FAMILIES = (socket.AF_INET, socket.AF_INET6)  # whose connections can be reset
 SLOW_SECONDS = 2.0
 SLOW_CHUNKS = 20
 STALL_SECONDS = 60.0
-CDN_ERROR_PAGE = b"""<html>
-<head><title>502 Bad Gateway</title></head>
+CDN_TIMEOUT_SECONDS = 100.0
+CDN_TIMEOUT_STATUS = 524
+CDN_ERROR_PAGE = """<html>
+<head><title>{title}</title></head>
 <body>
-<center><h1>502 Bad Gateway</h1></center>
+<center><h1>{title}</h1></center>
 <hr><center>cloud edge</center>
 </body>
 </html>
 """
+# The reasons of statuses that content delivery networks use and HTTP does not define.
+CDN_REASONS = {
+    520: "Web Server Returned an Unknown Error",
+    521: "Web Server Is Down",
+    522: "Connection Timed Out",
+    523: "Origin Is Unreachable",
+    CDN_TIMEOUT_STATUS: "A Timeout Occurred",
+}
 
 BodyParts = AsyncIterator[bytes]
+
+RESPONSE_HEADERS: web.RequestKey[Mapping[str, str]] = web.RequestKey(
+    "response_headers", Mapping
+)
+"""Headers of a request's response, whichever fault damages it."""
 
 
 @dataclass(slots=True)
@@ -36,7 +53,8 @@ class PendingResponse:
     A response before it is sent: the parts of its body, and their total `length`.
 
     A stream has one part per event, and the length None. `fault_seconds` is the
-    duration of a fault that takes time; None means its default.
+    duration of a fault that takes time, and `fault_status` the status of one that
+    replaces it; None means the default.
     """
 
     status: int
@@ -44,6 +62,7 @@ class PendingResponse:
     parts: BodyParts
     length: int | None = None
     fault_seconds: float | None = None
+    fault_status: int | None = None
 
     @property
     def is_stream(self) -> bool:
@@ -69,6 +88,7 @@ async def _start_response(
     request: web.Request, pending: PendingResponse
 ) -> web.StreamResponse:
     response = web.StreamResponse(status=pending.status, headers=pending.headers)
+    response.headers.update(request.get(RESPONSE_HEADERS, {}))
     if pending.length is not None:
         response.content_length = pending.length
     await response.prepare(request)
@@ -163,11 +183,39 @@ async def send_garbage(
 async def send_error_page(
     request: web.Request, pending: PendingResponse
 ) -> web.StreamResponse:
+    status = pending.fault_status or HTTPStatus.BAD_GATEWAY
+    reason = CDN_REASONS.get(status) or _standard_reason(status)
+    page = CDN_ERROR_PAGE.format(title=f"{int(status)} {reason}".rstrip()).encode()
     headers = {"Content-Type": "text/html; charset=UTF-8", "Server": "cloud edge"}
     return await send_whole(
-        request,
-        PendingResponse(502, headers, single_part(CDN_ERROR_PAGE), len(CDN_ERROR_PAGE)),
+        request, PendingResponse(status, headers, single_part(page), len(page))
     )
+
+
+def _standard_reason(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+async def send_timeout_page(
+    request: web.Request, pending: PendingResponse
+) -> web.StreamResponse:
+    status = pending.fault_status or CDN_TIMEOUT_STATUS
+    return await send_error_page(request, replace(pending, fault_status=status))
+
+
+async def send_without_cors(
+    request: web.Request, pending: PendingResponse
+) -> web.StreamResponse:
+    request.pop(RESPONSE_HEADERS, None)
+    headers = CIMultiDict(
+        (name, value)
+        for name, value in pending.headers.items()
+        if not name.lower().startswith("access-control-")
+    )
+    return await send_whole(request, replace(pending, headers=headers))
 
 
 async def send_cut_stream(

@@ -23,6 +23,7 @@ from mockserver.simulation.own_responses import (
     ErrorChanges,
     OwnResponse,
     error_with_status,
+    has_fault_status,
     is_error_status,
     own_response,
 )
@@ -33,7 +34,7 @@ ERROR_HEADER, FAULT_HEADER = istr("X-Mock-Error"), istr("X-Mock-Fault")
 LATENCY_HEADER = istr("X-Mock-Latency")
 MAX_NAME_LENGTH = 80
 MAX_RETRY_AFTER = 604_800.0  # seconds; a longer one is rejected
-DIRECTIVE_PARAMETERS = ("times", "id", "retry-after", "seconds")
+DIRECTIVE_PARAMETERS = ("times", "id", "retry-after", "seconds", "status")
 MARKER_START = "[[mock:"
 KEY_TRIGGER = "mock-"  # in a key, before the name of an error
 _PROMPT_MARKER = re.compile(r"\[\[mock:([^\[\]]{1,200})\]\]")
@@ -45,8 +46,8 @@ class Directive:
     One requested error, response, fault or latency, and its source.
 
     `latency`, `retry_after` and `seconds` (the duration of a fault) are in seconds.
-    With `times` it applies to that many requests with the same `id`; without an `id`,
-    to requests with the same API key.
+    `status` is that of a fault that takes one. With `times` it applies to that many
+    requests with the same `id`; without an `id`, to requests with the same API key.
     """
 
     source: str
@@ -55,6 +56,7 @@ class Directive:
     latency: float | None = None
     retry_after: float | None = None
     seconds: float | None = None
+    status: int | None = None
     times: int | None = None
     id: str = ""
     changes: ErrorChanges = NO_CHANGES
@@ -75,6 +77,7 @@ class Behavior:
     latency: float | None = None
     retry_after: float | None = None
     seconds: float | None = None
+    status: int | None = None
     changes: ErrorChanges = NO_CHANGES
     own: OwnResponse | None = None
 
@@ -145,6 +148,7 @@ async def resolve(
                 behavior.retry_after, directive.retry_after
             )
             behavior.seconds = _first_not_none(behavior.seconds, directive.seconds)
+            behavior.status = behavior.status or directive.status
     return behavior
 
 
@@ -161,7 +165,8 @@ def script_directive(item: Mapping[str, Any], operation: Operation) -> Directive
     latency = item.get("latency_ms")
     own, headers = own_response(item), item.get("headers")
     error, status = item.get("error"), item.get("status")
-    if own is not None:
+    fault_status = status if has_fault_status(item) else None
+    if own is not None or fault_status is not None:
         status = None
     elif error is None and status is not None:
         error, status = error_with_status(status, operation)
@@ -176,6 +181,7 @@ def script_directive(item: Mapping[str, Any], operation: Operation) -> Directive
         latency=None if latency is None else latency / 1000,
         retry_after=item.get("retry_after"),
         seconds=item.get("seconds"),
+        status=fault_status,
     )
 
 
@@ -270,6 +276,8 @@ def _parse_parameters(text: str, source: str) -> tuple[str, dict[str, Any]]:
                 message = f"retry-after must be 0 to {most} seconds (from {source})."
                 raise _rejection(message, source)
             parameters["retry_after"] = number
+        elif parameter == "status":
+            parameters["status"] = _parse_status(value, name, source)
         else:
             number = _parse_number(value, source, parameter)
             parameters[parameter] = min(number, MAX_DELAY)
@@ -279,6 +287,16 @@ def _parse_parameters(text: str, source: str) -> tuple[str, dict[str, Any]]:
 def _parse_latency(text: str, source: str) -> float:
     """A latency in milliseconds as seconds, at most `MAX_DELAY`."""
     return min(_parse_number(text, source, "latency") / 1000, MAX_DELAY)
+
+
+def _parse_status(text: str, fault: str, source: str) -> int:
+    """The status of a fault. Raises `Rejected` for a fault or error without one."""
+    if fault not in FAULTS or not FAULTS[fault].takes_status:
+        known = " and ".join(each.name for each in FAULTS.values() if each.takes_status)
+        raise _rejection(f"status is for {known} only (from {source}).", source)
+    if not re.fullmatch(r"[45]\d\d", text, re.ASCII):
+        raise _rejection(f"status must be 400 to 599 (from {source}).", source)
+    return int(text)
 
 
 def _parse_number(text: str, source: str, name: str) -> float:

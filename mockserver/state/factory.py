@@ -1,4 +1,6 @@
-"""Open the state store of a server: in memory or in Redis."""
+"""Open the state store of a server, and the secret in it: in memory or in Redis."""
+
+import secrets
 
 from mockserver.extras import MissingExtra, require_extra
 from mockserver.state.clock import Clock
@@ -35,3 +37,25 @@ def open_state_store(state: str, clock: Clock) -> StateStore:
     from mockserver.state.redis import RedisStateStore
 
     return RedisStateStore(state, clock)
+
+
+def shared_secret(state: str) -> bytes:
+    """
+    The secret that signs image URLs, which all replicas of a state share.
+
+    It is made once and stays in Redis; that of a state in memory is new each time.
+    Raises `StateError` if Redis cannot be reached. Blocks.
+    """
+    made = secrets.token_bytes(32)
+    if state == MEMORY:
+        return made
+    import redis
+
+    from mockserver.state.redis import SECRET_KEY
+
+    try:
+        with redis.Redis.from_url(state, socket_connect_timeout=3) as client:
+            client.set(SECRET_KEY, made, nx=True)
+            return bytes(client.get(SECRET_KEY) or made)
+    except redis.RedisError as error:
+        raise StateError(f"no Redis server responds at {state}: {error}") from None

@@ -7,7 +7,7 @@ from typing import Any
 from mockserver.state.clock import Clock
 from mockserver.state.journal import Journal, LazyEntry
 from mockserver.state.rate_limit import BucketState, take_from_bucket
-from mockserver.state.statistics import Totals
+from mockserver.state.statistics import IMAGE_OPERATION, Totals
 
 MAX_SCRIPT_ITEMS = 10_000
 MAX_COUNTERS = 100_000
@@ -144,5 +144,10 @@ class StateStore:
 
 
 def applies_to(item: ScriptItem, operation: str) -> bool:
-    """Return True if a script item is for this operation or for any."""
-    return item.get("operation") in {None, operation}
+    """
+    Return True if a script item is for this operation or for any.
+
+    A download is not one of any: only items that name it are for it.
+    """
+    named = item.get("operation")
+    return named == operation or (named is None and operation != IMAGE_OPERATION)

@@ -26,12 +26,13 @@ from mockserver.state.redis_journal import (
     RedisJournal,
     redis_errors,
 )
-from mockserver.state.statistics import StatusTotals, Totals
+from mockserver.state.statistics import IMAGE_OPERATION, StatusTotals, Totals
 
 REDIS_TIMEOUT = 3  # seconds
 COUNTER_TTL = 3600  # seconds
 SLOT_TTL = 700  # seconds; longer than the longest response
 CLOCK_KEY = f"{PREFIX}:clock"
+SECRET_KEY = f"{PREFIX}:secret"  # of image URLs; a reset keeps it
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,7 +44,9 @@ POP_LUA = """
 local item = redis.call('LINDEX', KEYS[1], 0)
 if not item then return false end
 local operation = cjson.decode(item)['operation']
-if operation and operation ~= cjson.null and operation ~= ARGV[1] then
+if operation == nil or operation == cjson.null then
+  if ARGV[1] == ARGV[2] then return false end
+elseif operation ~= ARGV[1] then
   return false
 end
 return redis.call('LPOP', KEYS[1])
@@ -155,7 +158,7 @@ class RedisStateStore(StateStore):
         self, provider: str, namespace: str, operation: str
     ) -> ScriptItem | None:
         text = await self._pop_script(
-            keys=[_script_key(provider, namespace)], args=[operation]
+            keys=[_script_key(provider, namespace)], args=[operation, IMAGE_OPERATION]
         )
         item: ScriptItem | None = json.loads(text) if text else None
         return item

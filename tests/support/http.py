@@ -105,14 +105,16 @@ class Wire:
         return payload, False
 
 
-def begun(url: str, *, body: Any, key: str = KEY, **headers: str) -> socket.socket:
+def begun(
+    url: str, *, body: Any, key: str = KEY, method: str = "POST", **headers: str
+) -> socket.socket:
     """A request that was sent and not yet answered; the last on its connection."""
     parts = urlsplit(url)
     if isinstance(body, dict):
         headers.setdefault("Content_Type", JSON)
         body = json.dumps(body).encode()
     lines = [
-        f"POST {parts.path} HTTP/1.1",
+        f"{method} {parts.path} HTTP/1.1",
         f"Host: {parts.netloc}",
         f"Authorization: Bearer {key}",
         f"Content-Length: {len(body)}",

@@ -1,5 +1,6 @@
 """Every fault from every source, checked byte by byte at a socket."""
 
+import base64
 import json
 from itertools import count
 
@@ -133,6 +134,13 @@ def is_page(got, plain):
     assert b"502 Bad Gateway" in got.body
 
 
+def is_page_of_524(got, plain):
+    assert got.status == 524
+    assert got.header("Content-Type").startswith("text/html")
+    assert got.is_whole
+    assert b"524 A Timeout Occurred" in got.body
+
+
 def is_cut(got, plain):
     if plain.header("Content-Length"):
         is_unspoilt(got, plain)
@@ -180,6 +188,80 @@ def has_no_partials(got, plain):
     assert {**last, "usage": None} == {**completed[1], "usage": None}
 
 
+def entries(each):
+    return json.loads(each.payload)["data"]
+
+
+def has_nothing(got, plain):
+    if not plain.header("Content-Length"):
+        is_unspoilt(got, plain)
+        return
+    assert (got.status, got.is_whole) == (200, True)
+    assert json.loads(got.payload) == {**json.loads(plain.payload), "data": []}
+
+
+def base64_texts(each):
+    if each.header("Content-Length"):
+        texts = [entry.get("b64_json") or entry["url"] for entry in entries(each)]
+        return [text.rpartition(",")[2] for text in texts if "://" not in text]
+    return [data["b64_json"] for _, data in events(each.payload)]
+
+
+def is_badly_encoded(got, plain):
+    assert (got.status, got.is_whole) == (200, True)
+    spoilt, whole = base64_texts(got), base64_texts(plain)
+    assert len(spoilt) == len(whole)
+    for bad, good in zip(spoilt, whole, strict=True):
+        assert bad.endswith("!")
+        assert good.startswith(bad[:-1])
+        with pytest.raises(ValueError, match=r"[Bb]ase64|padding|multiple"):
+            base64.b64decode(bad, validate=True)
+    if not whole:
+        is_unspoilt(got, plain)
+
+
+def is_in_another_format(got, plain):
+    assert (got.status, got.is_whole) == (200, True)
+    if plain.header("Content-Length"):
+        pairs = zip(entries(got), entries(plain), strict=True)
+    else:
+        found, wanted = events(got.payload), events(plain.payload)
+        pairs = zip(
+            (data for _, data in found), (data for _, data in wanted), strict=True
+        )
+    for spoilt, good in pairs:
+        image, wanted = opened(delivered(spoilt)), opened(delivered(good))
+        assert image.size == wanted.size
+        assert image.format != wanted.format
+
+
+def ends_in_an_error_event(got, plain):
+    if plain.header("Content-Length"):
+        is_unspoilt(got, plain)
+        return
+    assert lasting(got) == lasting(plain)
+    assert got.is_whole
+    (partial, _), ((kind, before), (name, last)) = (
+        events(plain.payload),
+        events(got.payload),
+    )
+    assert (kind, before) == partial
+    assert (name, last["type"]) == ("error", "error")
+    assert last["error"]["message"]
+
+
+def refuses_head(got, plain):
+    if not plain.header("Content-Length") or "://" not in entries(plain)[0].get(
+        "url", ""
+    ):
+        is_unspoilt(got, plain)
+        return
+    for each, status in ((got, 403), (plain, 200)):
+        url = entries(each)[0]["url"]
+        assert ask(url, method="HEAD", key=None).status == status
+        assert ask(url, method="GET", key=None).status == 200
+
+
 SEEN = {
     "reset": is_reset,
     "empty": is_empty,
@@ -194,6 +276,14 @@ SEEN = {
     "leading-whitespace": is_led_by_space,
     "no-partials": has_no_partials,
     "one-image": is_unspoilt,
+    "bad-base64": is_badly_encoded,
+    "cdn-timeout": is_page_of_524,
+    "empty-data": has_nothing,
+    "fewer-images": is_unspoilt,
+    "head-refused": refuses_head,
+    "no-cors": is_unspoilt,
+    "other-format": is_in_another_format,
+    "stream-error": ends_in_an_error_event,
 }
 
 

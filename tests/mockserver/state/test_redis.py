@@ -502,3 +502,42 @@ def test_a_redis_that_does_not_answer_is_refused(state):
 def test_memory_needs_nothing():
     assert check_state("memory") is None
     assert type(open_state_store("memory", Clock())) is StateStore
+
+
+def test_replicas_and_restarts_share_the_secret_of_image_urls(redis_url):
+    """It was made once, and a reset keeps it."""
+
+    def image_url(running):
+        tikhub = specs.load("tikhub")
+        body = generation(tikhub, response_format="url")
+        answer = ask(url_of(running, tikhub), body=body)
+        return answer.json["data"][0]["url"]
+
+    with mockserver.running("tikhub", state=redis_url) as one:
+        url = image_url(one)
+        one.reset()
+        with mockserver.running("tikhub", state=redis_url) as other:
+            for target, given in ((other, url), (one, image_url(other))):
+                path = given.partition("/_images/")[2]
+                moved = f"{target.url}/_images/{path}"
+                assert ask(moved, method="GET", key=None).status == 200
+    with mockserver.running("tikhub", state=redis_url) as later:
+        moved = url.replace(one.url, later.url)
+        assert ask(moved, method="GET", key=None).status == 200
+
+
+@pytest.mark.parametrize("url", ["memory", None])
+def test_a_download_takes_only_items_that_name_it(redis_url, url):
+    async def popped():
+        store = open_state_store(url or redis_url, Clock())
+        items = [{"fault": "reset"}, {"operation": "image", "fault": "empty"}]
+        await store.push("tikhub", "downloads", items)
+        order = ("image", "createImage", "createImage", "image", "image")
+        try:
+            return [await store.pop("tikhub", "downloads", each) for each in order]
+        finally:
+            await store.close()
+
+    found = [each and each["fault"] for each in asyncio.run(popped())]
+
+    assert found == [None, "reset", None, "empty", None]

@@ -39,7 +39,7 @@ from mockserver.media.image.plan import FORMATS, MAX_TEXT_LENGTH, BadImage, Plan
 from mockserver.media.image.planning import UNFETCHED_IMAGE
 from mockserver.media.image.provenance import Provenance, read_provenance
 from mockserver.media.image.uploads import thumbnail, upload_facts, verify
-from mockserver.media.links import Signer, with_thumbnails
+from mockserver.media.links import Link, Signer, with_thumbnails
 from mockserver.media.rendering import RenderCache
 
 pytestmark = pytest.mark.slow
@@ -580,10 +580,11 @@ def test_the_address_of_any_plan_fits_into_a_request_line(count, masked, text, k
     )
     signer = Signer(b"secret", lambda: 0.0)
 
-    token = signer.token(with_thumbnails(plan), 10)
+    path = signer.path(Link(with_thumbnails(plan), "one"), 10)
 
-    assert len(token) < 8000
-    assert signer.plan(token) == with_thumbnails(plan)
+    assert len(path) < 8000
+    name = path.rpartition("/")[2]
+    assert signer.link("one", name, {}).plan == with_thumbnails(plan)
 
 
 def test_a_thumbnail_keeps_its_proportions():
