@@ -52,7 +52,10 @@ Trigger a fault or an error response in one of these ways:
   key     an API key that ends in mock-NAME
 The script takes precedence over the header, the header over the prompt, and the prompt
 over the key. All but the script accept parameters:
-NAME;times=2;id=TOKEN;retry-after=1;seconds=5"""
+NAME;times=2;id=TOKEN;retry-after=1;seconds=5;status=504
+
+Headers also apply to the download of an image by its URL, and so do script items with
+"operation": "image"."""
 
 
 def _paragraph(lead: str, text: str) -> str:

@@ -170,6 +170,17 @@ class GroupedOption(click.Option):
         self.in_config = in_config
 
 
+def environment_option(
+    group: str, *names: str, **attributes: Any
+) -> Callable[..., Any]:
+    """An option that can also be set by the environment variable of its long name."""
+    long = names[0].removeprefix("--").partition("/")[0]
+    variable = f"{ENV_PREFIX}_{long.upper().replace('-', '_')}"
+    return click.option(
+        *names, cls=GroupedOption, group=group, envvar=variable, **attributes
+    )
+
+
 class GroupedCommand(click.Command):
     """A command whose `--help` lists options in sections, in their order."""
 

@@ -13,7 +13,7 @@ from specs.validation.engine import compile_validator
 
 PROJECT_FILE = Path("pyproject.toml")
 SERVE_TABLE = "serve"
-PATH_OPTIONS = ("specs", "replay", "url-file")
+PATH_OPTIONS = ("specs", "replay", "tls-cert", "tls-key", "url-file")
 
 
 class ConfigurationError(ValueError):

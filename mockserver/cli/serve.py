@@ -16,6 +16,8 @@ from mockserver.cli.main import SERVE
 from mockserver.cli.serve_options import serve_options
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from mockserver.settings import Settings
 
 
@@ -81,6 +83,7 @@ def _serve(
     watcher = DocumentWatcher(provider, folder) if reloads else None
     providers = load_providers(provider, folder)
     settings = _settings(**options)
+    tls = _tls_context(options["tls_cert"], options["tls_key"])
     try:
         listeners = process.bind_listeners(host, port, options["workers"])
     except process.AddressError as error:
@@ -89,7 +92,14 @@ def _serve(
     if settings.token is None and process.is_reachable(address[0]):
         settings = replace(settings, token=secrets.token_urlsafe(18))
     logs.configure("none" if options["quiet"] else options["log_format"])
-    output = ServeOutput(providers, address, settings.token, as_json=options["as_json"])
+    output = ServeOutput(
+        providers,
+        address,
+        settings.token,
+        as_json=options["as_json"],
+        scheme="https" if tls else "http",
+        public_url=settings.public_url,
+    )
     with url_file(options["url_file"], output.url) as write_url:
 
         def ready() -> None:
@@ -98,7 +108,7 @@ def _serve(
 
         totals = process.serve(
             process.ServeOptions(
-                providers, settings, grace=options["grace"], watcher=watcher
+                providers, settings, grace=options["grace"], watcher=watcher, tls=tls
             ),
             listeners,
             ready=ready,
@@ -106,16 +116,41 @@ def _serve(
     output.print_stopped(totals)
 
 
-def _settings(**options: Any) -> "Settings":
-    """Raises `UsageError` if the state store or a recording cannot be used."""
-    import secrets
+def _tls_context(certificate: str | None, key: str | None) -> "SSLContext | None":
+    """The TLS of the server, or None. Raises `UsageError` for files of no use."""
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise UsageError("--tls-cert and --tls-key belong together: give both")
+    import ssl
 
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        reason = getattr(error, "reason", None) or error.strerror or error
+        raise UsageError(
+            f"--tls-cert {certificate} and --tls-key {key} are no certificate and its "
+            f"key, in PEM: {reason}"
+        ) from None
+    return context
+
+
+def _settings(**options: Any) -> "Settings":
+    """Raises `UsageError` if options contradict or the state store cannot be used."""
     from mockserver.settings import MEGABYTE, Limits, Quotas, Settings
-    from mockserver.state.factory import check_state
+    from mockserver.state.factory import check_state, shared_secret
     from mockserver.state.memory import StateError
 
+    if options["public_url"] and options["trust_forwarded"]:
+        raise UsageError(
+            "--public-url already says what --trust-forwarded would find out: give one"
+        )
+    secret = options["secret"].encode() if options["secret"] else None
     try:
         check_state(options["state"])
+        if secret is None and not options["seed"]:
+            secret = shared_secret(options["state"])  # before workers are forked
     except StateError as error:
         raise UsageError(str(error)) from None
     if options["replay"]:
@@ -144,7 +179,7 @@ def _settings(**options: Any) -> "Settings":
             max_connections=options["max_connections"],
         ),
         frozen=options["frozen"],
-        secret=None if options["seed"] else secrets.token_bytes(32),
+        secret=secret,
         state=options["state"],
         realistic=options["payload"] == "realistic",
         replay=options["replay"],
@@ -152,4 +187,8 @@ def _settings(**options: Any) -> "Settings":
             each.strip() for each in options["replay_ignore"].split(",") if each.strip()
         ),
         token=options["token"],
+        image_urls=options["image_urls"],
+        cors=tuple(options["cors"]),
+        public_url=options["public_url"],
+        trust_forwarded=options["trust_forwarded"],
     )

@@ -9,23 +9,15 @@ import click
 
 from mockserver.cli.common import (
     DEFAULT_PORT,
-    ENV_PREFIX,
     GroupedOption,
     UsageError,
     specs_option,
 )
+from mockserver.cli.common import environment_option as _option
+from mockserver.cli.network_options import NETWORK_OPTIONS
 
 _POSITIVE_INT = click.IntRange(1)
 _TIMEOUT = click.FloatRange(0.1, 86_400)  # seconds
-
-
-def _option(group: str, *names: str, **attributes: Any) -> Callable[..., Any]:
-    """An option that can also be set by the environment variable of its long name."""
-    long = names[0].removeprefix("--").partition("/")[0]
-    variable = f"{ENV_PREFIX}_{long.upper().replace('-', '_')}"
-    return click.option(
-        *names, cls=GroupedOption, group=group, envvar=variable, **attributes
-    )
 
 
 def _apply_config(
@@ -132,6 +124,7 @@ _OPTIONS = (
         help="Control-API token, ASCII without spaces; generated if --host is not a "
         "loopback address.",
     ),
+    *NETWORK_OPTIONS,
     _option(
         "Server",
         "--grace",
@@ -196,6 +189,14 @@ _OPTIONS = (
         default="compact",
         type=click.Choice(["compact", "realistic"]),
         help="Size of image files: small, or as large as those of real models.",
+    ),
+    _option(
+        "Responses",
+        "--image-urls",
+        default="path",
+        type=click.Choice(["path", "query"]),
+        help="Place of the signature in image URLs: in the path, or in a query as that "
+        "of cloud storage.",
     ),
     _option(
         "Responses",

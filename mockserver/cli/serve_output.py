@@ -18,7 +18,8 @@ class ServeOutput:
 
     `address` is the IP address and port that it listens on. If that is every address
     of this machine, `url` and the URLs of providers have the one for clients on it.
-    `as_json` prints one line of JSON for each.
+    `as_json` prints one line of JSON for each. With `public_url` the URLs of providers
+    begin with it.
     """
 
     def __init__(
@@ -28,14 +29,18 @@ class ServeOutput:
         token: str | None,
         *,
         as_json: bool,
+        scheme: str = "http",
+        public_url: str | None = None,
     ) -> None:
         host, port = address[:2]
         self._is_everywhere = ipaddress.ip_address(host).is_unspecified
         if self._is_everywhere:
             host = "::1" if ":" in host else "127.0.0.1"
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+        self._public_url = public_url
+        root = public_url or self.url
         self._base_urls = {
-            each.id: f"{self.url}/{each.id}{each.base_path}" for each in providers
+            each.id: f"{root}/{each.id}{each.base_path}" for each in providers
         }
         self._model = providers[0].dialect.model
         self._token = token
@@ -46,6 +51,8 @@ class ServeOutput:
             _print_line("\n".join(self._startup_lines()))
             return
         more = {"control_token": self._token} if self._token else {}
+        if self._public_url:
+            more["public_url"] = self._public_url
         _print_event("ready", url=self.url, providers=self._base_urls, **more)
 
     def print_stopped(self, totals: Totals) -> None:
@@ -60,6 +67,7 @@ class ServeOutput:
         body = json.dumps({"model": self._model, "prompt": "A red cube"})
         count = len(self._base_urls)
         others = ", on all addresses of this machine" if self._is_everywhere else ""
+        others += f", for clients of {self._public_url}" if self._public_url else ""
         lines = [
             f"Serving {count} provider(s) at {self.url}{others}; stop with Ctrl-C.",
             *(f"  {name:<{width}}  {base}" for name, base in self._base_urls.items()),

@@ -7,7 +7,9 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from mockserver.control.http import BadControlRequest, Handler, error_response
+from mockserver.pipeline.public_url import root_url
 from mockserver.pipeline.server_context import ServerContext
+from mockserver.settings import Settings
 from mockserver.state.memory import StateError
 
 TOKEN_HEADER = "X-Mock-Token"  # noqa: S105 -- the name of a header
@@ -24,7 +26,7 @@ def guard(
     """
 
     async def guarded(request: web.Request) -> web.StreamResponse:
-        denied = _access_error(request, context.settings.token, is_open=is_open)
+        denied = _access_error(request, context.settings, is_open=is_open)
         if denied is not None:
             return denied
         try:
@@ -38,17 +40,23 @@ def guard(
 
 
 def _access_error(
-    request: web.Request, token: str | None, *, is_open: bool
+    request: web.Request, settings: Settings, *, is_open: bool
 ) -> web.Response | None:
     """The error response if access is denied, else None."""
-    origin = request.headers.get("Origin")
-    if origin is not None and _origin_host(origin) != request.host:
+    token, origin = settings.token, request.headers.get("Origin")
+    own_hosts = {request.host, _origin_host(root_url(request, settings))}
+    if origin is not None and _origin_host(origin) not in own_hosts:
         return error_response(
             "the control API does not accept requests of other origins", status=403
         )
     if token is None:
         if not is_local_host(request.host):
-            message = f"the control API rejects the host '{request.host[:80]}'"
+            message = (
+                f"the control API rejects the host '{request.host[:80]}': without a "
+                "token it answers at localhost and IP addresses only. Start the server "
+                f"with --token TEXT and send {TOKEN_HEADER}: TEXT (a container also "
+                "needs --host 0.0.0.0)"
+            )
             return error_response(message, status=403)
         return None
     if is_open:

@@ -20,6 +20,7 @@ from mockserver.control.inspector import Inspector
 from mockserver.control.journal import JournalControls
 from mockserver.control.metrics import CONTENT_TYPE, render_metrics
 from mockserver.pipeline.provider_context import ProviderContext
+from mockserver.pipeline.public_url import root_url
 from mockserver.pipeline.server_context import ServerContext
 from mockserver.settings import CONTROL_PREFIX
 from mockserver.simulation.faults import FAULTS
@@ -87,7 +88,7 @@ class ServerControls:
         )
 
     async def providers(self, request: web.Request) -> web.Response:
-        base = f"{request.scheme}://{request.host}"
+        base = root_url(request, self.context.settings)
         return json_response(
             {"providers": describe_providers(self.context.provider_contexts, base)}
         )

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, Self
 
@@ -11,7 +12,6 @@ from aiohttp import web
 from mockserver.errors import Rejected
 from mockserver.json_text import printable
 from mockserver.media.image import planning
-from mockserver.media.image.plan import Plan
 from mockserver.pipeline.authentication import redact_token
 from mockserver.pipeline.exchange import ANSWERED, Exchange
 from mockserver.pipeline.validation import explain_verdict, has_many_values

@@ -17,6 +17,7 @@ from aiohttp.http_exceptions import (
 from mockserver.errors import INCIDENT_HEADER, Rejected
 from mockserver.json_text import printable
 from mockserver.pipeline.server_context import SERVER_CONTEXT, error_response
+from mockserver.server.cors import CorsPolicy, is_control_path, with_cors
 from mockserver.server.fast_path import fast_path_handler
 from mockserver.settings import MIN_BYTES_PER_SECOND, Limits
 
@@ -40,10 +41,13 @@ class ConnectionFactory:
         self.context = app.get(SERVER_CONTEXT)
         self.limits = self.context.settings.limits if self.context else Limits()
         self.server = server
+        self.cors: CorsPolicy | None = None
         if self.context is not None:
-            server.request_handler = fast_path_handler(
-                self.context, server.request_handler
-            )
+            handler = fast_path_handler(self.context, server.request_handler)
+            if self.context.settings.cors:
+                self.cors = CorsPolicy(self.context.settings.cors)
+                handler = with_cors(self.cors, handler)
+            server.request_handler = handler
         self.loop = asyncio.get_running_loop()
         self.open_connections: dict[Connection, None] = {}  # oldest first
 
@@ -54,7 +58,10 @@ class ConnectionFactory:
         """Return the response to a request of which only the first bytes are known."""
         target = head.split(b" ", 2)[1:2] or [b""]
         path = target[0].partition(b"?")[0].decode("latin-1")
-        return error_response(rejected, self.context, path=path)
+        response = error_response(rejected, self.context, path=path)
+        if self.cors is not None and not is_control_path(path):
+            response.headers.update(self.cors.headers_for_head(head))
+        return response
 
     def evict_idle(self) -> bool:
         """Close an idle connection above the limit; False if none is idle."""

@@ -7,6 +7,7 @@ import json
 import logging
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -41,13 +42,14 @@ class ServeOptions:
     The options of `serve`.
 
     `grace` is the time for requests in progress to finish, in seconds. `watcher`
-    reloads changed documents; None for no reloading.
+    reloads changed documents; None for no reloading. `tls` serves HTTPS; None for HTTP.
     """
 
     providers: Sequence[Provider]
     settings: Settings
     grace: float
     watcher: DocumentWatcher | None = None
+    tls: ssl.SSLContext | None = None
 
 
 def bind_listeners(host: str, port: int, count: int) -> list[socket.socket]:
@@ -149,7 +151,13 @@ async def _serve(
     if server is None:
         raise RuntimeError("the runner has no server")
     accepting = await loop.create_server(
-        ConnectionFactory(app, server), sock=listener, backlog=BACKLOG
+        ConnectionFactory(app, server),
+        sock=listener,
+        backlog=BACKLOG,
+        ssl=options.tls,
+        ssl_handshake_timeout=(
+            options.settings.limits.head_timeout if options.tls else None
+        ),
     )
     watcher = (
         asyncio.create_task(

@@ -32,7 +32,8 @@ def test_a_command_of_the_documentation_is_understood(line, tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     (tmp_path / "recordings").mkdir()
     (tmp_path / "providers").mkdir()
-    (tmp_path / "openapi.json").touch()
+    for name in ("openapi.json", "cert.pem", "key.pem"):
+        (tmp_path / name).touch()
     verb, *words = shlex.split(line.replace("|", " ").replace("…", ""))
     context = click.Context(main)
     command = main.get_command(context, verb)

@@ -52,6 +52,14 @@ VALUES = [
     ("log-format", '"json"', "json"),
     ("quiet", "true", "true"),
     ("specs", '"FOLDER"', "FOLDER"),
+    ("cors", '["*"]', "*"),
+    ("cors", '["http://a.test"]', "http://a.test/"),
+    ("public-url", '"https://a.test/ai"', "https://a.test/ai"),
+    ("trust-forwarded", "true", "1"),
+    ("tls-cert", '"FILE"', "FILE"),
+    ("tls-key", '"FILE"', "FILE"),
+    ("secret", '"one of mine"', "one of mine"),
+    ("image-urls", '"query"', "query"),
 ]
 IDS = [f"{name}={text}" for name, _, text in VALUES]
 
@@ -101,6 +109,7 @@ def test_an_option_means_the_same_wherever_it_stands(
 ):
     here = str(tmp_path)
     value, text = value.replace("FOLDER", here), text.replace("FOLDER", here)
+    value, text = value.replace("FILE", __file__), text.replace("FILE", __file__)
     expected = on_the_command_line(name, text)
     assert expected != understood()
 
@@ -192,6 +201,9 @@ def test_a_project_that_does_not_speak_of_us_is_none_of_our_business(tmp_path):
         ("latency = nan", ["latency"]),
         ("freeze-time = 'noon'", ["freeze-time", "noon"]),
         ("token = 'two words'", ["'token'", "spaces"]),
+        ("cors = '*'", ["'cors'", "a list of texts"]),
+        ("cors = ['here']", ["cors", "such as http://localhost:3000"]),
+        ("public-url = 'here'", ["'public-url'", "^https?://"]),
         ("specs = 'nowhere'", ["specs", "nowhere"]),
         ("[serve.deeper]\nport = 1", ["'deeper'"]),
         ("serve = [1]", ["'serve'"]),
