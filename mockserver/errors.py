@@ -28,8 +28,8 @@ class Rejected(Exception):
 
     `name` is a key of the operation's documented errors. `status` overrides the
     documented status, for errors of HTTP itself that no document describes. With
-    `replaces_message` the message replaces the one of the document. `label` is the media
-    type that an upload was labelled with.
+    `replaces_message` the message replaces the one of the document. `label` is the
+    media type that an upload was labelled with.
     """
 
     name: str

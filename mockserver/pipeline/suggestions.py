@@ -44,9 +44,7 @@ def _base(provider: Provider) -> str:
     return f"/{provider.id}{provider.base_path}"
 
 
-def _did_you_mean(
-    path: str, root: str, providers: Iterable[Provider]
-) -> Iterator[str]:
+def _did_you_mean(path: str, root: str, providers: Iterable[Provider]) -> Iterator[str]:
     meant = meant_paths(path, providers)
     if meant:
         yield f"did you mean {' or '.join(f'{root}{each}' for each in meant)}?"

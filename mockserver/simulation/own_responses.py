@@ -58,6 +58,10 @@ def has_fault_status(item: Mapping[str, Any]) -> bool:
 def own_response(item: Mapping[str, Any]) -> OwnResponse | None:
     """The response that a script item gives as a whole; None if it gives none."""
     status = item.get("status")
-    if status is None or has_fault_status(item) or ("body" not in item and status >= 400):
+    if (
+        status is None
+        or has_fault_status(item)
+        or ("body" not in item and status >= 400)
+    ):
         return None
     return OwnResponse(status, item.get("body", ""))
