@@ -60,7 +60,7 @@ def _upload_errors(node: Any, error: str) -> Iterator[str]:
     if not isinstance(node, dict):
         return
     error = node.get("x-error", error)
-    if "x-upload" in node:
+    if "formats" in node.get("x-upload", {}):
         yield error
     for item in node.values():
         yield from _upload_errors(item, error)
