@@ -9,6 +9,7 @@ from aiohttp import HttpVersion11, web
 from mockserver.control import api as admin
 from mockserver.control.root_page import accepts_html, root_page
 from mockserver.errors import Rejected, documented_error_response
+from mockserver.media.links import IMAGES_PATH
 from mockserver.pipeline.download import DOWNLOAD, FACTS, serve_image
 from mockserver.pipeline.handler import handle_request
 from mockserver.pipeline.journal_entry import record_download, record_unrouted
@@ -40,7 +41,8 @@ def create_app(
     app = web.Application(middlewares=[_error_middleware])
     context = app[SERVER_CONTEXT] = ServerContext(providers, settings or Settings())
     admin.add_routes(app, context)
-    app.router.add_get(DOWNLOAD.path, _recorded(serve_image))
+    for path in (DOWNLOAD.path, f"{IMAGES_PATH}/{{name}}"):
+        app.router.add_get(path, _recorded(serve_image))
     if context.cassettes is not None:
         from mockserver.recordings.cassette_file import REPLAY_PATH
 

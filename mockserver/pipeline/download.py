@@ -70,7 +70,8 @@ async def serve_image(request: web.Request) -> web.StreamResponse:
     """Handle `GET` and `HEAD` of an image URL, with the fault of a trigger."""
     server = request.app[SERVER_CONTEXT]
     request[FACTS] = DownloadFacts()
-    provider, name = request.match_info["provider"], request.match_info["name"]
+    provider = request.match_info.get("provider", "")
+    name = request.match_info["name"]
     context = server.provider_contexts.get(provider)
     if context is None:
         return _error(request, "not_found")

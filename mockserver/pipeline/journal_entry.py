@@ -85,7 +85,7 @@ def record_unrouted(
 @dataclass(slots=True)
 class DownloadFacts:
     """
-    What is known of a download besides its request and response.
+    Facts about a download besides its request and response.
 
     `status` replaces that of the response: 0 if a fault sends none.
     """

@@ -52,16 +52,13 @@ def error_with_status(status: int, operation: Operation) -> tuple[str, int | Non
 def has_fault_status(item: Mapping[str, Any]) -> bool:
     """True if the status of a script item is that of its fault."""
     fault = FAULTS.get(item.get("fault", ""))
-    return "status" in item and fault is not None and fault.takes_status
+    is_free = item.get("status", 0) >= 400 and not {"error", "body"} & set(item)
+    return is_free and fault is not None and fault.takes_status
 
 
 def own_response(item: Mapping[str, Any]) -> OwnResponse | None:
     """The response that a script item gives as a whole; None if it gives none."""
     status = item.get("status")
-    if (
-        status is None
-        or has_fault_status(item)
-        or ("body" not in item and status >= 400)
-    ):
+    if status is None or ("body" not in item and status >= 400):
         return None
     return OwnResponse(status, item.get("body", ""))

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from mockserver.json_text import dumps
 from mockserver.simulation.faults import FAULTS
 from mockserver.simulation.own_responses import (
-    has_fault_status,
     is_error_status,
     own_response,
 )
@@ -94,9 +93,6 @@ def _problem(item: Any, errors: OperationErrors) -> str | None:
 
 def _contradiction(item: Mapping[str, Any]) -> str | None:
     """The first property that has no effect beside the others, or None."""
-    if has_fault_status(item):
-        is_error = item["status"] >= 400 and not {"error", "body"} & set(item)
-        return None if is_error else "the status of a fault is 400 to 599, and alone"
     names_error = "error" in item or "status" in item
     if "body" in item and "status" not in item:
         return "body needs a status"

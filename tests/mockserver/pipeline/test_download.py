@@ -351,3 +351,20 @@ def test_fewer_images_than_asked_for_come(running):
 
     assert len(answer.json["data"]) == 2
     assert running.journal("aihubmix")[-1]["images"] == 2
+
+
+def test_a_script_gives_the_status_of_a_page(running):
+    item = {"fault": "html", "status": 504}
+    running.script([item, {**item, "operation": "image"}], "tikhub")
+    provider = specs.load("tikhub")
+
+    page = ask(url_of(running, provider), body=generation(provider))
+    url = image_url(running)
+
+    assert (page.status, b"504 Gateway Timeout" in page.body) == (504, True)
+    assert get(url).status == 504
+    assert get(url).status == 200
+    made, *_ = running.journal("tikhub")
+    damaged = running.journal("tikhub", operation="image")[0]
+    for entry in (made, damaged):
+        assert (entry["status"], entry["outcome"]) == (504, "html")

@@ -113,6 +113,8 @@ def test_a_response_of_the_script_can_be_damaged_and_delayed(own, openai):
     assert delays == [20, 20]
     answer, entry = scripted(own, openai, {"status": 503, "fault": "html"})
     assert (answer.status, entry["decision"]["fault"]) == (503, "html")
+    answer, entry = scripted(own, openai, {"status": 200, "fault": "html"})
+    assert (answer.status, entry["decision"]["fault"]) == (502, "html")
 
 
 @pytest.mark.parametrize("way", WAYS)
