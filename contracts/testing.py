@@ -17,7 +17,11 @@ from types import FrameType, FunctionType, MappingProxyType
 from typing import Any, NamedTuple
 
 from contracts.api import as_tuple, hosts_of, load_providers, run_in_thread
-from contracts.execution.call_arguments import call_options, models_of
+from contracts.execution.call_arguments import (
+    call_options,
+    check_operations,
+    models_of,
+)
 from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.client import Target, Unreachable
 from contracts.execution.run import execute, start
@@ -55,6 +59,7 @@ def imageparity_conformance(
     auth: str | None = None,
     model: str | Mapping[str, str] | None = None,
     only: str | Sequence[str] = (),
+    operations: str | Sequence[str] = (),
     skip: Mapping[str, str] = MappingProxyType({}),
     baseline: str | Path | None = None,
     strict: bool = False,
@@ -80,6 +85,8 @@ def imageparity_conformance(
     - `model`: the server's name of the provider's default model, or names by documented
       model. Only cases of these models are tests.
     - `only`: a part, or several, of case ids; other cases are left out.
+    - `operations`: an operation, or several, such as `createImageEdit`; cases of others
+      are left out.
     - `skip`: reasons to skip tests, by a part of their id.
     - `baseline`: a file with accepted findings; they are expected failures until they
       expire.
@@ -99,7 +106,8 @@ def imageparity_conformance(
     if (base_url is None) is (base_url_fixture is None):
         raise ValueError("give either base_url or base_url_fixture: one of them")
     folder = str(specs_path) if specs_path else None
-    call = _Call(tuple(headers.items()), auth, tuple(models_of(model).items()))
+    models = tuple(models_of(model).items())
+    call = _Call(tuple(headers.items()), auth, models, as_tuple(operations))
     plan = _plan_suite(provider, folder, fuzz, seed, call)
     accepted = _load_accepted(baseline, plan.provider)
     hosts = hosts_of(fetch_from)
@@ -153,11 +161,12 @@ class _SuitePlan:
 
 
 class _Call(NamedTuple):
-    """The arguments for `CallOptions`, as values that have a hash."""
+    """The arguments for `CallOptions`, and operations, as values that have a hash."""
 
     headers: tuple[tuple[str, str], ...]
     auth: str | None
     models: tuple[tuple[str, str], ...]
+    operations: tuple[str, ...]
 
 
 @cache
@@ -176,7 +185,14 @@ def _plan_suite(
         auth=given.auth,
         models=dict(given.models),
     )
-    cases = Campaign(loaded, Target("", "", call=call), seed=seed, fuzz=fuzz).cases
+    check_operations(given.operations, [loaded])
+    cases = Campaign(
+        loaded,
+        Target("", "", call=call),
+        seed=seed,
+        fuzz=fuzz,
+        operations=given.operations,
+    ).cases
     single = [_ConformanceTest(each.id, (each,)) for each in cases]
     compared = [
         _ConformanceTest(each.id, each.cases) for each in relations(loaded, cases)

@@ -134,7 +134,13 @@ async def _dispatch(request: web.Request) -> web.StreamResponse:
     rejected = _routing_error(request, provider_context, allowed)
     response = documented_error_response(rejected, next(iter(operations)))
     record_unrouted(
-        request, provider_context.store, provider.id, response, rejected, started_at
+        request,
+        provider_context.store,
+        provider.id,
+        response,
+        rejected,
+        started_at,
+        provider.key_schemes,
     )
     return response
 

@@ -23,6 +23,7 @@ from specs.documents.model import (
     Provider,
     Response,
 )
+from specs.documents.security import KeyPlace, KeyScheme, scheme_label
 from specs.documents.sources import Source
 from specs.documents.supported import EVENT_STREAM, FORM, JSON
 from specs.errors import SpecError
@@ -54,6 +55,8 @@ __all__ = [
     "ImagePrice",
     "Judge",
     "KeyFormat",
+    "KeyPlace",
+    "KeyScheme",
     "MockDefaults",
     "Operation",
     "PriceList",
@@ -75,5 +78,6 @@ __all__ = [
     "names",
     "reference_title",
     "request_name",
+    "scheme_label",
     "size_of",
 ]

@@ -2,11 +2,17 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import click
 from rich.console import Console
 
-from contracts.cli.options import path_option
+from contracts.cli.compare_servers import (
+    are_servers,
+    compare_server_options,
+    compare_servers,
+)
+from contracts.cli.options import no_color_option, path_option
 from contracts.cli.output import Outputs, check_outputs, write_outputs
 from contracts.cli.paging import print_with_pager
 from contracts.compare import Comparison, compare, read
@@ -28,11 +34,14 @@ def _render(name: str, comparison: Comparison, report: Report | None) -> str:
     return {"csv": csv.render, "compat": compat.render}[name](comparison)
 
 
+OUTPUTS = ("json", "html", "csv", "compat")
 file_option = click.Path(dir_okay=False, allow_dash=True)
 
 
 @click.command("compare")
-@click.argument("provider", nargs=-1, type=PROVIDER)
+@click.argument(
+    "provider", nargs=-1, type=PROVIDER, metavar="[PROVIDER | [LABEL:]PROVIDER=URL]..."
+)
 @click.option(
     "--report",
     "reports",
@@ -60,7 +69,9 @@ file_option = click.Path(dir_okay=False, allow_dash=True)
 )
 @click.option("--no-pager", is_flag=True, help="Print long output without a pager.")
 @click.option(
-    "--json", type=file_option, help="Write JSON to this file (- for stdout)."
+    "--json",
+    type=file_option,
+    help="Write JSON to this file (- for stdout, not with servers).",
 )
 @click.option("--html", type=file_option, help="Write an HTML page (- for stdout).")
 @click.option(
@@ -73,7 +84,9 @@ file_option = click.Path(dir_okay=False, allow_dash=True)
     type=file_option,
     help="Write compatibility data as JSON (- for stdout).",
 )
+@no_color_option
 @specs_option
+@compare_server_options
 def command(
     provider: tuple[str, ...],
     reports: tuple[str, ...],
@@ -82,15 +95,22 @@ def command(
     with_sources: bool,
     no_pager: bool,
     folder: str | None,
-    **outputs: str | None,
+    **options: Any,
 ) -> None:
     """
     Show where the documents of PROVIDERs (default: all) differ. Sends nothing.
+
+    With PROVIDER=URL the servers are compared instead: the same requests are sent to
+    all of them, as `run --same-questions` does, with the exit status of `run`.
 
     With --report also show measured behavior that differs from the provider's own
     document, or from providers with the same document text. The exit status is 0
     also if there are differences; see `gate`.
     """
+    outputs = {name: options.pop(name) for name in OUTPUTS}
+    if are_servers(provider, options):
+        compare_servers(provider, only, outputs["json"], folder, options)
+        return
     check_outputs({name: path for name, path in outputs.items() if path != "-"})
     if list(outputs.values()).count("-") > 1:
         raise UsageError("only one output can be - (stdout)")

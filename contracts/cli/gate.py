@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from contracts.cli.options import path_option
+from contracts.cli.options import no_color_option, path_option
 from contracts.cli.output import file_errors, write_outputs
 from contracts.report.baseline import (
     BadBaseline,
@@ -93,6 +93,7 @@ def _parse_date(
 )
 @click.option("--junit", type=path_option, help="Write JUnit XML to this file.")
 @click.option("--markdown", type=path_option, help="Write Markdown to this file.")
+@no_color_option
 def gate(
     report: str,
     path: str,
@@ -131,8 +132,11 @@ def gate(
         console.print(Text(f"{path} does not exist", style="bold yellow"))
     for line in result_lines(result, stopped=current.stopped is not None):
         console.print(line)
+    for sentence in baseline.call_differences(current):
+        console.print(Text(f"{sentence}.", style="yellow"))
     if update:
         baseline = baseline.update(result, today, reason=reason, until=until)
+        baseline = baseline.with_calls(current)
         with file_errors(path):
             baseline.write(path)
         accepted = pluralize(len(baseline.accepted), "accepted finding")

@@ -15,8 +15,15 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from contracts.cli.options import path_option
+from contracts.cli.call_options import (
+    read_call_options,
+    server_call_options,
+    validate_operations,
+)
+from contracts.cli.options import no_color_option, path_option
 from contracts.cli.output import Outputs, check_outputs, write_outputs
+from contracts.execution.client import Target
+from contracts.execution.targets import BadTarget, header_values
 from contracts.judging.outcome import FeatureVerdict
 from contracts.planning.request_model import PlanError
 from contracts.report.hosts import is_loopback
@@ -31,7 +38,7 @@ from contracts.traffic.gateway.session import GatewayExchange, GatewaySession, U
 from contracts.traffic.gateway.upstream import HOLD_TIMEOUT, recording_upstream
 from contracts.traffic.gateway.verdicts import GatewayDiff
 from mockserver.cli.common import UsageError, load_providers, specs_option
-from specs import Provider
+from specs import KeyPlace, Provider
 
 DEFAULT_PORT = 8090
 UPSTREAM_KEY = "sk-imageparity-upstream"
@@ -57,8 +64,11 @@ class GatewayOptions:
     gateway: str
     upstream_dialect: str
     dialect: str | None
-    model: str | None
     key_env: str | None
+    header: tuple[str, ...]
+    auth: str | None
+    model: tuple[str, ...]
+    operations: tuple[str, ...]
     listen_host: str
     listen_port: int
     wait: float
@@ -90,13 +100,11 @@ class GatewayOptions:
     help="Provider whose API the gateway offers. The default is --upstream-dialect.",
 )
 @click.option(
-    "--model", metavar="NAME", help="Name of the model to send to the gateway."
-)
-@click.option(
     "--key-env",
     metavar="VAR",
     help="Environment variable that holds the gateway's API key.",
 )
+@server_call_options
 @click.option(
     "--listen-host",
     default="127.0.0.1",
@@ -155,6 +163,7 @@ class GatewayOptions:
     callback=_parse_verdicts,
     help="Verdicts on documented features that give exit status 1.",
 )
+@no_color_option
 @specs_option
 def sandwich(**parameters: Any) -> None:
     """
@@ -174,18 +183,29 @@ def sandwich(**parameters: Any) -> None:
     (upstream,) = load_providers([options.upstream_dialect], options.folder)
     dialect = options.dialect or options.upstream_dialect
     (provider,) = load_providers([dialect], options.folder)
-    key = _caller_key(options.key_env)
-    run_id = f"q{secrets.token_hex(3)}"
-    planner = Planner(provider, upstream, options.model, run_id=run_id)
+    validate_operations(options.operations, [provider])
+    target = _target(provider, options)
+    planner = Planner(
+        provider,
+        upstream,
+        target.call.models,
+        run_id=f"q{secrets.token_hex(3)}",
+        operations=options.operations,
+    )
     try:
         questions = planner.questions()
     except PlanError as error:
         raise UsageError(str(error)) from None
+    if not questions:
+        raise UsageError(
+            f"{upstream.title} has no operation to test, or the model has none: choose "
+            "others with --operations and --model"
+        )
     _check_excepted(options.excepted, questions, upstream)
     selected = select_questions(questions, options.only)
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     try:
-        exchanges = asyncio.run(_send(selected, options, upstream, key, console))
+        exchanges = asyncio.run(_send(selected, options, upstream, target, console))
     except OSError as error:
         raise UsageError(
             f"cannot listen on {options.listen_host}:{options.listen_port}: "
@@ -196,7 +216,7 @@ def sandwich(**parameters: Any) -> None:
     except KeyboardInterrupt:
         raise UsageError("interrupted before all requests were sent") from None
     excepted = set(options.excepted)
-    diff = GatewayDiff(provider, upstream, options.model, key)
+    diff = GatewayDiff(provider, upstream, target)
     rows = [
         replace(each, excepted=not excepted.isdisjoint({each.feature, each.operation}))
         for each in diff.rows(exchanges)
@@ -210,6 +230,7 @@ def sandwich(**parameters: Any) -> None:
         rows=rows,
         fail_on=options.fail_on,
         excepted=options.excepted,
+        call=replace(target.call.record(), operations=options.operations),
     )
     reporting.print_text(report, console)
     renderers = {"report": reporting.json_text, "markdown": reporting.markdown}
@@ -222,7 +243,7 @@ async def _send(
     questions: Sequence[Question],
     options: GatewayOptions,
     upstream: Provider,
-    key: str,
+    target: Target,
     console: Console,
 ) -> list[GatewayExchange]:
     """
@@ -237,7 +258,7 @@ async def _send(
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
     ):
         _print_upstream(console, upstream, url, options)
-        client = GatewaySession(session, mock, options.gateway, key, options.patience)
+        client = GatewaySession(session, mock, target, options.patience)
         exchange = await client.wait_for_upstream(first, options.wait)
         with Progress(
             console=Console(stderr=True),
@@ -264,8 +285,20 @@ def _check_gateway(gateway: str, *, live: bool) -> None:
         )
 
 
+def _target(provider: Provider, options: GatewayOptions) -> Target:
+    """The gateway, with its key; a random one if it needs none. Raises `UsageError`."""
+    try:
+        call = read_call_options(
+            provider, header=options.header, auth=options.auth, model=options.model
+        )
+        values = header_values(call)
+    except BadTarget as error:
+        raise UsageError(str(error)) from None
+    key = "" if call.auth.place is KeyPlace.NONE else _caller_key(options.key_env)
+    return Target(options.gateway, key, call=call, header_values=values)
+
+
 def _caller_key(key_env: str | None) -> str:
-    """The gateway's key; a random one if it needs none."""
     if key_env is None:
         return f"sk-imageparity-caller-{secrets.token_hex(8)}"
     key = os.environ.get(key_env, "").strip()

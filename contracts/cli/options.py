@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import click
 
 from contracts.execution.links import host_alone
 from contracts.reporters import REPORTERS
-from mockserver.cli.common import UsageError
+from mockserver.cli.common import GroupedOption, UsageError
 
 
 class HostName(click.ParamType):  # type: ignore[type-arg]
@@ -47,9 +48,13 @@ class DocumentCopy(click.ParamType):  # type: ignore[type-arg]
 
 
 HOST = HostName()
+REPORTS = "Reports"  # a section of `--help`
+NO_COLOR = "NO_COLOR"  # https://no-color.org
 path_option = click.Path(dir_okay=False)
 history_option = click.option(
     "--history",
+    cls=GroupedOption,
+    group=REPORTS,
     multiple=True,
     type=path_option,
     metavar="REPORT",
@@ -59,11 +64,41 @@ history_option = click.option(
 
 sarif_document_option = click.option(
     "--sarif-document",
+    cls=GroupedOption,
+    group=REPORTS,
     multiple=True,
     type=DocumentCopy(),
     metavar="PROVIDER=PATH",
     help="A copy of the provider's openapi.yaml in your repository. SARIF then points "
     "at its lines. Can be repeated.",
+)
+
+
+def _disable_color(context: click.Context, _: click.Parameter, value: bool) -> None:
+    """Set the variable NO_COLOR, which all consoles read, until the command ends."""
+    if not value or context.resilient_parsing:
+        return
+    before = os.environ.get(NO_COLOR)
+    os.environ[NO_COLOR] = "1"
+
+    def restore() -> None:
+        if before is None:
+            os.environ.pop(NO_COLOR, None)
+        else:
+            os.environ[NO_COLOR] = before
+
+    context.call_on_close(restore)
+
+
+no_color_option = click.option(
+    "--no-color",
+    cls=GroupedOption,
+    group="Output",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_disable_color,
+    help="Print without colors (also: the variable NO_COLOR).",
 )
 
 
@@ -86,6 +121,12 @@ def copies_by_provider(
 def report_format_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """An option `--NAME FILE` for each format of `REPORTERS`."""
     for reporter in reversed(REPORTERS.values()):
-        option = click.option(reporter.option, type=path_option, help=reporter.help)
+        option = click.option(
+            reporter.option,
+            cls=GroupedOption,
+            group=REPORTS,
+            type=path_option,
+            help=reporter.help,
+        )
         command = option(command)
     return command

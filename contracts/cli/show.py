@@ -10,6 +10,7 @@ from contracts.cli.exit_codes import exit_status
 from contracts.cli.options import (
     copies_by_provider,
     history_option,
+    no_color_option,
     path_option,
     sarif_document_option,
 )
@@ -34,6 +35,7 @@ from mockserver.cli.common import UsageError, specs_option
 @fail_on_option
 @history_option
 @sarif_document_option
+@no_color_option
 @specs_option
 def show(
     report_path: str | None,

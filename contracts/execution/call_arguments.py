@@ -1,18 +1,17 @@
 """Read the options of a call from the command line or from Python, and check them."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from contracts.execution.targets import BadTarget
 from contracts.planning.call_options import (
     MODEL,
-    PARAMETER_NAME,
     Auth,
     CallOptions,
-    KeyPlace,
 )
 from contracts.planning.request_model import request_models
-from specs import Provider
+from specs import KeyPlace, Provider
+from specs.documents.security import PARAMETER_NAME
 
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # The harness sets these from the test case and the connection.
@@ -69,12 +68,21 @@ def call_options(
     `auth` is None for the document's own. Raises `BadTarget`.
     """
     try:
-        place = Auth() if auth is None else Auth.parse(auth)
+        documented = Auth.documented(provider.key_schemes)
+        place = documented if auth is None else Auth.parse(auth)
     except ValueError as error:
         raise BadTarget(f"--auth {error}") from None
     for name, variable in headers.items():
         _check_header(name, variable, place)
     return CallOptions(place, dict(headers), _documented_models(provider, models))
+
+
+def check_operations(names: Sequence[str], providers: Iterable[Provider]) -> None:
+    """Raise `BadTarget` for the id of an operation that none of the providers has."""
+    known = dict.fromkeys(id_ for each in providers for id_ in each.operations)
+    for name in names:
+        if name not in known:
+            raise BadTarget(f"there is no operation '{name}', only {', '.join(known)}")
 
 
 def _check_header(name: str, variable: str, auth: Auth) -> None:

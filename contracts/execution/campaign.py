@@ -16,7 +16,7 @@ from contracts.media.guarantee import request_key
 from contracts.planning.case import Case
 from contracts.planning.coverage import claim_records, coverage
 from contracts.planning.plan import plan
-from contracts.report.model import Outcome, TargetRecord
+from contracts.report.model import CallRecord, Outcome, TargetRecord
 from specs import Provider, State
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ class Campaign:
       and its checks of the responses.
     - `examples` are failing cases of earlier runs; they are sent after all others, so
       that they name no cause that another case shows as well.
-    - `only` keeps the cases with one of these parts in their id.
+    - `only` keeps the cases with one of these parts in their id, `operations` those of
+      these operations; an empty one keeps all.
     - `is_paid` sends one request at a time, the cheapest first, and repeats none.
     - `rate` is the maximum number of requests per minute.
     - `done` has the outcomes of an earlier run, by case id; these are not sent again.
@@ -55,6 +56,7 @@ class Campaign:
     second_opinion: bool = False
     examples: "ExampleDatabase | None" = None
     only: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()
     selected_cases: Sequence[Case] | None = None
     is_paid: bool = False
     rate: float | None = None
@@ -79,6 +81,8 @@ class Campaign:
         if self.examples is not None:
             found += self.examples.cases(self.provider)
         found = self.target.call.select(found)
+        if self.operations:
+            found = [each for each in found if each.operation in self.operations]
         if self.only:
             found = [
                 each for each in found if any(part in each.id for part in self.only)
@@ -160,4 +164,10 @@ class Campaign:
             planned=len(self.cases),
             currency=self.provider.dialect.currency,
             claims=tuple(claim_records(self.provider, counts)),
+            call=self.call_record,
         )
+
+    @property
+    def call_record(self) -> CallRecord:
+        """The options of the call, as the report has them."""
+        return replace(self.target.call.record(), operations=self.operations)

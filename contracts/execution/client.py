@@ -29,10 +29,10 @@ from contracts.execution.reachability import (
 from contracts.execution.recording import CassetteSession
 from contracts.judging.interaction import REDACTED_KEY, Interaction, ProblemKind
 from contracts.media.image.samples import LARGE_PAYLOAD_BYTES, estimated_bytes
-from contracts.planning.call_options import AS_DOCUMENTED, CallOptions, KeyPlace
+from contracts.planning.call_options import WITH_BEARER_TOKEN, CallOptions
 from contracts.planning.case import Case, body_chunks
 from mockserver.recordings.redaction import MIN_SECRET_LENGTH, REDACTED
-from specs import Operation
+from specs import KeyPlace, Operation
 
 MAX_LINK_TIMEOUTS = 3  # cases with links that time out, after which none is fetched
 MAX_ATTEMPTS = 8  # to send a request to which the response is 429
@@ -56,7 +56,7 @@ class Target:
     base_url: str
     key: str = field(repr=False)
     is_mock: bool = False
-    call: CallOptions = AS_DOCUMENTED
+    call: CallOptions = WITH_BEARER_TOKEN
     header_values: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def url(self, case: Case, operation: Operation) -> str:

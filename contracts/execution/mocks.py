@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from contracts.execution.client import Target
+from contracts.planning.call_options import CallOptions
 from specs import Provider
 
 MOCK_KEY = "imageparity-key"
@@ -20,7 +21,7 @@ def mocks_in_subprocess(
         yield {}
         return
     with running_in_subprocess([each.id for each in providers], folder) as urls:
-        yield _targets(urls)
+        yield _targets(providers, urls)
 
 
 @contextmanager
@@ -32,8 +33,18 @@ def mocks(providers: Sequence[Provider]) -> Iterator[dict[str, Target]]:
         yield {}
         return
     with mockserver.running(*providers) as running:
-        yield _targets(running.base_urls)
+        yield _targets(providers, running.base_urls)
 
 
-def _targets(urls: Mapping[str, str]) -> dict[str, Target]:
-    return {name: Target(url, MOCK_KEY, is_mock=True) for name, url in urls.items()}
+def _targets(
+    providers: Sequence[Provider], urls: Mapping[str, str]
+) -> dict[str, Target]:
+    return {
+        each.id: Target(
+            urls[each.id],
+            MOCK_KEY,
+            is_mock=True,
+            call=CallOptions.documented(each),
+        )
+        for each in providers
+    }

@@ -88,9 +88,10 @@ class Preflight:
         dialect = self.campaign.provider.dialect
         status = interaction.status
         if status in {401, 403}:
+            key_env = self.campaign.target.call.key_env or dialect.key_env
             return (
-                f"Check the API key in {dialect.key_env}, or name another variable "
-                "with --key-env"
+                f"Check the API key in {key_env}, or name another variable with "
+                "--key-env; --auth says how it is sent"
             )
         if status == 429:
             return "The server limits the rate: send fewer requests with --rate"

@@ -223,10 +223,11 @@ class Session:
         """Raise `CouldNotRun` if the first response rejects the API key."""
         is_first, self.has_response = not self.has_response, True
         if is_first and interaction.status == 401 and interaction.case.auth == "key":
+            target = self.campaign.target
+            key_env = target.call.key_env or self.campaign.provider.dialect.key_env
             raise CouldNotRun(
-                f"{self.campaign.target.base_url} rejects the API key (401). "
-                f"Check {self.campaign.provider.dialect.key_env}, or name another "
-                "variable with --key-env"
+                f"{target.base_url} rejects the API key (401). Check {key_env}, or "
+                "name another variable with --key-env; --auth says how it is sent"
             )
 
     async def _finding(

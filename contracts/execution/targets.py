@@ -3,14 +3,14 @@
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from contracts.errors import HarnessError
 from contracts.execution.client import Target
-from contracts.planning.call_options import AS_DOCUMENTED, CallOptions, KeyPlace
+from contracts.planning.call_options import CallOptions
 from contracts.report.hosts import is_loopback
-from specs import Provider
+from specs import KeyPlace, Provider
 
 LIVE_RATE = 60.0  # requests per minute, to servers on other machines
 _TARGET_PATTERN = re.compile(
@@ -51,20 +51,22 @@ def target_of(
     key_env: str | None = None,
     live: bool = False,
     budget: float | None = None,
-    call: CallOptions = AS_DOCUMENTED,
+    call: CallOptions | None = None,
 ) -> Target:
     """
     The target for a server that claims to be this provider.
 
     The API key is `key`, or else the value of the environment variable `key_env`, or
-    else that of the variable in the dialect; none is needed if `call` sends none. The
-    values of headers are read from the environment. Raises `BadTarget` for an invalid
-    URL, for a missing key or value, and for another machine without `live`, `budget`
-    and known prices.
+    else that of the variable in the dialect; none is needed if `call` sends none. A
+    `call` of None is as documented. The values of headers are read from the
+    environment. Raises `BadTarget` for an invalid URL, for a missing key or value, and
+    for another machine without `live`, `budget` and known prices.
     """
     if not is_loopback(host_of(base_url)):
         _check_live(provider, base_url, live=live, budget=budget)
-    values = {name: _header_value(name, each) for name, each in call.headers.items()}
+    call = CallOptions.documented(provider) if call is None else call
+    call = call if key_env is None else replace(call, key_env=key_env)
+    values = header_values(call)
     if call.auth.place is KeyPlace.NONE:
         return Target(base_url, "", call=call, header_values=values)
     name = key_env or provider.dialect.key_env
@@ -75,6 +77,11 @@ def target_of(
             "with --key-env (key_env=… in Python, or key=…)"
         )
     return Target(base_url, found, call=call, header_values=values)
+
+
+def header_values(call: CallOptions) -> dict[str, str]:
+    """The values of the further headers. Raises `BadTarget` for a missing one."""
+    return {name: _header_value(name, each) for name, each in call.headers.items()}
 
 
 def _header_value(name: str, variable: str) -> str:

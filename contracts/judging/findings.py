@@ -6,13 +6,13 @@ from typing import Any
 
 from contracts.judging.checks import CheckContext, Observation
 from contracts.judging.interaction import Interaction
-from contracts.planning.call_options import AS_DOCUMENTED, CallOptions
+from contracts.planning.call_options import Auth, CallOptions
 from contracts.planning.case import TARGET_KEY, Case
 from contracts.planning.code_samples import curl_command, node_snippet, python_snippet
 from contracts.planning.values import format_value
 from contracts.report.model import Finding, fingerprint
 from mockserver.recordings.redaction import REDACTED
-from specs import Provider
+from specs import KeyPlace, Provider
 
 EXCERPT_LENGTH = 800
 _LONG_BASE64 = re.compile(r"[A-Za-z0-9+/]{80,}={0,2}")
@@ -24,16 +24,16 @@ def build_finding(
     provider: Provider,
     url: str,
     secrets: Sequence[str],
-    call: CallOptions = AS_DOCUMENTED,
+    call: CallOptions,
 ) -> Finding:
     """The finding of an observation; `secrets` are redacted everywhere."""
     source = provider.source(observation.evidence.source)
     place = observation.evidence.source.partition("#")[2]
     title = f"{source.title}, {place}" if source and place else ""
-    key_env = provider.dialect.key_env
+    key_env = call.key_env or provider.dialect.key_env
     sample = context.case, url, key_env, context.operation.method, call
     request = {
-        "summary": summarize_case(call.wire_case(context.case)),
+        "summary": summarize_case(call.wire_case(context.case), call.auth),
         "curl": curl_command(*sample),
         "python": python_snippet(*sample),
         "node": node_snippet(*sample),
@@ -88,13 +88,17 @@ def _shorten_base64(match: re.Match[str]) -> str:
     return f"{text[:24]}…({len(text)} characters)"
 
 
-def summarize_case(case: Case) -> str:
-    """The fields of a case in one line."""
+def summarize_case(case: Case, place: Auth | None = None) -> str:
+    """The fields of a case in one line; `place` is that of its API key."""
     if case.raw is not None:
         label = case.content_type or case.media_type
         return f"body {case.raw[:80]!r}, Content-Type {label}"
     fields = ", ".join(
         f"{name}={format_value(each)}" for name, each in case.payload.items()
     )
-    auth = "" if case.auth == TARGET_KEY else f"; Authorization: {case.auth!r}"
-    return f"{fields or 'no fields'}{auth}"
+    if case.auth == TARGET_KEY:
+        return fields or "no fields"
+    place, value = place or Auth(), case.auth
+    if value is not None and place.place is not KeyPlace.BEARER:
+        value = value.removeprefix("Bearer ")
+    return f"{fields or 'no fields'}; {place.name}: {value!r}"

@@ -1,10 +1,8 @@
 """Options for a server that is called differently from its provider's document."""
 
 import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Any
 
 from contracts.planning.case import (
@@ -14,28 +12,26 @@ from contracts.planning.case import (
     Case,
     authorization_header,
 )
-from contracts.report.records import DOES_NOT_APPLY
+from contracts.report.records import DOES_NOT_APPLY, CallRecord
+from specs import KeyPlace, KeyScheme, Provider
+from specs.documents.security import PARAMETER_NAME
 
 MODEL = "model"
-PARAMETER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # also of a header
 _PLAIN_FORMS = {None, "", TARGET_KEY, f"Bearer {WRONG_KEY}"}
 
 
-class KeyPlace(StrEnum):
-    """The part of a request that has the API key."""
-
-    BEARER = "bearer"
-    HEADER = "header"
-    QUERY = "query"
-    NONE = "none"
-
-
 @dataclass(frozen=True, slots=True)
-class Auth:
-    """The place of the API key, and the name of its header or query parameter."""
+class Auth(KeyScheme):
+    """The place of the API key in the requests of a test."""
 
-    place: KeyPlace = KeyPlace.BEARER
-    name: str = "Authorization"
+    @classmethod
+    def documented(cls, schemes: Sequence[KeyScheme]) -> "Auth":
+        """The first of the documented ways; a bearer token if there is none."""
+        return next(map(cls.of, schemes), cls())
+
+    @classmethod
+    def of(cls, scheme: KeyScheme) -> "Auth":
+        return cls(scheme.place, scheme.name)
 
     @classmethod
     def parse(cls, text: str) -> "Auth":
@@ -80,12 +76,24 @@ class CallOptions:
 
     `headers` maps the name of a header to the environment variable with its value.
     `models` maps documented models to the server's own names. If it is not empty, only
-    the requests for these models are sent.
+    the requests for these models are sent. `key_env` is the environment variable with
+    the API key; None for that of the dialect.
     """
 
     auth: Auth = Auth()
     headers: Mapping[str, str] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
+    key_env: str | None = None
+
+    @classmethod
+    def documented(cls, provider: Provider) -> "CallOptions":
+        """The options for a server that is called as the document says."""
+        return cls(Auth.documented(provider.key_schemes))
+
+    def record(self) -> CallRecord:
+        """The options as a report has them: no variable and no value of a header."""
+        names = tuple(sorted(each.lower() for each in self.headers))
+        return CallRecord(str(self.auth), names, dict(self.models))
 
     def select(self, cases: Iterable[Case]) -> list[Case]:
         """The cases that make sense, with the claims that they then test."""
@@ -130,7 +138,7 @@ class CallOptions:
         return replace(case, claims=claims) if claims != case.claims else case
 
 
-AS_DOCUMENTED = CallOptions()
+WITH_BEARER_TOKEN = CallOptions()
 
 
 def _is_about_model(claim: str) -> bool:

@@ -5,16 +5,20 @@ import re
 import shlex
 
 from contracts.media.image.samples import Sample
-from contracts.planning.call_options import AS_DOCUMENTED, CallOptions, KeyPlace
+from contracts.planning.call_options import WITH_BEARER_TOKEN, CallOptions
 from contracts.planning.case import WRONG_KEY, Case, form_parts, wrong_key
 from contracts.text import _truncate
-from specs import FORM
+from specs import FORM, KeyPlace
 
 _VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 
 
 def curl_command(
-    case: Case, url: str, key_env: str, method: str, call: CallOptions = AS_DOCUMENTED
+    case: Case,
+    url: str,
+    key_env: str,
+    method: str,
+    call: CallOptions = WITH_BEARER_TOKEN,
 ) -> str:
     """
     A curl command that sends a case.
@@ -55,7 +59,11 @@ def _shell_string(text: str) -> str:
 
 
 def python_snippet(
-    case: Case, url: str, key_env: str, method: str, call: CallOptions = AS_DOCUMENTED
+    case: Case,
+    url: str,
+    key_env: str,
+    method: str,
+    call: CallOptions = WITH_BEARER_TOKEN,
 ) -> str:
     """A Python script that sends a case with `requests`; arguments as above."""
     case, parts, query = _wire_parts(case, key_env, call)
@@ -91,7 +99,11 @@ def _python_string(value: str) -> str:
 
 
 def node_snippet(
-    case: Case, url: str, key_env: str, method: str, call: CallOptions = AS_DOCUMENTED
+    case: Case,
+    url: str,
+    key_env: str,
+    method: str,
+    call: CallOptions = WITH_BEARER_TOKEN,
 ) -> str:
     """A Node module that sends a case with built-in functions; arguments as above."""
     case, parts, query = _wire_parts(case, key_env, call)

@@ -82,9 +82,15 @@ class GateResult:
 
 @dataclass(frozen=True)
 class Baseline:
-    """Accepted findings, sorted by provider and claim."""
+    """
+    Accepted findings, sorted by provider and claim.
+
+    `calls` has, by provider, the options with which the server of the accepted report
+    was called, by name.
+    """
 
     accepted: tuple[AcceptedFinding, ...] = field(default=())
+    calls: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: str | Path) -> "Baseline":
@@ -107,12 +113,14 @@ class Baseline:
             for each in content["accepted"]
         ]
         _validate_entries(path, entries)
-        return cls(_sort_entries(entries))
+        return cls(_sort_entries(entries), content.get("calls", {}))
 
     def write(self, path: str | Path) -> None:
         """Write the file atomically: as JSON if its name ends in `.json`, or YAML."""
         rows = [dict(_row_items(each)) for each in self.accepted]
-        content = {"format": FORMAT, "accepted": rows}
+        content: dict[str, Any] = {"format": FORMAT, "accepted": rows}
+        if self.calls:
+            content["calls"] = self.calls
         with atomic_write(path) as out:
             if Path(path).suffix == ".json":
                 out.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
@@ -215,7 +223,38 @@ class Baseline:
             _accept(each, today, reason or REASON_PLACEHOLDER, last)
             for each in result.new
         ]
-        return Baseline(_sort_entries([*kept, *added]))
+        return replace(self, accepted=_sort_entries([*kept, *added]))
+
+    def with_calls(self, report: Report) -> "Baseline":
+        """The baseline with the way in which the servers of a report were called."""
+        found = {
+            each.provider: each.call.options
+            for each in report.metadata.targets
+            if each.call is not None
+        }
+        return replace(self, calls={**self.calls, **found})
+
+    def call_differences(self, report: Report) -> Iterator[str]:
+        """Yield a sentence per server that was called otherwise than for this file."""
+        for target in report.metadata.targets:
+            before = self.calls.get(target.provider)
+            now = target.call.options if target.call else None
+            if before is None or now is None or before == now:
+                continue
+            names = [
+                name for name in {**before, **now} if before.get(name) != now.get(name)
+            ]
+            yield (
+                f"{target.title}: the accepted findings are of a run with "
+                f"{_call_text(before, names)}, this report is of one with "
+                f"{_call_text(now, names)}"
+            )
+
+
+def _call_text(options: Mapping[str, str], names: Iterable[str]) -> str:
+    return " and ".join(
+        f"{name} {options[name]}" if name in options else f"no {name}" for name in names
+    )
 
 
 def _accept(

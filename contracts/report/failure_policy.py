@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from contracts.report.model import CheckName, Finding, FindingKind
-from mockserver.cli.common import UsageError
+from mockserver.cli.common import GroupedOption, UsageError
 from specs import GUARANTEES
 
 BROKEN, DIFFERENCE = "broken", "difference"
@@ -76,6 +76,8 @@ def fail_on_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--fail-on PATTERN,…`; the argument `fail_on` is a `FailurePolicy`."""
     return click.option(
         "--fail-on",
+        cls=GroupedOption,
+        group="Reports",
         multiple=True,
         callback=_parse_patterns,
         metavar="PATTERN,…",

@@ -204,12 +204,40 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class CallRecord:
+    """
+    The options with which a tested server was called.
+
+    `auth` is the place of the API key: `bearer`, `header:NAME`, `query:NAME` or `none`.
+    `headers` are the names of further headers, in lower case; `models` the server's own
+    names by documented model; `operations` the tested ones, empty for all.
+    """
+
+    auth: str = "bearer"
+    headers: tuple[str, ...] = ()
+    models: Mapping[str, str] = field(default_factory=dict)
+    operations: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> dict[str, str]:
+        """The options of the command line that say the same, by name."""
+        texts = {
+            "--auth": self.auth,
+            "--header": " ".join(self.headers),
+            "--model": " ".join(f"{key}={each}" for key, each in self.models.items()),
+            "--operations": ",".join(self.operations),
+        }
+        return {name: text for name, text in texts.items() if text}
+
+
+@dataclass(frozen=True, slots=True)
 class TargetRecord:
     """
     A tested server and the provider that it claims to be.
 
     `document` is the version of the provider's document, `planned` the number of cases,
-    `currency` that of the documented prices; None if there are none.
+    `currency` that of the documented prices; None if there are none. `call` is how it
+    was called; None in a report of an earlier version.
     """
 
     provider: str
@@ -220,6 +248,7 @@ class TargetRecord:
     planned: int
     currency: str | None
     claims: tuple[ClaimRecord, ...] = ()
+    call: CallRecord | None = None
 
     @property
     def operations(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from contracts.report.records import (
+    CallRecord,
     ClaimRecord,
     Finding,
     FindingKind,
@@ -59,6 +60,8 @@ def metadata_row(metadata: RunMetadata) -> dict[str, Any]:
     row = asdict(metadata)
     for target in row["targets"]:
         target["claims"] = [_without_empty_evidence(each) for each in target["claims"]]
+        if target["call"] is None:
+            del target["call"]
     return row
 
 
@@ -78,7 +81,13 @@ def metadata_from(row: dict[str, Any]) -> RunMetadata:
 
 def _target_from(row: dict[str, Any]) -> TargetRecord:
     claims = tuple(map(_claim_from, row["claims"]))
-    return TargetRecord(**{**row, "claims": claims})
+    call = _call_from(row["call"]) if "call" in row else None
+    return TargetRecord(**{**row, "claims": claims, "call": call})
+
+
+def _call_from(row: dict[str, Any]) -> CallRecord:
+    lists = {name: tuple(row[name]) for name in ("headers", "operations")}
+    return CallRecord(**{**row, **lists})
 
 
 def _claim_from(row: dict[str, Any]) -> ClaimRecord:

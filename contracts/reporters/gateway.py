@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contracts.judging.outcome import FeatureVerdict
+from contracts.report.records import CallRecord
 from contracts.reporters.run.markdown import escape_markdown
 from contracts.reporters.terminal import STYLES
 from contracts.text import join_words, one_line, pluralize
@@ -39,7 +40,8 @@ class GatewayReport:
     """
     The rows of a tested gateway; verdicts in `fail_on` fail documented features.
 
-    `excepted` are the features and operations that the user accepts as they are.
+    `excepted` are the features and operations that the user accepts as they are, `call`
+    is how the gateway was called.
     """
 
     version: str
@@ -49,6 +51,7 @@ class GatewayReport:
     rows: Sequence[GatewayRow]
     fail_on: frozenset[FeatureVerdict] = field(default_factory=frozenset)
     excepted: Sequence[str] = ()
+    call: CallRecord = field(default_factory=CallRecord)
 
     def fails(self, row: GatewayRow) -> bool:
         """
@@ -219,6 +222,7 @@ def json_text(report: GatewayReport) -> str:
         "fail_on": sorted(report.fail_on),
         "failed": len(report.failures),
         "excepted": list(report.excepted),
+        "call": asdict(report.call),
         "rows": [asdict(each) for each in report.rows],
     }
     return json.dumps(value, ensure_ascii=False, indent=1) + "\n"

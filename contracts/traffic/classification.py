@@ -102,7 +102,7 @@ def classify_request(
     errors: list[ExpectedError] = []
     if operation.authentication is not None:
         try:
-            authenticate(exchange.header("authorization"), operation)
+            authenticate(exchange.key_parts, operation)
         except Rejected:
             errors.append(ExpectedError(f"{operation.id}/auth", "unauthenticated"))
     try:

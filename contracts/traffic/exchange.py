@@ -5,8 +5,12 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from urllib.parse import parse_qsl
+
+from multidict import CIMultiDict
 
 from contracts.errors import HarnessError
+from mockserver.pipeline.authentication import KeyParts
 from mockserver.recordings.redaction import Headers
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -43,10 +47,11 @@ class ObservedExchange:
     """
     An exchange as it was observed.
 
-    `path` is below the base URL. A body is None if it was not kept: too large, or
-    incomplete. `status` is None without a response. `problem` says how the server cut
-    the exchange off, `reason` why there is no response for another reason. `arrivals`
-    are (seconds since the last chunk, number of bytes) of the response.
+    `path` is below the base URL, `query` is without its question mark. A body is None
+    if it was not kept: too large, or incomplete. `status` is None without a response.
+    `problem` says how the server cut the exchange off, `reason` why there is no
+    response for another reason. `arrivals` are (seconds since the last chunk, number of
+    bytes) of the response.
     """
 
     method: str
@@ -61,14 +66,16 @@ class ObservedExchange:
     reason: str | None = None
     started_at: float = field(default_factory=time.time)
     seconds: float = 0.0
+    query: str = ""
 
     def header(self, name: str) -> str:
         """The value of a request header; empty if it is missing."""
         return header_value(self.request_headers, name)
 
     @cached_property
-    def key(self) -> str:
-        return self.header("authorization").strip().partition(" ")[2].strip()
+    def key_parts(self) -> KeyParts:
+        """The parts that may have an API key."""
+        return KeyParts(CIMultiDict(self.request_headers), dict(parse_qsl(self.query)))
 
 
 def header_value(headers: Headers, name: str) -> str:

@@ -11,6 +11,7 @@ from contracts.judging.examiner import Examiner, cost_of
 from contracts.judging.findings import build_finding
 from contracts.judging.interaction import Interaction
 from contracts.media.image.samples import Sample
+from contracts.planning.call_options import CallOptions
 from contracts.planning.case import TARGET_KEY, Case, ExpectedError, Origin
 from contracts.planning.classification import basis_of
 from contracts.planning.request_model import PlanError, request_models
@@ -27,6 +28,7 @@ from contracts.traffic.exchange import (
     header_value,
     lowercase_names,
 )
+from mockserver.pipeline.authentication import find_key
 from mockserver.recordings.redaction import REDACTED
 from specs import (
     Basis,
@@ -80,6 +82,11 @@ class TrafficJudge:
             if (operation.method, operation.path) == (method, path):
                 return operation
         return None
+
+    def key(self, exchange: ObservedExchange) -> str:
+        """The API key of a request, or its credentials of another scheme; or empty."""
+        key = find_key(exchange.key_parts, self.provider.key_schemes)
+        return key or exchange.header("authorization").strip().partition(" ")[2].strip()
 
     def evidence(self, claim: str, operation: Operation) -> Evidence:
         """The evidence of a claim; that of the operation for an unknown claim."""
@@ -207,10 +214,19 @@ class TrafficJudge:
             claims=(fault.claim,) if fault else names,
             basis=basis,
             expected_error=fault,
-            auth=_auth(exchange, operation),
+            auth=self._auth(exchange, operation),
             raw=None if received else exchange.request,
             content_type=None if received else exchange.header("content-type"),
         )
+
+    def _auth(self, exchange: ObservedExchange, operation: Operation) -> str | None:
+        """The authorization of a request as cases state it; never the key itself."""
+        header = exchange.header("authorization")
+        if self.key(exchange):
+            return TARGET_KEY
+        if operation.authentication is None or not header:
+            return TARGET_KEY if header else None
+        return REDACTED
 
     def _basis(
         self, operation: Operation, body: Body, payload: Mapping[str, Any]
@@ -236,12 +252,14 @@ class TrafficJudge:
         request: ClassifiedRequest,
     ) -> list[Finding]:
         now = exchange.started_at + exchange.seconds
-        context = self._examiner.context(interaction, key=exchange.key, now=now)
+        key = self.key(exchange)
+        context = self._examiner.context(interaction, key=key, now=now)
         url = self.upstream + exchange.path
+        call = CallOptions.documented(self.provider)
         found: dict[str, Finding] = {}
         for observation in islice(examine(context), MAX_OBSERVATIONS):
             finding = build_finding(
-                observation, context, self.provider, url, (exchange.key,)
+                observation, context, self.provider, url, (key,), call
             )
             found.setdefault(finding.fingerprint, finding)
         self._limit_history()
@@ -270,14 +288,6 @@ class TrafficJudge:
         else:
             amount = cost_of(self.provider, interaction)
         return {"amount": amount, "currency": currency}
-
-
-def _auth(exchange: ObservedExchange, operation: Operation) -> str | None:
-    """The authorization of a request as cases state it; never the key itself."""
-    header = exchange.header("authorization")
-    if operation.authentication is None or not header:
-        return TARGET_KEY if header else None
-    return TARGET_KEY if exchange.key else REDACTED
 
 
 def _is_http_url(url: str) -> bool:

@@ -182,7 +182,17 @@ def environment_option(
 
 
 class GroupedCommand(click.Command):
-    """A command whose `--help` lists options in sections, in their order."""
+    """
+    A command whose `--help` lists options in sections, in their order.
+
+    `help_group` is the section of options without one, such as `--help`.
+    """
+
+    def __init__(
+        self, *args: Any, help_group: str = "Configuration", **attributes: Any
+    ) -> None:
+        super().__init__(*args, **attributes)
+        self.help_group = help_group
 
     def format_options(
         self, ctx: click.Context, formatter: click.HelpFormatter
@@ -193,7 +203,7 @@ class GroupedCommand(click.Command):
                 continue
             record = parameter.get_help_record(ctx)
             if record is not None:
-                group = getattr(parameter, "group", "Configuration")
+                group = getattr(parameter, "group", self.help_group)
                 sections.setdefault(group, []).append(record)
         for group, records in sections.items():
             with formatter.section(group):
@@ -232,13 +242,15 @@ def _reject_provider_folder(
     return value
 
 
-def specs_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a command with `--specs DIR`."""
+def specs_option(
+    command: Callable[..., Any], *, group: str = "Responses"
+) -> Callable[..., Any]:
+    """Decorate a command with `--specs DIR`, in a section of its `--help`."""
     return click.option(
         "--specs",
         "folder",
         cls=GroupedOption,
-        group="Responses",
+        group=group,
         metavar="DIR",
         envvar=[f"{ENV_PREFIX}_SPECS", "SPECS_PATH"],
         type=click.Path(exists=True, file_okay=False),

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mockserver.state.statistics import Totals, cost_summary
-from specs import Provider
+from specs import KeyPlace, KeyScheme, Provider
 
 
 class ServeOutput:
@@ -43,6 +43,7 @@ class ServeOutput:
             each.id: f"{root}/{each.id}{each.base_path}" for each in providers
         }
         self._model = providers[0].dialect.model
+        self._key_schemes = providers[0].key_schemes
         self._token = token
         self._as_json = as_json
 
@@ -65,6 +66,8 @@ class ServeOutput:
     def _startup_lines(self) -> list[str]:
         width = max(map(len, self._base_urls))
         body = json.dumps({"model": self._model, "prompt": "A red cube"})
+        query, key_headers = _example_key(self._key_schemes)
+        url = f"{next(iter(self._base_urls.values()))}/images/generations{query}"
         count = len(self._base_urls)
         others = ", on all addresses of this machine" if self._is_everywhere else ""
         others += f", for clients of {self._public_url}" if self._public_url else ""
@@ -73,8 +76,8 @@ class ServeOutput:
             *(f"  {name:<{width}}  {base}" for name, base in self._base_urls.items()),
             "",
             "Try it:",
-            f"  curl {next(iter(self._base_urls.values()))}/images/generations \\",
-            "    -H 'Authorization: Bearer test' \\",
+            f"  curl {url} \\",
+            *(f"    -H '{each}' \\" for each in key_headers),
             "    -H 'Content-Type: application/json' \\",
             f"    -d '{body}'",
         ]
@@ -83,6 +86,17 @@ class ServeOutput:
         if self._token:
             lines.append(f"Header for the control API: X-Mock-Token: {self._token}")
         return lines
+
+
+def _example_key(schemes: Sequence[KeyScheme]) -> tuple[str, list[str]]:
+    """The query string and the headers that have an API key for an example."""
+    scheme = next(iter(schemes), None)
+    if scheme is None:
+        return "", []
+    if scheme.place is KeyPlace.QUERY:
+        return f"?{scheme.name}=test", []
+    prefix = "Bearer " if scheme.place is KeyPlace.BEARER else ""
+    return "", [f"{scheme.name}: {prefix}test"]
 
 
 def _print_event(event: str, **fields: Any) -> None:

@@ -94,7 +94,7 @@ async def _respond(exchange: Exchange) -> web.Response | PendingResponse:
         timeout=context.settings.limits.body_timeout,
     )
     exchange.body_size = len(data)
-    exchange.key = authenticate(request.headers.get("Authorization"), operation)
+    exchange.key = authenticate(request, operation)
     exchange.namespace = namespace_of(request.headers, exchange.key)
     cache_key = operation.id, request.headers.get("Content-Type", ""), data
     exchange.interpretation = context.interpretations.get(cache_key)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, Self
@@ -12,16 +12,17 @@ from aiohttp import web
 from mockserver.errors import Rejected
 from mockserver.json_text import printable
 from mockserver.media.image import planning
-from mockserver.pipeline.authentication import redact_token
+from mockserver.pipeline.authentication import find_key, redact_token
 from mockserver.pipeline.exchange import ANSWERED, Exchange
 from mockserver.pipeline.validation import explain_verdict, has_many_values
 from mockserver.simulation.namespaces import namespace_of
 from mockserver.state.journal import LazyEntry, summarize
 from mockserver.state.memory import StateStore
 from mockserver.state.statistics import IMAGE_OPERATION
-from specs import State, Verdict, Violation
+from specs import KeyScheme, State, Verdict, Violation
 
 access_log = logging.getLogger("mockserver.access")
+BEARER_TOKEN = (KeyScheme(),)
 MAX_PATH_LENGTH = 500
 MAX_URL_LENGTH = 1000  # of an image; longer than any that the mock signs
 # Shorter keys are placeholders such as "key", which are parts of ordinary words.
@@ -40,7 +41,8 @@ def record(exchange: Exchange) -> None:
         return
     exchange.is_recorded = True
     if exchange.namespace is None:
-        exchange.namespace = namespace_of_unread(exchange.request)
+        schemes = exchange.operation.key_schemes
+        exchange.namespace = namespace_of_unread(exchange.request, schemes)
     seconds = round(time.monotonic() - exchange.started_at, 6)
     context, parsed_body = exchange.provider_context, exchange.parsed_body
     facts = RequestFacts.of(exchange.request, context.store, context.provider.id)
@@ -71,15 +73,19 @@ def record_unrouted(
     response: web.StreamResponse,
     rejected: Rejected,
     started_at: float,
+    schemes: Sequence[KeyScheme] = BEARER_TOKEN,
 ) -> None:
     """
     Record a request for a path that is not an operation of the document.
 
-    `provider` is empty if the path is not below a provider.
+    `provider` is empty if the path is not below a provider. `schemes` are the ways to
+    send its API key.
     """
     facts = RequestFacts.of(request, store, provider)
     decision = {"error": rejected.name, "because": rejected.message}
-    _record_plain(request, store, facts, None, decision, response, started_at)
+    _record_plain(
+        request, store, facts, None, decision, response, started_at, schemes=schemes
+    )
 
 
 @dataclass(slots=True)
@@ -143,10 +149,11 @@ def _record_plain(
     namespace: str | None = None,
     outcome: str = ANSWERED,
     status: int | None = None,
+    schemes: Sequence[KeyScheme] = BEARER_TOKEN,
 ) -> None:
     """Record a request whose body is not read."""
     if namespace is None:
-        namespace = namespace_of_unread(request)
+        namespace = namespace_of_unread(request, schemes)
     if status is None:
         status = response.status
     entry = {
@@ -162,20 +169,16 @@ def _record_plain(
         "cost": {},
         "seconds": round(time.monotonic() - started_at, 6),
     }
-    entry = redact_key(entry, _bearer_token(request))
+    entry = redact_key(entry, find_key(request, schemes))
     _write_entry(store, LazyEntry(entry, lambda: entry, ENTRY_OVERHEAD))
 
 
-def namespace_of_unread(request: web.Request) -> str:
+def namespace_of_unread(request: web.Request, schemes: Sequence[KeyScheme]) -> str:
     """The namespace of a request that may be rejected; empty if its name is invalid."""
     try:
-        return namespace_of(request.headers, _bearer_token(request))
+        return namespace_of(request.headers, find_key(request, schemes))
     except Rejected:
         return ""
-
-
-def _bearer_token(request: web.Request) -> str:
-    return request.headers.get("Authorization", "").partition(" ")[2].strip()
 
 
 def _write_entry(store: StateStore, entry: Mapping[str, Any]) -> None:

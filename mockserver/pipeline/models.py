@@ -71,7 +71,7 @@ async def handle_models(
 async def _respond(exchange: Exchange, path: str) -> web.Response:
     context, headers = exchange.provider_context, exchange.request.headers
     await context.store.sync_clock()
-    exchange.key = authenticate(headers.get("Authorization"), exchange.operation)
+    exchange.key = authenticate(exchange.request, exchange.operation)
     exchange.namespace = namespace_of(headers, exchange.key)
     await determine_behavior(exchange)
     await simulate_latency(exchange)

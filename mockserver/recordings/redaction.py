@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 REDACTED = "***"
 MIN_SECRET_LENGTH = 6  # shorter values are placeholders, and parts of common words
@@ -28,14 +29,16 @@ _PRIVATE_NAME = re.compile(
 _CONNECTION_HEADERS = {"host", "content-length", "content-encoding", "date"}
 
 
-def find_secrets(headers: Headers) -> tuple[str, ...]:
+def find_secrets(headers: Headers, key: str = "") -> tuple[str, ...]:
     """
     Return the secret values in the headers of a request, longest first.
 
-    The last word of such a value, as in `Bearer KEY`, is a secret of its own.
+    The last word of such a value, as in `Bearer KEY`, is a secret of its own. `key` is
+    the API key, which may be in another header or in the query string.
     """
     values = [value.strip() for name, value in headers if _SECRET_NAME.search(name)]
     parts = {part for value in values for part in (value, value.rpartition(" ")[2])}
+    parts |= {key, quote(key, safe="")}
     secrets = [each for each in parts if len(each) >= MIN_SECRET_LENGTH]
     return tuple(sorted(secrets, key=lambda each: (-len(each), each)))
 

@@ -20,6 +20,7 @@ from specs.documents.schema_errors import (
     invalid_part,
     undeclared_names,
 )
+from specs.documents.security import KeyScheme, key_scheme, required_schemes
 from specs.documents.sources import builtin_violations
 from specs.documents.supported import check_supported, operation_id_line
 from specs.media.image import OPERATIONS
@@ -156,6 +157,7 @@ class OperationBuilder:
             errors=self._errors(node, evidence),
             evidence=evidence,
             authentication=self._security(node, evidence),
+            key_schemes=self._key_schemes(node),
             pointer=self.tree.pointer_of(node),
             note=node.get("x-note", ""),
             mentions=tuple(node.get("x-mentions", ())),
@@ -177,21 +179,21 @@ class OperationBuilder:
         return operation
 
     def _security(self, node: Mapping[str, Any], evidence: Evidence) -> Evidence | None:
-        required = node.get("security", self.tree.root.get("security", []))
-        schemes = self.tree.root.get("components", {}).get("securitySchemes", {})
-        for requirement in required:
-            for name in requirement:
-                if name not in schemes:
-                    self._report(
-                        node,
-                        f"unknown security scheme '{name}'",
-                        f"{did_you_mean(name, schemes)}Define it in "
-                        "components/securitySchemes",
-                        f"{name}: {{type: http, scheme: bearer}}",
-                    )
-                    continue
-                return evidence.within(schemes[name])
-        return None
+        schemes = required_schemes(self.tree.root, node)
+        known = [name for name, scheme in schemes.items() if scheme is not None]
+        for name in schemes.keys() - known:
+            self._report(
+                node,
+                f"unknown security scheme '{name}'",
+                f"{did_you_mean(name, known)}Define it in components/securitySchemes",
+                f"{name}: {{type: http, scheme: bearer}}",
+            )
+        return next((evidence.within(schemes[name]) for name in known), None)
+
+    def _key_schemes(self, node: Mapping[str, Any]) -> tuple[KeyScheme, ...]:
+        schemes = required_schemes(self.tree.root, node).values()
+        found = [key_scheme(each) for each in schemes if each is not None]
+        return tuple(each for each in found if each is not None)
 
     def _response(
         self, status: str, node: Mapping[str, Any], evidence: Evidence

@@ -66,6 +66,7 @@ def _operation_claims(provider: Provider, operation: Operation) -> Iterator[Clai
         )
 
     place = operation.pointer
+    keys = " or ".join(each.noun for each in operation.key_schemes)
     yield claim(
         "path",
         ClaimSubject.TRANSPORT,
@@ -77,7 +78,7 @@ def _operation_claims(provider: Provider, operation: Operation) -> Iterator[Clai
         yield claim(
             "auth",
             ClaimSubject.TRANSPORT,
-            "a request needs a bearer token",
+            f"a request needs {keys}",
             operation.authentication,
             place,
         )

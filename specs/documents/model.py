@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from specs.documents.dialect import Dialect
+from specs.documents.security import KeyScheme
 from specs.documents.sources import Source
 from specs.documents.supported import EVENT_STREAM
 from specs.validation.engine import Schema, compile_validator
@@ -119,7 +120,12 @@ class Response:
 
 @dataclass(frozen=True)
 class Operation:
-    """A method and a path with request bodies, responses and errors."""
+    """
+    A method and a path with request bodies, responses and errors.
+
+    `key_schemes` are the ways to send the API key: a request has one of them. Empty,
+    with `authentication` None, if no key is needed.
+    """
 
     id: str
     method: str
@@ -132,6 +138,7 @@ class Operation:
     pointer: str
     note: str = ""
     mentions: tuple[str, ...] = ()
+    key_schemes: tuple[KeyScheme, ...] = ()
 
     @cached_property
     def success(self) -> Response:
@@ -174,6 +181,12 @@ class Provider:
     def base_path(self) -> str:
         """The path of the documented server URL: `/v1`, `/api/v1`."""
         return urlsplit(str(self.document["servers"][0]["url"])).path.rstrip("/")
+
+    @cached_property
+    def key_schemes(self) -> tuple[KeyScheme, ...]:
+        """The ways to send the API key: those of all operations that need one."""
+        found = (each.key_schemes for each in self.operations.values())
+        return next(filter(None, found), ())
 
     def canonical_request(
         self,

@@ -13,6 +13,12 @@ from specs.documents.references import (
     did_you_mean,
     escape_pointer,
 )
+from specs.documents.security import (
+    key_scheme,
+    required_schemes,
+    requirements,
+    scheme_label,
+)
 from specs.media import image
 
 JSON = "application/json"
@@ -26,6 +32,10 @@ UNSUPPORTED_KEYWORDS = (
     "servers",
     "callbacks",
 )  # of an operation or a path
+SUPPORTED_SCHEMES = (
+    "Supported are: {type: http, scheme: bearer}, and {type: apiKey, in: header, name: "
+    "NAME} or `in: query`; a NAME has letters, digits, '.', '_' and '-'"
+)
 Problem = tuple[str, str, str] | tuple[str, str, str, str]
 """
 A JSON pointer below the operation, what is wrong there, the remedy, and perhaps a line
@@ -162,20 +172,39 @@ def _security_problems(
     root: Mapping[str, Any], node: Mapping[str, Any]
 ) -> Iterator[Problem]:
     """Yield problems of the effective requirement; an empty pointer is its own."""
-    required = node.get("security", root.get("security", []))
-    schemes = root.get("components", {}).get("securitySchemes", {})
-    if len(required) > 1 or any(len(each) != 1 for each in required):
-        own = "" if "security" in node else "/security"
-        yield own, "several security schemes are not supported", "Name one scheme"
-    for name in (name for each in required for name in each):
-        scheme = schemes.get(name, {"type": "http", "scheme": "bearer"})
-        label = " ".join(
-            str(scheme[key]) for key in ("type", "scheme") if key in scheme
-        )
-        if label.lower() != "http bearer":
+    own = "" if "security" in node else "/security"
+    for requirement in requirements(root, node):
+        if len(requirement) > 1:
+            yield (
+                own,
+                "several security schemes in one request are not supported",
+                "Name one scheme in each alternative",
+            )
+        elif not requirement:
+            yield (
+                own,
+                "an optional security scheme is not supported",
+                "Remove {}, or write `security: []` if no key is needed",
+            )
+    found = required_schemes(root, node)
+    for name, scheme in found.items():
+        if scheme is not None and key_scheme(scheme) is None:
             yield (
                 f"/components/securitySchemes/{escape_pointer(name)}",
-                f"the security scheme '{label}' is not supported",
-                "Supported is: {type: http, scheme: bearer}",
+                f"the security scheme '{scheme_label(scheme)}' is not supported",
+                SUPPORTED_SCHEMES,
                 f"{name}: {{type: http, scheme: bearer}}",
             )
+    if found and list(found) != _first_schemes(root):
+        yield (
+            own,
+            "operations with different security schemes are not supported",
+            "Name the same schemes, in the same order, in each operation",
+        )
+
+
+def _first_schemes(root: Mapping[str, Any]) -> list[str]:
+    """The schemes of the first operation that needs a key."""
+    nodes = (node for item in root["paths"].values() for node in item.values())
+    named = (required_schemes(root, each) for each in nodes if isinstance(each, dict))
+    return list(next(filter(None, named), {}))

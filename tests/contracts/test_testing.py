@@ -525,3 +525,20 @@ def test_what_cannot_be_is_said_where_the_suite_is_made(tmp_path):
             imageparity_conformance("tokenhub", **words)
     with pytest.raises(contracts.SpecError, match="nobody"):
         imageparity_conformance("nobody", **at)
+
+
+def test_the_operations_of_a_suite_can_be_chosen(suite, gateway):
+    options = {"base_url": gateway(), "only": ("/n/", "/plain")}
+
+    result = suite("--collect-only", "-q", **options, operations="createImageEdit")
+
+    said = result.stdout.str()
+    assert "test_gateway[createImageEdit/" in said
+    assert "test_gateway[createImage/" not in said
+
+
+def test_an_unknown_operation_of_a_suite_is_an_error():
+    with pytest.raises(ValueError, match="'createVideo', only createImage, createIm"):
+        imageparity_conformance(
+            "tokenhub", base_url="http://127.0.0.1:1", operations=["createVideo"]
+        )

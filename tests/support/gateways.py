@@ -63,7 +63,7 @@ class Gateway:
                 headers=sent,
             ) as answer,
         ):
-            names = ("Content-Type", "X-Request-Id")
+            names = ("Content-Type", "X-Request-Id", "Retry-After")
             kept = {
                 each: answer.headers[each] for each in names if each in answer.headers
             }

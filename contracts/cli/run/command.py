@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import click
@@ -14,20 +13,14 @@ from rich.console import Console
 
 import specs
 from contracts import compare as comparison
+from contracts.cli.call_options import validate_operations
 from contracts.cli.exit_codes import exit_status
 from contracts.cli.interrupts import (
     Interrupted,
     report_on_interrupt,
     run_until_interrupted,
 )
-from contracts.cli.options import (
-    HOST,
-    copies_by_provider,
-    history_option,
-    path_option,
-    report_format_options,
-    sarif_document_option,
-)
+from contracts.cli.options import copies_by_provider
 from contracts.cli.output import (
     check_outputs,
     read_history,
@@ -37,6 +30,7 @@ from contracts.cli.output import (
 from contracts.cli.run.dry_run import list_cases
 from contracts.cli.run.last_report import save_last_report
 from contracts.cli.run.options import RunOptions
+from contracts.cli.run.parameters import run_parameters
 from contracts.cli.run.progress import campaign_progress, planning_status
 from contracts.cli.run.resume import resume_campaigns
 from contracts.cli.run.same_questions import compare_servers
@@ -46,164 +40,18 @@ from contracts.execution.client import Target, Unreachable
 from contracts.execution.mocks import mocks_in_subprocess
 from contracts.execution.recording import BadRecording
 from contracts.execution.run import execute, start
-from contracts.execution.targets import LIVE_RATE, NamedTarget
+from contracts.execution.targets import NamedTarget
+from contracts.planning.call_options import CallOptions
 from contracts.planning.example_database import ExampleDatabase
 from contracts.planning.request_model import PlanError
-from contracts.report.failure_policy import fail_on_option
 from contracts.report.model import Report
 from contracts.reporters.run import text
 from contracts.text import format_elapsed
-from mockserver.cli.common import PROVIDER, UsageError, load_providers, specs_option
+from mockserver.cli.common import GroupedCommand, UsageError, load_providers
 
 
-@click.command()
-@click.argument(
-    "provider", nargs=-1, type=PROVIDER, metavar="[PROVIDER | [LABEL:]PROVIDER=URL]..."
-)
-@click.option(
-    "--against",
-    metavar="BASE_URL",
-    help="Base URL of the server to test. It claims to be compatible with PROVIDER.",
-)
-@click.option(
-    "--key-env",
-    metavar="VAR",
-    help="Environment variable that holds the API key. The default is the variable "
-    "in the provider's dialect.yaml.",
-)
-@click.option(
-    "--header",
-    multiple=True,
-    metavar="NAME=ENVVAR",
-    help="Send this header, with the value of an environment variable. The value is "
-    "not shown in reports. Can be repeated.",
-)
-@click.option(
-    "--auth",
-    metavar="WAY",
-    help="How the API key is sent: bearer, header:NAME, query:NAME or none. The "
-    "default is that of the provider's document.",
-)
-@click.option(
-    "--model",
-    multiple=True,
-    metavar="[MODEL=]NAME",
-    help="The server's name of the provider's default model, or of MODEL. Only cases "
-    "of the models named so are sent. Can be repeated.",
-)
-@click.option(
-    "--seed",
-    default=0,
-    show_default=True,
-    help="Seed for generated cases. The same seed gives the same requests.",
-)
-@click.option(
-    "--max-cases",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Stop after N test cases (exit status 3).",
-)
-@click.option(
-    "--only",
-    multiple=True,
-    metavar="PART",
-    help="Run only cases with PART in their id. Can be repeated.",
-)
-@click.option(
-    "--no-fuzz",
-    is_flag=True,
-    help="Run the planned cases only, without randomly generated ones.",
-)
-@click.option(
-    "--second-opinion/--no-second-opinion",
-    default=None,
-    help="Also generate and check requests with schemathesis. On by default, off "
-    "with --live and --no-fuzz.",
-)
-@click.option(
-    "--examples",
-    "examples_folder",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=".imageparity",
-    show_default=True,
-    metavar="DIR",
-    help="Folder for the last report and for generated cases that led to findings, "
-    "which the next run sends again.",
-)
-@click.option(
-    "--dry-run",
-    is_flag=True,
-    help="List the cases and a cost estimate at list prices. Send nothing.",
-)
-@click.option(
-    "--live",
-    is_flag=True,
-    allow_from_autoenv=False,
-    help="Allow a server that is not on this machine. Requires --budget.",
-)
-@click.option(
-    "--budget",
-    type=click.FloatRange(0, min_open=True),
-    allow_from_autoenv=False,
-    metavar="AMOUNT",
-    help="Stop before the run costs more than AMOUNT, in the provider's currency "
-    "(exit status 3).",
-)
-@click.option(
-    "--same-questions",
-    is_flag=True,
-    help="Send the same requests to all servers and compare their behavior.",
-)
-@click.option(
-    "--unlisted",
-    is_flag=True,
-    help="With --same-questions: also send parameters that a provider does not "
-    "document.",
-)
-@click.option(
-    "--rate",
-    type=click.FloatRange(0, min_open=True),
-    metavar="N",
-    help=f"Send at most N requests per minute. With --live the default is "
-    f"{LIVE_RATE:.0f}, else there is no limit.",
-)
-@click.option(
-    "--fetch-from",
-    multiple=True,
-    type=HOST,
-    metavar="HOST",
-    help="Also fetch the images that responses link to at this host, without the API "
-    "key. Can be repeated. The default is the tested server only.",
-)
-@click.option(
-    "--resume",
-    type=click.Path(dir_okay=False, exists=True),
-    metavar="REPORT",
-    help="Continue the stopped run of this report.",
-)
-@click.option(
-    "--record",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Record each request and response in this folder, without API keys.",
-)
-@click.option(
-    "--replay",
-    type=click.Path(file_okay=False, exists=True, path_type=Path),
-    metavar="DIR",
-    help="Check the responses recorded in this folder. Send nothing.",
-)
-@click.option(
-    "--report",
-    "report_path",
-    type=path_option,
-    help="Write the full report to this file (JSON lines; see `show`).",
-)
-@report_format_options
-@sarif_document_option
-@history_option
-@fail_on_option
-@specs_option
+@click.command(cls=GroupedCommand, help_group="Output")
+@run_parameters
 @report_on_interrupt
 def run(**parameters: Any) -> None:
     """
@@ -225,7 +73,7 @@ def run(**parameters: Any) -> None:
     history = read_history(options.history, is_page=bool(options.outputs["html"]))
     if options.record and options.replay:
         raise UsageError("--record and --replay exclude each other: use one of them")
-    with planning_status():
+    with planning_status(shown=not options.quiet):
         targets = run_targets(options)
     if options.same_questions:
         raise SystemExit(compare_servers(options, targets))
@@ -246,7 +94,7 @@ def _run(
     examples = ExampleDatabase(options.examples_folder) if keeps_examples else None
     servers = {each.provider.id: each.target for each in targets}
     with ExitStack() as stack:
-        with planning_status() as show_title:
+        with planning_status(shown=not options.quiet) as show_title:
             providers = _providers(options, targets)
             documents = copies_by_provider(
                 options.sarif_document,
@@ -258,7 +106,7 @@ def _run(
             campaigns = list(
                 _campaigns(options, providers, {**running, **servers}, examples)
             )
-            _plan(campaigns, options.only, show_title)
+            _plan(campaigns, options, show_title)
         if options.dry_run:
             list_cases(campaigns)
             return
@@ -278,6 +126,9 @@ def _run(
     if examples is not None:
         _save_examples(examples)
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    if options.quiet:
+        text.print_result(report, console)
+        raise SystemExit(exit_status(report, options.fail_on))
     text.print_summary(
         report,
         console,
@@ -299,6 +150,7 @@ def _providers(
     """The providers to test. Raises `UsageError`, also for a bad `--fail-on`."""
     providers = [each.provider for each in targets]
     providers = providers or load_providers(options.provider, options.folder)
+    validate_operations(options.operations, providers)
     options.fail_on.validate(
         lambda: (claim.id for each in providers for claim in specs.claims(each))
     )
@@ -315,11 +167,12 @@ def _campaigns(
     for provider in providers:
         yield Campaign(
             provider=provider,
-            target=targets.get(provider.id) or Target("mock", "", is_mock=True),
+            target=targets.get(provider.id) or _unsent_target(provider),
             seed=options.seed,
             fuzz=not options.no_fuzz,
             second_opinion=options.uses_second_opinion,
             only=options.only,
+            operations=options.operations,
             is_paid=options.budget is not None,
             rate=options.rate_limit,
             cassette=options.open_cassettes(provider.id, by_label=False),
@@ -328,13 +181,19 @@ def _campaigns(
         )
 
 
+def _unsent_target(provider: specs.Provider) -> Target:
+    """The target of a dry run."""
+    call = CallOptions.documented(provider)
+    return Target("mock", "", is_mock=True, call=call)
+
+
 def _plan(
-    campaigns: Sequence[Campaign], only: Sequence[str], show: Callable[[str], None]
+    campaigns: Sequence[Campaign], options: RunOptions, show: Callable[[str], None]
 ) -> None:
     """
     Plan the cases of each campaign after its title was shown.
 
-    Raises `UsageError` if `only` selects no case, or no cases can be planned.
+    Raises `UsageError` if the options select no case, or no cases can be planned.
     """
     planned = 0
     for campaign in campaigns:
@@ -343,8 +202,9 @@ def _plan(
             planned += len(campaign.cases)
         except PlanError as error:
             raise UsageError(str(error)) from None
-    if only and not planned:
-        raise UsageError(f"--only {' '.join(only)}: no case has it; see --dry-run")
+    if options.only and not planned:
+        parts = " ".join(options.only)
+        raise UsageError(f"--only {parts}: no case has it; see --dry-run")
 
 
 def _save_examples(examples: ExampleDatabase) -> None:
@@ -358,7 +218,7 @@ def _save_examples(examples: ExampleDatabase) -> None:
 def _execute(campaigns: Sequence[Campaign], options: RunOptions) -> Report:
     """The report of a run; of an interrupted one, with the outcomes until then."""
     run = start(campaigns, version=version("imageparity"), seed=options.seed)
-    with campaign_progress(campaigns) as progress:
+    with campaign_progress(campaigns, shown=not options.quiet) as progress:
         coroutine = execute(
             run,
             progress=progress,

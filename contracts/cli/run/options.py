@@ -28,6 +28,8 @@ class RunOptions:
     header: tuple[str, ...]
     auth: str | None
     model: tuple[str, ...]
+    operations: tuple[str, ...]
+    quiet: bool
     seed: int
     max_cases: int | None
     only: tuple[str, ...]

@@ -24,14 +24,16 @@ PLANNING = "Planning …"
 
 
 @contextmanager
-def planning_status() -> Iterator[Callable[[str], None]]:
+def planning_status(*, shown: bool = True) -> Iterator[Callable[[str], None]]:
     """
     Show on a terminal that test cases are planned; nothing elsewhere; on stderr.
+
+    Nothing is shown either if `shown` is false.
 
     Yields a function that shows the title of a provider.
     """
     console = Console(stderr=True, highlight=False)
-    if not console.is_terminal:
+    if not (shown and console.is_terminal):
         yield lambda title: None
         return
     with console.status(PLANNING) as status:
@@ -39,11 +41,11 @@ def planning_status() -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
+def progress_bars(*, shown: bool = True) -> Iterator[Callable[[str, int, int], None]]:
     """A bar per label on a terminal, nothing elsewhere; on stderr."""
     console = Console(stderr=True)
     with Progress(
-        *_columns(), console=console, disable=not console.is_terminal
+        *_columns(), console=console, disable=not (shown and console.is_terminal)
     ) as bars:
         planning = bars.add_task(PLANNING, total=None)
         tasks: dict[str, TaskID] = {}
@@ -58,8 +60,13 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
-def campaign_progress(campaigns: Sequence[Campaign]) -> Iterator[Any]:
+def campaign_progress(
+    campaigns: Sequence[Campaign], *, shown: bool = True
+) -> Iterator[Any]:
     """A bar per provider on a terminal, plain lines elsewhere; on stderr."""
+    if not shown:
+        yield lambda outcome: None
+        return
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
         yield _PlainProgress(campaigns, console)

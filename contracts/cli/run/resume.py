@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from contracts.execution.campaign import Campaign
-from contracts.report.model import BadReport, Report
+from contracts.report.model import BadReport, CallRecord, Report
 from mockserver.cli.common import UsageError
 
 
@@ -49,4 +49,17 @@ def _difference(earlier: Report, campaigns: Sequence[Campaign], seed: int) -> st
             return f"another document of {campaign.provider.title}"
         if not target.is_mock and target.base_url != campaign.target.base_url:
             return target.base_url
+        if difference := _call_difference(target.call, campaign.call_record):
+            return difference
+    return ""
+
+
+def _call_difference(earlier: CallRecord | None, current: CallRecord) -> str:
+    """The first option of the earlier call that is another one now; empty for none."""
+    if earlier is None:
+        return ""
+    before, now = earlier.options, current.options
+    for name in {**before, **now}:
+        if before.get(name) != now.get(name):
+            return f"{name} {before[name]}" if name in before else f"no {name}"
     return ""

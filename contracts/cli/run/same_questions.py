@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 from rich.console import Console
 
+from contracts.cli.call_options import validate_operations
 from contracts.cli.exit_codes import CONFORMS, NONCONFORMING, STOPPED
 from contracts.cli.interrupts import Interrupted, run_until_interrupted
 from contracts.cli.output import write_outputs
@@ -47,6 +48,9 @@ def compare_servers(options: RunOptions, targets: Sequence[NamedTarget]) -> int:
             running = stack.enter_context(
                 mocks_in_subprocess(providers, options.folder)
             )
+        validate_operations(
+            options.operations, [*providers, *(each.provider for each in targets)]
+        )
         mocks = [NamedTarget(each.id, each, running[each.id]) for each in providers]
         try:
             differences = asyncio.run(_execute(options, [*targets, *mocks]))
@@ -100,6 +104,7 @@ async def _execute(options: RunOptions, targets: Sequence[NamedTarget]) -> Diffe
                 targets,
                 seed=options.seed,
                 only=options.only,
+                operations=options.operations,
                 unlisted=options.unlisted,
                 budget=options.budget,
                 rate=options.rate_limit,

@@ -2,12 +2,8 @@
 
 import re
 
+from contracts.cli.call_options import given_options, read_call_options
 from contracts.cli.run.options import RunOptions
-from contracts.execution.call_arguments import (
-    call_options,
-    parse_headers,
-    parse_models,
-)
 from contracts.execution.client import Target
 from contracts.execution.targets import (
     BadTarget,
@@ -43,8 +39,9 @@ def _run_targets(options: RunOptions) -> list[NamedTarget]:
         ]
     if options.live or options.budget or options.key_env:
         raise UsageError("--live, --budget and --key-env go with --against BASE_URL")
-    if options.header or options.auth or options.model:
-        raise UsageError("--header, --auth and --model go with --against BASE_URL")
+    given = {"header": options.header, "auth": options.auth, "model": options.model}
+    if names := given_options(given):
+        raise UsageError(f"{' and '.join(names)}: add --against BASE_URL")
     return []
 
 
@@ -80,11 +77,8 @@ def _against_target(options: RunOptions) -> NamedTarget:
 
 def _target(provider: Provider, base_url: str, options: RunOptions) -> Target:
     """A server at this URL; a replay needs no key, and no value of a header."""
-    call = call_options(
-        provider,
-        headers=parse_headers(options.header),
-        auth=options.auth,
-        models=parse_models(options.model),
+    call = read_call_options(
+        provider, header=options.header, auth=options.auth, model=options.model
     )
     if options.replay is not None:
         return Target(base_url, "", call=call)

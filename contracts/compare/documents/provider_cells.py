@@ -21,7 +21,9 @@ from specs import (
     Operation,
     Provider,
     TokenPrice,
+    scheme_label,
 )
+from specs.documents.security import required_schemes
 
 
 def base_url_cell(provider: Provider) -> ProviderCell:
@@ -31,20 +33,19 @@ def base_url_cell(provider: Provider) -> ProviderCell:
 
 
 def authorization_cell(provider: Provider) -> ProviderCell:
-    evidence = next(
-        (each.authentication for each in provider.operations.values()), None
+    """The security schemes of the first operation that needs a key."""
+    operation = next(
+        (each for each in provider.operations.values() if each.authentication), None
     )
-    if evidence is None:
+    if operation is None:
         return unstated_cell("none")
-    document = provider.document
-    schemes = document.get("components", {}).get("securitySchemes", {})
-    required = [name for each in document.get("security", ()) for name in each]
-    name = (required or list(schemes))[0]
-    scheme = schemes[name]
+    item = provider.document["paths"][operation.path]
+    schemes = required_schemes(provider.document, item[operation.method.lower()])
+    name, scheme = next(iter(schemes.items()))
     return cell(
         provider,
-        " ".join(str(scheme[each]) for each in ("type", "scheme") if each in scheme),
-        evidence,
+        " or ".join(map(scheme_label, schemes.values())),
+        operation.authentication,
         note=scheme.get("x-note", ""),
         pointer=in_document(f"/components/securitySchemes/{name}"),
     )

@@ -5,6 +5,7 @@ from contracts.compare.migration.model import (
     Migration,
     Payload,
 )
+from contracts.planning.call_options import CallOptions
 from contracts.planning.case import Case, Origin
 from contracts.planning.code_samples import curl_command
 from contracts.planning.request_model import RequestModel
@@ -31,5 +32,6 @@ def build_counterexample(
         payload=payload,
     )
     url = f"{new.dialect.base_url.rstrip('/')}{operation.path}"
-    line = curl_command(case, url, new.dialect.key_env, operation.method)
+    call = CallOptions.documented(new)
+    line = curl_command(case, url, new.dialect.key_env, operation.method, call)
     return Counterexample(operation.id, media_type, payload, line)

@@ -1,6 +1,6 @@
 """Base URLs, keys and paths that differ between the providers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from contracts.compare.migration.model import (
     BreakingChange,
@@ -9,7 +9,7 @@ from contracts.compare.migration.model import (
     cite,
 )
 from contracts.compare.migration.rules import rules
-from specs import Evidence, Operation, Provider
+from specs import Evidence, KeyScheme, Operation, Provider
 
 
 def transport_findings(migration: Migration) -> Iterator[BreakingChange]:
@@ -79,21 +79,27 @@ def _operation_findings(
             f"call {there}",
             (operation.evidence.source, other.evidence.source),
         )
-    if bool(operation.authentication) != bool(other.authentication):
-        needs = "send a bearer token" if other.authentication else "no key is needed"
+    sent, accepted = operation.key_schemes, other.key_schemes
+    if bool(sent) != bool(accepted) or (sent and sent[0] not in accepted):
+        needs = f"send {_nouns(accepted)}" if accepted else "no key is needed"
         yield _transport_finding(
             migration,
             "REQ-AUTH",
             operation.id,
-            "Authorization",
+            (accepted or sent)[0].name,
             f"{operation.id}: {needs}",
             tuple(
-                "requires a bearer token" if each.authentication else "requires no key"
-                for each in (operation, other)
+                f"requires {_nouns(each)}" if each else "requires no key"
+                for each in (sent, accepted)
             ),
             needs,
             (operation.evidence.source, other.evidence.source),
         )
+
+
+def _nouns(schemes: Sequence[KeyScheme]) -> str:
+    """The ways to send a key, such as `an API key in the header api-key`."""
+    return " or ".join(each.noun for each in schemes)
 
 
 def _transport_finding(

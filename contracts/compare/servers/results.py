@@ -180,7 +180,7 @@ def _side(divergence: Divergence, session: TargetSession) -> Side:
     curl = curl_command(
         case,
         target.url(case, operation),
-        session.provider.dialect.key_env,
+        target.call.key_env or session.provider.dialect.key_env,
         operation.method,
         target.call,
     )
@@ -188,6 +188,9 @@ def _side(divergence: Divergence, session: TargetSession) -> Side:
         value=value.text,
         note=note,
         promise=divergence.documented_aspects[session.label].statement,
-        summary=redact(summarize_case(target.call.wire_case(case)), *target.secrets),
+        summary=redact(
+            summarize_case(target.call.wire_case(case), target.call.auth),
+            *target.secrets,
+        ),
         curl=redact(curl, target.key),
     )

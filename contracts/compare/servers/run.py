@@ -31,6 +31,7 @@ async def execute(
     seed: int = 0,
     progress: Progress = lambda label, done, total: None,
     only: Sequence[str] = (),
+    operations: Sequence[str] = (),
     unlisted: bool = False,
     budget: float | None = None,
     rate: float | None = None,
@@ -42,7 +43,8 @@ async def execute(
     Send the same requests to each target and compare the responses.
 
     `only` selects intents with an id that contains one of these texts, and the minimal
-    requests of their operations; empty selects all. With `unlisted`, fields that a
+    requests of their operations; `operations` selects those of some operations; empty
+    selects all. With `unlisted`, fields that a
     target's document does not list are sent under their canonical names. `budget` is
     the highest cost per target, in its provider's own currency. With a budget, requests
     are sent one by one, the cheapest first, none of them twice and no combinations.
@@ -53,7 +55,9 @@ async def execute(
 
     Raises `Unreachable`, `CouldNotRun`, `PlanError` and `BadRecording`.
     """
-    single, combined = _planned_intents(targets, seed, only, with_pairs=budget is None)
+    single, combined = _planned_intents(
+        targets, seed, only, operations, with_pairs=budget is None
+    )
     planned = [*single, *combined]
     async with AsyncExitStack() as stack:
         sessions = []
@@ -86,7 +90,12 @@ async def execute(
 
 
 def _planned_intents(
-    targets: Sequence[NamedTarget], seed: int, only: Sequence[str], *, with_pairs: bool
+    targets: Sequence[NamedTarget],
+    seed: int,
+    only: Sequence[str],
+    operations: Sequence[str],
+    *,
+    with_pairs: bool,
 ) -> tuple[list[Intent], list[Intent]]:
     """
     The selected intents of one feature each, and combinations if `with_pairs`.
@@ -96,11 +105,11 @@ def _planned_intents(
     if len(targets) < 2:
         raise CouldNotRun("there is only one target: name another to compare it with")
     providers = [each.provider for each in targets]
-    single = _select(intents(providers), only)
+    single = _select(intents(providers), only, operations)
     if not single:
         raise CouldNotRun(f"no test case has {' or '.join(only)} in its id")
     pairs = combination_intents(providers, seed) if with_pairs else []
-    return single, _select(pairs, only)
+    return single, _select(pairs, only, operations)
 
 
 def _sender(
@@ -144,8 +153,12 @@ async def _stop_on_interrupt(
         task.cancel()
 
 
-def _select(planned: Sequence[Intent], only: Sequence[str]) -> list[Intent]:
+def _select(
+    planned: Sequence[Intent], only: Sequence[str], operations: Sequence[str]
+) -> list[Intent]:
     """The intents with one of the texts in their id, and their minimal requests."""
+    if operations:
+        planned = [each for each in planned if each.operation in operations]
     if not only:
         return list(planned)
     found = [each for each in planned if any(part in each.id for part in only)]

@@ -160,11 +160,12 @@ class TargetSession:
         await self.sender.check_reachable()
         first = await self.send(plain)
         if isinstance(first, ObservedAnswer) and first.status == 401:
-            base_url = self.named_target.target.base_url
+            target = self.named_target.target
+            key_env = target.call.key_env or self.provider.dialect.key_env
             raise CouldNotRun(
-                f"{self.label}: {base_url} rejects the key (401). "
-                f"Check {self.provider.dialect.key_env}, or name another variable "
-                "with --key-env"
+                f"{self.label}: {target.base_url} rejects the key (401). Check "
+                f"{key_env}, or name another variable with --key-env; --auth says how "
+                "it is sent"
             )
 
     async def send_all(self, intents: Sequence[Intent], progress: Progress) -> None:

@@ -3,9 +3,18 @@
 from typing import Any
 
 from contracts.media.image.samples import Sample
+from contracts.planning.call_options import Auth
 from contracts.planning.request_model import RequestModel, request_models
 from contracts.planning.values import LONG_TEXT_LENGTH
-from specs import EVENT_STREAM, JSON, Basis, Operation, Provider, Response
+from specs import (
+    EVENT_STREAM,
+    JSON,
+    Basis,
+    KeyPlace,
+    Operation,
+    Provider,
+    Response,
+)
 from specs.validation.engine import compile_validator
 from specs.validation.transforms import documented_only, to_validator_schema
 
@@ -36,7 +45,10 @@ def plain_document(provider: Provider, *, with_rules: bool = True) -> dict[str, 
         "info": {"title": provider.title, "version": provider.version},
         "servers": [{"url": UNREACHABLE_URL}],
         "components": {
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}
+            "securitySchemes": {
+                str(each): _scheme_object(each)
+                for each in map(Auth.of, provider.key_schemes)
+            }
         },
         "paths": paths,
     }
@@ -48,7 +60,7 @@ def _operation_object(
     models = request_models(provider)
     return {
         "operationId": operation.id,
-        "security": [{"bearer": []}] if operation.authentication else [],
+        "security": [{str(Auth.of(each)): []} for each in operation.key_schemes],
         "requestBody": {
             "required": True,
             "content": {
@@ -65,6 +77,12 @@ def _operation_object(
             for status, response in operation.responses.items()
         },
     }
+
+
+def _scheme_object(auth: Auth) -> dict[str, str]:
+    if auth.place is KeyPlace.BEARER:
+        return {"type": "http", "scheme": "bearer"}
+    return {"type": "apiKey", "in": str(auth.place), "name": auth.name}
 
 
 def _request_schema(request_model: RequestModel, with_rules: bool) -> dict[str, Any]:

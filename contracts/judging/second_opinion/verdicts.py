@@ -9,8 +9,9 @@ from typing import Any
 from contracts.judging.interaction import Interaction
 from contracts.judging.second_opinion.document import UNREACHABLE_URL
 from contracts.judging.second_opinion.merge import ExternalFailure
-from contracts.planning.case import Case, Origin, body_of
-from specs import Operation
+from contracts.planning.call_options import Auth
+from contracts.planning.case import TARGET_KEY, Case, Origin, body_of
+from specs import KeyPlace, Operation
 
 AUTH_CHECK = "ignored_auth"  # it takes every key that it does not know for a wrong one
 
@@ -48,13 +49,17 @@ def _to_schemathesis_response(interaction: Interaction, operation: Operation) ->
     case = interaction.case
     body, content_type = body_of(case)
     headers = {"Content-Type": content_type} if content_type else {}
-    if case.auth is not None:
-        headers["Authorization"] = case.auth
+    query: dict[str, str] = {}
+    auth = Auth.documented(operation.key_schemes)
+    key = auth.value(case.auth, TARGET_KEY)
+    if key is not None:
+        (query if auth.place is KeyPlace.QUERY else headers)[auth.name] = key
     # Imported by name: `requests` has no type stubs among our dependencies.
     request = import_module("requests").Request(
         case.method or operation.method,
         UNREACHABLE_URL + operation.path,
         headers=headers,
+        params=query,
         data=body,
     )
     return Response(

@@ -80,6 +80,11 @@ def print_summary(
     _print_verdict(report, summaries, console)
 
 
+def print_result(report: Report, console: Console) -> None:
+    """Print the verdict alone."""
+    _print_verdict(report, provider_summaries(report), console)
+
+
 def _page_hint(path: str | Path | None) -> str:
     """The command that makes the HTML page of a report."""
     if path is None:

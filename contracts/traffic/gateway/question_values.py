@@ -1,6 +1,6 @@
 """Values that show what a gateway does to a field."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,22 +30,27 @@ class FieldRequest:
     """
     The fields of a request that shows what a gateway does to a value.
 
-    `model` is the model that the value needs; empty if the default model has it.
+    `model` is the model that the value needs; empty if the plain request has it.
     """
 
     fields: dict[str, Any]
     model: str = ""
 
 
-def field_requests(request_model: RequestModel, member: str) -> list[FieldRequest]:
+def field_requests(
+    request_model: RequestModel,
+    member: str,
+    plain: Mapping[str, Any],
+    preferred: Collection[str] = (),
+) -> list[FieldRequest]:
     """
     Requests with documented values of a field that differ from its default.
 
-    A value that the document rejects with the default model, or does not specify, is
-    sent with the first model with which it is valid.
+    A value that the document rejects with the model of the `plain` request, or does not
+    specify, is sent with the first model with which it is valid, of the `preferred`
+    ones if possible.
     """
     values = _distinguishing_values(request_model, member)
-    plain = request_model.minimal_request
     states = [_state_with(request_model, plain, member, each) for each in values]
     valid = [
         FieldRequest(valid_combination(request_model, plain, member, value))
@@ -60,7 +65,7 @@ def field_requests(request_model: RequestModel, member: str) -> list[FieldReques
             request
             for value, state in zip(values, states, strict=True)
             if state is State.UNSPECIFIED or not valid
-            for request in _with_another_model(request_model, member, value)
+            for request in _with_another_model(request_model, member, value, preferred)
         ),
     ]
     if found:
@@ -88,12 +93,14 @@ def _distinguishing_values(request_model: RequestModel, member: str) -> list[Any
 
 
 def _with_another_model(
-    request_model: RequestModel, member: str, value: Any
+    request_model: RequestModel, member: str, value: Any, preferred: Collection[str]
 ) -> Iterator[FieldRequest]:
     """Yield a request with the first other model that has a value, if there is one."""
-    name = request_model.wire_name("model")
-    for _, base in request_model.by_model[1:]:
-        model = base.get(name) if name else None
+    name = request_model.wire_name("model") or "model"
+    for _, base in sorted(
+        request_model.by_model, key=lambda each: each[1].get(name) not in preferred
+    ):
+        model = base.get(name)
         if model and _state_with(request_model, base, member, value) is State.VALID:
             fields = valid_combination(request_model, base, member, value)
             yield FieldRequest({**base, **fields}, model)

@@ -1,7 +1,7 @@
 """The questions of a gateway test: one request for each feature."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -55,7 +55,9 @@ class Question:
     second field, an error or a fault. `more_features` are further features that the
     same exchange tests. `marker` is a unique part of the prompt. `promised` is true if
     the caller's dialect documents the request. If `untested` is a reason, no request is
-    sent. `model` is the model that the feature needs, empty if it is the default one.
+    sent. `model` is the model that the feature needs, empty if it is that of the plain
+    request. `stands_for` is the documented model of a request with the gateway's own
+    name of it; empty for other requests.
     """
 
     kind: QuestionKind
@@ -70,6 +72,7 @@ class Question:
     promised: bool = True
     untested: str = ""
     model: str = ""
+    stands_for: str = ""
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -81,14 +84,16 @@ class Planner:
     """
     Plans the requests to a gateway that offers `provider` and calls `upstream`.
 
-    `model` is the gateway's own name of the model, None if it has none. `run_id` makes
+    `models` has the gateway's own names by documented model; only these models are
+    then tested. `operations` are the tested ones, all if it is empty. `run_id` makes
     the prompts of a run unique, so that no response is from a cache.
     """
 
     provider: Provider
     upstream: Provider
-    model: str | None
+    models: Mapping[str, str]
     run_id: str
+    operations: Sequence[str] = ()
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def questions(self) -> list[Question]:
@@ -97,15 +102,37 @@ class Planner:
             question
             for operation in self.provider.operations.values()
             if operation.id in self.upstream.operations
+            and (not self.operations or operation.id in self.operations)
             for question in self._operation_questions(operation)
         ]
         return sorted(questions, key=lambda each: RISK_ORDER.get(each.kind, 0))
+
+    @property
+    def _base_model(self) -> str:
+        """The documented model of plain requests: the default one, if it is tested."""
+        default = self.provider.dialect.model
+        return default if self._has_model(default) else next(iter(self.models))
+
+    def _has_model(self, model: str) -> bool:
+        """True if a documented model is tested."""
+        return bool(model) and (not self.models or model in self.models)
+
+    def _plain_request(self, request_model: RequestModel) -> dict[str, Any] | None:
+        """The minimal request with the base model; None if there is no valid one."""
+        name = request_model.wire_name("model")
+        if name is None or not self.models:
+            return request_model.minimal_request
+        known = (each for _, each in request_model.by_model)
+        return next((e for e in known if e.get(name) == self._base_model), None)
 
     def _operation_questions(self, operation: Operation) -> Iterator[Question]:
         known = request_models(self.provider)
         bodies = [
             known[operation.id, each.media_type] for each in request_bodies(operation)
         ]
+        bodies = [each for each in bodies if self._plain_request(each) is not None]
+        if not bodies:
+            return
         first, *others = bodies
         if first.wire_name("image"):
             yield from self._image_questions(first)
@@ -167,9 +194,16 @@ class Planner:
             (member, each)
             for member in request_model.body.properties
             if request_model.canonical_name(member) not in SEPARATELY_TESTED_FIELDS
-            for each in field_requests(request_model, member)
+            for each in field_requests(
+                request_model,
+                member,
+                self._plain_request(request_model) or {},
+                self.models,
+            )
         ]
-        models = dict.fromkeys(each.model for _, each in requests if each.model)
+        models = dict.fromkeys(
+            each.model for _, each in requests if self._has_model(each.model)
+        )
         yield from self._model_questions(request_model, group, models)
         for member, request in requests:
             yield self._field_question(request_model, group, member, request)
@@ -177,9 +211,13 @@ class Planner:
     def _model_questions(
         self, request_model: RequestModel, group: str, models: Iterable[str]
     ) -> Iterator[Question]:
-        """A plain request for each model: a gateway need not offer all of them."""
+        """
+        A plain request for each model.
+
+        A gateway need not offer all of them, but those that it has a name for.
+        """
         name = request_model.wire_name("model") or "model"
-        plain = dict(request_model.by_model)
+        plain = {each.get(name): each for _, each in request_model.by_model}
         for model in models:
             question = self._build_question(
                 QuestionKind.MODEL,
@@ -190,7 +228,7 @@ class Planner:
                 member=name,
                 model=model,
             )
-            yield replace(question, promised=False)
+            yield replace(question, promised=model in self.models)
 
     def _field_question(
         self,
@@ -267,7 +305,8 @@ class Planner:
         """A request with a prompt that triggers an error or a fault of the mock."""
         prompt = request_model.wire_name("prompt") or "prompt"
         option = "" if kind is QuestionKind.ERROR else f";seconds={FAULT_SECONDS}"
-        text = f"{request_model.minimal_request[prompt]} [[mock:{name}{option}]]"
+        plain = self._plain_request(request_model) or {}
+        text = f"{plain[prompt]} [[mock:{name}{option}]]"
         fields = {**extra_fields, prompt: text}
         return self._build_question(kind, request_model, group, name, fields, name=name)
 
@@ -297,16 +336,19 @@ class Planner:
         model: str = "",
     ) -> Question:
         marker = f"{self.run_id}-{next(self._numbers):03}"
-        payload = {**request_model.minimal_request, **fields}
+        payload = {**(self._plain_request(request_model) or {}), **fields}
         verdict = request_model.judge(payload)
         untested = ""
         if verdict.state is State.INVALID:
             untested = f"the document does not allow it: {verdict.violations[0]}"
+        elif model and not self._has_model(model):
+            untested = f"it needs {model}: name it with --model {model}=NAME"
         prompt = request_model.wire_name("prompt") or "prompt"
         model_field = request_model.wire_name("model")
         sent = {**payload, prompt: f"{payload[prompt]} ({marker})"}
-        if model_field and self.model and not model:
-            sent[model_field] = self.model
+        stands_for = str(payload.get(model_field or "")) if self.models else ""
+        if model_field and stands_for in self.models:
+            sent[model_field] = self.models[stands_for]
         case = Case(
             id=marker,
             operation=request_model.operation.id,
@@ -328,4 +370,5 @@ class Planner:
             promised=verdict.state is not State.UNSPECIFIED,
             untested=untested,
             model=model,
+            stands_for=stands_for,
         )

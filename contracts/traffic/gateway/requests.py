@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contracts.judging.outcome import FeatureVerdict
 from contracts.planning.values import format_value
 from contracts.traffic.gateway.diff import DELIVERY_FIELDS, NO_VALUE
-from contracts.traffic.gateway.questions import UNLISTED_FIELDS
+from contracts.traffic.gateway.questions import UNLISTED_FIELDS, QuestionKind
 from contracts.traffic.gateway.rows import GatewayEnds, GatewayRow, upstream_interaction
 from contracts.traffic.gateway.session import GatewayExchange
 
@@ -49,6 +49,9 @@ def compare_unlisted_answer(
 
 def compare_field(ends: GatewayEnds, exchange: GatewayExchange) -> Iterator[GatewayRow]:
     """One field of the request."""
+    if exchange.question.kind is QuestionKind.MODEL:
+        yield _model_row(ends, exchange)
+        return
     name = exchange.question.member
     yield ends.field_row(exchange, name, exchange.question.case.payload[name])
 
@@ -63,9 +66,13 @@ def compare_image_count(
 
 
 def _model_row(ends: GatewayEnds, exchange: GatewayExchange) -> GatewayRow:
-    row = ends.field_row(exchange, "model", exchange.question.case.payload.get("model"))
-    maps_model = ends.model or ends.provider.id != ends.upstream.id
-    if maps_model and row.arrived == format_value(ends.upstream.dialect.model):
+    """The model: the upstream may get the documented one that its name stands for."""
+    question, name = exchange.question, exchange.question.member or "model"
+    row = ends.field_row(exchange, name, question.case.payload.get(name))
+    expected = {question.stands_for} - {""}
+    if ends.provider.id != ends.upstream.id:
+        expected.add(ends.upstream.dialect.model)
+    if row.arrived in map(format_value, expected):
         return ends.build_row(exchange, FeatureVerdict.HONOURED, row.sent, row.arrived)
     return row
 
@@ -76,7 +83,7 @@ def _key_row(ends: GatewayEnds, exchange: GatewayExchange) -> GatewayRow:
     sent = "a key of the gateway's own"
     if not keys:
         verdict, arrived = FeatureVerdict.UNTESTED, NO_VALUE
-    elif ends.key in keys:
+    elif ends.target.key and ends.target.key in keys:
         verdict, arrived = FeatureVerdict.ALTERED, "the caller's key"
     elif all(keys):
         verdict, arrived = FeatureVerdict.HONOURED, sent

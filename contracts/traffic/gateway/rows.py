@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from contracts.execution.client import Target
+from contracts.judging.findings import redact
 from contracts.judging.interaction import Interaction
 from contracts.judging.outcome import (
     FeatureVerdict,
@@ -54,14 +56,13 @@ class GatewayEnds:
     """
     Both ends of a gateway, and the rows that comparisons share.
 
-    `provider` is the dialect of the caller, `upstream` that of the upstream. `model` is
-    the gateway's own name of the model, `key` the key of the caller.
+    `provider` is the dialect of the caller, `upstream` that of the upstream. `target`
+    is the gateway, with the key of the caller.
     """
 
     provider: Provider
     upstream: Provider
-    model: str | None
-    key: str
+    target: Target
 
     def field_row(self, exchange: GatewayExchange, name: str, value: Any) -> GatewayRow:
         row = self.failure_row(exchange, summarize_value(value))
@@ -235,7 +236,7 @@ class GatewayEnds:
         promised: bool = True,
         note: str = "",
     ) -> GatewayRow:
-        """A row without the caller's key and without the marker of the prompt."""
+        """A row without the caller's secrets and without the marker of the prompt."""
         question = exchange.question
         marker = f"({question.marker})"
         return GatewayRow(
@@ -244,13 +245,13 @@ class GatewayEnds:
             operation=question.operation.id,
             verdict=verdict,
             sent=sent.replace(marker, "").strip(),
-            arrived=self._redact_key(arrived).replace(marker, "").strip(),
+            arrived=self._redact(arrived).replace(marker, "").strip(),
             promised=promised and question.promised,
-            note=self._redact_key(note),
+            note=self._redact(note),
         )
 
-    def _redact_key(self, text: str) -> str:
-        return text.replace(self.key, "***")
+    def _redact(self, text: str) -> str:
+        return redact(text, *self.target.secrets)
 
 
 def upstream_interaction(exchange: GatewayExchange) -> Interaction:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import aiohttp
 
 from contracts.errors import HarnessError
+from contracts.execution.client import Target
 from contracts.execution.http import send_request
+from contracts.judging.findings import redact
 from contracts.judging.interaction import Interaction
 from contracts.judging.outcome import error_text
 from contracts.planning.case import body_chunks
@@ -44,20 +46,18 @@ class GatewayExchange:
 
 
 class GatewaySession:
-    """Sends requests to a gateway at `base_url`; `timeout` is in seconds."""
+    """Sends requests to the gateway `target`; `timeout` is in seconds."""
 
     def __init__(
         self,
         session: aiohttp.ClientSession,
         upstream: RecordingUpstream,
-        base_url: str,
-        key: str,
+        target: Target,
         timeout: float,
     ) -> None:
         self._session = session
         self._upstream = upstream
-        self._base_url = base_url.rstrip("/")
-        self._key = key
+        self._target = target
         self._timeout = timeout
         self._max_cooldown = MAX_COOLDOWN
 
@@ -82,17 +82,22 @@ class GatewaySession:
                     "may cost money. Configure the URL above as its upstream"
                 )
             if response.status is not None and 400 <= response.status < 500:
+                message = self._redact(error_text(response))
                 raise Unusable(
                     f"it responds {response.status} without a request to its upstream: "
-                    f"{error_text(response)}. "
-                    "Set its key with --key-env, its name of the model with --model"
+                    f"{message}. Set its key with --key-env, its name of the model "
+                    "with --model, a further header with --header"
                 )
             if time.monotonic() > deadline:
                 reason = (
                     response.problem or f"{response.status}: {error_text(response)}"
                 )
+                reason = self._redact(reason)
                 raise Unusable(f"no request reached its upstream: {reason}")
             await asyncio.sleep(RETRY_DELAY)
+
+    def _redact(self, text: str) -> str:
+        return redact(text, *self._target.secrets)
 
     async def send_all(
         self, questions: Sequence[Question], progress: Callable[[], None]
@@ -114,8 +119,11 @@ class GatewaySession:
         Send a question, again while the gateway does not use its failed upstream.
 
         After `MAX_COOLDOWN` seconds without a request to the upstream, neither this
-        question nor a later one is repeated.
+        question nor a later one is repeated. One that is not tested is not sent.
         """
+        if question.untested:
+            unsent = Interaction(question.case, None, {}, b"", 0.0)
+            return GatewayExchange(question, unsent, ())
         deadline = time.monotonic() + self._max_cooldown
         while True:
             exchange = await self.send(question)
@@ -162,14 +170,14 @@ class GatewaySession:
     ) -> Interaction:
         case = question.case
         chunks, content_type = body_chunks(case)
-        headers = {"Authorization": f"Bearer {self._key}"}
+        url, headers = self._target.request(case, question.operation)
         if content_type:
             headers["Content-Type"] = content_type
         return await send_request(
             self._session,
             case,
             question.operation.method,
-            self._base_url + question.operation.path,
+            url,
             chunks,
             headers,
             timeout=self._timeout,

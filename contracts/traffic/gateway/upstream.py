@@ -21,6 +21,7 @@ from contracts.traffic.forwarding import (
     start_response,
 )
 from mockserver.errors import Rejected
+from mockserver.pipeline.authentication import find_key
 from mockserver.pipeline.body_parsing import parse_body
 from mockserver.recordings.sse_events import event_ends
 from mockserver.settings import CONTROL_PREFIX
@@ -35,6 +36,7 @@ class UpstreamRequest:
     """
     One request of the gateway to its upstream, with the response.
 
+    `key` is its API key, where the upstream's document has it; empty if there is none.
     `body` is decoded from its content coding, as far as possible. `payload` is the
     parsed request, None if it cannot be parsed. `status` is None without a response.
     `is_first_event_prompt` is true if the first event of a stream reached the caller
@@ -45,14 +47,11 @@ class UpstreamRequest:
     headers: Mapping[str, str]
     body: bytes
     payload: Mapping[str, Any] | None
+    key: str = ""
     status: int | None = None
     response_headers: Mapping[str, str] = field(default_factory=dict)
     response_body: bytearray = field(default_factory=bytearray)
     is_first_event_prompt: bool | None = None
-
-    @property
-    def key(self) -> str:
-        return self.headers.get("authorization", "").partition(" ")[2].strip()
 
     @property
     def is_success(self) -> bool:
@@ -117,6 +116,7 @@ class RecordingUpstream:
             if (operation.method, operation.path) == (request.method, path):
                 headers = {name.lower(): each for name, each in request.headers.items()}
                 upstream_request = _read_request(operation, headers, body)
+                upstream_request.key = find_key(request, operation.key_schemes)
                 self.upstream_requests.append(upstream_request)
                 return upstream_request
         return None

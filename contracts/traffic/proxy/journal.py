@@ -36,7 +36,7 @@ def journal_entry(
         "operation": judged.operation.id if judged else None,
         "method": exchange.method,
         "path": exchange.path,
-        "key": REDACTED if exchange.key else "",
+        "key": REDACTED if judge.key(exchange) else "",
         "client": exchange.header("user-agent")[:200],
         "media_type": received.body.media_type if received else None,
         "payload": summarize(received.payload) if received else None,

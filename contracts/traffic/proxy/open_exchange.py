@@ -84,10 +84,12 @@ class OpenExchange:
             self.request.is_complete = True
 
     def to_observed(self) -> ObservedExchange:
+        path, _, query = self.path.partition("?")
         body = self.response.partial_data if self.problem else self.response.data
         return ObservedExchange(
             method=self.method,
-            path=self.path.partition("?")[0],
+            path=path,
+            query=query,
             request_headers=self.request_headers,
             request=self.request.data,
             status=self.status,

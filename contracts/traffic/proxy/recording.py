@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from contracts.traffic.exchange import Unreadable, decode_content
+from contracts.traffic.exchange import ObservedExchange, Unreadable, decode_content
 from contracts.traffic.judge import JudgedExchange, TrafficJudge
 from mockserver.recordings.recorder import ExchangeRecord
+from mockserver.recordings.redaction import REDACTED, Headers
+from specs import KeyPlace, KeyScheme
 
 
 def exchange_record(
@@ -42,6 +44,15 @@ def exchange_record(
         method=exchange.method,
         path=exchange.path,
         media_type=received.body.media_type,
-        request_headers=exchange.request_headers,
+        request_headers=_redact_key(exchange, judge.provider.key_schemes),
         at=exchange.started_at,
     )
+
+
+def _redact_key(exchange: ObservedExchange, schemes: Sequence[KeyScheme]) -> Headers:
+    """The request headers without the key, also in a header of an ordinary name."""
+    names = {each.name.lower() for each in schemes if each.place is not KeyPlace.QUERY}
+    return [
+        (name, REDACTED if name.lower() in names else value)
+        for name, value in exchange.request_headers
+    ]

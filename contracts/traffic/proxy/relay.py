@@ -254,7 +254,7 @@ class Relay:
         """Judge and record an exchange, after those that ended before it."""
         exchange = open_exchange.to_observed()
         operation = self._judge.operation(exchange.method, exchange.path)
-        secrets = find_secrets(exchange.request_headers)
+        secrets = find_secrets(exchange.request_headers, self._judge.key(exchange))
         self.totals.exchanges += 1
         links = await self._fetch_links(exchange) if operation else {}
         if previous is not None:

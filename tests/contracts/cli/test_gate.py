@@ -14,6 +14,7 @@ from contracts.cli.main import main
 from contracts.report.baseline import REASON_PLACEHOLDER, BadBaseline, Baseline
 from contracts.report.failure_policy import FailurePolicy
 from contracts.report.model import (
+    CallRecord,
     ClaimRecord,
     Finding,
     FindingKind,
@@ -400,3 +401,26 @@ def test_a_baseline_that_is_no_text_is_refused(tmp_path):
 
     with pytest.raises(BadBaseline, match="cannot be read"):
         Baseline.read(path)
+
+
+def called(report: Report, call: CallRecord | None) -> Report:
+    (target,) = report.metadata.targets
+    metadata = replace(report.metadata, targets=(replace(target, call=call),))
+    return replace(report, metadata=metadata)
+
+
+def test_a_report_of_another_call_than_the_accepted_one_is_told(gate):
+    first = called(reported(found("a")), CallRecord("header:api-key", ("x-team",)))
+    other = called(reported(found("a")), CallRecord(models={"gpt-image-2": "mine"}))
+    gate(first, "--update", "--reason", "R")
+
+    assert "of a run with" not in gate(first)[1]
+    status, output = gate(other)
+    assert status == 0
+    told = " ".join(output.split())
+    assert (
+        "the accepted findings are of a run with --auth header:api-key and --header "
+        "x-team and no --model, this report is of one with --auth bearer and no "
+        "--header and --model gpt-image-2=mine."
+    ) in told
+    assert "of a run with" not in gate(called(other, None))[1]

@@ -22,10 +22,12 @@ from aiohttp import web
 from jsonschema import Draft202012Validator
 from multidict import CIMultiDict
 from PIL import Image
+from support.processes import free_port
 
 import specs
 from contracts.cli.gateway import DEFAULT_FAIL_ON
 from contracts.cli.schema import schema
+from contracts.execution.client import Target
 from contracts.judging.outcome import FeatureVerdict
 from contracts.reporters.gateway import GatewayReport, json_text, markdown
 from contracts.traffic.gateway.features import known_features
@@ -179,9 +181,10 @@ def examined(
     """The rows about features; all, if none is named."""
     upstream = loaded(name)
     provider = loaded(dialect or name)
+    models = {provider.dialect.model: model} if model else {}
     questions = [
         each
-        for each in Planner(provider, upstream, model, run_id="q0a1b2c").questions()
+        for each in Planner(provider, upstream, models, run_id="q0a1b2c").questions()
         if not features or {*each.features} & {*features}
     ]
 
@@ -190,10 +193,10 @@ def examined(
             between(upstream, damage) as (recorder, url),
             aiohttp.ClientSession() as session,
         ):
-            asker = GatewaySession(session, recorder, url, key, patience)
+            asker = GatewaySession(session, recorder, Target(url, key), patience)
             return await asker.send_all(questions, lambda: None)
 
-    judge = GatewayDiff(provider, upstream, model, key)
+    judge = GatewayDiff(provider, upstream, Target("", key))
     asked = asyncio.run(conduct())
     return list(judge.rows(asked))
 
@@ -232,7 +235,7 @@ def test_a_gateway_that_passes_all_on_is_found_to_do_so(provider):
 
 
 def test_every_member_of_a_body_is_asked_about_or_said_to_be_untested(provider):
-    planner = Planner(provider, provider, None, run_id="q0")
+    planner = Planner(provider, provider, {}, run_id="q0")
     questions = planner.questions()
 
     for operation in provider.operations.values():
@@ -430,7 +433,7 @@ def refuse_models(*names: str) -> Damage:
 
 
 def test_a_value_is_asked_with_a_model_that_has_it():
-    questions = Planner(loaded("openai"), loaded("openai"), None, "q0").questions()
+    questions = Planner(loaded("openai"), loaded("openai"), {}, "q0").questions()
 
     asked = {
         (each.operation.id, each.member, str(each.case.payload[each.member])): each
@@ -446,15 +449,14 @@ def test_a_value_is_asked_with_a_model_that_has_it():
     assert not any(each.untested for each in questions)
 
 
-@pytest.mark.parametrize("model", [None, "my-pictures"])
-def test_a_value_of_another_model_is_tested_if_the_gateway_has_the_model(model):
+def test_a_value_of_another_model_is_tested_if_the_gateway_has_the_model():
     features = ("background", "model gpt-image-1.5")
 
-    offered = examined(Damage(), *features, model=model)
+    offered = examined(Damage(), *features)
     row = one(offered, "background", sent=TRANSPARENT, operation="createImage")
     assert (row.verdict, row.promised) == (FeatureVerdict.HONOURED, True)
 
-    missing = examined(refuse_models("gpt-image-1.5"), *features, model=model)
+    missing = examined(refuse_models("gpt-image-1.5"), *features)
     note = "it needs gpt-image-1.5, which the gateway refuses"
     assert [(row.verdict, row.operation) for row in missing if row.note == note] == [
         (FeatureVerdict.UNTESTED, "createImage"),
@@ -478,7 +480,7 @@ def test_a_gateway_that_refuses_only_the_value_fails():
 
 
 def test_every_feature_of_a_report_is_known_before(provider):
-    questions = Planner(provider, provider, None, run_id="q0").questions()
+    questions = Planner(provider, provider, {}, run_id="q0").questions()
 
     rows = examined(Damage(), name=provider.id)
 
@@ -601,12 +603,6 @@ def test_neither_report_holds_the_callers_key():
 
 
 # From the command line.
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 def sandwich(*words: object, **env: str) -> subprocess.CompletedProcess[str]:
@@ -737,7 +733,7 @@ def test_a_gateway_that_refuses_is_quoted():
 
 def test_a_gateway_that_comes_late_is_waited_for():
     provider = specs.load("openai")
-    question = Planner(provider, provider, None, run_id="q0").questions()[0]
+    question = Planner(provider, provider, {}, run_id="q0").questions()[0]
 
     async def conduct() -> int:
         async with (
@@ -745,9 +741,8 @@ def test_a_gateway_that_comes_late_is_waited_for():
             aiohttp.ClientSession() as session,
         ):
             port = free_port()
-            asker = GatewaySession(
-                session, recorder, f"http://127.0.0.1:{port}/v1", CALLERS, 5
-            )
+            target = Target(f"http://127.0.0.1:{port}/v1", CALLERS)
+            asker = GatewaySession(session, recorder, target, 5)
             with pytest.raises(Unusable, match="no request reached its upstream"):
                 await asker.wait_for_upstream(question, 0)
             waiting = asyncio.ensure_future(asker.wait_for_upstream(question, 30))

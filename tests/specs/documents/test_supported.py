@@ -115,11 +115,23 @@ UNSUPPORTED = {
         f"{IMAGES}/responses/418/links",
         "'links' is not supported",
     ),
-    "a key in a header": (
+    "a key in a cookie": (
         "/components/securitySchemes/bearer",
-        {"type": "apiKey", "in": "header", "name": "api-key"},
+        {"type": "apiKey", "in": "cookie", "name": "session"},
         "/components/securitySchemes/bearer",
-        "the security scheme 'apiKey' is not supported",
+        "the security scheme 'apiKey cookie session' is not supported",
+    ),
+    "a key in a header without a name": (
+        "/components/securitySchemes/bearer",
+        {"type": "apiKey", "in": "header"},
+        "/components/securitySchemes/bearer",
+        "the security scheme 'apiKey header' is not supported",
+    ),
+    "a key in a header with an impossible name": (
+        "/components/securitySchemes/bearer",
+        {"type": "apiKey", "in": "header", "name": "api key"},
+        "/components/securitySchemes/bearer",
+        "the security scheme 'apiKey header api key' is not supported",
     ),
     "basic authentication": (
         "/components/securitySchemes/bearer",
@@ -127,11 +139,35 @@ UNSUPPORTED = {
         "/components/securitySchemes/bearer",
         "the security scheme 'http basic' is not supported",
     ),
-    "two schemes": (
+    "oauth": (
+        "/components/securitySchemes/bearer",
+        {"type": "oauth2", "flows": {}},
+        "/components/securitySchemes/bearer",
+        "the security scheme 'oauth2' is not supported",
+    ),
+    "two schemes at once": (
+        "/security",
+        [{"bearer": [], "other": []}],
+        "/security",
+        "several security schemes in one request are not supported",
+    ),
+    "an optional key": (
+        "/security",
+        [{"bearer": []}, {}],
+        "/security",
+        "an optional security scheme is not supported",
+    ),
+    "another scheme for one operation": (
+        f"{IMAGES}/security",
+        [{"other": []}],
+        f"{IMAGES}/security",
+        "operations with different security schemes are not supported",
+    ),
+    "an unknown alternative": (
         "/security",
         [{"bearer": []}, {"other": []}],
-        "/security",
-        "several security schemes are not supported",
+        "/paths/~1images~1edits/post",
+        "unknown security scheme 'other'",
     ),
     "a stream whose events are not told apart": (
         f"{IMAGES}/responses/200",
