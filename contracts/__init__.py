@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     from contracts.api import run
     from contracts.errors import HarnessError
     from contracts.execution.campaign import CouldNotRun
-    from contracts.execution.client import Unreachable
+    from contracts.execution.sending.client import Unreachable
     from contracts.execution.targets import BadTarget
     from contracts.report.model import BadReport, Finding, FindingKind, Outcome, Report
     from specs import SpecError
@@ -35,7 +35,7 @@ _MODULES = {
     "Outcome": "contracts.report.model",
     "Report": "contracts.report.model",
     "SpecError": "specs",
-    "Unreachable": "contracts.execution.client",
+    "Unreachable": "contracts.execution.sending.client",
     "run": "contracts.api",
 }
 

@@ -11,15 +11,15 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 import specs
-from contracts.execution.call_arguments import (
+from contracts.execution.campaign import Campaign, CouldNotRun
+from contracts.execution.mocks import mocks
+from contracts.execution.run import execute, start
+from contracts.execution.sending.call_arguments import (
     call_options,
     check_operations,
     models_of,
 )
-from contracts.execution.campaign import Campaign, CouldNotRun
-from contracts.execution.links import host_alone
-from contracts.execution.mocks import mocks
-from contracts.execution.run import execute, start
+from contracts.execution.sending.links import host_alone
 from contracts.execution.targets import LIVE_RATE, target_of
 from contracts.planning.request_model import PlanError
 from contracts.report.model import Outcome, Report

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from contracts.cli.schema import schema
+from contracts.cli.documents.schema import schema
 from specs.documents.builder import REQUIRED_ERRORS
 from specs.validation import vocabulary
 

@@ -17,18 +17,18 @@ from types import FrameType, FunctionType, MappingProxyType
 from typing import Any, NamedTuple
 
 from contracts.api import as_tuple, hosts_of, load_providers, run_in_thread
-from contracts.execution.call_arguments import (
+from contracts.execution.campaign import Campaign, CouldNotRun
+from contracts.execution.run import execute, start
+from contracts.execution.sending.call_arguments import (
     call_options,
     check_operations,
     models_of,
 )
-from contracts.execution.campaign import Campaign, CouldNotRun
-from contracts.execution.client import Target, Unreachable
-from contracts.execution.run import execute, start
+from contracts.execution.sending.client import Target, Unreachable
 from contracts.execution.targets import BadTarget, host_of, target_of
 from contracts.judging.findings import summarize_case
-from contracts.judging.guarantees import COMPARED_FIELDS
-from contracts.judging.relations import relations
+from contracts.judging.guarantees.relations import relations
+from contracts.judging.guarantees.table import COMPARED_FIELDS
 from contracts.planning.call_options import CallOptions
 from contracts.planning.case import Case
 from contracts.report.baseline import BadBaseline, Baseline

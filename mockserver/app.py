@@ -10,11 +10,12 @@ from mockserver.control import api as admin
 from mockserver.control.root_page import accepts_html, root_page
 from mockserver.errors import Rejected, documented_error_response
 from mockserver.media.links import IMAGES_PATH
-from mockserver.pipeline.download import DOWNLOAD, FACTS, serve_image
+from mockserver.pipeline.endpoints.download import DOWNLOAD, FACTS, serve_image
+from mockserver.pipeline.endpoints.models import METHODS as MODELS_METHODS
+from mockserver.pipeline.endpoints.models import handle_models, is_models_path
+from mockserver.pipeline.endpoints.suggestions import unknown_endpoint, unknown_provider
 from mockserver.pipeline.handler import handle_request
 from mockserver.pipeline.journal_entry import record_download, record_unrouted
-from mockserver.pipeline.models import METHODS as MODELS_METHODS
-from mockserver.pipeline.models import handle_models, is_models_path
 from mockserver.pipeline.provider_context import ProviderContext
 from mockserver.pipeline.public_url import root_url
 from mockserver.pipeline.server_context import (
@@ -22,7 +23,6 @@ from mockserver.pipeline.server_context import (
     ServerContext,
     error_response,
 )
-from mockserver.pipeline.suggestions import unknown_endpoint, unknown_provider
 from mockserver.settings import Settings
 from specs import Provider
 

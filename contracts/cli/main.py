@@ -12,51 +12,51 @@ COMMANDS: CommandTable = {
         "Test a server (or the mock) against its documentation.",
     ),
     "compare": (
-        "contracts.cli.compare:command",
+        "contracts.cli.documents.compare:command",
         "Show where the documentation of providers differs.",
     ),
     "drop-in": (
-        "contracts.cli.migration:drop_in",
+        "contracts.cli.documents.migration:drop_in",
         "Show what breaks when code moves from one provider to another.",
     ),
     "common": (
-        "contracts.cli.migration:common",
+        "contracts.cli.documents.migration:common",
         "Show the requests that are valid at every provider.",
     ),
     "explain": (
-        "contracts.cli.migration:explain",
+        "contracts.cli.documents.migration:explain",
         "Explain a rule of the drop-in command.",
     ),
     "claims": (
-        "contracts.cli.claims:claims",
+        "contracts.cli.documents.claims:claims",
         "List documented claims with source and test coverage.",
     ),
     "gate": (
-        "contracts.cli.gate:gate",
+        "contracts.cli.reports.gate:gate",
         "Compare a report with a baseline; fail on new findings.",
     ),
     "show": (
-        "contracts.cli.show:show",
+        "contracts.cli.reports.show:show",
         "Convert a report to text, HTML, Markdown, JUnit or SARIF.",
     ),
     "schema": (
-        "contracts.cli.schema:command",
+        "contracts.cli.documents.schema:command",
         "Print the JSON Schema of a file format.",
     ),
     "init": (
-        "contracts.cli.init:init",
+        "contracts.cli.documents.init:init",
         "Write a provider definition to start from.",
     ),
-    "lint": ("contracts.cli.lint:lint", "Validate provider definitions."),
+    "lint": ("contracts.cli.documents.lint:lint", "Validate provider definitions."),
     "proxy": (
-        "contracts.cli.proxy:proxy",
+        "contracts.cli.traffic.proxy:proxy",
         "Forward traffic and check it against the documentation.",
     ),
     "sandwich": (
-        "contracts.cli.gateway:sandwich",
+        "contracts.cli.traffic.gateway:sandwich",
         "Test a gateway end to end between two mock servers.",
     ),
-    "gateway": ("contracts.cli.gateway:sandwich", "Same as sandwich."),
+    "gateway": ("contracts.cli.traffic.gateway:sandwich", "Same as sandwich."),
     **{name: each for name, each in mock.COMMANDS.items() if name != "serve"},
 }
 

@@ -7,11 +7,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from contracts.errors import HarnessError
-from contracts.execution.client import Target
-from contracts.execution.http import RESPONSE_TIMEOUT
-from contracts.execution.recording import CassetteSession
+from contracts.execution.sending.client import Target
+from contracts.execution.sending.http import RESPONSE_TIMEOUT
+from contracts.execution.sending.recording import CassetteSession
 from contracts.judging.examiner import canonical_payload, max_cost
-from contracts.judging.guarantees import COMPARED_FIELDS
+from contracts.judging.guarantees.table import COMPARED_FIELDS
 from contracts.media.guarantee import request_key
 from contracts.planning.case import Case
 from contracts.planning.coverage import claim_records, coverage
@@ -21,7 +21,7 @@ from specs import Provider, State
 
 if TYPE_CHECKING:
     from contracts.judging.second_opinion.requests import SecondOpinion
-    from contracts.planning.example_database import ExampleDatabase
+    from contracts.planning.generation.example_database import ExampleDatabase
 
 
 class CouldNotRun(HarnessError):
@@ -73,7 +73,7 @@ class Campaign:
         if self.selected_cases is None:
             found = plan(self.provider, seed=self.seed, is_mock=self.target.is_mock)
         if self.fuzz:
-            from contracts.planning.fuzz import fuzz
+            from contracts.planning.generation.fuzz import fuzz
 
             found += fuzz(self.provider, seed=self.seed)
         if self.external_judge is not None:

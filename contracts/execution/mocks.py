@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from contracts.execution.client import Target
+from contracts.execution.sending.client import Target
 from contracts.planning.call_options import CallOptions
 from specs import Provider
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import specs
 from contracts.execution.campaign import Campaign, CouldNotRun
-from contracts.execution.client import Sender
+from contracts.execution.sending.client import Sender
 from contracts.judging.findings import redact
 from contracts.judging.interaction import Interaction
 from contracts.judging.outcome import body_excerpt

@@ -8,8 +8,8 @@ from functools import partial
 
 from contracts.execution.budget import BudgetGuard
 from contracts.execution.campaign import Campaign, CouldNotRun
-from contracts.execution.client import MAX_PAUSE, MAX_PAUSE_LIVE, Sender
 from contracts.execution.preflight import was_not_sent
+from contracts.execution.sending.client import MAX_PAUSE, MAX_PAUSE_LIVE, Sender
 from contracts.execution.session import Session
 from contracts.judging.causes.grouping import causes_of
 from contracts.planning.case import Case

@@ -13,8 +13,8 @@ from collections.abc import (
 from dataclasses import dataclass, field, replace
 
 from contracts.execution.campaign import Campaign, CouldNotRun
-from contracts.execution.client import Sender
 from contracts.execution.preflight import Preflight
+from contracts.execution.sending.client import Sender
 from contracts.execution.shrink import REPRODUCTION_ATTEMPTS, Reproducer
 from contracts.judging.causes.attribution import Deduplicator
 from contracts.judging.causes.signatures import Signature, signature_of
@@ -22,7 +22,7 @@ from contracts.judging.checks import CheckContext, Observation
 from contracts.judging.evidence import evidence_in
 from contracts.judging.examiner import Examiner, cost_of, shown_fields
 from contracts.judging.findings import build_finding
-from contracts.judging.guarantees import HISTORY_CHECKS
+from contracts.judging.guarantees.table import HISTORY_CHECKS
 from contracts.judging.interaction import Interaction
 from contracts.media.image.thumbnails import with_previews
 from contracts.planning.case import Case

@@ -7,7 +7,7 @@ takes one request per field.
 
 from dataclasses import dataclass, field, replace
 
-from contracts.execution.client import Sender
+from contracts.execution.sending.client import Sender
 from contracts.judging.checks import CheckContext, Observation
 from contracts.judging.examiner import Examiner
 from contracts.planning.case import Case

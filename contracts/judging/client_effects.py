@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from enum import Enum, auto
 
-from contracts.judging.guarantees import GUARANTEES
+from contracts.judging.guarantees.table import GUARANTEES
 from contracts.report.model import CheckName, Finding
 from specs.clients import Client
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
-from contracts.judging.guarantees import ECHOED_FIELDS, Answer
+from contracts.judging.guarantees.table import ECHOED_FIELDS, Answer
 
 MAX_MODEL_LENGTH = 80  # characters
 

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from contracts.judging.checks import CheckContext, Observation, examine
-from contracts.judging.guarantees import SHOWN_FIELDS, Answer
+from contracts.judging.guarantees.table import SHOWN_FIELDS, Answer
 from contracts.judging.interaction import Interaction
 from contracts.judging.second_opinion.merge import merge_external_failures
 from contracts.media.guarantee import AnswerHistory

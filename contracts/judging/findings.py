@@ -9,7 +9,7 @@ from contracts.judging.interaction import Interaction
 from contracts.planning.call_options import Auth, CallOptions
 from contracts.planning.case import TARGET_KEY, Case
 from contracts.planning.code_samples import curl_command, node_snippet, python_snippet
-from contracts.planning.values import format_value
+from contracts.planning.values.field_values import format_value
 from contracts.report.model import Finding, fingerprint
 from mockserver.recordings.redaction import REDACTED
 from specs import KeyPlace, Provider

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.planning.case import Case, ExpectedError, Origin
-from contracts.planning.limits import limit_basis
 from contracts.planning.request_model import RequestModel
-from contracts.planning.values import value_key
+from contracts.planning.values.field_values import value_key
+from contracts.planning.values.limits import limit_basis
 from specs import Basis, State, Violation
 
 _LISTING_KEYWORDS = {"enum", "pattern", "const"}

@@ -7,8 +7,8 @@ from typing import Any
 
 from contracts.errors import HarnessError
 from contracts.media.image.samples import with_file_facts
-from contracts.planning.boundary_values import boundary_values
-from contracts.planning.values import (
+from contracts.planning.values.boundary_values import boundary_values
+from contracts.planning.values.field_values import (
     PROMPT,
     Value,
     all_of_parts,

@@ -13,8 +13,8 @@ from contracts.traffic.exchange import (
     decode_content,
 )
 from mockserver.errors import Rejected
-from mockserver.pipeline.authentication import authenticate
-from mockserver.pipeline.body_parsing import ParsedBody, parse_body
+from mockserver.pipeline.request.authentication import authenticate
+from mockserver.pipeline.request.body_parsing import ParsedBody, parse_body
 from specs import (
     JSON,
     Operation,

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from multidict import CIMultiDict
 
 from contracts.errors import HarnessError
-from mockserver.pipeline.authentication import KeyParts
+from mockserver.pipeline.request.authentication import KeyParts
 from mockserver.recordings.redaction import Headers
 
 MAX_BODY_BYTES = 64 * 1024 * 1024

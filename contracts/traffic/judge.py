@@ -28,7 +28,7 @@ from contracts.traffic.exchange import (
     header_value,
     lowercase_names,
 )
-from mockserver.pipeline.authentication import find_key
+from mockserver.pipeline.request.authentication import find_key
 from mockserver.recordings.redaction import REDACTED
 from specs import (
     Basis,

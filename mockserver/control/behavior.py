@@ -11,7 +11,7 @@ from mockserver.control.http import (
     namespace_parameter,
     path_provider,
 )
-from mockserver.pipeline.download import script_errors
+from mockserver.pipeline.endpoints.download import script_errors
 from mockserver.pipeline.server_context import ServerContext
 from mockserver.simulation.scripts import BadScript, validate_script
 from mockserver.state.clock import Clock, parse_time

@@ -8,8 +8,8 @@ from aiohttp import web
 
 from mockserver.errors import Rejected
 from mockserver.json_text import dumps
-from mockserver.pipeline.body_reading import read_bytes
 from mockserver.pipeline.provider_context import ProviderContext
+from mockserver.pipeline.request.body_reading import read_bytes
 from mockserver.pipeline.server_context import ServerContext
 from mockserver.simulation.namespaces import is_namespace
 

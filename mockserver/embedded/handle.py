@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from mockserver.control.behavior import MAX_ADVANCE_SECONDS
 from mockserver.embedded.thread import BlockingPortal
-from mockserver.pipeline.download import script_errors
+from mockserver.pipeline.endpoints.download import script_errors
 from mockserver.pipeline.server_context import ServerContext
 from mockserver.simulation.scripts import validate_script
 from mockserver.state.clock import parse_time

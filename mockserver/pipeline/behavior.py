@@ -14,8 +14,8 @@ from mockserver.errors import (
 )
 from mockserver.json_text import dumps
 from mockserver.media.image.faults import first_image_only
-from mockserver.pipeline.body_parsing import ParsedBody
 from mockserver.pipeline.exchange import Exchange
+from mockserver.pipeline.request.body_parsing import ParsedBody
 from mockserver.simulation.faults import ERROR_AS_200, ONE_IMAGE
 from mockserver.simulation.own_responses import NOT_FROM_DOCUMENT, OwnResponse
 from mockserver.simulation.transfer import CDN_TIMEOUT_SECONDS

@@ -9,9 +9,9 @@ from urllib.parse import quote
 from aiohttp import web
 
 from mockserver.media.image.plan import Plan
-from mockserver.pipeline.body_parsing import ParsedBody
-from mockserver.pipeline.interpretation import Interpretation
 from mockserver.pipeline.provider_context import ProviderContext
+from mockserver.pipeline.request.body_parsing import ParsedBody
+from mockserver.pipeline.request.interpretation import Interpretation
 from mockserver.simulation.triggers import NO_BEHAVIOR, Behavior
 from mockserver.state.rate_limit import BucketState, format_duration
 from specs import Operation, Verdict

@@ -26,7 +26,6 @@ from aiohttp import web
 
 from mockserver.errors import INCIDENT_HEADER, Rejected
 from mockserver.json_text import printable
-from mockserver.pipeline.authentication import authenticate
 from mockserver.pipeline.behavior import (
     apply_body_fault,
     determine_behavior,
@@ -34,15 +33,16 @@ from mockserver.pipeline.behavior import (
     simulate_latency,
     triggered_response,
 )
-from mockserver.pipeline.body_reading import read_bytes
 from mockserver.pipeline.exchange import Exchange
-from mockserver.pipeline.interpreter import interpret, try_parse
 from mockserver.pipeline.journal_entry import record
 from mockserver.pipeline.provider_context import ProviderContext
 from mockserver.pipeline.quotas import enforce_quotas, take_quota
-from mockserver.pipeline.replay import replay
-from mockserver.pipeline.response import success_response
-from mockserver.pipeline.sending import error_response, send
+from mockserver.pipeline.request.authentication import authenticate
+from mockserver.pipeline.request.body_reading import read_bytes
+from mockserver.pipeline.request.interpreter import interpret, try_parse
+from mockserver.pipeline.response.building import success_response
+from mockserver.pipeline.response.replay import replay
+from mockserver.pipeline.response.sending import error_response, send
 from mockserver.simulation.namespaces import namespace_of
 from mockserver.simulation.transfer import PendingResponse
 from specs import Operation

@@ -12,9 +12,9 @@ from aiohttp import web
 from mockserver.errors import Rejected
 from mockserver.json_text import printable
 from mockserver.media.image import planning
-from mockserver.pipeline.authentication import find_key, redact_token
 from mockserver.pipeline.exchange import ANSWERED, Exchange
-from mockserver.pipeline.validation import explain_verdict, has_many_values
+from mockserver.pipeline.request.authentication import find_key, redact_token
+from mockserver.pipeline.request.validation import explain_verdict, has_many_values
 from mockserver.simulation.namespaces import namespace_of
 from mockserver.state.journal import LazyEntry, summarize
 from mockserver.state.memory import StateStore

@@ -13,9 +13,9 @@ from mockserver.media.image.uploads import first_unreadable
 from mockserver.media.links import Link, Signer, with_thumbnails
 from mockserver.media.recent import RecentOutputs
 from mockserver.media.rendering import RenderCache, RenderKey
-from mockserver.pipeline.body_parsing import max_body_bytes
-from mockserver.pipeline.interpretation import InterpretationCache
-from mockserver.pipeline.projection import Projection, compile_projection
+from mockserver.pipeline.request.body_parsing import max_body_bytes
+from mockserver.pipeline.request.interpretation import InterpretationCache
+from mockserver.pipeline.request.projection import Projection, compile_projection
 from mockserver.settings import Quotas, Settings
 from mockserver.state.memory import StateStore
 from specs import Operation, Provider

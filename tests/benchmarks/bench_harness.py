@@ -22,12 +22,12 @@ from tables import Table, figure
 
 import specs
 from contracts.execution.campaign import Campaign
-from contracts.execution.client import Sender, Target
+from contracts.execution.sending.client import Sender, Target
 from contracts.judging.examiner import Examiner
 from contracts.judging.interaction import Interaction
 from contracts.judging.second_opinion.requests import SecondOpinion
 from contracts.planning.case import Case
-from contracts.planning.fuzz import fuzz
+from contracts.planning.generation.fuzz import fuzz
 from contracts.planning.plan import _probes_by_body, plan
 from contracts.planning.request_model import request_models
 

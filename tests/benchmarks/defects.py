@@ -37,7 +37,7 @@ from faulty_servers.test_independent import OPEN  # noqa: E402
 from support.campaigns import run_against  # noqa: E402
 
 from contracts.execution.campaign import CouldNotRun  # noqa: E402
-from contracts.execution.client import Sender  # noqa: E402
+from contracts.execution.sending.client import Sender  # noqa: E402
 
 COLUMNS = (
     "servers",

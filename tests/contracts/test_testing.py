@@ -18,9 +18,9 @@ import contracts
 import mockserver
 import specs
 from contracts.execution.campaign import Campaign
-from contracts.execution.client import Target
-from contracts.judging.guarantees import COMPARED_FIELDS
-from contracts.judging.relations import relations
+from contracts.execution.sending.client import Target
+from contracts.judging.guarantees.relations import relations
+from contracts.judging.guarantees.table import COMPARED_FIELDS
 from contracts.report.baseline import BadBaseline, Baseline
 from contracts.report.failure_policy import FailurePolicy
 from contracts.report.model import Report

@@ -16,7 +16,7 @@ from faulty_servers.record import found_defects, is_current
 from faulty_servers.relays import RELAY_FAULTS
 
 import specs
-from contracts.judging.guarantees import GUARANTEES
+from contracts.judging.guarantees.table import GUARANTEES
 from contracts.report.exercised import planted_defects
 from contracts.report.failure_policy import CHECKS
 from contracts.report.model import FindingKind

@@ -116,7 +116,7 @@ def test_in_the_middle_of_an_answer(server, monkeypatch, caplog):
 
 
 def test_in_the_reading_of_a_body(server, monkeypatch, caplog):
-    monkeypatch.setattr("mockserver.pipeline.body_parsing.upload_facts", broken)
+    monkeypatch.setattr("mockserver.pipeline.request.body_parsing.upload_facts", broken)
     openai = specs.load("openai")
 
     answer = ask(

@@ -28,14 +28,14 @@ from support.raw_http import connected, head, is_refusal, only, post
 import mockserver
 import specs
 from mockserver.errors import Rejected
-from mockserver.pipeline import body_reading as receiving
-from mockserver.pipeline.body_parsing import (
+from mockserver.pipeline.request import body_reading as receiving
+from mockserver.pipeline.request.body_parsing import (
     MAX_DIGITS,
     MAX_PARTS,
     MAX_VALUES,
     parse_body,
 )
-from mockserver.pipeline.validation import MAX_VIOLATIONS
+from mockserver.pipeline.request.validation import MAX_VIOLATIONS
 from mockserver.settings import MAX_BODY, MAX_TEXT_BODY
 
 MULTIPART = f"Content-Type: {FORM}; boundary={BOUNDARY}"

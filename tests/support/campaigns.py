@@ -6,8 +6,8 @@ import functools
 
 import specs
 from contracts.execution.campaign import Campaign
-from contracts.execution.client import Target
 from contracts.execution.run import execute, start
+from contracts.execution.sending.client import Target
 from contracts.planning.case import Case
 from contracts.planning.plan import plan
 from contracts.report.model import Outcome, Report

@@ -13,20 +13,6 @@ from rich.console import Console
 
 import specs
 from contracts import compare as comparison
-from contracts.cli.call_options import validate_operations
-from contracts.cli.exit_codes import exit_status
-from contracts.cli.interrupts import (
-    Interrupted,
-    report_on_interrupt,
-    run_until_interrupted,
-)
-from contracts.cli.options import copies_by_provider
-from contracts.cli.output import (
-    check_outputs,
-    read_history,
-    render_report,
-    write_outputs,
-)
 from contracts.cli.run.dry_run import list_cases
 from contracts.cli.run.last_report import save_last_report
 from contracts.cli.run.options import RunOptions
@@ -35,14 +21,28 @@ from contracts.cli.run.progress import campaign_progress, planning_status
 from contracts.cli.run.resume import resume_campaigns
 from contracts.cli.run.same_questions import compare_servers
 from contracts.cli.run.targets import run_targets
+from contracts.cli.shared.call_options import validate_operations
+from contracts.cli.shared.exit_codes import exit_status
+from contracts.cli.shared.interrupts import (
+    Interrupted,
+    report_on_interrupt,
+    run_until_interrupted,
+)
+from contracts.cli.shared.options import copies_by_provider
+from contracts.cli.shared.output import (
+    check_outputs,
+    read_history,
+    render_report,
+    write_outputs,
+)
 from contracts.execution.campaign import Campaign, CouldNotRun
-from contracts.execution.client import Target, Unreachable
 from contracts.execution.mocks import mocks_in_subprocess
-from contracts.execution.recording import BadRecording
 from contracts.execution.run import execute, start
+from contracts.execution.sending.client import Target, Unreachable
+from contracts.execution.sending.recording import BadRecording
 from contracts.execution.targets import NamedTarget
 from contracts.planning.call_options import CallOptions
-from contracts.planning.example_database import ExampleDatabase
+from contracts.planning.generation.example_database import ExampleDatabase
 from contracts.planning.request_model import PlanError
 from contracts.report.model import Report
 from contracts.reporters.run import text

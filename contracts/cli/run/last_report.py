@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from contracts.planning.example_database import FOLDER, create_folder
+from contracts.planning.generation.example_database import FOLDER, create_folder
 from contracts.report.model import Report
 
 NAME = "last.jsonl"

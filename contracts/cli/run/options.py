@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contracts.cli.output import Outputs
-from contracts.execution.recording import BadRecording, CassetteSession
+from contracts.cli.shared.output import Outputs
+from contracts.execution.sending.recording import BadRecording, CassetteSession
 from contracts.execution.targets import LIVE_RATE
 from contracts.report.failure_policy import FailurePolicy
 from contracts.reporters import REPORTERS

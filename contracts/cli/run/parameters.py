@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from contracts.cli.call_options import server_call_options
-from contracts.cli.options import (
+from contracts.cli.shared.call_options import server_call_options
+from contracts.cli.shared.options import (
     HOST,
     history_option,
     no_color_option,

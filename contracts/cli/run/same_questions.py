@@ -9,18 +9,18 @@ import click
 from click.core import ParameterSource
 from rich.console import Console
 
-from contracts.cli.call_options import validate_operations
-from contracts.cli.exit_codes import CONFORMS, NONCONFORMING, STOPPED
-from contracts.cli.interrupts import Interrupted, run_until_interrupted
-from contracts.cli.output import write_outputs
 from contracts.cli.run.options import RunOptions
 from contracts.cli.run.progress import planning_status, progress_bars
+from contracts.cli.shared.call_options import validate_operations
+from contracts.cli.shared.exit_codes import CONFORMS, NONCONFORMING, STOPPED
+from contracts.cli.shared.interrupts import Interrupted, run_until_interrupted
+from contracts.cli.shared.output import write_outputs
 from contracts.compare.servers.model import Differences
 from contracts.compare.servers.run import execute
 from contracts.execution.campaign import CouldNotRun
-from contracts.execution.client import Unreachable
 from contracts.execution.mocks import mocks_in_subprocess
-from contracts.execution.recording import BadRecording
+from contracts.execution.sending.client import Unreachable
+from contracts.execution.sending.recording import BadRecording
 from contracts.execution.targets import NamedTarget
 from contracts.planning.request_model import PlanError
 from contracts.report.failure_policy import FailurePolicy

@@ -2,9 +2,9 @@
 
 import re
 
-from contracts.cli.call_options import given_options, read_call_options
 from contracts.cli.run.options import RunOptions
-from contracts.execution.client import Target
+from contracts.cli.shared.call_options import given_options, read_call_options
+from contracts.execution.sending.client import Target
 from contracts.execution.targets import (
     BadTarget,
     NamedTarget,

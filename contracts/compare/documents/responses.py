@@ -18,7 +18,7 @@ from contracts.compare.documents.field_texts import (
     type_text,
 )
 from contracts.compare.documents.model import Fact, ProviderCell
-from contracts.judging.guarantees import GUARANTEES as RECORDS
+from contracts.judging.guarantees.table import GUARANTEES as RECORDS
 from specs import (
     EVENT_STREAM,
     GUARANTEES,

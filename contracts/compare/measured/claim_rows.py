@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from contracts.compare.documents.error_responses import COMMON_ERRORS
 from contracts.compare.documents.responses import response_fields
-from contracts.judging.guarantees import GUARANTEES
+from contracts.judging.guarantees.table import GUARANTEES
 from specs import JSON, Operation, Provider
 
 # The request field that shows a guarantee, or the part of the response it is about.

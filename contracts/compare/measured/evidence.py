@@ -7,7 +7,7 @@ repeats the value of the request field. A response that was merely not an error 
 
 from collections.abc import Iterable, Sequence
 
-from contracts.judging.guarantees import COMPARED_FIELDS, GUARANTEES
+from contracts.judging.guarantees.table import COMPARED_FIELDS, GUARANTEES
 from contracts.report.model import Outcome
 
 # Values that leave the choice to the provider.

@@ -18,7 +18,7 @@ from contracts.compare.measured.evidence import (
     row_evidence,
     shows_field,
 )
-from contracts.judging.guarantees import COMPARED_FIELDS, GUARANTEES
+from contracts.judging.guarantees.table import COMPARED_FIELDS, GUARANTEES
 from contracts.judging.outcome import FeatureVerdict
 from contracts.planning.case import Origin
 from contracts.report.model import (

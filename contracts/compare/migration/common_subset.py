@@ -13,7 +13,7 @@ from contracts.compare.servers.translation import (
     Translation,
     translate,
 )
-from contracts.planning.values import PROMPT
+from contracts.planning.values.field_values import PROMPT
 from specs import Provider, State
 
 FORMAT = "imageparity-common-1"

@@ -7,7 +7,7 @@ from typing import Any
 
 from contracts.media.image.samples import Sample, estimated_bytes
 from contracts.planning.request_model import RequestModel, request_models
-from contracts.planning.values import Value, format_value
+from contracts.planning.values.field_values import Value, format_value
 from specs import JSON, Basis, Body, Evidence, Operation, Provider, State, Verdict
 from specs.clients import Client, ClientOperation
 

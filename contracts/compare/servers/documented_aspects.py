@@ -11,8 +11,8 @@ from contracts.compare.servers.observed_aspects import (
     Result,
 )
 from contracts.compare.servers.translation import Translation
-from contracts.judging.guarantees import GUARANTEES
-from contracts.planning.values import format_value
+from contracts.judging.guarantees.table import GUARANTEES
+from contracts.planning.values.field_values import format_value
 from specs import EVENT_STREAM, JSON, Basis, Body, ErrorExample, State, size_of
 
 # Guarantees by the aspect that shows them, with the field that they are about.

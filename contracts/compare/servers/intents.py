@@ -15,7 +15,7 @@ from contracts.compare.servers.translation import (
 )
 from contracts.planning.enumeration.pairwise import pairwise_cases
 from contracts.planning.request_model import RequestModel, request_models
-from contracts.planning.values import PROMPT, prompt_of
+from contracts.planning.values.field_values import PROMPT, prompt_of
 from specs import JSON, Provider, size_of
 
 OTHER_PROMPT = "A blue ball on green grass"

@@ -13,7 +13,7 @@ from typing import Any
 
 from contracts.compare.servers.translation import Intent, Translation
 from contracts.judging.findings import redact
-from contracts.judging.guarantees import (
+from contracts.judging.guarantees.table import (
     COMPARED_FIELDS,
     GUARANTEES,
     Answer,
@@ -28,7 +28,7 @@ from contracts.judging.outcome import (
     top_level_field,
 )
 from contracts.media.guarantee import AnswerHistory
-from contracts.planning.values import format_value
+from contracts.planning.values.field_values import format_value
 from specs import EVENT_STREAM, JSON, Operation, size_of
 
 JSON_TYPES = (JSON, "application/problem+json")

@@ -28,7 +28,7 @@ from contracts.compare.servers.verdicts import requested_value, verdict_at
 from contracts.judging.findings import redact, summarize_case
 from contracts.judging.outcome import FeatureVerdict
 from contracts.planning.code_samples import curl_command
-from contracts.planning.values import format_value
+from contracts.planning.values.field_values import format_value
 from contracts.report.model import fingerprint
 
 # The aspects of responses to minimal requests that have a row.

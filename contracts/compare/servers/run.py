@@ -18,8 +18,8 @@ from contracts.compare.servers.results import differences, feature_rows
 from contracts.compare.servers.session import MAX_CONNECTIONS, Progress, TargetSession
 from contracts.compare.servers.translation import Intent
 from contracts.execution.campaign import CouldNotRun
-from contracts.execution.client import MAX_PAUSE, MAX_PAUSE_LIVE, Sender
-from contracts.execution.recording import CassetteSession
+from contracts.execution.sending.client import MAX_PAUSE, MAX_PAUSE_LIVE, Sender
+from contracts.execution.sending.recording import CassetteSession
 from contracts.execution.targets import NamedTarget
 
 Cassettes = Callable[[NamedTarget], CassetteSession | None]

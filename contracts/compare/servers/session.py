@@ -22,7 +22,7 @@ from contracts.compare.servers.translation import (
     translate,
 )
 from contracts.execution.campaign import CouldNotRun
-from contracts.execution.client import Sender, Unreachable
+from contracts.execution.sending.client import Sender, Unreachable
 from contracts.execution.targets import NamedTarget
 from specs import Provider, State, cost
 

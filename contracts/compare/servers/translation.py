@@ -8,7 +8,7 @@ from typing import Any
 from contracts.planning.case import TARGET_KEY, Case, Origin
 from contracts.planning.classification import basis_of
 from contracts.planning.request_model import RequestModel, request_models
-from contracts.planning.values import format_value, minimal_value
+from contracts.planning.values.field_values import format_value, minimal_value
 from specs import FORM, Basis, Body, Operation, Provider, State, Verdict
 
 FieldValues = tuple[tuple[str, Any], ...]

@@ -21,7 +21,7 @@ from contracts.compare.servers.translation import (
     is_invalid_request,
 )
 from contracts.judging.outcome import FeatureVerdict
-from contracts.planning.values import format_value
+from contracts.planning.values.field_values import format_value
 from specs import Provider
 
 UNOBSERVABLE_PARAMETERS = {"user", "moderation"}

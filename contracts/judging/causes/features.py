@@ -8,7 +8,7 @@ from typing import Any
 from contracts.media.image.samples import Sample
 from contracts.planning.case import Case, Origin
 from contracts.planning.request_model import RequestModel
-from contracts.planning.values import format_value, types_of, value_key
+from contracts.planning.values.field_values import format_value, types_of, value_key
 from specs import State
 
 MAX_VALUE_LENGTH = 40  # characters; longer values are no feature

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contracts.judging.causes.features import Feature, Scope
 from contracts.judging.causes.signatures import STATUS, Signature, error_message
 from contracts.planning.case import Case, Origin
-from contracts.planning.values import format_value
+from contracts.planning.values.field_values import format_value
 from contracts.report.model import Finding, FindingKind
 from contracts.text import join_some, one_line, pluralize
 from specs import State

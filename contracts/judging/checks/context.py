@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from contracts.judging.guarantees import GUARANTEES, Answer
+from contracts.judging.guarantees.table import GUARANTEES, Answer
 from contracts.judging.interaction import Interaction
 from contracts.media.description import describe_value, shorten_base64
 from contracts.planning.case import Case

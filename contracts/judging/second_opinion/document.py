@@ -5,7 +5,7 @@ from typing import Any
 from contracts.media.image.samples import Sample
 from contracts.planning.call_options import Auth
 from contracts.planning.request_model import RequestModel, request_models
-from contracts.planning.values import LONG_TEXT_LENGTH
+from contracts.planning.values.field_values import LONG_TEXT_LENGTH
 from specs import (
     EVENT_STREAM,
     JSON,

@@ -23,9 +23,9 @@ from contracts.judging.second_opinion.verdicts import external_failures
 from contracts.planning.case import Case, ExpectedError, Origin, body_of, form_text
 from contracts.planning.classification import classify_generated
 from contracts.planning.enumeration.probes import MAX_PER_CLAIM
-from contracts.planning.fuzz import collect_examples
+from contracts.planning.generation.fuzz import collect_examples
 from contracts.planning.request_model import RequestModel, request_models
-from contracts.planning.values import is_small
+from contracts.planning.values.field_values import is_small
 from specs import FORM, JSON, Operation, Provider, State
 
 DEFAULT_MAX_EXAMPLES = 12

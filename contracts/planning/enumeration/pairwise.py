@@ -14,7 +14,7 @@ from typing import Any
 from contracts.planning.case import Case, Origin
 from contracts.planning.classification import basis_of
 from contracts.planning.request_model import RequestModel
-from contracts.planning.values import Value, is_small
+from contracts.planning.values.field_values import Value, is_small
 from specs import State
 
 THREE_WAY_MAX_VALUES = 3

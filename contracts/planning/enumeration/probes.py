@@ -15,7 +15,7 @@ from contracts.media.image.samples import LARGE_PAYLOAD_BYTES, estimated_bytes
 from contracts.planning.case import Case
 from contracts.planning.classification import Mutation, classify_probe
 from contracts.planning.request_model import ConditionalRule, RequestModel
-from contracts.planning.values import Value
+from contracts.planning.values.field_values import Value
 from specs import State
 
 MAX_PER_CLAIM = 3

@@ -11,7 +11,7 @@ from typing import Any
 from contracts.judging.interaction import Interaction
 from contracts.judging.outcome import error_object
 from contracts.media.image.samples import Sample
-from contracts.planning.values import format_value
+from contracts.planning.values.field_values import format_value
 from contracts.text import pluralize
 
 NO_VALUE = "nothing"

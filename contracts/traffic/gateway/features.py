@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from contracts.planning.values import all_of_parts
+from contracts.planning.values.field_values import all_of_parts
 from contracts.traffic.gateway.diff import DELIVERY_FIELDS
 from contracts.traffic.gateway.questions import Question, QuestionKind
 from specs import JSON, Operation, Provider

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.planning.request_model import RequestModel
-from contracts.planning.values import all_of_parts, types_of
+from contracts.planning.values.field_values import all_of_parts, types_of
 from specs import FORM, JSON, Operation, State
 
 # Different from every default, and from each other.

@@ -8,7 +8,7 @@ from typing import Any
 
 from contracts.planning.case import Case, Origin
 from contracts.planning.request_model import RequestModel, request_models
-from contracts.planning.values import prompt_of
+from contracts.planning.values.field_values import prompt_of
 from contracts.traffic.gateway.question_values import (
     SEPARATELY_TESTED_FIELDS,
     FieldRequest,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from contracts.judging.outcome import FeatureVerdict
-from contracts.planning.values import format_value
+from contracts.planning.values.field_values import format_value
 from contracts.traffic.gateway.diff import DELIVERY_FIELDS, NO_VALUE
 from contracts.traffic.gateway.questions import UNLISTED_FIELDS, QuestionKind
 from contracts.traffic.gateway.rows import GatewayEnds, GatewayRow, upstream_interaction

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.execution.client import Target
+from contracts.execution.sending.client import Target
 from contracts.judging.findings import redact
 from contracts.judging.interaction import Interaction
 from contracts.judging.outcome import (
@@ -12,7 +12,7 @@ from contracts.judging.outcome import (
     describe_outcome,
     error_object,
 )
-from contracts.planning.values import format_value
+from contracts.planning.values.field_values import format_value
 from contracts.traffic.gateway.diff import (
     NO_VALUE,
     DeliveredImage,

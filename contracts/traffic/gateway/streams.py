@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from contracts.judging.outcome import FeatureVerdict, describe_outcome, event_type
-from contracts.planning.values import format_value
+from contracts.planning.values.field_values import format_value
 from contracts.traffic.gateway.diff import (
     delivered_image,
     describe_outputs,

@@ -21,8 +21,8 @@ from contracts.traffic.forwarding import (
     start_response,
 )
 from mockserver.errors import Rejected
-from mockserver.pipeline.authentication import find_key
-from mockserver.pipeline.body_parsing import parse_body
+from mockserver.pipeline.request.authentication import find_key
+from mockserver.pipeline.request.body_parsing import parse_body
 from mockserver.recordings.sse_events import event_ends
 from mockserver.settings import CONTROL_PREFIX
 from specs import EVENT_STREAM, JSON, Operation, Provider

@@ -21,7 +21,7 @@ from contracts.compare import Comparison, Conformance, DifferenceKind, MeasuredB
 from contracts.compare.measured.claim_rows import row_of
 from contracts.compare.servers import run as differential
 from contracts.compare.servers.model import Differences
-from contracts.execution.client import Target
+from contracts.execution.sending.client import Target
 from contracts.execution.targets import NamedTarget
 from contracts.judging.outcome import FeatureVerdict
 from contracts.report.model import BadReport, Report

@@ -34,9 +34,12 @@ pytestmark = pytest.mark.slow
 
 NAMES = ("openai", "tikhub", "aihubmix", "llmapi", "tokenhub")
 VERBS = {
-    "drop-in": ("contracts.cli.migration:drop_in", "What breaks."),
-    "common": ("contracts.cli.migration:common", "What may be sent everywhere."),
-    "explain": ("contracts.cli.migration:explain", "What a rule means."),
+    "drop-in": ("contracts.cli.documents.migration:drop_in", "What breaks."),
+    "common": (
+        "contracts.cli.documents.migration:common",
+        "What all accept.",
+    ),
+    "explain": ("contracts.cli.documents.migration:explain", "What a rule means."),
 }
 
 

@@ -29,8 +29,8 @@ from contracts.compare.servers.intents import (
 from contracts.compare.servers.model import Differences, DocumentAgreement
 from contracts.compare.servers.translation import Intent, Translation, translate
 from contracts.execution.campaign import CouldNotRun
-from contracts.execution.client import Target, Unreachable
-from contracts.execution.recording import CassetteSession
+from contracts.execution.sending.client import Target, Unreachable
+from contracts.execution.sending.recording import CassetteSession
 from contracts.execution.targets import NamedTarget
 from contracts.judging.outcome import FeatureVerdict
 from contracts.reporters.servers import markdown

@@ -6,12 +6,12 @@ from support.campaigns import planned_cases
 import mockserver
 import specs
 from contracts.execution.campaign import Campaign, CouldNotRun
-from contracts.execution.client import Target, Unreachable
 from contracts.execution.mocks import MOCK_KEY
 from contracts.execution.run import execute, start
+from contracts.execution.sending.client import Target, Unreachable
 from contracts.judging.second_opinion.requests import SecondOpinion
 from contracts.planning.coverage import coverage
-from contracts.planning.fuzz import fuzz
+from contracts.planning.generation.fuzz import fuzz
 from contracts.planning.plan import plan
 from contracts.report.model import Report
 from mockserver.embedded.starter import serve_in_thread

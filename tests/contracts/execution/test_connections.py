@@ -14,7 +14,7 @@ from support.http import ask
 from support.raw_server import Request, raw_server, response
 
 import specs
-from contracts.execution.client import Sender, Target, Unreachable
+from contracts.execution.sending.client import Sender, Target, Unreachable
 from contracts.judging.interaction import Interaction, ProblemKind
 from contracts.planning.case import Case
 from mockserver.json_text import dumps

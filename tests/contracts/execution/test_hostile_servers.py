@@ -39,9 +39,9 @@ from support.http import ask
 import specs
 from contracts.execution.budget import MAX_CONSECUTIVE_ERRORS, MAX_TIMEOUTS
 from contracts.execution.campaign import Campaign
-from contracts.execution.client import Sender, Target, Unreachable
-from contracts.execution.http import LARGE_RESPONSE_BYTES, send_request
 from contracts.execution.run import execute, start
+from contracts.execution.sending.client import Sender, Target, Unreachable
+from contracts.execution.sending.http import LARGE_RESPONSE_BYTES, send_request
 from contracts.execution.session import IN_FLIGHT
 from contracts.judging.interaction import Interaction, ServerSentEvent
 from contracts.planning.case import Case, ExpectedError

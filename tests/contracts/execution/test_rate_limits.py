@@ -12,11 +12,11 @@ from support.raw_server import raw_server, response
 from support.relays import Message, relay
 
 import specs
-from contracts.execution import pace
 from contracts.execution.campaign import Campaign
-from contracts.execution.client import MAX_ATTEMPTS, Sender, Target
-from contracts.execution.pace import retry_after
 from contracts.execution.run import execute, start
+from contracts.execution.sending import pace
+from contracts.execution.sending.client import MAX_ATTEMPTS, Sender, Target
+from contracts.execution.sending.pace import retry_after
 from contracts.judging.interaction import Interaction
 from contracts.planning.case import Case, ExpectedError
 from mockserver.embedded.starter import serve_in_thread

@@ -11,10 +11,10 @@ from support.relays import relay
 import mockserver
 import specs
 from contracts.execution.campaign import Campaign, CouldNotRun
-from contracts.execution.client import Target
 from contracts.execution.mocks import MOCK_KEY
-from contracts.execution.pace import RateLimiter
 from contracts.execution.run import execute, start
+from contracts.execution.sending.client import Target
+from contracts.execution.sending.pace import RateLimiter
 from contracts.execution.targets import BadTarget, parse_targets, target_of
 from contracts.report.model import Report
 from mockserver.embedded.starter import serve_in_thread

@@ -20,15 +20,15 @@ from support.relays import on_refusal, on_success, relay
 import mockserver
 import specs
 from contracts.execution.campaign import Campaign
-from contracts.execution.client import Sender, Target
 from contracts.execution.mocks import MOCK_KEY
 from contracts.execution.run import execute, start
+from contracts.execution.sending.client import Sender, Target
 from contracts.judging.interaction import Interaction
 from contracts.judging.second_opinion.document import plain_document
 from contracts.judging.second_opinion.requests import SecondOpinion, second_opinion
 from contracts.media.image.samples import Sample, with_file_facts
 from contracts.planning.case import Case
-from contracts.planning.example_database import ExampleDatabase
+from contracts.planning.generation.example_database import ExampleDatabase
 from contracts.report.model import Report
 from mockserver.embedded.starter import serve_in_thread
 from specs import FORM, State

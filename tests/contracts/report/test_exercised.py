@@ -8,7 +8,7 @@ from support.reports import claim, report, target
 
 import specs
 from contracts.cli.main import main
-from contracts.judging.guarantees import GUARANTEES
+from contracts.judging.guarantees.table import GUARANTEES
 from contracts.report.exercised import (
     NEVER_SEEN_TO_FAIL,
     counterpart,

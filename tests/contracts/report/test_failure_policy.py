@@ -13,7 +13,7 @@ from support.reports import finding, outcome, report, target
 import contracts
 import specs
 from contracts.cli.main import main
-from contracts.judging.guarantees import GUARANTEES
+from contracts.judging.guarantees.table import GUARANTEES
 from contracts.report.failure_policy import CHECKS, KINDS, FailurePolicy
 from contracts.report.model import CheckName, FindingKind
 from mockserver.cli.common import UsageError

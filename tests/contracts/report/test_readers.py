@@ -20,15 +20,15 @@ from support.properties import examples
 import mockserver
 import specs
 from contracts.execution.campaign import Campaign
-from contracts.execution.client import Target
 from contracts.execution.mocks import MOCK_KEY
-from contracts.execution.recording import BadRecording, CassetteSession
 from contracts.execution.run import execute, start
+from contracts.execution.sending.client import Target
+from contracts.execution.sending.recording import BadRecording, CassetteSession
 from contracts.judging.interaction import Interaction
 from contracts.media.image.observation import decode_image
 from contracts.planning.case import Case, body_of
-from contracts.planning.example_database import FORMAT as EXAMPLES
-from contracts.planning.example_database import ExampleDatabase
+from contracts.planning.generation.example_database import FORMAT as EXAMPLES
+from contracts.planning.generation.example_database import ExampleDatabase
 from contracts.report.baseline import BadBaseline, Baseline
 from contracts.report.model import BadReport, Report
 from contracts.reporters import REPORTERS

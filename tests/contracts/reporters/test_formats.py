@@ -23,8 +23,8 @@ from support.reports import (
 )
 
 import specs
+from contracts.cli.documents.schema import schema
 from contracts.cli.main import main
-from contracts.cli.schema import schema
 from contracts.compare import (
     Comparison,
     ComparisonRow,

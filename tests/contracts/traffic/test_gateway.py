@@ -25,9 +25,9 @@ from PIL import Image
 from support.processes import free_port
 
 import specs
-from contracts.cli.gateway import DEFAULT_FAIL_ON
-from contracts.cli.schema import schema
-from contracts.execution.client import Target
+from contracts.cli.documents.schema import schema
+from contracts.cli.traffic.gateway import DEFAULT_FAIL_ON
+from contracts.execution.sending.client import Target
 from contracts.judging.outcome import FeatureVerdict
 from contracts.reporters.gateway import GatewayReport, json_text, markdown
 from contracts.traffic.gateway.features import known_features

@@ -12,7 +12,7 @@ from support import gateways
 from support.processes import free_port
 
 import specs
-from contracts.cli.schema import schema
+from contracts.cli.documents.schema import schema
 from contracts.traffic.gateway.questions import Planner, QuestionKind
 from mockserver.embedded.starter import serve_in_thread
 

@@ -37,7 +37,7 @@ from support.http import (
 )
 from support.independent import serving as independent
 
-import contracts.cli.proxy
+import contracts.cli.traffic.proxy
 import contracts.traffic.exchange
 import contracts.traffic.proxy
 import contracts.traffic.proxy.open_exchange
@@ -45,7 +45,7 @@ import mockserver
 import specs
 from contracts.traffic.proxy import MAX_HEADER_LENGTH, Relay, serve_relay
 from mockserver.embedded.starter import serve_in_thread
-from mockserver.pipeline.body_parsing import parse_body
+from mockserver.pipeline.request.body_parsing import parse_body
 from mockserver.recordings.cassettes import Cassettes
 from mockserver.recordings.recorder import Recorder
 from mockserver.settings import Settings
@@ -927,7 +927,7 @@ def test_a_client_library_works_through_it():
 
 @contextmanager
 def command(*words: str) -> Iterator[subprocess.Popen[str]]:
-    code = "from contracts.cli.proxy import proxy; proxy()"
+    code = "from contracts.cli.traffic.proxy import proxy; proxy()"
     with subprocess.Popen(
         [sys.executable, "-c", code, *words],
         stdout=subprocess.PIPE,
@@ -1003,7 +1003,9 @@ def test_the_command_speaks_to_people():
     ],
 )
 def test_a_mistake_is_one_line_with_status_2(words, said):
-    result = CliRunner().invoke(contracts.cli.proxy.proxy, [*words, "--port", "0"])
+    result = CliRunner().invoke(
+        contracts.cli.traffic.proxy.proxy, [*words, "--port", "0"]
+    )
 
     assert result.exit_code == 2
     assert said in result.output

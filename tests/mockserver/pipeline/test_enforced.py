@@ -4,7 +4,7 @@ import pytest
 from support.http import FORM, ask, edit, form, generation, picture, url_of
 
 import specs
-from mockserver.pipeline.validation import MAX_VIOLATIONS
+from mockserver.pipeline.request.validation import MAX_VIOLATIONS
 
 JSON_EDITS = ("llmapi", "tokenhub", "openai")
 

@@ -18,7 +18,7 @@ import specs
 from mockserver.media import rendering
 from mockserver.media.image.plan import Plan
 from mockserver.media.payloads import JsonTemplate, placeholder
-from mockserver.pipeline.interpretation import MAX_INTERPRETATIONS
+from mockserver.pipeline.request.interpretation import MAX_INTERPRETATIONS
 from mockserver.state.journal import Journal, LazyEntry
 
 pytestmark = pytest.mark.slow
@@ -123,8 +123,8 @@ def test_a_server_forgets_what_it_saw_long_ago(own, provider):
 
 
 def meaning(provider):
-    from mockserver.pipeline.body_parsing import parse_body
-    from mockserver.pipeline.interpretation import build_interpretation
+    from mockserver.pipeline.request.body_parsing import parse_body
+    from mockserver.pipeline.request.interpretation import build_interpretation
 
     operation = provider.operations["createImage"]
     data = json.dumps(generation(provider)).encode()

@@ -16,7 +16,7 @@ from support.http import (
 )
 
 import specs
-from mockserver.pipeline.form_messages import upload_error
+from mockserver.pipeline.request.form_messages import upload_error
 
 GOOD = picture(64, 64)
 MASK = picture(64, 64, mode="RGBA", colour=(0, 0, 0, 0))

@@ -14,7 +14,7 @@ from support.http import FORM, ask, data_uri, form, saved
 import specs
 from mockserver.embedded.starter import serve_in_thread
 from mockserver.media.image.uploads import upload_facts
-from mockserver.pipeline.body_parsing import parse_body
+from mockserver.pipeline.request.body_parsing import parse_body
 from mockserver.recordings.cassette_file import REPLAY_PATH, CassetteError
 from mockserver.recordings.cassettes import Cassettes
 from mockserver.recordings.recorder import ExchangeRecord, Recorder

@@ -14,7 +14,7 @@ from contracts.compare.migration.model import (
 from contracts.compare.migration.requests.field_descriptions import evidence_for
 from contracts.compare.migration.requests.search import SearchResult
 from contracts.compare.migration.rules import rules
-from contracts.planning.values import format_value
+from contracts.planning.values.field_values import format_value
 from specs import Body, cost
 
 

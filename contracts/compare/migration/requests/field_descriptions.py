@@ -7,7 +7,7 @@ from contracts.compare.migration.model import (
     Payload,
 )
 from contracts.planning.request_model import RequestModel
-from contracts.planning.values import all_of_parts, format_value, types_of
+from contracts.planning.values.field_values import all_of_parts, format_value, types_of
 from specs import Evidence
 
 

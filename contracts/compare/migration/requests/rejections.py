@@ -11,7 +11,7 @@ from contracts.compare.migration.model import (
     judge,
     state,
 )
-from contracts.planning.values import types_of
+from contracts.planning.values.field_values import types_of
 from specs import FORM, State, Violation
 
 _RULE_BY_KEYWORD = {

@@ -33,7 +33,7 @@ from contracts.compare.migration.requests.rejections import (
 )
 from contracts.compare.migration.rules import rules
 from contracts.planning.request_model import RequestModel
-from contracts.planning.values import Value
+from contracts.planning.values.field_values import Value
 from specs import FORM, JSON
 
 MAX_VALUES = 6

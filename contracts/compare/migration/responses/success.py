@@ -21,9 +21,9 @@ from contracts.compare.migration.responses.fields import (
 )
 from contracts.compare.migration.responses.findings import build_finding
 from contracts.compare.migration.rules import Severity, rules
-from contracts.planning.boundary_values import boundary_values
 from contracts.planning.request_model import RequestModel
-from contracts.planning.values import all_of_parts, types_of
+from contracts.planning.values.boundary_values import boundary_values
+from contracts.planning.values.field_values import all_of_parts, types_of
 from specs import EVENT_STREAM, JSON, Delivery, Judge
 
 UNKNOWN_VALUE = "imageparity"

@@ -1,0 +1,1 @@
+"""Shared by the commands: options, exit statuses, output files and interrupts."""

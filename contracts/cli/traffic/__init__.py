@@ -1,0 +1,1 @@
+"""Commands that forward traffic: `proxy` and `sandwich`."""

@@ -1,0 +1,1 @@
+"""Send one request: connection, headers, pace, links and recordings."""

@@ -1,0 +1,384 @@
+"""Send test cases to a server: paced, sent again after a 429, with their images."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+import aiohttp
+
+from contracts.errors import HarnessError
+from contracts.execution.sending.http import (
+    RESPONSE_TIMEOUT,
+    ConnectionState,
+    ResponseBudget,
+    connection_tracing,
+    send_request,
+)
+from contracts.execution.sending.links import image_urls, may_fetch
+from contracts.execution.sending.pace import Pace, retry_after
+from contracts.execution.sending.reachability import (
+    CERTIFICATE_HINT,
+    connection_problem,
+    expects_tls,
+    tls_context,
+)
+from contracts.execution.sending.recording import CassetteSession
+from contracts.judging.interaction import REDACTED_KEY, Interaction, ProblemKind
+from contracts.media.image.samples import LARGE_PAYLOAD_BYTES, estimated_bytes
+from contracts.planning.call_options import WITH_BEARER_TOKEN, CallOptions
+from contracts.planning.case import Case, body_chunks
+from mockserver.recordings.redaction import MIN_SECRET_LENGTH, REDACTED
+from specs import KeyPlace, Operation
+
+MAX_LINK_TIMEOUTS = 3  # cases with links that time out, after which none is fetched
+MAX_ATTEMPTS = 8  # to send a request to which the response is 429
+MAX_PAUSE = 60.0  # seconds, of all pauses between two responses other than 429
+MAX_PAUSE_LIVE = 120.0  # seconds
+
+
+class Unreachable(HarnessError):
+    """No server accepts connections at the base URL; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """
+    A base URL, the API key for it, and how it is called.
+
+    The base URL may have a query string, which each request then has. `header_values`
+    has the values of the headers in `call`. Key and values are not in the `repr`.
+    """
+
+    base_url: str
+    key: str = field(repr=False)
+    is_mock: bool = False
+    call: CallOptions = WITH_BEARER_TOKEN
+    header_values: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def url(self, case: Case, operation: Operation) -> str:
+        """The URL of a case, without the API key."""
+        base, _, query = self.base_url.partition("?")
+        return _with_query(base.rstrip("/") + (case.path or operation.path), query)
+
+    def request(self, case: Case, operation: Operation) -> tuple[str, dict[str, str]]:
+        """The URL and the headers of a case, with the API key."""
+        url, headers = self.url(case, operation), {**self.header_values, **case.headers}
+        auth = self.call.auth
+        value = auth.value(case.auth, self.key)
+        if value is not None and auth.place is KeyPlace.QUERY:
+            url = _with_query(url, f"{auth.name}={quote(value, safe='')}")
+        elif value is not None:
+            headers[auth.name] = value
+        return url, headers
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The key and the values of headers, longest first; short values are none."""
+        values = [each for each in self.header_values.values() if _is_secret(each)]
+        known = {self.key, quote(self.key, safe=""), *values} - {""}
+        return tuple(sorted(known, key=lambda each: (-len(each), each)))
+
+
+def _with_query(url: str, query: str) -> str:
+    """The URL with a query string added to its own."""
+    if not query:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{query}"
+
+
+def _is_secret(value: str) -> bool:
+    """True unless a value is so short that it is a part of common words."""
+    return len(value) >= MIN_SECRET_LENGTH
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A request as it is sent: that of a case, or the one for an image of its links."""
+
+    case: Case
+    method: str
+    url: str
+    body: Sequence[bytes] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Sender:
+    """
+    Sends cases to one target, at most `max_connections` at a time.
+
+    At most `rate` requests per minute are sent. After a 429 all wait for at most
+    `max_pause` seconds. A response times out after `timeout` seconds, and fetching the
+    images of its links after as many again; these are fetched from the origin of the
+    target and from the hosts `fetch_from`. A `cassette` records the exchanges, or
+    replaces the network by recorded ones. An asynchronous context manager.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        max_connections: int = 16,
+        rate: float | None = None,
+        max_pause: float = MAX_PAUSE,
+        timeout: float = RESPONSE_TIMEOUT,
+        cassette: CassetteSession | None = None,
+        fetch_from: frozenset[str] = frozenset(),
+    ) -> None:
+        self.target = target
+        self._pace = Pace(max_connections, rate, max_pause)
+        self._timeout = timeout
+        self._cassette = cassette
+        self._fetch_from = fetch_from
+        self._link_timeouts = 0
+        self._has_response = False
+        self._tls_check = asyncio.Lock()
+        self._expects_tls: bool | None = None  # None before the check
+        self._large_request_lock = asyncio.Lock()
+        self._tls_context = tls_context(target.base_url)
+        self._session: aiohttp.ClientSession | None = None
+        self._fresh_session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = self._open_session(reuses_connections=True)
+        self._fresh_session = self._open_session(reuses_connections=False)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for session in (self._session, self._fresh_session):
+            if session is not None:
+                await session.close()
+
+    def _open_session(self, *, reuses_connections: bool) -> aiohttp.ClientSession:
+        """A session without a limit of its own: `Pace` limits the requests."""
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0,
+                force_close=not reuses_connections,
+                ssl=self._tls_context or True,
+            ),
+            timeout=aiohttp.ClientTimeout(total=None),
+            headers={"User-Agent": "imageparity"},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=[connection_tracing()],
+        )
+
+    @property
+    def _replays(self) -> bool:
+        return self._cassette is not None and self._cassette.cassettes is not None
+
+    async def check_reachable(self) -> None:
+        """Raise `Unreachable` if the target accepts no connection, or no TLS."""
+        if self._replays:
+            return
+        problem = await connection_problem(self.target.base_url, self._tls_context)
+        if problem is not None:
+            raise self._unreachable(problem)
+
+    def _unreachable(self, problem: str) -> Unreachable:
+        is_tls = ProblemKind.of(problem) is ProblemKind.NO_TLS
+        hint = f"; {CERTIFICATE_HINT}" if is_tls else ""
+        return Unreachable(f"{self.target.base_url}: {problem}{hint}")
+
+    async def send(
+        self,
+        case: Case,
+        operation: Operation,
+        large_answer_turn: asyncio.Event | None = None,
+    ) -> Interaction:
+        """
+        Send a case; after an unexpected 429, wait and send it again.
+
+        A large response waits until `large_answer_turn` is set. Given that event, large
+        requests are sent one at a time, so that few of them are in memory. Raises
+        `Unreachable` if there was no connection, and no response to an earlier request.
+        """
+        if (
+            large_answer_turn is None
+            or estimated_bytes(case.payload) <= LARGE_PAYLOAD_BYTES
+        ):
+            return await self._send(case, operation, large_answer_turn)
+        async with self._large_request_lock:
+            return await self._send(case, operation, large_answer_turn)
+
+    async def _send(
+        self, case: Case, operation: Operation, large_answer_turn: asyncio.Event | None
+    ) -> Interaction:
+        body, content_type = body_chunks(self.target.call.wire_case(case))
+        if self._cassette is not None and self._replays:
+            interaction = await self._cassette.replay(case, b"".join(body))
+            interaction = _with_unfetched(_mark_rate_limited(interaction, operation))
+            await asyncio.to_thread(lambda: interaction.pictures)
+            return interaction
+        url, headers = self.target.request(case, operation)
+        if content_type:
+            headers["Content-Type"] = content_type
+        budget = ResponseBudget(large_answer_turn)
+        method = case.method or operation.method
+        interaction = await self._exchange(
+            _Request(case, method, url, body, headers),
+            timeout=self._timeout,
+            budget=budget,
+            expects_429=_expects_429(case, operation),
+        )
+        interaction = self._redact_secrets(_mark_rate_limited(interaction, operation))
+        await self._check_connected(interaction)
+        interaction = await self._fetch_images(interaction, budget)
+        if self._cassette is not None:
+            secrets = self.target.secrets
+            await self._cassette.record(interaction, b"".join(body), secrets)
+        return interaction
+
+    async def _exchange(
+        self,
+        request: _Request,
+        *,
+        timeout: float,
+        budget: ResponseBudget,
+        expects_429: bool = False,
+    ) -> Interaction:
+        """Send a request, and again after each 429 while the pauses allow it."""
+        received_bytes = budget.received_bytes
+        earlier_429: tuple[Mapping[str, str], ...] = ()
+        for _ in range(MAX_ATTEMPTS):
+            async with self._pace.slot() as slot:
+                budget.on_queued = slot.release
+                budget.received_bytes = received_bytes
+                sent_at = time.monotonic()
+                interaction = await self._send_once(request, timeout, budget)
+                if earlier_429:
+                    interaction = replace(interaction, earlier_429=earlier_429)
+                if interaction.status != 429 or expects_429:
+                    if interaction.status is not None:
+                        self._pace.add_response()
+                    return interaction
+                delay = retry_after(interaction.headers, interaction.at)
+                if not self._pace.add_rate_limited(sent_at, delay):
+                    return interaction
+                earlier_429 = (*earlier_429, interaction.headers)
+        return interaction
+
+    async def _send_once(
+        self, request: _Request, timeout: float, budget: ResponseBudget
+    ) -> Interaction:
+        """
+        Send a request; once more if a reused connection closes before a response.
+
+        The server may have closed it before the request came (RFC 9112, section 9.3.1),
+        so it is sent again on a new connection.
+        """
+        if self._session is None or self._fresh_session is None:
+            raise RuntimeError("enter the sender first: async with Sender(…)")
+        for session in (self._session, self._fresh_session):
+            connection = ConnectionState()
+            interaction = await send_request(
+                session,
+                request.case,
+                request.method,
+                request.url,
+                request.body,
+                request.headers,
+                timeout=timeout,
+                response_budget=budget,
+                connection=connection,
+            )
+            is_closed = interaction.problem_kind is ProblemKind.CLOSED
+            if not (is_closed and connection.is_reused):
+                break
+        return interaction
+
+    async def _check_connected(self, interaction: Interaction) -> None:
+        """Raise `Unreachable` if no request to the target has had a response."""
+        if self._has_response:
+            return
+        if interaction.status is not None:
+            self._has_response = True
+        elif interaction.is_unsent:
+            raise self._unreachable(str(interaction.problem))
+        else:
+            async with self._tls_check:
+                if self._expects_tls is None:
+                    self._expects_tls = await expects_tls(self.target.base_url)
+        if self._expects_tls:
+            raise Unreachable(
+                f"{self.target.base_url}: the server expects TLS: use https:// "
+                f"({CERTIFICATE_HINT})"
+            )
+
+    def _redact_secrets(self, interaction: Interaction) -> Interaction:
+        """The interaction without secrets in its headers and its problem."""
+        for secret in self.target.secrets:
+            if secret not in f"{interaction.problem} {interaction.headers}":
+                continue
+            is_key = secret in {self.target.key, quote(self.target.key, safe="")}
+            mark = REDACTED_KEY if is_key else REDACTED
+            hidden = {
+                name: text.replace(secret, mark)
+                for name, text in interaction.headers.items()
+            }
+            problem = interaction.problem and interaction.problem.replace(secret, mark)
+            interaction = replace(interaction, headers=hidden, problem=problem)
+        return interaction
+
+    async def _fetch_images(
+        self, interaction: Interaction, budget: ResponseBudget
+    ) -> Interaction:
+        """The interaction with the images of its links, decoded in a thread."""
+        if interaction.is_success and interaction.problem is None:
+            base_url, left = self.target.base_url, self._timeout
+            fetched: dict[str, bytes | str] = {}
+            for url in image_urls(interaction):
+                if (
+                    left <= 0
+                    or self._link_timeouts == MAX_LINK_TIMEOUTS
+                    or not may_fetch(url, base_url, self._fetch_from)
+                ):
+                    continue
+                request = _Request(interaction.case, "GET", url)
+                response = await self._exchange(request, timeout=left, budget=budget)
+                left -= response.seconds
+                if not response.is_unsent and response.status != 429:
+                    fetched[url] = _linked_image(response)
+            self._link_timeouts += left <= 0
+            interaction = _with_unfetched(replace(interaction, fetched=fetched))
+            await asyncio.to_thread(lambda: interaction.pictures)
+        return interaction
+
+
+def _linked_image(response: Interaction) -> bytes | str:
+    """The image in the response to its URL, or what is wrong with it."""
+    if response.problem or response.status != 200:
+        return f"was not returned by its URL: {response.problem or response.status}"
+    content_type = response.content_type
+    if not content_type.startswith("image/"):
+        return f"has the content type {content_type or 'none'}, not image/*"
+    return response.body
+
+
+def _with_unfetched(interaction: Interaction) -> Interaction:
+    """The interaction with the image URLs that have no result in `fetched`."""
+    urls = image_urls(interaction)
+    unfetched = tuple(each for each in urls if each not in interaction.fetched)
+    return replace(interaction, unfetched=unfetched) if unfetched else interaction
+
+
+def _mark_rate_limited(interaction: Interaction, operation: Operation) -> Interaction:
+    """The interaction, marked if it has a 429 that the case does not expect."""
+    if interaction.status != 429 or _expects_429(interaction.case, operation):
+        return interaction
+    return replace(interaction, is_rate_limited=True)
+
+
+def _expects_429(case: Case, operation: Operation) -> bool:
+    """True if the case must lead to an error that has the status 429."""
+    name = case.expected_error.error if case.expected_error else ""
+    error = operation.errors.get(name)
+    return error is not None and error.status == 429

@@ -1,0 +1,1 @@
+"""Promises about responses beyond their schema, each with its check."""

@@ -1,0 +1,1 @@
+"""Randomly generated cases, and those that are remembered."""

@@ -1,0 +1,1 @@
+"""Values of fields: at the bounds, beyond them, and minimal valid ones."""

@@ -1,0 +1,1 @@
+"""Paths that are no operation of the document: models, images, unknown ones."""

@@ -1,0 +1,1 @@
+"""Read a request: key, body, validation and interpretation."""

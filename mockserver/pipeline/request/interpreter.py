@@ -1,0 +1,76 @@
+"""Parse, validate and interpret a request body; repeated small bodies are cached."""
+
+from functools import partial
+
+from mockserver.errors import Rejected
+from mockserver.pipeline.exchange import Exchange
+from mockserver.pipeline.request.body_parsing import ParsedBody, parse_body
+from mockserver.pipeline.request.form_messages import violation_rejection
+from mockserver.pipeline.request.interpretation import (
+    CacheKey,
+    Interpretation,
+    build_interpretation,
+)
+from mockserver.pipeline.request.validation import validate
+from mockserver.simulation.faults import NO_PARTIALS
+from specs import FORM, State
+
+
+async def try_parse(exchange: Exchange, data: bytes) -> ParsedBody | Rejected:
+    """
+    Parse the body, and set `exchange.parsed_body`.
+
+    Returns the rejection of an unreadable body: a triggered error has precedence.
+    """
+    try:
+        exchange.parsed_body = await _parse(exchange, data)
+    except Rejected as rejected:
+        return rejected
+    return exchange.parsed_body
+
+
+async def _parse(exchange: Exchange, data: bytes) -> ParsedBody:
+    if exchange.interpretation is not None:
+        return exchange.interpretation.parsed_body
+    content_type = exchange.request.headers.get("Content-Type", "")
+    parse = partial(parse_body, data, content_type, exchange.operation)
+    if FORM in content_type.lower():  # hashing uploads would block the event loop
+        return await exchange.provider_context.run_in_executor(parse)
+    return parse()
+
+
+async def interpret(
+    exchange: Exchange, parsed_body: ParsedBody, cache_key: CacheKey
+) -> Interpretation:
+    """
+    The interpretation of a valid body, from the cache if possible.
+
+    Raises `Rejected` for a body that the document forbids or the mock cannot serve.
+    """
+    interpretation = exchange.interpretation
+    if interpretation is None:
+        interpretation = await _interpret(exchange, parsed_body)
+        if exchange.behavior.fault is None:
+            exchange.provider_context.interpretations.add(cache_key, interpretation)
+    exchange.verdict = interpretation.verdict
+    return interpretation
+
+
+async def _interpret(exchange: Exchange, parsed_body: ParsedBody) -> Interpretation:
+    context = exchange.provider_context
+    verdict = exchange.verdict = await validate(context, parsed_body)
+    if verdict.state is State.INVALID:
+        raise violation_rejection(parsed_body, verdict.documented_violations)
+    if verdict.state is State.UNSPECIFIED and context.settings.strict:
+        raise violation_rejection(parsed_body, verdict.violations)
+    if enforced := verdict.enforced_violations:
+        raise violation_rejection(parsed_body, enforced)
+    return build_interpretation(
+        parsed_body,
+        verdict,
+        context.provider,
+        exchange.operation,
+        seed=context.settings.seed,
+        realistic=context.settings.realistic,
+        include_previews=exchange.fault_name != NO_PARTIALS,
+    )

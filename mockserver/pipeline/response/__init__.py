@@ -1,0 +1,1 @@
+"""Build and send a response: JSON, a stream, or a recorded one."""
