@@ -17,7 +17,7 @@ from contracts.cli.main import main
 PAGE = (ROOT / "docs" / "pages" / "provider.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
 YAML = [text for kind, text in BLOCKS if kind == "yaml"]
-DIALECT, FIELDS, RULE, ERROR, SOURCE = YAML
+DIALECT, KEYS, FIELDS, RULE, ERROR, SOURCE = YAML
 
 pytestmark = pytest.mark.slow
 
@@ -63,6 +63,9 @@ def mine(tmp_path, monkeypatch):
     replaced(
         "openapi.yaml", '        "429":\n', indented(ERROR, 8) + '        "429":\n'
     )
+    bearer = "    bearer: {type: http, scheme: bearer}\n"
+    replaced("openapi.yaml", bearer, indented(KEYS, 4))
+    replaced("openapi.yaml", "- bearer: []", "- header: []")
     replaced("openapi.yaml", "x-source: TODO", "x-source: M1")
     replaced("dialect.yaml", "source: TODO", "source: M1")
     Path("providers/mine/sources.yaml").write_text(SOURCE, encoding="utf-8")
@@ -76,15 +79,18 @@ def test_all_steps_together_lint_without_a_warning(mine):
 def test_what_was_written_is_served(mine):
     with mockserver.running("mine", specs_path="providers") as mock:
         url = f"{mock.base_url}/images/generations"
+        sent = {"key": None, "api_key": "any"}
         body = {"model": mine.dialect.model, "prompt": "A boat"}
-        good = ask(url, body={**body, "size": "512x768"})
-        large = ask(url, body={**body, "size": "4096x4096"})
-        odd = ask(url, body={**body, "output_compression": 50})
-        broke = ask(url, body=body, X_Mock_Error="insufficient_credit")
+        good = ask(url, **sent, body={**body, "size": "512x768"})
+        large = ask(url, **sent, body={**body, "size": "4096x4096"})
+        odd = ask(url, **sent, body={**body, "output_compression": 50})
+        broke = ask(url, **sent, body=body, X_Mock_Error="insufficient_credit")
+        keyless = ask(url, body=body)
 
     assert good.status == 200
     assert (large.status, large.json["error"]["param"]) == (400, "size")
     assert odd.status == 400
+    assert keyless.status == 401
     assert (broke.status, broke.json["error"]["code"]) == (402, "no_credit")
 
 
