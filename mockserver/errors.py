@@ -74,6 +74,9 @@ def documented_error_response(rejected: Rejected, operation: Operation) -> web.R
     if rejected.replaces_message:
         body = _with_message(body, rejected.message)
     headers = CIMultiDict(example_headers(example))
+    seconds = documented_retry_after(example)
+    if seconds is not None and RETRY_AFTER not in CIMultiDict(rejected.headers):
+        headers.update(retry_headers(seconds))
     headers.update(rejected.headers)
     return web.json_response(
         body, status=rejected.status or example.status, headers=headers, dumps=dumps

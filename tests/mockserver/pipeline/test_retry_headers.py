@@ -108,6 +108,7 @@ def test_with_a_true_limit_it_is_that_one(openai):
         "x-ratelimit-reset-requests": "1s",
     }
     assert asked.headers["Retry-After"] == "1"
+    assert asked.headers["retry-after-ms"] == "1000"
     assert limits(served)["x-ratelimit-remaining-requests"] == "1"
     assert refused.status == 429
     assert limits(refused)["x-ratelimit-remaining-requests"] == "0"
