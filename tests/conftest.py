@@ -41,6 +41,13 @@ def running() -> Iterator[mockserver.Running]:
         yield running
 
 
+@pytest.fixture
+def own(running: mockserver.Running) -> mockserver.Running:
+    """The server of the module without journal, scripts and advanced clock."""
+    running.reset()
+    return running
+
+
 @pytest.fixture(autouse=True)
 def own_examples(
     monkeypatch: pytest.MonkeyPatch,

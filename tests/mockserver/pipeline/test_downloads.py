@@ -7,12 +7,6 @@ import specs
 from mockserver.state.transcript import transcript
 
 
-@pytest.fixture
-def own(running):
-    control(running, "/reset", "POST")
-    return running
-
-
 @pytest.fixture(params=["tikhub", "llmapi"])
 def image(request, own):
     """The URL of an image, and the journal entry of its request."""

@@ -5,7 +5,7 @@ import urllib.request
 import pytest
 import requests
 from requests.adapters import HTTPAdapter
-from support.http import WAYS, ask, control, generation, provoked, url_of
+from support.http import WAYS, ask, generation, provoked, url_of
 from urllib3.util import Retry
 
 import mockserver
@@ -15,12 +15,6 @@ QUOTA_ERRORS = (
     "insufficient_quota", "credit_balance_exhausted",
     "organization_spend_limit_exceeded",
 )  # fmt: skip
-
-
-@pytest.fixture
-def own(running):
-    control(running, "/reset", "POST")
-    return running
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,6 @@ import mockserver
 import specs
 
 
-@pytest.fixture
-def own(running):
-    control(running, "/reset", "POST")
-    return running
-
-
 def message(answer):
     assert answer.status == 404
     return answer.json["error"]["message"]

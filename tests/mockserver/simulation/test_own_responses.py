@@ -11,12 +11,6 @@ from mockserver.state.transcript import transcript
 PAGE = "<h1>A timeout occurred</h1>"
 
 
-@pytest.fixture
-def own(running):
-    control(running, "/reset", "POST")
-    return running
-
-
 @pytest.fixture(scope="module")
 def openai():
     return specs.load("openai")

@@ -19,12 +19,6 @@ NAMES = ("invalid_request", "unauthenticated", "rate_limited", "server_error")
 number = count()
 
 
-@pytest.fixture
-def own(running):
-    control(running, "/reset", "POST")
-    return running
-
-
 @pytest.fixture(scope="module")
 def lone():
     """Any provider: triggers do not depend on it."""

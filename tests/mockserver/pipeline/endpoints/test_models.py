@@ -2,15 +2,9 @@
 
 import openai as sdk
 import pytest
-from support.http import ask, control
+from support.http import ask
 
 import specs
-
-
-@pytest.fixture
-def own(running):
-    control(running, "/reset", "POST")
-    return running
 
 
 def get(running, provider, path="/models", method="GET", **asked):
