@@ -9,7 +9,12 @@ from functools import partial
 from contracts.execution.budget import BudgetGuard
 from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.preflight import was_not_sent
-from contracts.execution.sending.client import MAX_PAUSE, MAX_PAUSE_LIVE, Sender
+from contracts.execution.sending.client import (
+    MAX_PAUSE,
+    MAX_PAUSE_LIVE,
+    Sender,
+    Unreachable,
+)
 from contracts.execution.session import Session
 from contracts.judging.causes.grouping import causes_of
 from contracts.planning.case import Case
@@ -79,7 +84,10 @@ async def execute(
 
     The run stops after `max_cases`. With a `budget` (in the provider's currency), a
     case is skipped if its price is unknown or could exceed what is left; the run then
-    counts as stopped. Raises `Unreachable` and `CouldNotRun`.
+    counts as stopped.
+
+    Raises `Unreachable` and `CouldNotRun` for the first provider that could not be
+    tested, after the others were; `run` then has the campaigns of these.
     """
     if budget is not None:
         _check_budget(run.campaigns, budget)
@@ -87,24 +95,40 @@ async def execute(
     for campaign in run.campaigns:
         run.outcomes += campaign.done.values()
         guard.spent += sum(each.cost or 0.0 for each in campaign.done.values())
+    failures: dict[str, Unreachable | CouldNotRun] = {}
     for campaign in run.campaigns:
         guard.consecutive_errors = guard.timeouts = 0
-        async with _sender(campaign) as sender:
-            await sender.check_reachable()
-            session = Session(campaign, sender)
-            run.evidence[campaign.provider.id] = session.evidence
-            # Requests in flight end before the sender closes their connections.
-            outcomes = session.outcomes(partial(guard.may_send, campaign))
-            async with aclosing(outcomes):
-                async for outcome in outcomes:
-                    run.outcomes.append(outcome)
-                    if not was_not_sent(outcome):
-                        guard.add(campaign, outcome)
-                    run.stopped = guard.stopped
-                    progress(outcome)
+        try:
+            await _execute_campaign(run, campaign, guard, progress)
+        except (Unreachable, CouldNotRun) as error:
+            failures[campaign.provider.id] = error
         run.stopped = guard.stopped or ("budget" if guard.has_skipped else None)
         if run.stopped:
-            return
+            break
+    if failures:
+        run.campaigns = [
+            each for each in run.campaigns if each.provider.id not in failures
+        ]
+        run.outcomes = [each for each in run.outcomes if each.provider not in failures]
+        raise next(iter(failures.values()))
+
+
+async def _execute_campaign(
+    run: Run, campaign: Campaign, guard: BudgetGuard, progress: Progress
+) -> None:
+    async with _sender(campaign) as sender:
+        await sender.check_reachable()
+        session = Session(campaign, sender)
+        run.evidence[campaign.provider.id] = session.evidence
+        # Requests in flight end before the sender closes their connections.
+        outcomes = session.outcomes(partial(guard.may_send, campaign))
+        async with aclosing(outcomes):
+            async for outcome in outcomes:
+                run.outcomes.append(outcome)
+                if not was_not_sent(outcome):
+                    guard.add(campaign, outcome)
+                run.stopped = guard.stopped
+                progress(outcome)
 
 
 def _sender(campaign: Campaign) -> Sender:

@@ -22,7 +22,7 @@ from contracts.cli.run.resume import resume_campaigns
 from contracts.cli.run.same_questions import compare_servers
 from contracts.cli.run.targets import run_targets
 from contracts.cli.shared.call_options import validate_operations
-from contracts.cli.shared.exit_codes import exit_status
+from contracts.cli.shared.exit_codes import COULD_NOT_RUN, exit_status
 from contracts.cli.shared.interrupts import (
     Interrupted,
     report_on_interrupt,
@@ -115,7 +115,7 @@ def _run(
                 campaigns = resume_campaigns(
                     campaigns, options.resume, seed=options.seed
                 )
-            report = _execute(campaigns, options)
+            report, problem = _execute(campaigns, options)
         except (Unreachable, CouldNotRun, BadRecording) as error:
             raise UsageError(str(error)) from None
     saved = save_last_report(report, options.examples_folder)
@@ -126,9 +126,13 @@ def _run(
     if examples is not None:
         _save_examples(examples)
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    status = exit_status(report, options.fail_on)
+    if problem is not None:
+        click.echo(f"Error: {problem}. The report has the other providers", err=True)
+        status = COULD_NOT_RUN
     if options.quiet:
         text.print_result(report, console)
-        raise SystemExit(exit_status(report, options.fail_on))
+        raise SystemExit(status)
     text.print_summary(
         report,
         console,
@@ -141,7 +145,7 @@ def _run(
         console.print(line, markup=False)
     line = f"{len(report.outcomes)} cases in {format_elapsed(started)}"
     console.print(f"{line}; saved as {saved}" if saved else line, markup=False)
-    raise SystemExit(exit_status(report, options.fail_on))
+    raise SystemExit(status)
 
 
 def _providers(
@@ -215,8 +219,17 @@ def _save_examples(examples: ExampleDatabase) -> None:
         click.echo(f"Warning: --examples cannot be saved: {error}", err=True)
 
 
-def _execute(campaigns: Sequence[Campaign], options: RunOptions) -> Report:
-    """The report of a run; of an interrupted one, with the outcomes until then."""
+def _execute(
+    campaigns: Sequence[Campaign], options: RunOptions
+) -> tuple[Report, str | None]:
+    """
+    The report of a run; of an interrupted one, with the outcomes until then.
+
+    The second value says why a provider could not be tested although others were.
+    Raises `Unreachable` and `CouldNotRun` if none was, or if the run was resumed: its
+    report has to keep all outcomes.
+    """
+    problem = None
     run = start(campaigns, version=version("imageparity"), seed=options.seed)
     with campaign_progress(campaigns, shown=not options.quiet) as progress:
         coroutine = execute(
@@ -229,4 +242,8 @@ def _execute(campaigns: Sequence[Campaign], options: RunOptions) -> Report:
             asyncio.run(run_until_interrupted(coroutine))
         except Interrupted:
             run.stopped = "interrupt"
-    return run.report()
+        except (Unreachable, CouldNotRun) as error:
+            if options.resume or not run.campaigns:
+                raise
+            problem = str(error)
+    return run.report(), problem

@@ -165,6 +165,24 @@ def test_a_terminal_shows_planning_and_counts_test_cases(tmp_path):
     assert last.rstrip().endswith(f" {len(failed)} failed")
 
 
+def test_a_server_that_cannot_be_tested_keeps_the_results_of_others(tmp_path):
+    words = ("run", "--no-fuzz", "--only", "createImage/request/n/")
+    words += ("openai=http://127.0.0.1:1/v1", "--report", "report.jsonl")
+    with mockserver.running("tokenhub") as mock:
+        done = contracts(
+            *(*words, f"tokenhub={mock.base_url}"),
+            cwd=tmp_path,
+            env={**KEY, "OPENAI_API_KEY": "k"},
+        )
+
+    assert done.returncode == 2
+    assert "Error: " in done.stderr
+    assert "http://127.0.0.1:1" in done.stderr
+    report = Report.read(tmp_path / "report.jsonl")
+    assert [each.provider for each in report.metadata.targets] == ["tokenhub"]
+    assert {each.provider for each in report.outcomes} == {"tokenhub"}
+
+
 def test_max_cases_stops_the_run_with_status_3(tmp_path):
     path = tmp_path / "report.jsonl"
 
