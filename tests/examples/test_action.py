@@ -58,7 +58,7 @@ def test_a_sound_gateway_passes_and_everything_is_written(machine, mock):
 
 
 def test_a_gateway_that_breaks_promises_fails_until_they_are_accepted(
-    machine, faulty_relay
+    machine, faulty_relay, mock
 ):
     new = machine.action(targets=faulty_relay)
     script = "imageparity gate $REPORT --baseline accepted.yaml --update"
@@ -66,11 +66,17 @@ def test_a_gateway_that_breaks_promises_fails_until_they_are_accepted(
     (update,) = machine.job(f"{{jobs: {{a: {{steps: [{step}]}}}}}}")
     told = machine.summary.read_text()
     known = machine.action(targets=faulty_relay, baseline="accepted.yaml")
+    better = machine.action(
+        targets=f"tokenhub={mock.url}/tokenhub/api/v1",
+        baseline="accepted.yaml",
+        strict_baseline="true",
+    )
 
     assert (new.status, new.outputs["status"]) == (1, "1"), new.said
     assert "The server deviates from the documentation of" in told
     assert "th-very-secret" not in new.said + told
     assert (update.status, known.status) == (0, 0), known.said
+    assert better.status == 1, better.said
     assert "The gate passes" in machine.summary.read_text().removeprefix(told)
 
 
