@@ -11,7 +11,6 @@ import mockserver
 import specs
 from mockserver.media.image.planning import plans
 from mockserver.pipeline.provider_context import ProviderContext
-from mockserver.pipeline.server_context import ServerContext
 
 pytestmark = pytest.mark.slow
 
@@ -77,7 +76,7 @@ def test_on_the_way_to_an_operation(server, provider, path, monkeypatch, caplog)
                                   "/_images/x.png"])  # fmt: skip
 def test_beside_the_operations(server, path, monkeypatch, caplog):
     monkeypatch.setattr("mockserver.control.access._access_error", broken)
-    monkeypatch.setattr(ServerContext, "any_provider_context", broken)
+    monkeypatch.setattr("mockserver.app.record_download", broken)
 
     answer = ask(f"{server.url}{path}", method="GET", key=None)
 

@@ -100,7 +100,8 @@ class Mock(RuleBasedStateMachine):
             del self.entries[:-KEPT]
             given = answer.json["data"][0] if expected == 200 else {}
             if "url" in given:
-                self.addresses.append((given["url"], self.now + lifetime))
+                until = self.now + lifetime
+                self.addresses.append((given["url"], until, namespace, provider))
 
     @rule(namespace=namespaces)
     def use_up(self, namespace):
@@ -193,9 +194,13 @@ class Mock(RuleBasedStateMachine):
 
     @invariant()
     def an_address_is_good_exactly_while_it_lives(self):
-        for url, until in getattr(self, "addresses", ()):
+        for url, until, namespace, provider in getattr(self, "addresses", ()):
             answer = ask(url, method="GET", key=None)
-            assert answer.status == (200 if self.now < until else 403)
+            is_good = self.now < until
+            assert answer.status == (200 if is_good else 403)
+            downloaded = (namespace if is_good else "", provider, answer.status)
+            self.entries.append(downloaded)
+        del self.entries[:-KEPT]
 
     @invariant()
     def the_clock_is_what_it_was_set_to(self):

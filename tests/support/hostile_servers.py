@@ -103,10 +103,11 @@ def hostile(
         async with listening:
             await done.wait()
             listening.close()
-            rest = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in rest:
-                task.cancel()
-            await asyncio.gather(*rest, return_exceptions=True)
+            # A connection that was just accepted begins its task in a later turn.
+            while rest := asyncio.all_tasks() - {asyncio.current_task()}:
+                for task in rest:
+                    task.cancel()
+                await asyncio.gather(*rest, return_exceptions=True)
             for writer in writers:
                 _abort(writer.transport, certificate)
             await asyncio.sleep(0)  # the loop closes the sockets in its next turn

@@ -207,4 +207,16 @@ def check_error_guarantees(context: CheckContext) -> Observations:
         (success, each) for each in success.guarantees if each.name == "keeps-secrets"
     ]
     for response, guarantee in guarantees:
-        yield from check_guarantee(context, response, guarantee)
+        if guarantee.name != "retry-after-on-429" or not _is_without_credit(context):
+            yield from check_guarantee(context, response, guarantee)
+
+
+def _is_without_credit(context: CheckContext) -> bool:
+    """True for a documented 429 error other than the rate limit: no waiting ends it."""
+    code = _error_fields(context.interaction.object).get("code")
+    return code is not None and any(
+        example.status == HTTPStatus.TOO_MANY_REQUESTS
+        and name != "rate_limited"
+        and _error_fields(example.body).get("code") == code
+        for name, example in context.operation.errors.items()
+    )
