@@ -10,7 +10,6 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
-import aiohttp
 import click
 from rich.console import Console
 from rich.progress import Progress
@@ -34,7 +33,12 @@ from contracts.traffic.gateway.features import (
     select_questions,
 )
 from contracts.traffic.gateway.questions import Planner, Question
-from contracts.traffic.gateway.session import GatewayExchange, GatewaySession, Unusable
+from contracts.traffic.gateway.session import (
+    GatewayExchange,
+    GatewaySession,
+    Unusable,
+    open_session,
+)
 from contracts.traffic.gateway.upstream import HOLD_TIMEOUT, recording_upstream
 from contracts.traffic.gateway.verdicts import GatewayDiff
 from mockserver.cli.common import UsageError, load_providers, specs_option
@@ -255,7 +259,7 @@ async def _send(
     address = options.listen_host, options.listen_port
     async with (
         recording_upstream(upstream, *address) as (mock, url),
-        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
+        open_session() as session,
     ):
         _print_upstream(console, upstream, url, options)
         client = GatewaySession(session, mock, target, options.patience)

@@ -45,6 +45,19 @@ class GatewayExchange:
         return self.upstream_requests[-1] if self.upstream_requests else None
 
 
+def open_session() -> aiohttp.ClientSession:
+    """
+    A client session that opens a connection for each request.
+
+    A gateway may close an idle connection just when it is used again (RFC 9112, section
+    9.3.1), and a question must not be sent twice.
+    """
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(force_close=True),
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )
+
+
 class GatewaySession:
     """Sends requests to the gateway `target`; `timeout` is in seconds."""
 

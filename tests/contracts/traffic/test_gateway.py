@@ -33,7 +33,7 @@ from contracts.reporters.gateway import GatewayReport, json_text, markdown
 from contracts.traffic.gateway.features import known_features
 from contracts.traffic.gateway.questions import Planner
 from contracts.traffic.gateway.rows import GatewayRow
-from contracts.traffic.gateway.session import GatewaySession, Unusable
+from contracts.traffic.gateway.session import GatewaySession, Unusable, open_session
 from contracts.traffic.gateway.upstream import RecordingUpstream, recording_upstream
 from contracts.traffic.gateway.verdicts import GatewayDiff
 from mockserver.embedded.starter import serve_in_thread
@@ -191,7 +191,7 @@ def examined(
     async def conduct() -> list[Any]:
         async with (
             between(upstream, damage) as (recorder, url),
-            aiohttp.ClientSession() as session,
+            open_session() as session,
         ):
             asker = GatewaySession(session, recorder, Target(url, key), patience)
             return await asker.send_all(questions, lambda: None)
@@ -231,6 +231,26 @@ def test_a_gateway_that_passes_all_on_is_found_to_do_so(provider):
     assert {row.feature for row in rows if row.group == "errors"} == set(documented)
     assert one(rows, "slow").verdict is FeatureVerdict.HONOURED
     for fault in ("reset", "empty", "truncate", "stall", "garbage", "html"):
+        assert one(rows, fault).verdict is FeatureVerdict.REFUSED, fault
+
+
+def test_a_gateway_may_close_each_connection_after_a_response():
+    """It says nothing before, so a second request of a connection has no response."""
+    used = []
+
+    async def once(request: web.Request, body: bytes) -> web.Response | None:
+        if request.transport in used:
+            request.transport.close()
+            return web.Response()
+        used.append(request.transport)
+        return None
+
+    faults = ("truncate", "garbage", "html")
+    rows = examined(Damage(instead=once), "size", "quality", *faults)
+
+    assert len(used) == len({*used}) >= 5
+    assert verdicts(rows, "size") == verdicts(rows, "quality") == {"honoured"}
+    for fault in faults:
         assert one(rows, fault).verdict is FeatureVerdict.REFUSED, fault
 
 
