@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from mockserver.pipeline.endpoints.models import MODELS_PATH
 from mockserver.pipeline.provider_context import ProviderContext
+from mockserver.settings import CONTROL_PREFIX
 from specs import Provider
 
 MIN_SIMILARITY = 0.8
@@ -21,6 +22,7 @@ def unknown_endpoint(request: web.Request, provider: Provider, root: str) -> str
             f"{request.method} {request.path[:MAX_PATH_LENGTH]}: unknown endpoint",
             f"the base URL is {root}{_base(provider)}",
             f"served are {', '.join(served)}, GET {MODELS_PATH}",
+            *_inspector(request, root),
             *_did_you_mean(request.path, root, [provider]),
         ]
     )
@@ -35,6 +37,7 @@ def unknown_provider(
         [
             f"No provider at '{request.path[:MAX_PATH_LENGTH]}'",
             f"base paths are: {', '.join(map(_base, providers))}",
+            *_inspector(request, root),
             *_did_you_mean(request.path, root, providers),
         ]
     )
@@ -42,6 +45,12 @@ def unknown_provider(
 
 def _base(provider: Provider) -> str:
     return f"/{provider.id}{provider.base_path}"
+
+
+def _inspector(request: web.Request, root: str) -> Iterator[str]:
+    """Name the inspector: the URL may have been opened in a browser or with curl."""
+    if request.method == hdrs.METH_GET:
+        yield f"the inspector is at {root}{CONTROL_PREFIX}/"
 
 
 def _did_you_mean(path: str, root: str, providers: Iterable[Provider]) -> Iterator[str]:

@@ -51,6 +51,14 @@ def test_a_path_that_is_like_none_gets_no_guess(own, path):
     assert "openai/v1" in said
 
 
+@pytest.mark.parametrize("path", ["/", "/openai/v1", "/nowhere"])
+def test_a_person_is_led_to_the_inspector(own, path):
+    inspector = f"the inspector is at {own.url}/__mock__/"
+
+    assert inspector in message(ask(f"{own.url}{path}", method="GET"))
+    assert inspector not in message(ask(f"{own.url}{path}", body={}))
+
+
 def test_what_is_served_is_named(own, provider):
     answer = ask(f"{own.url}/{provider.id}/chat", body={})
 
