@@ -20,6 +20,7 @@ from mockserver.simulation.faults import ERROR_AS_200, ONE_IMAGE
 from mockserver.simulation.own_responses import NOT_FROM_DOCUMENT, OwnResponse
 from mockserver.simulation.transfer import CDN_TIMEOUT_SECONDS
 from mockserver.simulation.triggers import NO_BEHAVIOR, requested_behavior
+from mockserver.state.memory import StateStore
 from mockserver.state.rate_limit import BucketState
 
 EMPTY_STATUSES = {204, 304}
@@ -62,14 +63,12 @@ async def simulate_latency(exchange: Exchange) -> None:
         await asyncio.sleep(seconds)
 
 
-async def wait_for_timeout(exchange: Exchange) -> None:
+async def wait_for_timeout(store: StateStore, seconds: float | None) -> None:
     """
-    Wait until a content delivery network gives up.
+    Wait until a content delivery network gives up; without `seconds`, as long as usual.
 
     Advancing the clock of the server ends it, also if another replica does.
     """
-    store = exchange.provider_context.store
-    seconds = exchange.behavior.seconds
     seconds = CDN_TIMEOUT_SECONDS if seconds is None else seconds
     loop = asyncio.get_running_loop()
     end, advanced = loop.time() + seconds, store.clock.advanced

@@ -8,7 +8,7 @@ gateways that forward responses.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from mockserver.simulation import transfer
 from mockserver.simulation.transfer import PendingResponse
@@ -23,6 +23,7 @@ EMPTY_DATA = "empty-data"
 ERROR_AS_200 = "error-as-200"
 FEWER_IMAGES = "fewer-images"
 HEAD_REFUSED = "head-refused"
+NO_CORS = "no-cors"
 NO_PARTIALS = "no-partials"
 ONE_IMAGE = "one-image"
 OTHER_FORMAT = "other-format"
@@ -47,6 +48,17 @@ class Fault:
     send: SendFunction | None = None
     status: int | None = None
     takes_status: bool = False
+
+    def damages_transfer(self, method: str) -> bool:
+        """
+        True if the fault damages the transfer of a response to this method.
+
+        A response to HEAD has no body, so that most faults have nothing to damage.
+        """
+        if self.send is None:
+            return False
+        is_beyond_body = self.status is not None or self.name == NO_CORS
+        return is_beyond_body or method != hdrs.METH_HEAD
 
 
 _ALL_FAULTS = (
@@ -112,7 +124,7 @@ _ALL_FAULTS = (
         takes_status=True,
     ),
     Fault(
-        "no-cors",
+        NO_CORS,
         "The response, or the image at a URL, has no CORS headers, so that a page of "
         "another origin cannot read it.",
         "wire",
@@ -195,6 +207,7 @@ async def send(
     request: web.Request, pending: PendingResponse, fault: Fault | None = None
 ) -> web.StreamResponse:
     """Send a response, damaged if the fault affects the transfer."""
-    if fault is not None and fault.send is not None:
+    is_damaged = fault is not None and fault.damages_transfer(request.method)
+    if is_damaged and fault is not None and fault.send is not None:
         return await fault.send(request, pending)
     return await transfer.send_whole(request, pending)

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
 IP_FAMILIES = (socket.AF_INET, socket.AF_INET6)  # whose connections can be reset
@@ -77,7 +77,11 @@ async def single_part(data: bytes) -> BodyParts:
 async def send_whole(
     request: web.Request, pending: PendingResponse
 ) -> web.StreamResponse:
+    """Send a response; to HEAD without its body, which would follow as the next one."""
     response = await _start_response(request, pending)
+    if request.method == hdrs.METH_HEAD:
+        await response.write_eof()
+        return response
     async for part in pending.parts:
         await response.write(part)
     await response.write_eof()

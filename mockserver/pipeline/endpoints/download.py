@@ -21,7 +21,7 @@ from mockserver.media.links import (
     InvalidLink,
     Link,
 )
-from mockserver.pipeline.behavior import build_own_response
+from mockserver.pipeline.behavior import build_own_response, wait_for_timeout
 from mockserver.pipeline.endpoints import models
 from mockserver.pipeline.journal_entry import DownloadFacts
 from mockserver.pipeline.provider_context import ProviderContext
@@ -126,8 +126,7 @@ async def _respond(
         response = _triggered(request, behavior)
     else:
         response = await _image(request, context, link)
-    # A response to HEAD has no body that a fault could damage.
-    if fault is None or fault.send is None or (is_head and fault.status != 0):
+    if fault is None or not fault.damages_transfer(request.method):
         return response
     facts.fault, facts.status = fault.name, fault.status
     if behavior.status is not None:
@@ -142,6 +141,8 @@ async def _respond(
         fault_seconds=behavior.seconds,
         fault_status=behavior.status,
     )
+    if fault.name == faults.CDN_TIMEOUT:
+        await wait_for_timeout(context.store, behavior.seconds)
     return await faults.send(request, pending, fault)
 
 

@@ -75,7 +75,8 @@ async def send(
         response.headers.update(exchange.headers())
         if behavior.changes.headers is not None:
             response.headers.update(behavior.changes.headers)
-        if behavior.fault is None or behavior.fault.send is None:
+        method = exchange.request.method
+        if behavior.fault is None or not behavior.fault.damages_transfer(method):
             exchange.outcome = ANSWERED
             return response
         body = response_body(response)
@@ -91,7 +92,8 @@ async def send(
             exchange.status = behavior.status or behavior.fault.status or None
         record(exchange)  # now: a stalled response would delay the journal entry
         if behavior.fault.name == faults.CDN_TIMEOUT:
-            await wait_for_timeout(exchange)
+            store = exchange.provider_context.store
+            await wait_for_timeout(store, behavior.seconds)
     sent = await faults.send(exchange.request, response, behavior.fault)
     exchange.outcome = ANSWERED
     return sent

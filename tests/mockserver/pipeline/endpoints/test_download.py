@@ -199,6 +199,22 @@ def test_a_fault_of_the_download_damages_it(running):
     assert get(url).body == whole
 
 
+def test_head_gets_the_faults_that_are_not_of_the_body(running):
+    url = image_url(running)
+
+    assert "Access-Control-Allow-Origin" in get(url, "HEAD").headers
+    hidden = get(url, "HEAD", X_Mock_Fault="no-cors")
+    assert (hidden.status, hidden.headers["Access-Control-Allow-Origin"]) == (200, None)
+    assert hidden.headers["ETag"] == get(url).headers["ETag"]
+    for fault, status in (("html", 502), ("cdn-timeout;seconds=0", 524)):
+        answer = get(url, "HEAD", X_Mock_Fault=fault)
+        assert (answer.status, answer.body) == (status, b"")
+    assert get(url, "HEAD", X_Mock_Fault="truncate").status == 200
+    entries = running.journal(operation="image")
+    faults = [each["decision"].get("fault") for each in entries]
+    assert faults == [None, "no-cors", None, "html", "cdn-timeout", None]
+
+
 def wire_of(url, fault):
     return wire(url, method="GET", body=b"", X_Mock_Fault=fault)
 
@@ -291,14 +307,15 @@ def test_the_urls_of_a_response_can_refuse_head(running):
     assert get(url).status == 200
 
 
-def test_latency_reaches_the_download(running):
+@pytest.mark.parametrize("wait", ["Latency: 600000", "Fault: cdn-timeout"])
+def test_the_wait_of_a_download(running, wait):
     """It is still open when another request has been answered."""
     import socket
 
     url = urlsplit(image_url(running))
     with socket.create_connection((url.hostname, url.port), 30) as slow:
         lines = [f"GET {url.path} HTTP/1.1", f"Host: {url.netloc}"]
-        lines += ["X-Mock-Latency: 600000", "Connection: close", "\r\n"]
+        lines += [f"X-Mock-{wait}", "Connection: close", "\r\n"]
         slow.sendall("\r\n".join(lines).encode())
         assert get(url.geturl()).status == 200
         slow.setblocking(False)

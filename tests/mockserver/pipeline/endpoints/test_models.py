@@ -2,9 +2,10 @@
 
 import openai as sdk
 import pytest
-from support.http import ask
+from support.http import ask, wire
 
 import specs
+from mockserver.simulation.faults import FAULTS
 
 
 def get(running, provider, path="/models", method="GET", **asked):
@@ -87,6 +88,24 @@ def test_errors_faults_and_delays_reach_it(own, provider):
     assert entries[-1]["decision"]["latency_ms"] == 30
     assert entries[-1]["seconds"] >= 0.03
     assert [each["status"] for each in entries] == [429, 401, 503, 400, 502, 200]
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS))
+def test_no_fault_adds_a_body_to_head(own, fault):
+    """The next response of the connection would begin with it."""
+    asked = {"method": "HEAD", "body": b"", "X_Mock_Fault": f"{fault};seconds=0"}
+
+    assert wire(f"{own.base_urls['openai']}/models", **asked).body == b""
+
+
+def test_only_what_a_fault_damages_is_in_the_journal(own):
+    openai = specs.load("openai")
+    asked = {"method": "HEAD"}
+
+    assert get(own, openai, X_Mock_Fault="truncate", **asked).status == 200
+    assert get(own, openai, X_Mock_Fault="html", **asked).status == 502
+    outcomes = [each["outcome"] for each in own.journal("openai")]
+    assert outcomes == ["answered", "html"]
 
 
 def test_it_follows_a_script(own, provider):
