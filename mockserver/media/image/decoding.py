@@ -40,9 +40,16 @@ def decode(data: bytes, mode: str = "RGBA") -> Any:
         with Image.open(io.BytesIO(data), formats=READABLE_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise BadImage(f"it has more than {MAX_PIXELS} pixels")
-            return image.convert(mode)
+            return _with_8_bits(image).convert(mode)
     except decode_errors():
         raise BadImage(_problem(data)) from None
+
+
+def _with_8_bits(image: Any) -> Any:
+    """An image with 16 bits of grey scaled to 8, where `convert` would clip it."""
+    if not image.mode.startswith("I"):
+        return image
+    return image.point(lambda value: value * (1 / 256))
 
 
 def _problem(data: bytes) -> str:
