@@ -72,6 +72,7 @@ EXTRAS = dict.fromkeys(
     extras=EXTRAS,
     context_settings={
         "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
         "auto_envvar_prefix": ENV_PREFIX,
     },
 )

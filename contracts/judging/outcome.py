@@ -8,6 +8,8 @@ from contracts.judging.interaction import Interaction
 from contracts.media.description import describe_images, shorten_base64
 from contracts.text import one_line, pluralize
 
+MAX_EXCERPT_LENGTH = 160  # characters
+
 
 class FeatureVerdict(StrEnum):
     """The verdicts on a feature."""
@@ -79,7 +81,9 @@ def _describe_events(interaction: Interaction) -> str:
 def body_excerpt(interaction: Interaction) -> str:
     """The first 160 characters of the body in one line, base64 by its length."""
     text = interaction.body[:2000].decode("utf-8", "replace")
-    return shorten_base64(one_line(text))[:160] or "an empty body"
+    text = shorten_base64(one_line(text)) or "an empty body"
+    is_cut = len(text) > MAX_EXCERPT_LENGTH
+    return f"{text[:MAX_EXCERPT_LENGTH]}…" if is_cut else text
 
 
 def event_type(data: Any) -> str:

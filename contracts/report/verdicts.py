@@ -26,7 +26,7 @@ class DocumentVerdict:
 
 
 def documentation_verdicts(report: Report) -> Iterator[DocumentVerdict]:
-    """Yield a verdict per target: whether it keeps its own documentation."""
+    """Yield a verdict per target: whether it conforms to its documentation."""
     for target, part in _parts(report):
         is_tested = any(each.asked for each in target.claims)
         yield DocumentVerdict(target, part.broken, is_tested)

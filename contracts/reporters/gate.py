@@ -121,11 +121,14 @@ def result_text(result: GateResult) -> str:
     return f"{'passes' if result.passes else 'fails'}: {text or 'no findings'}"
 
 
-def result_lines(result: GateResult, *, stopped: bool) -> Iterator[Text]:
+def result_lines(
+    result: GateResult, *, stopped: bool, update: bool = False
+) -> Iterator[Text]:
     """
-    The lines for a terminal, one a finding, those that fail first.
+    The lines for a terminal, one per finding, those that fail first.
 
-    `stopped` says that the run was not complete.
+    `stopped` says that the run was not complete. With `update` the findings become
+    those of the baseline, so there is no line with the result.
     """
     for summary in result.new:
         yield Text(f"new      {_format_finding(summary)}", style="bold red")
@@ -146,7 +149,8 @@ def result_lines(result: GateResult, *, stopped: bool) -> Iterator[Text]:
         yield Text(
             "The run stopped before its end: cases that were not run are not tested."
         )
-    yield Text(f"The gate {result_text(result)}.", style="bold")
+    if not update:
+        yield Text(f"The gate {result_text(result)}.", style="bold")
 
 
 def missing_reasons(baseline: Baseline) -> str:

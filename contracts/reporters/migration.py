@@ -22,6 +22,7 @@ STYLES = {
     Severity.WARNS: "yellow",
     Severity.INFO: "dim",
 }
+MIN_FIELDS_WIDTH = 26  # characters, with the space between columns
 _PLACEHOLDER = re.compile(r"\{\w+\}")  # of a text that differs in each response
 
 
@@ -90,13 +91,11 @@ def print_text(
 def _rule_table(examination: Examination, width: int) -> Table:
     """A line per rule, the most severe first: findings, meaning and fields."""
     rule_width = max(map(len, TITLES.values()))
-    meaning_width = (width - rule_width - len("findings")) // 2
+    meaning_width = width - rule_width - len("findings") - MIN_FIELDS_WIDTH
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), expand=True)
     table.add_column("rule", no_wrap=True, min_width=rule_width)
     table.add_column("findings", justify="right", no_wrap=True)
-    table.add_column(
-        "meaning", no_wrap=True, overflow="ellipsis", max_width=meaning_width
-    )
+    table.add_column("meaning", max_width=meaning_width)
     table.add_column("fields", no_wrap=True, overflow="ellipsis", ratio=1)
     for severity in Severity:
         found = examination.with_severity(severity)

@@ -66,7 +66,7 @@ class SchemaConverter:
         name = reference.removeprefix(COMPONENT)
         rest = {key: each for key, each in schema.items() if key != "$ref"}
         if name not in self._schemas or name == reference:
-            self._left_out(f"{place}: the reference {reference}, which leads nowhere")
+            self._left_out(f"{place}: the unresolved reference {reference}")
             return self.convert(rest, place, path) if rest else {}
         if name in path:
             self._left_out(f"{place}: {name}, which contains itself")

@@ -157,12 +157,11 @@ def _client_variables(provider: specs.Provider) -> specs.ClientVariables:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    r"""
+    """
     Print the completion script of imageparity for SHELL.
 
-    \b
-    bash, zsh: eval "$(imageparity completion bash)"
-    fish: imageparity completion fish | source
+    For bash and zsh: eval "$(imageparity completion bash)". For fish: imageparity
+    completion fish | source
     """
     from click.shell_completion import get_completion_class
 

@@ -38,7 +38,10 @@ COMMANDS: CommandTable = {
 @click.group(
     cls=LazyGroup,
     verbs=COMMANDS,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+    },
 )
 @click.version_option(package_name="imageparity")
 def main() -> None:

@@ -17,7 +17,7 @@ FROM_MOCK, NOT_FROM_MOCK, UNREADABLE = 0, 1, 2
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per file.")
 def provenance(files: Sequence[str], *, as_json: bool) -> None:
-    r"""
+    """
     Show the request and the seed of images that the mock has drawn.
 
     The mock writes into every image the hash of the request, by which the journal finds
@@ -25,11 +25,8 @@ def provenance(files: Sequence[str], *, as_json: bool) -> None:
     image; and the position of the image in the response. FILE may be `-` for standard
     input.
 
-    \b
-    Exit status:
-      0  all images come from the mock
-      1  an image does not come from the mock
-      2  a file is not an image, or cannot be read
+    Exit status: 0 all images come from the mock, 1 an image does not come from the
+    mock, 2 a file is not an image or cannot be read.
     """
     worst = FROM_MOCK
     for name in files:

@@ -18,7 +18,7 @@ HEADERS = (
     "--header=x-portkey-provider=PORTKEY_PROVIDER",
     "--header=x-portkey-custom-host=PORTKEY_UPSTREAM",
 )
-FEATURES = ("model", "key", "prompt", "quality", "output_format", "pictures", "usage")
+FEATURES = ("model", "key", "prompt", "quality", "output_format", "images", "usage")
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +88,8 @@ def test_what_it_does_to_each_feature(portkey, tmp_path):
     report = json.loads(path.read_text())
     found = {each["feature"]: each for each in report["rows"]}
     lost = {name for name, row in found.items() if row["verdict"] != "honoured"}
-    assert lost == {"key", "output_format", "pictures of events"}
-    assert found["pictures of events"]["verdict"] == "untested"  # it streams nothing
+    assert lost == {"key", "output_format", "images of events"}
+    assert found["images of events"]["verdict"] == "untested"  # it streams nothing
     assert found["key"]["arrived"] == "the caller's key"
     assert found["output_format"]["verdict"] == "ignored"
     assert report["call"]["headers"] == ["x-portkey-custom-host", "x-portkey-provider"]

@@ -21,7 +21,7 @@ KEY = f"sk-{secrets.token_hex(24)}"  # the proxy wants a strong one
 ALIAS = "pictures"
 FEATURES = (  # not every 429 and 5xx: the SDK inside asks three times, with pauses
     *("model", "key", "prompt", "size", "quality", "output", "background", "user"),
-    *("moderation", "nothing added", "unlisted", "image", "mask", "pictures"),
+    *("moderation", "nothing added", "unlisted", "image", "mask", "images"),
     *("created", "usage", "stream", "events", "partial"),
     *("unauthenticated", "rate_limited", "reset", "slow", "garbage", "html", "cut"),
 )
@@ -117,7 +117,7 @@ LOST = {
     ("edits", "images (JSON)"): "altered",
     ("edits", "images, several (JSON)"): "altered",
     ("edits", "mask (JSON)"): "refused",
-    ("answer", "an unlisted member"): "ignored",
+    ("answer", "an unlisted field"): "ignored",
     ("stream", "events"): "refused-badly",
     ("faults", "reset"): "refused",
     ("faults", "garbage"): "refused",
@@ -127,7 +127,7 @@ LOST = {
 KEPT = {
     "request": {"model", "key", "prompt", "prompt, long", "size", "quality", "user"},
     "edits": {"image", "image, several", "mask", "size", "quality", "user"},
-    "answer": {"pictures", "pictures, n=2", "created", "usage", "size"},
+    "answer": {"images", "images, n=2", "created", "usage", "size"},
     "stream": {"stream", "partial_images"},
     "faults": {"slow"},
 }
@@ -176,7 +176,7 @@ def test_what_it_does_to_each_feature(examine):
 
 def test_it_passes_with_the_callers_key_if_that_is_excepted(examine):
     """It has the same key on both sides, as a gateway that passes the key on."""
-    only = ("--only=prompt", "--only=key", "--only=quality", "--only=pictures, n=2")
+    only = ("--only=prompt", "--only=key", "--only=quality", "--only=images, n=2")
     done, report = examine(*only, "--except=key", key=KEY)
 
     assert done.returncode == 0, done.stdout + done.stderr

@@ -93,7 +93,7 @@ def _line(record: ClaimRecord) -> str:
         source,
         record.mock,
         f"tested by {pluralize(record.asked, 'case')}",
-        f"exercised {_exercise_evidence(record)}",
+        _exercise_evidence(record),
     ]
     return "    ".join(" ".join(each.split()) for each in parts)
 
@@ -104,11 +104,12 @@ def _verbose_lines(record: ClaimRecord, provider: Provider) -> Iterator[str]:
     yield f"    document  {provider.id}/openapi.yaml#{record.pointer}"
     yield f"    mock      {record.mock}"
     yield f"    tested    by {pluralize(record.asked, 'case')}"
-    yield f"    exercised {_exercise_evidence(record)}\n"
+    evidence = _exercise_evidence(record).removeprefix("check ")
+    yield f"    check     {evidence}\n"
 
 
 def _exercise_evidence(record: ClaimRecord) -> str:
     """The nearest defects that made the check of a claim fail, or that none did."""
     if not record.exercised_by:
         return NEVER_SEEN_TO_FAIL
-    return f"by {join_some(record.exercised_by, MAX_DEFECTS)}"
+    return f"check seen to fail on {join_some(record.exercised_by, MAX_DEFECTS)}"

@@ -130,7 +130,8 @@ def gate(
     is_missing = not update and not Path(path).exists()
     if is_missing:
         console.print(Text(f"{path} does not exist", style="bold yellow"))
-    for line in result_lines(result, stopped=current.stopped is not None):
+    stopped = current.stopped is not None
+    for line in result_lines(result, stopped=stopped, update=update):
         console.print(line)
     for sentence in baseline.call_differences(current):
         console.print(Text(f"{sentence}.", style="yellow"))

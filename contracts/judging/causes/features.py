@@ -75,9 +75,9 @@ def _fault_features(case: Case) -> Iterator[Feature]:
         return
     if case.origin is not Origin.AUTH and error.error != "unauthenticated":
         yield Feature(Scope.FAULT, "body")
-    names = error.claim.split("/")[2:]
-    if case.origin is Origin.MALFORMED or not names:
-        return
+    part, *names = error.claim.split("/")[1:]
+    if case.origin is Origin.MALFORMED or part == "errors" or not names:
+        return  # the claim is not about a field
     yield Feature(Scope.FAULT, "field")
     field = names[0].partition("[")[0]
     yield Feature(Scope.VIOLATED_FIELD, field)

@@ -44,7 +44,7 @@ def verdict_rows(
         for number, each in enumerate(findings, 1)
     }
     documented = [_answer(each) for each in documentation_verdicts(report)]
-    yield "keeps its own documentation", _sentence(documented, numbers)
+    yield "conforms to its documentation", _sentence(documented, numbers)
     referring = [_answer(each) for each in reference_verdicts(report)]
     if referring:
         question = f"behaves as {reference_title()}'s reference"

@@ -7,7 +7,7 @@ from contracts.traffic.gateway.diff import DELIVERY_FIELDS
 from contracts.traffic.gateway.questions import Question, QuestionKind
 from specs import JSON, Operation, Provider
 
-PLAIN_FEATURES = ("key", "nothing added", "pictures")
+PLAIN_FEATURES = ("key", "nothing added", "images")
 """Features of the minimal request besides its model and the fields of the response."""
 
 

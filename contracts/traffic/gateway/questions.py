@@ -22,8 +22,8 @@ from specs import Operation, Provider, State
 UNICODE_PROMPT = "一只猫 🐈 ñandú\nin two lines"
 LONG_PROMPT_LENGTH = 4000
 UNLISTED_FIELDS = {"imageparity_unlisted": "kept"}
-UNLISTED_FEATURE = "an unlisted member"
-EVENT_FEATURES = ("events", "pictures of events", "events as they come")
+UNLISTED_FEATURE = "an unlisted field"
+EVENT_FEATURES = ("events", "images of events", "events as they come")
 CUT_STREAM = "cut-stream"
 FAULT_SECONDS = 2  # duration of slow faults, shorter than the timeout of a gateway
 
@@ -242,7 +242,7 @@ class Planner:
         if request_model.canonical_name(member) == "n":
             label = ", edits" if group == "edits" else ""
             kind = QuestionKind.SEVERAL
-            more_features = (f"pictures, {member}={request.fields[member]}{label}",)
+            more_features = (f"images, {member}={request.fields[member]}{label}",)
         return self._build_question(
             kind,
             request_model,

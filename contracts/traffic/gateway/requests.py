@@ -17,7 +17,7 @@ def compare_answer(
     yield _model_row(ends, exchange)
     yield _key_row(ends, exchange)
     yield _added_fields_row(ends, exchange)
-    yield ends.image_row(exchange, "pictures")
+    yield ends.image_row(exchange, "images")
     request = exchange.last_upstream_request
     if request is None or not request.is_success:
         return

@@ -948,3 +948,13 @@ def test_the_adapter_is_printed_as_python_and_as_json():
     exec(python, scope)
 
     assert scope["PATCHES"] == json.loads(table)
+
+
+def test_the_meaning_of_a_rule_is_never_cut_off(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    shown = run("drop-in", "openai", "tokenhub").output
+
+    lines = [each for each in shown.splitlines() if each.startswith("  RE")]
+    meanings = [re.sub(r" {2,}", "\t", each.strip()).split("\t")[2] for each in lines]
+    assert "A text in the response may have another format" in meanings
+    assert not [each for each in meanings if "…" in each]

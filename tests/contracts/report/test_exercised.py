@@ -122,5 +122,5 @@ def test_the_command_claims_shows_the_evidence(provider):
     assert (
         f"{len(listed)} claims, {unseen} with a {NEVER_SEEN_TO_FAIL}" in result.output
     )
-    assert result.output.count("    exercised by ") == len(listed) - unseen
-    assert result.output.count(f"    exercised {NEVER_SEEN_TO_FAIL}\n") == unseen
+    assert result.output.count("    check seen to fail on ") == len(listed) - unseen
+    assert result.output.count(f"    {NEVER_SEEN_TO_FAIL}\n") == unseen

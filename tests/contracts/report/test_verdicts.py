@@ -97,8 +97,8 @@ def test_several_targets_share_a_line():
     found = rows(outcome("one", [DOCUMENTED]), outcome("two"), targets=targets)
     same = rows(outcome("one"), outcome("two"), targets=targets)
 
-    assert found["keeps its own documentation"] == "no: One (finding 1); yes: Two"
-    assert same["keeps its own documentation"] == "yes: all two"
+    assert found["conforms to its documentation"] == "no: One (finding 1); yes: Two"
+    assert same["conforms to its documentation"] == "yes: all two"
 
 
 def test_many_findings_are_counted_not_listed():
@@ -117,7 +117,7 @@ def test_the_terminal_and_markdown_show_the_verdicts():
 
     question = f"behaves as {specs.reference_title()}'s reference"
     for shown in (text, markdown):
-        assert "keeps its own documentation" in shown
+        assert "conforms to its documentation" in shown
         assert question in shown
         assert all(each in shown for each in clients())
         assert "1. One: failed" in shown

@@ -375,18 +375,18 @@ CHANGES = [
     ("usage", {"said": without("usage")}, "ignored"),
     ("usage", {"said": lambda v: {**v, "usage": {}}}, "altered"),
     ("created", {"said": lambda v: {**v, "created": v["created"] * 1000}}, "altered"),
-    ("pictures", {"said": lambda v: each_item(v, again)}, "altered"),
-    ("pictures", {"said": lambda v: each_item(v, as_data_uri)}, "renamed"),
-    ("pictures", {"said": without("data")}, "ignored"),
-    ("pictures, n=2", {"said": lambda v: {**v, "data": v["data"][::-1]}}, "altered"),
-    ("pictures, n=2", {"said": lambda v: {**v, "data": v["data"][:1]}}, "altered"),
+    ("images", {"said": lambda v: each_item(v, again)}, "altered"),
+    ("images", {"said": lambda v: each_item(v, as_data_uri)}, "renamed"),
+    ("images", {"said": without("data")}, "ignored"),
+    ("images, n=2", {"said": lambda v: {**v, "data": v["data"][::-1]}}, "altered"),
+    ("images, n=2", {"said": lambda v: {**v, "data": v["data"][:1]}}, "altered"),
     ("events", {"events": lambda e: e[-1:]}, "ignored"),
     ("events", {"events": lambda e: [*e, *e]}, "altered"),
     ("events", {"asked": without("stream", "partial_images")}, "untested"),
     ("stream", {"asked": without("stream", "partial_images")}, "ignored"),
     ("events as they come", {"events": lambda e: e}, "altered"),
     (
-        "pictures of events",
+        "images of events",
         {"events": lambda e: [x.replace(b"A", b"B") for x in e]},
         "altered",
     ),
@@ -396,7 +396,7 @@ OF = {  # the plainest question tells of these
     "nothing added": "model",
     "usage": "model",
     "created": "model",
-    "pictures": "model",
+    "images": "model",
 }
 
 
@@ -429,10 +429,10 @@ def test_what_no_document_promises_cannot_fail_a_gateway():
         Damage(
             asked=without("imageparity_unlisted"), said=without("imageparity_unlisted")
         ),
-        "an unlisted member",
+        "an unlisted field",
     )
 
-    found = [row for row in rows if row.feature == "an unlisted member"]
+    found = [row for row in rows if row.feature == "an unlisted field"]
     assert {row.group for row in found} == {"request", "answer"}
     assert {(row.verdict, row.promised) for row in found} == {
         (FeatureVerdict.IGNORED, False)

@@ -114,7 +114,7 @@ def test_a_further_model_is_tested_under_its_name(sandwich):
 def test_a_model_that_is_not_the_default_is_tested_alone(sandwich):
     done, report, server = sandwich(
         *("--model=gpt-image-1.5=old", "--except=key", "--only=model"),
-        *("--only=background", "--only=pictures"),
+        *("--only=background", "--only=images, n=2"),
         models={"old": "gpt-image-1.5"},
     )
 

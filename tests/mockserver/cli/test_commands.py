@@ -30,6 +30,11 @@ def refused(*arguments):
     return result.stderr
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_no_escape_sequence(command):
+    assert "\\" not in said(command, "--help")
+
+
 def test_every_fault_is_told_with_its_sentence():
     text = " ".join(said("faults").split())
 

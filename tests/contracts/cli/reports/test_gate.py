@@ -109,6 +109,15 @@ def test_a_new_finding_fails_and_says_how_it_may_pass(gate):
     assert "fails: 1 new" in output
 
 
+def test_an_update_does_not_say_that_the_gate_fails(gate):
+    status, output = gate(reported(found("one")), "--update")
+
+    assert status == 0
+    assert "new      Mine: n = 11 was accepted (one)" in output
+    assert "baseline.yaml: 1 accepted finding" in output
+    assert "The gate" not in output
+
+
 def test_an_accepted_finding_passes_until_its_date(gate):
     report = reported(found("one"))
     why = ("--update", "--reason", "they know", "--until", "2026-12-01")

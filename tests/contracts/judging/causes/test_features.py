@@ -48,3 +48,11 @@ def test_a_request_without_a_key_is_no_invalid_body():
 
     assert Feature(Scope.FAULT, "auth") in found
     assert Feature(Scope.FAULT, "body") not in found
+
+
+def test_a_wrong_key_is_no_invalid_field():
+    found = features("createImage/auth/wrong-key")
+
+    assert Feature(Scope.VIOLATED_CLAIM, "auth", "wrong-key") in found
+    assert not any(each.scope is Scope.VIOLATED_FIELD for each in found)
+    assert Feature(Scope.FAULT, "field") not in found

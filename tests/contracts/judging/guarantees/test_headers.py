@@ -1,5 +1,7 @@
 """The checks of Retry-After, of keys in headers and of wrong keys."""
 
+from dataclasses import replace
+
 import pytest
 
 import specs
@@ -11,6 +13,7 @@ from contracts.planning.case import (
     TARGET_KEY,
     WRONG_KEY,
     Case,
+    ExpectedError,
     Origin,
     authorization_header,
     wrong_key,
@@ -21,9 +24,9 @@ RIGHT_KEY = "sk-0123456789abcdef0123456789abcdef"
 CASE = Case("c", "createImage", Origin.PROBE, State.VALID, payload={"prompt": "A"})
 
 
-def messages(name, status, headers, *, body=b"{}", earlier=()):
+def messages(name, status, headers, *, case=CASE, body=b"{}", earlier=()):
     """The breaches of one guarantee by a response."""
-    interaction = Interaction(CASE, status, headers, body, 0.1, earlier_429=earlier)
+    interaction = Interaction(case, status, headers, body, 0.1, earlier_429=earlier)
     examiner = Examiner(specs.load("openai"), RIGHT_KEY)
     return list(breaches(name, examiner.context(interaction).answer))
 
@@ -53,6 +56,16 @@ def test_another_value_is_not(value):
 def test_a_missing_header_is_not_a_malformed_one():
     assert messages("retry-after-is-valid", 429, {}) == []
     assert len(messages("retry-after-on-429", 429, {})) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "count"), [("rate_limited", 1), ("insufficient_quota", 0)]
+)
+def test_only_a_requested_rate_limit_needs_a_time_to_wait(error, count):
+    expected = ExpectedError(f"createImage/errors/{error}", error)
+    case = replace(CASE, origin=Origin.ERROR, expected_error=expected)
+
+    assert len(messages("retry-after-on-429", 429, {}, case=case)) == count
 
 
 def test_a_429_before_a_success_is_looked_at():
