@@ -8,9 +8,7 @@ from contracts.judging.answer import Answer
 from contracts.judging.interaction import REDACTED_KEY
 from contracts.media.description import describe_value
 from contracts.media.guarantee import Breach, Breaches
-from contracts.planning.case import Origin
 
-RATE_LIMITED = "rate_limited"  # the name of the error
 MIN_KEY_LENGTH = 6  # characters; a shorter key can occur in a response by chance
 # The three formats of an HTTP-date, RFC 9110 section 5.6.7.
 _TIME = r"\d\d:\d\d:\d\d"
@@ -30,16 +28,7 @@ def _rate_limit_headers(response: Answer) -> Iterator[Mapping[str, str]]:
 
 
 def retry_after_on_429(response: Answer) -> Breaches:
-    """
-    Require a time to wait; its form is checked by `retry_after_is_valid`.
-
-    An error that was requested by its name, other than `rate_limited`, needs none: to
-    wait does not help if a quota is used up.
-    """
-    case = response.interaction.case
-    error = case.expected_error.error if case.expected_error else RATE_LIMITED
-    if case.origin is Origin.ERROR and error != RATE_LIMITED:
-        return
+    """Require a time to wait; its form is checked by `retry_after_is_valid`."""
     for headers in _rate_limit_headers(response):
         if not headers.get("retry-after", "").strip():
             yield Breach("a 429 response has no header Retry-After")

@@ -1,6 +1,6 @@
 """The checks of Retry-After, of keys in headers and of wrong keys."""
 
-from dataclasses import replace
+import json
 
 import pytest
 
@@ -13,7 +13,6 @@ from contracts.planning.case import (
     TARGET_KEY,
     WRONG_KEY,
     Case,
-    ExpectedError,
     Origin,
     authorization_header,
     wrong_key,
@@ -24,9 +23,9 @@ RIGHT_KEY = "sk-0123456789abcdef0123456789abcdef"
 CASE = Case("c", "createImage", Origin.PROBE, State.VALID, payload={"prompt": "A"})
 
 
-def messages(name, status, headers, *, case=CASE, body=b"{}", earlier=()):
+def messages(name, status, headers, *, body=b"{}", earlier=()):
     """The breaches of one guarantee by a response."""
-    interaction = Interaction(case, status, headers, body, 0.1, earlier_429=earlier)
+    interaction = Interaction(CASE, status, headers, body, 0.1, earlier_429=earlier)
     examiner = Examiner(specs.load("openai"), RIGHT_KEY)
     return list(breaches(name, examiner.context(interaction).answer))
 
@@ -59,13 +58,17 @@ def test_a_missing_header_is_not_a_malformed_one():
 
 
 @pytest.mark.parametrize(
-    ("error", "count"), [("rate_limited", 1), ("insufficient_quota", 0)]
+    ("code", "is_expected"),
+    [("rate_limit_exceeded", True), ("insufficient_quota", False), ("new", True)],
 )
-def test_only_a_requested_rate_limit_needs_a_time_to_wait(error, count):
-    expected = ExpectedError(f"createImage/errors/{error}", error)
-    case = replace(CASE, origin=Origin.ERROR, expected_error=expected)
+def test_an_account_without_credit_needs_no_time_to_wait(code, is_expected):
+    body = json.dumps({"error": {"message": "No.", "type": "requests", "code": code}})
+    interaction = Interaction(CASE, 429, {}, body.encode(), 0.1)
+    examiner = Examiner(specs.load("openai"), RIGHT_KEY)
 
-    assert len(messages("retry-after-on-429", 429, {}, case=case)) == count
+    found = examiner.observations(examiner.context(interaction))
+
+    assert ("retry-after-on-429" in {each.check for each in found}) == is_expected
 
 
 def test_a_429_before_a_success_is_looked_at():
