@@ -10,6 +10,8 @@ import specs
 from contracts import site
 from contracts.compare import compare
 
+pytestmark = pytest.mark.slow
+
 PROVIDERS = [specs.load(name) for name in specs.names()]
 
 

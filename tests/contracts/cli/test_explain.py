@@ -11,6 +11,8 @@ from contracts.cli.main import main
 from contracts.compare import compare
 from contracts.reporters.document_rules import document_rules, find_rules
 
+pytestmark = pytest.mark.slow
+
 PROVIDERS = [specs.load(name) for name in specs.names()]
 RULES = document_rules(PROVIDERS)
 

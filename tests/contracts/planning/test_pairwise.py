@@ -2,6 +2,8 @@
 
 from itertools import combinations, product
 
+import pytest
+
 from contracts.planning.case import Case
 from contracts.planning.enumeration.pairwise import (
     MAX_ROWS,
@@ -10,6 +12,8 @@ from contracts.planning.enumeration.pairwise import (
 )
 from contracts.planning.request_model import RequestModel, request_models
 from specs import State
+
+pytestmark = pytest.mark.slow
 
 
 def rows_of(model: RequestModel) -> list[Case]:

@@ -16,6 +16,8 @@ from contracts.cli.main import COMMANDS, main
 from mockserver.cli import main as mock
 from mockserver.simulation.faults import FAULTS
 
+pytestmark = pytest.mark.slow
+
 
 def said(*arguments):
     result = CliRunner().invoke(main, arguments)

@@ -11,6 +11,8 @@ from support.processes import SERVE, ended, post, serving
 
 from mockserver.cli.request_lines import request_lines
 
+pytestmark = pytest.mark.slow
+
 pty = pytest.importorskip("pty")  # Windows has none
 WIDTH = 100
 

@@ -10,6 +10,8 @@ from support.http import ask, eventually, generation
 import specs
 from mockserver.embedded.subprocess import running_in_subprocess
 
+pytestmark = pytest.mark.slow
+
 DYING = """
 import os, signal
 from mockserver.embedded.subprocess import running_in_subprocess

@@ -21,6 +21,8 @@ import specs
 from mockserver.errors import example_headers
 from mockserver.json_text import fill_placeholders
 
+pytestmark = pytest.mark.slow
+
 CATALOGUE = [
     pytest.param(name, operation.id, error, id=f"{name}-{operation.id}-{error}")
     for name in specs.names()

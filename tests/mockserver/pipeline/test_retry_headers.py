@@ -11,6 +11,8 @@ from urllib3.util import Retry
 import mockserver
 import specs
 
+pytestmark = pytest.mark.slow
+
 QUOTA_ERRORS = (
     "insufficient_quota", "credit_balance_exhausted",
     "organization_spend_limit_exceeded",

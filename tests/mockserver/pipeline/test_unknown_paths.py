@@ -6,6 +6,8 @@ from support.http import ask, control, generation, url_of
 import mockserver
 import specs
 
+pytestmark = pytest.mark.slow
+
 
 def message(answer):
     assert answer.status == 404

@@ -18,6 +18,8 @@ from support.http import (
 import specs
 from mockserver.pipeline.request.form_messages import upload_error
 
+pytestmark = pytest.mark.slow
+
 GOOD = picture(64, 64)
 MASK = picture(64, 64, mode="RGBA", colour=(0, 0, 0, 0))
 TRUNCATED = GOOD[:60]

@@ -13,6 +13,8 @@ from support.raw_http import exchange
 import mockserver
 import specs
 
+pytestmark = pytest.mark.slow
+
 PAGE = "http://localhost:3000"
 TIKHUB = specs.load("tikhub")
 ALLOW_ORIGIN, EXPOSE = "Access-Control-Allow-Origin", "Access-Control-Expose-Headers"

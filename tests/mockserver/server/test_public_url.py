@@ -14,6 +14,8 @@ from support.processes import MOCK, control, ended, refusal, serving
 import mockserver
 import specs
 
+pytestmark = pytest.mark.slow
+
 TIKHUB = specs.load("tikhub")
 PUBLIC = "https://mock.example/ai"
 

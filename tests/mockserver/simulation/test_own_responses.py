@@ -8,6 +8,8 @@ from support.http import WAYS, ask, control, generation, provoked, url_of
 import specs
 from mockserver.state.transcript import transcript
 
+pytestmark = pytest.mark.slow
+
 PAGE = "<h1>A timeout occurred</h1>"
 
 

@@ -14,6 +14,8 @@ from mockserver.state.journal import Journal
 from mockserver.state.memory import StateStore
 from mockserver.state.statistics import Totals, cost_summary
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def running():

@@ -7,6 +7,8 @@ from support.http import ask, wire
 import specs
 from mockserver.simulation.faults import FAULTS
 
+pytestmark = pytest.mark.slow
+
 
 def get(running, provider, path="/models", method="GET", **asked):
     return ask(f"{running.base_urls[provider.id]}{path}", method=method, **asked)
