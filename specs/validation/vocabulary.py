@@ -167,6 +167,6 @@ GUARANTEES: dict[str, str] = {
     "retry-after-on-429": "a 429 response says when to send the request again",
     "retry-after-is-valid": "Retry-After is a number of seconds or an HTTP date",
     "is-json": "the body is one strict JSON value, labelled as JSON",
-    "keeps-secrets": "no response repeats the key or shows a trace",
-    "request-id": "every answer carries a request id",
+    "keeps-secrets": "no response contains the API key or a stack trace",
+    "request-id": "each response has a request id",
 }
