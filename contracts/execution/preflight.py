@@ -10,7 +10,7 @@ from contracts.execution.sending.client import Sender
 from contracts.judging.findings import redact
 from contracts.judging.interaction import Interaction
 from contracts.judging.outcome import body_excerpt
-from contracts.planning.case import Case
+from contracts.planning.case import Case, Origin
 from contracts.planning.preflight import preflight_cases
 from contracts.report.model import DEPENDS_ON, DOES_NOT_APPLY, Outcome
 from contracts.text import one_line
@@ -24,12 +24,16 @@ class Preflight:
     The state of the first requests of a campaign.
 
     An operation is served if a valid request got a success response that is no HTML
-    page. `first` has the first response of each operation.
+    page. `first` has the first response of each operation. `unknown` is the first
+    response to any case by which the server does not know the URL; `is_known` is True
+    after any other response.
     """
 
     campaign: Campaign
     served: set[str] = field(default_factory=set)
     first: dict[str, Interaction] = field(default_factory=dict)
+    unknown: Interaction | None = None
+    is_known: bool = False
 
     def cases(self) -> Iterator[Case]:
         """
@@ -62,15 +66,40 @@ class Preflight:
             return None
         return f"{DEPENDS_ON} {self.first[case.operation].case.id}"
 
+    def note(self, interaction: Interaction) -> None:
+        """Note whether the response to any case shows that the URL is known."""
+        case, status = interaction.case, interaction.status
+        # Another path or method, or a model that does not exist: 404 may be right.
+        is_ambiguous = case.origin is Origin.TRANSPORT or any(
+            "/model/" in claim for claim in case.claims
+        )
+        if status is None or (is_ambiguous and status in _NOT_FOUND):
+            return
+        errors = self.campaign.provider.operations[case.operation].errors
+        expected = (
+            errors.get(case.expected_error.error) if case.expected_error else None
+        )
+        if status in _NOT_FOUND and (expected is None or status != expected.status):
+            self.unknown = self.unknown or interaction
+        else:
+            self.is_known = True
+
+    async def check_known(self) -> None:
+        """Raise `CouldNotRun` if the server does not know the URL of any request."""
+        if self.unknown is not None and not self.is_known:
+            raise CouldNotRun(await self._problem(self.unknown, "no request arrives"))
+
     async def check(self) -> None:
         """Raise `CouldNotRun` if the server serves none of the operations."""
         if self.served or not self.first:
             return
         interaction = next(iter(self.first.values()))
-        raise CouldNotRun(await self._problem(interaction))
+        raise CouldNotRun(
+            await self._problem(interaction, "no plain valid request is accepted")
+        )
 
-    async def _problem(self, interaction: Interaction) -> str:
-        """The message: the response that came, and what to check."""
+    async def _problem(self, interaction: Interaction, problem: str) -> str:
+        """The message: the problem, the response that came, and what to check."""
         operation = self.campaign.provider.operations[interaction.case.operation]
         url = self.campaign.target.url(interaction.case, operation)
         came = interaction.problem or (
@@ -79,7 +108,7 @@ class Preflight:
             f"{body_excerpt(interaction)}"
         )
         return (
-            f"no plain valid request is accepted: {operation.method} {url} answers "
+            f"{problem}: {operation.method} {url} answers "
             f"{one_line(redact(came, *self.campaign.target.secrets))}. "
             f"{await self._hint(interaction)}"
         )

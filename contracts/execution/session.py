@@ -76,7 +76,7 @@ class Session:
 
         A case that `may_send` forbids is left out. The cases of an operation that
         accepts no preflight case are not sent. Raises `CouldNotRun` when the target
-        rejects the key of the first request, or serves no operation.
+        rejects the key of the first request, serves no operation, or knows no URL.
         """
         preflight = Preflight(self.campaign)
         sent: set[str] = set()
@@ -86,6 +86,7 @@ class Session:
             sent.add(case.id)
             interaction = await self.sender.send(case, self._operation(case))
             preflight.add(interaction)
+            preflight.note(interaction)
             yield await self._outcome(interaction)
             if not preflight.has_served(case) and not self.campaign.is_paid:
                 # What fails only now and then does not end a run.
@@ -95,6 +96,7 @@ class Session:
         pending = [each for each in self.campaign.pending if each.id not in sent]
         async for outcome in self._send_all(pending, preflight, may_send):
             yield outcome
+        await preflight.check_known()
 
     async def _send_all(
         self,
@@ -121,7 +123,9 @@ class Session:
                     return
                 task, turn = tasks.pop(0)
                 turn.set()
-                yield await self._outcome(await task)
+                interaction = await task
+                preflight.note(interaction)
+                yield await self._outcome(interaction)
         finally:
             await _finish_tasks([task for task, _ in tasks])
 

@@ -141,3 +141,40 @@ def test_a_refused_key_ends_the_run_with_what_to_do():
         run = start([campaign], version="0", seed=0)
         with pytest.raises(CouldNotRun, match=provider.dialect.key_env):
             asyncio.run(execute(run))
+
+
+@pytest.mark.parametrize(
+    ("only", "is_ended"),
+    [("createImage/auth/", True), ("/n/minimum", True), ("/model/enum", False)],
+)
+def test_without_a_plain_request_an_unknown_url_ends_the_run(only, is_ended):
+    from aiohttp import web
+
+    async def refuse(request: web.Request) -> web.Response:
+        return web.json_response({"error": {"message": "no"}}, status=404)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", refuse)
+    provider = specs.load("tokenhub")
+    with serve_in_thread(app) as (url, _):
+        campaign = Campaign(provider, Target(url, "key"), fuzz=False, only=(only,))
+        run = start([campaign], version="0", seed=0)
+        assert campaign.cases
+        if is_ended:
+            with pytest.raises(CouldNotRun, match=r"no request arrives: .*base URL"):
+                asyncio.run(execute(run))
+        else:
+            asyncio.run(execute(run))
+            assert run.outcomes
+
+
+def test_another_path_or_method_may_be_unknown():
+    with mockserver.running("tokenhub") as mock:
+        provider = specs.load("tokenhub")
+        target = Target(mock.base_url, MOCK_KEY)
+        campaign = Campaign(provider, target, fuzz=False, only=("createImage/path",))
+        run = start([campaign], version="0", seed=0)
+        asyncio.run(execute(run))
+
+    assert {each.status for each in run.outcomes} <= {404, 405}
+    assert run.outcomes
