@@ -88,10 +88,11 @@ def test_what_it_does_to_each_feature(portkey, tmp_path):
     report = json.loads(path.read_text())
     found = {each["feature"]: each for each in report["rows"]}
     lost = {name for name, row in found.items() if row["verdict"] != "honoured"}
-    assert lost == {"key", "output_format", "images of events"}
+    assert lost == {"key", "output_format", "partial_images", "images of events"}
     assert found["images of events"]["verdict"] == "untested"  # it streams nothing
     assert found["key"]["arrived"] == "the caller's key"
     assert found["output_format"]["verdict"] == "ignored"
+    assert found["partial_images"]["verdict"] == "ignored"
     assert report["call"]["headers"] == ["x-portkey-custom-host", "x-portkey-provider"]
     assert KEY not in done.stdout + path.read_text()
 
@@ -100,7 +101,7 @@ def test_it_passes_if_what_it_does_by_design_is_excepted(portkey):
     only = (f"--only={each}" for each in FEATURES)
     done = sandwich(
         *(portkey, *HEADERS, "--operations=createImage", *only),
-        *("--except=key", "--except=output_format"),
+        *("--except=key", "--except=output_format", "--except=partial_images"),
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
