@@ -30,7 +30,6 @@ __all__ = ["SERVER_CONTEXT", "ServerContext", "create_app"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-# The plan that the URL of a requested image holds.
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 

@@ -74,7 +74,7 @@ def documented_error_response(rejected: Rejected, operation: Operation) -> web.R
     if rejected.replaces_message:
         body = _with_message(body, rejected.message)
     headers = CIMultiDict(example_headers(example))
-    seconds = documented_retry_after(example)
+    seconds = _retry_after(headers)
     if seconds is not None and RETRY_AFTER not in CIMultiDict(rejected.headers):
         headers.update(retry_headers(seconds))
     headers.update(rejected.headers)
@@ -106,7 +106,11 @@ def example_headers(example: ErrorExample) -> dict[str, str]:
 
 def documented_retry_after(example: ErrorExample) -> float | None:
     """The seconds of the documented `Retry-After` of an error, or None."""
-    text = CIMultiDict(example_headers(example)).get(RETRY_AFTER, "")
+    return _retry_after(CIMultiDict(example_headers(example)))
+
+
+def _retry_after(headers: CIMultiDict[str]) -> float | None:
+    text = headers.get(RETRY_AFTER, "")
     return float(text) if text.isascii() and text.isdigit() else None
 
 

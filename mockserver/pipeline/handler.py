@@ -59,7 +59,7 @@ async def handle_request(
     An unexpected exception is logged, and becomes the provider's `server_error`.
     """
     started_at = time.monotonic()
-    request_id = f"req_{provider_context.request_ids.getrandbits(96):024x}"
+    request_id = provider_context.new_request_id()
     exchange = Exchange(request, operation, provider_context, request_id, started_at)
     try:
         try:

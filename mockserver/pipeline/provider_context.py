@@ -115,6 +115,9 @@ class ProviderContext:
             message = f"the image cannot be read: {error}."
             raise Rejected(UNREADABLE_IMAGE, message, param="image") from None
 
+    def new_request_id(self) -> str:
+        return f"req_{self.request_ids.getrandbits(96):024x}"
+
     async def run_on_inputs(
         self, plan: Plan, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:

@@ -207,7 +207,6 @@ async def send(
     request: web.Request, pending: PendingResponse, fault: Fault | None = None
 ) -> web.StreamResponse:
     """Send a response, damaged if the fault affects the transfer."""
-    is_damaged = fault is not None and fault.damages_transfer(request.method)
-    if is_damaged and fault is not None and fault.send is not None:
+    if fault and fault.send and fault.damages_transfer(request.method):
         return await fault.send(request, pending)
     return await transfer.send_whole(request, pending)

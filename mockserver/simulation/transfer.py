@@ -12,9 +12,12 @@ import struct
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from typing import Self
 
 from aiohttp import hdrs, web
 from multidict import CIMultiDict
+
+from mockserver.media.payloads import response_body
 
 IP_FAMILIES = (socket.AF_INET, socket.AF_INET6)  # whose connections can be reset
 SLOW_SECONDS = 2.0
@@ -63,6 +66,13 @@ class PendingResponse:
     length: int | None = None
     fault_seconds: float | None = None
     fault_status: int | None = None
+
+    @classmethod
+    def of(cls, response: web.Response) -> Self:
+        """A complete response, to be sent in a single part."""
+        body = response_body(response)
+        headers = dict(response.headers)
+        return cls(response.status, headers, single_part(body), len(body))
 
     @property
     def is_stream(self) -> bool:

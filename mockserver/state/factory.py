@@ -1,10 +1,16 @@
 """Open the state store of a server, and the secret in it: in memory or in Redis."""
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from mockserver.extras import MissingExtra, require_extra
 from mockserver.state.clock import Clock
 from mockserver.state.memory import StateError, StateStore
+
+if TYPE_CHECKING:
+    import redis
 
 MEMORY = "memory"
 
@@ -21,11 +27,18 @@ def check_state(state: str) -> None:
         require_extra("redis", "--state redis://…")
     except MissingExtra as error:
         raise StateError(str(error)) from None
+    with _redis_client(state) as client:
+        client.ping()
+
+
+@contextmanager
+def _redis_client(state: str) -> Iterator["redis.Redis"]:
+    """A client that blocks. Raises `StateError` if Redis cannot be reached."""
     import redis
 
     try:
         with redis.Redis.from_url(state, socket_connect_timeout=3) as client:
-            client.ping()
+            yield client
     except (redis.RedisError, ValueError) as error:
         raise StateError(f"no Redis server responds at {state}: {error}") from None
 
@@ -49,13 +62,9 @@ def shared_secret(state: str) -> bytes:
     made = secrets.token_bytes(32)
     if state == MEMORY:
         return made
-    import redis
-
     from mockserver.state.redis import SECRET_KEY
 
-    try:
-        with redis.Redis.from_url(state, socket_connect_timeout=3) as client:
-            client.set(SECRET_KEY, made, nx=True)
-            return bytes(client.get(SECRET_KEY) or made)
-    except redis.RedisError as error:
-        raise StateError(f"no Redis server responds at {state}: {error}") from None
+    with _redis_client(state) as client:
+        client.set(SECRET_KEY, made, nx=True)
+        stored = client.get(SECRET_KEY)
+        return stored if isinstance(stored, bytes) else made

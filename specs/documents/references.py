@@ -17,7 +17,7 @@ class ResolvedDocument:
 
     `pointer_of(node)` gives the JSON pointer of a mapping as authored, so that a claim
     behind a reference still points at its own line. Where problems are collected, a
-    reference that leads nowhere becomes an empty mapping, which is a gap.
+    unresolved reference becomes an empty mapping, which is a gap.
     """
 
     def __init__(

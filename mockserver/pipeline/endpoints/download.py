@@ -28,7 +28,7 @@ from mockserver.pipeline.provider_context import ProviderContext
 from mockserver.pipeline.server_context import SERVER_CONTEXT
 from mockserver.simulation import faults
 from mockserver.simulation.namespaces import NAMESPACE_HEADER, namespace_of
-from mockserver.simulation.transfer import PendingResponse, single_part
+from mockserver.simulation.transfer import PendingResponse
 from mockserver.simulation.triggers import Behavior, requested_behavior
 from mockserver.state.statistics import IMAGE_OPERATION
 from specs import Basis, ErrorExample, Evidence, Operation, Provider
@@ -131,16 +131,8 @@ async def _respond(
     facts.fault, facts.status = fault.name, fault.status
     if behavior.status is not None:
         facts.status = behavior.status
-    body = response.body if isinstance(response.body, bytes) else b""
-    headers = dict(response.headers)
-    pending = PendingResponse(
-        response.status,
-        headers,
-        single_part(body),
-        len(body),
-        fault_seconds=behavior.seconds,
-        fault_status=behavior.status,
-    )
+    pending = PendingResponse.of(response)
+    pending.fault_seconds, pending.fault_status = behavior.seconds, behavior.status
     if fault.name == faults.CDN_TIMEOUT:
         await wait_for_timeout(context.store, behavior.seconds)
     return await faults.send(request, pending, fault)

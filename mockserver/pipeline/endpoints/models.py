@@ -53,7 +53,7 @@ async def handle_models(
 ) -> web.StreamResponse:
     """Respond to a request for `path` below the base path of a provider."""
     operation = _models_operation(provider_context.provider, path)
-    request_id = f"req_{provider_context.request_ids.getrandbits(96):024x}"
+    request_id = provider_context.new_request_id()
     exchange = Exchange(
         request, operation, provider_context, request_id, time.monotonic()
     )

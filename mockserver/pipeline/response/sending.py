@@ -11,13 +11,12 @@ from mockserver.errors import (
     error_example,
     upload_label,
 )
-from mockserver.media.payloads import response_body
 from mockserver.pipeline.behavior import wait_for_timeout
 from mockserver.pipeline.exchange import ANSWERED, Exchange
 from mockserver.pipeline.journal_entry import record
 from mockserver.pipeline.request.form_messages import upload_error
 from mockserver.simulation import faults
-from mockserver.simulation.transfer import PendingResponse, single_part
+from mockserver.simulation.transfer import PendingResponse
 
 LABEL = "{label}"  # in the body of an error: the media type of an upload
 UNKNOWN_MEDIA_TYPE = "application/octet-stream"
@@ -79,11 +78,7 @@ async def send(
         if behavior.fault is None or not behavior.fault.damages_transfer(method):
             exchange.outcome = ANSWERED
             return response
-        body = response_body(response)
-        headers = dict(response.headers)
-        response = PendingResponse(
-            response.status, headers, single_part(body), len(body)
-        )
+        response = PendingResponse.of(response)
     response.fault_seconds, response.fault_status = behavior.seconds, behavior.status
     if behavior.fault is not None:
         exchange.outcome = behavior.fault.name
