@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
 
 import click
 
 from contracts.report.model import CheckName, Finding, FindingKind
-from mockserver.cli.common import GroupedOption, UsageError
+from mockserver.cli.common import UsageError, grouped_option
 from specs import GUARANTEES
 
 BROKEN, DIFFERENCE = "broken", "difference"
@@ -72,16 +71,14 @@ def _parse_patterns(
     return FailurePolicy(tuple(each for each in words if each) or (BROKEN,))
 
 
-def fail_on_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--fail-on PATTERN,…`; the argument `fail_on` is a `FailurePolicy`."""
-    return click.option(
-        "--fail-on",
-        cls=GroupedOption,
-        group="Reports",
-        multiple=True,
-        callback=_parse_patterns,
-        metavar="PATTERN,…",
-        help="Findings that fail: difference (warnings too), or kinds, checks and "
-        "claims such as rejects-valid or 'createImage/request/n/*'. Default: every "
-        "documented claim that fails.",
-    )(command)
+fail_on_option = grouped_option(
+    "Reports",
+    "--fail-on",
+    multiple=True,
+    callback=_parse_patterns,
+    metavar="PATTERN,…",
+    help="Findings that fail: difference (warnings too), or kinds, checks and claims "
+    "such as rejects-valid or 'createImage/request/n/*'. Default: every documented "
+    "claim that fails.",
+)
+"""The option `--fail-on PATTERN,…`; the argument `fail_on` is a `FailurePolicy`."""

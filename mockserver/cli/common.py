@@ -170,15 +170,30 @@ class GroupedOption(click.Option):
         self.in_config = in_config
 
 
-def environment_option(
-    group: str, *names: str, **attributes: Any
-) -> Callable[..., Any]:
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def grouped_option(group: str, *names: str, **attributes: Any) -> Decorator:
+    """An option in a section of `--help`."""
+    return click.option(*names, cls=GroupedOption, group=group, **attributes)
+
+
+def with_options(options: Sequence[Decorator]) -> Decorator:
+    """A decorator that adds options, which `--help` lists in this order."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def environment_option(group: str, *names: str, **attributes: Any) -> Decorator:
     """An option that can also be set by the environment variable of its long name."""
     long = names[0].removeprefix("--").partition("/")[0]
     variable = f"{ENV_PREFIX}_{long.upper().replace('-', '_')}"
-    return click.option(
-        *names, cls=GroupedOption, group=group, envvar=variable, **attributes
-    )
+    return grouped_option(group, *names, envvar=variable, **attributes)
 
 
 class GroupedCommand(click.Command):

@@ -1,7 +1,6 @@
 """The options of `serve`, their checks, and their order in `--help`."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from mockserver.cli.common import (
     GroupedOption,
     UsageError,
     specs_option,
+    with_options,
 )
 from mockserver.cli.common import environment_option as _option
 from mockserver.cli.network_options import NETWORK_OPTIONS
@@ -327,8 +327,4 @@ _OPTIONS = (
 )
 
 
-def serve_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a function with all options of `serve`."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+serve_options = with_options(_OPTIONS)

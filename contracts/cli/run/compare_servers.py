@@ -1,6 +1,7 @@
 """`compare PROVIDER=URL …`: compare servers, as `run --same-questions` does."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ from contracts.cli.shared.call_options import (
     server_call_options,
 )
 from contracts.execution.targets import is_target_argument
-from mockserver.cli.common import GroupedOption, UsageError
+from mockserver.cli.common import UsageError, grouped_option, with_options
 
 _DOCUMENT_OPTIONS = {
     "reports": "--report",
@@ -27,8 +28,7 @@ _DOCUMENT_OPTIONS = {
 _SERVER_OPTIONS = ("key_env", "live", "budget", "rate")
 
 
-def _option(*names: str, **attributes: Any) -> Callable[..., Any]:
-    return click.option(*names, cls=GroupedOption, group=GROUP, **attributes)
+_option = partial(grouped_option, GROUP)
 
 
 _OPTIONS = (
@@ -61,11 +61,7 @@ _OPTIONS = (
 )
 
 
-def compare_server_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a command with the options for servers."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+compare_server_options = with_options(_OPTIONS)
 
 
 def are_servers(providers: Sequence[str], options: Mapping[str, Any]) -> bool:

@@ -1,9 +1,7 @@
 """The arguments and options of `run`, in the order of `--help`."""
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -18,14 +16,10 @@ from contracts.cli.shared.options import (
 )
 from contracts.execution.targets import LIVE_RATE
 from contracts.report.failure_policy import fail_on_option
-from mockserver.cli.common import PROVIDER, GroupedOption, specs_option
+from mockserver.cli.common import PROVIDER, Decorator, specs_option, with_options
+from mockserver.cli.common import grouped_option as _option
 
-
-def _option(group: str, *names: str, **attributes: Any) -> Callable[..., Any]:
-    return click.option(*names, cls=GroupedOption, group=group, **attributes)
-
-
-_PARAMETERS: tuple[Callable[..., Any], ...] = (
+_PARAMETERS: tuple[Decorator, ...] = (
     click.argument(
         "provider",
         nargs=-1,
@@ -193,8 +187,4 @@ _PARAMETERS: tuple[Callable[..., Any], ...] = (
 )
 
 
-def run_parameters(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a function with the arguments and options of `run`."""
-    for parameter in reversed(_PARAMETERS):
-        command = parameter(command)
-    return command
+run_parameters = with_options(_PARAMETERS)

@@ -1,6 +1,7 @@
 """The options of a call, which all commands that test a server share."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -13,7 +14,7 @@ from contracts.execution.sending.call_arguments import (
 )
 from contracts.execution.targets import BadTarget
 from contracts.planning.call_options import CallOptions
-from mockserver.cli.common import GroupedOption, UsageError
+from mockserver.cli.common import UsageError, grouped_option, with_options
 from specs import Provider
 
 GROUP = "Server under test"
@@ -27,49 +28,39 @@ def _parse_operations(
     return tuple(dict.fromkeys(filter(None, names)))
 
 
+_option = partial(grouped_option, GROUP)
 _OPTIONS = (
-    click.option(
+    _option(
         "--header",
         multiple=True,
-        cls=GroupedOption,
-        group=GROUP,
         metavar="NAME=ENVVAR",
         help="Send this header, with the value of an environment variable. The value "
         "is not shown in reports. Can be repeated.",
     ),
-    click.option(
+    _option(
         "--auth",
-        cls=GroupedOption,
-        group=GROUP,
         metavar="WAY",
         help="How the API key is sent: bearer, header:NAME, query:NAME or none. The "
         "default is that of the provider's document.",
     ),
-    click.option(
+    _option(
         "--model",
         multiple=True,
-        cls=GroupedOption,
-        group=GROUP,
         metavar="[MODEL=]NAME",
         help="The server's name of the provider's default model, or of MODEL. Only "
         "cases of the models named so are sent. Can be repeated.",
     ),
-    click.option(
+    _option(
         "--operations",
         callback=_parse_operations,
-        cls=GroupedOption,
-        group=GROUP,
         metavar="ID,…",
         help="Test only these operations, such as createImage,createImageEdit.",
     ),
 )
 
 
-def server_call_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a command with `--header`, `--auth`, `--model` and `--operations`."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+server_call_options = with_options(_OPTIONS)
+"""Decorates a command with `--header`, `--auth`, `--model` and `--operations`."""
 
 
 def read_call_options(

@@ -1,15 +1,14 @@
 """Options that several commands share."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import click
 
 from contracts.execution.sending.links import host_alone
 from contracts.reporters import REPORTERS
-from mockserver.cli.common import GroupedOption, UsageError
+from mockserver.cli.common import UsageError, grouped_option, with_options
 
 
 class HostName(click.ParamType):  # type: ignore[type-arg]
@@ -51,10 +50,9 @@ HOST = HostName()
 REPORTS = "Reports"  # a section of `--help`
 NO_COLOR = "NO_COLOR"  # https://no-color.org
 path_option = click.Path(dir_okay=False)
-history_option = click.option(
+history_option = grouped_option(
+    REPORTS,
     "--history",
-    cls=GroupedOption,
-    group=REPORTS,
     multiple=True,
     type=path_option,
     metavar="REPORT",
@@ -62,10 +60,9 @@ history_option = click.option(
     "findings are new and which are fixed. Can be repeated.",
 )
 
-sarif_document_option = click.option(
+sarif_document_option = grouped_option(
+    REPORTS,
     "--sarif-document",
-    cls=GroupedOption,
-    group=REPORTS,
     multiple=True,
     type=DocumentCopy(),
     metavar="PROVIDER=PATH",
@@ -90,10 +87,9 @@ def _disable_color(context: click.Context, _: click.Parameter, value: bool) -> N
     context.call_on_close(restore)
 
 
-no_color_option = click.option(
+no_color_option = grouped_option(
+    "Output",
     "--no-color",
-    cls=GroupedOption,
-    group="Output",
     is_flag=True,
     is_eager=True,
     expose_value=False,
@@ -118,15 +114,10 @@ def copies_by_provider(
     return copies
 
 
-def report_format_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """An option `--NAME FILE` for each format of `REPORTERS`."""
-    for reporter in reversed(REPORTERS.values()):
-        option = click.option(
-            reporter.option,
-            cls=GroupedOption,
-            group=REPORTS,
-            type=path_option,
-            help=reporter.help,
-        )
-        command = option(command)
-    return command
+report_format_options = with_options(
+    [
+        grouped_option(REPORTS, each.option, type=path_option, help=each.help)
+        for each in REPORTERS.values()
+    ]
+)
+"""Decorates a command with an option `--NAME FILE` for each format of `REPORTERS`."""
