@@ -8,7 +8,7 @@ from typing import Any
 from contracts.judging.interaction import Interaction
 from contracts.media.guarantee import AnswerHistory, request_key
 from contracts.media.image.observation import DecodedImage
-from specs import Dialect
+from specs import Dialect, ErrorExample
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Answer:
 
     `request` has canonical names and documented defaults. `key` is the API key that the
     request was sent with. `now` is when the response came, in seconds since 1970.
+    `errors` are the documented errors of the operation by name.
     """
 
     interaction: Interaction
@@ -27,6 +28,7 @@ class Answer:
     key: str = ""
     now: float = field(default_factory=time.time)
     history: AnswerHistory = field(default_factory=AnswerHistory)
+    errors: Mapping[str, ErrorExample] = field(default_factory=dict)
 
     @property
     def operation(self) -> str:

@@ -63,6 +63,7 @@ class Examiner:
         the interaction.
         """
         case = interaction.case
+        operation = self.provider.operations[case.operation]
         answer = Answer(
             interaction=interaction,
             dialect=self.provider.dialect,
@@ -71,8 +72,8 @@ class Examiner:
             key=self.key if key is None else key,
             now=now or interaction.at,
             history=self.history,
+            errors=operation.errors,
         )
-        operation = self.provider.operations[case.operation]
         return CheckContext(answer, case, operation, self.claims)
 
     def observations(self, context: CheckContext) -> Iterator[Observation]:

@@ -36,6 +36,12 @@ def error_object(interaction: Interaction) -> dict[str, object] | None:
     return None
 
 
+def error_fields(body: Any) -> dict[str, Any]:
+    """The fields of `error` in a body; empty if it has another form."""
+    error = body.get("error") if isinstance(body, dict) else None
+    return error if isinstance(error, dict) else {}
+
+
 def error_text(interaction: Interaction) -> str:
     """The error message, or else the beginning of the body."""
     error = error_object(interaction)

@@ -11,7 +11,7 @@ from contracts.judging.checks.context import (
     check_guarantee,
     schema_violations,
 )
-from contracts.judging.outcome import describe_response
+from contracts.judging.outcome import describe_response, error_fields
 from contracts.media.description import describe_value
 from contracts.planning.case import Origin
 from contracts.report.model import CheckName, FindingKind
@@ -137,7 +137,7 @@ def check_error_schema(
 
 def _check_param(context: CheckContext, claim: str, evidence: Evidence) -> Observations:
     error = context.case.expected_error
-    param = _error_fields(context.interaction.object).get("param")
+    param = error_fields(context.interaction.object).get("param")
     if not error or not error.params or not isinstance(param, str) or not param:
         return
     if param.replace("[", ".").partition(".")[0] not in error.params:
@@ -162,8 +162,8 @@ def _check_name(
     is_documented = example.evidence.basis is Basis.DOCUMENTED
     if not (is_named and is_documented and context.case.expectation is State.INVALID):
         return
-    shown = _error_fields(example.body)
-    actual = _error_fields(context.interaction.object)
+    shown = error_fields(example.body)
+    actual = error_fields(context.interaction.object)
     is_code = isinstance(shown.get("code"), str)
     name = "code" if is_code else "type"
     wanted = shown.get(name)
@@ -184,11 +184,6 @@ def _describe_field(error: Mapping[str, Any], name: str) -> str:
     return f"error.{name} is missing; error is {describe_value(error)}"
 
 
-def _error_fields(body: Any) -> dict[str, Any]:
-    error = body.get("error") if isinstance(body, dict) else None
-    return error if isinstance(error, dict) else {}
-
-
 def check_error_guarantees(context: CheckContext) -> Observations:
     """Check the guarantees of an error response, and that no response has secrets."""
     if (
@@ -207,16 +202,4 @@ def check_error_guarantees(context: CheckContext) -> Observations:
         (success, each) for each in success.guarantees if each.name == "keeps-secrets"
     ]
     for response, guarantee in guarantees:
-        if guarantee.name != "retry-after-on-429" or not _is_without_credit(context):
-            yield from check_guarantee(context, response, guarantee)
-
-
-def _is_without_credit(context: CheckContext) -> bool:
-    """True for a documented 429 error other than the rate limit: no waiting ends it."""
-    code = _error_fields(context.interaction.object).get("code")
-    return code is not None and any(
-        example.status == HTTPStatus.TOO_MANY_REQUESTS
-        and name != "rate_limited"
-        and _error_fields(example.body).get("code") == code
-        for name, example in context.operation.errors.items()
-    )
+        yield from check_guarantee(context, response, guarantee)

@@ -6,6 +6,7 @@ from email.utils import parsedate
 
 from contracts.judging.answer import Answer
 from contracts.judging.interaction import REDACTED_KEY
+from contracts.judging.outcome import error_fields
 from contracts.media.description import describe_value
 from contracts.media.guarantee import Breach, Breaches
 
@@ -29,9 +30,26 @@ def _rate_limit_headers(response: Answer) -> Iterator[Mapping[str, str]]:
 
 def retry_after_on_429(response: Answer) -> Breaches:
     """Require a time to wait; its form is checked by `retry_after_is_valid`."""
+    if _is_without_credit(response):
+        return
     for headers in _rate_limit_headers(response):
         if not headers.get("retry-after", "").strip():
             yield Breach("a 429 response has no header Retry-After")
+
+
+def _is_without_credit(response: Answer) -> bool:
+    """True for a documented 429 error other than the rate limit: no waiting ends it."""
+    code = error_fields(response.interaction.object).get("code")
+    return (
+        response.interaction.status == 429
+        and code is not None
+        and any(
+            example.status == 429
+            and name != "rate_limited"
+            and error_fields(example.body).get("code") == code
+            for name, example in response.errors.items()
+        )
+    )
 
 
 def retry_after_is_valid(response: Answer) -> Breaches:
