@@ -13,6 +13,7 @@ from contracts.errors import HarnessError
 from contracts.report.failure_policy import FailurePolicy
 from contracts.report.file import atomic_write
 from contracts.report.model import Finding, Report
+from contracts.report.records import changed_options, option_text
 from contracts.report.summary import FindingSummary, all_findings, provider_summaries
 from contracts.text import one_line
 from specs import SpecError
@@ -241,9 +242,7 @@ class Baseline:
             now = target.call.options if target.call else None
             if before is None or now is None or before == now:
                 continue
-            names = [
-                name for name in {**before, **now} if before.get(name) != now.get(name)
-            ]
+            names = changed_options(before, now)
             yield (
                 f"{target.title}: the accepted findings are of a run with "
                 f"{_call_text(before, names)}, this report is of one with "
@@ -252,9 +251,7 @@ class Baseline:
 
 
 def _call_text(options: Mapping[str, str], names: Iterable[str]) -> str:
-    return " and ".join(
-        f"{name} {options[name]}" if name in options else f"no {name}" for name in names
-    )
+    return " and ".join(option_text(options, name) for name in names)
 
 
 def _accept(

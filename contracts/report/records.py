@@ -230,6 +230,16 @@ class CallRecord:
         return {name: text for name, text in texts.items() if text}
 
 
+def changed_options(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """The names of the options of a call that differ."""
+    return [name for name in {**before, **now} if before.get(name) != now.get(name)]
+
+
+def option_text(options: Mapping[str, str], name: str) -> str:
+    """`--auth none`, or `no --auth` if it was not given."""
+    return f"{name} {options[name]}" if name in options else f"no {name}"
+
+
 @dataclass(frozen=True, slots=True)
 class TargetRecord:
     """

@@ -5,6 +5,7 @@ from importlib.metadata import version
 
 from contracts.execution.campaign import Campaign
 from contracts.report.model import BadReport, CallRecord, Report
+from contracts.report.records import changed_options, option_text
 from mockserver.cli.common import UsageError
 
 
@@ -58,8 +59,5 @@ def _call_difference(earlier: CallRecord | None, current: CallRecord) -> str:
     """The first option of the earlier call that is another one now; empty for none."""
     if earlier is None:
         return ""
-    before, now = earlier.options, current.options
-    for name in {**before, **now}:
-        if before.get(name) != now.get(name):
-            return f"{name} {before[name]}" if name in before else f"no {name}"
-    return ""
+    changed = changed_options(earlier.options, current.options)
+    return option_text(earlier.options, changed[0]) if changed else ""
