@@ -52,6 +52,7 @@ class Preflight:
     def add(self, interaction: Interaction) -> None:
         """Note the response to a preflight case."""
         operation = interaction.case.operation
+        self.note(interaction)
         self.first.setdefault(operation, interaction)
         if is_served(interaction):
             self.served.add(operation)
@@ -117,11 +118,8 @@ class Preflight:
         dialect = self.campaign.provider.dialect
         status = interaction.status
         if status in {401, 403}:
-            key_env = self.campaign.target.call.key_env or dialect.key_env
-            return (
-                f"Check the API key in {key_env}, or name another variable with "
-                "--key-env; --auth says how it is sent"
-            )
+            call = self.campaign.target.call
+            return f"Check the API key in {call.key_remedy(self.campaign.provider)}"
         if status == 429:
             return "The server limits the rate: send fewer requests with --rate"
         if interaction.content_type == "text/html":

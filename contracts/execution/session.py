@@ -86,7 +86,6 @@ class Session:
             sent.add(case.id)
             interaction = await self.sender.send(case, self._operation(case))
             preflight.add(interaction)
-            preflight.note(interaction)
             yield await self._outcome(interaction)
             if not preflight.has_served(case) and not self.campaign.is_paid:
                 # What fails only now and then does not end a run.
@@ -228,10 +227,9 @@ class Session:
         is_first, self.has_response = not self.has_response, True
         if is_first and interaction.status == 401 and interaction.case.auth == "key":
             target = self.campaign.target
-            key_env = target.call.key_env or self.campaign.provider.dialect.key_env
+            remedy = target.call.key_remedy(self.campaign.provider)
             raise CouldNotRun(
-                f"{target.base_url} rejects the API key (401). Check {key_env}, or "
-                "name another variable with --key-env; --auth says how it is sent"
+                f"{target.base_url} rejects the API key (401). Check {remedy}"
             )
 
     async def _finding(

@@ -69,7 +69,7 @@ def target_of(
     values = header_values(call)
     if call.auth.place is KeyPlace.NONE:
         return Target(base_url, "", call=call, header_values=values)
-    name = key_env or provider.dialect.key_env
+    name = call.key_variable(provider)
     found = (os.environ.get(name, "") if key is None else key).strip()
     if not found:
         raise BadTarget(

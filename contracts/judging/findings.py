@@ -30,7 +30,7 @@ def build_finding(
     source = provider.source(observation.evidence.source)
     place = observation.evidence.source.partition("#")[2]
     title = f"{source.title}, {place}" if source and place else ""
-    key_env = call.key_env or provider.dialect.key_env
+    key_env = call.key_variable(provider)
     sample = context.case, url, key_env, context.operation.method, call
     request = {
         "summary": summarize_case(call.wire_case(context.case), call.auth),

@@ -90,6 +90,17 @@ class CallOptions:
         """The options for a server that is called as the document says."""
         return cls(Auth.documented(provider.key_schemes))
 
+    def key_variable(self, provider: Provider) -> str:
+        """The environment variable with the API key."""
+        return self.key_env or provider.dialect.key_env
+
+    def key_remedy(self, provider: Provider) -> str:
+        """What to check if a server rejects the key, to follow `Check `."""
+        return (
+            f"{self.key_variable(provider)}, or name another variable with --key-env; "
+            "--auth says how it is sent"
+        )
+
     def record(self) -> CallRecord:
         """The options as a report has them: no variable and no value of a header."""
         names = tuple(sorted(each.lower() for each in self.headers))

@@ -180,7 +180,7 @@ def _side(divergence: Divergence, session: TargetSession) -> Side:
     curl = curl_command(
         case,
         target.url(case, operation),
-        target.call.key_env or session.provider.dialect.key_env,
+        target.call.key_variable(session.provider),
         operation.method,
         target.call,
     )

@@ -161,11 +161,9 @@ class TargetSession:
         first = await self.send(plain)
         if isinstance(first, ObservedAnswer) and first.status == 401:
             target = self.named_target.target
-            key_env = target.call.key_env or self.provider.dialect.key_env
             raise CouldNotRun(
                 f"{self.label}: {target.base_url} rejects the key (401). Check "
-                f"{key_env}, or name another variable with --key-env; --auth says how "
-                "it is sent"
+                f"{target.call.key_remedy(self.provider)}"
             )
 
     async def send_all(self, intents: Sequence[Intent], progress: Progress) -> None:
