@@ -95,7 +95,7 @@ class CallOptions:
         return self.key_env or provider.dialect.key_env
 
     def key_remedy(self, provider: Provider) -> str:
-        """What to check if a server rejects the key, to follow `Check `."""
+        """The remedy if a server rejects the key, to follow the word `Check`."""
         return (
             f"{self.key_variable(provider)}, or name another variable with --key-env; "
             "--auth says how it is sent"

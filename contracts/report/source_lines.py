@@ -5,6 +5,8 @@ from pathlib import Path
 
 import yaml
 
+from specs.documents.references import unescape_pointer
+
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -47,7 +49,7 @@ class SourceLines:
         """Yield the existing nodes along a pointer, each with its start."""
         node = self._root
         for step in pointer.split("/")[1:]:
-            child = _child_node(node, step.replace("~1", "/").replace("~0", "~"))
+            child = _child_node(node, unescape_pointer(step))
             if child is None:
                 return
             yield child

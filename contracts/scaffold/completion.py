@@ -7,6 +7,7 @@ from typing import Any
 
 from contracts.scaffold.draft import Draft
 from specs import FORM, JSON
+from specs.documents.references import unescape_pointer
 from specs.documents.yaml_files import read_yaml
 
 ASSUMED = {"x-basis": "assumed", "x-source": "ours"}
@@ -58,8 +59,8 @@ def dereference(document: Mapping[str, Any], node: Any) -> dict[str, Any]:
         siblings = {key: each for key, each in node.items() if key != "$ref"}
         target: Any = document
         for step in reference[2:].split("/"):
-            step = step.replace("~1", "/").replace("~0", "~")  # noqa: PLW2901
-            target = target.get(step) if isinstance(target, dict) else None
+            key = unescape_pointer(step)
+            target = target.get(key) if isinstance(target, dict) else None
         node = {**target, **siblings} if isinstance(target, dict) else {}
     return node if isinstance(node, dict) else {}
 

@@ -114,6 +114,21 @@ def write_folder(files: Mapping[str, str], folder: Path) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def placeholder_url(name: str, path: str = "/v1") -> str:
+    """A base URL that stands for the one of a provider."""
+    return f"https://{name.replace('_', '-')}.example{path}"
+
+
+def base_url_task(base_url: str) -> str:
+    """The task of writing a URL in place of a placeholder."""
+    return f"write your base URL for {base_url} in openapi.yaml and dialect.yaml"
+
+
+def live_server(name: str, base_url: str) -> dict[str, str]:
+    """The key `live` of a dialect."""
+    return {"base_url": base_url, "key_env": environment_variable(name)}
+
+
 def environment_variable(name: str) -> str:
     """The variable of a provider's API key: `MY_GATEWAY_API_KEY` for `my-gateway`."""
     return f"{re.sub('[^A-Z0-9]', '_', name.upper())}_API_KEY"

@@ -1,9 +1,22 @@
-"""Make the body of an error from its documented example, or from its schema."""
+"""The name of an error, and its body from a documented example or a schema."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from contracts.scaffold.completion import MESSAGE_FIELDS, dereference, like, parts
+
+_NAMES = {
+    **dict.fromkeys((400, 422), "invalid_request"),
+    **dict.fromkeys((401, 403), "unauthenticated"),
+    404: "not_found",
+    429: "rate_limited",
+    **dict.fromkeys((500, 502, 503), "server_error"),
+}
+
+
+def usual_error_name(status: int) -> str:
+    """The name of an error with a status."""
+    return _NAMES.get(status, f"status_{status}")
 
 
 def error_value(

@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 
-from contracts.scaffold.draft import environment_variable
+from contracts.scaffold.draft import environment_variable, placeholder_url
 from specs.documents.folder import DIALECT, DOCUMENT
 from specs.documents.sources import SOURCES
 
@@ -14,7 +14,7 @@ def minimal_files(name: str) -> dict[str, str]:
     folder = files("contracts.scaffold") / "minimal"
     values = {
         "{title}": name,
-        "{base_url}": f"https://{name.replace('_', '-')}.example/v1",
+        "{base_url}": placeholder_url(name),
         "{key_env}": environment_variable(name),
         "{model}": MODEL,
     }

@@ -19,8 +19,14 @@ from contracts.scaffold.completion import (
     request_properties,
     request_types,
 )
-from contracts.scaffold.draft import Draft, ScaffoldError, environment_variable
-from contracts.scaffold.error_samples import error_value
+from contracts.scaffold.draft import (
+    Draft,
+    ScaffoldError,
+    base_url_task,
+    live_server,
+    placeholder_url,
+)
+from contracts.scaffold.error_samples import error_value, usual_error_name
 from contracts.scaffold.openapi_31 import SchemaConverter
 from specs import JSON
 from specs.documents.builder import METHODS, OperationBuilder
@@ -34,13 +40,6 @@ SOURCE = "openapi"
 _EDIT = re.compile(r"(?i)edit|inpaint|variation|image[-_ ]?to[-_ ]?image|img2img")
 _GENERATION = re.compile(r"(?i)generat|create|text[-_ ]?to[-_ ]?image|txt2img|images?$")
 _IMAGE = re.compile(r"(?i)image|img|picture")
-_ERROR_NAMES = {
-    **dict.fromkeys(("400", "422"), "invalid_request"),
-    **dict.fromkeys(("401", "403"), "unauthenticated"),
-    "404": "not_found",
-    "429": "rate_limited",
-    **dict.fromkeys(("500", "502", "503"), "server_error"),
-}
 
 
 def read_document(file: Path) -> dict[str, Any]:
@@ -115,13 +114,11 @@ def draft_from_openapi(name: str, file: Path) -> Draft:
     }
     dialect = {
         "title": title,
-        "live": {"base_url": base_url, "key_env": environment_variable(name)},
+        "live": live_server(name, base_url),
     }
     draft = Draft(own, dialect, {SOURCE: source}, left_out=left_out)
     if is_placeholder:
-        draft.to_do.append(
-            f"write your base URL for {base_url} in openapi.yaml and dialect.yaml"
-        )
+        draft.to_do.append(base_url_task(base_url))
     dialect["model"] = _model(draft, own)
     complete(draft)
     _replace_unsupported_schemes(draft)
@@ -211,7 +208,7 @@ def _base_url(name: str, document: Mapping[str, Any], prefix: str) -> tuple[str,
     if re.match("https?://[^/{]+", url) and "{" not in url:
         return f"{url.rstrip('/')}{prefix}", False
     path = "" if "{" in url else urlsplit(url).path.rstrip("/")
-    return f"https://{name.replace('_', '-')}.example{path}{prefix}", True
+    return placeholder_url(name, f"{path}{prefix}"), True
 
 
 def _operation(
@@ -269,7 +266,7 @@ def _responses(
         if status != success:
             if JSON not in media:
                 continue
-            name = _ERROR_NAMES.get(status, f"status_{status}")
+            name = usual_error_name(int(status))
             name = f"{name}_{status}" if name in names else name
             names.add(name)
             value = error_value(document, media[JSON], name)

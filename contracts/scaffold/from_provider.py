@@ -4,7 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from contracts.scaffold.draft import Draft, environment_variable
+from contracts.scaffold.draft import (
+    Draft,
+    base_url_task,
+    live_server,
+    placeholder_url,
+)
 from specs import Provider
 from specs.documents.folder import DIALECT
 from specs.documents.yaml_files import read_yaml
@@ -30,7 +35,7 @@ def draft_like(name: str, provider: Provider, file_folder: Any) -> Draft:
     """
     raw = read_yaml(file_folder, DIALECT)
     path = urlsplit(raw["live"]["base_url"]).path
-    base_url = f"https://{name.replace('_', '-')}.example{path}"
+    base_url = placeholder_url(name, path)
     document = _without_evidence(provider.document)
     document["info"] = {"title": name, "version": "1"}
     document["servers"] = [{"url": base_url}]
@@ -44,7 +49,7 @@ def draft_like(name: str, provider: Provider, file_folder: Any) -> Draft:
     dialect = {key: each for key, each in raw.items() if key not in _FOREIGN_PARTS}
     dialect = _with_placeholder(dialect)
     dialect["title"] = name
-    dialect["live"] = {"base_url": base_url, "key_env": environment_variable(name)}
+    dialect["live"] = live_server(name, base_url)
     dropped = [each for each in _FOREIGN_PARTS if each in raw]
     return Draft(
         document,
@@ -55,7 +60,7 @@ def draft_like(name: str, provider: Provider, file_folder: Any) -> Draft:
             *(f"its `{each}` in dialect.yaml" for each in dropped),
         ],
         to_do=[
-            f"write your base URL for {base_url} in openapi.yaml and dialect.yaml",
+            base_url_task(base_url),
             "list your models under `model`, in both files",
             f"replace the source {SOURCE} by your own pages",
         ],

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from contracts.scaffold.completion import PATHS, complete
-from contracts.scaffold.draft import Draft, ScaffoldError, environment_variable
+from contracts.scaffold.draft import (
+    Draft,
+    ScaffoldError,
+    base_url_task,
+    live_server,
+    placeholder_url,
+)
+from contracts.scaffold.error_samples import usual_error_name
 from contracts.scaffold.seen_values import describe_values
 from mockserver.recordings.cassette_file import CassetteError, RecordedResponse
 from mockserver.recordings.cassettes import Cassettes
@@ -18,13 +25,6 @@ from specs import EVENT_STREAM, FORM, JSON
 from specs.media.image import OPERATIONS
 
 SOURCE = "recordings"
-_UNIFORM_NAMES = {
-    **dict.fromkeys((400, 422), "invalid_request"),
-    **dict.fromkeys((401, 403), "unauthenticated"),
-    404: "not_found",
-    429: "rate_limited",
-    **dict.fromkeys((500, 502, 503), "server_error"),
-}
 _PLACEHOLDERS = {
     *("b64_json", "background", "created_at", "output_format", "partial_image_index"),
     *("quality", "size", "usage"),
@@ -44,6 +44,10 @@ class _Exchange:
     events: tuple[dict[str, Any], ...]
     at: float | None
 
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
 
 def draft_from_recordings(name: str, folder: Path) -> Draft:
     """Raises `ScaffoldError` for a folder without a recorded image request."""
@@ -52,14 +56,14 @@ def draft_from_recordings(name: str, folder: Path) -> Draft:
         exchanges = list(filter(None, map(_exchange, recordings)))
     except CassetteError as error:
         raise ScaffoldError(str(error)) from None
-    if not any(200 <= each.status < 300 for each in exchanges):
+    if not any(each.is_success for each in exchanges):
         raise ScaffoldError(
             f"{folder} has no recorded success of {' or '.join(OPERATIONS)}: record "
             "some with `imageparity proxy --record`"
         )
     others = len(recordings) - len(exchanges)
     left_out = [f"{others} recordings of other operations or without a request"]
-    base_url = f"https://{name.replace('_', '-')}.example/v1"
+    base_url = placeholder_url(name)
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": name, "version": "1"},
@@ -72,20 +76,20 @@ def draft_from_recordings(name: str, folder: Path) -> Draft:
         document,
         {
             "title": name,
-            "live": {"base_url": base_url, "key_env": environment_variable(name)},
+            "live": live_server(name, base_url),
             "model": _model(exchanges),
         },
         {SOURCE: _source(folder, exchanges)},
         left_out=left_out if len(recordings) > len(exchanges) else [],
         to_do=[
-            f"write your base URL for {base_url} in openapi.yaml and dialect.yaml",
+            base_url_task(base_url),
             "cite your page with `x-source` and `x-basis: documented` where it says so",
             "list the values of a field as an `enum` where your page lists them all",
         ],
     )
     for operation in OPERATIONS:
         own = [each for each in exchanges if each.operation == operation]
-        if any(200 <= each.status < 300 for each in own):
+        if any(each.is_success for each in own):
             content = _operation(operation, own, draft.left_out)
             document["paths"][own[0].path] = {"post": content}
         elif own:
@@ -159,16 +163,14 @@ def _source(folder: Path, exchanges: Sequence[_Exchange]) -> dict[str, str]:
 
 
 def _model(exchanges: Sequence[_Exchange]) -> str:
-    models = [
-        each.payload.get("model") for each in exchanges if 200 <= each.status < 300
-    ]
+    models = [each.payload.get("model") for each in exchanges if each.is_success]
     return next((each for each in models if isinstance(each, str)), "default")
 
 
 def _operation(
     operation: str, exchanges: Sequence[_Exchange], left_out: list[str]
 ) -> dict[str, Any]:
-    successes = [each for each in exchanges if 200 <= each.status < 300]
+    successes = [each for each in exchanges if each.is_success]
     content = {}
     for media_type in dict.fromkeys(each.media_type for each in successes):
         payloads = [each.payload for each in successes if each.media_type == media_type]
@@ -233,7 +235,7 @@ def _errors(exchanges: Sequence[_Exchange]) -> dict[str, Any]:
             continue
         examples: dict[str, Any] = {}
         for body in objects:
-            usual = _UNIFORM_NAMES.get(status, f"status_{status}")
+            usual = usual_error_name(status)
             name = usual if usual not in names else _code(body)
             if name and name not in names:
                 names.add(name)

@@ -6,7 +6,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from specs.documents.folder import read_folder
+from specs.documents.folder import DIALECT, DOCUMENT, read_folder
 from specs.documents.model import Provider
 from specs.documents.problems import Problems
 from specs.documents.yaml_files import read_yaml
@@ -30,7 +30,7 @@ def names(*more: str | Path) -> tuple[str, ...]:
                 "Give a folder that contains folders of providers",
             )
         for folder in sorted(root.iterdir(), key=lambda entry: entry.name):
-            if folder.is_dir() and (folder / "openapi.yaml").is_file():
+            if folder.is_dir() and (folder / DOCUMENT).is_file():
                 found[folder.name] = None
     return tuple(found)
 
@@ -44,7 +44,7 @@ def load(name: str, *more: str | Path) -> Provider:
     """
     for root in reversed(roots(*more)):
         folder = root / name
-        if (folder / "openapi.yaml").is_file():
+        if (folder / DOCUMENT).is_file():
             return _load_folder(name, root, folder)
     known = ", ".join(names(*more))
     raise SpecError(
@@ -61,7 +61,7 @@ def reference_title() -> str:
     none.
     """
     for name in names():
-        raw = read_yaml(files("specs") / name, "dialect.yaml")
+        raw = read_yaml(files("specs") / name, DIALECT)
         if raw.get("reference"):
             return str(raw["title"])
     raise SpecError(

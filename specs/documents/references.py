@@ -102,7 +102,7 @@ class ResolvedDocument:
             )
             return _MISSING
         for step in reference.removeprefix("#/").split("/"):
-            key = step.replace("~1", "/").replace("~0", "~")
+            key = unescape_pointer(step)
             if not isinstance(node, dict) or key not in node:
                 hint = did_you_mean(key, node if isinstance(node, dict) else ())
                 self.report(
@@ -126,6 +126,10 @@ MAX_LISTED_WORDS = 20  # beside a near one
 
 def escape_pointer(key: Any) -> str:
     return str(key).replace("~", "~0").replace("/", "~1")
+
+
+def unescape_pointer(step: str) -> str:
+    return step.replace("~1", "/").replace("~0", "~")
 
 
 def walk(node: Any, pointer: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -16,8 +16,8 @@ from contracts.compare.documents.model import (
     Statement,
 )
 from specs import Evidence, Provider
+from specs.documents.folder import DOCUMENT
 
-DOCUMENT, DIALECT = "openapi.yaml", "dialect.yaml"
 NOT_DOCUMENTED = "not documented"
 # Numbers of an entry in the list that a note was copied from, such as "C2, A25: ".
 _NOTE_NUMBERS = re.compile(r"^(?:[A-Z][0-9]+(?:, )?)+[:.] ")

@@ -4,13 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from contracts.compare.documents.cells import (
-    DIALECT,
-    DOCUMENT,
     statement,
     strip_note_numbers,
 )
 from contracts.compare.documents.model import ComparisonRow, Contradiction, ProviderCell
 from specs import Delivery, KeyFormat, PriceList, Provider
+from specs.documents.folder import DIALECT, DOCUMENT
 from specs.documents.references import walk
 
 

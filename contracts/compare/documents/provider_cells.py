@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from contracts.compare.documents.cells import (
-    DIALECT,
     NOT_DOCUMENTED,
     cell,
     citation,
@@ -23,6 +22,7 @@ from specs import (
     TokenPrice,
     scheme_label,
 )
+from specs.documents.folder import DIALECT
 from specs.documents.security import required_schemes
 
 
