@@ -3,7 +3,7 @@
 import copy
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -570,22 +570,27 @@ GOOD = {
 PLACES = [(file, each) for file, tree in GOOD.items() for each in pointers(tree)]
 
 
+def damaged(name: str, place: Sequence[Any], wrong: Any) -> Any:
+    """A good file with a wrong value at a place, or without it if that is `...`."""
+    tree = copy.deepcopy(GOOD[name])
+    node: Any = tree
+    for step in place[:-1]:
+        node = node[step]
+    if wrong is ...:
+        del node[place[-1]]
+    else:
+        node[place[-1]] = wrong
+    return tree
+
+
 @pytest.mark.parametrize("wrong", [None, [], "x", 7, {}, ["x"], ...], ids=repr)
 def test_a_folder_with_anything_wrong_in_it_loads_or_is_refused(wrong, root):
     """Whatever stands anywhere, or is missing: never another exception."""
     refused = 0
     for name, place in PLACES:
-        tree = copy.deepcopy(GOOD[name])
-        node: Any = tree
-        for step in place[:-1]:
-            node = node[step]
-        if wrong is ...:
-            del node[place[-1]]
-        else:
-            node[place[-1]] = wrong
         file = root / "mine" / name
         before = file.read_text(encoding="utf-8")
-        file.write_text(json.dumps(tree), encoding="utf-8")
+        file.write_text(json.dumps(damaged(name, place, wrong)), encoding="utf-8")
         try:
             provider = specs.load("mine", root)
             assert list(specs.claims(provider))
@@ -600,17 +605,9 @@ def test_a_folder_with_anything_wrong_in_it_loads_or_is_refused(wrong, root):
 def test_all_problems_of_a_folder_are_found_where_it_is_refused(wrong, root):
     """A check reports something exactly if the loader refuses, and never fails."""
     for name, place in PLACES:
-        tree = copy.deepcopy(GOOD[name])
-        node: Any = tree
-        for step in place[:-1]:
-            node = node[step]
-        if wrong is ...:
-            del node[place[-1]]
-        else:
-            node[place[-1]] = wrong
         file = root / "mine" / name
         before = file.read_text(encoding="utf-8")
-        file.write_text(json.dumps(tree), encoding="utf-8")
+        file.write_text(json.dumps(damaged(name, place, wrong)), encoding="utf-8")
         content, advice = check_folder(root / "mine")
         first = None
         try:
