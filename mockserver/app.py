@@ -118,20 +118,21 @@ async def _dispatch(request: web.Request) -> web.StreamResponse:
         return response
     provider_context, path = resolved
     provider = provider_context.provider
-    operations = provider.operations.values()
     rest = path.removeprefix(provider.base_path)
     is_below_base = path != rest
-    matching = [each for each in operations if rest == each.path and is_below_base]
-    for operation in matching:
+    allowed = []
+    for operation, parameters in provider.matching(path):
         if operation.method == request.method:
-            return await handle_request(request, operation, provider_context)
-    allowed = [each.method for each in matching]
+            return await handle_request(
+                request, operation, provider_context, parameters
+            )
+        allowed.append(operation.method)
     if is_below_base and is_models_path(rest):
         if request.method in MODELS_METHODS:
             return await handle_models(request, rest, provider_context)
         allowed += MODELS_METHODS
     rejected = _routing_error(request, provider_context, allowed)
-    response = documented_error_response(rejected, next(iter(operations)))
+    response = documented_error_response(rejected, provider.any_operation)
     record_unrouted(
         request,
         provider_context.store,

@@ -1,15 +1,16 @@
 """Documents of the providers, their loader, and the validator of requests."""
 
 from specs.documents.claims import Claim, ClaimSubject, claims, request_name
+from specs.documents.condition import Condition
 from specs.documents.dialect import (
     ClientVariables,
-    Condition,
     Delivery,
     Dialect,
     ImagePrice,
     KeyFormat,
     MockDefaults,
     PriceList,
+    SecondPrice,
     TokenPrice,
     UrlLifetime,
     UsageTable,
@@ -26,6 +27,16 @@ from specs.documents.model import (
 from specs.documents.security import KeyPlace, KeyScheme, scheme_label
 from specs.documents.sources import Source
 from specs.documents.supported import EVENT_STREAM, FORM, JSON
+from specs.documents.tasks import (
+    Phase,
+    Role,
+    TaskKind,
+    TaskRole,
+    TaskState,
+    TimeUnit,
+    values_at,
+)
+from specs.documents.video import VideoFacts, VideoRules
 from specs.errors import SpecError
 from specs.media.image import size_of
 from specs.media.upload import Upload
@@ -59,17 +70,26 @@ __all__ = [
     "KeyScheme",
     "MockDefaults",
     "Operation",
+    "Phase",
     "PriceList",
     "Provider",
     "Response",
+    "Role",
+    "SecondPrice",
     "Source",
     "SpecError",
     "State",
+    "TaskKind",
+    "TaskRole",
+    "TaskState",
+    "TimeUnit",
     "TokenPrice",
     "Upload",
     "UrlLifetime",
     "UsageTable",
     "Verdict",
+    "VideoFacts",
+    "VideoRules",
     "Violation",
     "claims",
     "cost",
@@ -80,4 +100,5 @@ __all__ = [
     "request_name",
     "scheme_label",
     "size_of",
+    "values_at",
 ]

@@ -1,10 +1,10 @@
 """Costs of requests by the documented prices of a provider."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from specs.documents.dialect import Dialect, TokenPrice
+from specs.documents.dialect import Dialect, PriceList, TokenPrice
 from specs.media.image import size_of
 
 
@@ -26,16 +26,45 @@ def cost(
     *,
     count: int,
     usage: Mapping[str, Any] | None = None,
+    medium: str = "image",
 ) -> Cost:
     """
-    The price of `count` images for a request in canonical names.
+    The price of `count` results of a medium for a request in canonical names.
 
-    Per image where that is documented, else per token in `usage`. The amount is None if
-    no documented price applies.
+    An image costs the documented price per image, else per token in `usage`; a video
+    the price per second. The amount is None if no documented price applies.
     """
     prices = dialect.prices
     if not prices:
         return UNKNOWN_COST
+    return _COSTS[medium](dialect, prices, operation, request, count, usage)
+
+
+def _video_cost(
+    dialect: Dialect,
+    prices: PriceList,
+    operation: str,
+    request: Mapping[str, Any],
+    count: int,
+    usage: Mapping[str, Any] | None,
+) -> Cost:
+    video = dialect.video.facts(request)
+    facts = {**request, "operation": operation, **asdict(video)}
+    for price in prices.per_second:
+        if price.when.applies_to(facts):
+            amount = price.price * video.duration * count
+            return Cost(round(amount, 6), prices.currency)
+    return UNKNOWN_COST
+
+
+def _image_cost(
+    dialect: Dialect,
+    prices: PriceList,
+    operation: str,
+    request: Mapping[str, Any],
+    count: int,
+    usage: Mapping[str, Any] | None,
+) -> Cost:
     facts = _facts(dialect, operation, request)
     for image_price in prices.per_image:
         if image_price.when.applies_to(facts):
@@ -45,6 +74,9 @@ def cost(
             if token_price.when.applies_to(facts):
                 return Cost(_token_cost(token_price, usage), prices.currency)
     return UNKNOWN_COST
+
+
+_COSTS = {"image": _image_cost, "video": _video_cost}
 
 
 def _facts(

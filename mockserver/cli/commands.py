@@ -65,7 +65,7 @@ def _paragraph(lead: str, text: str) -> str:
 
 
 def _error_names(provider: specs.Provider) -> Mapping[str, list[str]]:
-    return {each.id: sorted(each.errors) for each in provider.operations.values()}
+    return {each.id: sorted(each.errors) for each in provider.all_operations.values()}
 
 
 def _sh_assignment(name: str, value: str) -> str:

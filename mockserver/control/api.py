@@ -129,11 +129,11 @@ def describe_providers(
             "model": context.provider.dialect.model,
             "operations": {
                 operation.id: f"{operation.method} {operation.path}"
-                for operation in context.provider.operations.values()
+                for operation in context.provider.all_operations.values()
             },
             "errors": {
                 operation.id: sorted(operation.errors)
-                for operation in context.provider.operations.values()
+                for operation in context.provider.all_operations.values()
             },
             "sources": {
                 source.id: {"title": source.title, "url": source.url}

@@ -36,6 +36,7 @@ class Exchange:
     * `delivered`: number of images sent.
     * `status`: None if no response was sent.
     * `outcome`: `answered`, `aborted` or the name of the simulated fault.
+    * `path_parameters`: the values in the path, by name.
     * `holds_slot`: the request counts as open for the concurrency quota.
     """
 
@@ -63,6 +64,7 @@ class Exchange:
     holds_slot: bool = False
     ignored: Sequence[str] = ()
     is_recorded: bool = False
+    path_parameters: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fault_name(self) -> str | None:

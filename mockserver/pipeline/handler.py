@@ -21,6 +21,8 @@ The steps, in order, and their modules:
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from aiohttp import web
 
@@ -49,9 +51,14 @@ from specs import Operation
 
 log = logging.getLogger("mockserver")
 
+NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
+
 
 async def handle_request(
-    request: web.Request, operation: Operation, provider_context: ProviderContext
+    request: web.Request,
+    operation: Operation,
+    provider_context: ProviderContext,
+    path_parameters: Mapping[str, str] = NO_PARAMETERS,
 ) -> web.StreamResponse:
     """
     Respond to a request as the document describes its operation.
@@ -60,7 +67,14 @@ async def handle_request(
     """
     started_at = time.monotonic()
     request_id = provider_context.new_request_id()
-    exchange = Exchange(request, operation, provider_context, request_id, started_at)
+    exchange = Exchange(
+        request,
+        operation,
+        provider_context,
+        request_id,
+        started_at,
+        path_parameters=path_parameters,
+    )
     try:
         try:
             response = await _respond(exchange)

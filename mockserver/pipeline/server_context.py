@@ -63,14 +63,15 @@ class ServerContext:
         self.routes = {
             (
                 operation.method,
-                f"/{name}{context.provider.base_path}{operation.path}",
+                f"/{name}{context.provider.full_path(operation)}",
             ): (
                 operation,
                 context,
             )
             for name, context in self.provider_contexts.items()
             if context.provider.base_path
-            for operation in context.provider.operations.values()
+            for operation in context.provider.all_operations.values()
+            if not operation.has_template
         }
         self.reload_error = None
 
@@ -121,9 +122,7 @@ def error_response(
     """
     resolved = context.resolve(host, path) if context else None
     if resolved is not None:
-        return documented_error_response(
-            rejected, next(iter(resolved[0].provider.operations.values()))
-        )
+        return documented_error_response(rejected, resolved[0].provider.any_operation)
     body = {"error": {"message": printable(rejected.message), "type": rejected.name}}
     return web.json_response(
         body, status=rejected.status or 500, headers=rejected.headers, dumps=dumps

@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Any
 
 from specs.documents.model import Body, ErrorExample, Guarantee, Operation, Response
+from specs.documents.parameters import parameter_objects, server_url
 from specs.documents.problems import remove_part
 from specs.documents.references import (
     ResolvedDocument,
@@ -22,7 +23,9 @@ from specs.documents.schema_errors import (
 )
 from specs.documents.security import KeyScheme, key_scheme, required_schemes
 from specs.documents.sources import builtin_violations
-from specs.documents.supported import check_supported, operation_id_line
+from specs.documents.supported import check_supported, medium_of, operation_id_line
+from specs.documents.task_builder import task_role
+from specs.documents.tasks import Link
 from specs.media.image import OPERATIONS
 from specs.validation.engine import Schema
 from specs.validation.evidence import Evidence
@@ -67,7 +70,7 @@ class OperationBuilder:
             for method in METHODS:
                 if method not in item:
                     continue
-                operation = self._operation(method, path, item[method], evidence)
+                operation = self._operation(method, path, item, evidence)
                 if operation.id in found:
                     problem = f"duplicate operationId '{operation.id}'"
                     self._report(item[method], problem, "Rename one")
@@ -115,8 +118,9 @@ class OperationBuilder:
                 self.tree.mark_gap(node)
 
     def _operation(
-        self, method: str, path: str, node: Mapping[str, Any], evidence: Evidence
+        self, method: str, path: str, item: Mapping[str, Any], evidence: Evidence
     ) -> Operation:
+        node = item[method]
         if "operationId" not in node:
             self._report(
                 node,
@@ -161,6 +165,11 @@ class OperationBuilder:
             pointer=self.tree.pointer_of(node),
             note=node.get("x-note", ""),
             mentions=tuple(node.get("x-mentions", ())),
+            parameters=parameter_objects(self.tree, item, node, evidence),
+            medium=medium_of(self.tree.root, node),
+            task=task_role(node["x-task"]) if "x-task" in node else None,
+            server_url=server_url(item, node),
+            is_deprecated=node.get("deprecated", False),
         )
         for name, status in REQUIRED_ERRORS.items():
             if name not in operation.errors and not has_gap:
@@ -174,7 +183,8 @@ class OperationBuilder:
                     flow_yaml({name: {"value": _error_body(name, operation)}}),
                 )
         answers = (each.bodies.values() for each in responses.values())
-        for body in chain(operation.bodies.values(), *answers):
+        parameters = operation.parameters.values()
+        for body in chain(operation.bodies.values(), parameters, *answers):
             self._check_schema(body.schema, operation)
         return operation
 
@@ -213,6 +223,11 @@ class OperationBuilder:
             ),
             evidence=evidence,
             pointer=self.tree.pointer_of(node),
+            links=tuple(
+                Link(name, link["operationId"], link["parameters"], place)
+                for name, link in node.get("links", {}).items()
+                if (place := self.tree.pointer_of(link))
+            ),
         )
 
     def _is_known_guarantee(self, node: Mapping[str, Any]) -> bool:

@@ -53,7 +53,7 @@ def request_name(operation: Operation, body: Body) -> str:
 
 def claims(provider: Provider) -> Iterator[Claim]:
     """All claims of a provider's document, in document order."""
-    for operation in provider.operations.values():
+    for operation in provider.all_operations.values():
         yield from _operation_claims(provider, operation)
 
 

@@ -2,32 +2,20 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, TypeVar
 
+from specs.documents.condition import ALWAYS, Condition
 from specs.documents.problems import Problems
 from specs.documents.sources import builtin_violations
+from specs.documents.tasks import values_at
+from specs.documents.video import SizeTable, VideoRule, VideoRules, VideoTokens
 from specs.media.image import DEFAULT_SIZE, size_of
-from specs.validation.engine import compile_validator
 from specs.validation.evidence import Basis, Evidence
 
 Part = TypeVar("Part")
 Statements = tuple[Mapping[str, str], ...]
 """Contradicting statements of a provider's own pages, each `{says, source}`."""
-
-
-@dataclass(frozen=True)
-class Condition:
-    """The JSON Schema that decides if an entry applies; without one it always does."""
-
-    schema: Mapping[str, Any] | None = None
-
-    def applies_to(self, values: Mapping[str, Any]) -> bool:
-        return self.schema is None or bool(self._validator.is_valid(values))
-
-    @cached_property
-    def _validator(self) -> Any:
-        return compile_validator(dict(self.schema or {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +47,7 @@ class Delivery:
 
     give: str
     source: str
-    when: Condition = Condition()
+    when: Condition = ALWAYS
     basis: Basis = Basis.DOCUMENTED
     note: str = ""
     contradicts: Statements = ()
@@ -93,7 +81,7 @@ class ImagePrice:
 
     price: float
     source: str
-    when: Condition = Condition()
+    when: Condition = ALWAYS
 
     @property
     def amounts(self) -> Mapping[str, float]:
@@ -109,7 +97,7 @@ class TokenPrice:
     image_input: float
     image_output: float
     source: str
-    when: Condition = Condition()
+    when: Condition = ALWAYS
 
     @property
     def amounts(self) -> Mapping[str, float]:
@@ -119,18 +107,38 @@ class TokenPrice:
 
 
 @dataclass(frozen=True, slots=True)
+class SecondPrice:
+    """
+    The price of one second of a video.
+
+    `when` is a condition on the canonical request with `{operation, width, height,
+    duration, resolution, aspect_ratio, sound}` of its video.
+    """
+
+    price: float
+    source: str
+    when: Condition = ALWAYS
+
+    @property
+    def amounts(self) -> Mapping[str, float]:
+        """The price under its name in dialect.yaml."""
+        return {"price": self.price}
+
+
+@dataclass(frozen=True, slots=True)
 class PriceList:
     """The documented prices; of each list the first entry that applies is used."""
 
     currency: str
     per_image: tuple[ImagePrice, ...] = ()
     per_million_tokens: tuple[TokenPrice, ...] = ()
+    per_second: tuple[SecondPrice, ...] = ()
     note: str = ""
     contradicts: Statements = ()
 
     @property
-    def entries(self) -> tuple[ImagePrice | TokenPrice, ...]:
-        """All prices, those of images first."""
+    def image_entries(self) -> tuple[ImagePrice | TokenPrice, ...]:
+        """The prices of images, those per image first."""
         return (*self.per_image, *self.per_million_tokens)
 
 
@@ -177,7 +185,9 @@ class Dialect:
     """
     The content of `dialect.yaml`; `dialect.schema.yaml` describes each part.
 
-    `fields` maps, per operation, a canonical field name to the provider's names.
+    `fields` maps, per operation, a canonical field name to the provider's names, and
+    `nested_fields` to JSON pointers into the request body, for fields inside others.
+    `video` has the rules of requests for videos.
     `is_reference` is true for the provider whose pages claims with the basis
     `reference` are read from. A part that is None is not documented.
     """
@@ -197,6 +207,10 @@ class Dialect:
     homepage: str = ""
     note: str = ""
     is_reference: bool = False
+    nested_fields: Mapping[str, Mapping[str, tuple[str, ...]]] = field(
+        default_factory=dict
+    )
+    video: VideoRules = field(default_factory=VideoRules)
 
     @property
     def currency(self) -> str | None:
@@ -215,7 +229,11 @@ class Dialect:
     def with_canonical_names(
         self, operation: str, payload: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """A payload under canonical names; a field without one keeps its own."""
+        """
+        A payload under canonical names; a field without one keeps its own.
+
+        A field inside others is added; several values at its places are a list.
+        """
         renamed = dict(payload)
         for canonical, names in self.fields.get(operation, {}).items():
             given = [name for name in names if name in payload]
@@ -223,6 +241,11 @@ class Dialect:
                 renamed.pop(name, None)
             if given:
                 renamed[canonical] = payload[given[0]]
+        for canonical, pointers in self.nested_fields.get(operation, {}).items():
+            found = (list(values_at(payload, each)) for each in pointers)
+            values = next(filter(None, found), None)
+            if values is not None:
+                renamed[canonical] = values[0] if len(values) == 1 else values
         return renamed
 
     def delivery_for(self, request: Mapping[str, Any]) -> Delivery:
@@ -239,20 +262,14 @@ def validate_dialect(file: str, raw: Any, problems: Problems) -> None:
 
 def build_dialect(raw: Mapping[str, Any]) -> Dialect:
     """Build a dialect from the content of a file that follows the schema."""
-    fields = {
-        operation: {
-            canonical: (names,) if isinstance(names, str) else tuple(names)
-            for canonical, names in renamed.items()
-        }
-        for operation, renamed in raw.get("fields", {}).items()
-    }
     return Dialect(
         title=raw["title"],
         base_url=raw["live"]["base_url"],
         key_env=raw["live"]["key_env"],
         model=raw["model"],
         delivery=_built_list(Delivery, raw["delivery"]),
-        fields=fields,
+        fields=_fields(raw, are_nested=False),
+        nested_fields=_fields(raw, are_nested=True),
         key=_built_if_given(KeyFormat, raw.get("key")),
         clients=_built_if_given(ClientVariables, raw.get("clients")),
         url_lifetime=_built_if_given(UrlLifetime, raw.get("url_lifetime")),
@@ -262,7 +279,22 @@ def build_dialect(raw: Mapping[str, Any]) -> Dialect:
         homepage=raw.get("homepage", ""),
         note=raw.get("note", ""),
         is_reference=raw.get("reference", False),
+        video=_built(VideoRules, raw.get("video", {})),
     )
+
+
+def _fields(
+    raw: Mapping[str, Any], *, are_nested: bool
+) -> dict[str, dict[str, tuple[str, ...]]]:
+    """The names of fields by operation, or the pointers to those inside others."""
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for operation, renamed in raw.get("fields", {}).items():
+        for canonical, given in renamed.items():
+            all_names = (given,) if isinstance(given, str) else tuple(given)
+            names = [each for each in all_names if each.startswith("/") == are_nested]
+            if names:
+                found.setdefault(operation, {})[canonical] = tuple(names)
+    return found
 
 
 def _built_if_given(
@@ -294,5 +326,10 @@ _CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
     "contradicts": tuple,
     "per_image": partial(_built_list, ImagePrice),
     "per_million_tokens": partial(_built_list, TokenPrice),
+    "per_second": partial(_built_list, SecondPrice),
+    "sizes": partial(_built_list, SizeTable),
+    "resolution_of": partial(_built_list, VideoRule),
+    "frame_rate_of": partial(_built_list, VideoRule),
+    "tokens": partial(_built, VideoTokens),
     "auto_size": lambda text: size_of(text) or DEFAULT_SIZE,
 }

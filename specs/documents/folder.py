@@ -7,10 +7,11 @@ from typing import Any
 
 from specs.documents.builder import OperationBuilder
 from specs.documents.dialect import build_dialect, validate_dialect
-from specs.documents.model import Operation, Provider
+from specs.documents.model import Provider
 from specs.documents.problems import Problems
 from specs.documents.references import ResolvedDocument, walk
 from specs.documents.sources import Source, check_sources, load_sources
+from specs.documents.task_builder import check_task_operations, task_kinds
 from specs.documents.yaml_files import read_yaml
 from specs.errors import SpecError
 
@@ -52,10 +53,22 @@ def read_folder(
             sides, place = node["x-contradicts"], f"{pointer}/x-contradicts"
             check_sources(tree.file, sides, "source", sources, problems, place)
     operations = OperationBuilder(tree).operations()
+    tasks = task_kinds(tree)
+    check_task_operations(tree, tasks, operations)
     _check_base_url(tree, dialect)
     provider = None
     if not problems.errors:
-        provider = _build(name, folder, dialect, document, sources, tree, operations)
+        provider = Provider(
+            id=name,
+            dialect=build_dialect(dialect),
+            all_operations=operations,
+            document=document,
+            sources=sources,
+            file=tree.file,
+            version=str(tree.root["info"]["version"]),
+            pointer_of=tree.pointer_of,
+            tasks=tasks,
+        )
     return ProviderFolder(folder, dialect, sources, tree, provider)
 
 
@@ -85,24 +98,3 @@ def _check_base_url(tree: ResolvedDocument, dialect: Any) -> None:
             "Write the same URL in both",
             f"url: {url}",
         )
-
-
-def _build(
-    name: str,
-    folder: Traversable,
-    dialect: Mapping[str, Any],
-    document: Mapping[str, Any],
-    sources: Mapping[str, Source],
-    tree: ResolvedDocument,
-    operations: Mapping[str, Operation],
-) -> Provider:
-    return Provider(
-        id=name,
-        dialect=build_dialect(dialect),
-        operations=operations,
-        document=document,
-        sources=sources,
-        file=str(folder / DOCUMENT),
-        version=str(tree.root["info"]["version"]),
-        pointer_of=tree.pointer_of,
-    )

@@ -1,5 +1,6 @@
 """A provider document as values: operations, bodies, errors, guarantees."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,6 +11,7 @@ from specs.documents.dialect import Dialect
 from specs.documents.security import KeyScheme
 from specs.documents.sources import Source
 from specs.documents.supported import EVENT_STREAM
+from specs.documents.tasks import Link, Role, TaskKind, TaskRole
 from specs.validation.engine import Schema, compile_validator
 from specs.validation.evidence import Evidence
 from specs.validation.judge import Judge
@@ -112,6 +114,7 @@ class Response:
     guarantees: tuple[Guarantee, ...]
     evidence: Evidence
     pointer: str
+    links: tuple[Link, ...] = ()
 
     @property
     def is_success(self) -> bool:
@@ -123,8 +126,13 @@ class Operation:
     """
     A method and a path with request bodies, responses and errors.
 
-    `key_schemes` are the ways to send the API key: a request has one of them. Empty,
-    with `authentication` None, if no key is needed.
+    * `key_schemes`: the ways to send the API key: a request has one of them. Empty,
+      with `authentication` None, if no key is needed.
+    * `parameters`: by place (`path`, `query`, `header`), the object of all parameters
+      there, as a body.
+    * `medium`: the medium of its results.
+    * `task`: what it does with long-running tasks, or None.
+    * `server_url`: its own server, where it has another one than its document.
     """
 
     id: str
@@ -139,6 +147,31 @@ class Operation:
     note: str = ""
     mentions: tuple[str, ...] = ()
     key_schemes: tuple[KeyScheme, ...] = ()
+    parameters: Mapping[str, Body] = field(default_factory=dict)
+    medium: str = "image"
+    task: TaskRole | None = None
+    server_url: str = ""
+    is_deprecated: bool = False
+
+    @property
+    def creates(self) -> bool:
+        """True if its responses have, or will have, new results."""
+        return self.task is None or self.task.role is Role.CREATE
+
+    @property
+    def has_template(self) -> bool:
+        return "{" in self.path
+
+    @cached_property
+    def path_pattern(self) -> re.Pattern[str]:
+        """A pattern of its paths; the groups are its path parameters, in order."""
+        parts = _PARAMETER.split(self.path)
+        return re.compile("([^/]+)".join(re.escape(each) for each in parts))
+
+    @cached_property
+    def path_parameters(self) -> tuple[str, ...]:
+        """The names in its path, in order."""
+        return tuple(each[1:-1] for each in _PARAMETER.findall(self.path))
 
     @cached_property
     def success(self) -> Response:
@@ -160,18 +193,54 @@ class Operation:
         return None
 
 
+_PARAMETER = re.compile(r"\{[^}/]+\}")
+
+
 @dataclass(frozen=True, eq=False)
 class Provider:
-    """A loaded folder of a provider. Equal only to itself."""
+    """
+    A loaded folder of a provider. Equal only to itself.
+
+    `all_operations` are those of the document. `operations` are those among them that
+    create results, at once or by a task, and `task_operations` the others. `tasks` are
+    the kinds of tasks by name.
+    """
 
     id: str
     dialect: Dialect
-    operations: Mapping[str, Operation]
+    all_operations: Mapping[str, Operation]
     document: Mapping[str, Any]
     sources: Mapping[str, Source]
     file: str
     version: str = ""
     pointer_of: Callable[[Any], str] = field(default=lambda node: "", repr=False)
+    tasks: Mapping[str, TaskKind] = field(default_factory=dict)
+
+    @cached_property
+    def operations(self) -> Mapping[str, Operation]:
+        return {
+            name: each for name, each in self.all_operations.items() if each.creates
+        }
+
+    @cached_property
+    def task_operations(self) -> Mapping[str, Operation]:
+        return {
+            name: each for name, each in self.all_operations.items() if not each.creates
+        }
+
+    @property
+    def any_operation(self) -> Operation:
+        """The first operation of the document, whose errors stand for all."""
+        return next(iter(self.all_operations.values()))
+
+    def operations_on(self, kind: str, role: Role) -> tuple[Operation, ...]:
+        """The operations of a role on a kind of tasks, in document order."""
+        return tuple(
+            each
+            for each in self.all_operations.values()
+            if each.task is not None
+            and (each.task.kind, each.task.role) == (kind, role)
+        )
 
     @property
     def title(self) -> str:
@@ -182,10 +251,38 @@ class Provider:
         """The path of the documented server URL: `/v1`, `/api/v1`."""
         return urlsplit(str(self.document["servers"][0]["url"])).path.rstrip("/")
 
+    def full_path(self, operation: Operation) -> str:
+        """The path of an operation with the path of its server URL."""
+        if not operation.server_url:
+            return f"{self.base_path}{operation.path}"
+        return f"{urlsplit(operation.server_url).path.rstrip('/')}{operation.path}"
+
+    def matching(self, path: str) -> Iterator[tuple[Operation, dict[str, str]]]:
+        """
+        Yield the operations that a path is for, with the values of its parameters.
+
+        `path` begins with the base path. An operation whose path has no parameters
+        comes before those that have some.
+        """
+        for operation, pattern in self._patterns:
+            match = pattern.fullmatch(path)
+            if match is not None:
+                names = operation.path_parameters
+                yield operation, dict(zip(names, match.groups(), strict=True))
+
+    @cached_property
+    def _patterns(self) -> tuple[tuple[Operation, re.Pattern[str]], ...]:
+        found = []
+        for operation in self.all_operations.values():
+            base = self.full_path(operation).removesuffix(operation.path)
+            pattern = re.compile(re.escape(base) + operation.path_pattern.pattern)
+            found.append((operation, pattern))
+        return tuple(sorted(found, key=lambda each: each[0].path.count("{")))
+
     @cached_property
     def key_schemes(self) -> tuple[KeyScheme, ...]:
         """The ways to send the API key: those of all operations that need one."""
-        found = (each.key_schemes for each in self.operations.values())
+        found = (each.key_schemes for each in self.all_operations.values())
         return next(filter(None, found), ())
 
     def canonical_request(

@@ -5,6 +5,7 @@ A document is understood whole or not loaded: a part that is read and then ignor
 be answered wrongly by the mock and never tested by the harness.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,29 +14,41 @@ from specs.documents.references import (
     did_you_mean,
     escape_pointer,
 )
+from specs.documents.schema_errors import flow_yaml
 from specs.documents.security import (
     key_scheme,
     required_schemes,
     requirements,
     scheme_label,
 )
+from specs.documents.tasks import Role
 from specs.media import image
 
 JSON = "application/json"
 FORM = "multipart/form-data"
 EVENT_STREAM = "text/event-stream"
 REQUEST_TYPES = (JSON, FORM)
-SUCCESS_TYPES = (JSON, EVENT_STREAM)
+FILE_TYPES = (
+    *("video/mp4", "image/png", "image/jpeg", "image/webp"),
+    *("application/octet-stream", "application/binary"),
+)
+SUCCESS_TYPES: Mapping[str | None, tuple[str, ...]] = {
+    None: (JSON, EVENT_STREAM),
+    Role.CONTENT: FILE_TYPES,
+    Role.EVENTS: (EVENT_STREAM,),
+}
+"""The media types of a success, by role; JSON for the other roles."""
+
+JSON_ROLES = (None, Role.CREATE, Role.READ, Role.LIST)
+METHODS_WITH_BODY = ("post", "put", "patch")
+IMAGE = "image"
+MEDIA = (IMAGE, "video")
 EVENT_EXAMPLES = ("partial_image", "completed")
-UNSUPPORTED_KEYWORDS = (
-    "parameters",
-    "servers",
-    "callbacks",
-)  # of an operation or a path
 SUPPORTED_SCHEMES = (
     "Supported are: {type: http, scheme: bearer}, and {type: apiKey, in: header, name: "
     "NAME} or `in: query`; a NAME has letters, digits, '.', '_' and '-'"
 )
+_PATH_PARAMETER = {"in": "path", "required": True, "schema": {"type": "string"}}
 Problem = tuple[str, str, str] | tuple[str, str, str, str]
 """
 A JSON pointer below the operation, what is wrong there, the remedy, and perhaps a line
@@ -65,18 +78,81 @@ def operation_id_line(path: str) -> str:
     return f"operationId: {operation}"
 
 
+def medium_of(root: Mapping[str, Any], node: Mapping[str, Any]) -> str:
+    """The medium of an operation's results: that of its kind of task, or its own."""
+    kind = root.get("x-tasks", {}).get(node.get("x-task", {}).get("kind"), {})
+    return str(kind.get("medium", node.get("x-medium", IMAGE)))
+
+
 def _path_problems(path: str, item: Mapping[str, Any]) -> Iterator[Problem]:
-    if "{" in path:
-        yield "", "path templates are not supported", "Write a path without {…}"
-    for word in UNSUPPORTED_KEYWORDS:
-        if item.get(word):
-            yield f"/{word}", f"'{word}' is not supported", "Remove it"
+    if item.get("callbacks"):
+        yield "/callbacks", "'callbacks' is not supported", "Remove it"
+    yield from _server_problems(item)
+    if not path.startswith("/"):
+        yield "", "the path does not begin with '/'", f"Write /{path}"
+
+
+def _server_problems(node: Mapping[str, Any]) -> Iterator[Problem]:
+    if len(node.get("servers", ())) > 1:
+        yield (
+            "/servers/1",
+            "a second server of an operation is not supported",
+            "Keep the one whose path the operation has",
+        )
 
 
 def _operation_problems(
     tree: ResolvedDocument, path: str, method: str
 ) -> Iterator[Problem]:
-    node = tree.root["paths"][path][method]
+    item = tree.root["paths"][path]
+    node = item[method]
+    role = node.get("x-task", {}).get("role")
+    if node.get("callbacks"):
+        yield "/callbacks", "'callbacks' is not supported", "Remove it"
+    yield from _server_problems(node)
+    yield from _medium_problems(tree, node)
+    if role is None:
+        yield from _image_operation_problems(path, method, item)
+    yield from _parameter_problems(path, item, node)
+    content = node.get("requestBody", {}).get("content", {})
+    has_gap = tree.has_gap(node) or tree.has_gap(node.get("requestBody"))
+    if not content and not has_gap and role in {None, Role.CREATE}:
+        yield "", "an operation without a request body is not supported", "Add one"
+    if content and method not in METHODS_WITH_BODY:
+        yield (
+            "/requestBody",
+            f"a body of {method.upper()} is not supported",
+            "Remove it",
+        )
+    yield from _media_type_problems("/requestBody", content, REQUEST_TYPES)
+    responses = node.get("responses", {})
+    success_types = SUCCESS_TYPES.get(role, (JSON,))
+    for status, response in responses.items():
+        pointer = f"/responses/{status}"
+        types = success_types if status.startswith("2") else (JSON,)
+        yield from _media_type_problems(pointer, response.get("content", {}), types)
+    yield from _success_problems(tree, responses, role)
+
+
+def _medium_problems(
+    tree: ResolvedDocument, node: Mapping[str, Any]
+) -> Iterator[Problem]:
+    medium = medium_of(tree.root, node)
+    is_task = "x-task" in node
+    known = MEDIA if is_task else (IMAGE,)
+    if medium not in known:
+        yield (
+            "/x-medium",
+            f"the medium '{medium}' is not supported here",
+            f"Known are: {', '.join(known)}",
+        )
+
+
+def _image_operation_problems(
+    path: str, method: str, item: Mapping[str, Any]
+) -> Iterator[Problem]:
+    """Yield what an operation must not have that gives its results at once."""
+    node = item[method]
     name = node.get("operationId", image.OPERATIONS[0])
     if name not in image.OPERATIONS:
         known = ", ".join(image.OPERATIONS)
@@ -84,27 +160,45 @@ def _operation_problems(
         yield (
             "/operationId",
             f"the operation '{name}' is not supported",
-            f"{hint}Name it as one of: {known}, or remove the operation",
+            f"{hint}Name it as one of: {known}; add `x-task`; or remove it",
             operation_id_line(path),
         )
     if method != "post":
         yield "", f"{method.upper()} is not supported", "Describe a POST operation"
-    for word in UNSUPPORTED_KEYWORDS:
-        if node.get(word):
-            yield f"/{word}", f"'{word}' is not supported", "Remove it"
-    content = node.get("requestBody", {}).get("content", {})
-    has_gap = tree.has_gap(node) or tree.has_gap(node.get("requestBody"))
-    if not content and not has_gap:
-        yield "", "an operation without a request body is not supported", "Add one"
-    yield from _media_type_problems("/requestBody", content, REQUEST_TYPES)
-    responses = node.get("responses", {})
-    for status, response in responses.items():
-        pointer = f"/responses/{status}"
-        if response.get("links"):
-            yield f"{pointer}/links", "'links' is not supported", "Remove it"
-        types = SUCCESS_TYPES if status.startswith("2") else (JSON,)
-        yield from _media_type_problems(pointer, response.get("content", {}), types)
-    yield from _success_problems(tree, responses)
+    if "{" in path:
+        yield (
+            "",
+            "a path template without `x-task` is not supported",
+            "Write a path without {…}",
+        )
+    for part in (node, item):
+        for word in ("parameters", "servers"):
+            if part.get(word):
+                yield (
+                    f"/{word}",
+                    f"'{word}' without `x-task` is not supported",
+                    "Remove it",
+                )
+
+
+def _parameter_problems(
+    path: str, item: Mapping[str, Any], node: Mapping[str, Any]
+) -> Iterator[Problem]:
+    """Yield path parameters without a place, and places without a parameter."""
+    parameters = [*item.get("parameters", ()), *node.get("parameters", ())]
+    declared = {each["name"] for each in parameters if each["in"] == "path"}
+    used = set(re.findall(r"\{([^}/]+)\}", path))
+    for name in sorted(used - declared):
+        yield (
+            "",
+            f"the path parameter '{name}' is not described",
+            "Add it to `parameters`",
+            flow_yaml({"parameters": [{**_PATH_PARAMETER, "name": name}]}),
+        )
+    for name in sorted(declared - used):
+        yield "/parameters", f"the path has no '{{{name}}}'", "Remove the parameter"
+    if any(each["in"] == "cookie" for each in parameters):
+        yield "/parameters", "a parameter in a cookie is not supported", "Remove it"
 
 
 def _media_type_problems(
@@ -120,7 +214,7 @@ def _media_type_problems(
 
 
 def _success_problems(
-    tree: ResolvedDocument, responses: Mapping[str, Any]
+    tree: ResolvedDocument, responses: Mapping[str, Any], role: str | None
 ) -> Iterator[Problem]:
     success = {name: each for name, each in responses.items() if name.startswith("2")}
     if len(success) > 1:
@@ -133,10 +227,10 @@ def _success_problems(
         content, place = response.get("content", {}), f"/responses/{status}"
         if tree.has_gap(response):
             continue
-        if JSON not in content:
+        if JSON not in content and role in JSON_ROLES:
             yield place, "a success without JSON is not supported", f"Add {JSON}"
             continue
-        if EVENT_STREAM in content:
+        if EVENT_STREAM in content and role is None:
             stream = f"{place}/content/{escape_pointer(EVENT_STREAM)}/schema"
             yield from _event_problems(stream, content[EVENT_STREAM].get("schema"))
             yield from _event_example_problems(place, content[EVENT_STREAM])

@@ -68,6 +68,9 @@ ANNOTATIONS: dict[str, str] = {
     "x-null": "unspecified: the page does not say how null is treated, here and below",
     "x-welcome": "unspecified: the page lists it, but not which values are valid",
     "x-mentions": "operations that a page names without a path",
+    "x-medium": "the medium of an operation's results: image, video",
+    "x-task": "what an operation does with long-running tasks: its kind and role",
+    "x-tasks": "the kinds of long-running tasks: states, moves, times and results",
 }
 
 # For each keyword and annotation: where it is written, and an example.
@@ -93,6 +96,12 @@ USES: dict[str, tuple[str, str]] = {
     "x-null": ("a body or a field", "x-null: unspecified"),
     "x-welcome": ("a field", "x-welcome: unspecified"),
     "x-mentions": ("an operation", "x-mentions: [createImageEdit]"),
+    "x-medium": ("an operation", "x-medium: image"),
+    "x-task": ("an operation", "x-task: {kind: imageTask, role: create}"),
+    "x-tasks": (
+        "the document",
+        "x-tasks: {imageTask: {medium: image, id: {at: /id}, state: {at: /status}, …}}",
+    ),
 }
 
 _TEXT = {"type": "string", "minLength": 1}
@@ -130,6 +139,9 @@ VALUE_SCHEMAS: dict[str, dict[str, Any]] = {
     "x-null": {"const": "unspecified"},
     "x-welcome": {"const": "unspecified"},
     "x-mentions": _NAMES,
+    "x-medium": _TEXT,
+    "x-task": {"type": "object"},
+    "x-tasks": {"type": "object"},
     "x-guarantees": {
         "type": "array",
         "items": {

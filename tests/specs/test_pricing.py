@@ -148,5 +148,5 @@ def test_whatever_a_server_counts_its_price_is_a_number(usage):
 def test_every_price_has_a_source(provider):
     prices = provider.dialect.prices
 
-    for entry in prices.entries if prices else ():
+    for entry in prices.image_entries if prices else ():
         assert provider.source(entry.source).grade != "GUESS"

@@ -106,7 +106,7 @@ def url_lifetime_cell(provider: Provider) -> ProviderCell:
 
 def price_cell(provider: Provider) -> ProviderCell:
     prices = provider.dialect.prices
-    if not (prices and prices.entries):
+    if not (prices and prices.image_entries):
         return unstated_cell(NOT_DOCUMENTED)
     value = "per token"
     if prices.per_image:
@@ -115,12 +115,12 @@ def price_cell(provider: Provider) -> ProviderCell:
     pointer = f"{DIALECT}#/prices"
     facts = {
         f"entry {number}": Fact(_price_terms(entry), entry.source, pointer=pointer)
-        for number, entry in enumerate(prices.entries, 1)
+        for number, entry in enumerate(prices.image_entries, 1)
     }
     return cell(
         provider,
         value,
-        Evidence(prices.entries[0].source),
+        Evidence(prices.image_entries[0].source),
         note=prices.note,
         pointer=pointer,
         facts=facts,

@@ -43,7 +43,7 @@ def is_models_path(path: str) -> bool:
 
 def script_errors(provider: Provider) -> dict[str, Mapping[str, ErrorExample]]:
     """The errors that a script can name, by operation; those of the models too."""
-    errors = {each.id: each.errors for each in provider.operations.values()}
+    errors = {each.id: each.errors for each in provider.all_operations.values()}
     of_models = _errors_of_all(provider)
     return {**errors, LIST_MODELS: of_models, RETRIEVE_MODEL: of_models}
 
@@ -96,7 +96,7 @@ def _raise_unknown(name: str, operation: Operation) -> Any:
 def known_models(provider: Provider) -> dict[str, dict[str, Any]]:
     """The models that the document names, by their ids."""
     names: dict[str, None] = {provider.dialect.model: None}
-    for operation in provider.operations.values():
+    for operation in provider.all_operations.values():
         for body in operation.bodies.values():
             schema = body.properties.get("model", {})
             for part in (schema, *schema.get("allOf", [])):
@@ -110,7 +110,7 @@ def known_models(provider: Provider) -> dict[str, dict[str, Any]]:
 def _models_operation(provider: Provider, path: str) -> Operation:
     """An operation with the key and the errors of those in the document."""
     return replace(
-        next(iter(provider.operations.values())),
+        provider.any_operation,
         id=LIST_MODELS if path == MODELS_PATH else RETRIEVE_MODEL,
         method="GET",
         path=path,
@@ -121,6 +121,6 @@ def _models_operation(provider: Provider, path: str) -> Operation:
 
 def _errors_of_all(provider: Provider) -> dict[str, ErrorExample]:
     errors: dict[str, ErrorExample] = {}
-    for operation in provider.operations.values():
+    for operation in provider.all_operations.values():
         errors = {**operation.errors, **errors}
     return errors

@@ -16,7 +16,7 @@ MAX_PATH_LENGTH = 200
 
 def unknown_endpoint(request: web.Request, provider: Provider, root: str) -> str:
     """The message for an unknown path of a provider; `root` is the server's URL."""
-    served = [f"{each.method} {each.path}" for each in provider.operations.values()]
+    served = [f"{each.method} {each.path}" for each in provider.all_operations.values()]
     return "; ".join(
         [
             f"{request.method} {request.path[:MAX_PATH_LENGTH]}: unknown endpoint",
@@ -71,7 +71,11 @@ def meant_paths(path: str, providers: Iterable[Provider]) -> list[str]:
     same_base: list[str] = []
     known: list[str] = []
     for provider in providers:
-        paths = [each.path for each in provider.operations.values()]
+        paths = [
+            each.path
+            for each in provider.all_operations.values()
+            if not (each.has_template or each.server_url)
+        ]
         for endpoint in dict.fromkeys([*paths, MODELS_PATH]):
             known.append(f"{_base(provider)}{endpoint}")
             end = endpoint.strip("/").split("/")

@@ -65,7 +65,7 @@ def test_values_of_a_file_become_typed():
     assert dialect.url_lifetime.evidence == specs.Evidence("M1", specs.Basis.ASSUMED)
     assert dialect.currency == "EUR"
     assert dialect.mock.auto_size == (512, 256)
-    first, last = dialect.prices.entries
+    first, last = dialect.prices.image_entries
     assert [first.when.applies_to(facts) for facts in ({"quality": 1}, {})] == [1, 0]
     assert last.when.applies_to({})
 

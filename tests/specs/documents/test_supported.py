@@ -23,6 +23,7 @@ SPEECH = CHAT | {
         "200": {"content": {"audio/mpeg": {"schema": {"type": "string"}}}},
     },
 }
+QUERY = {"name": "v", "in": "query", "schema": {"type": "string"}}
 TASK = {"operationId": "getImageTask", "responses": CHAT["responses"]}
 
 
@@ -52,8 +53,14 @@ UNSUPPORTED = {
     "a task to poll": (
         "/paths/~1images~1tasks~1{task_id}",
         {"get": TASK},
-        "/paths/~1images~1tasks~1{task_id}",
-        "path templates are not supported",
+        "/paths/~1images~1tasks~1{task_id}/get/operationId",
+        "the operation 'getImageTask' is not supported",
+    ),
+    "a path template without a task": (
+        "/paths/~1images~1{id}",
+        {"post": CHAT | {"operationId": "createImage"}},
+        "/paths/~1images~1{id}/post",
+        "a path template without `x-task` is not supported",
     ),
     "a GET": (
         "/paths/~1models",
@@ -63,15 +70,27 @@ UNSUPPORTED = {
     ),
     "parameters of a path": (
         "/paths/~1images~1generations/parameters",
-        [{"name": "v", "in": "query"}],
-        "/paths/~1images~1generations/parameters",
-        "'parameters' is not supported",
+        [QUERY],
+        f"{IMAGES}/parameters",
+        "'parameters' without `x-task` is not supported",
     ),
     "parameters of an operation": (
         f"{IMAGES}/parameters",
-        [{"name": "v", "in": "query"}],
+        [QUERY],
         f"{IMAGES}/parameters",
-        "'parameters' is not supported",
+        "'parameters' without `x-task` is not supported",
+    ),
+    "another server": (
+        f"{IMAGES}/servers",
+        [{"url": "https://tokenhub.store/v2"}],
+        f"{IMAGES}/servers",
+        "'servers' without `x-task` is not supported",
+    ),
+    "another medium": (
+        f"{IMAGES}/x-medium",
+        "video",
+        f"{IMAGES}/x-medium",
+        "the medium 'video' is not supported here",
     ),
     "no request body": (
         f"{IMAGES}/requestBody/content",
@@ -109,11 +128,11 @@ UNSUPPORTED = {
         f"{IMAGES}/responses/502/content/text~1html",
         "the media type 'text/html' is not supported here",
     ),
-    "links": (
+    "a link to an unknown operation": (
         f"{IMAGES}/responses/418",
-        {"links": {"poll": {"operationId": "getImageTask"}}},
-        f"{IMAGES}/responses/418/links",
-        "'links' is not supported",
+        {"links": {"poll": {"operationId": "getImageTask", "parameters": {}}}},
+        f"{IMAGES}/responses/418/links/poll",
+        "the link names an unknown operation 'getImageTask'",
     ),
     "a key in a cookie": (
         "/components/securitySchemes/bearer",

@@ -1,0 +1,54 @@
+"""The parameters of operations: all of one place are an object, as a body is."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from specs.documents.model import Body
+from specs.documents.references import ResolvedDocument
+from specs.validation.evidence import Evidence
+
+PATH, QUERY, HEADER = "path", "query", "header"
+
+
+def parameter_objects(
+    tree: ResolvedDocument,
+    item: Mapping[str, Any],
+    operation: Mapping[str, Any],
+    evidence: Evidence,
+) -> dict[str, Body]:
+    """
+    The parameters of an operation and of its path, by place.
+
+    A parameter of the operation replaces one of the path with the same name and place.
+    """
+    found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for parameter in (*item.get("parameters", ()), *operation.get("parameters", ())):
+        found[parameter["in"], parameter["name"]] = parameter
+    bodies: dict[str, Body] = {}
+    for place in dict.fromkeys(place for place, _ in found):
+        own = [each for (where, _), each in found.items() if where == place]
+        schema = {
+            "type": "object",
+            "properties": {each["name"]: _schema(each) for each in own},
+        }
+        required = [each["name"] for each in own if each.get("required")]
+        if required:
+            schema["required"] = required
+        pointer = tree.pointer_of(own[0])
+        bodies[place] = Body(place, schema, {}, evidence, pointer, open=True)
+    return bodies
+
+
+def server_url(item: Mapping[str, Any], operation: Mapping[str, Any]) -> str:
+    """The URL of the server of an operation, if it has one of its own, or empty."""
+    servers = operation.get("servers") or item.get("servers") or [{"url": ""}]
+    return str(servers[0]["url"])
+
+
+def _schema(parameter: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of a parameter, with the evidence that the parameter states."""
+    schema: dict[str, Any] = parameter["schema"]
+    for key, value in parameter.items():
+        if key.startswith("x-"):
+            schema.setdefault(key, value)
+    return schema
