@@ -29,11 +29,13 @@ from specs.documents.sources import Source
 from specs.documents.supported import EVENT_STREAM, FORM, JSON
 from specs.documents.tasks import (
     Phase,
+    ResultPlace,
     Role,
     TaskKind,
     TaskRole,
     TaskState,
     TimeUnit,
+    Webhook,
     values_at,
 )
 from specs.documents.video import VideoFacts, VideoRules
@@ -74,6 +76,7 @@ __all__ = [
     "PriceList",
     "Provider",
     "Response",
+    "ResultPlace",
     "Role",
     "SecondPrice",
     "Source",
@@ -91,6 +94,7 @@ __all__ = [
     "VideoFacts",
     "VideoRules",
     "Violation",
+    "Webhook",
     "claims",
     "cost",
     "load",

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
+from urllib.parse import urlsplit
 
 from specs.documents.model import Body, ErrorExample, Guarantee, Operation, Response
 from specs.documents.parameters import parameter_objects, server_url
@@ -169,6 +170,9 @@ class OperationBuilder:
             medium=medium_of(self.tree.root, node),
             task=task_role(node["x-task"]) if "x-task" in node else None,
             server_url=server_url(item, node),
+            document_path=urlsplit(self.tree.root["servers"][0]["url"]).path.rstrip(
+                "/"
+            ),
             is_deprecated=node.get("deprecated", False),
         )
         for name, status in REQUIRED_ERRORS.items():

@@ -7,6 +7,7 @@ from typing import Any
 
 from specs.documents.model import Body, Operation, Provider, Response
 from specs.documents.supported import EVENT_STREAM
+from specs.documents.task_claims import TASK, task_claims
 from specs.validation.evidence import Basis, Evidence
 from specs.validation.explanation import restates_keyword
 
@@ -101,6 +102,21 @@ def _operation_claims(provider: Provider, operation: Operation) -> Iterator[Clai
                 part.evidence,
                 part.pointer,
             )
+    for place_name, parameters in operation.parameters.items():
+        for part in _constraints(provider, parameters):
+            yield claim(
+                f"{place_name}/{part.name}",
+                ClaimSubject.DEFAULT
+                if part.keyword == "default"
+                else ClaimSubject.REQUEST,
+                part.sentence,
+                part.evidence,
+                part.pointer,
+            )
+    for name, sentence, evidence, pointer in task_claims(provider, operation):
+        yield claim(
+            f"{TASK}/{name}", ClaimSubject.GUARANTEE, sentence, evidence, pointer
+        )
     for response in operation.responses.values():
         yield from _response_claims(provider, operation, response)
     for error in operation.errors.values():

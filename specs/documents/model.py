@@ -133,6 +133,7 @@ class Operation:
     * `medium`: the medium of its results.
     * `task`: what it does with long-running tasks, or None.
     * `server_url`: its own server, where it has another one than its document.
+    * `document_path`: the path of the server URL of the document.
     """
 
     id: str
@@ -151,6 +152,7 @@ class Operation:
     medium: str = "image"
     task: TaskRole | None = None
     server_url: str = ""
+    document_path: str = ""
     is_deprecated: bool = False
 
     @property
@@ -300,7 +302,7 @@ class Provider:
         so do defaults that no page states. Empty where the operation takes no such
         media type.
         """
-        body = self.operations[operation].bodies.get(media_type or "")
+        body = self.all_operations[operation].bodies.get(media_type or "")
         if body is None:
             return {}
         defaults = {

@@ -46,9 +46,9 @@ def server_url(item: Mapping[str, Any], operation: Mapping[str, Any]) -> str:
 
 
 def _schema(parameter: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema of a parameter, with the evidence that the parameter states."""
+    """The schema of a parameter, with the evidence and the example of the parameter."""
     schema: dict[str, Any] = parameter["schema"]
     for key, value in parameter.items():
-        if key.startswith("x-"):
+        if key.startswith("x-") or key == "example":
             schema.setdefault(key, value)
     return schema

@@ -129,7 +129,9 @@ class _Kind:
     def _result(self, raw: Mapping[str, Any]) -> ResultPlace:
         if "at" not in raw and raw["as"] != "content":
             self._report(raw, "has no place 'at'", "Write the pointer of the results")
-        return ResultPlace(self._place(raw), raw["as"], raw.get("when", True))
+        return ResultPlace(
+            self._place(raw), raw["as"], raw.get("when", True), raw.get("medium")
+        )
 
     def _moves(self, states: Mapping[str, TaskState]) -> Moves | None:
         raw = self._raw.get("moves")
@@ -185,8 +187,9 @@ class _Kind:
 
 def task_role(raw: Mapping[str, Any]) -> TaskRole:
     """The role of an operation, from the value of its `x-task`."""
-    names = ("id", "unknown", "refused", "expired", "items", "item", "index", "event")
-    optional = {name: raw[name] for name in names if name in raw}
+    names = ("id", "source", "index", "event", "items", "item")
+    names_of_errors = ("unknown", "refused", "expired")
+    optional = {each: raw[each] for each in names + names_of_errors if each in raw}
     for name in ("page", "cursor", "filters", "heartbeat"):
         if name in raw:
             optional[name] = raw[name]

@@ -113,11 +113,13 @@ class ResultPlace:
 
     `form` is `url`, `b64_json`, `data_uri`, or `content` for outputs that an operation
     of the role `content` returns. `when` is a schema of the requests that have it.
+    `medium` is that of these outputs, where it is not the one of the task.
     """
 
     place: Place
     form: str
     when: Schema = True
+    medium: str | None = None
 
     def applies_to(self, request: Any) -> bool:
         """True for a request, in canonical names, whose task has outputs here."""
@@ -240,6 +242,8 @@ class TaskRole:
       get the finished task at once.
     * `id`: a path parameter, a template of them, or the JSON pointer of a field of the
       request body; None for the last path parameter.
+    * `source`: of a create operation, a path parameter, or the JSON pointer of a field
+      of the request body, with the id of the task whose result it begins with.
     * `unknown`, `refused`, `not_ready`, `expired`: names of errors of the operation.
     * `cancels`, `deletes`: the states that a cancel operation ends or removes.
     * `items`: the place of the tasks in a list, each the part `item` of a read body.
@@ -253,6 +257,7 @@ class TaskRole:
     role: Role
     when: Schema = True
     id: str | None = None
+    source: str | None = None
     unknown: str = "not_found"
     refused: str = "invalid_request"
     not_ready: str = "invalid_request"

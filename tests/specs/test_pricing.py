@@ -145,6 +145,7 @@ def test_whatever_a_server_counts_its_price_is_a_number(usage):
     assert cost.amount >= 0
 
 
+@pytest.mark.every_provider
 def test_every_price_has_a_source(provider):
     prices = provider.dialect.prices
 

@@ -488,6 +488,7 @@ def test_a_folder_may_bring_sources_of_its_own(root):
     assert provider.source(evidence.source).title == "My page"
 
 
+@pytest.mark.every_provider
 def test_every_shipped_folder_loads_from_elsewhere_too(provider, tmp_path):
     shutil.copytree(str(files("specs") / provider.id), tmp_path / "copy")
 

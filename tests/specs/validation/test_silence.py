@@ -42,6 +42,7 @@ def test_silence_makes_a_request_unspecified(schema, payload, state):
         assert judge.judge(payload).documented_violations
 
 
+@pytest.mark.every_provider
 def test_null_for_a_required_field_is_invalid_at_every_provider(provider):
     """Null is of the wrong type there, or the same as a missing field."""
     for operation in provider.operations.values():
