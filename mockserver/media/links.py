@@ -1,7 +1,7 @@
 """
-Signed URLs of images that are stored nowhere.
+Signed URLs of outputs that are stored nowhere.
 
-A token holds the plan of an image; the image is drawn from it again. The signature also
+A token holds the facts of an output, which is made from them again. The signature also
 covers the provider, the file extension and the time of expiry. It is part of the token,
 or in the query, as that of storage services is.
 """
@@ -13,21 +13,17 @@ import json
 import math
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
 from urllib.parse import urlencode
 
-from mockserver.media.image.plan import Plan
-from mockserver.media.image.uploads import thumbnail
+from mockserver.media.base import Output
+from mockserver.media.registry import DEFAULT, MEDIA
 
 IMAGES_PATH = "/_images"  # the path below which signed URLs lie
 MAX_TOKEN_LENGTH = 7_800  # aiohttp accepts request lines of up to 8190 bytes
-MAX_THUMBNAIL_BYTES = 3_600
 MAX_UNCOMPRESSED_BYTES = 1_000
-THUMBNAIL_EDGES = (96, 64, 48, 32, 16, 8)
-_FIELD_NAMES = tuple(each.name for each in fields(Plan))
 # The query of a storage service, in the order that is signed; `se` is the expiry.
 _QUERY = {"se": "", "sp": "r", "sv": "2024-08-04", "sr": "b"}
 # Its base64 is `++//`: a client that encodes a query twice or not at all always fails.
@@ -49,13 +45,13 @@ class ForgedLink(InvalidLink):
 @dataclass(frozen=True, slots=True)
 class Link:
     """
-    An image URL: the plan of the image, and the request that it was made for.
+    The URL of an output, and the request that it was made for.
 
     `expires_at` is in seconds since 1970. `fault` is the name of a fault that the URL
     itself has, such as `head-refused`.
     """
 
-    plan: Plan
+    output: Output
     provider: str
     namespace: str = ""
     fault: str = ""
@@ -74,16 +70,25 @@ class Signer:
     clock: Callable[[], float]
     in_query: bool = False
 
-    def path(self, link: Link, lifetime: float) -> str:
-        """The path and query of a URL that expires after `lifetime` seconds."""
-        until = math.floor((self.clock() + lifetime) * 1000) / 1000
+    def path(
+        self, link: Link, lifetime: float, *, expires_at: float | None = None
+    ) -> str:
+        """
+        The path and query of a URL that expires after `lifetime` seconds.
+
+        `expires_at`, in seconds since 1970, is the time of expiry itself.
+        """
+        until = self.clock() + lifetime if expires_at is None else expires_at
+        until = math.floor(until * 1000) / 1000
         more = f'"ns":"{link.namespace}",' if link.namespace else ""
         more += f'"fault":"{link.fault}",' if link.fault else ""
-        packed = f'{{"until":{until!r},{more}{_plan_json(link.plan)}'.encode()
+        medium = link.output.medium
+        more += f'"medium":"{medium}",' if medium != DEFAULT else ""
+        packed = f'{{"until":{until!r},{more}{_facts_json(link.output)}'.encode()
         # Setting up the compressor costs as much as all the rest.
         if len(packed) > MAX_UNCOMPRESSED_BYTES:
             packed = zlib.compress(packed, 9)
-        end = f".{link.plan.format}"
+        end = f".{link.output.extension}"
         if not self.in_query:
             signature = self._digest(f"{link.provider}{end}", packed)[:16]
             token = _encode_base64url(signature + packed)
@@ -118,9 +123,9 @@ class Signer:
         if expires_at <= self.clock():
             raise ExpiredLink
         namespace, fault = facts.pop("ns", ""), facts.pop("fault", "")
-        facts["inputs"] = tuple(_decode_base64url(each) for each in facts["inputs"])
-        facts["mask"] = facts["mask"] and _decode_base64url(facts["mask"])
-        return Link(Plan(**facts), provider, namespace, fault, expires_at)
+        medium = MEDIA[facts.pop("medium", DEFAULT)]
+        output = medium.output_from(facts)
+        return Link(output, provider, namespace, fault, expires_at)
 
     def _query_signature(self, name: str, query: Mapping[str, str]) -> str:
         signed = [name, *(query.get(each, "") for each in _QUERY)]
@@ -153,42 +158,11 @@ def _decode(token: str) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _plan_json(plan: Plan) -> str:
-    """A plan as JSON without its opening brace."""
-    facts: dict[str, Any] = {name: getattr(plan, name) for name in _FIELD_NAMES}
-    facts["inputs"] = [_encode_base64url(each) for each in plan.inputs]
-    facts["mask"] = plan.mask and _encode_base64url(plan.mask)
+def _facts_json(output: Output) -> str:
+    """The facts of an output as JSON without its opening brace."""
+    facts = output.facts()
     return json.dumps(facts, separators=(",", ":"), ensure_ascii=False)[1:]
-
-
-def with_thumbnails(plan: Plan) -> Plan:
-    """Return the plan with its input images small enough for a URL. Blocks."""
-    if not plan.inputs:
-        return plan
-    inputs = plan.inputs[:4]
-    share = MAX_THUMBNAIL_BYTES // (len(inputs) + (plan.mask is not None))
-    return replace(
-        plan,
-        inputs=tuple(
-            _thumbnail_within(each, share) if each else each for each in inputs
-        ),
-        mask=_thumbnail_within(plan.mask, share) if plan.mask else None,
-    )
-
-
-def _thumbnail_within(image: bytes, max_bytes: int) -> bytes:
-    """Return the largest thumbnail that fits; the smallest one if none does."""
-    data = b""
-    for edge in THUMBNAIL_EDGES:
-        data = thumbnail(image, edge)
-        if len(data) <= max_bytes:
-            break
-    return data
 
 
 def _encode_base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode()
-
-
-def _decode_base64url(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text)

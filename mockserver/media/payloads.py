@@ -3,7 +3,7 @@ Insert already encoded base64 into JSON without escaping or copying it.
 
 Encoding megabytes of base64 as a JSON string costs more than the rest of a response:
 the text is escaped, encoded and copied. So the JSON is encoded with a placeholder for
-each image, and split there.
+each file, and split there.
 """
 
 import re
@@ -25,7 +25,7 @@ _PLACEHOLDER = re.compile(rb"%b(\d+)\." % _MARKER.encode())
 
 
 def placeholder(number: int) -> str:
-    """Return the text that `JsonTemplate` replaces by the image of that number."""
+    """Return the text that `JsonTemplate` replaces by the text of that number."""
     return f"{_MARKER}{number}."
 
 
@@ -38,11 +38,11 @@ class JsonTemplate:
         parts = _PLACEHOLDER.split(dumps(value).encode())
         self._texts, self._numbers = parts[::2], [int(each) for each in parts[1::2]]
 
-    def fill(self, images: Sequence[bytes]) -> list[bytes]:
-        """Return the parts of the JSON, in order, with images in the placeholders."""
+    def fill(self, texts: Sequence[bytes]) -> list[bytes]:
+        """Return the parts of the JSON, in order, with texts in the placeholders."""
         parts = [self._texts[0]]
-        for number, text in zip(self._numbers, self._texts[1:], strict=True):
-            parts += (images[number], text)
+        for number, rest in zip(self._numbers, self._texts[1:], strict=True):
+            parts += (texts[number], rest)
         return parts
 
 

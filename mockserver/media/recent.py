@@ -1,20 +1,20 @@
-"""The latest uploads and image plans, for the inspector."""
+"""The latest uploads and outputs, for the inspector."""
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
-from mockserver.media.image.plan import Plan
+from mockserver.media.base import Output
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_RESPONSES = 200
-PLAN_BYTES = 2_000  # approximate size of a plan without input images
+OUTPUT_BYTES = 2_000  # approximate size of an output without uploads
 
 
 class RecentOutputs:
     """
-    Image plans by request id, and uploads by sha256.
+    Outputs by request id, and uploads by sha256.
 
-    Both share a limit in bytes; the oldest plans are dropped first, then the oldest
+    Both share a limit in bytes; the oldest outputs are dropped first, then the oldest
     uploads. Unlike the journal they belong to this process only.
     """
 
@@ -23,26 +23,29 @@ class RecentOutputs:
     ) -> None:
         self._max_bytes = max_bytes
         self._max_responses = max_responses
-        self._plans: OrderedDict[str, Sequence[Plan]] = OrderedDict()
+        self._outputs: OrderedDict[str, Sequence[Output]] = OrderedDict()
         self._uploads: OrderedDict[str, bytes] = OrderedDict()
         self._bytes = 0
 
     def add(
-        self, request_id: str, plans: Sequence[Plan], uploads: Mapping[str, bytes]
+        self,
+        request_id: str,
+        outputs: Sequence[Output],
+        uploads: Mapping[str, bytes],
     ) -> None:
-        """Add the plans and uploads of a request; `uploads` are bytes by sha256."""
-        if plans:
-            self._plans[request_id] = plans
-            self._bytes += _weight(plans)
+        """Add the outputs and uploads of a request; `uploads` are bytes by sha256."""
+        if outputs:
+            self._outputs[request_id] = outputs
+            self._bytes += _weight(outputs)
         for sha256, data in uploads.items():
             if sha256 not in self._uploads:
                 self._bytes += len(data)
             self._uploads[sha256] = data
             self._uploads.move_to_end(sha256)
-        while len(self._plans) > self._max_responses or (
-            self._bytes > self._max_bytes and self._plans
+        while len(self._outputs) > self._max_responses or (
+            self._bytes > self._max_bytes and self._outputs
         ):
-            _, oldest = self._plans.popitem(last=False)
+            _, oldest = self._outputs.popitem(last=False)
             self._bytes -= _weight(oldest)
         while len(self._uploads) > self._max_responses or (
             self._bytes > self._max_bytes and self._uploads
@@ -50,23 +53,24 @@ class RecentOutputs:
             _, data = self._uploads.popitem(last=False)
             self._bytes -= len(data)
 
-    def plan(self, request_id: str, index: int) -> Plan | None:
-        """Return the plan of image `index`, counted from 0; None if it is dropped."""
-        plans = self._plans.get(request_id, ())
-        return plans[index] if 0 <= index < len(plans) else None
+    def output(self, request_id: str, index: int) -> Output | None:
+        """Return output `index`, counted from 0; None if it is dropped."""
+        outputs = self._outputs.get(request_id, ())
+        return outputs[index] if 0 <= index < len(outputs) else None
 
     def upload(self, sha256: str) -> bytes | None:
         return self._uploads.get(sha256)
 
     def clear(self) -> None:
-        self._plans.clear()
+        self._outputs.clear()
         self._uploads.clear()
         self._bytes = 0
 
 
-def _weight(plans: Sequence[Plan]) -> int:
-    """Bytes held by the plans of one response, which share their input images."""
-    if not plans[0].inputs:
-        return PLAN_BYTES * len(plans)
-    images = {each for plan in plans for each in (*plan.inputs, plan.mask) if each}
-    return PLAN_BYTES * len(plans) + sum(map(len, images))
+def _weight(outputs: Sequence[Output]) -> int:
+    """Bytes held by the outputs of one response, which share their uploads."""
+    size = OUTPUT_BYTES * len(outputs)
+    if not outputs[0].uploads:
+        return size
+    uploads = {each for output in outputs for each in output.uploads}
+    return size + sum(map(len, uploads))

@@ -1,37 +1,36 @@
-"""A cache of rendered images."""
+"""A cache of rendered outputs."""
 
 import base64
 
-from mockserver.media.image.drawing.encode import render_if_precompressed, render_image
-from mockserver.media.image.plan import Plan
+from mockserver.media.base import Output
 from mockserver.state.cache import LruCache
 
-RenderKey = tuple[Plan, bool]  # the plan, and True for base64
+RenderKey = tuple[Output, bool]  # the output, and True for base64
 
 
 class RenderCache:
     """
-    A thread-safe LRU cache of encoded images by plan, bounded by bytes.
+    A thread-safe LRU cache of the files of outputs, bounded by bytes.
 
-    An image is stored in the form it was requested in: file bytes, or their base64.
+    A file is stored in the form it was requested in: its bytes, or their base64.
     """
 
     def __init__(self, max_bytes: int = 32 * 1024 * 1024) -> None:
-        self._images: LruCache[RenderKey, bytes] = LruCache(max_bytes)
+        self._files: LruCache[RenderKey, bytes] = LruCache(max_bytes)
 
-    def get(self, plan: Plan, *, as_text: bool = False) -> bytes | None:
-        """Return an image that is cached or takes milliseconds to render, or None."""
-        image = self._images.get((plan, as_text))
-        if image is None and (quick := render_if_precompressed(plan)):
-            image = self._store(plan, quick, as_text=as_text)
-        return image
+    def get(self, output: Output, *, as_text: bool = False) -> bytes | None:
+        """Return a file that is cached or takes milliseconds to render, or None."""
+        file = self._files.get((output, as_text))
+        if file is None and (quick := output.render_quickly()):
+            file = self._store(output, quick, as_text=as_text)
+        return file
 
-    def render(self, plan: Plan, *, as_text: bool = False) -> bytes:
-        """Return the encoded image of a plan. Blocks: call it off the event loop."""
-        image = self._images.get((plan, as_text))
-        return image or self._store(plan, render_image(plan), as_text=as_text)
+    def render(self, output: Output, *, as_text: bool = False) -> bytes:
+        """Return the file of an output. Blocks: call it off the event loop."""
+        file = self._files.get((output, as_text))
+        return file or self._store(output, output.render(), as_text=as_text)
 
-    def _store(self, plan: Plan, image: bytes, *, as_text: bool) -> bytes:
-        data = base64.b64encode(image) if as_text else image
-        self._images.add((plan, as_text), data, len(data))
+    def _store(self, output: Output, file: bytes, *, as_text: bool) -> bytes:
+        data = base64.b64encode(file) if as_text else file
+        self._files.add((output, as_text), data, len(data))
         return data

@@ -2,19 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from mockserver.json_text import dumps
-from mockserver.media.image.plan import FORMATS, Plan
+from mockserver.media.base import Renderer
+from mockserver.media.image.output import ImageOutput
 from mockserver.media.payloads import placeholder
-
-
-class Renderer(Protocol):
-    """Renders a plan as base64, or returns a signed URL that renders it later."""
-
-    async def base64_of(self, plan: Plan) -> bytes: ...
-
-    async def url_of(self, plan: Plan) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,32 +14,32 @@ class Delivery:
     """
     A response field and the text that it holds for an image.
 
-    The text is `prefix`, which depends on the plan only, and then `text`, already
-    escaped for JSON. `is_cacheable` is False if the text of a plan changes with time.
+    The text is `prefix`, which depends on the image only, and then `text`, already
+    escaped for JSON. `is_cacheable` is False if the text of an image changes with time.
     """
 
     field: str
-    prefix: Callable[[Plan], str]
-    text: Callable[[Plan, Renderer], Awaitable[bytes]]
+    prefix: Callable[[ImageOutput], str]
+    text: Callable[[ImageOutput, Renderer], Awaitable[bytes]]
     is_cacheable: bool = True
 
-    def entry(self, plan: Plan, number: int) -> dict[str, str]:
+    def entry(self, image: ImageOutput, number: int) -> dict[str, str]:
         """Return the field with its prefix and the placeholder of that number."""
-        return {self.field: f"{self.prefix(plan)}{placeholder(number)}"}
+        return {self.field: f"{self.prefix(image)}{placeholder(number)}"}
 
 
-async def _render_base64(plan: Plan, renderer: Renderer) -> bytes:
-    return await renderer.base64_of(plan)
+async def _render_base64(image: ImageOutput, renderer: Renderer) -> bytes:
+    return await renderer.base64_of(image)
 
 
-async def _render_url(plan: Plan, renderer: Renderer) -> bytes:
-    return dumps(await renderer.url_of(plan))[1:-1].encode()
+async def _render_url(image: ImageOutput, renderer: Renderer) -> bytes:
+    return dumps(await renderer.url_of(image))[1:-1].encode()
 
 
 DELIVERIES: dict[str, Delivery] = {
     "b64_json": Delivery("b64_json", lambda _: "", _render_base64),
     "data_uri": Delivery(
-        "url", lambda plan: f"data:{FORMATS[plan.format]};base64,", _render_base64
+        "url", lambda image: f"data:{image.media_type};base64,", _render_base64
     ),
     "url": Delivery("url", lambda _: "", _render_url, is_cacheable=False),
 }

@@ -2,6 +2,9 @@
 
 import hashlib
 from dataclasses import dataclass, fields, replace
+from typing import Self
+
+from mockserver.media.base import UnreadableUpload
 
 MAX_PIXELS = 4096 * 4096
 MAX_EDGE = 16383  # the limit of WebP
@@ -12,7 +15,7 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom; in pixels
 Size = tuple[int, int]
 
 
-class BadImage(ValueError):
+class BadImage(UnreadableUpload):
     """Bytes that are no image, or an image that is too large to decode."""
 
 
@@ -44,7 +47,7 @@ class Plan:
     index: int = 0
     realistic: bool = False
 
-    def preview(self, stage: int) -> "Plan":
+    def preview(self, stage: int) -> Self:
         return replace(self, stage=stage)
 
     @property

@@ -2,8 +2,6 @@
 
 import base64
 import binascii
-import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -11,13 +9,8 @@ from typing import Any
 
 from mockserver.errors import UNREADABLE_IMAGE, Rejected
 from mockserver.media.image.headers import read_image_header
-from mockserver.media.image.plan import (
-    FORMATS,
-    MAX_EDGE,
-    MAX_PIXELS,
-    MAX_TEXT_LENGTH,
-    Plan,
-)
+from mockserver.media.image.output import ImageOutput
+from mockserver.media.image.plan import FORMATS, MAX_EDGE, MAX_PIXELS, MAX_TEXT_LENGTH
 from specs import Dialect, UsageTable, size_of
 
 MAX_IMAGES = 64
@@ -28,7 +21,6 @@ MAX_MODEL_NAME = 80
 MEDIUM_OUTPUT_TOKENS = 1056  # of a 1024x1024 image where no page documents them
 NO_USAGE_TABLE = UsageTable({}, source="")
 _DATA_URI = re.compile(r"data:image/[a-z+.-]+;base64,", re.IGNORECASE)
-_SORTED_JSON = json.JSONEncoder(sort_keys=True)
 UNFETCHED_IMAGE = b""  # replaces an image given by URL, which is never fetched
 
 
@@ -40,12 +32,12 @@ def plans(
     hash_: str,
     seed: int,
     realistic: bool = False,
-) -> list[Plan]:
+) -> list[ImageOutput]:
     """
     Return one plan for each requested image.
 
     `request` is the payload in canonical names with defaults, `files` the uploaded
-    bytes by sha256, and `hash_` the result of `request_hash`. `realistic` images are as
+    bytes by sha256, and `hash_` the hash of the request. `realistic` images are as
     large as real ones. Values that the document leaves unspecified are accepted if
     they can be drawn. Raises `Rejected` otherwise.
     """
@@ -57,7 +49,7 @@ def plans(
     _check_pixel_limits((*inputs, mask or UNFETCHED_IMAGE), count * width * height)
     model = str(request.get("model", ""))[:MAX_MODEL_NAME]
     return [
-        Plan(
+        ImageOutput(
             text=_shorten(str(request.get("prompt", ""))),
             width=width,
             height=height,
@@ -128,17 +120,6 @@ def _integer(
     return int(value)
 
 
-def request_hash(payload: Mapping[str, Any]) -> str:
-    """
-    Return the hash of a request, 16 hexadecimal digits.
-
-    It depends on names, values and the bytes of uploads, not on order, spaces or
-    headers. It is written into every image of the response and into the journal.
-    """
-    text = _SORTED_JSON.encode(payload)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 def _shorten(text: str) -> str:
     return text if len(text) <= MAX_TEXT_LENGTH else f"{text[: MAX_TEXT_LENGTH - 3]}..."
 
@@ -185,7 +166,10 @@ def _inline_image(text: str, name: str) -> bytes:
 
 
 def usage(
-    request: Mapping[str, Any], delivered: list[Plan], dialect: Dialect, previews: int
+    request: Mapping[str, Any],
+    delivered: Sequence[ImageOutput],
+    dialect: Dialect,
+    previews: int,
 ) -> dict[str, Any]:
     """
     Return a `usage` object whose counts add up.

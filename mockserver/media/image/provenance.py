@@ -3,9 +3,23 @@
 import io
 import re
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from mockserver.media.image.decoding import READABLE_FORMATS, decode_errors
-from mockserver.media.image.plan import BadImage, Plan
+from mockserver.media.image.plan import BadImage
+
+
+class Identified(Protocol):
+    """The plan of an image, or of another file that holds a note."""
+
+    @property
+    def request(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def index(self) -> int: ...
+    @property
+    def identity(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +41,8 @@ class Provenance:
     height: int
 
 
-def provenance_note(plan: Plan) -> str:
-    """Return the text that is written into the metadata of an image."""
+def provenance_note(plan: Identified) -> str:
+    """Return the text that is written into the metadata of a file."""
     return (
         f"imageparity request={plan.request} seed={plan.seed} index={plan.index} "
         f"identity={plan.identity}"
@@ -49,6 +63,15 @@ XMP_TEMPLATE = (
 )
 
 
+def parse_note(text: str) -> dict[str, Any] | None:
+    """Return the facts of a note by the names in `Provenance`; None if it is none."""
+    match = _PROVENANCE_NOTE.search(text)
+    if match is None:
+        return None
+    numbers = {name: int(match[name]) for name in ("seed", "index")}
+    return {**match.groupdict(), **numbers}
+
+
 def read_provenance(data: bytes) -> Provenance | None:
     """
     Read the metadata of an image; None if it does not come from this mock.
@@ -63,19 +86,10 @@ def read_provenance(data: bytes) -> Provenance | None:
             width, height, format_ = image.width, image.height, str(image.format)
     except decode_errors() as error:
         raise BadImage(str(error)) from None
-    matches = (_PROVENANCE_NOTE.search(_text(each)) for each in notes)
-    match = next(filter(None, matches), None)
-    if match is None:
+    facts = next(filter(None, (parse_note(_text(each)) for each in notes)), None)
+    if facts is None:
         return None
-    return Provenance(
-        request=match["request"],
-        seed=int(match["seed"]),
-        index=int(match["index"]),
-        identity=match["identity"],
-        format=format_.lower(),
-        width=width,
-        height=height,
-    )
+    return Provenance(**facts, format=format_.lower(), width=width, height=height)
 
 
 def _text(value: bytes | str) -> str:

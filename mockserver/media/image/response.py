@@ -1,11 +1,11 @@
 """The content of image responses: the JSON body, and the events of a stream."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from mockserver.json_text import fill_placeholders
-from mockserver.media.image.delivery import Renderer
-from mockserver.media.image.plan import Plan
+from mockserver.media.base import MediaEvent, Renderer
+from mockserver.media.image.output import ImageOutput
 from mockserver.media.payloads import JsonTemplate, placeholder
 
 QUALITIES = ("low", "medium", "high")
@@ -17,7 +17,7 @@ CanonicalRequest = Mapping[str, Any]
 def images_response_body(
     request: CanonicalRequest,
     items: Sequence[Mapping[str, str]],
-    plan: Plan,
+    plan: ImageOutput,
     *,
     created: int,
     usage: Mapping[str, Any],
@@ -37,7 +37,7 @@ def images_response_body(
     }
 
 
-def echo_fields(request: CanonicalRequest, plan: Plan) -> dict[str, str]:
+def echo_fields(request: CanonicalRequest, plan: ImageOutput) -> dict[str, str]:
     """The response fields that describe an image, with the actual values."""
     quality = request.get("quality")
     is_clear = request.get("background") == "transparent" and plan.format != "jpeg"
@@ -49,24 +49,16 @@ def echo_fields(request: CanonicalRequest, plan: Plan) -> dict[str, str]:
     }
 
 
-class ImageEvent(NamedTuple):
-    """An event of an image stream; `data` is JSON in parts."""
-
-    type: str
-    data: list[bytes]
-    is_final: bool  # it delivers a finished image
-
-
 async def image_events(
     examples: Mapping[str, Any],
     request: CanonicalRequest,
-    plans: Sequence[Plan],
+    plans: Sequence[ImageOutput],
     renderer: Renderer,
     *,
     clock: Callable[[], float],
     usage: Mapping[str, Any],
     preview_count: int,
-) -> AsyncIterator[ImageEvent]:
+) -> AsyncIterator[MediaEvent]:
     """
     The events of a response, in the form of the document's `examples`.
 
@@ -88,7 +80,7 @@ async def image_events(
 
 def _image_event(
     example: Any, details: Mapping[str, Any], image: bytes, *, is_final: bool = False
-) -> ImageEvent:
+) -> MediaEvent:
     """An event like the example, with an image that is base64 already."""
     event = fill_placeholders(example, {**details, "b64_json": placeholder(0)})
-    return ImageEvent(event["type"], JsonTemplate(event).fill([image]), is_final)
+    return MediaEvent(event["type"], JsonTemplate(event).fill([image]), is_final)

@@ -10,6 +10,9 @@ from mockserver.media.image.headers import read_image_header
 from mockserver.media.image.plan import BadImage
 from specs import Upload
 
+MAX_URL_UPLOAD_BYTES = 3_600  # of all uploads in a signed URL
+THUMBNAIL_EDGES = (96, 64, 48, 32, 16, 8)
+
 
 def upload_facts(data: bytes, *, filename: str = "", content_type: str = "") -> Upload:
     """
@@ -64,3 +67,17 @@ def thumbnail(data: bytes, edge: int = 96) -> bytes:
     out = io.BytesIO()
     image.save(out, "WEBP", quality=60, method=0)
     return out.getvalue()
+
+
+def thumbnail_within(image: bytes, max_bytes: int) -> bytes:
+    """
+    Return the largest thumbnail that fits; the smallest one if none does.
+
+    Raises `BadImage`; blocks.
+    """
+    data = b""
+    for edge in THUMBNAIL_EDGES:
+        data = thumbnail(image, edge)
+        if len(data) <= max_bytes:
+            break
+    return data

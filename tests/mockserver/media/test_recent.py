@@ -23,8 +23,8 @@ from support.http import (
 
 import specs
 from mockserver.control.inspector import THUMBNAIL_EDGE
-from mockserver.media.image.plan import Plan
-from mockserver.media.recent import PLAN_BYTES, RecentOutputs
+from mockserver.media.image.output import ImageOutput
+from mockserver.media.recent import OUTPUT_BYTES, RecentOutputs
 
 kept = st.lists(
     st.tuples(
@@ -38,27 +38,33 @@ kept = st.lists(
 
 @given(kept)
 def test_it_is_bounded_by_bytes_and_by_count_and_keeps_the_latest(answers):
-    outputs = RecentOutputs(max_bytes=9 * PLAN_BYTES, max_responses=5)
+    outputs = RecentOutputs(max_bytes=9 * OUTPUT_BYTES, max_responses=5)
     for number, (count, inputs, uploads) in enumerate(answers):
-        plans = [Plan("x", 16, 16, seed=each, inputs=tuple(inputs))
-                 for each in range(count)]  # fmt: skip
+        plans = [
+            ImageOutput("x", 16, 16, seed=each, inputs=tuple(inputs))
+            for each in range(count)
+        ]
         files = {hashlib.sha256(each).hexdigest(): each for each in uploads}
 
         outputs.add(str(number), plans, files)
 
         held = sum(map(len, outputs._uploads.values())) + sum(
-            PLAN_BYTES * len(plans) + sum(map(len, {*plans[0].inputs}))
-            for plans in outputs._plans.values()
+            OUTPUT_BYTES * len(plans) + sum(map(len, {*plans[0].inputs}))
+            for plans in outputs._outputs.values()
         )
-        assert outputs._bytes == held <= 9 * PLAN_BYTES
-        assert len(outputs._plans) <= 5
+        assert outputs._bytes == held <= 9 * OUTPUT_BYTES
+        assert len(outputs._outputs) <= 5
         assert len(outputs._uploads) <= 5
         for at in range(count):
-            assert outputs.plan(str(number), at) == plans[at]
-        assert outputs.plan(str(number), count) is outputs.plan(str(number), -1) is None
+            assert outputs.output(str(number), at) == plans[at]
+        assert (
+            outputs.output(str(number), count)
+            is outputs.output(str(number), -1)
+            is None
+        )
 
     outputs.clear()
-    assert (outputs._bytes, outputs._plans, outputs._uploads) == (0, {}, {})
+    assert (outputs._bytes, outputs._outputs, outputs._uploads) == (0, {}, {})
 
 
 def test_an_upload_that_comes_again_is_kept_once_and_for_longer():

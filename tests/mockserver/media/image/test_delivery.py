@@ -17,6 +17,7 @@ from support.http import (
     saved,
     url_of,
 )
+from support.providers import IMAGE_PROVIDERS
 
 import mockserver
 import specs
@@ -71,7 +72,9 @@ def test_a_data_uri_names_the_format_of_its_picture(mock):
 @pytest.fixture(scope="module")
 def addressing():
     """A provider that gives addresses, so that they can be looked into."""
-    return next(each for each in map(specs.load, specs.names()) if "url" in gives(each))
+    return next(
+        each for each in map(specs.load, IMAGE_PROVIDERS) if "url" in gives(each)
+    )
 
 
 def address(running, provider, **more):

@@ -35,19 +35,22 @@ from mockserver.media.image.drawing import png as splicing
 from mockserver.media.image.drawing.encode import render_image
 from mockserver.media.image.drawing.text import font as letters_of
 from mockserver.media.image.drawing.text import transliterate
-from mockserver.media.image.plan import FORMATS, MAX_TEXT_LENGTH, BadImage, Plan
+from mockserver.media.image.output import ImageOutput
+from mockserver.media.image.plan import FORMATS, MAX_TEXT_LENGTH, BadImage
 from mockserver.media.image.planning import UNFETCHED_IMAGE
 from mockserver.media.image.provenance import Provenance, read_provenance
 from mockserver.media.image.uploads import thumbnail, upload_facts, verify
-from mockserver.media.links import Link, Signer, with_thumbnails
+from mockserver.media.links import Link, Signer
 from mockserver.media.rendering import RenderCache
 
 pytestmark = pytest.mark.slow
 
-PLAN = Plan(text="A paper boat", width=96, height=64, seed=7, caption="m 96x64 1/1")
+PLAN = ImageOutput(
+    text="A paper boat", width=96, height=64, seed=7, caption="m 96x64 1/1"
+)
 uploads = st.sampled_from([picture(40, 30), picture(16, 16, mode="RGBA", colour=0)])
 plans = st.builds(
-    Plan,
+    ImageOutput,
     text=st.text(max_size=60),
     width=st.integers(1, 160),
     height=st.integers(1, 160),
@@ -267,7 +270,7 @@ def test_letters_stand_out_from_what_is_below_them():
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
     ramps = {
-        scene.palette_of(Plan("", 1, 1, seed=seed, index=index))
+        scene.palette_of(ImageOutput("", 1, 1, seed=seed, index=index))
         for seed in range(600)
         for index in range(2)
     }
@@ -317,7 +320,7 @@ WEIGHTS = {"png": (1_000, 3_000), "jpeg": (200, 600), "webp": (200, 1_500)}
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_realistic_picture_weighs_what_real_ones_do(format, inputs):
     """In kilobytes, at 1024x1024 and the compression of a request that names none."""
-    plan = Plan("p", 1024, 1024, format=format, inputs=inputs, realistic=True)
+    plan = ImageOutput("p", 1024, 1024, format=format, inputs=inputs, realistic=True)
 
     least, most = WEIGHTS[format]
     assert least < len(render_image(plan)) / 1000 < most
@@ -326,7 +329,11 @@ def test_a_realistic_picture_weighs_what_real_ones_do(format, inputs):
 @pytest.mark.parametrize("transparent", [False, True])
 def test_the_weight_of_a_realistic_picture_grows_with_its_pixels(transparent):
     small, large = (
-        len(render_image(Plan("p", e, e, realistic=True, transparent=transparent)))
+        len(
+            render_image(
+                ImageOutput("p", e, e, realistic=True, transparent=transparent)
+            )
+        )
         for e in (256, 1024)
     )
 
@@ -335,7 +342,7 @@ def test_the_weight_of_a_realistic_picture_grows_with_its_pixels(transparent):
 
 @pytest.mark.parametrize("format", ["jpeg", "webp"])
 def test_a_realistic_picture_can_be_compressed(format):
-    plan = Plan("p", 512, 512, format=format, realistic=True)
+    plan = ImageOutput("p", 512, 512, format=format, realistic=True)
     strong, middle, weak = (
         len(render_image(replace(plan, compression=each))) for each in (10, 60, 100)
     )
@@ -414,7 +421,7 @@ def test_what_a_mask_keeps_is_kept_to_the_pixel(seed, width, height):
     source = noise(width, height)
     mask = Image.new("RGBA", (width, height), (0, 0, 0, 255))
     mask.paste((0, 0, 0, 0), (0, 0, width // 2, height))
-    plan = Plan(
+    plan = ImageOutput(
         "p", width, height, seed=seed, inputs=(saved(source),), mask=saved(mask)
     )
 
@@ -509,7 +516,7 @@ def test_a_gallery_is_bounded_by_bytes():
     for seed in range(40):
         gallery.render(replace(PLAN, seed=seed))
 
-    kept = gallery._images
+    kept = gallery._files
     assert kept._weight <= 20_000
     assert kept._weight == sum(len(each) for each, _ in kept._values.values())
     assert kept.get((replace(PLAN, seed=39), False)) is not None
@@ -529,7 +536,7 @@ def test_a_gallery_counts_a_picture_once_however_many_draw_it():
     for thread in threads:
         thread.join()
 
-    assert gallery._images._weight == len(render_image(PLAN))
+    assert gallery._files._weight == len(render_image(PLAN))
 
 
 def test_a_gallery_gives_a_file_or_its_base64():
@@ -580,11 +587,11 @@ def test_the_address_of_any_plan_fits_into_a_request_line(count, masked, text, k
     )
     signer = Signer(b"secret", lambda: 0.0)
 
-    path = signer.path(Link(with_thumbnails(plan), "one"), 10)
+    path = signer.path(Link(plan.with_small_uploads(), "one"), 10)
 
     assert len(path) < 8000
     name = path.rpartition("/")[2]
-    assert signer.link("one", name, {}).plan == with_thumbnails(plan)
+    assert signer.link("one", name, {}).output == plan.with_small_uploads()
 
 
 def test_a_thumbnail_keeps_its_proportions():

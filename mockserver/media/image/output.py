@@ -1,0 +1,92 @@
+"""An image of a response: its plan, and how it is drawn."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Self
+
+from mockserver.media.image.drawing.encode import render_if_precompressed, render_image
+from mockserver.media.image.plan import FORMATS, Plan
+from mockserver.media.image.uploads import (
+    MAX_URL_UPLOAD_BYTES,
+    first_unreadable,
+    thumbnail_within,
+)
+
+MAX_INPUTS_IN_URL = 4
+_FIELD_NAMES = tuple(each.name for each in fields(Plan))
+
+
+@dataclass(frozen=True, slots=True)
+class ImageOutput(Plan):
+    """An image of a response."""
+
+    medium: ClassVar[str] = "image"
+
+    @property
+    def media_type(self) -> str:
+        return FORMATS[self.format]
+
+    @property
+    def extension(self) -> str:
+        return self.format
+
+    @property
+    def uploads(self) -> tuple[bytes, ...]:
+        """The images to edit and their mask; an image given by URL is empty."""
+        if not self.inputs:
+            return ()
+        return (*self.inputs, self.mask) if self.mask is not None else self.inputs
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        return {
+            "index": self.index,
+            "width": self.width,
+            "height": self.height,
+            "size": f"{self.width}x{self.height}",
+        }
+
+    def render(self) -> bytes:
+        return render_image(self)
+
+    def render_quickly(self) -> bytes | None:
+        return render_if_precompressed(self)
+
+    def unreadable_upload(self) -> str | None:
+        return first_unreadable(self.inputs, self.mask)
+
+    def facts(self) -> dict[str, Any]:
+        facts: dict[str, Any] = {name: getattr(self, name) for name in _FIELD_NAMES}
+        facts["inputs"] = [_encode_base64url(each) for each in self.inputs]
+        facts["mask"] = self.mask and _encode_base64url(self.mask)
+        return facts
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> Self:
+        mask = facts["mask"] and base64.urlsafe_b64decode(facts["mask"])
+        inputs = tuple(base64.urlsafe_b64decode(each) for each in facts["inputs"])
+        return cls(**{**facts, "inputs": inputs, "mask": mask})
+
+    def with_small_uploads(self) -> Self:
+        if not self.inputs:
+            return self
+        inputs = self.inputs[:MAX_INPUTS_IN_URL]
+        share = MAX_URL_UPLOAD_BYTES // (len(inputs) + (self.mask is not None))
+        return replace(
+            self,
+            inputs=tuple(
+                thumbnail_within(each, share) if each else each for each in inputs
+            ),
+            mask=thumbnail_within(self.mask, share) if self.mask else None,
+        )
+
+    def stills(self) -> Mapping[str, Self]:
+        return {}
+
+    def poster(self) -> Self:
+        return self
+
+
+def _encode_base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode()
