@@ -10,23 +10,17 @@ from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
+from mockserver.media.registry import MEDIA
 from mockserver.simulation import transfer
 from mockserver.simulation.transfer import PendingResponse
 
 MAX_DELAY = 600.0  # seconds, of a latency or a fault
 
 # Relay faults that earlier steps of the pipeline simulate.
-BAD_BASE64 = "bad-base64"
-BOTH_DELIVERIES = "both-deliveries"
 CDN_TIMEOUT = "cdn-timeout"
-EMPTY_DATA = "empty-data"
 ERROR_AS_200 = "error-as-200"
-FEWER_IMAGES = "fewer-images"
 HEAD_REFUSED = "head-refused"
 NO_CORS = "no-cors"
-NO_PARTIALS = "no-partials"
-ONE_IMAGE = "one-image"
-OTHER_FORMAT = "other-format"
 STREAM_ERROR = "stream-error"
 
 SendFunction = Callable[[web.Request, PendingResponse], Awaitable[web.StreamResponse]]
@@ -40,6 +34,8 @@ class Fault:
     `status` replaces the status of the response in the journal; 0 means that the client
     receives no status. `send` sends the damaged response; None if another step of the
     pipeline simulates the fault. With `takes_status` a trigger can name another status.
+    `loses_body` and `loses_stream` say that the client cannot use any output of a JSON
+    response, or of a stream.
     """
 
     name: str
@@ -48,6 +44,12 @@ class Fault:
     send: SendFunction | None = None
     status: int | None = None
     takes_status: bool = False
+    loses_body: bool = False
+    loses_stream: bool = False
+
+    def loses(self, *, is_stream: bool) -> bool:
+        """True if the outputs of a response are of no use to the client."""
+        return self.loses_stream if is_stream else self.loses_body
 
     def damages_transfer(self, method: str) -> bool:
         """
@@ -61,13 +63,15 @@ class Fault:
         return is_beyond_body or method != hdrs.METH_HEAD
 
 
-_ALL_FAULTS = (
+_COMMON_FAULTS = (
     Fault(
         "reset",
         "The connection is reset before any byte of the response.",
         "wire",
         transfer.reset_without_response,
         status=0,
+        loses_body=True,
+        loses_stream=True,
     ),
     Fault(
         "empty",
@@ -75,6 +79,8 @@ _ALL_FAULTS = (
         "wire",
         transfer.close_without_response,
         status=0,
+        loses_body=True,
+        loses_stream=True,
     ),
     Fault(
         "truncate",
@@ -82,6 +88,8 @@ _ALL_FAULTS = (
         "size.",
         "wire",
         transfer.send_truncated,
+        loses_body=True,
+        loses_stream=True,
     ),
     Fault(
         "stall",
@@ -90,6 +98,8 @@ _ALL_FAULTS = (
         "reset.",
         "wire",
         transfer.send_and_stall,
+        loses_body=True,
+        loses_stream=True,
     ),
     Fault(
         "slow",
@@ -103,6 +113,8 @@ _ALL_FAULTS = (
         "The body is random bytes, with the status and headers of the response.",
         "wire",
         transfer.send_garbage,
+        loses_body=True,
+        loses_stream=True,
     ),
     Fault(
         "html",
@@ -112,6 +124,8 @@ _ALL_FAULTS = (
         transfer.send_error_page,
         status=502,
         takes_status=True,
+        loses_body=True,
+        loses_stream=True,
     ),
     Fault(
         CDN_TIMEOUT,
@@ -122,6 +136,8 @@ _ALL_FAULTS = (
         transfer.send_timeout_page,
         status=transfer.CDN_TIMEOUT_STATUS,
         takes_status=True,
+        loses_body=True,
+        loses_stream=True,
     ),
     Fault(
         NO_CORS,
@@ -143,32 +159,12 @@ _ALL_FAULTS = (
         "that is not a stream is sent unchanged.",
         "wire",
         transfer.send_cut_stream,
-    ),
-    Fault(
-        BAD_BASE64,
-        "The base64 of each image is cut off, and ends with a character that base64 "
-        "does not have; URLs are unchanged.",
-        "relay",
-    ),
-    Fault(
-        BOTH_DELIVERIES,
-        "Every image is delivered twice, as `url` and as `b64_json`.",
-        "relay",
-    ),
-    Fault(
-        EMPTY_DATA,
-        "`data` is an empty list, with status 200; a stream is sent unchanged.",
-        "relay",
+        loses_stream=True,
     ),
     Fault(
         ERROR_AS_200,
         "The body of an error response (server_error by default) is sent with "
         "status 200.",
-        "relay",
-    ),
-    Fault(
-        FEWER_IMAGES,
-        "The last of several images is missing; a single image is sent unchanged.",
         "relay",
     ),
     Fault(
@@ -179,28 +175,26 @@ _ALL_FAULTS = (
         transfer.send_leading_whitespace,
     ),
     Fault(
-        NO_PARTIALS,
-        "The requested partial images are missing from the stream.",
-        "relay",
-    ),
-    Fault(
-        ONE_IMAGE,
-        "Only the first of several images to edit (`image[]`) is read.",
-        "relay",
-    ),
-    Fault(
-        OTHER_FORMAT,
-        "Each image is in another format than the one asked for.",
-        "relay",
-    ),
-    Fault(
         STREAM_ERROR,
         "An event `error` replaces the first finished image of a stream, and the "
         "stream ends; a response that is not a stream is sent unchanged.",
         "relay",
+        loses_stream=True,
     ),
 )
-FAULTS = {each.name: each for each in _ALL_FAULTS}
+_MEDIA_FAULTS = (
+    Fault(name, description, "relay")
+    for medium in MEDIA.values()
+    for name, description in medium.relay_faults.items()
+)
+# The wire faults, then the relay faults by name.
+FAULTS = {
+    each.name: each
+    for each in sorted(
+        (*_COMMON_FAULTS, *_MEDIA_FAULTS),
+        key=lambda each: each.name if each.kind == "relay" else "",
+    )
+}
 
 
 async def send(

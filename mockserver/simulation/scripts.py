@@ -5,12 +5,14 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+from mockserver.errors import Rejected
 from mockserver.json_text import dumps
 from mockserver.simulation.faults import FAULTS
 from mockserver.simulation.own_responses import (
     is_error_status,
     own_response,
 )
+from mockserver.simulation.task_triggers import parse_task
 from mockserver.state.memory import MAX_SCRIPT_ITEMS
 from mockserver.state.statistics import IMAGE_OPERATION
 from specs.documents.yaml_files import read_yaml
@@ -86,6 +88,11 @@ def _problem(item: Any, errors: OperationErrors) -> str | None:
     error = item.get("error")
     if error is not None and error not in known_errors and not is_error_status(error):
         return f"{_unknown('error', error, known_errors)}; or a status such as 503"
+    if "task" in item:
+        try:
+            parse_task(item["task"], "script")
+        except Rejected as rejected:
+            return rejected.message
     if "fault" in item and item["fault"] not in FAULTS:
         return _unknown("fault", item["fault"], FAULTS)
     return _contradiction(item)

@@ -1,11 +1,12 @@
 """
-Errors, faults and delays that a request triggers.
+Errors, faults, delays and the course of tasks that a request triggers.
 
 Four sources, by precedence: the script of the control API, `X-Mock-…` headers, markers
-in the prompt, the end of the API key. The first source that names an error or a fault
-determines it. The first source that names a latency determines the latency. Headers,
-markers and keys share a syntax: `NAME;times=2;id=A;retry-after=1;seconds=5`. A status,
-such as `503`, is the name of an error, too.
+in texts of the request, and the end of the API key. The first source that names an
+error or a fault determines it. The first source that names a latency determines the
+latency. Headers, markers and keys share a syntax:
+`NAME;times=2;id=A;retry-after=1;seconds=5`. A status, such as `503`, is the name of an
+error, too.
 """
 
 import hashlib
@@ -27,8 +28,17 @@ from mockserver.simulation.own_responses import (
     is_error_status,
     own_response,
 )
+from mockserver.simulation.task_progress import TaskOutcome
+from mockserver.simulation.task_triggers import (
+    SYNTAX,
+    TASK_HEADER,
+    TASK_MARKER,
+    TaskRequest,
+    parse_task,
+    rejection,
+)
 from mockserver.state.memory import StateStore
-from specs import Operation
+from specs import Operation, Role
 
 ERROR_HEADER, FAULT_HEADER = istr("X-Mock-Error"), istr("X-Mock-Fault")
 LATENCY_HEADER = istr("X-Mock-Latency")
@@ -61,6 +71,7 @@ class Directive:
     id: str = ""
     changes: ErrorChanges = NO_CHANGES
     own: OwnResponse | None = None
+    task: TaskRequest | None = None
 
     @property
     def names_outcome(self) -> bool:
@@ -80,6 +91,7 @@ class Behavior:
     status: int | None = None
     changes: ErrorChanges = NO_CHANGES
     own: OwnResponse | None = None
+    task: TaskRequest | None = None
 
     @property
     def is_from_document(self) -> bool:
@@ -103,13 +115,16 @@ async def requested_behavior(
 
     Raises `Rejected` for an unknown name or parameter, and lists the known ones.
     """
-    item = await store.pop(provider, namespace, operation.id)
+    item = await store.pop(
+        provider, namespace, operation.id, creates_task=_creates_tasks(operation)
+    )
     directives = [] if item is None else [script_directive(item, operation)]
     if ERROR_HEADER in headers or FAULT_HEADER in headers or LATENCY_HEADER in headers:
         directives += _header_directives(headers, operation)
-    prompt = payload.get("prompt") if payload else None
-    if isinstance(prompt, str) and MARKER_START in prompt:
-        directives += _prompt_directives(prompt, operation)
+    if TASK_HEADER in headers:
+        directives.append(_task_directive(headers[TASK_HEADER], operation, "header"))
+    for text in marked_texts(payload) if payload else ():
+        directives += _prompt_directives(text, operation)
     if KEY_TRIGGER in key:
         directives += _key_directives(key, operation)
     if not directives:
@@ -136,6 +151,7 @@ async def resolve(
                 continue
         if directive.latency is not None:
             behavior.latency = directive.latency
+        behavior.task = behavior.task or directive.task
         if names_outcome:
             behavior.source = directive.source
             if behavior.error is None:
@@ -172,8 +188,10 @@ def script_directive(item: Mapping[str, Any], operation: Operation) -> Directive
         error, status = error_with_status(status, operation)
     elif error is not None:
         error, status = _error_named(error, operation, status)
+    task = item.get("task")
     return Directive(
         "script",
+        task=None if task is None else parse_task(task, "script")[0],
         error=error,
         own=own,
         changes=ErrorChanges(status, item.get("message"), headers),
@@ -216,15 +234,50 @@ def _key_directives(key: str, operation: Operation) -> Iterator[Directive]:
 
 def _parse_directive(text: str, operation: Operation, source: str) -> Directive:
     """The directive of a marker or a key, in which the name alone shows the kind."""
+    if text.strip().startswith(TASK_MARKER):
+        return _task_directive(
+            text.strip().removeprefix(TASK_MARKER), operation, source
+        )
     name, parameters = _parse_parameters(text, source)
     if name.startswith("latency="):
         latency = _parse_latency(name.removeprefix("latency="), source)
         return Directive(source, latency=latency, **parameters)
     if name in FAULTS:
         return Directive(source, fault=name, **parameters)
+    is_of_tasks = operation.task is not None and name not in operation.errors
+    if is_of_tasks and name in list(TaskOutcome):
+        return _task_directive(text.strip(), operation, source)
     known = [*operation.errors, *FAULTS, "latency=MS"]
+    if _creates_tasks(operation):
+        known.append(f"{TASK_MARKER}{SYNTAX}")
     directive = Directive(source, **parameters)
     return _with_error(directive, name, operation, known, "error or fault", source)
+
+
+def _task_directive(text: str, operation: Operation, source: str) -> Directive:
+    task, parameters = parse_task(text, source)
+    if operation.task is None:
+        raise rejection(f"{operation.id} creates no long-running task", source)
+    if not _creates_tasks(operation):  # a client may send a header with all requests
+        return Directive(source)
+    return Directive(source, task=task, **parameters)
+
+
+def _creates_tasks(operation: Operation) -> bool:
+    return operation.task is not None and operation.task.role is Role.CREATE
+
+
+def marked_texts(payload: Any) -> Iterator[str]:
+    """Yield the texts in a payload, at any depth, that have a marker."""
+    if isinstance(payload, str):
+        if MARKER_START in payload:
+            yield payload
+    elif isinstance(payload, dict):
+        for value in payload.values():
+            yield from marked_texts(value)
+    elif isinstance(payload, list):
+        for value in payload:
+            yield from marked_texts(value)
 
 
 def _with_error(

@@ -19,8 +19,8 @@ class Query:
     A filter for journal entries; fields that are None match every entry.
 
     `error` and `fault` are names, and `request` is the hash of a canonical request,
-    which images contain too; `image_of` is that of a downloaded image. `since` is the
-    number of an entry: later ones match.
+    which images contain too; `image_of` is that of a downloaded image. `task` is the id
+    of a long-running task. `since` is the number of an entry: later ones match.
     """
 
     provider: str | None = None
@@ -31,6 +31,7 @@ class Query:
     fault: str | None = None
     request: str | None = None
     image_of: str | None = None
+    task: str | None = None
     since: int = 0
 
     def matches(self, entry: Mapping[str, Any]) -> bool:
@@ -38,6 +39,7 @@ class Query:
             **entry,
             "error": entry.get("decision", {}).get("error"),
             "fault": entry.get("decision", {}).get("fault"),
+            "task": entry.get("task", {}).get("id"),
         }
         filters = (
             (each.name, getattr(self, each.name))
@@ -174,6 +176,11 @@ class Journal:
                 yield entry
             if not entries:  # else more may have been recorded in the meantime
                 await self._wait_for_change()
+
+    @property
+    def is_closed(self) -> bool:
+        """True once the server stops."""
+        return self._closed
 
     async def close(self) -> None:
         """End all calls of `wait` and `watch`."""

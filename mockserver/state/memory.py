@@ -8,6 +8,7 @@ from mockserver.state.clock import Clock
 from mockserver.state.journal import Journal, LazyEntry
 from mockserver.state.rate_limit import BucketState, take_from_bucket
 from mockserver.state.statistics import IMAGE_OPERATION, Totals
+from mockserver.state.tasks import TaskStore
 
 MAX_SCRIPT_ITEMS = 10_000
 MAX_COUNTERS = 100_000
@@ -28,15 +29,21 @@ class ScriptFull(ValueError):
 
 class StateStore:
     """
-    Journal, scripts, quotas, counters, totals and clock of one process.
+    Journal, tasks, scripts, quotas, counters, totals and clock of one process.
 
-    Scripts, quotas, counters and journal entries belong to a namespace, so that tests
-    can share a server. Requests without a namespace use the empty one.
+    All but totals and clock belong to a namespace, so that tests can share a server.
+    Requests without a namespace use the empty one.
     """
 
-    def __init__(self, clock: Clock, journal: Journal | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        journal: Journal | None = None,
+        tasks: TaskStore | None = None,
+    ) -> None:
         self.clock = clock
         self.journal = journal or Journal()
+        self.tasks = tasks or TaskStore()
         self._totals = Totals()
         self._totals_before_reset = Totals()
         self._scripts: dict[tuple[str, str], deque[ScriptItem]] = {}
@@ -74,7 +81,12 @@ class StateStore:
         return len(script)
 
     async def pop(
-        self, provider: str, namespace: str, operation: str
+        self,
+        provider: str,
+        namespace: str,
+        operation: str,
+        *,
+        creates_task: bool = False,
     ) -> ScriptItem | None:
         """
         Remove and return the next item of a script; None if there is none.
@@ -83,7 +95,9 @@ class StateStore:
         it.
         """
         script = self._scripts.get((provider, namespace))
-        if not script or not applies_to(script[0], operation):
+        if not script or not applies_to(
+            script[0], operation, creates_task=creates_task
+        ):
             return None
         return script.popleft()
 
@@ -126,6 +140,7 @@ class StateStore:
         Requests in progress still count towards the limit of concurrent requests.
         """
         await self.journal.clear(namespace)
+        await self.tasks.clear(namespace)
         if namespace is None:
             self._scripts.clear()
             self._buckets.clear()
@@ -143,11 +158,14 @@ class StateStore:
         await self.journal.close()
 
 
-def applies_to(item: ScriptItem, operation: str) -> bool:
+def applies_to(item: ScriptItem, operation: str, *, creates_task: bool) -> bool:
     """
     Return True if a script item is for this operation or for any.
 
-    A download is not one of any: only items that name it are for it.
+    A download is not one of any: only items that name it are for it. An item about a
+    task is for the operations that create one.
     """
     named = item.get("operation")
+    if item.get("task") is not None and not creates_task:
+        return False
     return named == operation or (named is None and operation != IMAGE_OPERATION)

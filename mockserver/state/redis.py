@@ -21,12 +21,19 @@ from mockserver.state.memory import (
 )
 from mockserver.state.rate_limit import TOLERANCE_SECONDS, BucketState, bucket_state
 from mockserver.state.redis_journal import (
+    OUTPUTS_PREFIX,
     PREFIX,
     TOTALS_KEY,
     RedisJournal,
     redis_errors,
 )
-from mockserver.state.statistics import IMAGE_OPERATION, StatusTotals, Totals
+from mockserver.state.redis_tasks import RedisTaskStore
+from mockserver.state.statistics import (
+    IMAGE_OPERATION,
+    StatusTotals,
+    Totals,
+    add_counts,
+)
 
 REDIS_TIMEOUT = 3  # seconds
 COUNTER_TTL = 3600  # seconds
@@ -43,7 +50,9 @@ log = logging.getLogger("mockserver")
 POP_LUA = """
 local item = redis.call('LINDEX', KEYS[1], 0)
 if not item then return false end
-local operation = cjson.decode(item)['operation']
+local fields = cjson.decode(item)
+local operation, task = fields['operation'], fields['task']
+if task ~= nil and task ~= cjson.null and ARGV[3] == '0' then return false end
 if operation == nil or operation == cjson.null then
   if ARGV[1] == ARGV[2] then return false end
 elseif operation ~= ARGV[1] then
@@ -108,7 +117,7 @@ class RedisStateStore(StateStore):
         self._push_script = self._redis.register_script(PUSH_LUA)
         self._release_slot_script = self._redis.register_script(RELEASE_SLOT_LUA)
         self._shared_journal = RedisJournal(self._redis)
-        super().__init__(clock, self._shared_journal)
+        super().__init__(clock, self._shared_journal, RedisTaskStore(self._redis))
 
     @fall_back_to_memory
     async def sync_clock(self) -> None:
@@ -135,6 +144,10 @@ class RedisStateStore(StateStore):
             provider, operation, status, currency, name = json.loads(field)
             row = totals.rows.setdefault((provider, operation, status), StatusTotals())
             row.currency = currency or row.currency
+            if name.startswith(OUTPUTS_PREFIX):
+                unit = name.removeprefix(OUTPUTS_PREFIX)
+                add_counts(row.outputs, {unit: int(float(number))})
+                continue
             kind = type(getattr(row, name))
             setattr(row, name, getattr(row, name) + kind(float(number)))
         return totals
@@ -155,10 +168,16 @@ class RedisStateStore(StateStore):
 
     @fall_back_to_memory
     async def pop(
-        self, provider: str, namespace: str, operation: str
+        self,
+        provider: str,
+        namespace: str,
+        operation: str,
+        *,
+        creates_task: bool = False,
     ) -> ScriptItem | None:
         text = await self._pop_script(
-            keys=[_script_key(provider, namespace)], args=[operation, IMAGE_OPERATION]
+            keys=[_script_key(provider, namespace)],
+            args=[operation, IMAGE_OPERATION, int(creates_task)],
         )
         item: ScriptItem | None = json.loads(text) if text else None
         return item
@@ -199,6 +218,7 @@ class RedisStateStore(StateStore):
 
     async def reset(self, namespace: str | None = None) -> None:
         await self.journal.clear(namespace)
+        await self.tasks.clear(namespace)
         kinds = ("script", "bucket", "count")
         patterns = (
             [f"{PREFIX}:{kind}:*" for kind in kinds]

@@ -35,6 +35,7 @@ JOURNAL_KEY = f"{PREFIX}:journal"
 JOURNAL_COUNT_KEY = f"{JOURNAL_KEY}:count"
 JOURNAL_BYTES_KEY = f"{JOURNAL_KEY}:bytes"
 TOTALS_KEY = f"{PREFIX}:totals"
+OUTPUTS_PREFIX = "outputs."  # of a field with the number of outputs of a unit
 
 # Scripts read and write in one step, since replicas run them concurrently.
 RECORD_LUA = f"""
@@ -167,6 +168,9 @@ def _decode_text(value: bytes | str) -> str:
 def _increments(totals: Totals) -> Iterator[tuple[str, float]]:
     """Yield the nonzero numbers of totals with the names of their Redis fields."""
     for key, row in totals.rows.items():
-        for name, value in asdict(row).items():
-            if name != "currency" and value:
-                yield json.dumps([*key, row.currency, name]), value
+        numbers = asdict(row)
+        outputs, currency = numbers.pop("outputs"), numbers.pop("currency")
+        numbers |= {f"{OUTPUTS_PREFIX}{unit}": count for unit, count in outputs.items()}
+        for name, value in numbers.items():
+            if value:
+                yield json.dumps([*key, currency, name]), value

@@ -4,7 +4,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mockserver.state.statistics import IMAGE_OPERATION, pluralize
+from mockserver.state.statistics import (
+    IMAGE_OPERATION,
+    WEBHOOK_OPERATION,
+    describe_outputs,
+    describe_undelivered,
+)
 
 MAX_LINES = 20
 MAX_LINE_LENGTH = 200
@@ -38,7 +43,8 @@ def _describe_decision(entry: Mapping[str, Any]) -> str:
     trigger = decision.get("trigger")
     requested_by = f" (requested by {trigger})" if trigger else ""
     if decision.get("fault"):
-        return f"{decision['fault']}{requested_by}"
+        lost = describe_undelivered(entry)
+        return f"{decision['fault']}{requested_by}{f', {lost}' if lost else ''}"
     if decision.get("undocumented") and not decision.get("error"):
         return f"a response that is not from the document{requested_by}"
     if decision.get("error"):
@@ -52,7 +58,9 @@ def _describe_decision(entry: Mapping[str, Any]) -> str:
         return "client disconnected before the response"
     if entry.get("operation") == IMAGE_OPERATION:
         return "image downloaded"
-    images = pluralize(entry["images"], "image")
+    if entry.get("operation") == WEBHOOK_OPERATION:
+        return f"webhook of {entry['task']['state']} sent"
+    outputs = describe_outputs(entry)
     if cost.get("amount") is not None:
-        return f"{images}, {cost['amount']:.3f} {cost['currency']} at list price"
-    return images
+        return f"{outputs}, {cost['amount']:.3f} {cost['currency']} at list price"
+    return outputs

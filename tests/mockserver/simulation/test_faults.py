@@ -22,6 +22,7 @@ from support.http import (
     url_of,
     wire,
 )
+from support.providers import IMAGE_OPERATIONS, IMAGE_PROVIDERS
 
 import mockserver
 import specs
@@ -33,13 +34,11 @@ pytestmark = pytest.mark.slow
 NOON = 1_777_896_000.0
 OPERATIONS = [
     pytest.param(name, operation.id, id=f"{name}-{operation.id}")
-    for name in specs.names()
-    for operation in specs.load(name).operations.values()
+    for name, operation in IMAGE_OPERATIONS
 ]
 STREAMS = [
     pytest.param(name, operation.id, id=f"{name}-{operation.id}")
-    for name in specs.names()
-    for operation in specs.load(name).operations.values()
+    for name, operation in IMAGE_OPERATIONS
     if operation.supports_streaming
 ]
 number = count()
@@ -318,7 +317,7 @@ def test_a_fault_comes_in_each_way_on_a_stream(running, way, fault):
 def test_every_operation_suffers_every_fault(running, name, operation_id, fault):
     """One source per fault, so that all sources occur; also with streams."""
     operation = specs.load(name).operations[operation_id]
-    way = WAYS[(list(FAULTS).index(fault) + list(specs.names()).index(name)) % 4]
+    way = WAYS[(list(FAULTS).index(fault) + IMAGE_PROVIDERS.index(name)) % 4]
     streams = ({}, {"stream": True, "partial_images": 1})
     for more in streams if operation.supports_streaming else streams[:1]:
         got, plain = spoilt_and_plain(running, name, operation_id, way, fault, **more)

@@ -232,10 +232,10 @@ def test_what_only_looks_like_a_trigger_is_none(own, lone, asked):
     assert send(own, lone, asked)[0].status == 200
 
 
-def test_a_prompt_that_is_no_text_asks_for_nothing(own, lone):
+def test_a_marker_counts_in_any_text_of_a_request(own, lone):
     body = generation(lone, prompt=["[[mock:rate_limited]]"])
 
-    assert ask(url_of(own, lone), body=body).status == 400
+    assert ask(url_of(own, lone), body=body).status == 429
 
 
 @given(key=st.text(st.characters(codec="ascii", categories=["L", "N", "P"])))

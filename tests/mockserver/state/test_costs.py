@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.http import ask, control, generation, request_for, url_of, wire
+from support.providers import IMAGE_PROVIDERS
 
 import mockserver
 import specs
@@ -29,7 +30,7 @@ def costs(running):
 
 def work(running):
     """Send a mixture: several prices, errors, faults, streams."""
-    for name in specs.names():
+    for name in IMAGE_PROVIDERS:
         provider = specs.load(name)
         url = url_of(running, provider)
         for more in ({}, {"n": 2}, {"size": "1536x1024", "quality": "high"}):
@@ -57,6 +58,7 @@ def summed(entries, name):
         "amount": pytest.approx(sum(priced), abs=1e-6),
         "currency": next(iter(currency), None),
         "unpriced_images": sum(each["images"] for each in unpriced),
+        "undelivered": sum(each.get("undelivered", 0) for each in mine),
     }
 
 
@@ -66,9 +68,12 @@ def test_the_sums_are_those_of_the_journals_entries(running):
 
     found = costs(running)
 
-    assert found["providers"] == {name: summed(entries, name) for name in specs.names()}
+    assert found["providers"] == {
+        name: summed(entries, name) for name in IMAGE_PROVIDERS
+    }
     total = found["total"]
-    assert total["requests"] == len(entries) == 11 * len(specs.names())
+    assert total["requests"] == len(entries) == 11 * len(IMAGE_PROVIDERS)
+    assert total["undelivered"] == 2 * len(IMAGE_PROVIDERS)  # truncate and html
     assert total["images"] == sum(each["images"] for each in entries)
     priced = {each["currency"] for each in found["providers"].values()} - {None}
     assert total["amounts"].keys() == priced
@@ -107,11 +112,14 @@ def test_a_picture_without_a_documented_price_is_said_to_have_none(running):
         "amount": 0.0,
         "currency": None,
         "unpriced_images": 2,
+        "undelivered": 0,
     }
     assert found["total"]["amounts"] == {}
 
 
-def test_refusals_cost_nothing(running, provider):
+@pytest.mark.parametrize("name", IMAGE_PROVIDERS)
+def test_refusals_cost_nothing(running, name):
+    provider = specs.load(name)
     url = url_of(running, provider)
     ask(url, body=generation(provider), X_Mock_Error="server_error")
     ask(url, body=generation(provider), X_Mock_Fault="error-as-200")
@@ -134,7 +142,13 @@ def test_clearing_the_journal_keeps_the_costs_and_a_reset_does_not(running):
     control(running, "/reset", "POST")
     assert costs(running) == {
         "providers": {},
-        "total": {"requests": 0, "images": 0, "unpriced_images": 0, "amounts": {}},
+        "total": {
+            "requests": 0,
+            "images": 0,
+            "unpriced_images": 0,
+            "undelivered": 0,
+            "amounts": {},
+        },
     }
 
 
@@ -197,6 +211,11 @@ def test_every_sum_is_the_sum(given):
           "amounts": {"USD": 1.0, "CNY": 2.5}},
          ("1,200 requests, 3 images; cost at list prices: at least "
           "1.00 USD and 2.50 CNY")),
+        ({"requests": 2, "images": 0, "outputs": {"videos": 1}, "unpriced_images": 0,
+          "amounts": {}}, "2 requests, 1 video"),
+        ({"requests": 2, "images": 2, "unpriced_images": 0, "undelivered": 1,
+          "amounts": {"USD": 0.25}},
+         "2 requests, 2 images (1 undelivered); cost at list prices: 0.25 USD"),
     ],
 )  # fmt: skip
 def test_it_is_said_in_a_sentence(total, said):

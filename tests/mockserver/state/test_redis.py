@@ -2,10 +2,6 @@
 
 import asyncio
 import json
-import os
-import shutil
-import socket
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -14,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.http import ask, control, eventually, generation, url_of, watching
 from support.properties import examples
+from support.redis_servers import redis_server
 
 import mockserver
 import specs
@@ -33,43 +30,10 @@ pytestmark = pytest.mark.redis
 NOON = 1_777_896_000.0
 
 
-@contextmanager
-def redis_server(folder):
-    """A Redis of our own on a free port: its address, and its process."""
-    binary = shutil.which("redis-server")
-    if binary is None and os.environ.get("CI"):
-        pytest.fail("redis-server is missing, and CI has to have it")
-    if binary is None:
-        pytest.skip("redis-server is missing")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", ""],
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-    )
-    url = f"redis://127.0.0.1:{port}/0"
-    try:
-        eventually(lambda: process.poll() is not None or answers(url))
-        assert process.poll() is None, "redis-server ended at once"
-        yield url, process
-    finally:
-        process.terminate()
-        process.wait()
-
-
 @pytest.fixture(scope="module")
 def redis_url(tmp_path_factory):
     with redis_server(tmp_path_factory.mktemp("redis")) as (url, _):
         yield url
-
-
-def answers(url):
-    try:
-        check_state(url)
-    except StateError:
-        return False
-    return True
 
 
 @pytest.fixture(scope="module")
@@ -452,6 +416,33 @@ def test_costs_are_summed_over_all(pair, lone):
     assert control(pair[1], "/costs").json["total"]["requests"] == 0
 
 
+def test_outputs_of_other_media_are_summed_by_unit(redis_url):
+    entry = {
+        "provider": "a",
+        "operation": "make",
+        "status": 200,
+        "images": 0,
+        "cost": {},
+        "seconds": 1.0,
+        "outputs": {"videos": 2},
+    }
+
+    async def record_twice():
+        store = open_state_store(redis_url, Clock(None))
+        try:
+            before = await store.totals()
+            for _ in range(2):
+                store.record(entry)
+            return before, await store.totals()
+        finally:
+            await store.close()
+
+    before, after = asyncio.run(record_twice())
+    assert "outputs" not in before.costs()["total"]
+    assert after.costs()["total"]["outputs"] == {"videos": 4}
+    assert after.costs()["total"]["unpriced_images"] == 4
+
+
 def test_a_redis_that_goes_away_takes_no_answer_with_it(tmp_path, lone, caplog):
     """
     Requests are answered as before, and each replica keeps count by itself; the control
@@ -541,3 +532,25 @@ def test_a_download_takes_only_items_that_name_it(redis_url, url):
     found = [each and each["fault"] for each in asyncio.run(popped())]
 
     assert found == [None, "reset", None, "empty", None]
+
+
+def test_the_requests_of_a_task_are_found_at_each_replica(redis_url):
+    kling = specs.load("kling")
+    body = {"model_name": kling.dialect.model, "prompt": "A paper boat"}
+    with limited(redis_url, kling) as (one, other):
+        create = url_of(one, kling, "createTextToVideo")
+        id_ = ask(create, body=body).json["data"]["task_id"]
+        one.journal()  # its own are written before it reads
+        read = url_of(other, kling, "createTextToVideo")
+        assert ask(f"{read}/{id_}", method="GET").status == 200
+        other.journal()
+        assert ask(create, body=body, X_Mock_Fault="html").status == 502
+
+        found = [each.journal(task=id_) for each in (one, other)]
+
+        assert found[0] == found[1]
+        operations = [each["operation"] for each in found[0]]
+        assert operations == ["createTextToVideo", "getTextToVideo"]
+        assert other.journal(task="none-such") == []
+        lost = [each.costs()["total"]["undelivered"] for each in (one, other)]
+        assert lost == [1, 1]
