@@ -119,7 +119,7 @@ async def _dispatch(request: web.Request) -> web.StreamResponse:
     provider_context, path = resolved
     provider = provider_context.provider
     rest = path.removeprefix(provider.base_path)
-    is_below_base = path != rest
+    is_below_base = path.startswith(provider.base_path)
     allowed = []
     for operation, parameters in provider.matching(path):
         if operation.method == request.method:

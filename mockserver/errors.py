@@ -59,7 +59,9 @@ def upload_label(value: Any) -> str | None:
     return value.get("content_type") if isinstance(value, dict) else None
 
 
-def documented_error_response(rejected: Rejected, operation: Operation) -> web.Response:
+def documented_error_response(
+    rejected: Rejected, operation: Operation, request_id: str = ""
+) -> web.Response:
     """The documented error response of an operation, filled with the details."""
     example = error_example(rejected.name, operation)
     body = fill_placeholders(
@@ -69,6 +71,7 @@ def documented_error_response(rejected: Rejected, operation: Operation) -> web.R
             "param": rejected.param and printable(rejected.param),
             "value": printable(rejected.message),
             "label": rejected.label and printable(rejected.label),
+            "request_id": request_id,
         },
     )
     if rejected.replaces_message:

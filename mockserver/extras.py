@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 
 MODULES: Mapping[str, tuple[str, ...]] = {
-    "harness": ("hypothesis", "jinja2", "pytest", "rich", "schemathesis"),
+    "harness": ("av", "hypothesis", "jinja2", "pytest", "rich", "schemathesis"),
     "redis": ("redis",),
 }
 """By name of an extra: the modules that it installs."""

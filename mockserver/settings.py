@@ -1,9 +1,11 @@
 """The settings of a server: behavior beyond the documents, quotas and limits."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mockserver.simulation.latency import Latency
+from mockserver.simulation.task_progress import TaskMode
 from specs import MockDefaults
 
 CONTROL_PREFIX = "/__mock__"  # of the paths of the control API
@@ -12,6 +14,7 @@ MAX_BODY = 64 * MEGABYTE
 MAX_TEXT_BODY = 4 * MEGABYTE  # of an operation without image fields
 MAX_INCOMING = 8 * MAX_BODY  # of all bodies being read at the same time in one process
 MIN_BYTES_PER_SECOND = 16 * 1024
+WEBHOOK_SECRET = "whsec_aW1hZ2VwYXJpdHkgd2ViaG9vayB0ZXN0IGtleQ=="  # noqa: S105 - for tests
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,12 @@ class Quotas:
         """True if a request is counted before its body is validated."""
         return self.requests_per_minute is not None or self.concurrency is not None
 
+    @property
+    def outputs_per_minute(self) -> Mapping[str, int]:
+        """The quotas of outputs by their unit, such as `images`."""
+        limit = self.images_per_minute
+        return {} if limit is None else {"images": limit}
+
     def with_defaults(self, defaults: MockDefaults) -> "Quotas":
         """These quotas; the dialect's `defaults` replace those that are None."""
         return Quotas(
@@ -81,6 +90,9 @@ class Settings:
     * `public_url`: URL that all URLs in responses begin with, without a slash at its
       end. None: the one of the request.
     * `trust_forwarded`: let the headers of a proxy determine that URL.
+    * `tasks`: when long-running tasks finish.
+    * `webhook_hosts`: hosts beyond this machine to which webhooks are sent.
+    * `webhook_secret`: key that signs webhooks: `whsec_` and base64.
     """
 
     seed: int = 0
@@ -99,3 +111,6 @@ class Settings:
     cors: tuple[str, ...] = ()
     public_url: str | None = None
     trust_forwarded: bool = False
+    tasks: TaskMode = field(default_factory=TaskMode)
+    webhook_hosts: tuple[str, ...] = ()
+    webhook_secret: str = WEBHOOK_SECRET

@@ -1,5 +1,6 @@
 """The options of `serve` for pages of other origins, proxies, HTTPS and image URLs."""
 
+import base64
 from urllib.parse import urlsplit
 
 import click
@@ -37,6 +38,28 @@ def _validate_public_url(
             f"query, not '{value}'"
         )
     return value.rstrip("/")
+
+
+def _validate_hosts(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    for value in values:
+        if not value or set(value) & set("/@?# ") or value.count(":") == 1:
+            raise UsageError(
+                "--webhook-host takes the name of a host, such as hooks.test, without "
+                f"scheme and port, not '{value}'"
+            )
+    return values
+
+
+def _validate_webhook_secret(_: click.Context, __: click.Parameter, value: str) -> str:
+    try:
+        is_valid = bool(base64.b64decode(value.removeprefix("whsec_"), validate=True))
+    except ValueError:
+        is_valid = False
+    if not is_valid or not value.startswith("whsec_"):
+        raise UsageError("--webhook-secret is whsec_ and the base64 of a key")
+    return value
 
 
 NETWORK_OPTIONS = (
@@ -87,5 +110,24 @@ NETWORK_OPTIONS = (
         show_default="of --seed or a Redis --state, else a new one",
         help="Secret that signs image URLs; with the same one they outlive a restart "
         "and work at all replicas.",
+    ),
+    _option(
+        "Server",
+        "--webhook-host",
+        multiple=True,
+        callback=_validate_hosts,
+        metavar="HOST",
+        config_schema={"type": "array", "items": {"type": "string", "minLength": 1}},
+        help="Send webhooks to this host too, not only to this machine; repeatable.",
+    ),
+    _option(
+        "Server",
+        "--webhook-secret",
+        default="whsec_aW1hZ2VwYXJpdHkgd2ViaG9vayB0ZXN0IGtleQ==",
+        show_default="a fixed test secret",
+        callback=_validate_webhook_secret,
+        metavar="TEXT",
+        config_schema={"type": "string", "pattern": "^whsec_[A-Za-z0-9+/]+=*$"},
+        help="Secret that signs webhooks where the document has signatures.",
     ),
 )

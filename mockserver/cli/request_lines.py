@@ -6,7 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mockserver.json_text import printable
-from mockserver.state.statistics import IMAGE_OPERATION, pluralize
+from mockserver.state.statistics import (
+    IMAGE_OPERATION,
+    WEBHOOK_OPERATION,
+    describe_outputs,
+    describe_undelivered,
+)
 
 MAX_PATH_LENGTH = 48
 MAX_REASON_LINES = 5
@@ -52,12 +57,16 @@ def _facts(entry: Mapping[str, Any]) -> Iterator[str]:
         yield " and ".join(filter(None, named))
     elif entry["operation"] == IMAGE_OPERATION:
         yield "image downloaded"
+    elif entry["operation"] == WEBHOOK_OPERATION:
+        yield f"webhook of {entry['task']['state']} sent"
     elif entry["outcome"] == "aborted":
         yield "client disconnected"
-    elif entry["images"]:
-        yield pluralize(entry["images"], "image")
+    elif entry["images"] or entry.get("outputs"):
+        yield describe_outputs(entry)
     if decision.get("trigger"):
         yield f"triggered by {decision['trigger']}"
+    if entry.get("undelivered"):
+        yield describe_undelivered(entry)
     if decision.get("undocumented"):
         yield "not from the document"
     if decision.get("replayed"):

@@ -165,6 +165,7 @@ def _settings(**options: Any) -> "Settings":
         seed=options["seed"],
         strict=options["strict"],
         latency=options["latency"],
+        tasks=options["tasks"],
         quotas=Quotas(
             requests_per_minute=options["requests_per_minute"],
             images_per_minute=options["images_per_minute"],
@@ -191,4 +192,6 @@ def _settings(**options: Any) -> "Settings":
         cors=tuple(options["cors"]),
         public_url=options["public_url"],
         trust_forwarded=options["trust_forwarded"],
+        webhook_hosts=tuple(options["webhook_host"]),
+        webhook_secret=options["webhook_secret"],
     )

@@ -72,6 +72,15 @@ def _parse_latency(_: click.Context, __: click.Parameter, value: str) -> Any:
         raise UsageError(f"--latency: {error}") from None
 
 
+def _parse_tasks(_: click.Context, __: click.Parameter, value: str) -> Any:
+    from mockserver.simulation.task_progress import parse_mode
+
+    try:
+        return parse_mode(value)
+    except ValueError as error:
+        raise UsageError(f"--tasks '{value}': {error}") from None
+
+
 def _validate_token(
     _: click.Context, __: click.Parameter, value: str | None
 ) -> str | None:
@@ -207,6 +216,19 @@ _OPTIONS = (
         config_schema={"anyOf": [{"type": "string"}, {"type": "number", "minimum": 0}]},
         help="Milliseconds before each response: 300, 200..800, or lognormal:300:0.4 "
         "(median, sigma).",
+    ),
+    _option(
+        "Responses",
+        "--tasks",
+        default="seconds=3",
+        callback=_parse_tasks,
+        metavar="MODE",
+        config_schema={
+            "type": "string",
+            "pattern": r"^(immediate|polls=[0-9]+|seconds=[0-9]+(\.[0-9]+)?)$",
+        },
+        help="When long-running tasks finish: immediate, polls=N (with the N-th read), "
+        "or seconds=S of the server's clock.",
     ),
     _option(
         "Responses",

@@ -5,9 +5,16 @@ import ipaddress
 import json
 import sys
 from collections.abc import Sequence
+from shlex import quote as quote_word
 from typing import Any
 from urllib.parse import quote
 
+from mockserver.pipeline.endpoints.examples import (
+    PROMPT,
+    example_bodies,
+    example_path,
+    served_path,
+)
 from mockserver.state.statistics import Totals, cost_summary
 from specs import KeyPlace, KeyScheme, Provider
 
@@ -42,8 +49,7 @@ class ServeOutput:
         self._base_urls = {
             each.id: f"{root}/{each.id}{each.base_path}" for each in providers
         }
-        self._model = providers[0].dialect.model
-        self._key_schemes = providers[0].key_schemes
+        self._root, self._first = root, providers[0]
         self._token = token
         self._as_json = as_json
 
@@ -65,9 +71,9 @@ class ServeOutput:
 
     def _startup_lines(self) -> list[str]:
         width = max(map(len, self._base_urls))
-        body = json.dumps({"model": self._model, "prompt": "A red cube"})
-        query, key_headers = _example_key(self._key_schemes)
-        url = f"{next(iter(self._base_urls.values()))}/images/generations{query}"
+        path, body = _first_request(self._first)
+        query, key_headers = _example_key(self._first.key_schemes)
+        url = f"{self._root}{path}{query}"
         count = len(self._base_urls)
         others = ", on all addresses of this machine" if self._is_everywhere else ""
         others += f", for clients of {self._public_url}" if self._public_url else ""
@@ -76,16 +82,25 @@ class ServeOutput:
             *(f"  {name:<{width}}  {base}" for name, base in self._base_urls.items()),
             "",
             "Try it:",
-            f"  curl {url} \\",
+            f"  curl {quote_word(url)} \\",
             *(f"    -H '{each}' \\" for each in key_headers),
             "    -H 'Content-Type: application/json' \\",
-            f"    -d '{body}'",
+            f"    -d {quote_word(body)}",
         ]
         token = f"?token={quote(self._token, safe='')}" if self._token else ""
         lines.append(f"Inspector: {self.url}/__mock__/{token}")
         if self._token:
             lines.append(f"Header for the control API: X-Mock-Token: {self._token}")
         return lines
+
+
+def _first_request(provider: Provider) -> tuple[str, str]:
+    """Path and JSON body of the first request with an example."""
+    for operation in provider.operations.values():
+        for body in example_bodies(provider, operation):
+            return example_path(provider, operation), json.dumps(body)
+    path = served_path(provider, provider.any_operation)
+    return path, json.dumps({"model": provider.dialect.model, "prompt": PROMPT})
 
 
 def _example_key(schemes: Sequence[KeyScheme]) -> tuple[str, list[str]]:

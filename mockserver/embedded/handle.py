@@ -77,7 +77,8 @@ class AsyncRunning(_MockHandle):
         Return the journal entries that match, oldest first.
 
         Filters are the fields of `mockserver.state.journal.Query`: `operation`,
-        `status`, `error`, `fault`, `namespace`, `request`, `image_of` and `since`.
+        `status`, `error`, `fault`, `namespace`, `request`, `image_of`, `task` and
+        `since`.
         Raises `TypeError` for an unknown filter and `ValueError` for an unknown
         provider.
         """

@@ -15,6 +15,7 @@ from mockserver.embedded.handle import AsyncRunning, Running
 from mockserver.embedded.thread import serve_in_loop, serve_in_thread
 from mockserver.settings import Limits, Quotas, Settings
 from mockserver.simulation.latency import Latency
+from mockserver.simulation.task_progress import parse_mode
 from mockserver.state.clock import parse_time
 from mockserver.state.factory import check_state
 
@@ -134,6 +135,10 @@ def _with_options(settings: Settings, options: Mapping[str, Any]) -> Settings:
     direct = {name: value for name, value in options.items() if name not in nested}
     if isinstance(direct.get("cors"), str):
         direct["cors"] = (direct["cors"],)
+    if isinstance(direct.get("webhook_hosts"), str):
+        direct["webhook_hosts"] = (direct["webhook_hosts"],)
+    if isinstance(direct.get("tasks"), str):
+        direct["tasks"] = parse_mode(direct["tasks"])
     if isinstance(direct.get("latency"), str | int | float):
         direct["latency"] = Latency.parse(str(direct["latency"]))
     if isinstance(direct.get("frozen"), str):

@@ -1,9 +1,9 @@
 """
 Run a mock in a child process, so that it does not share the caller's interpreter lock.
 
-`python -m mockserver.embedded.subprocess` reads the ids of the providers and a folder
-from standard input, as a line of JSON, and writes the base URLs. It ends when standard
-input is closed, and thus with the program that started it.
+`python -m mockserver.embedded.subprocess` reads the ids of the providers, a folder and
+the time of tasks from standard input, as a line of JSON, and writes the base URLs. It
+ends when standard input is closed, and thus with the program that started it.
 """
 
 import json
@@ -19,10 +19,14 @@ EXIT_TIMEOUT = 10.0  # seconds
 
 @contextmanager
 def running_in_subprocess(
-    names: Sequence[str], specs_path: str | Path | None = None
+    names: Sequence[str],
+    specs_path: str | Path | None = None,
+    tasks: str | None = None,
 ) -> Iterator[Mapping[str, str]]:
     """
     Serve mocks of these providers until the block ends; yields base URLs by id.
+
+    `tasks` is when long-running tasks finish, as in `serve --tasks`.
 
     Raises `RuntimeError` if they cannot start; the reason is on standard error.
     """
@@ -38,7 +42,7 @@ def running_in_subprocess(
             if process.stdin is None or process.stdout is None:
                 raise RuntimeError("the process has no pipes")
             folder = specs_path and str(specs_path)
-            process.stdin.write(json.dumps([list(names), folder]) + "\n")
+            process.stdin.write(json.dumps([list(names), folder, tasks]) + "\n")
             process.stdin.flush()
             base_urls = process.stdout.readline()
             if not base_urls:
@@ -54,8 +58,9 @@ def main() -> None:
     from mockserver.embedded.starter import running
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the caller
-    names, specs_path = json.loads(sys.stdin.readline())
-    with running(*names, specs_path=specs_path) as mock:
+    names, specs_path, tasks = json.loads(sys.stdin.readline())
+    options = {} if tasks is None else {"tasks": tasks}
+    with running(*names, specs_path=specs_path, **options) as mock:
         print(json.dumps(dict(mock.base_urls)), flush=True)  # noqa: T201 -- the result
         sys.stdin.read()
 

@@ -13,10 +13,10 @@ from mockserver.errors import (
     retry_headers,
 )
 from mockserver.json_text import dumps
-from mockserver.media.image.faults import first_image_only
+from mockserver.media.registry import medium_of
 from mockserver.pipeline.exchange import Exchange
 from mockserver.pipeline.request.body_parsing import ParsedBody
-from mockserver.simulation.faults import ERROR_AS_200, ONE_IMAGE
+from mockserver.simulation.faults import ERROR_AS_200
 from mockserver.simulation.own_responses import NOT_FROM_DOCUMENT, OwnResponse
 from mockserver.simulation.transfer import CDN_TIMEOUT_SECONDS
 from mockserver.simulation.triggers import NO_BEHAVIOR, requested_behavior
@@ -127,10 +127,11 @@ def _simulate_empty_quota(exchange: Exchange) -> None:
 
 def apply_body_fault(exchange: Exchange, parsed_body: ParsedBody) -> ParsedBody:
     """The body as a gateway with the triggered fault forwards it."""
-    if exchange.behavior.fault is None:
+    fault = exchange.fault_name
+    if fault is None:
         return parsed_body
     exchange.interpretation = None  # a fault can change it
-    if exchange.fault_name == ONE_IMAGE:
-        payload = first_image_only(parsed_body.payload)
-        parsed_body = exchange.parsed_body = replace(parsed_body, payload=payload)
-    return parsed_body
+    medium = medium_of(exchange.operation)
+    payload = medium.forwarded(parsed_body.payload, fault)
+    exchange.parsed_body = replace(parsed_body, payload=payload)
+    return exchange.parsed_body

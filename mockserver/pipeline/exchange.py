@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from mockserver.media.image.plan import Plan
+from mockserver.media.base import Output
 from mockserver.pipeline.provider_context import ProviderContext
 from mockserver.pipeline.request.body_parsing import ParsedBody
 from mockserver.pipeline.request.interpretation import Interpretation
@@ -33,10 +33,13 @@ class Exchange:
     * `error`, `reason`: name and message of the error response.
     * `bucket_state`: the request quota, if one is set or simulated.
     * `ignored`: names of fields that had no effect on the response.
-    * `delivered`: number of images sent.
+    * `billed`: number of outputs that were made and billed.
+    * `delivered`: number of outputs sent.
+    * `is_lost`: a fault keeps the outputs that were sent from the client.
     * `status`: None if no response was sent.
     * `outcome`: `answered`, `aborted` or the name of the simulated fault.
     * `path_parameters`: the values in the path, by name.
+    * `task_id`, `task_state`: the task that the request is about, if any.
     * `holds_slot`: the request counts as open for the concurrency quota.
     """
 
@@ -55,8 +58,10 @@ class Exchange:
     error: str | None = None
     reason: str | None = None
     bucket_state: BucketState | None = None
-    plans: Sequence[Plan] = ()
+    outputs: Sequence[Output] = ()
+    billed: int = 0
     delivered: int = 0
+    is_lost: bool = False
     cost: Mapping[str, Any] = field(default_factory=dict)
     is_replayed: bool = False
     status: int | None = None
@@ -65,12 +70,19 @@ class Exchange:
     ignored: Sequence[str] = ()
     is_recorded: bool = False
     path_parameters: Mapping[str, str] = field(default_factory=dict)
+    task_id: str | None = None
+    task_state: str | None = None
 
     @property
     def fault_name(self) -> str | None:
         """The name of the simulated fault, if any."""
         fault = self.behavior.fault
         return None if fault is None else fault.name
+
+    @property
+    def undelivered(self) -> int:
+        """The number of billed outputs that the client did not receive."""
+        return max(0, self.billed - (0 if self.is_lost else self.delivered))
 
     @property
     def quota_key(self) -> str:

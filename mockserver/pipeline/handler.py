@@ -12,8 +12,9 @@ The steps, in order, and their modules:
 7. simulate latency, and a triggered error or response (`behavior`)
 8. replay a recorded response, if the server has recordings (`replay`)
 9. validate and interpret the body (`interpreter`)
-10. enforce the quota of images (`quotas`)
-11. build the response, as JSON or as a stream (`response`)
+10. enforce the quotas of outputs (`quotas`)
+11. build the response, as JSON or as a stream (`response`); an operation on
+    long-running tasks goes from step 8 to `tasks`
 12. send it, or an error response, or damage it by a fault (`sending`)
 13. record it in the journal (`journal_entry`)
 """
@@ -22,7 +23,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from aiohttp import web
 
@@ -38,20 +38,20 @@ from mockserver.pipeline.behavior import (
 from mockserver.pipeline.exchange import Exchange
 from mockserver.pipeline.journal_entry import record
 from mockserver.pipeline.provider_context import ProviderContext
-from mockserver.pipeline.quotas import enforce_quotas, take_quota
+from mockserver.pipeline.quotas import enforce_output_quotas, enforce_quotas
 from mockserver.pipeline.request.authentication import authenticate
 from mockserver.pipeline.request.body_reading import read_bytes
+from mockserver.pipeline.request.interpretation import NO_PARAMETERS
 from mockserver.pipeline.request.interpreter import interpret, try_parse
 from mockserver.pipeline.response.building import success_response
 from mockserver.pipeline.response.replay import replay
 from mockserver.pipeline.response.sending import error_response, send
+from mockserver.pipeline.tasks.dispatch import respond_to_task
 from mockserver.simulation.namespaces import namespace_of
 from mockserver.simulation.transfer import PendingResponse
 from specs import Operation
 
 log = logging.getLogger("mockserver")
-
-NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 
 
 async def handle_request(
@@ -110,9 +110,11 @@ async def _respond(exchange: Exchange) -> web.Response | PendingResponse:
     exchange.body_size = len(data)
     exchange.key = authenticate(request, operation)
     exchange.namespace = namespace_of(request.headers, exchange.key)
-    cache_key = operation.id, request.headers.get("Content-Type", ""), data
+    place = exchange.request.path if exchange.path_parameters else operation.id
+    cache_key = place, request.headers.get("Content-Type", ""), data
     exchange.interpretation = context.interpretations.get(cache_key)
-    parsed_body = await try_parse(exchange, data)
+    is_parsed = bool(operation.bodies)
+    parsed_body = await try_parse(exchange, data) if is_parsed else None
     await determine_behavior(exchange)
     if context.quotas.limits_requests and not is_error_triggered(exchange):
         await enforce_quotas(exchange)  # before the delay: a delayed request is open
@@ -122,17 +124,19 @@ async def _respond(exchange: Exchange) -> web.Response | PendingResponse:
         return own_response
     if isinstance(parsed_body, Rejected):
         raise parsed_body
+    if operation.task is not None:
+        return await respond_to_task(exchange, parsed_body, cache_key)
+    if parsed_body is None:
+        raise TypeError(f"{operation.id} has no request body")
     parsed_body = apply_body_fault(exchange, parsed_body)
     if context.cassettes is not None:
         return await replay(exchange, context.cassettes, parsed_body)
     interpretation = await interpret(exchange, parsed_body, cache_key)
-    plans = interpretation.plans
-    if context.quotas.images_per_minute is not None:
-        await take_quota(
-            exchange, "images", context.quotas.images_per_minute, len(plans)
-        )
+    planned = interpretation.planned
+    await enforce_output_quotas(exchange, planned.meter)
     exchange.ignored = interpretation.ignored
     response = await success_response(exchange, interpretation)
-    exchange.plans, exchange.cost = plans, interpretation.cost
-    context.recent_outputs.add(exchange.request_id, plans, parsed_body.files)
+    exchange.outputs, exchange.cost = planned.outputs, interpretation.cost
+    exchange.billed = len(planned.outputs)
+    context.recent_outputs.add(exchange.request_id, planned.outputs, parsed_body.files)
     return response

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from mockserver.errors import Rejected
 from mockserver.json_text import printable
-from mockserver.media.image import planning
+from mockserver.media.registry import medium_of
 from mockserver.pipeline.exchange import ANSWERED, Exchange
 from mockserver.pipeline.request.authentication import find_key, redact_token
 from mockserver.pipeline.request.validation import explain_verdict, has_many_values
@@ -58,7 +58,7 @@ def record(exchange: Exchange) -> None:
         "provider": context.provider.id,
         "operation": exchange.operation.id,
         "status": exchange.status,
-        "images": exchange.delivered,
+        **_delivered(exchange),
         "cost": exchange.cost,
         "seconds": seconds,
     }
@@ -249,11 +249,27 @@ def _journal_entry(
         },
         "status": exchange.status,
         "outcome": exchange.outcome,
-        "images": exchange.delivered,
+        **_delivered(exchange),
         "cost": dict(exchange.cost),
         "seconds": seconds,
     }
+    if exchange.task_id is not None:
+        entry["task"] = {"id": exchange.task_id, "state": exchange.task_state}
     return redact_key(entry, exchange.key)
+
+
+def _delivered(exchange: Exchange) -> dict[str, Any]:
+    """
+    The fields for what was sent: `images`, and `outputs` of other media.
+
+    `undelivered` is there if the client did not receive some that were billed.
+    """
+    delivered, undelivered = exchange.delivered, exchange.undelivered
+    lost = {"undelivered": undelivered} if undelivered else {}
+    unit = medium_of(exchange.operation).unit if delivered else "images"
+    if unit == "images":
+        return {"images": delivered, **lost}
+    return {"images": 0, "outputs": {unit: delivered}, **lost}
 
 
 def redact_key(entry: dict[str, Any], key: str) -> dict[str, Any]:
@@ -277,11 +293,10 @@ def _verdict_with_violations(exchange: Exchange) -> Verdict | None:
 
 
 def _request_hash(exchange: Exchange) -> str | None:
-    """The hash of the payload; the plans of the images have it already."""
-    if exchange.plans:
-        return exchange.plans[0].request
-    parsed_body = exchange.parsed_body
-    return planning.request_hash(parsed_body.payload) if parsed_body else None
+    """The hash of the payload; the outputs have it already."""
+    if exchange.outputs:
+        return exchange.outputs[0].request
+    return exchange.parsed_body.hash() if exchange.parsed_body else None
 
 
 def violation_entry(violation: Violation) -> dict[str, Any]:

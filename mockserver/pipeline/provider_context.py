@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from mockserver.errors import UNREADABLE_IMAGE, Rejected
-from mockserver.media.image.plan import BadImage, Plan
-from mockserver.media.image.uploads import first_unreadable
-from mockserver.media.links import Link, Signer, with_thumbnails
+from mockserver.media.base import Output, UnreadableUpload
+from mockserver.media.links import Link, Signer
 from mockserver.media.recent import RecentOutputs
 from mockserver.media.rendering import RenderCache, RenderKey
 from mockserver.pipeline.request.body_parsing import max_body_bytes
 from mockserver.pipeline.request.interpretation import InterpretationCache
 from mockserver.pipeline.request.projection import Projection, compile_projection
+from mockserver.pipeline.webhooks import WebhookSender
 from mockserver.settings import Quotas, Settings
 from mockserver.state.memory import StateStore
 from specs import Operation, Provider
@@ -34,8 +34,8 @@ class ProviderContext:
     """
     The document, settings and state that all requests to one provider share.
 
-    `executor` runs blocking work on images. `projections`, `interpretations`,
-    `body_limits` and `pending_renders` are caches.
+    `executor` runs blocking work on outputs and uploads. `projections`,
+    `interpretations`, `body_limits` and `pending_renders` are caches.
     """
 
     provider: Provider
@@ -47,6 +47,7 @@ class ProviderContext:
     executor: Executor
     rng: random.Random
     quotas: Quotas
+    webhooks: WebhookSender
     cassettes: "Cassettes | None" = None
     pending_renders: dict[RenderKey, "asyncio.Task[bytes]"] = field(
         default_factory=dict
@@ -73,26 +74,28 @@ class ProviderContext:
         """The maximum size of a request body of this operation."""
         limit = self.body_limits.get(operation.id)
         if limit is None:
-            own = self.provider.dialect.mock.max_body_bytes
+            dialect = self.provider.dialect
+            own = dialect.mock.max_body_bytes
             own = self.settings.limits.max_body if own is None else own
-            limit = self.body_limits[operation.id] = max_body_bytes(operation, own)
+            limit = max_body_bytes(operation, dialect, own)
+            self.body_limits[operation.id] = limit
         return limit
 
-    async def render(self, plan: Plan, *, as_text: bool = False) -> bytes:
+    async def render(self, output: Output, *, as_text: bool = False) -> bytes:
         """
-        The encoded image of a plan, or its base64.
+        The file of an output, or its base64.
 
         It is rendered off the event loop, unless it is cached. Concurrent requests for
-        the same image share one rendering. Raises `Rejected` for an unreadable upload.
+        the same output share one rendering. Raises `Rejected` for an unreadable upload.
         """
-        image = self.render_cache.get(plan, as_text=as_text)
-        if image is not None:
-            return image
-        key = plan, as_text
+        file = self.render_cache.get(output, as_text=as_text)
+        if file is not None:
+            return file
+        key = output, as_text
         task = self.pending_renders.get(key)
         if task is None:
             render = self.render_cache.render
-            work = self.run_on_inputs(plan, render, plan, as_text=as_text)
+            work = self.run_on_uploads(output, render, output, as_text=as_text)
             task = self.pending_renders[key] = asyncio.create_task(work)
             task.add_done_callback(lambda _: self._finish_render(key))
         return await asyncio.shield(task)  # one waiting request may be cancelled
@@ -105,57 +108,55 @@ class ProviderContext:
     async def run_in_executor(
         self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run blocking work on images. Raises `Rejected` for an unreadable image."""
+        """Run blocking work. Raises `Rejected` for an unreadable uploaded image."""
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(
                 self.executor, lambda: work(*args, **kwargs)
             )
-        except BadImage as error:
+        except UnreadableUpload as error:
             message = f"the image cannot be read: {error}."
             raise Rejected(UNREADABLE_IMAGE, message, param="image") from None
 
     def new_request_id(self) -> str:
         return f"req_{self.request_ids.getrandbits(96):024x}"
 
-    async def run_on_inputs(
-        self, plan: Plan, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    async def run_on_uploads(
+        self, output: Output, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """As `run_in_executor`; `Rejected` names the field of the unreadable image."""
+        """As `run_in_executor`; `Rejected` names the field of the unreadable upload."""
         try:
             return await self.run_in_executor(work, *args, **kwargs)
         except Rejected as rejected:
-            rejected.param = await self.run_in_executor(
-                first_unreadable, plan.inputs, plan.mask
-            )
+            rejected.param = await self.run_in_executor(output.unreadable_upload)
             raise
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseRenderer:
     """
-    Render the images of a response.
+    Render the outputs of a response.
 
     `root_url` is the beginning of its URLs. `namespace` is that of the request, and
-    `link_fault` the fault that the URLs themselves have, or empty.
+    `link_fault` the fault that the URLs themselves have, or empty. `expires_at` is the
+    time in seconds since 1970 at which the URLs expire; None for the usual lifetime.
     """
 
     provider_context: ProviderContext
     root_url: str
     namespace: str = ""
     link_fault: str = ""
+    expires_at: float | None = None
 
-    async def base64_of(self, plan: Plan) -> bytes:
-        return await self.provider_context.render(plan, as_text=True)
+    async def base64_of(self, output: Output) -> bytes:
+        return await self.provider_context.render(output, as_text=True)
 
-    async def url_of(self, plan: Plan) -> str:
+    async def url_of(self, output: Output) -> str:
         context = self.provider_context
         documented = context.provider.dialect.url_lifetime
         lifetime = documented.seconds if documented else DEFAULT_URL_LIFETIME
-        reduced = (
-            await context.run_on_inputs(plan, with_thumbnails, plan)
-            if plan.inputs
-            else plan
-        )
-        link = Link(reduced, context.provider.id, self.namespace, self.link_fault)
-        return f"{self.root_url}{context.signer.path(link, lifetime)}"
+        if output.uploads:
+            output = await context.run_on_uploads(output, output.with_small_uploads)
+        link = Link(output, context.provider.id, self.namespace, self.link_fault)
+        path = context.signer.path(link, lifetime, expires_at=self.expires_at)
+        return f"{self.root_url}{path}"

@@ -1,4 +1,4 @@
-"""Enforce the quotas of an API key: requests and images per minute, concurrency."""
+"""Enforce the quotas of an API key: requests and outputs per minute, concurrency."""
 
 import math
 from collections.abc import Mapping
@@ -21,6 +21,13 @@ async def enforce_quotas(exchange: Exchange) -> None:
         exchange.bucket_state = await take_quota(
             exchange, "requests", context.quotas.requests_per_minute, 1
         )
+
+
+async def enforce_output_quotas(exchange: Exchange, meter: Mapping[str, int]) -> None:
+    """Count outputs by their unit. Raises `Rejected` if a quota is exceeded."""
+    for unit, limit in exchange.provider_context.quotas.outputs_per_minute.items():
+        if unit in meter:
+            await take_quota(exchange, unit, limit, meter[unit])
 
 
 async def take_quota(

@@ -14,6 +14,7 @@ from mockserver.media.links import Signer
 from mockserver.media.recent import RecentOutputs
 from mockserver.media.rendering import RenderCache
 from mockserver.pipeline.provider_context import ProviderContext
+from mockserver.pipeline.webhooks import WebhookSender
 from mockserver.settings import Settings
 from mockserver.state.clock import Clock
 from mockserver.state.factory import open_state_store, shared_secret
@@ -33,6 +34,7 @@ class ServerContext:
     def __init__(self, providers: Sequence[Provider], settings: Settings) -> None:
         self.settings = settings
         self.store = open_state_store(settings.state, Clock(settings.frozen))
+        self.webhooks = WebhookSender(settings, self.store)
         self.recent_outputs = RecentOutputs()
         self.reload_error: str | None = None
         self._render_cache = RenderCache()
@@ -56,6 +58,7 @@ class ServerContext:
                 executor=self._executor,
                 rng=self._rng,
                 quotas=self.settings.quotas.with_defaults(provider.dialect.mock),
+                webhooks=self.webhooks,
                 cassettes=self.cassettes,
             )
             for provider in providers
@@ -105,6 +108,7 @@ class ServerContext:
                 self.cassettes.rewind()
 
     async def close(self) -> None:
+        await self.webhooks.close()
         self._executor.shutdown(wait=False, cancel_futures=True)
         await self.store.close()
 

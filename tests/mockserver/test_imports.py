@@ -14,6 +14,8 @@ import mockserver, specs
 with mockserver.running() as running:
     started = sorted(sys.modules)
     for name, base_url in running.base_urls.items():
+        if "createImage" not in specs.load(name).operations:
+            continue
         model = specs.load(name).dialect.model
         urllib.request.urlopen(urllib.request.Request(
             base_url + "/images/generations",

@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 
 import pytest
 from support.paths import ROOT
+from support.providers import IMAGE_PROVIDERS
 
 import specs
 
@@ -230,8 +231,10 @@ def test_it(all_dialects, image_mock, openai_env):
         "-v",
     )
 
-    result.assert_outcomes(passed=len(NAMES))
-    result.stdout.fnmatch_lines([f"*::test_it[[]{name}] PASSED*" for name in NAMES])
+    result.assert_outcomes(passed=len(IMAGE_PROVIDERS))
+    result.stdout.fnmatch_lines(
+        [f"*::test_it[[]{name}] PASSED*" for name in IMAGE_PROVIDERS]
+    )
 
 
 @pytest.mark.parametrize("by", ["option", "SPECS_PATH"])
@@ -251,7 +254,7 @@ def test_one(image_mock, mock_provider, openai_env):
         *([f"--image-specs={folder}"] if by == "option" else []),
     )
 
-    result.assert_outcomes(passed=len(NAMES) + 2)
+    result.assert_outcomes(passed=len(IMAGE_PROVIDERS) + 2)
 
 
 def test_a_folder_that_is_none_is_an_error_of_one_line(run):
@@ -444,7 +447,7 @@ def test_an_entry_point_registers_it(pytester, monkeypatch):
 
     result = pytester.runpytest_subprocess("-W", "error", "--strict-markers")
 
-    result.assert_outcomes(passed=len(NAMES))
+    result.assert_outcomes(passed=len(IMAGE_PROVIDERS))
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda each: each.stem)

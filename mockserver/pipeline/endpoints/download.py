@@ -1,5 +1,5 @@
 """
-Serve an image by its signed URL, as a storage service does.
+Serve an output by its signed URL, as a storage service does.
 
 The responses to an expired URL (403) and to an invalid one (404) are assumed: no
 provider documents them.
@@ -13,7 +13,6 @@ from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
 from mockserver.errors import Rejected, retry_headers
-from mockserver.media.image.plan import FORMATS
 from mockserver.media.links import (
     IMAGES_PATH,
     ExpiredLink,
@@ -67,7 +66,7 @@ def script_errors(provider: Provider) -> dict[str, Mapping[str, ErrorExample]]:
 
 
 async def serve_image(request: web.Request) -> web.StreamResponse:
-    """Handle `GET` and `HEAD` of an image URL, with the fault of a trigger."""
+    """Handle `GET` and `HEAD` of a signed URL, with the fault of a trigger."""
     server = request.app[SERVER_CONTEXT]
     request[FACTS] = DownloadFacts()
     provider = request.match_info.get("provider", "")
@@ -85,7 +84,7 @@ async def serve_image(request: web.Request) -> web.StreamResponse:
     except InvalidLink:
         return _error(request, "not_found")
     facts = request[FACTS]
-    facts.image_of, facts.namespace = link.plan.request, link.namespace
+    facts.image_of, facts.namespace = link.output.request, link.namespace
     try:
         behavior = await _behavior(request, context, link)
         if behavior.latency:
@@ -125,7 +124,7 @@ async def _respond(
     if behavior.own is not None or behavior.error is not None:
         response = _triggered(request, behavior)
     else:
-        response = await _image(request, context, link)
+        response = await _file(request, context, link)
     if fault is None or not fault.damages_transfer(request.method):
         return response
     facts.fault, facts.status = fault.name, fault.status
@@ -153,22 +152,22 @@ def _triggered(request: web.Request, behavior: Behavior) -> web.Response:
     return response
 
 
-async def _image(
+async def _file(
     request: web.Request, context: ProviderContext, link: Link
 ) -> web.Response:
-    """The image, a part of it, or 304 if the client has it already."""
-    etag = f'"{link.plan.identity}"'
+    """The file, a part of it, or 304 if the client has it already."""
+    etag = f'"{link.output.identity}"'
     headers = {
         **_cors_headers(request),
         hdrs.ACCEPT_RANGES: "bytes",
         hdrs.CACHE_CONTROL: f"public, max-age={int(link.expires_at - context.clock())}",
         hdrs.ETAG: etag,
     }
-    if _has_etag(request, link.plan.identity):
+    if _has_etag(request, link.output.identity):
         return web.Response(status=304, headers=headers)
-    data = await context.render(link.plan)
+    data = await context.render(link.output)
     status, size = 200, len(data)
-    part = _requested_range(request, etag, size)
+    part = requested_range(request, etag, size)
     if part is not None:
         start, end = part
         if start >= size:
@@ -179,7 +178,7 @@ async def _image(
     return web.Response(
         status=status,
         body=data,
-        content_type=FORMATS[link.plan.format],
+        content_type=link.output.media_type,
         headers=headers,
     )
 
@@ -188,11 +187,11 @@ def _has_etag(request: web.Request, value: str) -> bool:
     return any(each.value in {value, "*"} for each in request.if_none_match or ())
 
 
-def _requested_range(
+def requested_range(
     request: web.Request, etag: str, size: int
 ) -> tuple[int, int] | None:
     """
-    The start and end of the range that was requested; None for the whole image.
+    The start and end of the range that was requested; None for the whole file.
 
     A start at `size` or beyond cannot be satisfied. As HTTP allows, several ranges and
     an invalid header are ignored.

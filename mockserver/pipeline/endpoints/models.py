@@ -6,7 +6,7 @@ models are those that the documents name, and the errors are those of the operat
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -96,15 +96,21 @@ def _raise_unknown(name: str, operation: Operation) -> Any:
 def known_models(provider: Provider) -> dict[str, dict[str, Any]]:
     """The models that the document names, by their ids."""
     names: dict[str, None] = {provider.dialect.model: None}
-    for operation in provider.all_operations.values():
-        for body in operation.bodies.values():
-            schema = body.properties.get("model", {})
-            for part in (schema, *schema.get("allOf", [])):
-                names.update(dict.fromkeys(filter(None, part.get("enum", []))))
+    for operation in provider.operations.values():
+        for own in provider.dialect.wire_names(operation.id, "model"):
+            for place in (*operation.bodies.values(), *operation.parameters.values()):
+                names.update(dict.fromkeys(named_values(place.properties.get(own))))
     return {
         name: {"id": name, "object": "model", "created": 0, "owned_by": provider.id}
         for name in names
     }
+
+
+def named_values(schema: Any) -> Iterator[Any]:
+    """Yield the values that the schema of a field names: its `enum` and its `const`."""
+    parts = (schema, *schema.get("allOf", ())) if isinstance(schema, Mapping) else ()
+    for part in parts:
+        yield from filter(None, [*part.get("enum", ()), part.get("const")])
 
 
 def _models_operation(provider: Provider, path: str) -> Operation:

@@ -1,31 +1,82 @@
 """Say which URL was meant by a path that no endpoint has."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Self
 
 from aiohttp import hdrs, web
 
+from mockserver.pipeline.endpoints.examples import served_path
 from mockserver.pipeline.endpoints.models import MODELS_PATH
 from mockserver.pipeline.provider_context import ProviderContext
 from mockserver.settings import CONTROL_PREFIX
-from specs import Provider
+from specs import Operation, Provider
 
 MIN_SIMILARITY = 0.8
 MAX_PATH_LENGTH = 200
+MAX_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A method and a path of the mock; `operation` is None for the list of models."""
+
+    method: str
+    path: str
+    base: str
+    operation: Operation | None = None
+
+    @classmethod
+    def all_of(cls, provider: Provider) -> list[Self]:
+        found = []
+        for operation in provider.all_operations.values():
+            path = served_path(provider, operation)
+            base = path.removesuffix(operation.path)
+            found.append(cls(operation.method, path, base, operation))
+        base = _base(provider)
+        return [*found, cls(hdrs.METH_GET, f"{base}{MODELS_PATH}", base)]
+
+    @property
+    def has_parameters(self) -> bool:
+        return self.operation is not None and self.operation.has_template
+
+    def with_end_of(self, segments: Sequence[str]) -> str | None:
+        """The path of this endpoint, if the segments end as its own do; else None."""
+        own = self.path.removeprefix(self.base)
+        end = f"/{'/'.join(segments[-own.count('/') :])}"
+        if self.operation is None or not self.has_parameters:
+            return self.path if end.lower() == own else None
+        matches = self.operation.path_pattern.fullmatch(end)
+        return f"{self.base}{end}" if matches else None
 
 
 def unknown_endpoint(request: web.Request, provider: Provider, root: str) -> str:
     """The message for an unknown path of a provider; `root` is the server's URL."""
-    served = [f"{each.method} {each.path}" for each in provider.all_operations.values()]
+    endpoints = Endpoint.all_of(provider)
+    nearest = sorted(
+        endpoints, key=lambda each: _similarity(request, each), reverse=True
+    )[:MAX_SHOWN]
+    served = [f"{each.method} {root}{each.path}" for each in nearest]
+    more = len(endpoints) - len(nearest)
+    which = "served are" if not more else f"the nearest of {len(endpoints)} are"
+    rest = f" (all: {root}{CONTROL_PREFIX}/providers)" if more else ""
     return "; ".join(
         [
             f"{request.method} {request.path[:MAX_PATH_LENGTH]}: unknown endpoint",
-            f"the base URL is {root}{_base(provider)}",
-            f"served are {', '.join(served)}, GET {MODELS_PATH}",
-            *_inspector(request, root),
             *_did_you_mean(request.path, root, [provider]),
+            f"the base URL is {root}{_base(provider)}",
+            f"{which} {', '.join(served)}{rest}",
+            *_inspector(request, root),
         ]
     )
+
+
+def _similarity(request: web.Request, endpoint: Endpoint) -> tuple[float, bool]:
+    """Compares to that of another endpoint: the higher the more alike."""
+    path = request.path[:MAX_PATH_LENGTH]
+    ratio = SequenceMatcher(None, path, endpoint.path, autojunk=False).ratio()
+    return round(ratio, 2), endpoint.method == request.method
 
 
 def unknown_provider(
@@ -64,28 +115,29 @@ def meant_paths(path: str, providers: Iterable[Provider]) -> list[str]:
     The paths of endpoints that a path may stand for, or none.
 
     They end with the same segments: the base path may be missing, doubled or another
-    one, and slashes may be too many. Without such paths it is the most similar one.
+    one, and slashes may be too many. Those without path parameters come first. Without
+    such paths it is the most similar one.
     """
     segments = [each for each in path[:MAX_PATH_LENGTH].split("/") if each]
-    same_end: list[str] = []
-    same_base: list[str] = []
-    known: list[str] = []
+    joined = f"/{'/'.join(segments)}"
+    same_end: dict[str, Endpoint] = {}
+    known: dict[str, float] = {}
     for provider in providers:
-        paths = [
-            each.path
-            for each in provider.all_operations.values()
-            if not (each.has_template or each.server_url)
-        ]
-        for endpoint in dict.fromkeys([*paths, MODELS_PATH]):
-            known.append(f"{_base(provider)}{endpoint}")
-            end = endpoint.strip("/").split("/")
-            if [each.lower() for each in segments[-len(end) :]] == end:
-                same_end.append(known[-1])
-                if f"/{'/'.join(segments)}" == f"{provider.base_path}{endpoint}":
-                    same_base.append(known[-1])
-    similar = f"/{'/'.join(segments)}"
-    return (
-        same_base
-        or same_end
-        or get_close_matches(similar, known, n=1, cutoff=MIN_SIMILARITY)
-    )
+        for endpoint in Endpoint.all_of(provider):
+            found = endpoint.with_end_of(segments)
+            if found is not None:
+                same_end.setdefault(found, endpoint)
+            if not endpoint.has_parameters:
+                matcher = SequenceMatcher(None, joined, endpoint.path, autojunk=False)
+                known[endpoint.path] = matcher.ratio()
+    fixed = [each for each, one in same_end.items() if not one.has_parameters]
+    ending = fixed or list(same_end)
+    same_base = [
+        each
+        for each in ending
+        if each.endswith(joined) and each.count("/") == len(segments) + 1
+    ]
+    if ending:
+        return (same_base or ending)[:MAX_SHOWN]
+    nearest = max(known, key=lambda each: known[each])
+    return [nearest] if known[nearest] >= MIN_SIMILARITY else []

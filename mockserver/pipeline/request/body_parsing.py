@@ -1,5 +1,7 @@
 """Parse a request body into the value that its JSON Schema describes."""
 
+import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -11,8 +13,9 @@ from multipart import MultipartError, PushMultipartParser, parse_options_header
 
 from mockserver.errors import Rejected
 from mockserver.media.image.uploads import upload_facts
+from mockserver.media.registry import MEDIA, medium_of
 from mockserver.settings import MAX_TEXT_BODY
-from specs import FORM, JSON, Body, Operation
+from specs import FORM, JSON, Body, Dialect, Operation
 from specs.validation.strict_json import (
     Pairs,
     check_characters,
@@ -21,7 +24,7 @@ from specs.validation.strict_json import (
     estimate_values,
 )
 
-IMAGE_FIELDS = ("image", "images", "mask")
+FILE_FIELDS = frozenset().union(*(each.file_fields for each in MEDIA.values()))
 MAX_PARTS = 64
 MAX_PART_HEADER_BYTES = 2048
 MAX_PART_HEADERS = 8
@@ -31,6 +34,7 @@ MAX_DEPTH = 64
 MAX_VALUES = 2000
 MAX_ESTIMATED_VALUES = 100 * MAX_VALUES
 MAX_DIGITS = 100
+_SORTED_JSON = json.JSONEncoder(sort_keys=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +53,36 @@ class ParsedBody:
     duplicate_names: Sequence[str] = ()
     value_count: int = 0
 
+    def hash(self) -> str:
+        """
+        The hash of the payload, 16 hexadecimal digits.
 
-def max_body_bytes(operation: Operation, limit: int) -> int:
-    """`limit` if a body can contain images, else at most `MAX_TEXT_BODY`."""
-    bodies = operation.bodies
+        It depends on names, values and the bytes of uploads, not on order, spaces or
+        headers. It is written into every output of the response and into the journal.
+        """
+        text = _SORTED_JSON.encode(self.payload)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def max_body_bytes(operation: Operation, dialect: Dialect, limit: int) -> int:
+    """`limit` if a body can contain files, else at most `MAX_TEXT_BODY`."""
+    bodies, names = operation.bodies, _file_names(operation, dialect)
     if FORM in bodies or any(
-        name in body.properties for body in bodies.values() for name in IMAGE_FIELDS
+        name in body.properties for body in bodies.values() for name in names
     ):
         return limit
     return min(limit, MAX_TEXT_BODY)
+
+
+def _file_names(operation: Operation, dialect: Dialect) -> set[str]:
+    """The fields of a body that hold files, or parts with files."""
+    canonical_names = medium_of(operation).file_fields
+    nested = dialect.nested_fields.get(operation.id, {})
+    names = set(canonical_names)
+    for name in canonical_names:
+        names.update(dialect.wire_names(operation.id, name))
+        names.update(pointer.split("/")[1] for pointer in nested.get(name, ()))
+    return names
 
 
 def parse_body(data: bytes, content_type: str, operation: Operation) -> ParsedBody:
@@ -168,7 +193,7 @@ def _parse_form(data: bytes, content_type: str, body: Body) -> ParsedBody:
                         f"the charset of a text is not one of {', '.join(CHARSETS)}"
                     )
                 text = _decode_part(segment, content, charset)
-                value = _coerce(text, body.properties.get(name))
+                value = coerce_text(text, body.properties.get(name))
             values.setdefault(name, []).append(value)
     except (MultipartError, UnicodeError) as error:
         raise _form_error(str(error)) from None
@@ -189,7 +214,7 @@ def _decode_part(segment: Any, content: bytes, charset: str) -> str:
         is_file = (segment.content_type or "text/").partition("/")[0] != "text"
         problem = (
             "expected a file, but the part has no filename"
-            if is_file or field in IMAGE_FIELDS
+            if is_file or field in FILE_FIELDS
             else "the text does not have the charset of its header"
         )
         raise Rejected("invalid_request", f"{name}: {problem}.", param=field) from None
@@ -226,14 +251,17 @@ def _iter_parts(data: bytes, boundary: str) -> Any:
 
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", re.ASCII)
 _BOOLEANS = {"true": True, "false": False}
 
 
-def _coerce(text: str, schema: Any) -> Any:
-    """A form's text as the integer or boolean that its schema declares, if possible."""
+def coerce_text(text: str, schema: Any) -> Any:
+    """The integer, number or boolean that a text is by its schema, else the text."""
     types = schema.get("type", "string") if isinstance(schema, dict) else "string"
     if "integer" in types and _INTEGER.fullmatch(text):
         return int(text)
+    if "number" in types and _NUMBER.fullmatch(text):
+        return float(text)
     if "boolean" in types and text in _BOOLEANS:
         return _BOOLEANS[text]
     return text

@@ -2,32 +2,29 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from mockserver.media.image import planning
-from mockserver.media.image.plan import Plan
+from mockserver.media.base import Asked, Medium, Planned
 from mockserver.media.payloads import JsonTemplate
+from mockserver.media.registry import medium_of
 from mockserver.pipeline.request.body_parsing import ParsedBody
 from mockserver.state.cache import LruCache
-from specs import Operation, Provider, State, Verdict, cost
+from specs import Operation, Provider, State, Verdict
 
 MAX_INTERPRETATIONS = 128
 MAX_REQUEST_BYTES = 8 * 1024  # of a cached request
 MAX_CACHED_RESPONSE_BYTES = 32 * 1024
 MAX_IGNORED = 20  # names in a header
 MAX_IGNORED_LENGTH = 80  # characters
-# The canonical fields that determine a response even where no document lists them.
-USED_FIELDS = frozenset(
-    {"background", "image", "mask", "model", "n", "output_compression", "output_format"}
-    | {"partial_images", "prompt", "quality", "size"}
-)
 
-CacheKey = tuple[str, str, bytes]  # operation, media type with its parameters, body
+CacheKey = tuple[str, str, bytes]  # operation or path, Content-Type, body
+NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 
 
 class RenderedJson(NamedTuple):
     """
-    The JSON of a response without its images, and its `created` time in seconds.
+    The JSON of a response without its outputs, and its `created` time in seconds.
 
     `body` is the whole JSON if it is small and the same for all clients, else None.
     """
@@ -43,8 +40,7 @@ class Interpretation:
     A request that is accepted, and the content of its response.
 
     * `request`: the payload with canonical names and defaults.
-    * `preview_count`: number of partial images before each image of a stream.
-    * `delivery`: a key of `DELIVERIES`.
+    * `planned`: the outputs and the content of the response.
     * `ignored`: names of fields that have no effect on the response.
     * `rendered`: the latest response. It is the only field that changes, since the
       cache shares interpretations between requests.
@@ -53,11 +49,7 @@ class Interpretation:
     parsed_body: ParsedBody
     verdict: Verdict
     request: Mapping[str, Any]
-    plans: Sequence[Plan]
-    is_streaming: bool
-    preview_count: int
-    delivery: str
-    usage: Mapping[str, Any]
+    planned: Planned
     cost: Mapping[str, Any]
     ignored: Sequence[str] = ()
     rendered: RenderedJson | None = None
@@ -71,51 +63,58 @@ def build_interpretation(
     *,
     seed: int,
     realistic: bool,
-    include_previews: bool = True,
+    fault: str | None = None,
+    inherited: Mapping[str, Any] = NO_PARAMETERS,
 ) -> Interpretation:
     """
-    Plan the images of a request, and compute its usage and cost.
+    Plan the outputs of a request, and compute its usage and cost.
+
+    `inherited` stands in for fields that the body does not have: path parameters, such
+    as a model, and what a task takes from another one.
 
     Raises `Rejected` for a request that the mock cannot serve.
     """
-    dialect = provider.dialect
+    medium = medium_of(operation)
     request = provider.canonical_request(
         operation.id,
         parsed_body.body.media_type,
         parsed_body.payload,
         include_assumed=True,
     )
-    plans = planning.plans(
-        request,
-        parsed_body.files,
-        dialect,
-        hash_=planning.request_hash(parsed_body.payload),
-        seed=seed,
-        realistic=realistic,
+    request = {**inherited, **request}
+    planned = medium.plan(
+        Asked(
+            request=request,
+            files=parsed_body.files,
+            hash=parsed_body.hash(),
+            operation=operation,
+            dialect=provider.dialect,
+            seed=seed,
+            realistic=realistic,
+            fault=fault,
+        )
     )
-    is_streaming = request.get("stream") is True and operation.supports_streaming
-    previews = planning.preview_count(request) if is_streaming else 0
-    previews = previews if include_previews else 0
-    usage = planning.usage(request, plans, dialect, previews)
-    price = cost(dialect, operation.id, request, count=len(plans), usage=usage)
     return Interpretation(
         parsed_body=parsed_body,
         verdict=verdict,
         request=request,
-        plans=plans,
-        is_streaming=is_streaming,
-        preview_count=previews,
-        delivery=dialect.delivery_for(request).give,
-        usage=usage,
-        cost={"amount": price.amount, "currency": price.currency},
+        planned=planned,
+        cost={"amount": planned.cost.amount, "currency": planned.cost.currency},
         ignored=()
         if verdict.state is State.VALID
-        else _ignored_fields(parsed_body, provider, operation, is_streaming),
+        else _ignored_fields(
+            parsed_body, provider, operation, medium, streams=planned.is_streaming
+        ),
     )
 
 
 def _ignored_fields(
-    parsed_body: ParsedBody, provider: Provider, operation: Operation, streams: bool
+    parsed_body: ParsedBody,
+    provider: Provider,
+    operation: Operation,
+    medium: Medium,
+    *,
+    streams: bool,
 ) -> list[str]:
     """The fields that the document does not have and that the mock does not use."""
     payload, listed = parsed_body.payload, parsed_body.body.properties
@@ -123,7 +122,8 @@ def _ignored_fields(
         name
         for name in payload
         if name not in listed
-        and provider.dialect.canonical_name(operation.id, name) not in USED_FIELDS
+        and provider.dialect.canonical_name(operation.id, name)
+        not in medium.used_fields
     ]
     if payload.get("stream") is True and not streams and "stream" not in ignored:
         ignored.append("stream")

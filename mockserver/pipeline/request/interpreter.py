@@ -1,6 +1,9 @@
 """Parse, validate and interpret a request body; repeated small bodies are cached."""
 
+from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
+from typing import Any
 
 from mockserver.errors import Rejected
 from mockserver.pipeline.exchange import Exchange
@@ -12,8 +15,9 @@ from mockserver.pipeline.request.interpretation import (
     build_interpretation,
 )
 from mockserver.pipeline.request.validation import validate
-from mockserver.simulation.faults import NO_PARTIALS
-from specs import FORM, State
+from specs import FORM, State, Verdict
+
+NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
 
 
 async def try_parse(exchange: Exchange, data: bytes) -> ParsedBody | Rejected:
@@ -40,23 +44,33 @@ async def _parse(exchange: Exchange, data: bytes) -> ParsedBody:
 
 
 async def interpret(
-    exchange: Exchange, parsed_body: ParsedBody, cache_key: CacheKey
+    exchange: Exchange,
+    parsed_body: ParsedBody,
+    cache_key: CacheKey | None,
+    inherited: Mapping[str, Any] = NO_FIELDS,
 ) -> Interpretation:
     """
     The interpretation of a valid body, from the cache if possible.
+    Without a key it is not cached. `inherited` are fields, in canonical names, that
+    stand in for those that the body does not have.
 
     Raises `Rejected` for a body that the document forbids or the mock cannot serve.
     """
     interpretation = exchange.interpretation
     if interpretation is None:
-        interpretation = await _interpret(exchange, parsed_body)
-        if exchange.behavior.fault is None:
+        interpretation = await _interpret(exchange, parsed_body, inherited)
+        if exchange.behavior.fault is None and cache_key is not None:
             exchange.provider_context.interpretations.add(cache_key, interpretation)
     exchange.verdict = interpretation.verdict
     return interpretation
 
 
-async def _interpret(exchange: Exchange, parsed_body: ParsedBody) -> Interpretation:
+async def check_valid(exchange: Exchange, parsed_body: ParsedBody) -> Verdict:
+    """
+    The verdict on a payload, which becomes that of the exchange.
+
+    Raises `Rejected` for a payload that the document forbids, or that the settings do.
+    """
     context = exchange.provider_context
     verdict = exchange.verdict = await validate(context, parsed_body)
     if verdict.state is State.INVALID:
@@ -65,6 +79,14 @@ async def _interpret(exchange: Exchange, parsed_body: ParsedBody) -> Interpretat
         raise violation_rejection(parsed_body, verdict.violations)
     if enforced := verdict.enforced_violations:
         raise violation_rejection(parsed_body, enforced)
+    return verdict
+
+
+async def _interpret(
+    exchange: Exchange, parsed_body: ParsedBody, inherited: Mapping[str, Any]
+) -> Interpretation:
+    context = exchange.provider_context
+    verdict = await check_valid(exchange, parsed_body)
     return build_interpretation(
         parsed_body,
         verdict,
@@ -72,5 +94,6 @@ async def _interpret(exchange: Exchange, parsed_body: ParsedBody) -> Interpretat
         exchange.operation,
         seed=context.settings.seed,
         realistic=context.settings.realistic,
-        include_previews=exchange.fault_name != NO_PARTIALS,
+        fault=exchange.fault_name,
+        inherited={**exchange.path_parameters, **inherited},
     )

@@ -1,26 +1,20 @@
 """Build the success response to an interpreted request, as JSON or as a stream."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
-from itertools import count
+from typing import cast
 
 from aiohttp import web
 
 from mockserver.errors import error_example
 from mockserver.json_text import dumps, fill_placeholders
-from mockserver.media.image.delivery import DELIVERIES, Renderer
-from mockserver.media.image.faults import (
-    BadBase64Renderer,
-    with_both_deliveries,
-    with_other_format,
-)
-from mockserver.media.image.response import image_events, images_response_body
+from mockserver.media.base import PlannedResponse
 from mockserver.media.payloads import (
     MAX_JOINED_BYTES,
     ChunkedPayload,
     JsonTemplate,
     json_bytes_response,
 )
+from mockserver.media.registry import medium_of
 from mockserver.pipeline.exchange import Exchange
 from mockserver.pipeline.provider_context import ResponseRenderer
 from mockserver.pipeline.public_url import root_url
@@ -30,57 +24,38 @@ from mockserver.pipeline.request.interpretation import (
     RenderedJson,
 )
 from mockserver.pipeline.response.sse import encode_event, stream_response
-from mockserver.simulation.faults import (
-    BAD_BASE64,
-    BOTH_DELIVERIES,
-    EMPTY_DATA,
-    FEWER_IMAGES,
-    HEAD_REFUSED,
-    OTHER_FORMAT,
-    STREAM_ERROR,
-)
+from mockserver.simulation.faults import HEAD_REFUSED, STREAM_ERROR
 from mockserver.simulation.transfer import PendingResponse
 from specs import EVENT_STREAM
-
-ALL_DELIVERIES = ("b64_json", "url")
 
 
 async def success_response(
     exchange: Exchange, interpretation: Interpretation
 ) -> web.Response | PendingResponse:
-    """The response; `exchange.delivered` counts the images, of a stream when sent."""
-    interpretation = _with_fault(exchange, interpretation)
-    if interpretation.is_streaming:
+    """The response; `exchange.delivered` counts the outputs, of a stream when sent."""
+    planned = planned_response(interpretation)
+    if planned.is_streaming:
         frames = _event_frames(exchange, interpretation)
         return await stream_response(frames, exchange.headers())
     response = await _json_response(exchange, interpretation)
-    is_empty = exchange.fault_name == EMPTY_DATA
-    exchange.delivered = 0 if is_empty else len(interpretation.plans)
+    exchange.delivered = planned.delivered
     return response
 
 
-def _with_fault(exchange: Exchange, interpretation: Interpretation) -> Interpretation:
-    """The interpretation with the images that a faulty relay delivers."""
-    fault, plans = exchange.fault_name, interpretation.plans
-    if fault == FEWER_IMAGES and len(plans) > 1:
-        return replace(interpretation, plans=plans[:-1])
-    if fault == OTHER_FORMAT:
-        return replace(interpretation, plans=with_other_format(plans))
-    return interpretation
+def planned_response(interpretation: Interpretation) -> PlannedResponse:
+    """The content of a response that has its outputs at once."""
+    # The loader accepts no other operation without `x-task`.
+    return cast("PlannedResponse", interpretation.planned)
 
 
 async def _event_frames(
     exchange: Exchange, interpretation: Interpretation
 ) -> AsyncIterator[bytes]:
-    """The frames of a stream. An image counts as delivered after it was written."""
-    events = image_events(
+    """The frames of a stream. An output counts as delivered after it was written."""
+    events = planned_response(interpretation).events(
         exchange.operation.success.bodies[EVENT_STREAM].examples,
-        interpretation.request,
-        interpretation.plans,
         _renderer(exchange),
-        clock=exchange.provider_context.clock,
-        usage=interpretation.usage,
-        preview_count=interpretation.preview_count,
+        exchange.provider_context.clock,
     )
     async for event in events:
         if event.is_final and exchange.fault_name == STREAM_ERROR:
@@ -92,74 +67,52 @@ async def _event_frames(
 
 def _error_frame(exchange: Exchange) -> bytes:
     """An event with the documented body of a server error."""
-    details = {"message": "The image could not be finished.", "param": None}
+    name = medium_of(exchange.operation).name
+    details = {"message": f"The {name} could not be finished.", "param": None}
     example = error_example("server_error", exchange.operation).body
     body = fill_placeholders(example, details)
     members = body if isinstance(body, dict) else {"error": body}
     return encode_event("error", [dumps({"type": "error", **members}).encode()])
 
 
-def _renderer(exchange: Exchange) -> Renderer:
-    context, fault = exchange.provider_context, exchange.fault_name
-    renderer = ResponseRenderer(
+def _renderer(exchange: Exchange) -> ResponseRenderer:
+    context = exchange.provider_context
+    return ResponseRenderer(
         context,
         root_url(exchange.request, context.settings),
         exchange.namespace or "",
-        HEAD_REFUSED if fault == HEAD_REFUSED else "",
+        HEAD_REFUSED if exchange.fault_name == HEAD_REFUSED else "",
     )
-    return BadBase64Renderer(renderer) if fault == BAD_BASE64 else renderer
 
 
 async def _json_response(
     exchange: Exchange, interpretation: Interpretation
 ) -> web.Response:
     """
-    A response with all images.
+    A response with all outputs.
 
     The JSON of the previous response is used again within the same second: whole if it
-    is small and has no signed URLs, else as a template for the images.
+    is small and has no signed URLs, else as a template for the outputs.
     """
-    context, plans = exchange.provider_context, interpretation.plans
+    context, planned = exchange.provider_context, planned_response(interpretation)
     created = int(context.clock())
-    is_twice = exchange.fault_name == BOTH_DELIVERIES
     previous = interpretation.rendered
-    if previous is not None and (previous.created != created or is_twice):
+    if previous is not None and previous.created != created:
         previous = None
     if previous is not None and previous.body is not None:
         return json_bytes_response(previous.body)
-    shown = () if exchange.fault_name == EMPTY_DATA else plans
-    names = ALL_DELIVERIES if is_twice else (interpretation.delivery,)
-    deliveries = [DELIVERIES[name] for name in names]
-    renderer = _renderer(exchange)
-    texts = [
-        await delivery.text(plan, renderer) for plan in shown for delivery in deliveries
-    ]
+    texts = await planned.texts(_renderer(exchange))
     if previous is not None:
         template = previous.template
     else:
-        numbers = count()
-        images = [
-            [delivery.entry(plan, next(numbers)) for delivery in deliveries]
-            for plan in shown
-        ]
-        body = images_response_body(
-            interpretation.request,
-            [entries[0] for entries in images],
-            plans[0],
-            created=created,
-            usage=interpretation.usage,
-        )
-        projection = context.projection_for(exchange.operation)
-        body = projection(body, interpretation.request)
-        if is_twice:
-            body = with_both_deliveries(body, [{**a, **b} for a, b in images])
+        project = context.projection_for(exchange.operation)
+        request = interpretation.request
+        body = planned.body(created, lambda value: project(value, request))
         template = JsonTemplate(body)
     parts = template.fill(texts)
     size = sum(map(len, parts))
     content = b"".join(parts) if size <= MAX_JOINED_BYTES else ChunkedPayload(parts)
-    is_cached = size <= MAX_CACHED_RESPONSE_BYTES and all(
-        delivery.is_cacheable for delivery in deliveries
-    )
+    is_cached = size <= MAX_CACHED_RESPONSE_BYTES and planned.is_cacheable
     cached = content if is_cached and isinstance(content, bytes) else None
     interpretation.rendered = RenderedJson(created, template, cached)
     return json_bytes_response(content)

@@ -33,7 +33,9 @@ def error_response(exchange: Exchange, rejected: Rejected) -> web.Response:
     if exchange.behavior.error is not None and LABEL in str(example.body):
         _blame_first_upload(rejected, exchange)
     exchange.error, exchange.reason = rejected.name, rejected.message[:300]
-    response = documented_error_response(rejected, exchange.operation)
+    response = documented_error_response(
+        rejected, exchange.operation, exchange.request_id
+    )
     if exchange.fault_name == faults.ERROR_AS_200:
         response.set_status(200)
     return response
@@ -82,7 +84,8 @@ async def send(
     response.fault_seconds, response.fault_status = behavior.seconds, behavior.status
     if behavior.fault is not None:
         exchange.outcome = behavior.fault.name
-        exchange.delivered = len(exchange.plans)
+        exchange.delivered = exchange.billed
+        exchange.is_lost = behavior.fault.loses(is_stream=response.is_stream)
         if behavior.fault.status is not None:
             exchange.status = behavior.status or behavior.fault.status or None
         record(exchange)  # now: a stalled response would delay the journal entry

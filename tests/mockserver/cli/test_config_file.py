@@ -60,6 +60,9 @@ VALUES = [
     ("tls-key", '"FILE"', "FILE"),
     ("secret", '"one of mine"', "one of mine"),
     ("image-urls", '"query"', "query"),
+    ("tasks", '"polls=3"', "polls=3"),
+    ("webhook-host", '["hooks.example"]', "hooks.example"),
+    ("webhook-secret", '"whsec_c2VjcmV0"', "whsec_c2VjcmV0"),
 ]
 IDS = [f"{name}={text}" for name, _, text in VALUES]
 

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 from support.http import ask, generation
 from support.processes import SERVE, ended, gateway_in, post, refusal, serving
+from support.providers import IMAGE_PROVIDERS
 
 import specs
 from mockserver.cli.main import main
@@ -24,8 +25,9 @@ def test_the_first_line_is_for_programs():
 
         assert ready == {"event": "ready", "url": ready["url"], "providers": expected}
         assert ready["url"].startswith("http://127.0.0.1:")
-        for name, base_url in expected.items():
+        for base_url in expected.values():
             assert base_url.startswith(ready["url"])
+        for name in IMAGE_PROVIDERS:
             assert post(ready, name).status == 200
 
 
@@ -50,7 +52,8 @@ def test_without_json_it_speaks_to_people():
         process.terminate()
         _, _, code = ended(process)
 
-    assert lines[0].startswith("Serving 5 provider(s) at http://127.0.0.1:")
+    count = len(specs.names())
+    assert lines[0].startswith(f"Serving {count} provider(s) at http://127.0.0.1:")
     assert [line.split()[0] for line in lines[1:]] == list(specs.names())
     assert code == 0
 

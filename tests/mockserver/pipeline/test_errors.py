@@ -15,6 +15,7 @@ from support.http import (
     url_of,
 )
 from support.properties import examples
+from support.providers import IMAGE_OPERATIONS
 
 import mockserver
 import specs
@@ -25,8 +26,7 @@ pytestmark = pytest.mark.slow
 
 CATALOGUE = [
     pytest.param(name, operation.id, error, id=f"{name}-{operation.id}-{error}")
-    for name in specs.names()
-    for operation in specs.load(name).operations.values()
+    for name, operation in IMAGE_OPERATIONS
     for error in operation.errors
 ]
 

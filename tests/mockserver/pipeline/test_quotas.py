@@ -17,6 +17,7 @@ from support.http import (
     url_of,
     wire,
 )
+from support.providers import IMAGE_PROVIDERS
 
 import mockserver
 import specs
@@ -139,7 +140,7 @@ def test_the_limit_is_kept_and_its_pause_is_true(provider):
 
 
 def test_every_key_every_provider_and_every_namespace_has_its_own(provider):
-    other = next(each for each in specs.names() if each != provider.id)
+    other = next(each for each in IMAGE_PROVIDERS if each != provider.id)
     with quotas(provider.id, other, requests_per_minute=1) as running:
         for asked in (
             {"key": "sk-one"},

@@ -15,8 +15,7 @@ from support.properties import examples
 
 import mockserver
 import specs
-from mockserver.media import rendering
-from mockserver.media.image.plan import Plan
+from mockserver.media.image import output
 from mockserver.media.payloads import JsonTemplate, placeholder
 from mockserver.pipeline.request.interpretation import MAX_INTERPRETATIONS
 from mockserver.state.journal import Journal, LazyEntry
@@ -62,9 +61,9 @@ def test_a_request_seen_before_is_created_now(provider):
 
 def test_answers_that_overlap_are_each_of_their_own_time(monkeypatch):
     """The clock advances while two requests wait for the same image."""
-    gate, encoded = threading.Event(), rendering.render_image
+    gate, encoded = threading.Event(), output.render_image
     monkeypatch.setattr(
-        rendering, "render_image", lambda plan: gate.wait(20) and encoded(plan)
+        output, "render_image", lambda plan: gate.wait(20) and encoded(plan)
     )
     body = generation(specs.load("openai"), output_format="jpeg", size="1024x1024")
 
@@ -154,15 +153,15 @@ def test_an_answer_of_megabytes_comes_whole():
 @pytest.mark.parametrize("leaves", [False, True])
 def test_what_many_want_at_once_is_drawn_once(monkeypatch, leaves):
     """Also if the first request is cancelled."""
-    drawn, encoded, gate = [], rendering.render_image, threading.Event()
+    drawn, encoded, gate = [], output.render_image, threading.Event()
 
     def counted(plan):
         gate.wait(10)
         drawn.append(plan)
         return encoded(plan)
 
-    monkeypatch.setattr(rendering, "render_image", counted)
-    plan = Plan("A boat", 64, 64, format="jpeg")
+    monkeypatch.setattr(output, "render_image", counted)
+    plan = output.ImageOutput("A boat", 64, 64, format="jpeg")
 
     async def draw():
         async with mockserver.running("openai") as own:

@@ -19,6 +19,7 @@ from support.http import (
     picture,
     url_of,
 )
+from support.providers import IMAGE_OPERATIONS
 
 import mockserver
 import specs
@@ -29,8 +30,7 @@ pytestmark = pytest.mark.slow
 
 STREAMS = [
     pytest.param(name, operation.id, id=f"{name}-{operation.id}")
-    for name in specs.names()
-    for operation in specs.load(name).operations.values()
+    for name, operation in IMAGE_OPERATIONS
     if operation.supports_streaming
 ]
 

@@ -61,12 +61,54 @@ def test_a_person_is_led_to_the_inspector(own, path):
     assert inspector not in message(ask(f"{own.url}{path}", body={}))
 
 
-def test_what_is_served_is_named(own, provider):
+def test_the_nearest_endpoints_are_named_by_their_urls(own, provider):
     answer = ask(f"{own.url}/{provider.id}/chat", body={})
 
     assert answer.status == 404
-    for operation in provider.operations.values():
-        assert f"POST {operation.path}" in answer.body.decode()
+    served = {
+        f"{each.method} {own.url}/{provider.id}{provider.full_path(each)}"
+        for each in provider.all_operations.values()
+    }
+    models = f"GET {own.base_urls[provider.id]}/models"
+    text = answer.body.decode().partition("are ")[2]
+    named = [each.split(" (")[0] for each in text.split('"')[0].split(", ")]
+    assert len(named) == min(5, len(served) + 1)
+    assert {" ".join(each.split()[:2]) for each in named} <= {*served, models}
+    is_all = len(served) < 5
+    assert (f"(all: {own.url}/__mock__/providers)" in text) == (not is_all)
+
+
+def test_the_nearest_comes_first(own):
+    path = "/aihubmix/ai/v1/video/abc/contents"
+
+    said = message(ask(f"{own.url}{path}", method="GET"))
+
+    listed = said.partition("the nearest of 17 are ")[2]
+    assert listed.startswith(f"GET {own.url}/aihubmix/ai/v1/videos/{{id}}/content, ")
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/openai/v1/v1/videos/video_1", "/openai/v1/videos/video_1"),
+        ("/kling/v2/v1/videos/text2video/7", "/kling/v1/videos/text2video/7"),
+        (
+            "/tikhub/seedance/contents/generations/tasks/cgt-1",
+            "/tikhub/seedance/v3/contents/generations/tasks/cgt-1",
+        ),
+        (
+            "/veo/v1/models/veo-3.1-generate-preview:predictLongRunning",
+            "/veo/v1beta/models/veo-3.1-generate-preview:predictLongRunning",
+        ),
+        ("/v1/videos/text2video", "/kling/v1/videos/text2video"),
+    ],
+)
+def test_paths_with_parameters_and_of_other_servers_are_guessed(own, path, meant):
+    answer = ask(f"{own.url}{path}", body={})
+
+    assert answer.status == 404
+    assert f"did you mean {own.url}{meant}?" in answer.body.decode()
+    assert ask(f"{own.url}{meant}", method="PATCH").status == 405  # it exists
 
 
 def test_it_is_in_journal_and_metrics_also_outside_of_a_provider(own):

@@ -14,6 +14,7 @@ from support.http import (
     picture,
     url_of,
 )
+from support.providers import IMAGE_PROVIDERS
 
 import specs
 from mockserver.pipeline.request.form_messages import upload_error
@@ -25,7 +26,7 @@ MASK = picture(64, 64, mode="RGBA", colour=(0, 0, 0, 0))
 TRUNCATED = GOOD[:60]
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 50
 WITH_FORM = [
-    each for each in specs.names()
+    each for each in IMAGE_PROVIDERS
     if FORM in specs.load(each).operations["createImageEdit"].bodies
 ]  # fmt: skip
 

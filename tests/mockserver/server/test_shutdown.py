@@ -217,6 +217,7 @@ def test_the_last_line_sums_up_what_all_workers_did():
         "requests": 21,
         "images": 20,
         "unpriced_images": 0,
+        "undelivered": 0,
         "amounts": {"USD": 2.5},
     }
     assert code == 0

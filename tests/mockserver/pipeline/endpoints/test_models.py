@@ -35,10 +35,23 @@ def test_the_client_of_the_reference_reads_them(own):
     assert caught.value.code == "model_not_found"
 
 
+def test_models_of_videos_are_among_them(own):
+    """Also where the field has another name, or the model is in the path."""
+    for name, model in {
+        "aihubmix": "wan2.6-t2v",
+        "kling": "kling-v2-5-turbo",
+        "openai": "sora-2-pro",
+        "tikhub": "kling-v2-6",
+        "veo": "veo-3.1-fast-generate-preview",
+    }.items():
+        models = get(own, specs.load(name)).json["data"]
+        assert model in [each["id"] for each in models]
+
+
 def test_an_unknown_model_is_a_404_of_the_provider(own, provider):
     answer = get(own, provider, "/models/none-such")
 
-    known = provider.operations["createImage"].errors["invalid_request"].body
+    known = provider.any_operation.errors["invalid_request"].body
     assert answer.status == 404
     assert answer.json.keys() == known.keys()
 

@@ -22,6 +22,7 @@ from support.http import (
     url_of,
 )
 from support.properties import examples
+from support.providers import IMAGE_PROVIDERS
 
 import mockserver
 import specs
@@ -355,11 +356,12 @@ def test_another_method_is_a_405_in_the_envelope(mock, provider, method):
 
 @pytest.mark.parametrize("host", ["127.0.0.1:1", "mock.localhost"])
 def test_an_unknown_address_of_a_provider_names_its_base_url(mock, provider, host):
-    answer = ask(f"{mock.url}/{provider.id}/image", body={}, Host=host)
+    answer = ask(f"{mock.url}/{provider.id}/gibberish", body={}, Host=host)
 
     base_url = f"http://{host}/{provider.id}{provider.base_path}"
-    message = f"POST /{provider.id}/image: unknown endpoint; the base URL is {base_url}"
-    assert message in answer.body.decode()
+    text = answer.body.decode()
+    assert f"POST /{provider.id}/gibberish: unknown endpoint" in text
+    assert base_url in text
 
 
 def test_an_address_of_no_provider_is_a_404_that_lists_them(mock):
@@ -367,7 +369,8 @@ def test_an_address_of_no_provider_is_a_404_that_lists_them(mock):
 
     assert answer.status == 404
     for name in specs.names():
-        assert f"/{name}/" in answer.json["error"]["message"]
+        base_path = f"/{name}{specs.load(name).base_path}"
+        assert base_path in answer.json["error"]["message"]
 
 
 def test_a_host_name_stands_for_the_prefix(mock, provider):
@@ -418,7 +421,7 @@ values = st.recursive(
     ),
     max_leaves=4,
 )
-PROVIDERS = {name: specs.load(name) for name in specs.names()}
+PROVIDERS = {name: specs.load(name) for name in IMAGE_PROVIDERS}
 OPERATIONS = ("createImage", "createImageEdit")
 fuzz = settings(
     deadline=None,

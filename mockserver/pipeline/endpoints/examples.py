@@ -1,0 +1,58 @@
+"""Requests that show how an operation is called, with the examples of its document."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from mockserver.pipeline.endpoints.models import named_values
+from specs import JSON, Operation, Provider
+
+PROMPT = "A red cube"
+
+
+def served_path(provider: Provider, operation: Operation) -> str:
+    """The path of an operation on the mock, with the names of its parameters."""
+    return f"/{provider.id}{provider.full_path(operation)}"
+
+
+def example_path(provider: Provider, operation: Operation) -> str:
+    """As `served_path`, with a value for each parameter whose document has one."""
+    path, known = served_path(provider, operation), operation.parameters.get("path")
+    for name in operation.path_parameters:
+        schema = known.properties.get(name, {}) if known else {}
+        value = schema.get("example") or next(named_values(schema), None)
+        if value is not None:
+            path = path.replace(f"{{{name}}}", str(value))
+    return path
+
+
+def example_bodies(provider: Provider, operation: Operation) -> list[Mapping[str, Any]]:
+    """
+    JSON bodies of a first request, in the order of the document.
+
+    An operation that answers at once, and to which model and prompt suffice, gets these
+    alone. Empty if a document has no example in JSON.
+    """
+    body = operation.bodies.get(JSON)
+    if body is None:
+        return []
+    plain = {"model": provider.dialect.model, "prompt": PROMPT}
+    if operation.task is None and body.judge.is_valid(plain):
+        return [plain]
+    return [each for each in body.examples.values() if isinstance(each, Mapping)]
+
+
+def example_requests(provider: Provider) -> dict[str, dict[str, Any]]:
+    """
+    Path and smallest body of a request, by the id of the operation that creates.
+
+    Operations without a body in JSON, or without an example of it, are left out.
+    """
+    found = {}
+    for name, operation in provider.operations.items():
+        bodies = example_bodies(provider, operation)
+        if bodies:
+            path = example_path(provider, operation)
+            body = min(bodies, key=lambda each: len(json.dumps(each)))
+            found[name] = {"path": path, "body": body}
+    return found

@@ -1,0 +1,1 @@
+"""Respond to the operations on long-running tasks."""
