@@ -1,9 +1,6 @@
 """The routes of the control API, and its general information."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -19,7 +16,7 @@ from mockserver.control.http import (
 from mockserver.control.inspector import Inspector
 from mockserver.control.journal import JournalControls
 from mockserver.control.metrics import CONTENT_TYPE, render_metrics
-from mockserver.pipeline.provider_context import ProviderContext
+from mockserver.control.providers import describe_providers
 from mockserver.pipeline.public_url import root_url
 from mockserver.pipeline.server_context import ServerContext
 from mockserver.settings import CONTROL_PREFIX
@@ -56,6 +53,7 @@ def add_routes(app: web.Application, context: ServerContext) -> None:
         ("POST", "/clock", behavior.set_clock),
         ("GET", "/metrics", server.metrics),
         ("GET", "/pictures/{request_id}/{index}", inspector.image),
+        ("GET", "/files/{request_id}/{index}", inspector.file),
         ("GET", "/uploads/{sha256}", inspector.upload),
         ("GET", "/", inspector.page),
     ]
@@ -115,31 +113,3 @@ class ServerControls:
             tasks=len(asyncio.all_tasks()),
         )
         return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
-
-
-def describe_providers(
-    provider_contexts: Mapping[str, ProviderContext], base: str
-) -> list[dict[str, Any]]:
-    """The served providers; `base` is the root URL of the server."""
-    return [
-        {
-            "id": name,
-            "title": context.provider.title,
-            "base_url": f"{base}/{name}{context.provider.base_path}",
-            "model": context.provider.dialect.model,
-            "operations": {
-                operation.id: f"{operation.method} {operation.path}"
-                for operation in context.provider.all_operations.values()
-            },
-            "errors": {
-                operation.id: sorted(operation.errors)
-                for operation in context.provider.all_operations.values()
-            },
-            "sources": {
-                source.id: {"title": source.title, "url": source.url}
-                for source in context.provider.sources.values()
-                if urlsplit(source.url).scheme in {"http", "https"}
-            },
-        }
-        for name, context in provider_contexts.items()
-    ]

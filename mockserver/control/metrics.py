@@ -43,6 +43,16 @@ def _request_metrics(totals: Totals) -> Iterator["Metric"]:
     images = CounterMetricFamily(
         "imageparity_images_total", "Images delivered.", labels=labels
     )
+    outputs = CounterMetricFamily(
+        "imageparity_outputs_total",
+        "Outputs of other media than images delivered.",
+        labels=[*labels, "unit"],
+    )
+    undelivered = CounterMetricFamily(
+        "imageparity_undelivered_total",
+        "Images and other outputs that were billed and did not reach the client.",
+        labels=labels,
+    )
     seconds = SummaryMetricFamily(
         "imageparity_request_seconds",
         "Time from the headers of a request to the end of its response.",
@@ -52,8 +62,13 @@ def _request_metrics(totals: Totals) -> Iterator["Metric"]:
         values = [provider, operation, str(status)]
         requests.add_metric(values, row.requests)
         images.add_metric(values, row.images)
+        undelivered.add_metric(values, row.undelivered)
         seconds.add_metric(values, count_value=row.requests, sum_value=row.seconds)
-    yield from (requests, images, seconds)
+        for unit, number in sorted(row.outputs.items()):
+            outputs.add_metric([*values, unit], number)
+    yield from (requests, images, undelivered, seconds)
+    if outputs.samples:
+        yield outputs
 
 
 def _cost_metrics(totals: Totals) -> Iterator["Metric"]:

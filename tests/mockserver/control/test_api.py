@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from support.http import ask, eventually, generation, url_of, watching
+from support.providers import IMAGE_PROVIDERS
 
 import mockserver
 import specs
@@ -44,9 +45,13 @@ def test_providers_say_where_they_are_and_what_they_know(running, control, provi
     described = found[provider.id]
     assert described["base_url"] == running.base_urls[provider.id]
     assert described["title"] == provider.title
-    for operation in provider.operations.values():
-        place = f"{operation.method} {operation.path}"
-        assert described["operations"][operation.id] == place
+    for operation in provider.all_operations.values():
+        base = "" if operation.server_url else described["base_url"]
+        method, path = described["operations"][operation.id].split(" ")
+        url = f"{base or running.url}{path}"
+        assert method == operation.method
+        assert url == described["urls"][operation.id]
+        assert ask(url, method="TRACE").status == 405  # it is served there
         assert described["errors"][operation.id] == sorted(operation.errors)
 
 
@@ -61,7 +66,7 @@ def test_providers_list_the_web_pages_of_their_sources(control, provider):
 
 
 def test_the_journal_can_be_read_by_provider_and_by_number(running, control):
-    names = list(specs.names())
+    names = list(IMAGE_PROVIDERS)
     for name in names * 2:
         provider = specs.load(name)
         ask(url_of(running, provider), body=generation(provider))

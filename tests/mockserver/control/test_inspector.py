@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
-from support.browser import chromium
+from playwright.sync_api import expect
 from support.http import (
     FORM,
     JSON,
@@ -24,7 +23,9 @@ from support.http import (
     picture,
     url_of,
 )
+from support.inspector import CONTRAST, ROW, RUN_ALL, fits_in_width, meant, newest, rows
 from support.processes import gateway_in
+from support.providers import IMAGE_PROVIDERS
 
 import mockserver
 import specs
@@ -35,14 +36,6 @@ pytestmark = pytest.mark.browser
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
 PAGE = Path(mockserver.__file__).with_name("control") / "inspector.html"
 X = "\N{MULTIPLICATION SIGN}"
-ROW = "#list [role=option]"
-
-
-# Not for the session: its event loop would be running in everyone's thread.
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -56,53 +49,6 @@ def running(server):
     """All mocks, after a reset."""
     ask(f"{server.url}/__mock__/reset", key=None)
     return server
-
-
-@pytest.fixture(scope="module")
-def tab(browser):
-    """One tab for all tests: a new one per test takes three times as long."""
-    context = browser.new_context(
-        has_touch=True, permissions=["clipboard-read", "clipboard-write"]
-    )
-    context.set_default_timeout(5_000)
-    yield context.new_page()
-    context.close()
-
-
-@pytest.fixture
-def opened(tab):
-    """Open the page of a server; finally assert that it requested nothing else."""
-    own, asked, mishaps, more = [], [], [], []
-
-    def seen(request):
-        asked.append(request.url)
-
-    def failed(error):
-        mishaps.append(str(error.error))
-
-    def opened(url: str, path: str = "/__mock__/", width: int = 1280) -> Page:
-        page = tab if not own else tab.context.new_page()
-        if page is not tab:
-            more.append(page)
-        own.append(url)
-        page.set_viewport_size({"width": width, "height": 800})
-        page.goto(url + path)
-        expect(page.locator("#link")).to_have_text("Live")
-        return page
-
-    tab.context.on("request", seen)
-    tab.context.on("weberror", failed)
-    yield opened
-    for page in more:
-        page.close()
-    tab.emulate_media(color_scheme="light", reduced_motion="no-preference")
-    tab.goto("about:blank")
-    tab.context.remove_listener("request", seen)
-    tab.context.remove_listener("weberror", failed)
-    assert asked
-    allowed = (*own, "data:", "about:")
-    assert [each for each in asked if not each.startswith(allowed)] == []
-    assert mishaps == []
 
 
 @pytest.fixture
@@ -126,28 +72,13 @@ def prompt(running, text, name="openai", **more):
     return sent(running, name, body=body)
 
 
-def rows(page):
-    return page.locator(ROW)
-
-
-def newest(page, text):
-    """Open the newest request when it contains a text."""
-    expect(rows(page).first).to_contain_text(text)
-    rows(page).first.click()
-    expect(page.locator("#d-title")).to_be_focused()
-
-
-def fits_in_width(page):
-    return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
 def test_requests_appear_as_they_come(page, running):
     expect(page.locator("#blank")).to_contain_text("No requests yet")
-    for name in specs.names():
+    for name in IMAGE_PROVIDERS:
         prompt(running, f"A boat for {name}", name)
 
-    expect(rows(page)).to_have_count(len(specs.names()))
-    for row, name in zip(rows(page).all(), reversed(specs.names()), strict=True):
+    expect(rows(page)).to_have_count(len(IMAGE_PROVIDERS))
+    for row, name in zip(rows(page).all(), reversed(IMAGE_PROVIDERS), strict=True):
         expect(row).to_contain_text(specs.load(name).title)
         expect(row).to_contain_text(f"A boat for {name}")
         expect(row).to_contain_text("valid → 200, 1 image")
@@ -377,39 +308,6 @@ SHAPES = [
     {"key": None},
     {"method": "GET"},
 ]
-RUN_EACH = """
-import glob, traceback
-for name in sorted(glob.glob("*.python")):
-    try:
-        exec(open(name, encoding="utf-8").read())
-    except Exception:
-        traceback.print_exc()
-"""
-RUN_ALL = {
-    "curl": ["bash", "-c", "for it in *.curl; do bash $it; done"],
-    "python": [
-        sys.executable,
-        "-c",
-        RUN_EACH,
-    ],
-}
-
-
-def meant(entry):
-    """The parts of an entry that a repeated request must reproduce."""
-    names = ("method", "path", "operation", "media_type", "status", "namespace", "key")
-    decided = [entry["decision"].get(each) for each in ("trigger", "error", "fault")]
-    kept = {name: entry.get(name) for name in names}
-    return {**kept, "decided": decided, "payload": plain(entry.get("payload"))}
-
-
-def plain(payload):
-    if isinstance(payload, dict):
-        beside = {"filename", "content_type"}
-        return {
-            name: plain(each) for name, each in payload.items() if name not in beside
-        }
-    return [plain(each) for each in payload] if isinstance(payload, list) else payload
 
 
 @pytest.mark.parametrize("way", ["curl", "python"])
@@ -707,20 +605,6 @@ def test_on_a_phone_a_request_covers_the_list(opened, running):
     assert not page.locator("#work").evaluate("it => it.inert")
 
 
-CONTRAST = """() => {
-  const light = text => { const all = text.match(/[\\d.]+/g).slice(0, 3).map(Number)
-      .map(it => (it /= 255) <= .04045 ? it / 12.92 : ((it + .055) / 1.055) ** 2.4);
-    return .2126 * all[0] + .7152 * all[1] + .0722 * all[2] };
-  const behind = it => { const own = getComputedStyle(it).backgroundColor;
-    return /, 0\\)$/.test(own) ? behind(it.parentElement) : own };
-  return [...document.querySelectorAll("body *")].filter(it => it.checkVisibility()
-    && !it.disabled && !it.matches("option, optgroup, script, style, #say")
-    && [...it.childNodes].some(each => each.nodeType === 3 && each.data.trim()))
-    .map(it => { const one = light(getComputedStyle(it).color), two = light(behind(it));
-      return [(Math.max(one, two) + .05) / (Math.min(one, two) + .05), it.outerHTML] })
-    .filter(([ratio]) => ratio < 4.5) }"""
-
-
 def test_every_text_can_be_read_by_day_and_by_night(page, running):
     page.emulate_media(reduced_motion="reduce")
     prompt(running, "Good")
@@ -804,7 +688,8 @@ def test_the_page_is_one_small_file_that_asks_for_nothing(running):
 
     text = answer.body.decode()
     assert text == PAGE.read_text(encoding="utf-8")
-    assert len(answer.body) <= 60 * 1024
+    # Beyond 64 KiB since it groups the requests of tasks and plays videos.
+    assert len(answer.body) <= 72 * 1024
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
     addresses = set(re.findall(r"https?://[^\"'\s)]+", text))
     assert addresses == {"http://www.w3.org/2000/svg"}

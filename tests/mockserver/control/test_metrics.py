@@ -66,6 +66,7 @@ def test_every_metric_has_a_type_and_a_help():
         "request_seconds": "summary",
         "cost": "counter",
         "unpriced_images": "counter",
+        "undelivered": "counter",
         "journal_entries": "gauge",
         "tasks": "gauge",
         "build_info": "gauge",
