@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from contracts.media.image.observation import DecodedImage
+from contracts.media.base import Output
 from contracts.text import one_line, pluralize
 
 MAX_TEXT = 80  # characters of a text that are shown
@@ -77,13 +77,9 @@ def _describe_object(value: dict[str, Any]) -> str:
     return f"an object with {shown}" + (f" and {more} more fields" if more > 0 else "")
 
 
-def describe_image(image: DecodedImage | None) -> str:
-    """`PNG 1024x1024`, or what is wrong with the image."""
-    if image is None:
-        return "not fetched"
-    if image.problem:
-        return f"an image that {image.problem}"
-    return f"{str(image.format).upper()} {image.size}"
+def describe_output(output: Output | None) -> str:
+    """`PNG 1024x1024`, or what is wrong with an image."""
+    return "not fetched" if output is None else output.summary
 
 
 def describe_bytes(data: bytes) -> str:
@@ -91,15 +87,15 @@ def describe_bytes(data: bytes) -> str:
     return f"{len(data):,} bytes that begin with {data[:16]!r}" if data else "0 bytes"
 
 
-def describe_images(images: Iterable[DecodedImage | None]) -> str:
-    """`2 images (2 times PNG 1024x1024)`."""
-    counts = Counter(map(describe_image, images))
+def describe_outputs(outputs: Iterable[Output | None], noun: str) -> str:
+    """`2 images (2 times PNG 1024x1024)`; the noun is that of the medium."""
+    counts = Counter(map(describe_output, outputs))
     total = sum(counts.values())
     texts = [
         text if count == total == 1 else f"{count} times {text}"
         for text, count in counts.items()
     ]
-    return pluralize(total, "image") + (f" ({', '.join(texts)})" if texts else "")
+    return pluralize(total, noun) + (f" ({', '.join(texts)})" if texts else "")
 
 
 def shorten_base64(text: str) -> str:

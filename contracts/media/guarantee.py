@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from contracts.media.image.observation import DecodedImage
-from contracts.media.image.samples import with_file_facts
-from specs import GUARANTEES
+from contracts.media.files import with_file_facts
+from specs import GUARANTEES, Dialect
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +52,10 @@ class JudgedResponse(Protocol):
     """
     A response as the checks of one medium see it.
 
-    `request` has canonical names and documented defaults. `pictures` are the images
-    that decode, `results` all of them, in order; None for an image that is missing.
-    `items` are the objects in `data`.
+    `request` has canonical names and documented defaults. `decoded` are the outputs
+    that decode, `results` all of them, in order; None for an output that is missing.
+    `object` is the body if it is a JSON object, `items` the objects in its `data`, and
+    `bodies` the JSON objects of the response: its body, or those of its events.
     """
 
     @property
@@ -63,9 +63,15 @@ class JudgedResponse(Protocol):
     @property
     def is_stream(self) -> bool: ...
     @property
-    def pictures(self) -> list[DecodedImage]: ...
+    def dialect(self) -> Dialect: ...
     @property
-    def results(self) -> list[DecodedImage | None]: ...
+    def decoded(self) -> Sequence[Any]: ...
+    @property
+    def results(self) -> Sequence[Any]: ...
+    @property
+    def object(self) -> Mapping[str, Any] | None: ...
+    @property
+    def bodies(self) -> Sequence[Mapping[str, Any]]: ...
     @property
     def items(self) -> Sequence[Mapping[str, Any]]: ...
     @property

@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from statistics import fmean
 from typing import Any
 
-from contracts.media.description import describe_bytes, describe_image
+from contracts.media.description import (
+    describe_bytes,
+    describe_output,
+    describe_outputs,
+    describe_value,
+)
+from contracts.media.files import Sample
 from contracts.media.guarantee import (
     Breach,
     Breaches,
@@ -14,8 +20,7 @@ from contracts.media.guarantee import (
     Guarantee,
     JudgedResponse,
 )
-from contracts.media.image.samples import Sample
-from specs import size_of
+from specs import Basis, size_of
 
 SIZE_TOLERANCE = 1.05
 CHANGE_THRESHOLD = 24.0  # of 255, on average
@@ -33,9 +38,9 @@ def _size_as_asked(response: JudgedResponse) -> Breaches:
     wanted = response.request.get("size")
     if size_of(wanted) is None:
         return
-    for at, image in enumerate(response.pictures):
+    for at, image in enumerate(response.decoded):
         if image.size != wanted:
-            message = f"image {at} is {describe_image(image)}; requested: {wanted}"
+            message = f"image {at} is {describe_output(image)}; requested: {wanted}"
             yield Breach(message, "size", str(wanted), image.size)
 
 
@@ -43,9 +48,9 @@ def _format_as_asked(response: JudgedResponse) -> Breaches:
     wanted = response.request.get("output_format")
     if wanted is None:
         return
-    for at, image in enumerate(response.pictures):
+    for at, image in enumerate(response.decoded):
         if image.format != wanted:
-            message = f"image {at} is {describe_image(image)}; requested: {wanted}"
+            message = f"image {at} is {describe_output(image)}; requested: {wanted}"
             yield Breach(message, "output_format", str(wanted), image.format)
     for at, item in enumerate(response.items):
         url = item.get("url")
@@ -55,7 +60,7 @@ def _format_as_asked(response: JudgedResponse) -> Breaches:
                 label = label[:40]
                 result = response.results[at] if at < len(response.results) else None
                 message = (
-                    f"image {at} is {describe_image(result)} labelled {label}; "
+                    f"image {at} is {describe_output(result)} labelled {label}; "
                     f"requested: {wanted}"
                 )
                 yield Breach(message, "output_format", str(wanted), label)
@@ -64,18 +69,18 @@ def _format_as_asked(response: JudgedResponse) -> Breaches:
 def _alpha_as_asked(response: JudgedResponse) -> Breaches:
     if response.request.get("background") != "transparent":
         return
-    for at, image in enumerate(response.pictures):
+    for at, image in enumerate(response.decoded):
         if image.opaque:
-            message = f"image {at} ({describe_image(image)}) has no transparent pixel"
+            message = f"image {at} ({describe_output(image)}) has no transparent pixel"
             yield Breach(message, "background", "transparent", "opaque")
 
 
 def _opaque_as_asked(response: JudgedResponse) -> Breaches:
     if response.request.get("background") != "opaque":
         return
-    for at, image in enumerate(response.pictures):
+    for at, image in enumerate(response.decoded):
         if not image.opaque:
-            message = f"image {at} ({describe_image(image)}) has transparent pixels"
+            message = f"image {at} ({describe_output(image)}) has transparent pixels"
             yield Breach(message, "background", "opaque", "transparent")
 
 
@@ -83,10 +88,10 @@ def _compression_as_asked(response: JudgedResponse) -> Breaches:
     """The same request at two levels gives two files, the stronger not larger."""
     name = "output_compression"
     level = response.request.get(name)
-    if not isinstance(level, int) or not response.pictures or response.is_stream:
+    if not isinstance(level, int) or not response.decoded or response.is_stream:
         return
     key = "compression " + response.request_key(without=name)
-    data = response.pictures[0].data
+    data = response.decoded[0].data
     same = int(response.history.first_variant(key, str(level), data))
     if abs(same - level) >= MIN_COMPRESSION_GAP:
         message = f"{name} {level} and {same} give the same file of {len(data):,} bytes"
@@ -118,7 +123,7 @@ def _mask_matters(response: JudgedResponse) -> Breaches:
     yield from _variants_differ(response, "mask", "without" if mask is None else "with")
     if not isinstance(image, Sample) or not isinstance(mask, Sample):
         return
-    for at, result in enumerate(response.pictures):
+    for at, result in enumerate(response.decoded):
         kept, redrawn = _mean_changes(result.data, image.data, mask.data)
         if kept > CHANGE_THRESHOLD and kept > 2 * redrawn:
             message = (
@@ -165,12 +170,12 @@ def _item_count(value: Any) -> int:
 
 def _variants_differ(response: JudgedResponse, name: str, variant: str) -> Breaches:
     """Compare with the responses to requests that differ in one field only."""
-    if response.is_stream or not response.pictures:
+    if response.is_stream or not response.decoded:
         return
     key = f"{name} {response.request_key(without=name)}"
-    before = response.history.first_variant(key, variant, response.pictures[0].data)
+    before = response.history.first_variant(key, variant, response.decoded[0].data)
     if before != variant:
-        image = describe_image(response.pictures[0])
+        image = describe_output(response.decoded[0])
         message = f"{name}: '{before}' and '{variant}' give the same image ({image})"
         yield Breach(message, name, variant, before)
 
@@ -185,25 +190,93 @@ def _no_image_twice(response: JudgedResponse) -> Breaches:
             continue
         before = first.setdefault(image.pixels, at)
         if before != at:
-            shown = describe_image(image)
+            shown = describe_output(image)
             yield Breach(f"image {at} is the same as image {before}: {shown}")
 
 
 def _pictures_differ(response: JudgedResponse) -> Breaches:
-    if response.is_stream or not response.pictures:
+    if response.is_stream or not response.decoded:
         return
     key = response.request_key(without="prompt")
-    digest = hashlib.sha256(response.pictures[0].data).hexdigest()
+    digest = hashlib.sha256(response.decoded[0].data).hexdigest()
     prompt = response.request.get("prompt")
     before = response.history.by_prompt.setdefault(key, (prompt, digest))
     if before[0] != prompt and before[1] == digest:
         one, two = str(before[0])[:60], str(prompt)[:60]
-        image = describe_image(response.pictures[0])
+        image = describe_output(response.decoded[0])
         message = f"{one!r} and {two!r} give the same image ({image})"
         yield Breach(message, "prompt", two, one)
 
 
+def _count_equals_n(response: JudgedResponse) -> Breaches:
+    wanted = response.request.get("n", 1)
+    if response.is_stream:
+        return  # one-completed-event counts those
+    data = (response.object or {}).get("data")
+    if isinstance(data, list) and len(data) != wanted:
+        came = (
+            describe_outputs(response.results, "image")
+            if response.results
+            else "no image"
+        )
+        message = f"data is {describe_value(data)}: {came}; requested: {wanted}"
+        yield Breach(message, "n", str(wanted), str(len(data)))
+
+
+def _delivery_as_documented(response: JudgedResponse) -> Breaches:
+    entry = response.dialect.delivery_for(response.request)
+    if response.is_stream or entry.basis is Basis.ASSUMED:
+        return  # no page documents the delivery for such requests
+    wanted = entry.give
+    for at, item in enumerate(response.items):
+        url, text = item.get("url"), item.get("b64_json")
+        is_data = isinstance(url, str) and url.startswith("data:")
+        forms = {
+            "b64_json": bool(text),
+            "data_uri": is_data,
+            "url": bool(url) and not is_data,
+        }
+        present = [name for name, is_present in forms.items() if is_present]
+        if present != [wanted]:
+            actual = " and ".join(present) or "nothing"
+            message = f"image {at} is delivered as {actual}, not as {wanted}"
+            yield Breach(message, "response_format", wanted, actual)
+
+
+def _echoes_agree(response: JudgedResponse) -> Breaches:
+    for body in response.bodies:
+        yield from _echo_breaches(body, response)
+
+
+def _echo_breaches(body: Mapping[str, Any], response: JudgedResponse) -> Breaches:
+    for name in ECHOED_FIELDS:
+        wanted, echoed = response.request.get(name), body.get(name)
+        if echoed is not None and wanted not in (None, "auto", echoed):
+            shown = describe_value(echoed)
+            message = f"{name} in the response is {shown}; requested: {wanted}"
+            yield Breach(message, name, str(wanted), str(echoed))
+    image = next(iter(response.decoded), None)
+    if image is None:
+        return
+    echoed = body.get("output_format")
+    if echoed is not None and echoed != image.format:
+        yield Breach(
+            f"output_format in the response is {describe_value(echoed)}; the image is "
+            f"{describe_output(image)}"
+        )
+    echoed = body.get("size")
+    if size_of(echoed) is not None and echoed != image.size:
+        yield Breach(
+            f"size in the response is {describe_value(echoed)}; the image is "
+            f"{describe_output(image)}"
+        )
+
+
+ECHOED_FIELDS = ("quality", "background")
+"""Request fields that some responses repeat, and that no image shows."""
+
 IMAGE_GUARANTEES = (
+    Guarantee("count-equals-n", _count_equals_n, "n", aspect="pictures"),
     Guarantee("decodes", _decodes),
     Guarantee("no-image-twice", _no_image_twice, aspect="several pictures"),
     Guarantee("size-as-asked", _size_as_asked, "size", aspect="size"),
@@ -239,4 +312,12 @@ IMAGE_GUARANTEES = (
         "prompt",
         comparison=Comparison(lambda one, other: one != other),
     ),
+    Guarantee(
+        "delivery-as-documented",
+        _delivery_as_documented,
+        "response_format",
+        row="delivery",
+        aspect="delivery",
+    ),
+    Guarantee("echoes-agree", _echoes_agree, echoed_fields=ECHOED_FIELDS),
 )

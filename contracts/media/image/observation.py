@@ -38,6 +38,13 @@ class DecodedImage:
     def size(self) -> str:
         return f"{self.width}x{self.height}"
 
+    @property
+    def summary(self) -> str:
+        """`PNG 1024x1024`, or what is wrong with the image."""
+        if self.problem:
+            return f"an image that {self.problem}"
+        return f"{str(self.format).upper()} {self.size}"
+
 
 _cache: LruCache[str, DecodedImage] = LruCache(MAX_CACHED_IMAGES)  # by sha256
 _large_image_lock = Lock()

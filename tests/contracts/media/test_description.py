@@ -6,8 +6,8 @@ import pytest
 
 from contracts.media.description import (
     describe_bytes,
-    describe_image,
-    describe_images,
+    describe_output,
+    describe_outputs,
     describe_value,
     shorten_base64,
 )
@@ -59,11 +59,11 @@ def test_base64_inside_a_text_is_shown_by_its_length():
 def test_images_are_shown_by_format_and_size():
     broken = DecodedImage(b"<html>", problem="does not decode")
 
-    assert describe_image(PNG) == "PNG 1024x1024"
-    assert describe_image(None) == "not fetched"
-    assert describe_image(broken) == "an image that does not decode"
-    assert describe_images([PNG]) == "1 image (PNG 1024x1024)"
-    assert describe_images([PNG, PNG, None]) == (
+    assert describe_output(PNG) == "PNG 1024x1024"
+    assert describe_output(None) == "not fetched"
+    assert describe_output(broken) == "an image that does not decode"
+    assert describe_outputs([PNG], "image") == "1 image (PNG 1024x1024)"
+    assert describe_outputs([PNG, PNG, None], "image") == (
         "3 images (2 times PNG 1024x1024, 1 times not fetched)"
     )
     assert describe_bytes(b"<html>") == "6 bytes that begin with b'<html>'"

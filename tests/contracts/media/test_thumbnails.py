@@ -14,12 +14,9 @@ from support.reports import finding
 
 import contracts
 from contracts.judging.interaction import Interaction
-from contracts.media.image.thumbnails import (
-    MAX_EDGE,
-    MAX_IMAGES,
-    previews,
-    with_previews,
-)
+from contracts.media.image.medium import IMAGE
+from contracts.media.image.thumbnails import MAX_EDGE
+from contracts.media.previews import MAX_PREVIEWS, previews, with_previews
 from contracts.planning.case import Case
 from specs import State
 
@@ -39,7 +36,7 @@ def answered(*files, status=200):
     case = Case("a", "createImage", "probe", State.VALID)
     body = json.dumps({"data": items}).encode()
     headers = {"content-type": "application/json"}
-    return Interaction(case, status, headers, body, 0.1).result_images
+    return Interaction(case, status, headers, body, 0.1).success_outputs
 
 
 @pytest.mark.parametrize(
@@ -47,7 +44,7 @@ def answered(*files, status=200):
     [("RGB", "PNG"), ("RGBA", "PNG"), ("L", "JPEG"), ("RGBA", "WEBP")],
 )
 def test_a_likeness_is_small_and_has_the_facts_of_the_picture(mode, format_):
-    (found,) = previews(answered(drawn(mode, format_=format_)))
+    (found,) = previews(IMAGE, answered(drawn(mode, format_=format_)))
 
     assert (found["format"], found["width"], found["height"]) == (
         format_.lower(),
@@ -65,16 +62,16 @@ def test_a_likeness_is_small_and_has_the_facts_of_the_picture(mode, format_):
 def test_at_most_so_many_are_shown_and_what_is_none_is_left_out():
     file = drawn(size=(16, 16))
 
-    assert len(previews(answered(*[file] * (MAX_IMAGES + 3)))) == MAX_IMAGES
-    assert len(previews(answered(b"no picture", file))) == 1
-    assert previews(answered(file, status=400)) == []
+    assert len(previews(IMAGE, answered(*[file] * (MAX_PREVIEWS + 3)))) == MAX_PREVIEWS
+    assert len(previews(IMAGE, answered(b"no picture", file))) == 1
+    assert previews(IMAGE, answered(file, status=400)) == []
 
 
 def test_a_picture_is_as_the_schema_of_reports_has_it():
     schema = yaml.safe_load(SCHEMA.read_text("utf-8"))
     picture = {"$ref": "#/$defs/picture", "$defs": schema["$defs"]}
 
-    (found,) = previews(answered(drawn()))
+    (found,) = previews(IMAGE, answered(drawn()))
 
     jsonschema.validate(found, picture, jsonschema.Draft202012Validator)
     answer = schema["$defs"]["finding"]["properties"]["answer"]
@@ -82,5 +79,5 @@ def test_a_picture_is_as_the_schema_of_reports_has_it():
 
 
 def test_a_finding_without_pictures_stays_as_it_was():
-    assert with_previews(finding(), answered()) == finding()
-    assert "pictures" in with_previews(finding(), answered(drawn())).answer
+    assert with_previews(finding(), IMAGE, answered()) == finding()
+    assert "pictures" in with_previews(finding(), IMAGE, answered(drawn())).answer

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.properties import examples
 
-from contracts.media.image.samples import CHUNK_SIZE, Sample
+from contracts.media.files import CHUNK_SIZE, Sample
 from contracts.planning.case import Case, body_chunks, body_of
 from mockserver.media.image.uploads import upload_facts
 from specs import FORM, State

@@ -1,0 +1,31 @@
+"""The table of media, and the medium of an operation."""
+
+from collections.abc import Mapping
+
+from contracts.media.base import Medium
+from contracts.media.image.medium import IMAGE
+from contracts.media.video.medium import VIDEO
+from specs import Operation, Provider
+
+MEDIA: Mapping[str, Medium] = {each.name: each for each in (IMAGE, VIDEO)}
+"""All media by name."""
+
+DEFAULT_MEDIUM = IMAGE.name
+
+
+def medium_of(operation: Operation) -> Medium:
+    """The medium of the result of an operation."""
+    return MEDIA[operation.medium]
+
+
+def image_operations(provider: Provider) -> Mapping[str, Operation]:
+    """
+    The operations of a provider whose response holds images, by id.
+
+    Those that create a task are left out: their response holds no image.
+    """
+    return {
+        id_: each
+        for id_, each in provider.operations.items()
+        if medium_of(each) is IMAGE and each.task is None
+    }
