@@ -77,18 +77,21 @@ class CallOptions:
     `headers` maps the name of a header to the environment variable with its value.
     `models` maps documented models to the server's own names. If it is not empty, only
     the requests for these models are sent. `key_env` is the environment variable with
-    the API key; None for that of the dialect.
+    the API key; None for that of the dialect. `model_fields` has the fields of the
+    model, by operation, where it is not `model`.
     """
 
     auth: Auth = Auth()
     headers: Mapping[str, str] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
     key_env: str | None = None
+    model_fields: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def documented(cls, provider: Provider) -> "CallOptions":
         """The options for a server that is called as the document says."""
-        return cls(Auth.documented(provider.key_schemes))
+        auth = Auth.documented(provider.key_schemes)
+        return cls(auth, model_fields=_model_fields(provider))
 
     def key_variable(self, provider: Provider) -> str:
         """The environment variable with the API key."""
@@ -112,6 +115,8 @@ class CallOptions:
 
     def reason_not_tested(self, case: Case) -> str | None:
         """The reason why a case cannot be sent to this server; None if it can."""
+        if case.untested:
+            return case.untested
         if not self._names_known_model(case):
             return f"{DOES_NOT_APPLY} it does not name the model (--model)"
         return self.auth.reason_not_tested(case.auth)
@@ -119,22 +124,34 @@ class CallOptions:
     def wire_case(self, case: Case) -> Case:
         """The case with the server's name of its model."""
         body = _body_object(case)
-        name = _model_of(body)
-        if name is None or name not in self.models:
+        field_name = self._model_field(case.operation)
+        name = body.get(field_name)
+        if not isinstance(name, str) or name not in self.models:
             return case
-        renamed = {**body, MODEL: self.models[name]}
+        renamed = {**body, field_name: self.models[name]}
         if case.raw is None:
             return replace(case, payload=renamed)
         return replace(case, raw=json.dumps(renamed).encode())
 
     def _allows(self, case: Case) -> bool:
         """True unless a case is for another model, or tests the names of models."""
-        tests_model = bool(case.claims) and _is_about_model(case.claims[0])
+        tests_model = bool(case.claims) and self._is_about_model(case.claims[0])
         is_about_names = bool(self.models) and tests_model
         return not is_about_names and self._names_known_model(case)
 
     def _names_known_model(self, case: Case) -> bool:
-        return not self.models or _model_of(_body_object(case)) in self.models
+        if not self.models:
+            return True
+        model = _body_object(case).get(self._model_field(case.operation))
+        return isinstance(model, str) and model in self.models
+
+    def _model_field(self, operation: str) -> str:
+        return self.model_fields.get(operation, MODEL)
+
+    def _is_about_model(self, claim: str) -> bool:
+        """True for a claim such as `createImage/request/model/enum`."""
+        operation, *rest = claim.split("/")
+        return rest[1:2] == [self._model_field(operation)]
 
     def _with_tested_claims(self, case: Case) -> Case:
         has_no_key = self.auth.place is KeyPlace.NONE and case.auth == TARGET_KEY
@@ -144,7 +161,7 @@ class CallOptions:
         claims = tuple(
             each
             for each in case.claims
-            if each != key_claim and not (self.models and _is_about_model(each))
+            if each != key_claim and not (self.models and self._is_about_model(each))
         )
         return replace(case, claims=claims) if claims != case.claims else case
 
@@ -152,9 +169,13 @@ class CallOptions:
 WITH_BEARER_TOKEN = CallOptions()
 
 
-def _is_about_model(claim: str) -> bool:
-    """True for a claim such as `createImage/request/model/enum`."""
-    return claim.split("/")[2:3] == [MODEL]
+def _model_fields(provider: Provider) -> dict[str, str]:
+    """The names of the field of the model, by operation, where it is not `model`."""
+    names = {
+        each: provider.dialect.wire_names(each, MODEL)[0]
+        for each in provider.operations
+    }
+    return {operation: name for operation, name in names.items() if name != MODEL}
 
 
 def _body_object(case: Case) -> Mapping[str, Any]:
@@ -166,8 +187,3 @@ def _body_object(case: Case) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _model_of(body: Mapping[str, Any]) -> str | None:
-    model = body.get(MODEL)
-    return model if isinstance(model, str) else None

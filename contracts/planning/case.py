@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from contracts.media.image.samples import Sample
+from contracts.media.files import Sample
 from specs import FORM, JSON, Basis, State
 
 TARGET_KEY = "key"
@@ -35,6 +35,17 @@ class Origin(StrEnum):
     MIGRATION = "drop-in"
     GATEWAY = "sandwich"
     TRAFFIC = "traffic"
+    TASK = "task"
+
+
+class Follow(StrEnum):
+    """The course of the conversation about the long-running task of a case."""
+
+    TO_THE_END = "to the end"
+    CANCEL = "cancel"
+    CANCEL_RUNNING = "cancel while it runs"
+    DELETE = "delete"
+    EVENTS = "listen to its events"
 
 
 GENERATED_ORIGINS = {Origin.FUZZ, Origin.SCHEMATHESIS, Origin.REMEMBERED}
@@ -46,12 +57,14 @@ class ExpectedError:
     The fault of an invalid case, and the error response that it must get.
 
     `claim` is the violated claim, `error` the name of an error of the operation, and
-    `params` are the fields that the error response may name.
+    `params` are the fields that the error response may name. `others` are the errors
+    that a server may report instead, where a request has several faults.
     """
 
     claim: str
     error: str
     params: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,7 +78,8 @@ class Case:
     bearer token, None for no header; `KEY` and `WRONG_KEY` in it are replaced. `claims`
     are the claims that the response tests. `basis` is the basis on which a valid
     request is called valid. `generator` is set if a tool generated the case, but its
-    `origin` is the kind of fault.
+    `origin` is the kind of fault. `untested` is why the case cannot be sent; empty if
+    it can. `follow` is what is done with the long-running task that the case creates.
     """
 
     id: str
@@ -84,6 +98,8 @@ class Case:
     method: str | None = None
     path: str | None = None
     generator: Origin | None = None
+    untested: str = ""
+    follow: Follow | None = None
 
     @property
     def is_generated(self) -> bool:

@@ -94,10 +94,14 @@ def classify_generated(
     expected = None
     if verdict.documented_violations:
         first = verdict.documented_violations[0]
-        errors = {each.evidence.error for each in verdict.violations}
+        errors = dict.fromkeys(each.evidence.error for each in verdict.violations)
         # A server may report any of several faults, depending on its order of checks.
-        error = first.evidence.error if len(errors) == 1 else "invalid_request"
-        expected = ExpectedError(f"{request_model.name}/{first.claim}", error)
+        is_one = len(errors) == 1
+        expected = ExpectedError(
+            f"{request_model.name}/{first.claim}",
+            first.evidence.error if is_one else "invalid_request",
+            others=() if is_one else tuple(errors),
+        )
     is_single = len(verdict.violations) == 1
     changed = [
         field_name

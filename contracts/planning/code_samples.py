@@ -4,7 +4,7 @@ import json
 import re
 import shlex
 
-from contracts.media.image.samples import Sample
+from contracts.media.files import Sample
 from contracts.planning.call_options import WITH_BEARER_TOKEN, CallOptions
 from contracts.planning.case import WRONG_KEY, Case, form_parts, wrong_key
 from contracts.text import _truncate
@@ -42,6 +42,8 @@ def curl_command(
             text = f"@{_curl_file(part)}" if isinstance(part, Sample) else part
             flag = "-F" if isinstance(part, Sample) else "--form-string"
             line += f" \\\n  {flag} {shlex.quote(f'{name}={_truncate(text)}')}"
+        return line
+    if not _has_body(case):
         return line
     line += f" \\\n  --data-binary {shlex.quote(_truncate(_body_text(case)))}"
     return line
@@ -85,7 +87,7 @@ def python_snippet(
             if isinstance(value, Sample)
         )
         statement += f", data={texts!r}, files=[{files}]"
-    else:
+    elif _has_body(case):
         statement += f", data={_truncate(_body_text(case))!r}.encode()"
     output = "print(response.status_code, response.text[:500])"
     return f"import os, requests\nresponse = {statement})\n{output}"
@@ -120,7 +122,7 @@ def node_snippet(
             _append_statement(name, part) for name, part in form_parts(case.payload)
         ]
         options.append("body")
-    elif method not in {"GET", "HEAD"}:
+    elif method not in {"GET", "HEAD"} and _has_body(case):
         options.append(f"body: {_js_string(_truncate(_body_text(case)))}")
     address = _js_string(url)
     if query is not None:
@@ -181,6 +183,10 @@ def _wire_parts(
 def _before_value(url: str, query: tuple[str, str]) -> str:
     """The URL with the name of a query parameter, up to its value."""
     return f"{url}{'&' if '?' in url else '?'}{query[0]}="
+
+
+def _has_body(case: Case) -> bool:
+    return case.media_type is not None or case.raw is not None
 
 
 def _body_text(case: Case) -> str:

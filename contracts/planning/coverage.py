@@ -54,7 +54,7 @@ def coverage(provider: Provider, cases: Iterable[Case]) -> dict[str, int]:
     successes: Counter[tuple[str, bool]] = Counter()  # by operation and streaming
     failures: Counter[tuple[str, int]] = Counter()  # by operation and status
     for case in cases:
-        operation = provider.operations[case.operation]
+        operation = provider.all_operations[case.operation]
         for claim in case.claims:
             counts[claim] = counts.get(claim, 0) + 1
         if case.expected_error is None:

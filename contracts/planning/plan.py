@@ -7,9 +7,10 @@ Cases that must be rejected come first, since most providers charge nothing for 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
-from contracts.media.image.samples import Sample
+from contracts.media.files import Sample
 from contracts.planning.case import Case, Origin
 from contracts.planning.classification import (
     Mutation,
@@ -25,7 +26,17 @@ from contracts.planning.enumeration.protocol import (
     malformed_body_cases,
     triggered_error_cases,
 )
-from contracts.planning.request_model import RequestModel, request_models
+from contracts.planning.request_model import (
+    RequestModel,
+    request_models,
+    testable_models,
+)
+from contracts.planning.tasks.plan import (
+    conversation_cases,
+    followed,
+    task_operation_cases,
+)
+from contracts.report.model import NO_SAMPLE
 from specs import Provider, State
 
 OTHER_PROMPT = "A blue sphere on black sand"
@@ -37,8 +48,12 @@ def plan(provider: Provider, *, seed: int = 0, is_mock: bool = False) -> list[Ca
     All planned cases of a provider, cheapest first.
 
     The same document and seed give the same cases in the same order. `is_mock` adds
-    the error responses that only our mock gives on demand.
+    the error responses that only our mock gives on demand. A request body of which no
+    valid request can be made has one case, which is not sent.
+
+    Raises `PlanError` if no request body has a valid request.
     """
+    models = testable_models(provider)
     rejected: list[Case] = []
     accepted: list[Case] = []
     for request_model, probe_cases in _probes_by_body(provider):
@@ -52,14 +67,49 @@ def plan(provider: Provider, *, seed: int = 0, is_mock: bool = False) -> list[Ca
         accepted += [each for each in relations if not each.expected_error]
         accepted += _stream_cases(request_model)
         accepted += pairwise_cases(request_model, seed)
-    for operation in provider.operations.values():
-        body = next(iter(operation.bodies.values()))
-        request_model = request_models(provider)[operation.id, body.media_type]
-        rejected += auth_cases(request_model)
-        rejected += endpoint_cases(request_model)
-        if is_mock:
-            rejected += triggered_error_cases(request_model)
-    return _with_unique_ids([*rejected, *accepted])
+    for operation_id in provider.operations:
+        own = (each for (id_, _), each in models.items() if id_ == operation_id)
+        for first in islice(own, 1):
+            rejected += auth_cases(first)
+            rejected += endpoint_cases(first)
+            if is_mock:
+                rejected += triggered_error_cases(first)
+    for request_model in models.values():
+        accepted += conversation_cases(request_model, is_mock=is_mock)
+    rejected += task_operation_cases(provider)
+    accepted = list(followed(provider, accepted))
+    untested = map(_untested_case, request_models(provider).values())
+    return _with_unique_ids([*rejected, *accepted, *filter(None, untested)])
+
+
+def repeatable_cases(provider: Provider, cases: Iterable[Case]) -> list[Case]:
+    """
+    The cases that may be sent more than once, or that must be rejected.
+
+    A server rejects the second request with the same id of a client.
+    """
+    models = request_models(provider)
+    return [
+        each
+        for each in cases
+        if each.expected_error
+        or (model := models.get((each.operation, each.media_type or ""))) is None
+        or model.unique_fields.isdisjoint(each.payload)
+    ]
+
+
+def _untested_case(request_model: RequestModel) -> Case | None:
+    """The case of a request body without a valid request; None if it has one."""
+    if not request_model.problem:
+        return None
+    return Case(
+        id=f"{request_model.name}/no-valid-sample",
+        operation=request_model.operation.id,
+        origin=Origin.PROBE,
+        expectation=State.UNSPECIFIED,
+        media_type=request_model.body.media_type,
+        untested=f"{NO_SAMPLE} ({request_model.operation.id})",
+    )
 
 
 @lru_cache(maxsize=16)
@@ -69,7 +119,7 @@ def _probes_by_body(
     """Each request body with its probes; cached, since the search takes longest."""
     return tuple(
         (request_model, tuple(probes(request_model)))
-        for request_model in request_models(provider).values()
+        for request_model in testable_models(provider).values()
     )
 
 
@@ -85,8 +135,11 @@ def _basic_cases(request_model: RequestModel) -> Iterator[Case]:
         request_model.minimal_request,
         claims=_claims_of_minimal_request(request_model),
     )
-    other = {**request_model.minimal_request, "prompt": OTHER_PROMPT}
-    yield _case(request_model, "other-prompt", other)
+    other = request_model.with_value(
+        request_model.minimal_request, "prompt", OTHER_PROMPT
+    )
+    if other is not None:
+        yield _case(request_model, "other-prompt", other)
     yield from _default_model_case(request_model)
     for name, example in request_model.body.examples.items():
         if request_model.state(example) is State.VALID:
@@ -110,18 +163,19 @@ def _claims_of_minimal_request(request_model: RequestModel) -> tuple[str, ...]:
 
 def _default_model_case(request_model: RequestModel) -> Iterator[Case]:
     """The minimal request without a model, if the document has a default model."""
-    claim = f"{request_model.name}/model/default"
+    model = request_model.wire_name("model") or "model"
+    claim = f"{request_model.name}/{model}/default"
     payload = {
         name: value
         for name, value in request_model.minimal_request.items()
-        if name != "model"
+        if name != model
     }
     if claim in request_model.claims:
         state = request_model.state(payload)
         if state is not State.INVALID:
             yield _case(
                 request_model,
-                "model/default/missing",
+                f"{model}/default/missing",
                 payload,
                 claims=(claim,),
                 expectation=state,

@@ -6,7 +6,9 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from contracts.errors import HarnessError
-from contracts.media.image.samples import with_file_facts
+from contracts.media.base import Samples
+from contracts.media.files import with_file_facts
+from contracts.media.registry import medium_of
 from contracts.planning.values.boundary_values import boundary_values
 from contracts.planning.values.field_values import (
     PROMPT,
@@ -14,6 +16,8 @@ from contracts.planning.values.field_values import (
     all_of_parts,
     minimal_value,
 )
+from contracts.planning.values.pointers import replaced_at
+from contracts.planning.values.sample_values import sample_value
 from specs import (
     FORM,
     Basis,
@@ -88,6 +92,11 @@ class RequestModel:
     def is_form(self) -> bool:
         return self.body.media_type == FORM
 
+    @property
+    def samples(self) -> Samples:
+        """Values of the fields, by the medium of the operation."""
+        return medium_of(self.operation).samples
+
     def judge(self, payload: Mapping[str, Any]) -> Verdict:
         return self.body.judge.judge(with_file_facts(payload))
 
@@ -105,6 +114,24 @@ class RequestModel:
         """The provider's preferred name of a canonical field; None if it has none."""
         names = self.provider.dialect.wire_names(self.operation.id, canonical)
         return next((each for each in names if each in self.body.properties), None)
+
+    def with_value(
+        self, payload: Mapping[str, Any], canonical: str, value: Any
+    ) -> dict[str, Any] | None:
+        """
+        A payload with another value of a canonical field, at any depth.
+
+        None if the body has no such field, or the payload no place for it.
+        """
+        name = self.wire_name(canonical)
+        if name is not None:
+            return {**payload, name: value}
+        nested = self.provider.dialect.nested_fields.get(self.operation.id, {})
+        for place in nested.get(canonical, ()):
+            changed: dict[str, Any] = replaced_at(dict(payload), place, value)
+            if changed != payload:
+                return changed
+        return None
 
     @cached_property
     def rules(self) -> tuple[ConditionalRule, ...]:
@@ -132,6 +159,14 @@ class RequestModel:
                 by_name.setdefault(name.removesuffix("[]"), []).append(claim)
         return {name: tuple(each) for name, each in by_name.items()}
 
+    @cached_property
+    def unique_fields(self) -> frozenset[str]:
+        """Fields whose values no two requests may share: ids of the client."""
+        task = self.operation.task
+        kind = self.provider.tasks[task.kind] if task else None
+        alias = kind.id.alias if kind else None
+        return frozenset(filter(None, [alias]))
+
     def schemas(self, name: str) -> list[Any]:
         """All schemas of a field: its own, and those in the rules of the body."""
         own = self.body.properties.get(name)
@@ -149,12 +184,22 @@ class RequestModel:
             examples += field_schema.get("examples", ())
         canonical_name = self.canonical_name(name)
         if canonical_name == "model":
-            return [self.provider.dialect.model, *examples]
-        if canonical_name == "prompt":
+            return self._models(field_schema, examples)
+        if canonical_name in self.samples.text_fields:
             return [PROMPT]
-        if examples and canonical_name not in {"image", "mask"}:
+        if examples and canonical_name not in self.samples.file_fields:
             return examples
-        return [minimal_value(field_schema, canonical_name)]
+        return [minimal_value(field_schema, canonical_name, self.samples)]
+
+    def _models(self, schema: Any, examples: list[Any]) -> list[Any]:
+        """The default model of the dialect, and those of the examples."""
+        default = self.provider.dialect.model
+        listed = [
+            each for part in all_of_parts(schema) for each in part.get("enum", ())
+        ]
+        # The default may be a model for another medium.
+        is_known = not examples or default in (*examples, *listed)
+        return [default, *examples] if is_known else examples
 
     def values(self, name: str) -> list[Value]:
         """Values to test a field with, valid and invalid; cached."""
@@ -164,32 +209,72 @@ class RequestModel:
                 self.valid_values(name),
                 is_form=self.is_form,
                 canonical_name=self.canonical_name(name),
+                samples=self.samples,
             )
         return self._values[name]
 
-    @cached_property
+    @property
     def minimal_request(self) -> dict[str, Any]:
         """
-        The minimal valid request: model, prompt and image, and what else is required.
+        The minimal valid request: the plain fields of its medium, and what is required.
 
-        Raises `PlanError` if the document calls this request invalid.
+        Where these are invalid together, it is the smallest documented example that is
+        valid, or a request made from the schema alone. Raises `PlanError` if none of
+        them is valid.
         """
+        if self._minimal is None:
+            raise PlanError(self.problem)
+        return self._minimal
+
+    @cached_property
+    def problem(self) -> str:
+        """The reason why there is no minimal request; empty if there is one."""
+        if self._minimal is not None:
+            return ""
+        violations = self.judge(self._plain_payload).violations
+        reasons = "; ".join(map(str, violations))
+        return f"{self.name}: the minimal request is invalid: {reasons}"
+
+    @cached_property
+    def _minimal(self) -> dict[str, Any] | None:
+        candidates = (each for each in self._candidates() if self._is_valid(each))
+        return next(candidates, None)
+
+    def _is_valid(self, payload: Any) -> bool:
+        return isinstance(payload, dict) and self.state(payload) is State.VALID
+
+    def _candidates(self) -> Iterator[Any]:
+        """Yield requests, the first valid one of which is the minimal request."""
+        plain = self._plain_payload
+        yield plain
+        model = self.wire_name("model")
+        for name in self.valid_values(model)[1:] if model else ():
+            yield {**plain, model: name}
+        examples = [
+            {
+                key: each
+                for key, each in example.items()
+                if key not in self.unique_fields
+            }
+            for example in self.body.examples.values()
+            if isinstance(example, dict)
+        ]
+        yield from sorted(examples, key=lambda each: len(repr(each)))
+        yield sample_value(self.body.schema, self.samples)
+
+    @cached_property
+    def _plain_payload(self) -> dict[str, Any]:
         schema = self.body.schema
         required = schema.get("required", ()) if isinstance(schema, dict) else ()
-        payload = {
+        return {
             name: self.valid_values(name)[0]
             for name in self.body.properties
             if name in required
             or (
-                self.canonical_name(name) in {"model", "prompt", "image"}
+                self.canonical_name(name) in self.samples.plain_fields
                 and self._is_preferred(name)
             )
         }
-        verdict = self.judge(payload)
-        if verdict.state is not State.VALID:
-            reasons = "; ".join(map(str, verdict.violations))
-            raise PlanError(f"{self.name}: the minimal request is invalid: {reasons}")
-        return payload
 
     def _is_preferred(self, name: str) -> bool:
         return self.wire_name(self.canonical_name(name)) in (name, None)
@@ -203,19 +288,21 @@ class RequestModel:
         no model; it is left out if the document requires one.
         """
         requests: list[tuple[str, dict[str, Any]]] = [("", self.minimal_request)]
-        if "model" not in self.body.properties:
+        field_name = self.wire_name("model")
+        if field_name is None:
             return tuple(requests)
-        for value in self.values("model"):
+        for value in self.values(field_name):
             model = value.value
-            if not isinstance(model, str) or model == self.minimal_request.get("model"):
+            plain = self.minimal_request.get(field_name)
+            if not isinstance(model, str) or model == plain:
                 continue
-            request = self._valid_variant({**self.minimal_request, "model": model})
+            request = self._valid_variant({**self.minimal_request, field_name: model})
             if request is not None:
                 requests.append((model, request))
         bare = {
             name: value
             for name, value in self.minimal_request.items()
-            if name != "model"
+            if name != field_name
         }
         if self.state(bare) is State.VALID:
             requests.append(("default-model", bare))
@@ -240,6 +327,21 @@ def request_models(provider: Provider) -> Mapping[tuple[str, str], RequestModel]
         for operation in provider.operations.values()
         for body in operation.bodies.values()
     }
+
+
+def testable_models(
+    provider: Provider,
+) -> Mapping[tuple[str, str], RequestModel]:
+    """
+    The request bodies of which a valid request can be made, as in `request_models`.
+
+    Raises `PlanError` if there are request bodies, and none of them is among these.
+    """
+    models = request_models(provider)
+    found = {key: each for key, each in models.items() if not each.problem}
+    if models and not found:
+        raise PlanError(next(iter(models.values())).problem)
+    return found
 
 
 def _first_item(value: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 from contracts.planning.case import Case, Origin
 from contracts.planning.classification import basis_of
 from contracts.planning.request_model import RequestModel
-from contracts.planning.values.field_values import Value, is_small
+from contracts.planning.values.field_values import Value
 from specs import State
 
 THREE_WAY_MAX_VALUES = 3
@@ -22,7 +22,6 @@ MAX_ROWS = 60
 MAX_VALUES = 6  # per field
 MAX_WITH_COMPANION = 2  # of them, values that are valid only beside another value
 CANDIDATES_PER_ROW = 12
-NEVER_COMBINED = {"prompt", "model", "image", "mask", "user"}  # canonical names
 Row = tuple[tuple[str, Value], ...]
 Combination = tuple[tuple[str, Hashable], ...]
 Companions = dict[tuple[str, Hashable], tuple[str, Value]]
@@ -54,13 +53,19 @@ def _domains(request_model: RequestModel) -> tuple[dict[str, list[Value]], Compa
 
     Values that are valid alone come first. Each other value has a companion.
     """
+    samples = request_model.samples
     names = [
         name
         for name in request_model.body.properties
-        if request_model.canonical_name(name) not in NEVER_COMBINED
+        if request_model.canonical_name(name) not in samples.uncombined_fields
+        and name not in request_model.unique_fields
     ]
     cheap = {
-        name: [each for each in request_model.values(name) if _is_cheap(each.value)]
+        name: [
+            each
+            for each in request_model.values(name)
+            if samples.is_small(each.value) and not samples.is_costly(each.value)
+        ]
         for name in names
     }
     alone = {
@@ -115,12 +120,6 @@ def _with_companion(
 def _is_valid(request_model: RequestModel, change: Mapping[str, Any]) -> bool:
     payload = {**request_model.minimal_request, **change}
     return request_model.state(payload) is State.VALID
-
-
-def _is_cheap(value: Any) -> bool:
-    """True unless a value is large, or the number of more than three images."""
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    return is_small(value) and not (is_number and value in range(4, 11))
 
 
 def _covering_array(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from contracts.media.image.samples import LARGE_PAYLOAD_BYTES, estimated_bytes
+from contracts.media.files import LARGE_PAYLOAD_BYTES, estimated_bytes
 from contracts.planning.case import Case
 from contracts.planning.classification import Mutation, classify_probe
 from contracts.planning.request_model import ConditionalRule, RequestModel

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from contracts.planning.case import KEY, WRONG_KEY, Case, ExpectedError, Origin
+from contracts.planning.paths import sample_path
 from contracts.planning.request_model import RequestModel
 from specs import FORM, KeyPlace, State
 
@@ -89,9 +90,10 @@ def auth_cases(request_model: RequestModel) -> Iterator[Case]:
 def endpoint_cases(request_model: RequestModel) -> Iterator[Case]:
     """The minimal request with another method, and to an unknown path."""
     operation = request_model.operation
+    known = sample_path(operation)
     for label, method, path in (
-        ("wrong-method", "PUT", operation.path),
-        ("unknown-path", operation.method, f"{operation.path}/imageparity"),
+        ("wrong-method", "PUT", known),
+        ("unknown-path", operation.method, f"{known}/imageparity"),
     ):
         yield Case(
             id=f"{operation.id}/path/{label}",

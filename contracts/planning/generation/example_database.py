@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from contracts.media.image.samples import Sample
+from contracts.media.files import Sample
 from contracts.planning.case import Case, Origin
 from contracts.planning.classification import classify_generated
 from contracts.planning.request_model import request_models
@@ -122,7 +122,7 @@ class ExampleDatabase:
         for example in self._read(provider.id):
             request_model = models.get((example.operation, example.media_type))
             case = None
-            if request_model is not None:
+            if request_model is not None and not request_model.problem:
                 payload = _deserialize(example.payload)
                 case = classify_generated(
                     request_model, Origin.REMEMBERED, example.name, payload

@@ -18,8 +18,8 @@ from hypothesis.internal.conjecture.providers import (
 
 from contracts.planning.case import Case, Origin
 from contracts.planning.classification import classify_generated
-from contracts.planning.request_model import RequestModel, request_models
-from contracts.planning.values.field_values import Value, is_small
+from contracts.planning.request_model import RequestModel, testable_models
+from contracts.planning.values.field_values import Value
 from specs import Provider
 
 DEFAULT_MAX_EXAMPLES = 12
@@ -49,7 +49,7 @@ def fuzz(
     `examples` limits the number of requests per request body.
     """
     cases: list[Case] = []
-    for request_model in request_models(provider).values():
+    for request_model in testable_models(provider).values():
         strategy = _request_strategy(request_model)
         for number, payload in enumerate(collect_examples(strategy, seed, examples), 1):
             case = classify_generated(request_model, Origin.FUZZ, str(number), payload)
@@ -84,17 +84,19 @@ def collect_examples(strategy: Any, seed: int, examples: int) -> list[Any]:
 def _request_strategy(request_model: RequestModel) -> st.SearchStrategy[dict[str, Any]]:
     """Requests with many fields: boundary values, and random texts as prompts."""
     fields: dict[str, st.SearchStrategy[Any]] = {}
+    is_small = request_model.samples.is_small
+    text_fields = {*request_model.samples.text_fields, "user"}
     for name in request_model.body.properties:
         values = [each for each in request_model.values(name) if is_small(each.value)]
         if not values:
             continue
-        if request_model.canonical_name(name) in {"prompt", "user"}:
+        if request_model.canonical_name(name) in text_fields:
             fields[name] = _text_strategy(min_size=1)
         else:
             fields[name] = st.sampled_from(values).map(_unwrap)
     required = {
         name: fields[name]
-        if request_model.canonical_name(name) == "prompt"
+        if request_model.canonical_name(name) in request_model.samples.text_fields
         else st.just(value)
         for name, value in request_model.minimal_request.items()
     }

@@ -8,8 +8,8 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.media.image.samples import Sample
-from contracts.planning.values.boundary_sizes import boundary_sizes
+from contracts.media.base import Samples
+from contracts.media.files import Sample
 from contracts.planning.values.field_values import (
     LONG_TEXT_LENGTH,
     Value,
@@ -30,13 +30,14 @@ class _Field:
     valid_values: Sequence[Any]
     canonical_name: str
     is_form: bool
+    samples: Samples
 
     @property
-    def is_image(self) -> bool:
-        return self.canonical_name in {"image", "mask"}
+    def is_file(self) -> bool:
+        return self.canonical_name in self.samples.file_fields
 
     def minimal_value(self, schema: Any, variant: int = 0) -> Any:
-        return minimal_value(schema, self.canonical_name, variant)
+        return minimal_value(schema, self.canonical_name, self.samples, variant)
 
 
 def boundary_values(
@@ -45,14 +46,16 @@ def boundary_values(
     *,
     is_form: bool,
     canonical_name: str,
+    samples: Samples,
 ) -> list[Value]:
     """
     Values to test a field with, each once, under its first label.
 
     `schemas` are all schemas of the field, those in rules included. `valid_values` are
     known to be valid. `is_form` is set for a field of a form, which cannot be null.
+    `samples` are those of the medium.
     """
-    field = _Field(valid_values, canonical_name, is_form)
+    field = _Field(valid_values, canonical_name, is_form, samples)
     values: dict[Hashable, Value] = {}
     for value in _all_values(schemas, field):
         values.setdefault(value.key, value)
@@ -66,14 +69,14 @@ def _all_values(schemas: Sequence[Any], field: _Field) -> Values:
         yield from _numeric_bounds(schema)
         yield from _length_bounds(schema)
         yield from _list_lengths(schema, field)
-        yield from _size_bounds(schema)
+        yield from _bounds_of_medium(schema, field)
         yield from _upload_values(schema, field)
         yield from _typical_values(schema, field)
     yield from _wrong_type_values(plain_schemas, field)
     for schema in plain_schemas:
         yield from _values_of_entries(schema, field)
         yield from _values_of_properties(schema, field)
-    yield from _near_misses(plain_schemas, [] if field.is_image else field.valid_values)
+    yield from _near_misses(plain_schemas, [] if field.is_file else field.valid_values)
 
 
 def _enum_values(schema: Schema) -> Values:
@@ -132,28 +135,15 @@ def _item_schema(valid_values: Sequence[Any]) -> Any:
     return {"format": "binary"} if has_files else {}
 
 
-def _size_bounds(schema: Schema) -> Values:
-    limits = schema.get("x-image-size")
-    if limits is not None:
-        for width, height, label in boundary_sizes(limits):
-            yield Value(f"{width}x{height}", label)
+def _bounds_of_medium(schema: Schema, field: _Field) -> Values:
+    for value, label in field.samples.boundary_values(schema):
+        yield Value(value, label)
 
 
 def _upload_values(schema: Schema, field: _Field) -> Values:
-    limits = schema.get("x-upload")
-    if limits is None and schema.get("format") != "binary":
-        return
-    alpha = field.canonical_name == "mask"
-    for format_ in ("png", "jpeg", "webp", "gif"):
-        has_alpha = alpha and format_ in {"png", "webp"}
-        yield Value(Sample(format=format_, alpha=has_alpha), f"file-{format_}")
-    yield Value(Sample(format=None), "file-no-picture")
-    yield Value(Sample(alpha=not alpha), f"file-{'opaque' if alpha else 'alpha'}")
-    yield Value(Sample(width=96, alpha=alpha), "file-wide")
-    if limits and "maxBytes" in limits:
-        most = limits["maxBytes"]
-        yield Value(Sample(weight=most, alpha=alpha), f"at-maxBytes-{most}")
-        yield Value(Sample(weight=most + 1, alpha=alpha), f"above-maxBytes-{most}")
+    if "x-upload" in schema or schema.get("format") == "binary":
+        for value, label in field.samples.file_values(field.canonical_name, schema):
+            yield Value(value, label)
 
 
 def _typical_values(schema: Schema, field: _Field) -> Values:
@@ -168,7 +158,7 @@ def _typical_values(schema: Schema, field: _Field) -> Values:
     for value in field.valid_values:
         is_text = isinstance(value, str)
         yield Value(value, f"value-{value[:40]}" if is_text else "plain")
-    if field.canonical_name == "prompt":
+    if field.canonical_name in field.samples.text_fields:
         yield Value("一只猫 🐈 ñandú\nin two lines", "unicode")
     if "properties" in schema:
         yield from _object_values(schema, field)
@@ -200,7 +190,7 @@ def _values_of_entries(schema: Schema, field: _Field) -> Values:
     if lists:
         entry = lists[0][0]
     else:
-        is_file = field.is_form and field.is_image
+        is_file = field.is_form and field.is_file
         entry = field.minimal_value({"format": "binary"} if is_file else items)
     for value in _nested_values(items, entry, field, is_form=field.is_form):
         yield Value([value.value], f"entry-{value.label}")
@@ -226,6 +216,7 @@ def _nested_values(
         [valid_value],
         is_form=is_form,
         canonical_name=field.canonical_name,
+        samples=field.samples,
     )
 
 

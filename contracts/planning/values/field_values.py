@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from contracts.media.image.samples import Sample, estimated_bytes
-from specs import size_of
+from contracts.media.base import Samples
+from contracts.media.files import Sample
 
 PROMPT = "A red cube on a white table"
 LONG_TEXT_LENGTH = 1_000_000  # characters
-SMALL_IMAGE_EDGE = 1536  # pixels
-SMALL_VALUE_BYTES = 4000
 
 
 @dataclass(frozen=True)
@@ -37,33 +35,24 @@ def value_key(value: Any) -> Hashable:
     return value if isinstance(value, str) else (repr(value),)
 
 
-def is_small(value: Any) -> bool:
-    """True unless a value is large to send, or requests a large image."""
-    size = size_of(value)
-    if size is not None:
-        return max(size) <= SMALL_IMAGE_EDGE
-    if isinstance(value, Sample):
-        return value.weight == 0
-    return estimated_bytes(value) < SMALL_VALUE_BYTES
-
-
 def prompt_of(length: int) -> str:
     """A prompt of exactly `length` characters."""
     return (f"{PROMPT}. " * (length // (len(PROMPT) + 2) + 1))[:length]
 
 
-def minimal_value(schema: Any, canonical_name: str, variant: int = 0) -> Any:
+def minimal_value(
+    schema: Any, canonical_name: str, samples: Samples, variant: int = 0
+) -> Any:
     """
     A minimal valid value for a field with a schema.
 
-    `canonical_name` decides whether a string is an image; `variant` selects one of
-    several sample images.
+    `canonical_name` decides whether a string is a file; `variant` selects one of
+    several sample files.
     """
     if not isinstance(schema, dict):
         return PROMPT  # for `true`, any value is valid, and for `false` none is
-    image = Sample(alpha=canonical_name == "mask", variant=variant)
     if schema.get("format") == "binary":
-        return image
+        return samples.file(canonical_name, variant)
     for listed in (*schema.get("enum", []), schema.get("const")):
         if listed is not None:
             return listed
@@ -72,13 +61,17 @@ def minimal_value(schema: Any, canonical_name: str, variant: int = 0) -> Any:
         properties = schema.get("properties", {})
         names = schema.get("required") or list(properties)[:1]
         return {
-            name: minimal_value(properties[name], canonical_name, variant)
+            name: minimal_value(
+                properties.get(name, True), canonical_name, samples, variant
+            )
             for name in names
         }
     if "string" in types or not types:
-        return image.data_uri if canonical_name in {"image", "mask"} else PROMPT
+        is_file = canonical_name in samples.file_fields
+        return samples.file(canonical_name, variant).data_uri if is_file else PROMPT
     if "array" in types:
-        return [minimal_value(schema.get("items", {}), canonical_name, variant)]
+        items = schema.get("items", {})
+        return [minimal_value(items, canonical_name, samples, variant)]
     if "boolean" in types:
         return True
     return max(1, schema.get("minimum", 1))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from contracts.media.image.samples import Sample
+from contracts.media.files import Sample
 from specs import Basis, Evidence
 
 

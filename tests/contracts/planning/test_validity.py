@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import specs
-from contracts.media.image.samples import Sample
+from contracts.media.files import Sample
 from contracts.planning.case import Case
 from contracts.planning.plan import plan
 from contracts.planning.request_model import RequestModel, request_models

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import specs
-from contracts.media.image.samples import Sample
+from contracts.media.files import Sample
 from contracts.planning.case import Case
 from contracts.planning.generation.example_database import (
     DROP_AFTER_PASSES,

@@ -1,0 +1,1 @@
+"""Cases about long-running tasks."""
