@@ -7,15 +7,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from contracts.errors import HarnessError
-from contracts.execution.sending.client import Target
 from contracts.execution.sending.http import RESPONSE_TIMEOUT
 from contracts.execution.sending.recording import CassetteSession
+from contracts.execution.sending.target import Target
+from contracts.execution.tasks.waiting import MOCK_WAITING, Waiting
 from contracts.judging.examiner import canonical_payload, max_cost
 from contracts.judging.guarantees.table import COMPARED_FIELDS
 from contracts.media.guarantee import request_key
 from contracts.planning.case import Case
 from contracts.planning.coverage import claim_records, coverage
-from contracts.planning.plan import plan
+from contracts.planning.plan import plan, repeatable_cases
 from contracts.report.model import CallRecord, Outcome, TargetRecord
 from specs import Provider, State
 
@@ -43,10 +44,13 @@ class Campaign:
     - `is_paid` sends one request at a time, the cheapest first, and repeats none.
     - `rate` is the maximum number of requests per minute.
     - `done` has the outcomes of an earlier run, by case id; these are not sent again.
+    - `open_tasks` has the outcomes of an earlier run whose tasks are open, by case id;
+      these tasks are followed, and not created again.
     - `cassette` records the exchanges, or replays recorded ones.
     - `timeout` is for one response, in seconds.
     - `preflight` ends the run if no operation accepts a plain valid request.
-    - `fetch_from` has the hosts, beside the target, that images are fetched from.
+    - `fetch_from` has the hosts, beside the target, that outputs are fetched from.
+    - `task_waiting` is how long to wait for tasks; None for the usual times.
     """
 
     provider: Provider
@@ -61,10 +65,22 @@ class Campaign:
     is_paid: bool = False
     rate: float | None = None
     done: Mapping[str, Outcome] = field(default_factory=dict)
+    open_tasks: Mapping[str, Outcome] = field(default_factory=dict)
     cassette: CassetteSession | None = None
     timeout: float = RESPONSE_TIMEOUT
     preflight: bool = True
     fetch_from: frozenset[str] = frozenset()
+    task_waiting: Waiting | None = None
+
+    @property
+    def waiting(self) -> Waiting:
+        """The times to wait for tasks; reads of our mock need no time between them."""
+        own, is_mock = self.task_waiting, self.target.is_mock
+        if own is None:
+            return MOCK_WAITING if is_mock else Waiting()
+        if own.interval is None and is_mock:
+            return replace(own, interval=MOCK_WAITING.interval)
+        return own
 
     @cached_property
     def cases(self) -> list[Case]:
@@ -80,7 +96,7 @@ class Campaign:
             found += self.external_judge.cases
         if self.examples is not None:
             found += self.examples.cases(self.provider)
-        found = self.target.call.select(found)
+        found = self.target.call.select(repeatable_cases(self.provider, found))
         if self.operations:
             found = [each for each in found if each.operation in self.operations]
         if self.only:
@@ -107,13 +123,19 @@ class Campaign:
         """
         The campaign without the cases that have a response in an earlier run.
 
-        A case is sent again if a pending case will be compared with it.
+        A case is sent again if a pending case will be compared with it. Its task is
+        followed if it is still open, except at a mock of ours: that is another one now.
         """
         planned = {each.id: each for each in self.cases}
         answered = {
             case_id: each
             for case_id, each in done.items()
-            if case_id in planned and each.status is not None
+            if case_id in planned and each.status is not None and not each.open_task
+        }
+        open_tasks = {
+            case_id: each
+            for case_id, each in done.items()
+            if case_id in planned and each.open_task and not self.target.is_mock
         }
         keys = {
             case_id: set(self._comparison_keys(each))
@@ -127,7 +149,7 @@ class Campaign:
             for case_id, each in answered.items()
             if not keys[case_id] & pending_keys
         }
-        resumed = replace(self, done=kept)
+        resumed = replace(self, done=kept, open_tasks=open_tasks)
         vars(resumed)["cases"] = self.cases  # the cached property, planned already
         return resumed
 
@@ -147,7 +169,7 @@ class Campaign:
         return math.inf if highest is None else highest
 
     def max_cost(self, case: Case) -> float | None:
-        """The price of a case if it gets all its images; None if none is documented."""
+        """The price of a case with all its outputs; None if none is documented."""
         return max_cost(self.provider, case)
 
     def target_record(self, answered: Collection[str] = ()) -> TargetRecord:

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from contracts.execution.sending.client import Target
+from contracts.execution.sending.target import Target
 from contracts.planning.call_options import CallOptions
 from specs import Provider
 
 MOCK_KEY = "imageparity-key"
+MOCK_TASKS = "polls=3"  # so that a read sees each state, without waiting
 
 
 @contextmanager
@@ -20,7 +21,8 @@ def mocks_in_subprocess(
     if not providers:
         yield {}
         return
-    with running_in_subprocess([each.id for each in providers], folder) as urls:
+    names = [each.id for each in providers]
+    with running_in_subprocess(names, folder, MOCK_TASKS) as urls:
         yield _targets(providers, urls)
 
 
@@ -32,7 +34,7 @@ def mocks(providers: Sequence[Provider]) -> Iterator[dict[str, Target]]:
     if not providers:
         yield {}
         return
-    with mockserver.running(*providers) as running:
+    with mockserver.running(*providers, tasks=MOCK_TASKS) as running:
         yield _targets(providers, running.base_urls)
 
 

@@ -12,7 +12,7 @@ from contracts.judging.interaction import Interaction
 from contracts.judging.outcome import body_excerpt
 from contracts.planning.case import Case, Origin
 from contracts.planning.preflight import preflight_cases
-from contracts.report.model import DEPENDS_ON, DOES_NOT_APPLY, Outcome
+from contracts.report.model import DEPENDS_ON, NOT_SENT, Outcome
 from contracts.text import one_line
 
 _NOT_FOUND = {404, 405, 501}
@@ -61,6 +61,11 @@ class Preflight:
         """True if the operation of a case has accepted a request."""
         return case.operation in self.served
 
+    @property
+    def unserved(self) -> set[str]:
+        """The operations that accepted none of the first requests."""
+        return set(self.first) - self.served
+
     def reason_not_to_send(self, case: Case) -> str | None:
         """The reason why a case is not sent; None if it must be sent."""
         if case.operation in self.served or case.operation not in self.first:
@@ -76,7 +81,7 @@ class Preflight:
         )
         if status is None or (is_ambiguous and status in _NOT_FOUND):
             return
-        errors = self.campaign.provider.operations[case.operation].errors
+        errors = self.campaign.provider.all_operations[case.operation].errors
         expected = (
             errors.get(case.expected_error.error) if case.expected_error else None
         )
@@ -101,7 +106,7 @@ class Preflight:
 
     async def _problem(self, interaction: Interaction, problem: str) -> str:
         """The message: the problem, the response that came, and what to check."""
-        operation = self.campaign.provider.operations[interaction.case.operation]
+        operation = self.campaign.provider.all_operations[interaction.case.operation]
         url = self.campaign.target.url(interaction.case, operation)
         came = interaction.problem or (
             f"status {interaction.status}, "
@@ -139,7 +144,7 @@ class Preflight:
         """A usual base URL at which the server has an API; asked without a key."""
         target = self.campaign.target
         parts = urlsplit(target.base_url)
-        operation = self.campaign.provider.operations[case.operation]
+        operation = self.campaign.provider.all_operations[case.operation]
         path = parts.path.rstrip("/")
         # The base paths of all documented providers: a gateway has one of them.
         documented = {each.base_path for each in specs.load_all(())}
@@ -162,5 +167,5 @@ def is_served(interaction: Interaction) -> bool:
 
 
 def was_not_sent(outcome: Outcome) -> bool:
-    """True for a case whose operation is not served, or that does not apply."""
-    return (outcome.not_tested or "").startswith((DEPENDS_ON, DOES_NOT_APPLY))
+    """True for a case that was not sent for a reason of its own or its operation."""
+    return (outcome.not_tested or "").startswith(NOT_SENT)

@@ -122,13 +122,21 @@ async def _execute_campaign(
         run.evidence[campaign.provider.id] = session.evidence
         # Requests in flight end before the sender closes their connections.
         outcomes = session.outcomes(partial(guard.may_send, campaign))
-        async with aclosing(outcomes):
-            async for outcome in outcomes:
-                run.outcomes.append(outcome)
-                if not was_not_sent(outcome):
-                    guard.add(campaign, outcome)
-                run.stopped = guard.stopped
-                progress(outcome)
+        try:
+            async with aclosing(outcomes):
+                async for outcome in outcomes:
+                    run.outcomes.append(outcome)
+                    if not was_not_sent(outcome):
+                        guard.add(campaign, outcome)
+                    run.stopped = guard.stopped
+                    progress(outcome)
+        finally:
+            known = {
+                each.case
+                for each in run.outcomes
+                if each.provider == campaign.provider.id
+            }
+            run.outcomes += session.last_outcomes(known)
 
 
 def _sender(campaign: Campaign) -> Sender:

@@ -5,17 +5,27 @@ from collections import Counter
 from collections.abc import (
     AsyncGenerator,
     Callable,
-    Collection,
+    Container,
     Iterable,
+    Iterator,
     Mapping,
-    Sequence,
 )
 from dataclasses import dataclass, field, replace
 
 from contracts.execution.campaign import Campaign, CouldNotRun
+from contracts.execution.exchanges import (
+    Exchange,
+    conversations,
+    finish_exchanges,
+    first_interaction,
+    update_examples,
+    with_creation,
+)
 from contracts.execution.preflight import Preflight
 from contracts.execution.sending.client import Sender
 from contracts.execution.shrink import REPRODUCTION_ATTEMPTS, Reproducer
+from contracts.execution.tasks.follow import Follower, OpenTask
+from contracts.execution.tasks.scenarios import has_scenarios, scenario_steps
 from contracts.judging.causes.attribution import Deduplicator
 from contracts.judging.causes.signatures import Signature, signature_of
 from contracts.judging.checks import CheckContext, Observation
@@ -24,12 +34,17 @@ from contracts.judging.examiner import Examiner, cost_of, shown_fields
 from contracts.judging.findings import build_finding
 from contracts.judging.guarantees.table import HISTORY_CHECKS
 from contracts.judging.interaction import Interaction
-from contracts.media.image.thumbnails import with_previews
+from contracts.judging.second_opinion.task_scenarios import ScenarioStep
+from contracts.judging.tasks.conversation import Conversation
+from contracts.judging.tasks.observations import conversation_observations
+from contracts.media.previews import with_previews
 from contracts.planning.case import Case
 from contracts.report.model import (
     CONNECTION_FAILED,
     HARNESS_ERROR,
+    INTERRUPTED,
     RATE_LIMITED,
+    TASK_IS_GONE,
     CheckName,
     Finding,
     Outcome,
@@ -39,7 +54,6 @@ from specs import Operation
 IN_FLIGHT = 32
 MAX_REPRODUCED = 5  # findings of one signature, after which no more are repeated
 MAX_EVIDENCE = 500  # cases
-SHUTDOWN_TIMEOUT = 10.0  # seconds, for responses that nobody will read
 
 
 @dataclass
@@ -49,24 +63,28 @@ class Session:
 
     `evidence` are further cases, with their outcomes, that tell which fields matter.
     `unchecked_429` has the headers of 429 responses to cases that were not tested; they
-    are checked with the next response.
+    are checked with the next response. `unreported` are the conversations that ended
+    when the run stopped.
     """
 
     campaign: Campaign
     sender: Sender
     examiner: Examiner = field(init=False)
     deduplicator: Deduplicator = field(init=False)
+    follower: Follower = field(init=False)
     fingerprints: set[str] = field(default_factory=set)
     has_response: bool = False
     unchecked_429: tuple[Mapping[str, str], ...] = ()
     evidence: list[tuple[Case, Outcome]] = field(default_factory=list)
     reproduced: Counter[Signature] = field(default_factory=Counter)
+    unreported: list[Conversation] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         campaign = self.campaign
         provider, key = campaign.provider, campaign.target.key
         self.examiner = Examiner(provider, key, campaign.external_judge)
         self.deduplicator = Deduplicator(provider)
+        self.follower = Follower(provider, self.sender, campaign.waiting)
 
     async def outcomes(
         self, may_send: Callable[[Case], bool]
@@ -84,9 +102,11 @@ class Session:
             if not may_send(case):
                 break
             sent.add(case.id)
-            interaction = await self.sender.send(case, self._operation(case))
-            preflight.add(interaction)
-            yield await self._outcome(interaction)
+            exchange = await self._send(case)
+            yield await self._outcome(exchange)
+            if case.id in self.campaign.open_tasks:
+                continue  # nothing was created: it tells nothing about creations
+            preflight.add(first_interaction(exchange))
             if not preflight.has_served(case) and not self.campaign.is_paid:
                 # What fails only now and then does not end a run.
                 again = await self.sender.send(case, self._operation(case))
@@ -95,6 +115,12 @@ class Session:
         pending = [each for each in self.campaign.pending if each.id not in sent]
         async for outcome in self._send_all(pending, preflight, may_send):
             yield outcome
+        if has_scenarios(self.campaign):
+            steps = await scenario_steps(
+                self.campaign, self.sender, may_send, preflight.unserved
+            )
+            for step in steps:
+                yield self._scenario_outcome(step)
         await preflight.check_known()
 
     async def _send_all(
@@ -105,7 +131,7 @@ class Session:
     ) -> AsyncGenerator[Outcome, None]:
         """Yield the outcomes of cases in their order, several at a time in flight."""
         limit = 1 if self.campaign.is_paid else IN_FLIGHT
-        tasks: list[tuple[asyncio.Task[Interaction], asyncio.Event]] = []
+        tasks: list[tuple[asyncio.Task[Exchange], asyncio.Event, Case]] = []
         pending = iter(cases)
         try:
             while True:
@@ -116,25 +142,38 @@ class Session:
                     if not may_send(case):
                         continue
                     turn = asyncio.Event()
-                    sending = self.sender.send(case, self._operation(case), turn)
-                    tasks.append((asyncio.create_task(sending), turn))
+                    sending = asyncio.create_task(self._send(case, turn))
+                    tasks.append((sending, turn, case))
                 if not tasks:
                     return
-                task, turn = tasks.pop(0)
+                task, turn, case = tasks[0]
                 turn.set()
-                interaction = await task
-                preflight.note(interaction)
-                yield await self._outcome(interaction)
+                # A task that was created must be known, even if the run ends now.
+                exchange = await (asyncio.shield(task) if case.follow else task)
+                tasks.pop(0)
+                if case.id not in self.campaign.open_tasks:
+                    preflight.note(first_interaction(exchange))
+                yield await self._outcome(exchange)
         finally:
-            await _finish_tasks([task for task, _ in tasks])
+            self.follower.stopping.set()
+            await finish_exchanges([task for task, *_ in tasks])
+            self.unreported += conversations(task for task, *_ in tasks)
 
     def _reason_not_to_send(self, case: Case, preflight: Preflight) -> str | None:
         """The reason why a case is not sent; None if it must be sent."""
         own = self.campaign.target.call.reason_not_tested(case)
         return own or preflight.reason_not_to_send(case)
 
+    async def _send(self, case: Case, turn: asyncio.Event | None = None) -> Exchange:
+        """Send a case; follow the task that it creates, if it says so."""
+        if case.follow is not None:
+            earlier = self.campaign.open_tasks.get(case.id)
+            task_id = earlier.open_task if earlier else None
+            return await self.follower.follow(case, task_id)
+        return await self.sender.send(case, self._operation(case), turn)
+
     def _operation(self, case: Case) -> Operation:
-        return self.campaign.provider.operations[case.operation]
+        return self.campaign.provider.all_operations[case.operation]
 
     def _not_tested(
         self, case: Case, reason: str, status: int | None = None
@@ -152,8 +191,11 @@ class Session:
             not_tested=reason,
         )
 
-    async def _outcome(self, interaction: Interaction) -> Outcome:
+    async def _outcome(self, exchange: Exchange) -> Outcome:
+        interaction = first_interaction(exchange)
         self._check_key_accepted(interaction)
+        if isinstance(exchange, Conversation) and exchange.created is None:
+            return self._conversation_outcome(exchange)
         if interaction.is_rate_limited:
             self.unchecked_429 += (*interaction.earlier_429, interaction.headers)
             return self._not_tested(interaction.case, RATE_LIMITED, interaction.status)
@@ -163,6 +205,8 @@ class Session:
             earlier = (*self.unchecked_429, *interaction.earlier_429)
             interaction = replace(interaction, earlier_429=earlier)
             self.unchecked_429 = ()
+        if isinstance(exchange, Conversation) and interaction.is_success:
+            return self._conversation_outcome(exchange)
         context = self.examiner.context(interaction)
         known, harness_error = set(self.fingerprints), None
         findings: dict[str, Finding] = {}
@@ -173,10 +217,91 @@ class Session:
                 continue
             finding = await self._finding(observation, context, reproducer)
             findings.setdefault(finding.fingerprint, finding)
-        self._update_examples(interaction, list(findings.values()), known)
+        update_examples(self.campaign, interaction, findings.values(), known)
         self._add_evidence(reproducer)
         outcome = self._outcome_of(context, findings.values())
         return replace(outcome, not_tested=None if findings else harness_error)
+
+    def last_outcomes(self, known: Container[str]) -> Iterator[Outcome]:
+        """
+        Yield the outcomes of cases with tasks, except those of `known` cases.
+
+        The run stopped while these were followed: what was paid must not get lost.
+        """
+        ended = {each.case.id: each for each in self.unreported}
+        for case_id, talk in ended.items():
+            if case_id not in known and talk.id is not None:
+                yield self._conversation_outcome(talk)
+        for case_id, task in self.follower.open_tasks.items():
+            if case_id not in known and case_id not in ended:
+                yield self._open_outcome(task)
+
+    def _open_outcome(self, task: OpenTask) -> Outcome:
+        earlier, created = self.campaign.open_tasks.get(task.case.id), task.created
+        if created is None:
+            return replace(
+                self._not_tested(task.case, INTERRUPTED),
+                cost=earlier.cost if earlier else None,
+                open_task=task.id,
+            )
+        return replace(
+            self._not_tested(task.case, INTERRUPTED, created.status),
+            cost=cost_of(self.campaign.provider, created),
+            open_task=task.id,
+        )
+
+    def _conversation_outcome(self, talk: Conversation) -> Outcome:
+        """The outcome of a case whose task was followed, with all its exchanges."""
+        case, task = talk.case, self.follower.open_tasks.get(talk.case.id)
+        if task is not None and talk.not_finished == INTERRUPTED:
+            return self._open_outcome(task)
+        earlier = self.campaign.open_tasks.get(case.id)
+        if talk.created is None and not talk.reads and task is None:
+            gone = self._not_tested(case, TASK_IS_GONE)
+            return replace(gone, cost=earlier.cost if earlier else None)
+        findings: dict[str, Finding] = {}
+        for context, observation in conversation_observations(self.examiner, talk):
+            attributed = self.deduplicator.attribute(observation, case)
+            finding = replace(self._build(attributed, context), case=case.id)
+            if talk.created is not None and context.case is not case:
+                creation = self.examiner.context(talk.created.interaction)
+                request = self._build(attributed, creation).request
+                finding = replace(finding, request=with_creation(finding, request))
+            if talk.has_recovered(context.interaction):
+                note = "(a later read succeeds)"
+                finding = replace(
+                    finding, flaky=True, message=f"{finding.message} {note}"
+                )
+            self.fingerprints.add(finding.fingerprint)
+            findings.setdefault(finding.fingerprint, finding)
+        first = self.examiner.context(first_interaction(talk))
+        outcome = self._outcome_of(first, findings.values())
+        decoded = sum(each.problem is None for each in talk.results)
+        return replace(
+            outcome,
+            case=case.id,
+            operation=case.operation,
+            claims=case.claims,
+            cost=earlier.cost if earlier else outcome.cost,
+            images=decoded,
+            not_fetched=len(talk.not_fetched),
+            not_tested=None if findings else talk.not_finished,
+            open_task=task.id if task else "",
+        )
+
+    def _scenario_outcome(self, step: ScenarioStep) -> Outcome:
+        """The outcome of a step that schemathesis chose; it is not repeated."""
+        interaction = step.interaction
+        if interaction.is_rate_limited:
+            return self._not_tested(interaction.case, RATE_LIMITED, interaction.status)
+        if interaction.is_unsent:
+            return self._not_tested(interaction.case, CONNECTION_FAILED)
+        context = self.examiner.context(interaction)
+        findings = [
+            self._build(self.deduplicator.attribute(each, interaction.case), context)
+            for each in self.examiner.observations(context, step.failures)
+        ]
+        return self._outcome_of(context, findings)
 
     def _outcome_of(
         self, context: CheckContext, findings: Iterable[Finding]
@@ -210,18 +335,6 @@ class Session:
             case = replace(context.case, id=case_id)
             self.evidence.append((case, replace(outcome, case=case_id)))
 
-    def _update_examples(
-        self, interaction: Interaction, findings: Sequence[Finding], known: set[str]
-    ) -> None:
-        """Keep a generated request that showed something new, for the next run."""
-        examples, provider = self.campaign.examples, self.campaign.provider.id
-        if examples is None or interaction.status is None:
-            return
-        if any(each.breaks and each.fingerprint not in known for each in findings):
-            examples.add(provider, interaction.case)
-        elif not findings:
-            examples.mark_passed(provider, interaction.case)
-
     def _check_key_accepted(self, interaction: Interaction) -> None:
         """Raise `CouldNotRun` if the first response rejects the API key."""
         is_first, self.has_response = not self.has_response, True
@@ -241,7 +354,7 @@ class Session:
         if finding.fingerprint in self.fingerprints:
             return finding
         self.fingerprints.add(finding.fingerprint)
-        finding = with_previews(finding, context.interaction.result_images)
+        finding = _with_previews(finding, context.interaction)
         signature = signature_of(finding, context.status)
         is_known = self.reproduced[signature] >= MAX_REPRODUCED
         if is_known or not self._may_repeat(observation, context.interaction):
@@ -255,7 +368,7 @@ class Session:
             smaller = await reproducer.shrink(observation)
             if smaller is not None:
                 shown = self._build(attributed, smaller)
-                shown = with_previews(shown, smaller.interaction.result_images)
+                shown = _with_previews(shown, smaller.interaction)
                 return replace(finding, request=shown.request, answer=shown.answer)
         return finding
 
@@ -281,17 +394,5 @@ class Session:
         )
 
 
-async def _finish_tasks(tasks: Collection[asyncio.Task[Interaction]]) -> None:
-    """
-    Wait for the requests in flight, then cancel them.
-
-    A request cancelled halfway would leave its connection half open. A second interrupt
-    does not wait.
-    """
-    try:
-        if tasks:
-            await asyncio.wait(tasks, timeout=SHUTDOWN_TIMEOUT)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+def _with_previews(finding: Finding, interaction: Interaction) -> Finding:
+    return with_previews(finding, interaction.medium, interaction.success_outputs)

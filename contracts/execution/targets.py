@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from contracts.errors import HarnessError
-from contracts.execution.sending.client import Target
+from contracts.execution.sending.target import Target
 from contracts.planning.call_options import CallOptions
 from contracts.report.hosts import is_loopback
 from specs import KeyPlace, Provider

@@ -7,7 +7,6 @@ from typing import Any
 
 from contracts.judging.interaction import Interaction
 from contracts.media.guarantee import AnswerHistory, request_key
-from contracts.media.image.observation import DecodedImage
 from specs import Dialect, ErrorExample
 
 
@@ -40,14 +39,19 @@ class Answer:
         return self.interaction.is_stream
 
     @property
-    def results(self) -> list[DecodedImage | None]:
-        """All images in order; None for one that is missing."""
-        return self.interaction.pictures
+    def results(self) -> list[Any]:
+        """All outputs in order; None for one that is missing."""
+        return self.interaction.outputs
 
     @property
-    def pictures(self) -> list[DecodedImage]:
-        """The images that decode."""
+    def decoded(self) -> list[Any]:
+        """The outputs that decode."""
         return [each for each in self.results if each and not each.problem]
+
+    @property
+    def object(self) -> Mapping[str, Any] | None:
+        """The body if it is a JSON object, else None."""
+        return self.interaction.object
 
     @property
     def items(self) -> Sequence[Mapping[str, Any]]:
@@ -58,8 +62,7 @@ class Answer:
         """The JSON object of the response, or those of its events."""
         if not self.is_stream:
             return [self.interaction.object or {}]
-        events = self.interaction.events
-        return [each.data for each in events if isinstance(each.data, dict)]
+        return [*self.interaction.event_objects]
 
     def request_key(self, *, without: str) -> str:
         """A hash of the request without one field."""

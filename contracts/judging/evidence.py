@@ -12,7 +12,7 @@ class Evidence(TypedDict):
     """
     The evidence in one response, by the keys of an outcome in a report.
 
-    `images` is the number of images that were decoded, `not_fetched` the number of
+    `images` is the number of outputs that were decoded, `not_fetched` the number of
     those that are links and were not fetched. `echoed` are the request fields whose
     values the response repeats, `deliveries` the ways in which the images came. `model`
     is the one of the request, empty if unknown or long.
@@ -33,7 +33,7 @@ def evidence_in(answer: Answer) -> Evidence:
         )
     linked = zip(answer.items, answer.results, strict=False)
     return Evidence(
-        images=len(answer.pictures),
+        images=len(answer.decoded),
         not_fetched=sum(
             image is None and bool(item.get("url")) for item, image in linked
         ),

@@ -2,22 +2,26 @@
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from contracts.judging.checks import CheckContext, Observation, examine
 from contracts.judging.guarantees.table import SHOWN_FIELDS, Answer
 from contracts.judging.interaction import Interaction
 from contracts.judging.second_opinion.merge import merge_external_failures
 from contracts.media.guarantee import AnswerHistory
+from contracts.media.registry import medium_of
 from contracts.planning.case import Case
+from contracts.planning.paths import sample_path
 from contracts.report.model import CheckName, FindingKind
 from specs import Basis, Claim, Evidence, Provider, claims, cost
 
 if TYPE_CHECKING:
+    from contracts.judging.second_opinion.merge import ExternalFailure
     from contracts.judging.second_opinion.requests import SecondOpinion
 
 MAX_OBSERVATIONS = 100  # of one exchange
@@ -63,7 +67,7 @@ class Examiner:
         the interaction.
         """
         case = interaction.case
-        operation = self.provider.operations[case.operation]
+        operation = self.provider.all_operations[case.operation]
         answer = Answer(
             interaction=interaction,
             dialect=self.provider.dialect,
@@ -76,16 +80,23 @@ class Examiner:
         )
         return CheckContext(answer, case, operation, self.claims)
 
-    def observations(self, context: CheckContext) -> Iterator[Observation]:
+    def observations(
+        self,
+        context: CheckContext,
+        failures: "Sequence[ExternalFailure] | None" = None,
+    ) -> Iterator[Observation]:
         """
         Yield the distinct observations of our checks and of schemathesis.
 
         Our checks make at most `MAX_OBSERVATIONS`. Failures of schemathesis are ignored
-        for responses that are cut off or exceed a limit.
+        for responses that are cut off or exceed a limit; None for those of the second
+        opinion.
         """
         second, interaction = self.second_opinion, context.interaction
         is_complete = interaction.problem is None and interaction.limit_error is None
-        failures = second.failures_for(interaction) if second and is_complete else []
+        if failures is None:
+            failures = second.failures_for(interaction) if second else []
+        failures = failures if is_complete else []
         seen: set[tuple[str, ...]] = set()
         merged = merge_external_failures(context, _run_checks(context), failures)
         for observation in merged:
@@ -138,32 +149,52 @@ def shown_fields(
 
 
 def max_cost(provider: Provider, case: Case) -> float | None:
-    """The price of a case if it gets all its images; None if none is documented."""
-    request = canonical_payload(provider, case)
-    count = request.get("n", 1)
-    if isinstance(count, bool) or not isinstance(count, int):
-        count = 1
-    return cost(provider.dialect, case.operation, request, count=count).amount
+    """The price of a case with all its outputs; None if none is documented."""
+    operation = provider.all_operations[case.operation]
+    if operation.id not in provider.operations:
+        return 0.0  # it reads what a creation has paid
+    request, medium = _priced_request(provider, case), medium_of(operation)
+    count, dialect = medium.requested_count(request), provider.dialect
+    return cost(
+        dialect, case.operation, request, count=count, medium=medium.name
+    ).amount
 
 
 def cost_of(provider: Provider, interaction: Interaction) -> float | None:
     """
     The price of a response by the documented prices, in the provider's currency.
 
-    0 for an error response, None if no price is documented or known.
+    0 for an error response, None if no price is documented or known. A task counts when
+    it is created, with all that was requested.
     """
     dialect = provider.dialect
-    if not dialect.prices or not interaction.is_success:
+    is_free = not interaction.is_success
+    is_free = is_free or interaction.case.operation not in provider.operations
+    if not dialect.prices or is_free:
         return 0.0 if dialect.prices else None
     usages = [each["usage"] for each in interaction.objects if each.get("usage")]
-    case = interaction.case
+    case, medium = interaction.case, interaction.medium
+    request, count = _priced_request(provider, case), len(interaction.outputs)
+    if not count and provider.all_operations[case.operation].task is not None:
+        count = medium.requested_count(request)
     return cost(
         dialect,
         case.operation,
-        canonical_payload(provider, case),
-        count=max(1, len(interaction.pictures)),
+        request,
+        count=max(1, count),
         usage=usages[0] if usages and isinstance(usages[0], dict) else None,
+        medium=medium.name,
     ).amount
+
+
+def _priced_request(provider: Provider, case: Case) -> dict[str, Any]:
+    """The canonical request, and what its path says, such as the model."""
+    operation = provider.all_operations[case.operation]
+    path = (case.path or sample_path(operation)).partition("?")[0]
+    match = operation.path_pattern.fullmatch(path)
+    values = map(unquote, match.groups()) if match else ()
+    known = dict(zip(operation.path_parameters, values, strict=False))
+    return {**known, **canonical_payload(provider, case)}
 
 
 def _run_checks(context: CheckContext) -> Iterator[Observation]:

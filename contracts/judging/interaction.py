@@ -1,9 +1,6 @@
 """A request and its response, parsed as far as possible."""
 
-import base64
-import binascii
 import codecs
-import ipaddress
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,15 +8,15 @@ from enum import StrEnum
 from typing import Any
 
 from propcache.api import cached_property
-from yarl import URL
 
-from contracts.media.image.observation import DecodedImage, decode_image
+from contracts.media.base import Medium
+from contracts.media.registry import DEFAULT_MEDIUM, MEDIA
+from contracts.media.urls import url_problem
 from contracts.planning.case import Case
 from mockserver.recordings.sse_events import split_events
 from specs import EVENT_STREAM
 from specs.validation.strict_json import strict_json, value_limit_error
 
-MAX_IMAGES = 32  # of one response, that are fetched and decoded
 MAX_LINES = 40_000  # of one stream
 REDACTED_KEY = "<API key>"  # what a header has in place of the key of the target
 STREAM_STAYS_OPEN = "the stream stays open after its last event"  # a `problem`
@@ -61,12 +58,12 @@ class Interaction:
     The exchange of a case.
 
     `status` is None without a response. `problem` is why the response is incomplete;
-    `body` is then its beginning. `fetched` has the image, or a problem, for each
-    fetched URL; `unfetched` has the image URLs that were not asked, or gave no
+    `body` is then its beginning. `fetched` has the output, or a problem, for each
+    fetched URL; `unfetched` has the URLs of outputs that were not asked, or gave no
     response. `is_rate_limited` marks a 429 that the case does not expect, and that
     stayed. `seconds` is the time from sending to the last byte, `at` the time of that
     byte in seconds since 1970. `earlier_429` has the headers of the 429 responses after
-    which the request was sent again.
+    which the request was sent again. `medium` is that of the operation.
     """
 
     case: Case
@@ -80,6 +77,7 @@ class Interaction:
     is_rate_limited: bool = False
     at: float = field(default_factory=time.time, compare=False)
     earlier_429: tuple[Mapping[str, str], ...] = ()
+    medium: Medium = field(default=MEDIA[DEFAULT_MEDIUM], repr=False)
 
     @property
     def content_type(self) -> str:
@@ -127,9 +125,7 @@ class Interaction:
     @cached_property
     def objects(self) -> list[dict[str, Any]]:
         """The JSON objects of the response: its body, or the data of its events."""
-        body = [self.object] if self.object else []
-        events = self.events if self.is_stream else []
-        return [*body, *(each.data for each in events if isinstance(each.data, dict))]
+        return [*([self.object] if self.object else []), *self.event_objects]
 
     @cached_property
     def items(self) -> list[dict[str, Any]]:
@@ -142,38 +138,28 @@ class Interaction:
         )
 
     @cached_property
-    def pictures(self) -> list[DecodedImage | None]:
-        """The image of each entry of `data` or completed event; None if not fetched."""
-        if self.is_stream:
-            completed = [each.data for each in self.events if _is_completed(each)]
-            return self._decode_items(completed)
-        return self._decode_items(self.items)
+    def event_objects(self) -> list[dict[str, Any]]:
+        """The data of the events of a stream that are objects."""
+        events = self.events if self.is_stream else []
+        return [each.data for each in events if isinstance(each.data, dict)]
+
+    @cached_property
+    def outputs(self) -> list[Any]:
+        """The outputs of the response, decoded; None for one that was not fetched."""
+        return self.medium.outputs(self)
 
     @property
-    def result_images(self) -> list[DecodedImage | None]:
-        """The images of a success response; empty for an error."""
-        return self.pictures if self.is_success else []
+    def success_outputs(self) -> list[Any]:
+        """The outputs of a success response; empty for an error."""
+        return self.outputs if self.is_success else []
 
-    def _decode_items(self, items: list[dict[str, Any]]) -> list[DecodedImage | None]:
-        skipped: list[DecodedImage | None] = [None] * (len(items) - MAX_IMAGES)
-        return [*map(self._decode_item, items[:MAX_IMAGES]), *skipped]
-
-    def _decode_item(self, item: Mapping[str, Any]) -> DecodedImage | None:
-        text = item.get("b64_json")
-        if isinstance(text, str) and text:
-            return _image_from_base64(text)
-        url = item.get("url")
-        if isinstance(url, str) and url.startswith("data:"):
-            head, _, text = url.partition(",")
-            if not head.endswith(";base64"):
-                return DecodedImage(b"", problem="has a data URI that is not base64")
-            return _image_from_base64(text)
-        if isinstance(url, str) and url and (problem := url_problem(url)):
-            return DecodedImage(b"", problem=problem)
-        content = self.fetched.get(url) if isinstance(url, str) else None
-        if isinstance(content, str):
-            return DecodedImage(b"", problem=content)
-        return decode_image(content) if content is not None else None
+    @property
+    def output_urls(self) -> list[str]:
+        """The distinct HTTP URLs of the outputs of a complete success response."""
+        if not self.is_success or self.problem is not None:
+            return []
+        links = dict.fromkeys(self.medium.links(self))
+        return [each for each in links if is_fetchable(each)]
 
     @cached_property
     def events(self) -> list[ServerSentEvent]:
@@ -187,27 +173,9 @@ class Interaction:
         ]
 
 
-def url_problem(url: str) -> str | None:
-    """The reason why no client can fetch an image from a URL; None if one can."""
-    try:
-        parsed = URL(url)
-        if parsed.scheme not in {"http", "https"} or not parsed.host:
-            return f"has {url[:60]!r}, which is not an HTTP URL"
-    except ValueError:
-        return f"has {url[:60]!r}, which is not a URL"
-    try:
-        host = ipaddress.ip_address(parsed.host)
-    except ValueError:
-        return None  # a host name
-    if host.is_link_local or host.is_multicast or host.is_unspecified:
-        return f"has {url[:60]!r}, which no client can reach"
-    return None
-
-
-def _is_completed(event: ServerSentEvent) -> bool:
-    return isinstance(event.data, dict) and str(event.data.get("type", "")).endswith(
-        ".completed"
-    )
+def is_fetchable(url: str) -> bool:
+    """True for an HTTP URL that a client can reach."""
+    return url.startswith("http") and not url_problem(url)
 
 
 def _is_comment(event: bytes) -> bool:
@@ -228,10 +196,3 @@ def _parse_event(event: bytes) -> ServerSentEvent:
         return ServerSentEvent(name, strict_json(text.encode()))
     except ValueError as error:
         return ServerSentEvent(name, text, f"is not JSON: {error}")
-
-
-def _image_from_base64(text: str) -> DecodedImage:
-    try:
-        return decode_image(base64.b64decode(text, validate=True))
-    except (binascii.Error, ValueError) as error:
-        return DecodedImage(b"", problem=f"is not base64: {error}")

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from contracts.judging.interaction import Interaction
-from contracts.media.description import describe_images, shorten_base64
+from contracts.media.description import describe_outputs, shorten_base64
 from contracts.text import one_line, pluralize
 
 MAX_EXCERPT_LENGTH = 160  # characters
@@ -71,8 +71,9 @@ def describe_response(interaction: Interaction) -> str:
     start = f"{interaction.status} {content_type}"
     if interaction.is_success and interaction.is_stream:
         return f"{start} with {_describe_events(interaction)}"
-    if interaction.is_success and interaction.pictures:
-        return f"{start} with {describe_images(interaction.pictures)}"
+    if interaction.success_outputs:
+        shown = describe_outputs(interaction.outputs, interaction.medium.noun)
+        return f"{start} with {shown}"
     return f"{start}: {body_excerpt(interaction)}"
 
 

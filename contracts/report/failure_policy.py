@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 import click
 
-from contracts.report.model import CheckName, Finding, FindingKind
+from contracts.report.model import TASK_CHECKS, CheckName, Finding, FindingKind
 from mockserver.cli.common import UsageError, grouped_option
 from specs import GUARANTEES
 
@@ -14,7 +14,7 @@ BROKEN, DIFFERENCE = "broken", "difference"
 KINDS = tuple(
     each.value for each in FindingKind if each is not FindingKind.UNDOCUMENTED
 )
-CHECKS = (*(each.value for each in CheckName), *GUARANTEES)
+CHECKS = (*(each.value for each in CheckName), *GUARANTEES, *TASK_CHECKS)
 """Our checks; the names of checks of other tools begin with the tool and `:`."""
 
 

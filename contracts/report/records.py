@@ -11,6 +11,13 @@ from contracts.report.file import FORMAT
 DEPENDS_ON = "depends on"
 DOES_NOT_APPLY = "does not apply:"
 """The beginning of `not_tested` for a case that was not sent; a case's id follows."""
+NO_SAMPLE = "no valid sample"
+"""The beginning of `not_tested` if no valid request is known; its operation follows."""
+NOT_FINISHED = "the task did not end in"
+"""The beginning of `not_tested` for a task that is still open; the time follows."""
+INTERRUPTED = "interrupted while its task was open"
+TASK_IS_GONE = "the task of the earlier run is not known any more"
+NOT_SENT = (DEPENDS_ON, DOES_NOT_APPLY, NO_SAMPLE)
 HARNESS_ERROR = "harness error:"
 """The beginning of `not_tested` if a check raised an exception; its type follows."""
 RATE_LIMITED = "rate limited"
@@ -55,6 +62,30 @@ class CheckName(StrEnum):
     EVENT = "event"
     EVENT_SCHEMA = "event-schema"
     NOT_JUDGED = "not-judged"
+
+
+TASK_CHECKS = (
+    "task-has-id",
+    "task-id-stays",
+    "task-state-is-known",
+    "task-moves-forward",
+    "task-times",
+    "task-progress-grows",
+    "task-result-with-success",
+    "task-result-stays",
+    "task-result-count",
+    "task-usage-stays",
+    "task-result-decodes",
+    "task-result-as-asked",
+    "task-failure-says-why",
+    "task-result-expires",
+    "task-cancel",
+    "task-is-listed",
+    "task-content",
+    "task-events",
+    "task-heartbeat",
+)
+"""The names of the checks of all exchanges about one task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +199,8 @@ class Outcome:
     the number of those that are links and were not fetched. `echoed` are the request
     fields whose values the response repeats. `deliveries` are the ways in which the
     images came: `b64_json`, `url`, `data_uri`. `model` is the one of the request, or
-    its documented default. A verdict needs such evidence.
+    its documented default. A verdict needs such evidence. `open_task` is the id of the
+    long-running task that it created and did not follow to its end; empty if none.
     """
 
     provider: str
@@ -188,6 +220,7 @@ class Outcome:
     echoed: tuple[str, ...] = ()
     deliveries: tuple[str, ...] = ()
     model: str = ""
+    open_task: str = ""
 
     @property
     def depends_on(self) -> str | None:

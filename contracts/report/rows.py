@@ -27,7 +27,7 @@ _DEFAULTS: dict[str, Any] = {
 """The keys of a finding that are left out of its row if they have this value."""
 _OPTIONAL = (
     *("fields", "not_tested", "images", "not_fetched", "echoed", "deliveries"),
-    "model",
+    *("model", "open_task"),
 )
 """The keys of an outcome that are left out of its row if they are empty."""
 

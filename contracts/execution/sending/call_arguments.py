@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from contracts.execution.targets import BadTarget
 from contracts.planning.call_options import (
@@ -9,7 +10,7 @@ from contracts.planning.call_options import (
     Auth,
     CallOptions,
 )
-from contracts.planning.request_model import request_models
+from contracts.planning.request_model import testable_models
 from specs import KeyPlace, Provider
 from specs.documents.security import PARAMETER_NAME
 
@@ -74,7 +75,12 @@ def call_options(
         raise BadTarget(f"--auth {error}") from None
     for name, variable in headers.items():
         _check_header(name, variable, place)
-    return CallOptions(place, dict(headers), _documented_models(provider, models))
+    return replace(
+        CallOptions.documented(provider),
+        auth=place,
+        headers=dict(headers),
+        models=_documented_models(provider, models),
+    )
 
 
 def check_operations(names: Sequence[str], providers: Iterable[Provider]) -> None:
@@ -108,10 +114,11 @@ def _documented_models(provider: Provider, models: Mapping[str, str]) -> dict[st
     if not models:
         return {}
     known = dict.fromkeys(
-        str(request[MODEL])
-        for request_model in request_models(provider).values()
+        str(request[name])
+        for request_model in testable_models(provider).values()
+        for name in filter(None, [request_model.wire_name(MODEL)])
         for _, request in request_model.by_model
-        if MODEL in request
+        if name in request
     )
     found: dict[str, str] = {}
     for model, name in models.items():

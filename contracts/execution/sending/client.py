@@ -1,8 +1,9 @@
-"""Send test cases to a server: paced, sent again after a 429, with their images."""
+"""Send test cases to a server: paced, sent again after a 429, with their outputs."""
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
@@ -18,7 +19,8 @@ from contracts.execution.sending.http import (
     connection_tracing,
     send_request,
 )
-from contracts.execution.sending.links import image_urls, may_fetch
+from contracts.execution.sending.links import may_fetch
+from contracts.execution.sending.listening import Listening, listening
 from contracts.execution.sending.pace import Pace, retry_after
 from contracts.execution.sending.reachability import (
     CERTIFICATE_HINT,
@@ -27,12 +29,15 @@ from contracts.execution.sending.reachability import (
     tls_context,
 )
 from contracts.execution.sending.recording import CassetteSession
+from contracts.execution.sending.target import Target
 from contracts.judging.interaction import REDACTED_KEY, Interaction, ProblemKind
-from contracts.media.image.samples import LARGE_PAYLOAD_BYTES, estimated_bytes
-from contracts.planning.call_options import WITH_BEARER_TOKEN, CallOptions
+from contracts.media.base import Medium
+from contracts.media.files import LARGE_PAYLOAD_BYTES, estimated_bytes
+from contracts.media.registry import medium_of
+from contracts.media.urls import url_problem
 from contracts.planning.case import Case, body_chunks
-from mockserver.recordings.redaction import MIN_SECRET_LENGTH, REDACTED
-from specs import KeyPlace, Operation
+from mockserver.recordings.redaction import REDACTED
+from specs import Operation
 
 MAX_LINK_TIMEOUTS = 3  # cases with links that time out, after which none is fetched
 MAX_ATTEMPTS = 8  # to send a request to which the response is 429
@@ -44,60 +49,9 @@ class Unreachable(HarnessError):
     """No server accepts connections at the base URL; the message says what to do."""
 
 
-@dataclass(frozen=True)
-class Target:
-    """
-    A base URL, the API key for it, and how it is called.
-
-    The base URL may have a query string, which each request then has. `header_values`
-    has the values of the headers in `call`. Key and values are not in the `repr`.
-    """
-
-    base_url: str
-    key: str = field(repr=False)
-    is_mock: bool = False
-    call: CallOptions = WITH_BEARER_TOKEN
-    header_values: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-    def url(self, case: Case, operation: Operation) -> str:
-        """The URL of a case, without the API key."""
-        base, _, query = self.base_url.partition("?")
-        return _with_query(base.rstrip("/") + (case.path or operation.path), query)
-
-    def request(self, case: Case, operation: Operation) -> tuple[str, dict[str, str]]:
-        """The URL and the headers of a case, with the API key."""
-        url, headers = self.url(case, operation), {**self.header_values, **case.headers}
-        auth = self.call.auth
-        value = auth.value(case.auth, self.key)
-        if value is not None and auth.place is KeyPlace.QUERY:
-            url = _with_query(url, f"{auth.name}={quote(value, safe='')}")
-        elif value is not None:
-            headers[auth.name] = value
-        return url, headers
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """The key and the values of headers, longest first; short values are none."""
-        values = [each for each in self.header_values.values() if _is_secret(each)]
-        known = {self.key, quote(self.key, safe=""), *values} - {""}
-        return tuple(sorted(known, key=lambda each: (-len(each), each)))
-
-
-def _with_query(url: str, query: str) -> str:
-    """The URL with a query string added to its own."""
-    if not query:
-        return url
-    return f"{url}{'&' if '?' in url else '?'}{query}"
-
-
-def _is_secret(value: str) -> bool:
-    """True unless a value is so short that it is a part of common words."""
-    return len(value) >= MIN_SECRET_LENGTH
-
-
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A request as it is sent: that of a case, or the one for an image of its links."""
+    """A request as it is sent: that of a case, or the one for a linked output."""
 
     case: Case
     method: str
@@ -215,8 +169,9 @@ class Sender:
         body, content_type = body_chunks(self.target.call.wire_case(case))
         if self._cassette is not None and self._replays:
             interaction = await self._cassette.replay(case, b"".join(body))
+            interaction = replace(interaction, medium=medium_of(operation))
             interaction = _with_unfetched(_mark_rate_limited(interaction, operation))
-            await asyncio.to_thread(lambda: interaction.pictures)
+            await asyncio.to_thread(lambda: interaction.outputs)
             return interaction
         url, headers = self.target.request(case, operation)
         if content_type:
@@ -229,13 +184,51 @@ class Sender:
             budget=budget,
             expects_429=_expects_429(case, operation),
         )
+        interaction = replace(interaction, medium=medium_of(operation))
         interaction = self._redact_secrets(_mark_rate_limited(interaction, operation))
         await self._check_connected(interaction)
-        interaction = await self._fetch_images(interaction, budget)
+        interaction = await self._fetch_outputs(interaction, budget)
         if self._cassette is not None:
             secrets = self.target.secrets
             await self._cassette.record(interaction, b"".join(body), secrets)
         return interaction
+
+    @asynccontextmanager
+    async def listen(
+        self, case: Case, operation: Operation
+    ) -> AsyncIterator[Listening | None]:
+        """
+        Listen to a stream of events until the block ends.
+
+        None where recordings replace the network.
+        """
+        if self._replays or self._session is None:
+            yield None
+            return
+        url, headers = self.target.request(case, operation)
+        async with listening(self._session, url, headers) as heard:
+            yield heard
+
+    async def fetch(
+        self, case: Case, url: str, *, with_key: bool = False
+    ) -> Interaction | None:
+        """
+        The response to a GET of a URL in an earlier response.
+
+        None for a URL of a host that results are not fetched from. `with_key` sends the
+        API key, to the origin of the target only.
+        """
+        base_url = self.target.base_url
+        if url_problem(url) or not may_fetch(url, base_url, self._fetch_from):
+            return None
+        headers: dict[str, str] = {}
+        if with_key and may_fetch(url, base_url, frozenset()):
+            url, headers = self.target.with_key(url)
+        request = _Request(case, "GET", url, headers=headers)
+        response = await self._exchange(
+            request, timeout=self._timeout, budget=ResponseBudget(None)
+        )
+        return self._redact_secrets(response)
 
     async def _exchange(
         self,
@@ -328,14 +321,14 @@ class Sender:
             interaction = replace(interaction, headers=hidden, problem=problem)
         return interaction
 
-    async def _fetch_images(
+    async def _fetch_outputs(
         self, interaction: Interaction, budget: ResponseBudget
     ) -> Interaction:
-        """The interaction with the images of its links, decoded in a thread."""
+        """The interaction with the outputs of its links, decoded in a thread."""
         if interaction.is_success and interaction.problem is None:
             base_url, left = self.target.base_url, self._timeout
             fetched: dict[str, bytes | str] = {}
-            for url in image_urls(interaction):
+            for url in interaction.output_urls:
                 if (
                     left <= 0
                     or self._link_timeouts == MAX_LINK_TIMEOUTS
@@ -346,26 +339,27 @@ class Sender:
                 response = await self._exchange(request, timeout=left, budget=budget)
                 left -= response.seconds
                 if not response.is_unsent and response.status != 429:
-                    fetched[url] = _linked_image(response)
+                    fetched[url] = _linked_output(response, interaction.medium)
             self._link_timeouts += left <= 0
             interaction = _with_unfetched(replace(interaction, fetched=fetched))
-            await asyncio.to_thread(lambda: interaction.pictures)
+            await asyncio.to_thread(lambda: interaction.outputs)
         return interaction
 
 
-def _linked_image(response: Interaction) -> bytes | str:
-    """The image in the response to its URL, or what is wrong with it."""
+def _linked_output(response: Interaction, medium: Medium) -> bytes | str:
+    """The output in the response to its URL, or what is wrong with it."""
     if response.problem or response.status != 200:
         return f"was not returned by its URL: {response.problem or response.status}"
     content_type = response.content_type
-    if not content_type.startswith("image/"):
-        return f"has the content type {content_type or 'none'}, not image/*"
+    if not content_type.startswith(medium.content_type):
+        wanted = f"{medium.content_type}*"
+        return f"has the content type {content_type or 'none'}, not {wanted}"
     return response.body
 
 
 def _with_unfetched(interaction: Interaction) -> Interaction:
-    """The interaction with the image URLs that have no result in `fetched`."""
-    urls = image_urls(interaction)
+    """The interaction with the URLs of outputs that have no result in `fetched`."""
+    urls = interaction.output_urls
     unfetched = tuple(each for each in urls if each not in interaction.fetched)
     return replace(interaction, unfetched=unfetched) if unfetched else interaction
 

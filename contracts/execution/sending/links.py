@@ -1,19 +1,8 @@
-"""The links to images in a response, and which of them may be fetched."""
+"""The hosts that outputs of responses may be fetched from."""
 
 from collections.abc import Set as AbstractSet
 
 from yarl import URL
-
-from contracts.judging.interaction import MAX_IMAGES, Interaction, url_problem
-
-
-def image_urls(interaction: Interaction) -> list[str]:
-    """The distinct HTTP URLs of the images of a response."""
-    if not interaction.is_success or interaction.problem is not None:
-        return []
-    urls = [item.get("url") for item in interaction.items[:MAX_IMAGES]]
-    known = dict.fromkeys(each for each in urls if isinstance(each, str))
-    return [each for each in known if each.startswith("http") and not url_problem(each)]
 
 
 def host_alone(text: str) -> str:

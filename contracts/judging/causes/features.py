@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from contracts.media.image.samples import Sample
+from contracts.media.files import Sample
 from contracts.planning.case import Case, Origin
 from contracts.planning.request_model import RequestModel
 from contracts.planning.values.field_values import format_value, types_of, value_key

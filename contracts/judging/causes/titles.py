@@ -54,8 +54,11 @@ def title_of(
     is_plural = not alternatives and len({each.id for each in cases}) > 1
     be, get, fail = ("are", "get", "fail") if is_plural else ("is", "gets", "fails")
     message = error_message(shown)
+    asked = shown.claim.partition("/")[0]
     if signature.check != STATUS:
         title = f"{subject}: {shown.message}"
+    elif any(each.follow is not None for each in cases) and asked != cases[0].operation:
+        title = f"{subject}: {asked} gets {shown.message}"
     elif shown.kind is FindingKind.ACCEPTS_INVALID:
         title = f"{subject} {be} accepted{_values(alternatives, cases)}"
     elif signature.status == 0:
@@ -88,12 +91,20 @@ def _subject(alternatives: Sequence[Sequence[Feature]], cases: Sequence[Case]) -
     is_invalid = all(each.expectation is State.INVALID for each in distinct.values())
     if is_invalid and all(each.scope not in _INVALID_SCOPES for each in features):
         words.insert(0, "invalid")
+    nouns = [*words, "request"]
+    if all(each.follow is not None for each in distinct.values()):
+        nouns = ["task", *(f"of {each}" for each in words)]
     if not features:
-        return pluralize(len(distinct), " ".join([*words, "request"]))
+        plural = f"{nouns[0]}s {' '.join(nouns[1:])}".strip()
+        return (
+            f"{len(distinct)} {plural}"
+            if nouns[0] == "task" and len(distinct) > 1
+            else pluralize(len(distinct), " ".join(nouns))
+        )
     phrases = [_phrase(each) for each in alternatives[0]]
     if len(alternatives) > 1:
         phrases = [_merged_phrase(alternatives)]
-    return " ".join(["Every", *words, "request", *filter(None, phrases)])
+    return " ".join(["Every", *nouns, *filter(None, phrases)])
 
 
 _INVALID_SCOPES = {

@@ -1,6 +1,6 @@
 """Checks of requests that must be rejected, and of error responses."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -92,7 +92,8 @@ def check_error_response(context: CheckContext) -> Observations:
         return
     claim = f"{context.operation.id}/errors/{example.name}"
     declared = context.operation.responses[str(example.status)]
-    if status != example.status and context.case.origin != "malformed":
+    statuses = {example.status, *_other_statuses(context)}
+    if status not in statuses and context.case.origin != "malformed":
         yield Observation(
             FindingKind.WRONG_ERROR,
             CheckName.ERROR_STATUS,
@@ -105,6 +106,14 @@ def check_error_response(context: CheckContext) -> Observations:
     yield from check_error_schema(context, response, claim)
     yield from _check_param(context, claim, example.evidence)
     yield from _check_name(context, claim, example)
+
+
+def _other_statuses(context: CheckContext) -> Iterator[int]:
+    """The statuses of the other faults of the request."""
+    errors, expected = context.operation.errors, context.case.expected_error
+    for name in expected.others if expected else ():
+        if name in errors:
+            yield errors[name].status
 
 
 def check_error_schema(

@@ -188,6 +188,14 @@ def _wrong_type(event: ServerSentEvent) -> str:
     return f"has the type {describe_value(event.data['type'])}"
 
 
+def _listed_fields(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a schema and of the parts under its `allOf`, with their schemas."""
+    found: dict[str, Any] = {}
+    for part in schema.get("allOf", ()):
+        found |= _listed_fields(part) if isinstance(part, dict) else {}
+    return {**found, **schema.get("properties", {})}
+
+
 def _undocumented_fields(
     value: Any, schema: Any, parent_path: str = ""
 ) -> dict[str, str]:
@@ -206,8 +214,8 @@ def _undocumented_fields(
         return dict(sorted(found.items()))
     if not isinstance(value, dict) or not isinstance(schema, dict):
         return found
-    listed = schema.get("properties")
-    if listed is None:
+    listed = _listed_fields(schema)
+    if not listed:
         return found
     for name, field_value in value.items():
         path = f"{parent_path}.{name}".removeprefix(".")

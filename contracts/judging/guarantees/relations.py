@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.judging.guarantees.table import GUARANTEES
+from contracts.media.files import with_file_facts
 from contracts.media.guarantee import Comparison, request_key
-from contracts.media.image.samples import with_file_facts
 from contracts.planning.case import Case
 from specs import Provider, State
 
@@ -39,7 +39,7 @@ def relations(provider: Provider, cases: Iterable[Case]) -> Iterator[Relation]:
         )
         if not request or request.get("stream") is True:
             continue
-        for documented in provider.operations[case.operation].success.guarantees:
+        for documented in provider.all_operations[case.operation].success.guarantees:
             guarantee = GUARANTEES[documented.name]
             if guarantee.comparison is None or not documented.applies_to(request):
                 continue
@@ -53,7 +53,7 @@ def relations(provider: Provider, cases: Iterable[Case]) -> Iterator[Relation]:
         comparison = GUARANTEES[name].comparison
         compared = _cases_to_compare(group, comparison) if comparison else ()
         if len(compared) > 1:
-            status = provider.operations[operation].success.status
+            status = provider.all_operations[operation].success.status
             yield Relation(f"{operation}/{status}/guarantees/{name}", compared)
 
 

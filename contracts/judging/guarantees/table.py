@@ -2,20 +2,19 @@
 The guarantees that documents make of responses, each with its check.
 
 A check sees one response and, for a guarantee that compares two, the earlier ones. The
-guarantees about images are in `contracts.media.image.guarantees`.
+guarantees about the outputs of a medium are in `contracts.media`.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from contracts.judging.answer import Answer
 from contracts.judging.guarantees import headers as header_guarantees
 from contracts.judging.guarantees import streams as stream_guarantees
 from contracts.judging.guarantees import usage as usage_guarantees
-from contracts.media.description import describe_image, describe_images, describe_value
+from contracts.media.description import describe_value
 from contracts.media.guarantee import Breach, Breaches, Comparison, Guarantee
-from contracts.media.image.guarantees import IMAGE_GUARANTEES
-from specs import JSON, Basis, size_of
+from contracts.media.registry import MEDIA
+from specs import JSON
 
 __all__ = [
     "COMPARED_FIELDS",
@@ -43,37 +42,6 @@ def _is_json(response: Answer) -> Breaches:
         yield Breach(f"the body is not strict JSON: {error}")
 
 
-def _count_equals_n(response: Answer) -> Breaches:
-    wanted = response.request.get("n", 1)
-    if response.is_stream:
-        return  # one-completed-event counts those
-    data = (response.interaction.object or {}).get("data")
-    if isinstance(data, list) and len(data) != wanted:
-        came = describe_images(response.results) if response.results else "no image"
-        message = f"data is {describe_value(data)}: {came}; requested: {wanted}"
-        yield Breach(message, "n", str(wanted), str(len(data)))
-
-
-def _delivery_as_documented(response: Answer) -> Breaches:
-    entry = response.dialect.delivery_for(response.request)
-    if response.is_stream or entry.basis is Basis.ASSUMED:
-        return  # no page documents the delivery for such requests
-    wanted = entry.give
-    for at, item in enumerate(response.items):
-        url, text = item.get("url"), item.get("b64_json")
-        is_data = isinstance(url, str) and url.startswith("data:")
-        forms = {
-            "b64_json": bool(text),
-            "data_uri": is_data,
-            "url": bool(url) and not is_data,
-        }
-        present = [name for name, is_present in forms.items() if is_present]
-        if present != [wanted]:
-            actual = " and ".join(present) or "nothing"
-            message = f"image {at} is delivered as {actual}, not as {wanted}"
-            yield Breach(message, "response_format", wanted, actual)
-
-
 def _created_is_now(response: Answer) -> Breaches:
     name = "created_at" if response.is_stream else "created"
     if response.is_stream:
@@ -93,51 +61,11 @@ def _created_is_now(response: Answer) -> Breaches:
                 return
 
 
-def _echoes_agree(response: Answer) -> Breaches:
-    for body in response.bodies:
-        yield from _echo_breaches(body, response)
-
-
-def _echo_breaches(body: Mapping[str, Any], response: Answer) -> Breaches:
-    for name in ECHOED_FIELDS:
-        wanted, echoed = response.request.get(name), body.get(name)
-        if echoed is not None and wanted not in (None, "auto", echoed):
-            shown = describe_value(echoed)
-            message = f"{name} in the response is {shown}; requested: {wanted}"
-            yield Breach(message, name, str(wanted), str(echoed))
-    image = next(iter(response.pictures), None)
-    if image is None:
-        return
-    echoed = body.get("output_format")
-    if echoed is not None and echoed != image.format:
-        yield Breach(
-            f"output_format in the response is {describe_value(echoed)}; the image is "
-            f"{describe_image(image)}"
-        )
-    echoed = body.get("size")
-    if size_of(echoed) is not None and echoed != image.size:
-        yield Breach(
-            f"size in the response is {describe_value(echoed)}; the image is "
-            f"{describe_image(image)}"
-        )
-
-
-ECHOED_FIELDS = ("quality", "background")
-"""Request fields that some responses repeat, and that no image shows."""
-
 GUARANTEES: Mapping[str, Guarantee] = {
     each.name: each
     for each in (
         Guarantee("is-json", _is_json),
-        Guarantee("count-equals-n", _count_equals_n, "n", aspect="pictures"),
-        *IMAGE_GUARANTEES,
-        Guarantee(
-            "delivery-as-documented",
-            _delivery_as_documented,
-            "response_format",
-            row="delivery",
-            aspect="delivery",
-        ),
+        *(each for medium in MEDIA.values() for each in medium.guarantees),
         Guarantee(
             "usage-present",
             usage_guarantees.usage_present,
@@ -163,7 +91,6 @@ GUARANTEES: Mapping[str, Guarantee] = {
             uses_history=True,
         ),
         Guarantee("created-is-now-in-seconds", _created_is_now, row="answer/created"),
-        Guarantee("echoes-agree", _echoes_agree, echoed_fields=ECHOED_FIELDS),
         Guarantee(
             "streams-when-asked",
             stream_guarantees.streams_when_asked,
@@ -213,6 +140,11 @@ GUARANTEES: Mapping[str, Guarantee] = {
     )
 }
 """All guarantees by name, in the order of their checks."""
+
+ECHOED_FIELDS = tuple(
+    dict.fromkeys(name for each in GUARANTEES.values() for name in each.echoed_fields)
+)
+"""Request fields that some responses repeat, and that no output shows."""
 
 COMPARED_FIELDS: Mapping[str, str] = {
     name: each.field for name, each in GUARANTEES.items() if each.comparison

@@ -1,10 +1,12 @@
 """The OpenAPI document that schemathesis reads: what the provider itself documents."""
 
+from collections.abc import Iterator
 from typing import Any
 
-from contracts.media.image.samples import Sample
+from contracts.media.files import Sample
 from contracts.planning.call_options import Auth
-from contracts.planning.request_model import RequestModel, request_models
+from contracts.planning.paths import sample_path
+from contracts.planning.request_model import RequestModel, testable_models
 from contracts.planning.values.field_values import LONG_TEXT_LENGTH
 from specs import (
     EVENT_STREAM,
@@ -36,8 +38,8 @@ def plain_document(provider: Provider, *, with_rules: bool = True) -> dict[str, 
     models of a minimal request. `with_rules` keeps the rules between fields.
     """
     paths: dict[str, Any] = {}
-    for operation in provider.operations.values():
-        paths.setdefault(operation.path, {})[operation.method.lower()] = (
+    for operation in testable_operations(provider):
+        paths.setdefault(sample_path(operation), {})[operation.method.lower()] = (
             _operation_object(provider, operation, with_rules)
         )
     return {
@@ -46,7 +48,7 @@ def plain_document(provider: Provider, *, with_rules: bool = True) -> dict[str, 
         "servers": [{"url": UNREACHABLE_URL}],
         "components": {
             "securitySchemes": {
-                str(each): _scheme_object(each)
+                str(each): scheme_object(each)
                 for each in map(Auth.of, provider.key_schemes)
             }
         },
@@ -54,10 +56,16 @@ def plain_document(provider: Provider, *, with_rules: bool = True) -> dict[str, 
     }
 
 
+def testable_operations(provider: Provider) -> Iterator[Operation]:
+    """Yield the operations of which a valid request can be made."""
+    known = {id_ for id_, _ in testable_models(provider)}
+    yield from (each for id_, each in provider.operations.items() if id_ in known)
+
+
 def _operation_object(
     provider: Provider, operation: Operation, with_rules: bool
 ) -> dict[str, Any]:
-    models = request_models(provider)
+    models = testable_models(provider)
     return {
         "operationId": operation.id,
         "security": [{str(Auth.of(each)): []} for each in operation.key_schemes],
@@ -70,25 +78,28 @@ def _operation_object(
                     )
                 }
                 for media_type in operation.bodies
+                if (operation.id, media_type) in models
             },
         },
         "responses": {
-            status: _response_object(response)
+            status: response_object(response)
             for status, response in operation.responses.items()
         },
     }
 
 
-def _scheme_object(auth: Auth) -> dict[str, str]:
+def scheme_object(auth: Auth) -> dict[str, str]:
     if auth.place is KeyPlace.BEARER:
         return {"type": "http", "scheme": "bearer"}
     return {"type": "apiKey", "in": str(auth.place), "name": auth.name}
 
 
 def _request_schema(request_model: RequestModel, with_rules: bool) -> dict[str, Any]:
-    schema = documented_only(
+    documented = documented_only(
         _files_as_names(_simplify_schema(request_model.body.schema))
     )
+    # It is True if the provider's own pages say nothing about the body.
+    schema: dict[str, Any] = documented if isinstance(documented, dict) else {}
     parts = [each for each in schema.get("allOf", []) if each is not True]
     if not with_rules:
         parts = [each for each in parts if "x-rule" not in each]
@@ -97,19 +108,20 @@ def _request_schema(request_model: RequestModel, with_rules: bool) -> dict[str, 
         for name, property_schema in schema.get("properties", {}).items()
         if property_schema is not True
     }
+    model = request_model.wire_name("model") or "model"
     models = [
-        request["model"] for _, request in request_model.by_model if "model" in request
+        request[model] for _, request in request_model.by_model if model in request
     ]
-    if models and "model" in properties:
-        properties["model"] = {"type": "string", "enum": list(dict.fromkeys(models))}
+    if models and model in properties:
+        properties[model] = {"type": "string", "enum": list(dict.fromkeys(models))}
     for name, value in request_model.minimal_request.items():
-        if isinstance(value, str) and name != "model":
+        if isinstance(value, str) and name != model and name in properties:
             properties[name] = {**properties[name], "minLength": 1, "examples": [value]}
     closed = {"properties": properties, "additionalProperties": False}
     return {**schema, **closed, "allOf": parts or [{}]}
 
 
-def _response_object(response: Response) -> dict[str, Any]:
+def response_object(response: Response) -> dict[str, Any]:
     return {
         "description": response.status,
         "headers": {

@@ -97,6 +97,16 @@ CHECK_MAPPINGS: Mapping[str, CheckMapping] = {
     ),
     "ignored_auth": _REQUEST_INTERPRETATION,
     "missing_required_header": _REQUEST_INTERPRETATION,
+    "ensure_resource_availability": CheckMapping(
+        FindingKind.REJECTS_VALID,
+        FindingKind.REJECTS_VALID,
+        frozenset({"valid-is-accepted"}),
+    ),
+    "use_after_free": CheckMapping(
+        FindingKind.ACCEPTS_INVALID,
+        FindingKind.ACCEPTS_INVALID,
+        frozenset({"invalid-is-refused"}),
+    ),
     "unsupported_method": CheckMapping(
         FindingKind.UNDOCUMENTED, FindingKind.UNDOCUMENTED, frozenset({"elsewhere"})
     ),

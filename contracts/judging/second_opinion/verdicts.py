@@ -11,6 +11,7 @@ from contracts.judging.second_opinion.document import UNREACHABLE_URL
 from contracts.judging.second_opinion.merge import ExternalFailure
 from contracts.planning.call_options import Auth
 from contracts.planning.case import TARGET_KEY, Case, Origin, body_of
+from contracts.planning.paths import sample_path
 from specs import KeyPlace, Operation
 
 AUTH_CHECK = "ignored_auth"  # it takes every key that it does not know for a wrong one
@@ -25,12 +26,21 @@ def external_failures(
 ) -> Iterator[ExternalFailure]:
     """Yield the failures of schemathesis for the response to one of its cases."""
     checks = _checks_for(interaction.case)
-    response = _to_schemathesis_response(interaction, operation)
+    response = to_schemathesis_response(interaction, operation)
     if not _run_checks(external_case, response, checks):
         return
     # A failure does not always name its check, so each check runs by itself.
     for check in checks:
         for failure in _run_checks(external_case, response, [check]):
+            yield ExternalFailure(check.__name__, failure.title, _message(failure))
+
+
+def scenario_failures(
+    external_case: Any, response: Any, checks: Iterable[Any], recorder: Any
+) -> Iterator[ExternalFailure]:
+    """Yield the failures of checks that look at earlier steps of a scenario as well."""
+    for check in checks:
+        for failure in _run_checks(external_case, response, [check], recorder=recorder):
             yield ExternalFailure(check.__name__, failure.title, _message(failure))
 
 
@@ -42,7 +52,7 @@ def _message(failure: Any) -> str:
     return line if len(line) <= MAX_MESSAGE_LENGTH else f"{line[:MAX_MESSAGE_LENGTH]}…"
 
 
-def _to_schemathesis_response(interaction: Interaction, operation: Operation) -> Any:
+def to_schemathesis_response(interaction: Interaction, operation: Operation) -> Any:
     """Convert an exchange to a response of schemathesis, without the target's key."""
     from schemathesis import Response
 
@@ -57,7 +67,7 @@ def _to_schemathesis_response(interaction: Interaction, operation: Operation) ->
     # Imported by name: `requests` has no type stubs among our dependencies.
     request = import_module("requests").Request(
         case.method or operation.method,
-        UNREACHABLE_URL + operation.path,
+        UNREACHABLE_URL + sample_path(operation),
         headers=headers,
         params=query,
         data=body,
@@ -72,12 +82,14 @@ def _to_schemathesis_response(interaction: Interaction, operation: Operation) ->
     )
 
 
-def _run_checks(external_case: Any, response: Any, checks: Iterable[Any]) -> list[Any]:
+def _run_checks(
+    external_case: Any, response: Any, checks: Iterable[Any], **more: Any
+) -> list[Any]:
     """Run checks; returns their failures, sorted. An error inside a check is logged."""
     from schemathesis.errors import FailureGroup
 
     try:
-        external_case.validate_response(response, checks=list(checks))
+        external_case.validate_response(response, checks=list(checks), **more)
     except FailureGroup as group:
         return sorted(group.exceptions)
     except Exception:  # a fault of schemathesis, not of the target
@@ -92,7 +104,7 @@ def _checks_for(case: Case) -> list[Any]:
     For a 5xx response to a wrong Content-Type, one check would send a second request.
     It is left out; our own checks report such a response.
     """
-    checks = _all_checks()
+    checks = all_checks()
     if case.origin == Origin.AUTH:
         return [checks[AUTH_CHECK]]
     excluded = {AUTH_CHECK, "object_level_authorization"}
@@ -102,7 +114,7 @@ def _checks_for(case: Case) -> list[Any]:
 
 
 @cache
-def _all_checks() -> dict[str, Any]:
+def all_checks() -> dict[str, Any]:
     """Load all checks of schemathesis, by name."""
     from schemathesis.checks import CHECKS, load_all_checks
 

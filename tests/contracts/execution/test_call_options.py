@@ -15,7 +15,7 @@ from support import gateways
 import contracts
 import specs
 from contracts.cli.main import main
-from contracts.execution.sending.client import Target
+from contracts.execution.sending.target import Target
 from contracts.planning.call_options import Auth, CallOptions
 from contracts.planning.code_samples import curl_command, node_snippet, python_snippet
 from contracts.planning.plan import plan

@@ -14,7 +14,8 @@ from support.http import ask
 from support.raw_server import Request, raw_server, response
 
 import specs
-from contracts.execution.sending.client import Sender, Target, Unreachable
+from contracts.execution.sending.client import Sender, Unreachable
+from contracts.execution.sending.target import Target
 from contracts.judging.interaction import Interaction, ProblemKind
 from contracts.planning.case import Case
 from mockserver.json_text import dumps

@@ -15,8 +15,9 @@ import specs
 from contracts.execution.campaign import Campaign
 from contracts.execution.run import execute, start
 from contracts.execution.sending import pace
-from contracts.execution.sending.client import MAX_ATTEMPTS, Sender, Target
+from contracts.execution.sending.client import MAX_ATTEMPTS, Sender
 from contracts.execution.sending.pace import retry_after
+from contracts.execution.sending.target import Target
 from contracts.judging.interaction import Interaction
 from contracts.planning.case import Case, ExpectedError
 from mockserver.embedded.starter import serve_in_thread

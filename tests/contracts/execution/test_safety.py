@@ -13,8 +13,8 @@ import specs
 from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.mocks import MOCK_KEY
 from contracts.execution.run import execute, start
-from contracts.execution.sending.client import Target
 from contracts.execution.sending.pace import RateLimiter
+from contracts.execution.sending.target import Target
 from contracts.execution.targets import BadTarget, parse_targets, target_of
 from contracts.report.model import Report
 from mockserver.embedded.starter import serve_in_thread

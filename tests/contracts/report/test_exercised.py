@@ -120,7 +120,7 @@ def test_the_command_claims_shows_the_evidence(provider):
     listed = [json.loads(line) for line in rows.output.splitlines()]
     unseen = sum("exercised_by" not in each for each in listed)
     assert (
-        f"{len(listed)} claims, {unseen} with a {NEVER_SEEN_TO_FAIL}" in result.output
+        f"{len(listed):,} claims, {unseen} with a {NEVER_SEEN_TO_FAIL}" in result.output
     )
     assert result.output.count("    check seen to fail on ") == len(listed) - unseen
     assert result.output.count(f"    {NEVER_SEEN_TO_FAIL}\n") == unseen

@@ -14,6 +14,7 @@ import contracts
 import specs
 from contracts.cli.main import main
 from contracts.judging.guarantees.table import GUARANTEES
+from contracts.judging.tasks.guarantees import TASK_GUARANTEES
 from contracts.report.failure_policy import CHECKS, KINDS, FailurePolicy
 from contracts.report.model import CheckName, FindingKind
 from mockserver.cli.common import UsageError
@@ -77,7 +78,7 @@ def literal_checks():
 def test_every_check_can_be_named():
     assert list(literal_checks()) == []
     assert set(GUARANTEES) == set(specs.GUARANTEES)
-    assert {*CheckName, *GUARANTEES} == set(CHECKS)
+    assert {*CheckName, *GUARANTEES, *TASK_GUARANTEES} == set(CHECKS)
 
 
 @pytest.mark.parametrize("pattern", ["rejects_valid", "createImag/*", "undocumented"])

@@ -22,8 +22,8 @@ import specs
 from contracts.execution.campaign import Campaign
 from contracts.execution.mocks import MOCK_KEY
 from contracts.execution.run import execute, start
-from contracts.execution.sending.client import Target
 from contracts.execution.sending.recording import BadRecording, CassetteSession
+from contracts.execution.sending.target import Target
 from contracts.judging.interaction import Interaction
 from contracts.media.image.observation import decode_image
 from contracts.planning.case import Case, body_of
@@ -228,7 +228,7 @@ def test_a_tape_of_any_kind_is_refused_or_can_be_played(recorded, data, tmp_path
         said = str(error)
         assert said.startswith(str(tmp_path))
     else:
-        assert found.pictures is not None
+        assert found.outputs is not None
 
 
 @fuzz
@@ -257,7 +257,7 @@ def test_an_answer_of_any_bytes_can_be_looked_at(data, kind):
 
     for event in found.events:
         assert event.problem or json.dumps(event.data).encode()
-    assert len(found.pictures) <= len(found.items) + len(found.events)
+    assert len(found.outputs) <= len(found.items) + len(found.events)
     assert found.object is None or found.object == json.loads(body)
 
 

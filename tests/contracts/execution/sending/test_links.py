@@ -11,8 +11,9 @@ from support.raw_server import Answer, Request, raw_server, response
 import contracts
 import specs
 from contracts.cli.main import main
-from contracts.execution.sending.client import MAX_ATTEMPTS, Sender, Target
+from contracts.execution.sending.client import MAX_ATTEMPTS, Sender
 from contracts.execution.sending.recording import CassetteSession
+from contracts.execution.sending.target import Target
 from contracts.judging.interaction import Interaction
 from contracts.planning.case import Case
 from contracts.testing import imageparity_conformance
@@ -58,7 +59,7 @@ def test_links_to_other_hosts_are_recorded_as_not_fetched(other):
         found = send(target.url, fetch_from=frozenset({"images.example.com"}))
 
     assert (found.unfetched, found.fetched) == ((url,), {})
-    assert found.pictures == [None]
+    assert found.outputs == [None]
     assert server.requests == []
 
 

@@ -13,8 +13,8 @@ import specs
 from contracts.cli.main import main
 from contracts.execution.campaign import Campaign
 from contracts.execution.run import execute, start
-from contracts.execution.sending.client import Target
 from contracts.execution.sending.recording import BadRecording, CassetteSession
+from contracts.execution.sending.target import Target
 from contracts.report.model import Report
 from mockserver.embedded.starter import serve_in_thread
 

@@ -11,7 +11,7 @@ import specs
 from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.mocks import MOCK_KEY
 from contracts.execution.run import execute, start
-from contracts.execution.sending.client import Target
+from contracts.execution.sending.target import Target
 from contracts.report.model import DEPENDS_ON, Finding, FindingKind, Report
 from contracts.report.summary import not_tested_notes, provider_summaries
 from mockserver.embedded.starter import serve_in_thread

@@ -1,0 +1,1 @@
+"""Follow a long-running task from its creation to its end."""

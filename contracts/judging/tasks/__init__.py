@@ -1,0 +1,1 @@
+"""Checks of the conversation about one long-running task."""
