@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import specs
 from contracts.api import run
 from contracts.compare import Comparison, ComparisonRow, ProviderCell, compare
+from contracts.media.registry import image_operations
 from contracts.report.file import atomic_write
 from contracts.report.model import Report
 from contracts.reporters.page.render import page
@@ -37,15 +38,30 @@ def files(providers: Sequence[Provider], only: Sequence[str] = ()) -> dict[str, 
     """
     The files of the site, by name, from a run against each provider's mock.
 
-    With `only`, the run has only cases with an id that contains one of these texts.
+    The run tests the operations that respond with images. With `only`, it has only
+    cases with an id that contains one of these texts.
     """
     newest = max(map(_newest_source_date, providers))
-    report = normalized(run(*providers, only=only, fuzz=False), newest)
+    # The claims about tasks are many times as many, and no table compares them.
+    operations = {each: image_operations(each) for each in providers}
+    tested = [each for each, found in operations.items() if found]
+    names = tuple(dict.fromkeys(name for each in tested for name in operations[each]))
+    report = run(*tested, only=only, operations=names, fuzz=False)
+    report = normalized(_with_claims_of(report, names), newest)
     compared = compare(providers, [report])
     return {
         "index.html": page(compared, report),
         "comparison.json": comparison_json(compared),
     }
+
+
+def _with_claims_of(report: Report, operations: Sequence[str]) -> Report:
+    """The report without the claims about other operations."""
+    targets = []
+    for target in report.metadata.targets:
+        claims = (each for each in target.claims if each.operation in operations)
+        targets.append(replace(target, claims=tuple(claims)))
+    return replace(report, metadata=replace(report.metadata, targets=tuple(targets)))
 
 
 def comparison_json(compared: Comparison) -> str:

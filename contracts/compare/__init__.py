@@ -26,11 +26,19 @@ from contracts.compare.documents.model import (
     ProviderColumn,
     Section,
     Statement,
+    TaskKindColumn,
+    TaskTable,
 )
 from contracts.compare.documents.rows import rows
-from contracts.compare.measured.merge import collect_measurements, with_measurements
+from contracts.compare.documents.tasks.rows import task_table
+from contracts.compare.measured.merge import (
+    collect_measurements,
+    with_measurements,
+    with_task_measurements,
+)
 from contracts.compare.measured.read import read
 from contracts.compare.servers.model import Differences
+from contracts.media.registry import image_operations
 from contracts.report.model import Report
 from specs import Provider, SpecError, load
 
@@ -50,6 +58,8 @@ __all__ = [
     "ProviderColumn",
     "Section",
     "Statement",
+    "TaskKindColumn",
+    "TaskTable",
     "compare",
     "parameter_outcomes",
     "providers_of",
@@ -61,21 +71,24 @@ def compare(
     providers: Sequence[Provider], reports: Sequence[Report | Differences] = ()
 ) -> Comparison:
     """
-    Compare the documents of providers, feature by feature.
+    Compare the documents of providers, feature by feature, and their tasks.
 
     With `reports`, the cells also have the measured behaviour of the targets of these
     providers; targets of other providers are ignored.
     """
-    table = tuple(rows(providers))
+    columns = [each for each in providers if image_operations(each)] or providers
+    table = tuple(rows(columns))
+    tasks = task_table(providers)
     measurements = collect_measurements(reports, providers)
     return Comparison(
         providers=tuple(
             ProviderColumn(each.id, each.title, each.version, tuple(each.operations))
-            for each in providers
+            for each in columns
         ),
         rows=tuple(with_measurements(table, measurements)),
-        contradictions=tuple(contradictions(providers, table)),
+        contradictions=tuple(contradictions(providers, (*table, *tasks.rows))),
         targets=tuple(each.target for each in measurements),
+        tasks=with_task_measurements(tasks, measurements),
     )
 
 

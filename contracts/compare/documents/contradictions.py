@@ -12,6 +12,8 @@ from specs import Delivery, KeyFormat, PriceList, Provider
 from specs.documents.folder import DIALECT, DOCUMENT
 from specs.documents.references import walk
 
+TASKS_ROW = "tasks/create"
+
 
 def contradictions(
     providers: Sequence[Provider], rows: Sequence[ComparisonRow]
@@ -22,6 +24,8 @@ def contradictions(
         for pointer, node in _contradicting_nodes(provider):
             keyword, note_keyword = _keywords(pointer)
             place = _row_id(provider, pointer, node, rows)
+            if not place and provider.tasks:
+                place = TASKS_ROW  # of an operation that has no row of its own
             name = f"{provider.id}/{place or pointer.partition('#')[2].strip('/')}"
             counts[name] = counts.get(name, 0) + 1
             yield Contradiction(
@@ -72,26 +76,39 @@ def _row_id(
     That is the row with the node's rule as a fact, else the row read from exactly this
     place, from a place around it, or from a place within it.
     """
-    cells = {row.id: row.cells[provider.id] for row in rows}
+    cells = [
+        (row.id, cell)
+        for row in rows
+        for column, cell in row.cells.items()
+        if column.partition("/")[0] == provider.id
+    ]
     rule = f"rule/{node.get('x-rule')}"
-    for id_, cell in cells.items():
+    for id_, cell in cells:
         if rule in cell.facts:
             return id_
     pointers = [pointer, *_referring_pointers(provider, pointer)]
     for is_related in (_is_at, _is_within, _is_around):
         for candidate in pointers:
-            for id_, cell in cells.items():
+            for id_, cell in cells:
                 if is_related(cell, candidate):
                     return id_
     return ""
 
 
 def _referring_pointers(provider: Provider, pointer: str) -> Iterator[str]:
-    """The places of all `$ref` to a node."""
-    target = f"#{pointer.partition('#')[2]}"
-    for place, node in walk(provider.document):
-        if node.get("$ref") == target:
-            yield f"{DOCUMENT}#{place}"
+    """The places of all `$ref` to a node, and to the components that have them."""
+    own = pointer.partition("#")[2]
+    pending, seen = [own], set[str]()
+    if own.startswith("/components/"):
+        pending.append("/".join(own.split("/")[:4]))
+    while pending:
+        target = pending.pop(0)
+        for place, node in walk(provider.document):
+            if node.get("$ref") == f"#{target}" and place not in seen:
+                seen.add(place)
+                yield f"{DOCUMENT}#{place}"
+                if place.startswith("/components/"):
+                    pending.append("/".join(place.split("/")[:4]))
 
 
 def _pointers(cell: ProviderCell) -> list[str]:

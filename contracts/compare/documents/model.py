@@ -37,6 +37,8 @@ __all__ = [
     "Section",
     "Statement",
     "TargetMeasurements",
+    "TaskKindColumn",
+    "TaskTable",
 ]
 
 FORMAT = "imageparity-comparison/1"
@@ -286,10 +288,42 @@ class Contradiction:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskKindColumn:
+    """
+    A kind of long-running task of a provider; `id` is such as `gateway/videoTask`.
+
+    `document` is the version of the provider's document, `medium` that of the result.
+    `operation` is the first operation that creates such a task.
+    """
+
+    id: str
+    provider: str
+    kind: str
+    title: str
+    medium: str
+    document: str
+    operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskTable:
+    """The long-running tasks: a column per kind; `cells` of rows are by column id."""
+
+    columns: tuple[TaskKindColumn, ...] = ()
+    rows: tuple[ComparisonRow, ...] = ()
+
+    @property
+    def differing_rows(self) -> list[ComparisonRow]:
+        return [each for each in self.rows if each.differs]
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """
     The whole table: a column per provider and a row per feature.
 
+    Where a provider responds with images, the columns are the providers that do, and
+    `rows` are about images. `tasks` are the long-running tasks of all providers.
     `targets` are the servers with measurements in the cells; empty if the documents
     alone were compared.
     """
@@ -298,6 +332,7 @@ class Comparison:
     rows: tuple[ComparisonRow, ...]
     contradictions: tuple[Contradiction, ...] = ()
     targets: tuple[MeasuredTarget, ...] = ()
+    tasks: TaskTable = TaskTable()
 
     @property
     def differing_rows(self) -> list[ComparisonRow]:
@@ -318,20 +353,23 @@ class Comparison:
         A pattern is a group, a section, a feature or a glob of row ids. An id without
         wildcards also matches all ids below it.
         """
-        rows = tuple(
-            row for row in self.rows if any(_matches(each, row) for each in patterns)
+        rows, task_rows = (
+            tuple(row for row in table if any(_matches(e, row) for e in patterns))
+            for table in (self.rows, self.tasks.rows)
         )
-        kept = {row.id for row in rows}
+        kept = {row.id for row in (*rows, *task_rows)}
         return replace(
             self,
             rows=rows,
+            tasks=replace(self.tasks, rows=task_rows),
             contradictions=tuple(e for e in self.contradictions if e.place in kept),
         )
 
     def as_json(self) -> dict[str, Any]:
         """The JSON object that `comparison.schema.yaml` describes."""
         value = {"format": FORMAT, **asdict(self)}
-        for record, row in zip(value["rows"], self.rows, strict=True):
+        records = [*value["rows"], *value["tasks"]["rows"]]
+        for record, row in zip(records, [*self.rows, *self.tasks.rows], strict=True):
             record["kind"] = row.kinds[0] if row.kinds else None
             record["differs"] = row.differs
             record["is_member"] = row.is_member

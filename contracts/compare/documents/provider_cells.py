@@ -12,6 +12,7 @@ from contracts.compare.documents.cells import (
     unstated_cell,
 )
 from contracts.compare.documents.model import Fact, ProviderCell
+from contracts.media.registry import image_operations
 from specs import (
     FORM,
     JSON,
@@ -35,7 +36,7 @@ def base_url_cell(provider: Provider) -> ProviderCell:
 def authorization_cell(provider: Provider) -> ProviderCell:
     """The security schemes of the first operation that needs a key."""
     operation = next(
-        (each for each in provider.operations.values() if each.authentication), None
+        (each for each in provider.all_operations.values() if each.authentication), None
     )
     if operation is None:
         return unstated_cell("none")
@@ -155,6 +156,8 @@ def media_cell(provider: Provider, operation: Operation) -> ProviderCell:
 def delivery_cell(provider: Provider, operation: Operation) -> ProviderCell:
     """The forms in which images are delivered, such as `b64_json or url`."""
     entries = provider.dialect.delivery
+    if not entries or operation.id not in image_operations(provider):
+        return unstated_cell()
     forms = dict.fromkeys(each.give for each in entries)
     notes = [each.note for each in entries if each.note]
     return cell(

@@ -29,18 +29,29 @@ from contracts.compare.documents.responses import (
     response_cells,
     streaming_cell,
 )
+from contracts.media.registry import image_operations
 from specs import Operation, Provider
 
 CellBuilder = Callable[[Provider, Operation], ProviderCell]
 
 
 def rows(providers: Sequence[Provider]) -> Iterator[ComparisonRow]:
-    """All rows: transport first, then each operation, then delivery and prices."""
+    """
+    All rows: transport first, then each operation, then delivery and prices.
+
+    Of several providers with images, the operations are those that respond with images.
+    """
     yield from _transport_rows(providers)
-    operations = (id_ for provider in providers for id_ in provider.operations)
-    for operation_id in dict.fromkeys(operations):
+    for operation_id in _operation_ids(providers):
         yield from _operation_rows(operation_id, providers)
     yield from _provider_rows(providers)
+
+
+def _operation_ids(providers: Sequence[Provider]) -> list[str]:
+    images = [id_ for each in providers for id_ in image_operations(each)]
+    if images and len(providers) > 1:
+        return list(dict.fromkeys(images))
+    return list(dict.fromkeys(id_ for each in providers for id_ in each.operations))
 
 
 def _transport_rows(providers: Sequence[Provider]) -> Iterator[ComparisonRow]:
@@ -90,7 +101,10 @@ def _operation_rows(
     yield operation_row(
         "answer/whole", "response guarantees", Section.ANSWER, guarantees_cell
     )
-    yield operation_row("delivery", "image delivery", Section.DELIVERY, delivery_cell)
+    if any(operation_id in image_operations(each) for each in providers):
+        yield operation_row(
+            "delivery", "image delivery", Section.DELIVERY, delivery_cell
+        )
     for name, feature, build in (
         ("errors/statuses", "error statuses", statuses_cell),
         ("errors/envelope", "error body", error_body_cell),

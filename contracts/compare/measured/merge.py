@@ -11,6 +11,7 @@ from contracts.compare.documents.model import (
     MeasuredBehavior,
     ProviderCell,
     TargetMeasurements,
+    TaskTable,
 )
 from contracts.compare.measured.from_run import measurements_of_run
 from contracts.compare.measured.from_servers import measurements_of_differences
@@ -54,20 +55,46 @@ def with_measurements(
 ) -> Iterator[ComparisonRow]:
     """The rows with measured behaviour in their cells and the resulting kinds."""
     for row in rows:
-        cells = {
-            provider: replace(
-                cell,
-                measured={
-                    each.target.label: each.measured[row.id]
-                    for each in measurements
-                    if each.target.provider == provider and row.id in each.measured
-                },
-            )
-            for provider, cell in row.cells.items()
+        origins = {provider: (provider, row.id) for provider in row.cells}
+        yield _with_measured_cells(row, origins, measurements)
+
+
+def with_task_measurements(
+    table: TaskTable, measurements: Sequence[TargetMeasurements]
+) -> TaskTable:
+    """The table with the measured behaviour of the fields that create a task."""
+    rows = []
+    for row in table.rows:
+        field = row.id.partition("/request/")[2]
+        origins = {
+            each.id: (each.provider, f"{each.operation}/request/{field}")
+            for each in table.columns
+            if field
         }
-        is_divergent = any(row.id in each.divergent for each in measurements)
-        kinds = tuple(_kinds(row, list(cells.values()), is_divergent=is_divergent))
-        yield replace(row, cells=cells, kinds=kinds)
+        rows.append(_with_measured_cells(row, origins, measurements))
+    return replace(table, rows=tuple(rows))
+
+
+def _with_measured_cells(
+    row: ComparisonRow,
+    origins: Mapping[str, tuple[str, str]],
+    measurements: Sequence[TargetMeasurements],
+) -> ComparisonRow:
+    """The row; `origins` are the provider and the measured id of each column."""
+    cells = {}
+    for column, cell in row.cells.items():
+        provider, id_ = origins.get(column, ("", ""))
+        measured = {
+            each.target.label: each.measured[id_]
+            for each in measurements
+            if each.target.provider == provider and id_ in each.measured
+        }
+        cells[column] = replace(cell, measured=measured)
+    is_divergent = any(
+        id_ in each.divergent for each in measurements for _, id_ in origins.values()
+    )
+    kinds = tuple(_kinds(row, list(cells.values()), is_divergent=is_divergent))
+    return replace(row, cells=cells, kinds=kinds)
 
 
 def _kinds(

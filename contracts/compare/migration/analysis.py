@@ -23,7 +23,7 @@ from contracts.compare.migration.responses import success
 from contracts.compare.migration.responses.errors import error_findings
 from contracts.compare.migration.rules import Severity
 from contracts.compare.migration.transport import transport_findings
-from contracts.media.image.samples import Sample
+from contracts.media.files import Sample
 from specs import State
 
 FORMAT = "imageparity-drop-in-1"

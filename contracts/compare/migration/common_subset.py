@@ -13,6 +13,7 @@ from contracts.compare.servers.translation import (
     Translation,
     translate,
 )
+from contracts.media.registry import image_operations
 from contracts.planning.values.field_values import PROMPT
 from specs import Provider, State
 
@@ -55,14 +56,16 @@ class Subset:
 def subsets(providers: Sequence[Provider]) -> list[Subset]:
     """Find the common subset of each operation that any provider has."""
     all_intents = intents(providers)
-    ids = dict.fromkeys(each for one in providers for each in one.operations)
+    ids = dict.fromkeys(each for one in providers for each in image_operations(one))
     return [_common_subset(id_, providers, all_intents) for id_ in ids]
 
 
 def _common_subset(
     operation: str, providers: Sequence[Provider], all_intents: Sequence[Intent]
 ) -> Subset:
-    missing = tuple(each.id for each in providers if operation not in each.operations)
+    missing = tuple(
+        each.id for each in providers if operation not in image_operations(each)
+    )
     if missing:
         return Subset(operation, missing=missing)
     models = dict.fromkeys(each.dialect.model for each in providers)

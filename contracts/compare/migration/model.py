@@ -5,8 +5,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from contracts.media.image.samples import Sample, estimated_bytes
-from contracts.planning.request_model import RequestModel, request_models
+from contracts.media.files import Sample, estimated_bytes
+from contracts.media.registry import image_operations
+from contracts.planning.request_model import (
+    RequestModel,
+    request_models,
+    testable_models,
+)
 from contracts.planning.values.field_values import Value, format_value
 from specs import JSON, Basis, Body, Evidence, Operation, Provider, State, Verdict
 from specs.clients import Client, ClientOperation
@@ -47,10 +52,15 @@ class Migration:
         named = {each for name in self.features for each in FEATURES[name]}
         return tuple(
             each
-            for each in self.old.operations.values()
+            for each in image_operations(self.old).values()
             if (not named or each.id in named)
             and (self.client is None or each.id in self.client.sends)
         )
+
+    @cached_property
+    def new_operations(self) -> Mapping[str, Operation]:
+        """The operations of the new provider that code for images can call, by id."""
+        return image_operations(self.new)
 
     def uses(self, field_name: str) -> bool:
         """Check if the code uses a field, by its canonical name."""
@@ -155,12 +165,14 @@ def called_request_models(migration: Migration) -> Iterator[RequestModel]:
     """List the request bodies that the code sends to the old provider."""
     for operation in migration.operations:
         for body in migration.bodies(operation):
-            yield request_models(migration.old)[operation.id, body.media_type]
+            key = (operation.id, body.media_type)
+            if key in testable_models(migration.old):
+                yield request_models(migration.old)[key]
 
 
 def find_body_pair(migration: Migration, old: RequestModel) -> BodyPair | None:
     """Pair a request body with that of the new provider; None if it has none."""
-    operation = migration.new.operations.get(old.operation.id)
+    operation = migration.new_operations.get(old.operation.id)
     body = operation.bodies.get(old.body.media_type) if operation else None
     if operation is None or body is None:
         return None

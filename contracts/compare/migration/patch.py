@@ -63,7 +63,7 @@ def _is_unsupported_field(
     finding: BreakingChange, migration: Migration, operation: Operation
 ) -> bool:
     """Check if every body of the new provider rejects a field with any value."""
-    there = migration.new.operations.get(operation.id)
+    there = migration.new_operations.get(operation.id)
     supported = set(there.bodies) if there else set()
     sent = {
         each.media_type

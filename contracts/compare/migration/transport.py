@@ -53,7 +53,7 @@ def transport_findings(migration: Migration) -> Iterator[BreakingChange]:
 def _operation_findings(
     migration: Migration, operation: Operation
 ) -> Iterator[BreakingChange]:
-    other = migration.new.operations.get(operation.id)
+    other = migration.new_operations.get(operation.id)
     here = f"{operation.method} {operation.path}"
     if other is None:
         yield _transport_finding(

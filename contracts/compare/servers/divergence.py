@@ -12,13 +12,13 @@ from contracts.compare.servers.documented_aspects import (
 from contracts.compare.servers.model import DocumentAgreement
 from contracts.compare.servers.observed_aspects import (
     OUTCOME,
-    AspectValue,
     ObservedAnswer,
     Result,
 )
 from contracts.compare.servers.session import TargetSession
 from contracts.compare.servers.translation import Intent, Translation
 from contracts.compare.servers.verdicts import verdict_at
+from contracts.media.aspect import AspectValue
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from contracts.compare.servers.translation import (
     preferred_body,
     translate,
 )
+from contracts.media.registry import image_operations
 from contracts.planning.enumeration.pairwise import pairwise_cases
-from contracts.planning.request_model import RequestModel, request_models
+from contracts.planning.request_model import RequestModel, testable_models
 from contracts.planning.values.field_values import PROMPT, prompt_of
 from specs import JSON, Provider, size_of
 
@@ -42,7 +43,7 @@ def intents(providers: Sequence[Provider]) -> list[Intent]:
 
     The values of a feature are in order, the simplest first.
     """
-    ids = dict.fromkeys(id_ for provider in providers for id_ in provider.operations)
+    ids = dict.fromkeys(id_ for each in providers for id_ in image_operations(each))
     found = (each for id_ in ids for each in _operation_intents(id_, providers))
     return list(dict.fromkeys(found))
 
@@ -99,10 +100,11 @@ def _request_models(
 ) -> Iterator[RequestModel]:
     """The preferred request body of each provider that has the operation."""
     for provider in dict.fromkeys(providers):
-        described = provider.operations.get(operation)
+        described = image_operations(provider).get(operation)
         body = preferred_body(described, None) if described else None
-        if body is not None:
-            yield request_models(provider)[operation, body.media_type]
+        key = (operation, body.media_type if body else "")
+        if key in testable_models(provider):
+            yield testable_models(provider)[key]
 
 
 def _farthest_intent(intent: Intent, candidates: Sequence[Intent]) -> Intent | None:
@@ -187,10 +189,8 @@ def combination_intents(providers: Sequence[Provider], seed: int) -> list[Intent
     """
     found: dict[Intent, None] = {}
     for provider in dict.fromkeys(providers):
-        for operation in provider.operations.values():
-            body = preferred_body(operation, None)
-            if body is not None:
-                model = request_models(provider)[operation.id, body.media_type]
+        for operation in image_operations(provider).values():
+            for model in _request_models(operation.id, [provider]):
                 for case in pairwise_cases(model, seed):
                     intent = _intent_for_payload(model, case.payload)
                     if _is_comparable(intent, providers):

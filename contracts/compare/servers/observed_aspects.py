@@ -5,7 +5,7 @@ Names of aspects and their categories are part of the fingerprints of difference
 A new wording would make every known difference a new one.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -27,9 +27,16 @@ from contracts.judging.outcome import (
     event_type,
     top_level_field,
 )
+from contracts.media.aspect import (
+    Aspects,
+    AspectValue,
+    compare_with_request,
+    join_distinct,
+    plain_aspect,
+)
 from contracts.media.guarantee import AnswerHistory
 from contracts.planning.values.field_values import format_value
-from specs import EVENT_STREAM, JSON, Operation, size_of
+from specs import EVENT_STREAM, JSON, Operation
 
 JSON_TYPES = (JSON, "application/problem+json")
 ABSENT, PRESENT = "absent", "present"
@@ -69,23 +76,6 @@ class Result(StrEnum):
     REFUSED_BADLY = "refused-badly"
 
 
-@dataclass(frozen=True, slots=True)
-class AspectValue:
-    """
-    The value of one aspect of a response.
-
-    Responses with the same `category` agree: two images for `n=2` and ten for `n=10`
-    both have the category `as asked`. `text` is the value to show, `note` a detail.
-    """
-
-    category: str
-    text: str
-    note: str = ""
-
-
-Aspects = Iterator[tuple[str, AspectValue]]
-
-
 @dataclass(frozen=True)
 class ObservedAnswer:
     """
@@ -109,7 +99,7 @@ class ObservedAnswer:
     @property
     def first_image(self) -> bytes | None:
         """The data of the first image; None if there is none or it was not kept."""
-        images = self.answer.pictures if self.answer else []
+        images = self.answer.decoded if self.answer else []
         return images[0].data if images else None
 
 
@@ -185,59 +175,41 @@ def _classify(operation: Operation, interaction: Interaction) -> Result:
 
 def _success_aspects(translation: Translation, answer: Answer) -> Aspects:
     interaction, fields = answer.interaction, dict(translation.intent.fields)
-    yield "body", _plain("a stream" if interaction.is_stream else "one answer")
-    yield "pictures", _image_count(interaction, answer.request.get("n", 1))
-    yield from _image_aspects(answer, fields)
+    yield "body", plain_aspect("a stream" if interaction.is_stream else "one answer")
+    yield "pictures", _output_count(interaction, answer.request.get("n", 1))
+    yield from interaction.medium.aspects(answer.decoded, fields)
     if interaction.is_stream:
         yield from _stream_aspects(interaction)
     else:
         yield from _object_aspects(interaction)
-    yield "usage", _plain(PRESENT if usage_of(interaction) else ABSENT)
+    yield "usage", plain_aspect(PRESENT if usage_of(interaction) else ABSENT)
     qualities = (e["quality"] for e in interaction.objects if "quality" in e)
     quality = next(qualities, None)
     if isinstance(quality, str):
-        yield "quality said", _match_requested(quality, fields.get("quality"))
+        yield "quality said", compare_with_request(quality, fields.get("quality"))
     for name in BOOLEAN_GUARANTEES:
         yield name, _kept_or_broken(breaches(name, answer))
     yield SCHEMA, _kept_or_broken(_violations(translation.operation, interaction))
 
 
-def _image_aspects(answer: Answer, fields: Mapping[str, Any]) -> Aspects:
-    """Aspects of the decoded images; none if no image could be decoded."""
-    images = answer.pictures
-    if not images:
-        return
-    size = _join_distinct(each.size for each in images)
-    requested = fields.get("size")
-    yield "size", _match_requested(size, requested if size_of(requested) else None)
-    format_ = _join_distinct(str(each.format) for each in images)
-    yield "format", _match_requested(format_, fields.get("output_format"))
-    words = ("opaque" if each.opaque else "transparent" for each in images)
-    yield "transparency", _plain(_join_distinct(words))
-    if len(images) > 1:
-        is_distinct = len({each.data for each in images}) == len(images)
-        word = "all different" if is_distinct else "some alike"
-        yield "several pictures", _plain(word)
-
-
 def _stream_aspects(interaction: Interaction) -> Aspects:
     types = [event_type(each.data) for each in interaction.events]
     partials = sum(each.endswith(".partial_image") for each in types)
-    yield "event types", _plain(", ".join(dict.fromkeys(types)) or "none")
-    yield "partial pictures", _plain(str(partials))
+    yield "event types", plain_aspect(", ".join(dict.fromkeys(types)) or "none")
+    yield "partial pictures", plain_aspect(str(partials))
 
 
 def _object_aspects(interaction: Interaction) -> Aspects:
     items = interaction.items
-    yield "delivery", _plain(_join_distinct(_delivery(each) for each in items))
-    yield "members", _plain(", ".join(sorted(interaction.object or {})))
+    yield "delivery", plain_aspect(join_distinct(_delivery(each) for each in items))
+    yield "members", plain_aspect(", ".join(sorted(interaction.object or {})))
     is_revised = any(each.get("revised_prompt") for each in items)
-    yield "revised_prompt", _plain(PRESENT if is_revised else ABSENT)
+    yield "revised_prompt", plain_aspect(PRESENT if is_revised else ABSENT)
 
 
 def _kept_or_broken(violations: Iterator[str]) -> AspectValue:
     violation = next(violations, None)
-    return AspectValue(BROKEN, BROKEN, violation) if violation else _plain(KEPT)
+    return AspectValue(BROKEN, BROKEN, violation) if violation else plain_aspect(KEPT)
 
 
 def _violations(operation: Operation, interaction: Interaction) -> Iterator[str]:
@@ -255,24 +227,8 @@ def _violations(operation: Operation, interaction: Interaction) -> Iterator[str]
             yield str(body.judge.judge(value).documented_violations[0])
 
 
-def _plain(category: str) -> AspectValue:
-    """A value that is shown as its category."""
-    return AspectValue(category, category)
-
-
-def _match_requested(actual: str, requested: Any) -> AspectValue:
-    """A value whose category is the match with the request, if that sets a value."""
-    if requested is None or requested == "auto":
-        return _plain(actual)
-    return AspectValue("as asked" if actual == requested else "not as asked", actual)
-
-
-def _join_distinct(words: Iterable[str]) -> str:
-    return " and ".join(dict.fromkeys(words)) or "nothing"
-
-
-def _image_count(interaction: Interaction, requested: Any) -> AspectValue:
-    count = len(interaction.pictures)
+def _output_count(interaction: Interaction, requested: Any) -> AspectValue:
+    count = len(interaction.outputs)
     if not isinstance(requested, int) or count == requested:
         return AspectValue("as asked", str(count))
     return AspectValue("too few" if count < requested else "too many", str(count))
@@ -298,9 +254,9 @@ def _error_aspects(translation: Translation, answer: Answer) -> Aspects:
     status = str(interaction.status)
     yield "status", AspectValue(status, status, error_text(interaction))
     given = sorted(name for name, value in error.items() if value is not None)
-    yield "error members", _plain(", ".join(given))
+    yield "error members", plain_aspect(", ".join(given))
     for name in ("type", "code"):
-        yield f"error {name}", _plain(format_value(error.get(name)))
+        yield f"error {name}", plain_aspect(format_value(error.get(name)))
     yield "blamed member", _blamed_field(translation, error.get("param"))
     checks = ["retry-after-on-429"] * (interaction.status == 429) + ["keeps-secrets"]
     for name in checks:

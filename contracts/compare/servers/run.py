@@ -21,6 +21,7 @@ from contracts.execution.campaign import CouldNotRun
 from contracts.execution.sending.client import MAX_PAUSE, MAX_PAUSE_LIVE, Sender
 from contracts.execution.sending.recording import CassetteSession
 from contracts.execution.targets import NamedTarget
+from contracts.media.registry import image_operations
 
 Cassettes = Callable[[NamedTarget], CassetteSession | None]
 
@@ -105,6 +106,9 @@ def _planned_intents(
     if len(targets) < 2:
         raise CouldNotRun("there is only one target: name another to compare it with")
     providers = [each.provider for each in targets]
+    if not any(map(image_operations, providers)):
+        titles = " and ".join(dict.fromkeys(each.title for each in providers))
+        raise CouldNotRun(f"{titles}: no operation responds with images")
     single = _select(intents(providers), only, operations)
     if not single:
         raise CouldNotRun(f"no test case has {' or '.join(only)} in its id")

@@ -118,7 +118,7 @@ class TargetSession:
         )
         self.seconds.append(interaction.seconds)
         if answer.result is Result.ACCEPTED:
-            count, usage = len(interaction.pictures), usage_of(interaction)
+            count, usage = len(interaction.outputs), usage_of(interaction)
             price = self._price(translation, count, usage)
             self.has_price = self.has_price or price is not None
             self.spent += price or 0.0

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from contracts.media.registry import image_operations
 from contracts.planning.case import TARGET_KEY, Case, Origin
 from contracts.planning.classification import basis_of
 from contracts.planning.request_model import RequestModel, request_models
@@ -43,6 +44,10 @@ class Intent:
     label: str = ""
     always_invalid: bool = False
     reference: "Intent | None" = field(default=None, compare=False, repr=False)
+
+    def __hash__(self) -> int:
+        # Without the values: a list or an object has no hash.
+        return hash((self.operation, *dict(self.fields), self.feature, self.label))
 
     @property
     def id(self) -> str:
@@ -107,13 +112,15 @@ def translate(
 
     With `unlisted`, a field that the document does not list keeps its canonical name.
     """
-    operation = provider.operations.get(intent.operation)
+    operation = image_operations(provider).get(intent.operation)
     if operation is None:
         return NotTranslatable("its document has no such operation")
     body = preferred_body(operation, intent.media_type)
     if body is None:
         return NotTranslatable("its document has no request body of this media type")
     model = request_models(provider)[operation.id, body.media_type]
+    if model.problem:
+        return NotTranslatable("no valid request is known")
     payload, wire_names = dict(model.minimal_request), {}
     for name, value in intent.fields:
         wire_name = model.wire_name(name)
@@ -185,7 +192,8 @@ def _wire_value(
             if each.label == "two-entries"
         )
         return next((each.value for each in lists), None)
-    return minimal_value(request_model.body.properties[wire_name], name, variant=3)
+    schema = request_model.body.properties[wire_name]
+    return minimal_value(schema, name, request_model.samples, variant=3)
 
 
 def is_invalid_request(intent: Intent, providers: Iterable[Provider]) -> bool:

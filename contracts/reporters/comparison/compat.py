@@ -18,7 +18,8 @@ def render(comparison: Comparison) -> str:
     """JSON as `compat.schema.yaml` describes it, nested by the steps of feature ids."""
     features: dict[str, Any] = {}
     versions = {each.id: each.document for each in comparison.providers}
-    for row in comparison.rows:
+    versions |= {each.id: each.document for each in comparison.tasks.columns}
+    for row in (*comparison.rows, *comparison.tasks.rows):
         node = features
         for step in row.id.split("/"):
             node = node.setdefault(step, {})
@@ -28,6 +29,10 @@ def render(comparison: Comparison) -> str:
         "providers": {
             each.id: {"name": each.title, "document": each.document}
             for each in comparison.providers
+        },
+        "tasks": {
+            each.id: {"name": each.title, "document": each.document}
+            for each in comparison.tasks.columns
         },
         "features": features,
     }

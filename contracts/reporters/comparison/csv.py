@@ -21,7 +21,7 @@ MEASUREMENT_COLUMNS = (
     "measured",
     "fingerprint",
 )
-COLUMNS = (*ROW_COLUMNS, *CELL_COLUMNS, *MEASUREMENT_COLUMNS)
+COLUMNS = (*ROW_COLUMNS, *CELL_COLUMNS, *MEASUREMENT_COLUMNS, "task")
 
 
 def render(comparison: Comparison) -> str:
@@ -29,15 +29,17 @@ def render(comparison: Comparison) -> str:
     CSV by RFC 4180 with a header line.
 
     Providers with the same value share a `letter`. A provider with measured servers
-    has a line per server.
+    has a line per server. `task` is the kind of task of rows about tasks.
     """
     out = StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
-    for row in comparison.rows:
-        for provider, cell in row.cells.items():
+    for row in (*comparison.rows, *comparison.tasks.rows):
+        for column, cell in row.cells.items():
+            provider, _, kind = column.partition("/")
             for measured in _measurement_rows(cell):
-                values = [*_row_values(row), provider, *_cell_values(cell), *measured]
+                cells = [provider, *_cell_values(cell), *measured, kind]
+                values = [*_row_values(row), *cells]
                 writer.writerow(map(_escape_formula, values))
     return out.getvalue()
 

@@ -57,13 +57,17 @@ def summary_lines(
     """Lines of the summary; the second value is true for a line about a failure."""
     total = len(comparison.rows)
     differing = sum(row.documents_differ for row in comparison.rows)
-    if len(comparison.providers) == 1:
+    if not total:
+        pass  # only tasks were selected
+    elif len(comparison.providers) == 1:
         yield f"{comparison.providers[0].title}: {pluralize(total, 'feature')}.", False
     elif not differing:
         yield f"No documents differ in {pluralize(total, 'feature')}.", False
     else:
         text = _differing_text(differing, total) + _ranking(comparison, providers)
         yield f"{text}.", False
+    if comparison.tasks.rows:
+        yield _tasks_text(comparison), False
     if comparison.targets:
         own = comparison.count(DifferenceKind.OWN_DOCUMENT)
         peers = comparison.count(DifferenceKind.PEERS_AGREE)
@@ -71,6 +75,21 @@ def summary_lines(
         yield f"{MARKS[DifferenceKind.OWN_DOCUMENT]} {text}", bool(own)
         text = f"{pluralize(peers, 'feature')} in which servers differ although "
         yield f"{MARKS[DifferenceKind.PEERS_AGREE]} {text}the documents agree.", False
+
+
+def _tasks_text(comparison: Comparison) -> str:
+    """The number of kinds of tasks, and of the features in which they differ."""
+    tasks = comparison.tasks
+    kinds = pluralize(len(tasks.columns), "kind")
+    total = pluralize(len(tasks.rows), "feature")
+    if len(tasks.columns) == 1:
+        return f"Long-running tasks: {kinds}, {total}."
+    differing = sum(row.documents_differ for row in tasks.rows)
+    owners = len({each.provider for each in tasks.columns})
+    return (
+        f"Long-running tasks: {kinds} of {pluralize(owners, 'provider')} differ in "
+        f"{differing} of {total}."
+    )
 
 
 def _differing_text(differing: int, total: int) -> str:

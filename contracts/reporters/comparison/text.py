@@ -31,21 +31,24 @@ LABELS = {
 NOT_DOCUMENTED_MARK = "*"
 FEATURE_WIDTH = 24  # of the first column, with its padding
 MIN_PROVIDER_WIDTH = 30  # a narrower terminal shows one line per value
+MAX_NAMED = 6  # providers of a value that their documents do not state
 MAX_REPEATED = 24  # characters; a longer value is shown in one column of a row
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
     """
-    The table of a comparison.
+    A table of a comparison.
 
-    `columns` are the provider ids, the reference first. With `with_sources`, a cell
-    names the page that states its value.
+    `columns` are the provider ids, the reference first, or the ids of kinds of tasks;
+    `noun` is what they are. With `with_sources`, a cell names the page that states its
+    value.
     """
 
     comparison: Comparison
     columns: tuple[str, ...]
     with_sources: bool
+    noun: str = "providers"
 
     def value_text(self, row: ComparisonRow, cell: ProviderCell) -> Text:
         is_unusual = bool(row.majority) and cell.letter != "A"
@@ -75,25 +78,38 @@ def print_comparison(
 
     With `with_sources`, print contradictions and sources after them.
     """
-    show_all = show_all or len(comparison.providers) == 1
-    shown = comparison.rows if show_all else comparison.differing_rows
+    all_rows = show_all or len(comparison.providers) == 1
+    shown = list(comparison.rows if all_rows else comparison.differing_rows)
     for line, is_failure in summary_lines(comparison, providers):
         console.print(safe_text(line, "bold red" if is_failure else "bold"))
-    if shown:
-        reference = reference_id(providers)
-        ids = sorted(
-            (each.id for each in comparison.providers), key=lambda id_: id_ != reference
-        )
-        layout = _Layout(comparison, tuple(ids), with_sources)
-        needed = FEATURE_WIDTH + len(ids) * MIN_PROVIDER_WIDTH
-        is_wide = console.width >= needed
-        console.print()
-        console.print((_wide_table if is_wide else _narrow_table)(shown, layout))
+    reference = reference_id(providers)
+    ids = sorted(
+        (each.id for each in comparison.providers), key=lambda id_: id_ != reference
+    )
+    _print_table(shown, _Layout(comparison, tuple(ids), with_sources), console)
+    tasks = comparison.tasks
+    all_rows = show_all or len(tasks.columns) == 1
+    shown_tasks = list(tasks.rows if all_rows else tasks.differing_rows)
+    kinds = tuple(each.id for each in tasks.columns)
+    layout = _Layout(comparison, kinds, with_sources, "kinds of tasks")
+    _print_table(shown_tasks, layout, console)
+    shown += shown_tasks
     if with_sources and comparison.contradictions:
         print_contradictions(comparison, console)
     if with_sources:
         print_sources(comparison, shown, providers, console)
     _print_notes(comparison, shown, console, with_sources=with_sources)
+
+
+def _print_table(
+    rows: Sequence[ComparisonRow], layout: _Layout, console: Console
+) -> None:
+    """Print rows with a column per provider, or narrower; nothing without rows."""
+    if rows:
+        needed = FEATURE_WIDTH + len(layout.columns) * MIN_PROVIDER_WIDTH
+        is_wide = console.width >= needed
+        console.print()
+        console.print((_wide_table if is_wide else _narrow_table)(rows, layout))
 
 
 def _new_table() -> Table:
@@ -157,7 +173,7 @@ def _narrow_table(rows: Sequence[ComparisonRow], layout: _Layout) -> Table:
     table = _new_table()
     is_plain = not layout.with_sources and not layout.comparison.targets
     table.add_column("value", overflow="fold", ratio=2 if is_plain else 1)
-    table.add_column("providers", overflow="fold", ratio=1)
+    table.add_column(layout.noun, overflow="fold", ratio=1)
     group = ""
     for row in rows:
         if row.group != group:
@@ -169,12 +185,23 @@ def _narrow_table(rows: Sequence[ComparisonRow], layout: _Layout) -> Table:
 
 
 def _value_lines(row: ComparisonRow, layout: _Layout) -> Iterator[tuple[Text, ...]]:
-    """A line per value, the most common first, with its providers."""
+    """
+    A line per value, the most common first, with its providers.
+
+    A value that a document does not state comes last, if many providers have it.
+    """
     name = _name_text(row)
+    groups = []
     for letter in sorted({cell.letter for cell in row.cells.values()}):
         cells = {id_: each for id_, each in row.cells.items() if each.letter == letter}
+        are_others = len(cells) > MAX_NAMED and not any(
+            cell.stated for cell in cells.values()
+        )
+        groups.append((are_others, cells))
+    for are_others, cells in sorted(groups, key=lambda each: each[0]):
         value = layout.value_text(row, next(iter(cells.values())))
-        yield name, value, _providers_text(cells, layout)
+        named = Text("all others") if are_others else _providers_text(cells, layout)
+        yield name, value, named
         name = Text("")
 
 
@@ -213,7 +240,7 @@ def _print_notes(
     if any(cell.source and cell.basis != "documented" for cell in cells):
         meaning = "not documented by the provider's own pages"
         console.print(Text(f"{NOT_DOCUMENTED_MARK} {meaning}"))
-    hidden = len(comparison.rows) - len(shown)
+    hidden = len(comparison.rows) + len(comparison.tasks.rows) - len(shown)
     if hidden:
         agreed = f"{pluralize(hidden, 'feature')} on which all agree"
         console.print(Text(f"--all also shows {agreed}."))

@@ -24,7 +24,7 @@ from contracts.compare.migration import common_subset as common
 from contracts.compare.migration import patch as adapter
 from contracts.compare.migration.rules import Severity, rules
 from contracts.compare.servers.translation import Intent, translate
-from contracts.media.image.samples import with_file_facts
+from contracts.media.files import with_file_facts
 from contracts.planning.case import Case, body_of
 from mockserver.cli.common import LazyGroup
 from specs import State

@@ -29,8 +29,9 @@ from contracts.compare.servers.intents import (
 from contracts.compare.servers.model import Differences, DocumentAgreement
 from contracts.compare.servers.translation import Intent, Translation, translate
 from contracts.execution.campaign import CouldNotRun
-from contracts.execution.sending.client import Target, Unreachable
+from contracts.execution.sending.client import Unreachable
 from contracts.execution.sending.recording import CassetteSession
+from contracts.execution.sending.target import Target
 from contracts.execution.targets import NamedTarget
 from contracts.judging.outcome import FeatureVerdict
 from contracts.reporters.servers import markdown

@@ -447,9 +447,12 @@ def test_the_shipped_documents_can_be_written_as_csv_and_compatibility_data():
     rows = list(csv.DictReader(StringIO(table.render(found), newline="")))
 
     Draft202012Validator(schema("compat")).validate(data)
-    assert len(rows) == len(found.rows) * len(found.providers)
+    of_images = len(found.rows) * len(found.providers)
+    of_tasks = len(found.tasks.rows) * len(found.tasks.columns)
+    assert len(rows) == of_images + of_tasks
     ids = {each["id"] for each in compats(data["features"])}
-    assert ids == {each.id for each in found.rows} == {each["id"] for each in rows}
+    all_rows = (*found.rows, *found.tasks.rows)
+    assert ids == {each.id for each in all_rows} == {each["id"] for each in rows}
 
 
 def compats(node):

@@ -318,7 +318,7 @@ def media_type_findings(
     migration: Migration, old: RequestModel
 ) -> Iterator[BreakingChange]:
     """Find a content type of a request body that the new provider rejects."""
-    operation = migration.new.operations.get(old.operation.id)
+    operation = migration.new_operations.get(old.operation.id)
     minimal = minimal_requests(migration, old)
     if operation is None or not minimal:
         return

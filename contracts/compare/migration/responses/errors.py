@@ -22,7 +22,7 @@ def error_findings(
     migration: Migration, operation: Operation
 ) -> Iterator[BreakingChange]:
     """Find new error statuses and fields that an error response no longer has."""
-    other = migration.new.operations.get(operation.id)
+    other = migration.new_operations.get(operation.id)
     if other is None:
         return
     known = {each.status for each in operation.errors.values()}

@@ -21,6 +21,7 @@ from contracts.compare.migration.responses.fields import (
 )
 from contracts.compare.migration.responses.findings import build_finding
 from contracts.compare.migration.rules import Severity, rules
+from contracts.media.registry import medium_of
 from contracts.planning.request_model import RequestModel
 from contracts.planning.values.boundary_values import boundary_values
 from contracts.planning.values.field_values import all_of_parts, types_of
@@ -186,7 +187,7 @@ def _missing_field_finding(
     new_field: ResponseField | None,
     counterexample: Counterexample,
 ) -> BreakingChange:
-    body = migration.new.operations[operation].success
+    body = migration.new_operations[operation].success
     path = old_field.path
     word = "comes" if old_field.is_guaranteed else "may come"
     evidence = new_field.evidence if new_field else body.evidence
@@ -219,7 +220,13 @@ def _wider_value_findings(
     schemas = [*all_of_parts(new.schema), *all_of_parts(old.schema)]
     values = [
         each.value
-        for each in boundary_values(schemas, [], is_form=False, canonical_name=role)
+        for each in boundary_values(
+            schemas,
+            [],
+            is_form=False,
+            canonical_name=role,
+            samples=medium_of(migration.new_operations[operation]).samples,
+        )
     ]
     for value in [*values, None, 1, 1.5, True, UNKNOWN_VALUE, []]:
         if after.is_valid(value) and not before.is_valid(value):

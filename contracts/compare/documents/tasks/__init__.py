@@ -1,0 +1,1 @@
+"""Comparison of long-running tasks: a column per kind of task of a provider."""
