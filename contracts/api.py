@@ -21,6 +21,7 @@ from contracts.execution.sending.call_arguments import (
 )
 from contracts.execution.sending.links import host_alone
 from contracts.execution.targets import LIVE_RATE, target_of
+from contracts.execution.tasks.waiting import waiting_of
 from contracts.planning.request_model import PlanError
 from contracts.report.model import Outcome, Report
 
@@ -45,6 +46,8 @@ def run(
     budget: float | None = None,
     rate: float | None = None,
     fetch_from: str | Sequence[str] = (),
+    task_timeout: float | None = None,
+    task_interval: float | None = None,
     on_outcome: Callable[[Outcome], None] | None = None,
     specs_path: str | Path | None = None,
 ) -> Report:
@@ -82,6 +85,10 @@ def run(
     - `fetch_from`: a host, or several, such as `cdn.example`. Images that responses
       link to are fetched from it, without the API key, and from the tested server;
       others are not tested.
+    - `task_timeout`: the seconds for a long-running task to end, by default 600; its
+      case is not tested after that.
+    - `task_interval`: the seconds between two reads of a task, by default those of the
+      document, else 5. `Retry-After` may make it longer.
     - `on_outcome`: called with each outcome, in another thread. An exception that it
       raises ends the run.
     - `specs_path`: a folder with more providers.
@@ -99,7 +106,13 @@ def run(
       `operations`.
     """
     _validate_arguments(
-        against, only=only, max_cases=max_cases, budget=budget, rate=rate
+        against,
+        only=only,
+        max_cases=max_cases,
+        budget=budget,
+        rate=rate,
+        task_timeout=task_timeout,
+        task_interval=task_interval,
     )
     given = [each for each in (key, key_env, budget, auth, model) if each is not None]
     if against is None and (live or given or headers):
@@ -141,6 +154,7 @@ def run(
                 is_paid=budget is not None,
                 rate=rate or (LIVE_RATE if live else None),
                 fetch_from=hosts,
+                task_waiting=waiting_of(task_interval, task_timeout),
             )
             for each in loaded
         ]
@@ -165,14 +179,12 @@ def _validate_arguments(
     against: str | None,
     *,
     only: str | Sequence[str],
-    max_cases: int | None,
-    budget: float | None,
-    rate: float | None,
+    **numbers: float | None,
 ) -> None:
     """Raise `ValueError` for invalid values."""
     if against == "":
         raise ValueError("against is empty: give the base URL of a server, or None")
-    for name, value in (("max_cases", max_cases), ("budget", budget), ("rate", rate)):
+    for name, value in numbers.items():
         if value is not None and not value > 0:
             raise ValueError(f"{name} is {value}: give a number above 0, or None")
     if "" in as_tuple(only):

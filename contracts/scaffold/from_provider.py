@@ -39,6 +39,7 @@ def draft_like(name: str, provider: Provider, file_folder: Any) -> Draft:
     document = _without_evidence(provider.document)
     document["info"] = {"title": name, "version": "1"}
     document["servers"] = [{"url": base_url}]
+    _replace_further_servers(name, document)
     document = {
         key: each
         for first in (("openapi", "info", "servers"), document)
@@ -65,6 +66,14 @@ def draft_like(name: str, provider: Provider, file_folder: Any) -> Draft:
             f"replace the source {SOURCE} by your own pages",
         ],
     )
+
+
+def _replace_further_servers(name: str, document: Mapping[str, Any]) -> None:
+    """Replace the host of the servers that operations have of their own."""
+    for item in document["paths"].values():
+        for node in (item, *item.values()):
+            for server in node.get("servers", ()) if isinstance(node, dict) else ():
+                server["url"] = placeholder_url(name, urlsplit(server["url"]).path)
 
 
 def _without_evidence(node: Any, parent: str = "") -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from contracts.media.image.samples import Sample
+from contracts.media.files import Sample
 from contracts.planning.case import ExpectedError, Origin
 from contracts.traffic.exchange import (
     ObservedExchange,

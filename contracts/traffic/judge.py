@@ -10,7 +10,8 @@ from contracts.judging.checks import examine
 from contracts.judging.examiner import Examiner, cost_of
 from contracts.judging.findings import build_finding
 from contracts.judging.interaction import Interaction
-from contracts.media.image.samples import Sample
+from contracts.media.files import Sample
+from contracts.media.registry import medium_of
 from contracts.planning.call_options import CallOptions
 from contracts.planning.case import TARGET_KEY, Case, ExpectedError, Origin
 from contracts.planning.classification import basis_of
@@ -60,7 +61,7 @@ class JudgedExchange:
     @property
     def image_count(self) -> int:
         success = self.interaction is not None and self.interaction.is_success
-        return len(self.interaction.pictures) if self.interaction and success else 0
+        return len(self.interaction.outputs) if self.interaction and success else 0
 
 
 class TrafficJudge:
@@ -77,10 +78,15 @@ class TrafficJudge:
         self._examiner = Examiner(provider)
 
     def operation(self, method: str, path: str) -> Operation | None:
-        """The operation at a path below the base URL; None if there is none."""
-        for operation in self.provider.operations.values():
-            if (operation.method, operation.path) == (method, path):
-                return operation
+        """
+        The operation at a path below the base URL; None if there is none.
+
+        One with a server of its own is at its whole path.
+        """
+        for whole in (f"{self.provider.base_path}{path}", path):
+            for operation, _ in self.provider.matching(whole):
+                if operation.method == method and operation.creates:
+                    return operation
         return None
 
     def key(self, exchange: ObservedExchange) -> str:
@@ -97,8 +103,10 @@ class TrafficJudge:
         found = self._examiner.claims.get(claim)
         return found.sentence if found else ""
 
-    def image_urls(self, exchange: ObservedExchange) -> list[str]:
-        """The links to images in a success response; they are not fetched here."""
+    def output_urls(
+        self, exchange: ObservedExchange, operation: Operation
+    ) -> list[str]:
+        """The links to outputs in a success response; they are not fetched here."""
         if exchange.body is None or exchange.status is None:
             return []
         try:
@@ -108,31 +116,29 @@ class TrafficJudge:
         except Unreadable:
             return []
         seen = Case("", "", Origin.TRAFFIC, State.VALID)
+        headers, medium = lowercase_names(exchange.headers), medium_of(operation)
         found = Interaction(
-            seen, exchange.status, lowercase_names(exchange.headers), body, 0.0
+            seen, exchange.status, headers, body, seconds=0.0, medium=medium
         )
         if not found.is_success or found.is_stream:
             return []
-        urls = [item.get("url") for item in found.items]
-        return [each for each in urls if isinstance(each, str) and _is_http_url(each)]
+        return [each for each in medium.links(found) if _is_http_url(each)]
 
     def judge(
         self,
         exchange: ObservedExchange,
         operation: Operation,
-        fetched_images: Mapping[str, bytes | str] | None = None,
+        fetched: Mapping[str, bytes | str] | None = None,
     ) -> JudgedExchange:
         """
         Judge an exchange by the document.
 
-        `fetched_images` holds, by link, the image or the reason why there is none.
+        `fetched` holds, by link, the output or the reason why there is none.
         """
         request = classify_request(exchange, operation)
         notes = [request.reason] if request.reason and request.state is None else []
         try:
-            interaction = self._interaction(
-                exchange, operation, request, fetched_images or {}
-            )
+            interaction = self._interaction(exchange, operation, request, fetched or {})
         except Unreadable as error:
             interaction = None
             notes.append(f"the response is not judged: {error}")
@@ -158,7 +164,7 @@ class TrafficJudge:
         exchange: ObservedExchange,
         operation: Operation,
         request: ClassifiedRequest,
-        fetched_images: Mapping[str, bytes | str],
+        fetched: Mapping[str, bytes | str],
     ) -> Interaction | None:
         if exchange.body is None and exchange.problem is None:
             return None
@@ -175,7 +181,8 @@ class TrafficJudge:
             body,
             exchange.seconds,
             exchange.problem,
-            fetched_images,
+            fetched,
+            medium=medium_of(operation),
         )
 
     def _case(

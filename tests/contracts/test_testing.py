@@ -11,6 +11,7 @@ from _pytest._code.code import getfslineno
 from aiohttp import web
 from support import gateways
 from support.paths import ROOT
+from support.providers import IMAGE_PROVIDERS
 from support.relays import on_refusal, on_success, relay, replace
 from yarl import URL
 
@@ -18,7 +19,7 @@ import contracts
 import mockserver
 import specs
 from contracts.execution.campaign import Campaign
-from contracts.execution.sending.client import Target
+from contracts.execution.sending.target import Target
 from contracts.judging.guarantees.relations import relations
 from contracts.judging.guarantees.table import COMPARED_FIELDS
 from contracts.report.baseline import BadBaseline, Baseline
@@ -486,7 +487,7 @@ def test_a_test_stands_where_its_suite_was_made(suite, gateway):
     assert "made = imageparity_conformance(" in text
 
 
-@pytest.mark.parametrize("name", specs.names())
+@pytest.mark.parametrize("name", IMAGE_PROVIDERS)
 def test_the_tests_of_a_provider_are_its_cases_and_its_comparisons(name):
     provider = specs.load(name)
     cases = Campaign(provider, Target("", ""), fuzz=False).cases

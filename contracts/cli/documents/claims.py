@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from contracts.execution.campaign import Campaign
-from contracts.execution.sending.client import Target
+from contracts.execution.sending.target import Target
 from contracts.planning.coverage import claim_records, coverage
 from contracts.report.exercised import NEVER_SEEN_TO_FAIL
 from contracts.report.model import ClaimRecord
@@ -73,7 +73,7 @@ def _print_claims(
         f"{provider.title} ({provider.id}): {pluralize(len(records), 'claim')}, "
         f"{unseen} with a {NEVER_SEEN_TO_FAIL}\n"
     )
-    for operation in provider.operations.values():
+    for operation in provider.all_operations.values():
         for name in operation.mentions:
             click.echo(f"Mentioned on its pages without a path: {name}\n")
     for record in records:

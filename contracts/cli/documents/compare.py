@@ -55,8 +55,8 @@ file_option = click.Path(dir_okay=False, allow_dash=True)
     "--only",
     multiple=True,
     metavar="PART",
-    help="Show only features of a group (createImage, errors) or with an id that "
-    "matches a glob. Can be repeated.",
+    help="Show only features of a group (createImage, errors, tasks) or with an id "
+    "that matches a glob. Can be repeated.",
 )
 @click.option(
     "--all", "agreed", is_flag=True, help="Show also the features on which all agree."
@@ -100,6 +100,9 @@ def command(
     """
     Show where the documents of PROVIDERs (default: all) differ. Sends nothing.
 
+    Images are compared first, provider by provider, and then long-running tasks, one
+    kind of task with another: --only tasks shows only these.
+
     With PROVIDER=URL the servers are compared instead: the same requests are sent to
     all of them, as `run --same-questions` does, with the exit status of `run`.
 
@@ -127,7 +130,7 @@ def command(
         raise UsageError(f"--report: no report has tests of {named}; give its PROVIDER")
     if only:
         comparison = comparison.select(only)
-        if not comparison.rows:
+        if not comparison.rows and not comparison.tasks.rows:
             raise UsageError(f"--only {' '.join(only)}: no feature matches; see --all")
     if "-" not in outputs.values():
         print_with_pager(

@@ -9,6 +9,10 @@ from importlib.metadata import version
 
 import click
 
+from contracts.cli.shared.image_operations import (
+    require_image_operations,
+    with_image_operations,
+)
 from contracts.compare.migration import common_subset as subset
 from contracts.compare.migration import patch as adapter
 from contracts.compare.migration.analysis import Examination, examine
@@ -134,6 +138,7 @@ def drop_in(
     if adapter_form and as_json:
         raise UsageError("--adapter and --json exclude each other; take --adapter json")
     (before,) = load_providers([old], folder)
+    require_image_operations(before)
     console = Console(highlight=False)
     if new is None:
         options = {
@@ -143,11 +148,13 @@ def drop_in(
             "--verbose": verbose,
         }
         _reject_without_target([name for name, value in options.items() if value])
-        others = [each for each in load_providers((), folder) if each.id != before.id]
+        known = with_image_operations(load_providers((), folder), named=())
+        others = [each for each in known if each.id != before.id]
         moves = [Migration(before, each, client, features, model) for each in others]
         print_ranking([_examine(each) for each in moves], console)
         return NO_BREAKS
     (after,) = load_providers([new], folder)
+    require_image_operations(after)
     move = Migration(before, after, client, features, model)
     examination = _examine(move)
     if adapter_form == "json":
@@ -213,7 +220,7 @@ def common(provider: tuple[str, ...], as_json: bool, folder: str | None) -> None
 
     Compares their documents and sends nothing.
     """
-    providers = load_providers(provider, folder)
+    providers = with_image_operations(load_providers(provider, folder), provider)
     try:
         subsets = subset.subsets(providers)
     except PlanError as error:

@@ -38,8 +38,9 @@ from contracts.cli.shared.output import (
 from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.mocks import mocks_in_subprocess
 from contracts.execution.run import execute, start
-from contracts.execution.sending.client import Target, Unreachable
+from contracts.execution.sending.client import Unreachable
 from contracts.execution.sending.recording import BadRecording
+from contracts.execution.sending.target import Target
 from contracts.execution.targets import NamedTarget
 from contracts.planning.call_options import CallOptions
 from contracts.planning.generation.example_database import ExampleDatabase
@@ -181,6 +182,7 @@ def _campaigns(
             rate=options.rate_limit,
             cassette=options.open_cassettes(provider.id, by_label=False),
             fetch_from=frozenset(options.fetch_from),
+            task_waiting=options.task_waiting,
             examples=examples,
         )
 

@@ -8,6 +8,7 @@ from typing import Any
 from contracts.cli.shared.output import Outputs
 from contracts.execution.sending.recording import BadRecording, CassetteSession
 from contracts.execution.targets import LIVE_RATE
+from contracts.execution.tasks.waiting import Waiting, waiting_of
 from contracts.report.failure_policy import FailurePolicy
 from contracts.reporters import REPORTERS
 from mockserver.cli.common import UsageError
@@ -43,6 +44,8 @@ class RunOptions:
     unlisted: bool
     rate: float | None
     fetch_from: tuple[str, ...]
+    task_timeout: float | None
+    task_interval: float | None
     resume: str | None
     record: Path | None
     replay: Path | None
@@ -64,6 +67,11 @@ class RunOptions:
     def rate_limit(self) -> float | None:
         """Test requests per minute; None for no limit."""
         return self.rate or (LIVE_RATE if self.live else None)
+
+    @property
+    def task_waiting(self) -> Waiting | None:
+        """The times to wait for tasks; None for the usual ones."""
+        return waiting_of(self.task_interval, self.task_timeout)
 
     @property
     def uses_second_opinion(self) -> bool:

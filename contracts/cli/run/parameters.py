@@ -15,6 +15,7 @@ from contracts.cli.shared.options import (
     sarif_document_option,
 )
 from contracts.execution.targets import LIVE_RATE
+from contracts.execution.tasks.waiting import DEFAULT_INTERVAL, DEFAULT_TIMEOUT
 from contracts.report.failure_policy import fail_on_option
 from mockserver.cli.common import PROVIDER, Decorator, specs_option, with_options
 from mockserver.cli.common import grouped_option as _option
@@ -74,6 +75,23 @@ _PARAMETERS: tuple[Decorator, ...] = (
         metavar="HOST",
         help="Also fetch the images that responses link to at this host, without the "
         "API key. Can be repeated. The default is the tested server only.",
+    ),
+    _option(
+        "Server under test",
+        "--task-timeout",
+        type=click.FloatRange(0, min_open=True),
+        metavar="SECONDS",
+        help="Time for a long-running task to end, after which its case is not tested. "
+        f"The default is {DEFAULT_TIMEOUT:g}.",
+    ),
+    _option(
+        "Server under test",
+        "--task-interval",
+        type=click.FloatRange(0, min_open=True),
+        metavar="SECONDS",
+        help="Time between two reads of a task, and more where the server says so in "
+        "Retry-After. The default is that of the provider's document, else "
+        f"{DEFAULT_INTERVAL:g}.",
     ),
     # Test cases
     _option(

@@ -13,6 +13,10 @@ from contracts.cli.run.options import RunOptions
 from contracts.cli.run.progress import planning_status, progress_bars
 from contracts.cli.shared.call_options import validate_operations
 from contracts.cli.shared.exit_codes import CONFORMS, NONCONFORMING, STOPPED
+from contracts.cli.shared.image_operations import (
+    require_image_operations,
+    with_image_operations,
+)
 from contracts.cli.shared.interrupts import Interrupted, run_until_interrupted
 from contracts.cli.shared.output import write_outputs
 from contracts.compare.servers.model import Differences
@@ -26,6 +30,7 @@ from contracts.planning.request_model import PlanError
 from contracts.report.failure_policy import FailurePolicy
 from contracts.reporters.servers import markdown, text
 from mockserver.cli.common import UsageError, load_providers
+from specs import Provider
 
 OTHER_MODE_OPTIONS = (
     *("max_cases", "no_fuzz", "second_opinion", "dry_run", "resume"),
@@ -40,11 +45,10 @@ def compare_servers(options: RunOptions, targets: Sequence[NamedTarget]) -> int:
     Returns the exit status. Raises `UsageError`.
     """
     _reject_incompatible_options(options)
+    require_image_operations(*(each.provider for each in targets))
     with ExitStack() as stack:
         with planning_status():
-            providers = (
-                [] if targets else load_providers(options.provider, options.folder)
-            )
+            providers = [] if targets else _mocked_providers(options)
             running = stack.enter_context(
                 mocks_in_subprocess(providers, options.folder)
             )
@@ -71,6 +75,11 @@ def compare_servers(options: RunOptions, targets: Sequence[NamedTarget]) -> int:
     if differences.stopped:
         return STOPPED
     return NONCONFORMING if differences.alarms else CONFORMS
+
+
+def _mocked_providers(options: RunOptions) -> list[Provider]:
+    providers = load_providers(options.provider, options.folder)
+    return with_image_operations(providers, options.provider)
 
 
 def _reject_incompatible_options(options: RunOptions) -> None:

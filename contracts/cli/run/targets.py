@@ -4,7 +4,7 @@ import re
 
 from contracts.cli.run.options import RunOptions
 from contracts.cli.shared.call_options import given_options, read_call_options
-from contracts.execution.sending.client import Target
+from contracts.execution.sending.target import Target
 from contracts.execution.targets import (
     BadTarget,
     NamedTarget,

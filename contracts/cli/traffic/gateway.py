@@ -19,9 +19,10 @@ from contracts.cli.shared.call_options import (
     server_call_options,
     validate_operations,
 )
+from contracts.cli.shared.image_operations import require_image_operations
 from contracts.cli.shared.options import no_color_option, path_option
 from contracts.cli.shared.output import Outputs, check_outputs, write_outputs
-from contracts.execution.sending.client import Target
+from contracts.execution.sending.target import Target
 from contracts.execution.targets import BadTarget, header_values
 from contracts.judging.outcome import FeatureVerdict
 from contracts.planning.request_model import PlanError
@@ -187,6 +188,7 @@ def sandwich(**parameters: Any) -> None:
     (upstream,) = load_providers([options.upstream_dialect], options.folder)
     dialect = options.dialect or options.upstream_dialect
     (provider,) = load_providers([dialect], options.folder)
+    require_image_operations(upstream, provider)
     validate_operations(options.operations, [provider])
     target = _target(provider, options)
     planner = Planner(

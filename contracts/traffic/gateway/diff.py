@@ -10,7 +10,7 @@ from typing import Any
 
 from contracts.judging.interaction import Interaction
 from contracts.judging.outcome import error_object
-from contracts.media.image.samples import Sample
+from contracts.media.files import Sample
 from contracts.planning.values.field_values import format_value
 from contracts.text import pluralize
 

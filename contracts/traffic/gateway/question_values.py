@@ -87,7 +87,7 @@ def _distinguishing_values(request_model: RequestModel, member: str) -> list[Any
     listed = [value for each in schemas for value in each.get("enum", [])]
     if request_model.canonical_name(member) == "size":
         listed = [*TEST_SIZES, *listed]
-    elif not listed:
+    elif not listed and not _is_compound(schemas):
         listed = [typical_value(schemas)]
     return [each for each in listed if each not in (None, defaults.get(member))]
 
@@ -105,6 +105,12 @@ def _with_another_model(
             fields = valid_combination(request_model, base, member, value)
             yield FieldRequest({**base, **fields}, model)
             return
+
+
+def _is_compound(schemas: Sequence[Mapping[str, Any]]) -> bool:
+    """True for a field that holds others: no typical value of it is known."""
+    types = {name for each in schemas for name in types_of(each)}
+    return bool(types) and types <= {"array", "object"}
 
 
 def typical_value(schemas: Sequence[Mapping[str, Any]]) -> Any:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from contracts.media.registry import image_operations
 from contracts.planning.case import Case, Origin
-from contracts.planning.request_model import RequestModel, request_models
+from contracts.planning.request_model import RequestModel, testable_models
 from contracts.planning.values.field_values import prompt_of
 from contracts.traffic.gateway.question_values import (
     SEPARATELY_TESTED_FIELDS,
@@ -100,8 +101,8 @@ class Planner:
         """All questions: the minimal request first, errors and faults last."""
         questions = [
             question
-            for operation in self.provider.operations.values()
-            if operation.id in self.upstream.operations
+            for operation in image_operations(self.provider).values()
+            if operation.id in image_operations(self.upstream)
             and (not self.operations or operation.id in self.operations)
             for question in self._operation_questions(operation)
         ]
@@ -126,11 +127,13 @@ class Planner:
         return next((e for e in known if e.get(name) == self._base_model), None)
 
     def _operation_questions(self, operation: Operation) -> Iterator[Question]:
-        known = request_models(self.provider)
+        known = testable_models(self.provider)
         bodies = [
-            known[operation.id, each.media_type] for each in request_bodies(operation)
+            known[operation.id, each.media_type]
+            for each in request_bodies(operation)
+            if (operation.id, each.media_type) in known
         ]
-        bodies = [each for each in bodies if self._plain_request(each) is not None]
+        bodies = [each for each in bodies if _prompt(each, self._plain_request(each))]
         if not bodies:
             return
         first, *others = bodies
@@ -154,7 +157,9 @@ class Planner:
         yield from self._error_questions(first)
 
     def _prompt_questions(self, request_model: RequestModel) -> Iterator[Question]:
-        member = request_model.wire_name("prompt") or "prompt"
+        member = request_model.wire_name("prompt")
+        if member is None:
+            return  # it is inside another field, whose values are tested
         long = prompt_of(LONG_PROMPT_LENGTH)
         for feature, text in (("prompt", UNICODE_PROMPT), ("prompt, long", long)):
             yield self._member_question(
@@ -303,11 +308,10 @@ class Planner:
         extra_fields: Mapping[str, Any],
     ) -> Question:
         """A request with a prompt that triggers an error or a fault of the mock."""
-        prompt = request_model.wire_name("prompt") or "prompt"
         option = "" if kind is QuestionKind.ERROR else f";seconds={FAULT_SECONDS}"
         plain = self._plain_request(request_model) or {}
-        text = f"{plain[prompt]} [[mock:{name}{option}]]"
-        fields = {**extra_fields, prompt: text}
+        text = f"{_prompt(request_model, plain)} [[mock:{name}{option}]]"
+        fields = {**_with_prompt(request_model, plain, text), **extra_fields}
         return self._build_question(kind, request_model, group, name, fields, name=name)
 
     def _member_question(
@@ -343,9 +347,9 @@ class Planner:
             untested = f"the document does not allow it: {verdict.violations[0]}"
         elif model and not self._has_model(model):
             untested = f"it needs {model}: name it with --model {model}=NAME"
-        prompt = request_model.wire_name("prompt") or "prompt"
         model_field = request_model.wire_name("model")
-        sent = {**payload, prompt: f"{payload[prompt]} ({marker})"}
+        text = f"{_prompt(request_model, payload)} ({marker})"
+        sent = _with_prompt(request_model, payload, text)
         stands_for = str(payload.get(model_field or "")) if self.models else ""
         if model_field and stands_for in self.models:
             sent[model_field] = self.models[stands_for]
@@ -372,3 +376,16 @@ class Planner:
             model=model,
             stands_for=stands_for,
         )
+
+
+def _prompt(request_model: RequestModel, payload: Mapping[str, Any] | None) -> str:
+    """The prompt of a request, at any depth; empty if there is none."""
+    dialect, operation = request_model.provider.dialect, request_model.operation.id
+    text = dialect.with_canonical_names(operation, payload or {}).get("prompt")
+    return text if isinstance(text, str) else ""
+
+
+def _with_prompt(
+    request_model: RequestModel, payload: Mapping[str, Any], text: str
+) -> dict[str, Any]:
+    return request_model.with_value(payload, "prompt", text) or dict(payload)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import aiohttp
 
 from contracts.errors import HarnessError
-from contracts.execution.sending.client import Target
 from contracts.execution.sending.http import send_request
+from contracts.execution.sending.target import Target
 from contracts.judging.findings import redact
 from contracts.judging.interaction import Interaction
 from contracts.judging.outcome import error_text

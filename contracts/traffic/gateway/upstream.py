@@ -12,6 +12,7 @@ import aiohttp
 from aiohttp import web
 
 import mockserver
+from contracts.media.registry import image_operations
 from contracts.traffic.exchange import MAX_BODY_BYTES, Unreadable, decode_content
 from contracts.traffic.forwarding import (
     end_to_end_headers,
@@ -112,7 +113,7 @@ class RecordingUpstream:
     ) -> UpstreamRequest | None:
         """Record a request to an operation; None for other requests."""
         path = request.path.removeprefix(self._prefix)
-        for operation in self.provider.operations.values():
+        for operation in image_operations(self.provider).values():
             if (operation.method, operation.path) == (request.method, path):
                 headers = {name.lower(): each for name, each in request.headers.items()}
                 upstream_request = _read_request(operation, headers, body)

@@ -1,4 +1,4 @@
-"""Fetch the images behind the links of a response, from the upstream's origin alone."""
+"""Fetch the outputs behind the links of a response, from the upstream's origin."""
 
 import time
 from collections.abc import Iterable
@@ -7,18 +7,18 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
-from contracts.judging.interaction import MAX_IMAGES
+from contracts.media.base import MAX_OUTPUTS, Medium
 from contracts.traffic.exchange import MAX_BODY_BYTES
 from contracts.traffic.proxy.open_exchange import BoundedCopy
 
-FETCH_TIMEOUT = 60.0  # seconds, for all images of a response
+FETCH_TIMEOUT = 60.0  # seconds, for all outputs of a response
 
 
 async def fetch_links(
-    session: aiohttp.ClientSession, upstream: str, links: Iterable[str]
+    session: aiohttp.ClientSession, upstream: str, links: Iterable[str], medium: Medium
 ) -> dict[str, bytes | str]:
     """
-    The image behind each link of the upstream's origin, or the reason for a failure.
+    The output behind each link of the upstream's origin, or the reason for a failure.
 
     Links of other origins, and links after the timeout, are left out.
     """
@@ -26,17 +26,17 @@ async def fetch_links(
     urls = [url for url in dict.fromkeys(links) if _origin(url) == own]
     until = time.monotonic() + FETCH_TIMEOUT
     found: dict[str, bytes | str] = {}
-    for url in urls[:MAX_IMAGES]:
+    for url in urls[:MAX_OUTPUTS]:
         left = until - time.monotonic()
         if left > 0:
-            found[url] = await _fetch_image(session, url, left)
+            found[url] = await _fetch_output(session, url, left, medium)
     return found
 
 
-async def _fetch_image(
-    session: aiohttp.ClientSession, url: str, timeout: float
+async def _fetch_output(
+    session: aiohttp.ClientSession, url: str, timeout: float, medium: Medium
 ) -> bytes | str:
-    """The image at a URL, or the reason for a failure; no key is sent."""
+    """The output at a URL, or the reason for a failure; no key is sent."""
     kept = BoundedCopy()
     try:
         async with session.get(
@@ -47,8 +47,9 @@ async def _fetch_image(
         ) as response:
             if response.status != 200:
                 return f"is not at its URL: {response.status}"
-            if not response.content_type.startswith("image/"):
-                return f"is served as {response.content_type}, not as an image"
+            if not response.content_type.startswith(medium.content_type):
+                wanted = f"{medium.content_type}*"
+                return f"is served as {response.content_type}, not as {wanted}"
             async for chunk in response.content.iter_any():
                 kept.add(chunk)
                 if kept.size > MAX_BODY_BYTES:

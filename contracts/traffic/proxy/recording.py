@@ -29,7 +29,7 @@ def exchange_record(
     images: dict[str, bytes | None] = {
         url: found if isinstance(found, bytes) else None for url, found in links.items()
     }
-    for url in judge.image_urls(exchange):
+    for url in judge.output_urls(exchange, judged.operation):
         images.setdefault(url, None)
     return ExchangeRecord(
         provider=judge.provider.id,

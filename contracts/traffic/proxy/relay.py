@@ -13,6 +13,7 @@ import aiohttp
 import click
 from aiohttp import web
 
+from contracts.media.registry import medium_of
 from contracts.report.model import Finding
 from contracts.text import one_line
 from contracts.traffic.exchange import ObservedExchange, Unreadable
@@ -256,7 +257,7 @@ class Relay:
         operation = self._judge.operation(exchange.method, exchange.path)
         secrets = find_secrets(exchange.request_headers, self._judge.key(exchange))
         self.totals.exchanges += 1
-        links = await self._fetch_links(exchange) if operation else {}
+        links = await self._fetch_links(exchange, operation) if operation else {}
         if previous is not None:
             await previous
         judged, notes, recorded = None, ["not in the document"], None
@@ -291,10 +292,15 @@ class Relay:
             self._judge_executor, work, *args
         )
 
-    async def _fetch_links(self, exchange: ObservedExchange) -> dict[str, bytes | str]:
-        """The images behind the links of a response, where they are the upstream's."""
-        links = await self._run_in_judge_thread(self._judge.image_urls, exchange)
-        return await fetch_links(self._client, self.upstream, links)
+    async def _fetch_links(
+        self, exchange: ObservedExchange, operation: Operation
+    ) -> dict[str, bytes | str]:
+        """The outputs behind the links of a response, where they are the upstream's."""
+        links = await self._run_in_judge_thread(
+            self._judge.output_urls, exchange, operation
+        )
+        medium = medium_of(operation)
+        return await fetch_links(self._client, self.upstream, links, medium)
 
     async def _record(
         self,

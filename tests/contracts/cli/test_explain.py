@@ -78,7 +78,7 @@ def test_a_name_without_its_field_as_in_the_readme_is_enough():
 
 
 def test_an_unknown_rule_is_answered_with_the_nearest():
-    typo, migration = run("size-gpt-imge-2"), run("req-renamd")
+    typo, migration = run("size-gpt-imge-2"), run("REQ-RENAMD")
 
     assert typo.exit_code == migration.exit_code == 2
     assert "did you mean 'size-gpt-image-2'?" in typo.stderr

@@ -64,12 +64,12 @@ def test_several_operations_are_named_at_once(run):
 
 @pytest.mark.parametrize("word", ["--no-fuzz", "--same-questions", "--dry-run"])
 def test_an_unknown_operation_is_an_error_that_lists_the_known(word):
-    words = ["run", "tokenhub", "aihubmix", "--operations", "createImage,createVideo"]
+    words = ["run", "tokenhub", "--operations", "createImage,createFilm"]
     result = CliRunner().invoke(main, [*words, word])
 
     assert result.exit_code == 2
     assert result.stderr == (
-        "Error: --operations: there is no operation 'createVideo', only createImage, "
+        "Error: --operations: there is no operation 'createFilm', only createImage, "
         "createImageEdit\n"
     )
 
@@ -95,8 +95,8 @@ def test_python_takes_operations_too():
     )
 
     assert operations(report) == {"createImageEdit"}
-    with pytest.raises(ValueError, match="'createVideo', only createImage, createIm"):
-        contracts.run("tokenhub", operations=["createVideo"])
+    with pytest.raises(ValueError, match="'createFilm', only createImage, createIm"):
+        contracts.run("tokenhub", operations=["createFilm"])
 
 
 def test_the_report_records_the_options_and_no_value(run, mock):

@@ -10,7 +10,7 @@ from support.relays import Message, relay
 import specs
 from contracts.cli.main import main
 from contracts.execution.campaign import Campaign
-from contracts.execution.sending.client import Target
+from contracts.execution.sending.target import Target
 from contracts.planning.generation.example_database import ExampleDatabase
 from contracts.report.model import Report
 from mockserver.embedded.starter import serve_in_thread

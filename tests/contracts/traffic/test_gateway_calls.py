@@ -170,8 +170,8 @@ WRONG = {
     "unknown way": (["--auth=digest"], "header:NAME"),
     "unknown model": (["--model=gpt-9=mine"], "gpt-9"),
     "unknown operation": (
-        ["--operations=createImage,createVideo"],
-        "'createVideo', only createImage, createImageEdit",
+        ["--operations=createImage,createFilm"],
+        "'createFilm', only createImage, createImageEdit",
     ),
 }
 
