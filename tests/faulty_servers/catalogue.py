@@ -13,6 +13,7 @@ from faulty_servers.defects import with_defect
 from faulty_servers.minimal import serving
 from faulty_servers.relay_faults import RelayFault
 from faulty_servers.relays import RELAY_FAULTS
+from faulty_servers.tasks.catalogue import TASK_DEFECTS
 from support.relays import relay
 
 from contracts.report.model import Finding
@@ -129,6 +130,8 @@ NOT_SHOWN_BY_SERVERS = {
 def exercised_by() -> Mapping[str, list[str]]:
     """The ids of the planted defects that each check reports, by check."""
     found: dict[str, list[str]] = defaultdict(list)
+    for task_defect in TASK_DEFECTS:
+        found[task_defect.check].append(task_defect.record_id)
     for defect in (*FAULTY_SERVERS, *FAULTY_RELAYS):
         if defect.check and not defect.missed:
             found[defect.check].append(defect.id)

@@ -18,6 +18,7 @@ from faulty_servers.catalogue import (
     FaultyRelay,
     FaultyServer,
 )
+from faulty_servers.tasks.catalogue import TASK_DEFECTS, TaskDefect
 from support.campaigns import run_against
 
 import mockserver
@@ -25,7 +26,7 @@ from contracts.report import exercised
 from contracts.report.model import Report
 
 FILE = Path(exercised.__file__).with_name(exercised.FILE)
-Defect = FaultyServer | FaultyRelay
+Defect = FaultyServer | FaultyRelay | TaskDefect
 Rows = Mapping[str, exercised.PlantedDefect]
 HEAD = """\
 # The planted defects of tests/faulty_servers, each with the check that failed and the
@@ -35,11 +36,12 @@ HEAD = """\
 
 def found_defects() -> dict[str, Defect]:
     """The defects for which a finding is expected, by id."""
-    return {
+    servers = {
         each.id: each
         for each in (*FAULTY_SERVERS, *FAULTY_RELAYS)
         if not each.open and not each.missed
     }
+    return {**servers, **{each.record_id: each for each in TASK_DEFECTS}}
 
 
 def is_current(defect: Defect, row: exercised.PlantedDefect | None) -> bool:
@@ -62,6 +64,10 @@ def observed_claims(defect: Defect, report: Report) -> tuple[str, ...]:
 
 def observe(defect: Defect, mock: mockserver.Running) -> tuple[str, ...]:
     """Run the harness on a defect until it is found, and return the claims."""
+    if isinstance(defect, TaskDefect):
+        with defect.serving(mock) as base_url:
+            report = defect.report(base_url)
+        return observed_claims(defect, report)
     if isinstance(defect, FaultyRelay):
         only, serving = defect.fault.only, defect.serving(mock)
     else:
@@ -86,7 +92,7 @@ def main() -> None:
     known = {} if repeat or not FILE.exists() else exercised.planted_defects()
     rows: dict[str, exercised.PlantedDefect] = {}
     not_found = []
-    with mockserver.running() as mock:
+    with mockserver.running(tasks="polls=3") as mock:
         for id_, defect in found_defects().items():
             if is_current(defect, known.get(id_)):
                 rows[id_] = known[id_]
