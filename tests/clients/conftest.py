@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 from support.http import KEY, opened, picture
+from support.video import ffprobe
 
+import mockserver
 import specs
 
 HERE = Path(__file__).parent
@@ -251,3 +253,35 @@ def uploads() -> dict[str, Any]:
         "images": [encoded(colour="red"), encoded(colour="blue")],
         "mask": encoded(mode="RGBA", colour=(0, 0, 0, 0)),
     }
+
+
+@pytest.fixture(scope="session")
+def task_mock() -> Iterator[mockserver.Running]:
+    """All mocks on a server whose tasks are finished when they are read twice."""
+    with mockserver.running(tasks="polls=2") as running:
+        yield running
+
+
+@dataclass(frozen=True)
+class Video:
+    """The facts about a video by FFmpeg; `seconds` is its length."""
+
+    size: tuple[int, int]
+    seconds: float
+    has_sound: bool
+
+
+@pytest.fixture
+def probed(tmp_path) -> Callable[[str | bytes], Video]:
+    """The facts about an MP4, which may be in base64."""
+
+    def probe(data: str | bytes) -> Video:
+        file = tmp_path / f"{uuid.uuid4().hex}.mp4"
+        file.write_bytes(base64.b64decode(data) if isinstance(data, str) else data)
+        facts, streams = ffprobe(file)
+        assert "mp4" in facts["format_name"]
+        shown = streams["video"]
+        size = (shown["width"], shown["height"])
+        return Video(size, float(facts["duration"]), "audio" in streams)
+
+    return probe

@@ -12,6 +12,7 @@ import urllib.request
 import openai
 import pytest
 from support.http import delivered, opened
+from support.providers import IMAGE_PROVIDERS
 
 import specs
 
@@ -36,7 +37,7 @@ def proxy(mock, quiet, executable, tmp_path_factory):
                 "api_key": "sk-upstream",
             },
         }
-        for each in specs.names()
+        for each in IMAGE_PROVIDERS
     ]
     config = folder / "config.yaml"  # JSON is YAML
     # With retries of the router's own it asks nine times, and takes ten seconds.

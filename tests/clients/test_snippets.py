@@ -8,7 +8,7 @@ import pytest
 
 import mockserver
 import specs
-from contracts.media.image.samples import Sample
+from contracts.media.files import Sample
 from contracts.planning.code_samples import curl_command, node_snippet, python_snippet
 from contracts.planning.plan import plan
 from specs import FORM, State

@@ -77,6 +77,13 @@ def write_azure(folder: Path) -> None:
     for name in ("openapi.yaml", "dialect.yaml"):
         content = yaml.safe_load((SHIPPED / "openai" / name).read_text("utf-8"))
         content.pop("reference", None)
+        if "paths" in content:  # the deployment has no videos
+            content.pop("x-tasks")
+            content["paths"] = {
+                path: item
+                for path, item in content["paths"].items()
+                if path.startswith("/images/")
+            }
         part = documented_part(name)
         components = {**content.get("components", {}), **part.pop("components", {})}
         content |= part
@@ -119,7 +126,9 @@ def test_a_run_of_the_deployment_passes_at_its_mock(tmp_path):
     write_azure(tmp_path)
     words = documented("run azure .*--against")
     at = words.index("--against") + 1
-    with mockserver.running(specs.load("azure", tmp_path / "providers")) as running:
+    with mockserver.running(
+        specs.load("azure", tmp_path / "providers"), tasks="immediate"
+    ) as running:
         query = words[at].partition("?")[2]
         words[at] = f"{running.base_url}?{query}"
         result = CliRunner().invoke(main, [*words, *ONLY])
