@@ -36,9 +36,14 @@ FOLDERS = {
     ),
     "specs": ("clients", "pricing", "documents", "validation", "media", "errors"),
 }
+SERVES_ANY_MEDIUM = re.compile(
+    r"mockserver\.(((control|pipeline|simulation|state)\..+)|media\.(?!registry)[a-z_]+)"
+)
+# Uploads are images, whatever medium they are for.
+ONE_MEDIUM = re.compile(r"mockserver\.media\.[a-z_]+\.(?!uploads\b)")
 MAX_LINES = 400  # of a module
 # What only the harness may load: a mock must start without it.
-HEAVY = {"hypothesis", "schemathesis", "rich", "jinja2"}
+HEAVY = {"av", "hypothesis", "schemathesis", "rich", "jinja2"}
 # Facts about all providers, and the planted defects in the servers of all.
 WORLD = {"sources.yaml", "clients.yaml", "exercised.yaml"}
 FIXED = {"openai_env"}  # a fixture that users were promised by this name
@@ -77,12 +82,16 @@ def upwards(package: str, source: str) -> list[str]:
 
 
 MODULES = [(package, file) for package in LAYERS for file in modules(package)]
-IDS = [str(file.relative_to(ROOT)) for _, file in MODULES]
+SOURCES = {
+    str(file.relative_to(ROOT)): (package, file.read_text(encoding="utf-8"))
+    for package, file in MODULES
+}
 
 
-@pytest.mark.parametrize(("package", "file"), MODULES, ids=IDS)
-def test_imports_go_one_way(package, file):
-    assert upwards(package, file.read_text(encoding="utf-8")) == []
+def test_imports_go_one_way():
+    found = {name: upwards(*source) for name, source in SOURCES.items()}
+
+    assert {name: each for name, each in found.items() if each} == {}
 
 
 @pytest.mark.parametrize(
@@ -169,6 +178,18 @@ def test_no_modules_import_each_other_in_a_circle():
     assert circle(import_graph()) == []
 
 
+def test_a_medium_is_named_in_the_table_of_media_alone():
+    table, media = "contracts.media.registry", ("image", "video")
+    for medium in media:
+        package = f"contracts.media.{medium}"
+        users = {
+            name
+            for name, targets in import_graph().items()
+            if any(f"{each}.".startswith(f"{package}.") for each in targets)
+        }
+        assert {each for each in users if not each.startswith(package)} == {table}
+
+
 def test_an_import_against_the_order_and_a_circle_are_found():
     graph = {
         "specs.errors": {"specs.documents.loader"},
@@ -179,9 +200,31 @@ def test_an_import_against_the_order_and_a_circle_are_found():
     assert set(circle(graph)) == set(graph)
 
 
-@pytest.mark.parametrize(("package", "file"), MODULES, ids=IDS)
-def test_no_module_is_long(package, file):
-    assert len(file.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+def of_one_medium(graph: dict[str, set[str]]) -> list[tuple[str, str]]:
+    """The imports of one medium by modules of the mock that serve any."""
+    return [
+        (name, target)
+        for name, targets in graph.items()
+        if SERVES_ANY_MEDIUM.fullmatch(name)
+        for target in sorted(targets)
+        if ONE_MEDIUM.match(target)
+    ]
+
+
+def test_only_the_table_of_media_loads_a_medium():
+    assert of_one_medium(import_graph()) == []
+
+
+def test_an_import_of_one_medium_is_found():
+    target = "mockserver.media.image.planning"
+    graph = {"mockserver.pipeline.handler": {target}, "mockserver.media.recent": set()}
+    assert of_one_medium(graph) == [("mockserver.pipeline.handler", target)]
+
+
+def test_no_module_is_long():
+    lengths = {name: len(text.splitlines()) for name, (_, text) in SOURCES.items()}
+
+    assert {name: each for name, each in lengths.items() if each > MAX_LINES} == {}
 
 
 @pytest.mark.parametrize("package", ["specs", "mockserver"])
@@ -240,10 +283,13 @@ def offences(source: str) -> list[str]:
     return [*naming(code_of(source), words), *naming(prose, words)]
 
 
-@pytest.mark.parametrize(("package", "file"), MODULES, ids=IDS)
-def test_no_module_names_a_provider(package, file):
-    assert offences(file.read_text(encoding="utf-8")) == []
-    assert not naming(file.stem, provider_words())
+def test_no_module_names_a_provider():
+    found = {
+        name: [*offences(text), *naming(Path(name).stem, provider_words())]
+        for name, (_, text) in SOURCES.items()
+    }
+
+    assert {name: each for name, each in found.items() if each} == {}
 
 
 @pytest.mark.parametrize("package", LAYERS)
