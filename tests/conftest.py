@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 from support.properties import IN_CI, examples
+from support.providers import IMAGE_PROVIDERS
 
 import mockserver
 import specs
@@ -16,10 +17,19 @@ settings.load_profile("ci" if IN_CI else "by hand")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes `provider` runs for each provider that ships."""
+    """
+    A test that takes `provider` runs for each provider with responses with images.
+
+    With the marker `every_provider` it runs for each provider that ships.
+    """
     if "provider" in metafunc.fixturenames:
-        names = specs.names()
+        every = metafunc.definition.get_closest_marker("every_provider")
+        names = specs.names() if every else IMAGE_PROVIDERS
         metafunc.parametrize("provider", names, indirect=True, scope="session")
+
+
+def makes_images(name: str) -> bool:
+    return "createImage" in specs.load(name).operations
 
 
 @pytest.fixture(scope="session")
@@ -29,15 +39,15 @@ def provider(request: pytest.FixtureRequest) -> specs.Provider:
 
 @pytest.fixture(scope="session")
 def mock() -> Iterator[mockserver.Running]:
-    """All five mocks on one server."""
-    with mockserver.running() as running:
+    """All mocks on one server."""
+    with mockserver.running(tasks="polls=3") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[mockserver.Running]:
     """All mocks on a server that only the tests of one module use."""
-    with mockserver.running() as running:
+    with mockserver.running(tasks="polls=3") as running:
         yield running
 
 

@@ -22,7 +22,8 @@ from tables import Table, figure
 
 import specs
 from contracts.execution.campaign import Campaign
-from contracts.execution.sending.client import Sender, Target
+from contracts.execution.sending.client import Sender
+from contracts.execution.sending.target import Target
 from contracts.judging.examiner import Examiner
 from contracts.judging.interaction import Interaction
 from contracts.judging.second_opinion.requests import SecondOpinion

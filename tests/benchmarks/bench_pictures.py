@@ -25,7 +25,7 @@ from tables import Table, figure, size
 import mockserver
 from mockserver.embedded.thread import serve_in_thread
 from mockserver.media.image.drawing.encode import render_image
-from mockserver.media.image.plan import Plan
+from mockserver.media.image.output import ImageOutput
 from mockserver.media.rendering import RenderCache
 from mockserver.server.process import SWITCH_INTERVAL
 
@@ -80,7 +80,7 @@ def _plans(width: int, height: int, format: str):
     number = 0
     while True:
         number += 1
-        yield Plan(
+        yield ImageOutput(
             text=f"A red cube number {number:06} on a white table",
             width=width,
             height=height,

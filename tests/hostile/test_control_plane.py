@@ -21,11 +21,12 @@ from support.http import (
 )
 from support.processes import ended, post, serving
 from support.properties import examples
+from support.providers import IMAGE_PROVIDERS
 from support.raw_http import exchange
 
 import mockserver
 import specs
-from mockserver.media.image.plan import Plan
+from mockserver.media.image.output import ImageOutput
 from mockserver.media.links import ExpiredLink, InvalidLink, Link, Signer
 
 pytestmark = pytest.mark.slow
@@ -158,7 +159,7 @@ def test_no_name_in_an_address_is_the_name_of_a_file(server):
     assert opened == []
 
 
-PLAN = Plan(text="A paper boat", width=64, height=64, request="ab", caption="m")
+PLAN = ImageOutput(text="A paper boat", width=64, height=64, request="ab", caption="m")
 SIGNER = Signer(b"x" * 32, lambda: 1000.0)
 URL = SIGNER.path(Link(PLAN, "one"), 60)
 GOOD = URL.rpartition("/")[2].removesuffix(".png")
@@ -169,7 +170,7 @@ def test_a_token_is_its_plan_until_it_expires():
     signer = Signer(b"x" * 32, lambda: now[0])
 
     now[0] = 1059.999
-    assert signer.link("one", f"{GOOD}.png", {}).plan == PLAN
+    assert signer.link("one", f"{GOOD}.png", {}).output == PLAN
     now[0] = 1060.0
     with pytest.raises(ExpiredLink):
         signer.link("one", f"{GOOD}.png", {})
@@ -247,7 +248,7 @@ def test_no_seed_no_secret_that_anybody_knows():
 def test_an_address_cannot_be_changed_over_the_wire(server):
     """A URL with a changed image or expiry gives 404."""
     with mockserver.running() as own:
-        found = [given for name in specs.names() for given in urls(own, name)]
+        found = [given for name in IMAGE_PROVIDERS for given in urls(own, name)]
         assert found
         for url in found:
             path, _, name = url.rpartition("/")

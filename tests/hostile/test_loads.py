@@ -23,6 +23,7 @@ from support.http import (
     url_of,
 )
 from support.properties import examples
+from support.providers import IMAGE_OPERATIONS
 from support.raw_http import connected, head, is_refusal, only, post
 
 import mockserver
@@ -321,11 +322,7 @@ def test_a_server_may_have_a_limit_of_its_own(lone):
             assert is_refusal(answer, lone, 413)
 
 
-OPERATIONS = [
-    operation
-    for name in specs.names()
-    for operation in specs.load(name).operations.values()
-]
+OPERATIONS = [operation for name, operation in IMAGE_OPERATIONS]
 bounded = settings(
     deadline=None,
     max_examples=examples(200),

@@ -46,7 +46,9 @@ class Gateway:
             return self._refuse(400, "a header is missing")
         if dict(parse_qsl(self.query)).items() - query.items():
             return self._refuse(404, "Resource not found")
-        sent = {"Content-Type": incoming.headers["Content-Type"]}
+        sent = {}
+        if "Content-Type" in incoming.headers:
+            sent["Content-Type"] = incoming.headers["Content-Type"]
         if (key := self._authorization(incoming, query)) is not None:
             sent["Authorization"] = key
         if self.models:
@@ -59,6 +61,7 @@ class Gateway:
             session.request(
                 incoming.method,
                 self.upstream + incoming.path.replace(*self.base),
+                params=query,
                 data=body,
                 headers=sent,
             ) as answer,

@@ -299,5 +299,6 @@ def eventually(condition: Callable[[], Any]) -> Any:
 def url_of(
     running: Any, provider: specs.Provider, operation: str = "createImage"
 ) -> str:
-    path = provider.operations[operation].path
-    return f"{running.base_urls[provider.id]}{path}"
+    described = provider.all_operations[operation]
+    base_url = running.base_urls[provider.id].removesuffix(provider.base_path)
+    return f"{base_url}{provider.full_path(described)}"

@@ -1,4 +1,4 @@
-"""Folders of providers that differ from one that ships."""
+"""The providers that ship, and folders of providers that differ from one of them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,11 +7,23 @@ from typing import Any
 import yaml
 
 import specs
+from contracts.media.registry import image_operations
 
 API_KEY_HEADER = {"type": "apiKey", "in": "header", "name": "api-key"}
 API_KEY_QUERY = {"type": "apiKey", "in": "query", "name": "subscription"}
 BEARER = {"type": "http", "scheme": "bearer"}
 SHIPPED = Path(specs.__file__).parent
+
+# The names of the providers whose responses hold images.
+IMAGE_PROVIDERS = tuple(
+    name for name in specs.names() if image_operations(specs.load(name))
+)
+# The operations with such responses, with the names of their providers.
+IMAGE_OPERATIONS = tuple(
+    (name, operation)
+    for name in IMAGE_PROVIDERS
+    for operation in image_operations(specs.load(name)).values()
+)
 
 
 def write_provider(
