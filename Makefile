@@ -9,7 +9,7 @@ CLIENTS := .clients
 help:  ## list all targets
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
-run: $(VENV)/.installed  ## run the harness against all five mocks; writes report/index.html
+run: $(VENV)/.installed  ## run the harness against all mocks; writes report/index.html
 	@$(BIN)/imageparity run --html report/index.html --report report/report.jsonl
 
 test: $(VENV)/.developing  ## run the tests
@@ -38,7 +38,7 @@ check: $(VENV)/.developing  ## lint and type-check
 audit: $(VENV)/.developing  ## report known vulnerabilities of the dependencies
 	$(BIN)/pip-audit --skip-editable --progress-spinner off --timeout 15
 
-serve: $(VENV)/.installed  ## serve all five mocks on port 8080
+serve: $(VENV)/.installed  ## serve all mocks on port 8080
 	@$(BIN)/imageparity serve
 
 compare: $(VENV)/.installed  ## show where the documents differ
@@ -94,10 +94,12 @@ $(VENV)/.documenting: $(VENV)/.developing pyproject.toml
 	@touch $@
 
 # The tests of these clients are skipped where they are not installed.
-$(CLIENTS)/python/.installed: tests/clients/requirements.txt
+$(CLIENTS)/python/.installed: tests/clients/requirements.txt tests/clients/older.txt
 	@echo "Installing other makers' clients in $(CLIENTS) (once, some minutes) …"
 	@$(PYTHON) -m venv --clear $(CLIENTS)/python
 	@$(CLIENTS)/python/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@$(CLIENTS)/python/bin/pip install --quiet --disable-pip-version-check --no-deps \
+	  --target $(CLIENTS)/python/older --requirement tests/clients/older.txt
 	@touch $@
 
 # Scripts find their packages from the folder that they seem to be in: hence the link.
