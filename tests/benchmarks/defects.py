@@ -1,11 +1,13 @@
 """
 Planted defects, found and missed: our harness beside stock schemathesis.
 
-    python tests/benchmarks/defects.py [--every N] [--stock N] [--seconds S]
+    python tests/benchmarks/defects.py [--every N] [--stock N] [--seconds S] [--kept F]
 
 runs every N-th faulty server of each set (default: all) and the correct server, and N
 faulty servers of each set (default 4) with `schemathesis run`, S seconds each at most.
-Writes DEFECTS.md beside this file. A defect counts as found by stock when its set of
+Results of faulty servers are kept in the file F, a line each; one that is there is not
+asked again, so that an interrupted measurement goes on. Writes DEFECTS.md beside this
+file. A defect counts as found by stock when its set of
 failures is another than on the right server.
 """
 
@@ -20,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -171,27 +173,6 @@ class Counting:
         return count
 
 
-def ours(each: Cast, every: int, count: Counting) -> dict[str, Any]:
-    count.since()
-    began = time.perf_counter()
-    with each.right() as url:
-        report = run_against(each.provider, url, fuzz=False)
-    whole, whole_seconds = count.since(), time.perf_counter() - began
-    results = [result(each, defect) for defect in each.defects[::every]]
-    return {
-        "planted": len(results),
-        "found": sum(each.is_found for each in results),
-        "told": sum(each.rank is not None for each in results),
-        "false": len(report.broken),
-        "whole": whole,
-        "whole_seconds": whole_seconds,
-        "results": results,
-        "missed": [
-            each.name for each in results if each.rank is None and not each.is_stopped
-        ],
-    }
-
-
 @dataclass(frozen=True)
 class Result:
     """
@@ -235,6 +216,51 @@ def result(cast: Cast, defect: Defect) -> Result:
         next(ranks, None),
         next(sights, None),
     )
+
+
+class Kept:
+    """Results of faulty servers in a file of JSON lines, by title and name."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        lines = path.read_text().splitlines() if path and path.exists() else []
+        self._results = {
+            (title, each["name"]): Result(**each)
+            for title, each in map(json.loads, lines)
+        }
+
+    def result(self, cast: Cast, defect: Defect) -> Result:
+        """The result of a faulty server, which is asked unless the file has it."""
+        key = cast.title, defect.name
+        if key not in self._results:
+            self._results[key] = result(cast, defect)
+            if self._path:
+                with self._path.open("a") as file:
+                    file.write(
+                        json.dumps([cast.title, asdict(self._results[key])]) + "\n"
+                    )
+        return self._results[key]
+
+
+def ours(each: Cast, every: int, count: Counting, kept: Kept) -> dict[str, Any]:
+    count.since()
+    began = time.perf_counter()
+    with each.right() as url:
+        report = run_against(each.provider, url, fuzz=False)
+    whole, whole_seconds = count.since(), time.perf_counter() - began
+    results = [kept.result(each, defect) for defect in each.defects[::every]]
+    return {
+        "planted": len(results),
+        "found": sum(each.is_found for each in results),
+        "told": sum(each.rank is not None for each in results),
+        "false": len(report.broken),
+        "whole": whole,
+        "whole_seconds": whole_seconds,
+        "results": results,
+        "missed": [
+            each.name for each in results if each.rank is None and not each.is_stopped
+        ],
+    }
 
 
 def failures(provider: str, url: str, seconds: int) -> tuple[set[tuple[str, str]], int]:
@@ -351,10 +377,11 @@ def main() -> None:
     options.add_argument("--every", type=int, default=1)
     options.add_argument("--stock", type=int, default=4)
     options.add_argument("--seconds", type=int, default=60)
+    options.add_argument("--kept", type=Path)
     given = options.parse_args()
-    count, rows = Counting(), []
+    count, kept, rows = Counting(), Kept(given.kept), []
     for cast in casts():
-        us = ours(cast, given.every, count)
+        us = ours(cast, given.every, count, kept)
         sys.stderr.write(f"{cast.title} {us}\n")
         them = stock(cast, given.stock, given.seconds) if given.stock else None
         sys.stderr.write(f"{cast.title} {them}\n")
