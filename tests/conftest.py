@@ -20,11 +20,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """
     A test that takes `provider` runs for each provider with responses with images.
 
-    With the marker `every_provider` it runs for each provider that ships.
+    With the marker `every_provider` it runs for each provider that ships, with the
+    marker `providers(NAME, ...)` for these alone: a test that takes long.
     """
     if "provider" in metafunc.fixturenames:
         every = metafunc.definition.get_closest_marker("every_provider")
-        names = specs.names() if every else IMAGE_PROVIDERS
+        these = metafunc.definition.get_closest_marker("providers")
+        names = specs.names() if every else these.args if these else IMAGE_PROVIDERS
         metafunc.parametrize("provider", names, indirect=True, scope="session")
 
 

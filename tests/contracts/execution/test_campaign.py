@@ -39,15 +39,15 @@ def test_the_mock_of_a_provider_keeps_its_documents(mock, provider):
     assert len(report.outcomes) > 100
 
 
-@pytest.mark.parametrize("seed", range(1, 4))
-def test_no_seed_makes_the_harness_cry_wolf(mock, provider, seed: int):
-    """Three seeds for what a seed decides; all else is the same for every seed."""
-    report = run_at(mock, provider, seed=seed, only=SEEDED, second_opinion=True)
+def test_no_seed_makes_the_harness_cry_wolf(mock, provider):
+    """Another seed for what a seed decides; all else is the same for every seed."""
+    report = run_at(mock, provider, seed=1, only=SEEDED, second_opinion=True)
 
     assert report.outcomes
     assert report.findings == ()
 
 
+@pytest.mark.providers("llmapi", "tikhub")
 def test_the_same_seed_asks_the_same_in_the_same_order(provider):
     def drawn(seed: int) -> list[str]:
         cases = plan(provider, seed=seed)

@@ -137,6 +137,7 @@ def test_like_a_provider_is_its_form_without_its_evidence(provider):
 
 
 @pytest.mark.slow
+@pytest.mark.providers("llmapi", "tikhub", "tokenhub")
 def test_like_a_provider_passes_its_own_run(provider):
     init("--like", provider.id)
 
