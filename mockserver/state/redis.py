@@ -1,5 +1,6 @@
 """The state of a mock in Redis, shared by all replicas."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -27,6 +28,7 @@ from mockserver.state.redis_journal import (
     RedisJournal,
     redis_errors,
 )
+from mockserver.state.redis_slots import RedisSlots
 from mockserver.state.redis_tasks import RedisTaskStore
 from mockserver.state.statistics import (
     IMAGE_OPERATION,
@@ -37,8 +39,9 @@ from mockserver.state.statistics import (
 
 REDIS_TIMEOUT = 3  # seconds
 COUNTER_TTL = 3600  # seconds
-SLOT_TTL = 700  # seconds; longer than the longest response
+CHECK_TIMEOUT = 1  # seconds
 CLOCK_KEY = f"{PREFIX}:clock"
+CHECK_KEY = f"{PREFIX}:check"
 SECRET_KEY = f"{PREFIX}:secret"  # of image URLs; a reset keeps it
 
 P = ParamSpec("P")
@@ -64,9 +67,6 @@ PUSH_LUA = f"""
 if redis.call('LLEN', KEYS[1]) + #ARGV > {MAX_SCRIPT_ITEMS} then return -1 end
 for _, item in ipairs(ARGV) do redis.call('RPUSH', KEYS[1], item) end
 return redis.call('LLEN', KEYS[1])
-"""
-RELEASE_SLOT_LUA = """
-if redis.call('DECR', KEYS[1]) <= 0 then redis.call('DEL', KEYS[1]) end
 """
 TAKE_QUOTA_LUA = """
 local now, amount, limit = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -115,7 +115,7 @@ class RedisStateStore(StateStore):
         self._pop_script = self._redis.register_script(POP_LUA)
         self._take_quota_script = self._redis.register_script(TAKE_QUOTA_LUA)
         self._push_script = self._redis.register_script(PUSH_LUA)
-        self._release_slot_script = self._redis.register_script(RELEASE_SLOT_LUA)
+        self._shared_slots = RedisSlots(self._redis)
         self._shared_journal = RedisJournal(self._redis)
         super().__init__(clock, self._shared_journal, RedisTaskStore(self._redis))
 
@@ -189,7 +189,12 @@ class RedisStateStore(StateStore):
 
     @fall_back_to_memory
     async def increment(self, counter: str) -> int:
-        return await self._increment_key(f"{PREFIX}:count:{counter}", COUNTER_TTL)
+        name = f"{PREFIX}:count:{counter}"
+        async with self._redis.pipeline() as pipe:
+            pipe.incr(name)
+            pipe.expire(name, COUNTER_TTL)
+            number, _ = await pipe.execute()
+        return int(number)
 
     @fall_back_to_memory
     async def take_quota(self, bucket: str, amount: int, limit: int) -> BucketState:
@@ -202,19 +207,22 @@ class RedisStateStore(StateStore):
 
     @fall_back_to_memory
     async def acquire_slot(self, key: str) -> int:
-        return await self._increment_key(f"{PREFIX}:present:{key}", SLOT_TTL)
+        return await self._shared_slots.acquire(key)
 
-    @fall_back_to_memory
     async def release_slot(self, key: str) -> None:
-        await self._release_slot_script(keys=[f"{PREFIX}:present:{key}"])
+        if not await self._shared_slots.release(key):
+            await super().release_slot(key)
 
-    async def _increment_key(self, name: str, seconds: int) -> int:
-        """Add one to a number that expires after so many seconds without increments."""
-        async with self._redis.pipeline() as pipe:
-            pipe.incr(name)
-            pipe.expire(name, seconds)
-            number, _ = await pipe.execute()
-        return int(number)
+    async def check_available(self) -> None:
+        # A write: also a Redis that cannot keep anything more is of no use.
+        try:
+            async with asyncio.timeout(CHECK_TIMEOUT):
+                with redis_errors():
+                    await self._redis.set(CHECK_KEY, 1, ex=COUNTER_TTL)
+        except TimeoutError:
+            raise StateError(
+                f"Redis does not respond within {CHECK_TIMEOUT} s"
+            ) from None
 
     async def reset(self, namespace: str | None = None) -> None:
         await self.journal.clear(namespace)
@@ -236,6 +244,7 @@ class RedisStateStore(StateStore):
 
     async def close(self) -> None:
         await super().close()
+        await self._shared_slots.close()
         await self._redis.aclose()
 
 
