@@ -1,6 +1,7 @@
 """The command `health`: a health check of a server on this machine."""
 
 import http.client
+import json
 import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -29,7 +30,12 @@ class Unhealthy(click.ClickException):
     metavar="FILE",
     help="File with the URL, as `serve --url-file` writes it.",
 )
-def health(url: str | None, url_file: Path | None) -> None:
+@click.option(
+    "--ready",
+    is_flag=True,
+    help="Check too that the server can use its --state: a readiness check.",
+)
+def health(url: str | None, url_file: Path | None, *, ready: bool) -> None:
     """
     Check that a mock server responds at URL; exit status 1 if it does not.
 
@@ -38,10 +44,12 @@ def health(url: str | None, url_file: Path | None) -> None:
     """
     if url is None:
         url = _read_url(url_file) if url_file else f"http://127.0.0.1:{DEFAULT_PORT}"
-    status = _health_status(url)
+    status, body = _get(url, "/__mock__/ready" if ready else "/__mock__/health")
+    if ready and status == 503:
+        raise Unhealthy(f"{url} is not ready: {_message(body)}")
     if status not in HEALTHY_STATUSES:
         raise Unhealthy(f"{url} responds with status {status}")
-    click.echo(f"{url} responds.")
+    click.echo(f"{url} is ready." if ready else f"{url} responds.")
 
 
 def _read_url(file: Path) -> str:
@@ -51,8 +59,16 @@ def _read_url(file: Path) -> str:
         raise Unhealthy(f"no server is running that has written {file}") from None
 
 
-def _health_status(url: str) -> int:
-    """The status of the health endpoint; no proxy of the environment is used."""
+def _message(body: bytes) -> str:
+    """The message of an error response of the control API."""
+    try:
+        return str(json.loads(body)["error"]["message"])
+    except (ValueError, TypeError, KeyError):
+        return "its response has no reason"
+
+
+def _get(url: str, path: str) -> tuple[int, bytes]:
+    """Status and body of a path; no proxy of the environment is used."""
     parts = urlsplit(url)
     try:
         host, port = parts.hostname, parts.port
@@ -67,8 +83,9 @@ def _health_status(url: str) -> int:
     else:
         connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
     try:
-        connection.request("GET", "/__mock__/health")
-        return connection.getresponse().status
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read()
     except (OSError, http.client.HTTPException) as error:
         raise Unhealthy(f"no server responds at {url}: {error}") from None
     finally:

@@ -13,7 +13,7 @@ from mockserver.settings import Settings
 from mockserver.state.memory import StateError
 
 TOKEN_HEADER = "X-Mock-Token"  # noqa: S105 -- the name of a header
-PUBLIC_PATHS = {"/", "/health", "/openapi.json"}
+PUBLIC_PATHS = {"/", "/health", "/ready", "/openapi.json"}
 
 
 def guard(

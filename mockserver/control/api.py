@@ -30,13 +30,14 @@ def add_routes(app: web.Application, context: ServerContext) -> None:
     Requests of other origins and requests with an unknown host name (DNS rebinding)
     are rejected. With `settings.token` each request needs the token: as a bearer token,
     in the header `X-Mock-Token`, or as `?token=`. `PUBLIC_PATHS` need none: supervisors
-    poll the health, and neither the document nor the page of the inspector contain
-    data.
+    poll health and readiness, and neither the document nor the page of the inspector
+    contain data.
     """
     server, behavior = ServerControls(context), BehaviorControls(context)
     journal, inspector = JournalControls(context), Inspector(context)
     routes: list[tuple[str, str, Handler]] = [
         ("GET", "/health", server.health),
+        ("GET", "/ready", server.ready),
         ("GET", "/openapi.json", describe),
         ("GET", "/providers", server.providers),
         ("GET", "/faults", server.faults),
@@ -84,6 +85,11 @@ class ServerControls:
                 "trouble": error,
             }
         )
+
+    async def ready(self, request: web.Request) -> web.Response:
+        """Without its state store a replica answers, but not as the others do: 503."""
+        await self.store.check_available()
+        return json_response({"status": "ok"})
 
     async def providers(self, request: web.Request) -> web.Response:
         base = root_url(request, self.context.settings)

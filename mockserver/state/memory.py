@@ -51,6 +51,9 @@ class StateStore:
         self._counters: dict[str, int] = {}
         self._slots: dict[str, int] = {}
 
+    async def check_available(self) -> None:
+        """Raise `StateError` if the state cannot be read and written."""
+
     async def sync_clock(self) -> None:
         """Read the clock that other replicas have changed."""
 

@@ -362,7 +362,7 @@ def ask_guarded(guarded, path="/health", method="GET", **headers):
     return ask(f"{guarded.url}/__mock__{path}", method=method, key=None, **headers)
 
 
-OPEN = [("GET", "/health"), ("GET", "/openapi.json"), ("GET", "/")]
+OPEN = [("GET", "/health"), ("GET", "/ready"), ("GET", "/openapi.json"), ("GET", "/")]
 
 
 @pytest.mark.parametrize(("method", "path"), OPEN)

@@ -192,7 +192,7 @@ def guarded():
 
 @pytest.mark.parametrize(
     "path",
-    ["/health", "/providers", "/faults", "/costs", "/metrics", "/journal",
+    ["/health", "/ready", "/providers", "/faults", "/costs", "/metrics", "/journal",
      "/journal/count", "/journal/wait", "/clock", "/script/{provider}", "/"],
 )  # fmt: skip
 def test_a_response_is_as_described(server, path):

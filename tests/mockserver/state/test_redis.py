@@ -465,14 +465,15 @@ def test_a_redis_that_goes_away_takes_no_answer_with_it(tmp_path, lone, caplog):
                 for method, path in [("GET", "/journal"), ("POST", "/reset"),
                                      ("GET", "/costs"), ("GET", "/script/tokenhub")]
             ]  # fmt: skip
-            health = control(running, "/health")
+            health, ready = (control(running, each) for each in ("/health", "/ready"))
 
     assert first == [200]
     assert rest == [200, 200, 200, 429]
     assert once == [500, 200]
     assert [each.status for each in shown] == [503] * 4
     assert "Redis does not respond" in shown[0].json["error"]["message"]
-    assert health.status == 200
+    assert (health.status, ready.status) == (200, 503)
+    assert "Redis does not respond" in ready.json["error"]["message"]
     assert "uses its own memory" in caplog.text
 
 
