@@ -16,17 +16,24 @@ from mockserver.state.memory import StateError
 
 
 @contextmanager
-def redis_server(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A Redis server on a free port: its URL, and its process."""
+def redis_server(
+    folder: Path, *options: str, port: int | None = None
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """
+    A Redis server: its URL, and its process.
+
+    It listens on `port`, or on a free one, and keeps its files in `folder`.
+    """
     binary = shutil.which("redis-server")
     if binary is None and os.environ.get("CI"):
         pytest.fail("redis-server is missing, and CI has to have it")
     if binary is None:
         pytest.skip("redis-server is missing")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    if port is None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
     process = subprocess.Popen(
-        [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", ""],
+        [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", *options],
         cwd=folder,
         stdout=subprocess.DEVNULL,
     )
