@@ -21,8 +21,10 @@ async def drain(accepting: asyncio.Server, runner: web.AppRunner, grace: float) 
     await asyncio.sleep(POLL_INTERVAL)  # accept connections of the kernel's queue
     for listener in accepting.sockets:
         loop.remove_reader(listener.fileno())
-    # Accepted sockets must become connections before the server is closed.
-    await asyncio.sleep(POLL_INTERVAL)
+    # Accepted sockets must become connections before the server is closed. Two steps of
+    # the loop are enough; connections that arrive meanwhile are lost.
+    for _ in range(2):
+        await asyncio.sleep(0)
     accepting.close()
     await runner.shutdown()  # ends the application's own streams
     started = loop.time()
