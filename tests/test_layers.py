@@ -17,7 +17,7 @@ LAYERS = ("specs", "mockserver", "contracts")  # each may import those before it
 TOP_LEVEL = {
     *LAYERS,
     *("tests", "pyproject.toml", "Makefile", "README.md", "LICENSE", "CHANGELOG.md"),
-    *("docs", "site"),
+    *("deploy", "docs", "site"),
     *(".ci", ".github", ".gitignore", ".pre-commit-hooks.yaml"),
 }
 # The folders and root modules of each package, from the outside in: each may import

