@@ -246,7 +246,9 @@ def explain(rule: tuple[str, ...], folder: str | None) -> None:
     Without RULE, list all rules.
     """
     known = rules()
-    own = document_rules(load_providers((), folder))
+    is_known = bool(rule) and all(name.upper() in known for name in rule)
+    # The documents are read only for what is no rule of drop-in: that takes a second.
+    own = [] if is_known else document_rules(load_providers((), folder))
     by_name = {name: find_rules(name, own) for name in rule}
     for name in rule:
         if name.upper() not in known and not by_name[name]:
