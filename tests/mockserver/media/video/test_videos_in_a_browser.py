@@ -29,8 +29,14 @@ OPEN = """async text => {
 SEEK = """async seconds => {
   const video = document.querySelector("video");
   const sought = new Promise(resolve => { video.onseeked = resolve });
+  // The end of a seek may precede the frame. The frame that is shown already is not
+  // announced again, hence the second limit.
+  const shown = new Promise(resolve => {
+    video.requestVideoFrameCallback(resolve);
+    setTimeout(resolve, 1000);
+  });
   video.currentTime = seconds;
-  await sought;
+  await Promise.all([sought, shown]);
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
   canvas.getContext("2d").drawImage(video, 0, 0);
