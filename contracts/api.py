@@ -38,6 +38,7 @@ def run(
     model: str | Mapping[str, str] | None = None,
     seed: int = 0,
     max_cases: int | None = None,
+    repeat: int = 1,
     only: str | Sequence[str] = (),
     operations: str | Sequence[str] = (),
     fuzz: bool = True,
@@ -72,6 +73,7 @@ def run(
       model. Only cases of these models are sent.
     - `seed`: selects the generated cases; the same seed gives the same cases.
     - `max_cases`: stop after this many cases; None for no limit.
+    - `repeat`: how often each case is sent; the budget counts each request.
     - `only`: a part, or several, of case ids; other cases are not sent.
     - `operations`: an operation, or several, such as `createImageEdit`; cases of others
       are not sent.
@@ -109,6 +111,7 @@ def run(
         against,
         only=only,
         max_cases=max_cases,
+        repeat=repeat,
         budget=budget,
         rate=rate,
         task_timeout=task_timeout,
@@ -155,6 +158,7 @@ def run(
                 rate=rate or (LIVE_RATE if live else None),
                 fetch_from=hosts,
                 task_waiting=waiting_of(task_interval, task_timeout),
+                repeat=repeat,
             )
             for each in loaded
         ]

@@ -51,6 +51,7 @@ class Campaign:
     - `preflight` ends the run if no operation accepts a plain valid request.
     - `fetch_from` has the hosts, beside the target, that outputs are fetched from.
     - `task_waiting` is how long to wait for tasks; None for the usual times.
+    - `repeat` is how often each case is sent; one whose task is followed is sent once.
     """
 
     provider: Provider
@@ -71,6 +72,7 @@ class Campaign:
     preflight: bool = True
     fetch_from: frozenset[str] = frozenset()
     task_waiting: Waiting | None = None
+    repeat: int = 1
 
     @property
     def waiting(self) -> Waiting:
@@ -168,9 +170,18 @@ class Campaign:
         highest = self.max_cost(case)
         return math.inf if highest is None else highest
 
+    def requests_of(self, case: Case) -> int:
+        """The number of requests that are planned for a case."""
+        return 1 if case.follow is not None else self.repeat
+
     def max_cost(self, case: Case) -> float | None:
-        """The price of a case with all its outputs; None if none is documented."""
-        return max_cost(self.provider, case)
+        """
+        The price of all requests of a case with all their outputs.
+
+        None if none is documented.
+        """
+        price = max_cost(self.provider, case)
+        return None if price is None else price * self.requests_of(case)
 
     def target_record(self, answered: Collection[str] = ()) -> TargetRecord:
         """The target, and each claim with its number of `answered` cases, by id."""

@@ -69,7 +69,8 @@ def start(campaigns: Sequence[Campaign], *, version: str, seed: int) -> Run:
     started = datetime.now(UTC).isoformat(timespec="seconds")
     for campaign in campaigns:
         _ = campaign.cases
-    return Run(RunMetadata(version, started, seed, ()), campaigns)
+    repeat = max((each.repeat for each in campaigns), default=1)
+    return Run(RunMetadata(version, started, seed, (), repeat=repeat), campaigns)
 
 
 async def execute(
@@ -160,6 +161,8 @@ def _check_budget(campaigns: Sequence[Campaign], budget: float) -> None:
         if paid and (not prices or min(prices) > budget):
             currency = campaign.provider.dialect.currency
             cost = f"costs {min(prices):g} {currency}" if prices else "has no price"
+            if campaign.repeat > 1:
+                cost += f" with {campaign.repeat} requests"
             raise CouldNotRun(
                 f"{campaign.provider.title}: the cheapest image {cost}; the budget is "
                 f"{budget:g}. Raise --budget, or select requests that are rejected "

@@ -21,18 +21,22 @@ from contracts.execution.exchanges import (
     update_examples,
     with_creation,
 )
+from contracts.execution.outcomes import tested_outcome, untested_outcome
 from contracts.execution.preflight import Preflight
+from contracts.execution.repeat import Repeater, with_rate
 from contracts.execution.sending.client import Sender
-from contracts.execution.shrink import REPRODUCTION_ATTEMPTS, Reproducer
+from contracts.execution.shrink import (
+    REPRODUCTION_ATTEMPTS,
+    Reproducer,
+    may_repeat,
+)
 from contracts.execution.tasks.follow import Follower, OpenTask
 from contracts.execution.tasks.scenarios import has_scenarios, scenario_steps
 from contracts.judging.causes.attribution import Deduplicator
 from contracts.judging.causes.signatures import Signature, signature_of
 from contracts.judging.checks import CheckContext, Observation
-from contracts.judging.evidence import evidence_in
-from contracts.judging.examiner import Examiner, cost_of, shown_fields
+from contracts.judging.examiner import Examiner, cost_of
 from contracts.judging.findings import build_finding
-from contracts.judging.guarantees.table import HISTORY_CHECKS
 from contracts.judging.interaction import Interaction
 from contracts.judging.second_opinion.task_scenarios import ScenarioStep
 from contracts.judging.tasks.conversation import Conversation
@@ -49,6 +53,7 @@ from contracts.report.model import (
     Finding,
     Outcome,
 )
+from contracts.report.repeats import PassRate
 from specs import Operation
 
 IN_FLIGHT = 32
@@ -72,6 +77,7 @@ class Session:
     examiner: Examiner = field(init=False)
     deduplicator: Deduplicator = field(init=False)
     follower: Follower = field(init=False)
+    repeater: Repeater = field(init=False)
     fingerprints: set[str] = field(default_factory=set)
     has_response: bool = False
     unchecked_429: tuple[Mapping[str, str], ...] = ()
@@ -85,6 +91,9 @@ class Session:
         self.examiner = Examiner(provider, key, campaign.external_judge)
         self.deduplicator = Deduplicator(provider)
         self.follower = Follower(provider, self.sender, campaign.waiting)
+        self.repeater = Repeater(
+            self.examiner, self.sender, campaign.repeat, self.follower.stopping
+        )
 
     async def outcomes(
         self, may_send: Callable[[Case], bool]
@@ -170,6 +179,8 @@ class Session:
             earlier = self.campaign.open_tasks.get(case.id)
             task_id = earlier.open_task if earlier else None
             return await self.follower.follow(case, task_id)
+        if self.campaign.requests_of(case) > 1:
+            return await self.repeater.send(case, turn)
         return await self.sender.send(case, self._operation(case), turn)
 
     def _operation(self, case: Case) -> Operation:
@@ -178,18 +189,7 @@ class Session:
     def _not_tested(
         self, case: Case, reason: str, status: int | None = None
     ) -> Outcome:
-        return Outcome(
-            provider=self.campaign.provider.id,
-            case=case.id,
-            operation=case.operation,
-            origin=case.origin,
-            expectation=case.expectation,
-            claims=case.claims,
-            status=status,
-            seconds=0.0,
-            cost=0.0,
-            not_tested=reason,
-        )
+        return untested_outcome(self.campaign.provider, case, reason, status)
 
     async def _outcome(self, exchange: Exchange) -> Outcome:
         interaction = first_interaction(exchange)
@@ -210,16 +210,31 @@ class Session:
         context = self.examiner.context(interaction)
         known, harness_error = set(self.fingerprints), None
         findings: dict[str, Finding] = {}
-        reproducer = Reproducer(self.examiner, context, self.sender)
+        observations = []
         for observation in self.examiner.observations(context):
             if observation.check == CheckName.NOT_JUDGED:
                 harness_error = f"{HARNESS_ERROR} {observation.cause}"
-                continue
-            finding = await self._finding(observation, context, reproducer)
+            else:
+                observations.append(observation)
+        seen = [(context, each) for each in observations]
+        repetitions = self.repeater.take(interaction.case)
+        if repetitions is not None:
+            seen += repetitions.other_failures(observations)
+            cost = cost_of(self.campaign.provider, interaction)
+            if harness_error is None:
+                repetitions.add(context, observations, cost)
+        reproducer = Reproducer(self.examiner, context, self.sender)
+        for place, observation in seen:
+            rate = repetitions.rate(observation) if repetitions else None
+            finding = await self._finding(observation, place, reproducer, rate)
             findings.setdefault(finding.fingerprint, finding)
         update_examples(self.campaign, interaction, findings.values(), known)
         self._add_evidence(reproducer)
         outcome = self._outcome_of(context, findings.values())
+        if repetitions is not None:
+            outcome = replace(
+                outcome, cost=repetitions.cost, repeats=repetitions.result()
+            )
         return replace(outcome, not_tested=None if findings else harness_error)
 
     def last_outcomes(self, known: Container[str]) -> Iterator[Outcome]:
@@ -306,22 +321,7 @@ class Session:
     def _outcome_of(
         self, context: CheckContext, findings: Iterable[Finding]
     ) -> Outcome:
-        case, interaction = context.case, context.interaction
-        provider = self.campaign.provider
-        return Outcome(
-            provider=provider.id,
-            case=case.id,
-            operation=case.operation,
-            origin=case.origin,
-            expectation=case.expectation,
-            claims=case.claims,
-            status=interaction.status,
-            seconds=round(interaction.seconds, 4),
-            cost=cost_of(provider, interaction),
-            findings=tuple(findings),
-            fields=shown_fields(provider, case, context.answer.request),
-            **evidence_in(context.answer),
-        )
+        return tested_outcome(self.campaign.provider, context, findings)
 
     def _add_evidence(self, reproducer: Reproducer) -> None:
         """Keep the exchanges of smaller requests, as cases of their own."""
@@ -346,25 +346,34 @@ class Session:
             )
 
     async def _finding(
-        self, observation: Observation, context: CheckContext, reproducer: Reproducer
+        self,
+        observation: Observation,
+        context: CheckContext,
+        reproducer: Reproducer,
+        rate: PassRate | None,
     ) -> Finding:
-        """The finding of an observation; a new one is repeated and shrunk."""
+        """
+        The finding of an observation; a new one is repeated and shrunk.
+
+        With a pass rate it has been repeated already.
+        """
         attributed = self.deduplicator.attribute(observation, context.case)
-        finding = self._build(attributed, context)
+        finding = with_rate(self._build(attributed, context), rate)
         if finding.fingerprint in self.fingerprints:
             return finding
         self.fingerprints.add(finding.fingerprint)
         finding = _with_previews(finding, context.interaction)
         signature = signature_of(finding, context.status)
         is_known = self.reproduced[signature] >= MAX_REPRODUCED
-        if is_known or not self._may_repeat(observation, context.interaction):
+        is_clear = is_known or finding.flaky
+        if is_clear or not may_repeat(self.campaign, observation, context.interaction):
             return finding
-        is_reproduced = await reproducer.reproduces(observation)
+        is_reproduced = rate is not None or await reproducer.reproduces(observation)
         self.reproduced[signature] += is_reproduced
         if not is_reproduced:
             note = f"(not reproduced in {REPRODUCTION_ATTEMPTS} attempts)"
             return replace(finding, flaky=True, message=f"{finding.message} {note}")
-        if context.case.is_payload_only:
+        if context.case.is_payload_only and context is reproducer.context:
             smaller = await reproducer.shrink(observation)
             if smaller is not None:
                 shown = self._build(attributed, smaller)
@@ -378,19 +387,6 @@ class Session:
         provider = self.campaign.provider
         return build_finding(
             observation, context, provider, url, target.secrets, target.call
-        )
-
-    def _may_repeat(self, observation: Observation, interaction: Interaction) -> bool:
-        """True if a request is free and fast, and repeating it could show the same."""
-        has_timed_out = (
-            interaction.problem is not None
-            and interaction.seconds >= self.campaign.timeout
-        )
-        return not (
-            self.campaign.is_paid
-            or observation.check in HISTORY_CHECKS
-            or interaction.status == 429
-            or has_timed_out
         )
 
 

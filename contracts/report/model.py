@@ -29,6 +29,7 @@ from contracts.report.records import (
     TargetRecord,
     fingerprint,
 )
+from contracts.report.repeated import repeated_results
 from contracts.report.rows import (
     finding_from,
     finding_row,
@@ -179,6 +180,8 @@ class Report:
         }
         if self.causes is not None:
             footer["findings"] = [finding_row(each) for each in self.causes]
+        if repeated := repeated_results(self.outcomes):
+            footer["repeated"] = [each.row() for each in repeated]
         yield format_line("footer", footer)
 
     def write(self, path: str | Path) -> None:
@@ -192,13 +195,15 @@ class OutcomeCounts:
     """
     Numbers of outcomes: tested, passed, failed, with warnings only, not tested.
 
-    `origins` are the numbers of tested ones by origin.
+    `inconclusive` ones are tested, and neither passed nor failed. `origins` are the
+    numbers of tested ones by origin.
     """
 
     asked: int = 0
     kept: int = 0
     broken: int = 0
     differing: int = 0
+    inconclusive: int = 0
     not_tested: int = 0
     origins: Counter[str] = field(default_factory=Counter)
 
@@ -213,6 +218,8 @@ class OutcomeCounts:
             counts.origins[outcome.origin] += 1
             if any(each.breaks for each in outcome.findings):
                 counts.broken += 1
+            elif outcome.is_inconclusive:
+                counts.inconclusive += 1
             elif outcome.findings:
                 counts.differing += 1
             else:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from contracts.report.file import FORMAT
+from contracts.report.repeats import PassRate, RateVerdict, Repeats
 
 DEPENDS_ON = "depends on"
 DOES_NOT_APPLY = "does not apply:"
@@ -124,7 +125,8 @@ class Finding:
     it could not be reproduced. `also_seen_by` has the checks of other tools that saw
     the same. `field` is the canonical name of the request field that was not honoured,
     `asked` its value in the request and `came` its value in the response; None if
-    unknown.
+    unknown. `rate` counts the requests of a repeated case that passed the check; None
+    if the check saw one response.
 
     The finding of an outcome is one failed check. The findings of a report are causes:
     `provider` is then set, `title` is a sentence, `cases` the number of cases that
@@ -154,6 +156,13 @@ class Finding:
     cases: int = 1
     claims: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
+    rate: PassRate | None = None
+
+    @property
+    def is_inconclusive(self) -> bool:
+        """True if repeated requests do not show whether the check passes or fails."""
+        rate = self.rate
+        return rate is not None and rate.verdict is RateVerdict.INCONCLUSIVE
 
     @property
     def failed_checks(self) -> tuple[str, ...]:
@@ -201,6 +210,8 @@ class Outcome:
     images came: `b64_json`, `url`, `data_uri`. `model` is the one of the request, or
     its documented default. A verdict needs such evidence. `open_task` is the id of the
     long-running task that it created and did not follow to its end; empty if none.
+    `repeats` is the result of all its requests, and None if it was sent once. `cost` is
+    that of all, and the other values are those of the first response.
     """
 
     provider: str
@@ -221,6 +232,18 @@ class Outcome:
     deliveries: tuple[str, ...] = ()
     model: str = ""
     open_task: str = ""
+    repeats: Repeats | None = None
+
+    @property
+    def is_inconclusive(self) -> bool:
+        """
+        True if it was repeated and does not pass, and no check is shown to fail.
+
+        Such a case has neither passed nor failed.
+        """
+        verdict = self.repeats and self.repeats.rate.verdict
+        is_passed = verdict in {None, RateVerdict.PASSED, RateVerdict.MOSTLY_PASSED}
+        return not is_passed and not any(each.breaks for each in self.findings)
 
     @property
     def depends_on(self) -> str | None:
@@ -301,13 +324,18 @@ class TargetRecord:
 
 @dataclass(frozen=True, slots=True)
 class RunMetadata:
-    """The version of imageparity, the start in ISO 8601 (UTC), seed and targets."""
+    """
+    The version of imageparity, the start in ISO 8601 (UTC), seed and targets.
+
+    `repeat` is the number of times that each case was sent.
+    """
 
     version: str
     started: str
     seed: int
     targets: tuple[TargetRecord, ...]
     format: str = FORMAT
+    repeat: int = 1
 
 
 def fingerprint(*parts: str) -> str:

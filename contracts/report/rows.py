@@ -13,6 +13,7 @@ from contracts.report.records import (
     RunMetadata,
     TargetRecord,
 )
+from contracts.report.repeats import PassRate, Repeats
 
 _DEFAULTS: dict[str, Any] = {
     "provider": "",
@@ -23,11 +24,12 @@ _DEFAULTS: dict[str, Any] = {
     "cases": 1,
     "claims": (),
     "members": (),
+    "rate": None,
 }
 """The keys of a finding that are left out of its row if they have this value."""
 _OPTIONAL = (
     *("fields", "not_tested", "images", "not_fetched", "echoed", "deliveries"),
-    *("model", "open_task"),
+    *("model", "open_task", "repeats"),
 )
 """The keys of an outcome that are left out of its row if they are empty."""
 
@@ -40,6 +42,8 @@ def outcome_row(outcome: Outcome) -> dict[str, Any]:
     """An outcome without its optional keys that are empty."""
     row = asdict(outcome)
     row["findings"] = [finding_row(each) for each in outcome.findings]
+    if outcome.repeats is not None:
+        row["repeats"]["rate"] = rate_row(outcome.repeats.rate)
     for name in _OPTIONAL:
         if not row[name]:
             del row[name]
@@ -48,16 +52,30 @@ def outcome_row(outcome: Outcome) -> dict[str, Any]:
 
 def finding_row(finding: Finding) -> dict[str, Any]:
     """A finding without its optional keys that have their default."""
-    return {
+    row = {
         key: value
         for key, value in asdict(finding).items()
         if key not in _DEFAULTS or value != _DEFAULTS[key]
     }
+    return row if finding.rate is None else {**row, "rate": rate_row(finding.rate)}
+
+
+def rate_row(rate: PassRate) -> dict[str, Any]:
+    """A pass rate with its interval and verdict, which a reader need not compute."""
+    interval = [round(each, 4) for each in rate.interval]
+    verdict = str(rate.verdict)
+    return {**asdict(rate), "interval": interval, "verdict": verdict}
+
+
+def _rate_from(row: Mapping[str, Any]) -> PassRate:
+    return PassRate(row["passed"], row["requests"])
 
 
 def metadata_row(metadata: RunMetadata) -> dict[str, Any]:
     """The metadata of a run; its claims without their optional keys that are empty."""
     row = asdict(metadata)
+    if metadata.repeat == 1:
+        del row["repeat"]
     for target in row["targets"]:
         target["claims"] = [_without_empty_evidence(each) for each in target["claims"]]
         if target["call"] is None:
@@ -98,11 +116,19 @@ def outcome_from(row: dict[str, Any]) -> Outcome:
     findings = tuple(map(finding_from, row["findings"]))
     names = ("claims", "echoed", "deliveries")
     lists = {name: tuple(row.get(name, ())) for name in names}
-    return Outcome(**{**row, **lists, "findings": findings})
+    repeats = _repeats_from(row["repeats"]) if "repeats" in row else None
+    return Outcome(**{**row, **lists, "findings": findings, "repeats": repeats})
+
+
+def _repeats_from(row: Mapping[str, Any]) -> Repeats:
+    times = {name: tuple(row[name]) for name in ("first_byte", "output")}
+    return Repeats(_rate_from(row["rate"]), **times)
 
 
 def finding_from(row: dict[str, Any]) -> Finding:
     lists = {
         name: tuple(row.get(name, ())) for name in ("also_seen_by", "claims", "members")
     }
-    return Finding(**{**row, "kind": FindingKind(row["kind"]), **lists})
+    rate = _rate_from(row["rate"]) if "rate" in row else None
+    kind = FindingKind(row["kind"])
+    return Finding(**{**row, "kind": kind, "rate": rate, **lists})

@@ -13,7 +13,7 @@ from rich.console import Console
 
 import specs
 from contracts import compare as comparison
-from contracts.cli.run.dry_run import list_cases
+from contracts.cli.run.dry_run import estimate, list_cases
 from contracts.cli.run.last_report import save_last_report
 from contracts.cli.run.options import RunOptions
 from contracts.cli.run.parameters import run_parameters
@@ -116,6 +116,9 @@ def _run(
                 campaigns = resume_campaigns(
                     campaigns, options.resume, seed=options.seed
                 )
+            if options.repeat > 1 and not options.quiet:
+                for campaign in campaigns:
+                    click.echo(estimate(campaign, campaign.pending), err=True)
             report, problem = _execute(campaigns, options)
         except (Unreachable, CouldNotRun, BadRecording) as error:
             raise UsageError(str(error)) from None
@@ -183,6 +186,7 @@ def _campaigns(
             cassette=options.open_cassettes(provider.id, by_label=False),
             fetch_from=frozenset(options.fetch_from),
             task_waiting=options.task_waiting,
+            repeat=options.repeat,
             examples=examples,
         )
 

@@ -33,6 +33,7 @@ class RunOptions:
     quiet: bool
     seed: int
     max_cases: int | None
+    repeat: int
     only: tuple[str, ...]
     no_fuzz: bool
     second_opinion: bool | None

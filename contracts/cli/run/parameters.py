@@ -110,6 +110,15 @@ _PARAMETERS: tuple[Decorator, ...] = (
     ),
     _option(
         "Test cases",
+        "--repeat",
+        type=click.IntRange(1),
+        default=1,
+        metavar="N",
+        help="Send each test case N times: reports then have pass rates with 95 % "
+        "intervals, and response times. A --budget counts each request.",
+    ),
+    _option(
+        "Test cases",
         "--only",
         multiple=True,
         metavar="PART",

@@ -341,7 +341,10 @@ class Sender:
                 if not response.is_unsent and response.status != 429:
                     fetched[url] = _linked_output(response, interaction.medium)
             self._link_timeouts += left <= 0
-            interaction = _with_unfetched(replace(interaction, fetched=fetched))
+            interaction = replace(
+                interaction, fetched=fetched, fetching=self._timeout - left
+            )
+            interaction = _with_unfetched(interaction)
             await asyncio.to_thread(lambda: interaction.outputs)
         return interaction
 

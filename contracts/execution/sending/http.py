@@ -125,6 +125,7 @@ async def send_request(
     """
     started = time.monotonic()
     status: int | None = None
+    head_seconds: float | None = None
     response_headers: dict[str, str] = {}
     content = bytearray()
     problem: str | None = None
@@ -145,6 +146,7 @@ async def send_request(
             ) as response,
         ):
             status = response.status
+            head_seconds = time.monotonic() - started
             response_headers = {
                 name.lower(): _replace_invalid_utf8(value)[:MAX_HEADER_LENGTH]
                 for name, value in response.headers.items()
@@ -179,7 +181,15 @@ async def send_request(
         del content[MAX_PARTIAL_BYTES:]
     queued = response_budget.queued_seconds - queued_before
     seconds = time.monotonic() - started - queued
-    return Interaction(case, status, response_headers, bytes(content), seconds, problem)
+    return Interaction(
+        case,
+        status,
+        response_headers,
+        bytes(content),
+        seconds,
+        problem,
+        first_byte=head_seconds,
+    )
 
 
 def _is_stream(response: aiohttp.ClientResponse) -> bool:

@@ -1,0 +1,49 @@
+"""Build the outcomes of cases, with and without a response."""
+
+from collections.abc import Iterable
+
+from contracts.judging.checks import CheckContext
+from contracts.judging.evidence import evidence_in
+from contracts.judging.examiner import cost_of, shown_fields
+from contracts.planning.case import Case
+from contracts.report.model import Finding, Outcome
+from specs import Provider
+
+
+def tested_outcome(
+    provider: Provider, context: CheckContext, findings: Iterable[Finding]
+) -> Outcome:
+    """The outcome of a case with its findings."""
+    case, interaction = context.case, context.interaction
+    return Outcome(
+        provider=provider.id,
+        case=case.id,
+        operation=case.operation,
+        origin=case.origin,
+        expectation=case.expectation,
+        claims=case.claims,
+        status=interaction.status,
+        seconds=round(interaction.seconds, 4),
+        cost=cost_of(provider, interaction),
+        findings=tuple(findings),
+        fields=shown_fields(provider, case, context.answer.request),
+        **evidence_in(context.answer),
+    )
+
+
+def untested_outcome(
+    provider: Provider, case: Case, reason: str, status: int | None = None
+) -> Outcome:
+    """The outcome of a case that has no result, for a reason."""
+    return Outcome(
+        provider=provider.id,
+        case=case.id,
+        operation=case.operation,
+        origin=case.origin,
+        expectation=case.expectation,
+        claims=case.claims,
+        status=status,
+        seconds=0.0,
+        cost=0.0,
+        not_tested=reason,
+    )
