@@ -70,8 +70,8 @@ class PassRate:
     @property
     def percent(self) -> str:
         """The interval in words, as in `34 to 74 %`, with a dash."""
-        low, high = self.interval
-        return f"{100 * low:.0f}\N{EN DASH}{100 * high:.0f} %"
+        low, high = (f"{100 * each:.3g}" for each in self.interval)
+        return f"{low}\N{EN DASH}{high} %"
 
 
 def pass_rate_sum(rates: Iterable[PassRate]) -> PassRate:
@@ -87,10 +87,17 @@ def ranks(rates: Sequence[PassRate]) -> list[int]:
     """
     The rank of each rate, from 1.
 
-    A rate is behind another one only if its interval is wholly below the other's.
+    Rates whose intervals overlap, be it by way of a third one, have the same rank.
     """
     intervals = [each.interval for each in rates]
-    return [1 + sum(low > high for low, _ in intervals) for _, high in intervals]
+    order = sorted(range(len(rates)), key=lambda index: -intervals[index][1])
+    found, rank, lowest = [1] * len(rates), 1, 1.0
+    for place, index in enumerate(order, 1):
+        low, high = intervals[index]
+        rank = place if high < lowest else rank
+        lowest = min(low, lowest)
+        found[index] = rank
+    return found
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:

@@ -144,6 +144,26 @@ class ProviderSummary:
         return (*found, *passed)
 
 
+def case_columns(
+    summary: ProviderSummary, summaries: Iterable[ProviderSummary]
+) -> dict[str, int]:
+    """
+    The numbers of cases by result, for a row of a table of `summaries`.
+
+    Inconclusive ones are among them if a summary of the table has one.
+    """
+    tally = summary.tally
+    counts = {
+        "cases": tally.asked,
+        "passed": tally.kept,
+        "failed": tally.broken,
+        "warning": tally.differing,
+    }
+    if any(each.tally.inconclusive for each in summaries):
+        counts["inconclusive"] = tally.inconclusive
+    return {**counts, "not tested": tally.not_tested}
+
+
 def provider_summaries(report: Report) -> tuple[ProviderSummary, ...]:
     """One summary per target, in the order of the report."""
     anchors: set[str] = set()

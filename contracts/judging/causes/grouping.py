@@ -37,6 +37,14 @@ class _Failure:
     outcome: Outcome
     finding: Finding
 
+    @property
+    def status(self) -> int | None:
+        """The status of the response; the outcome may have that of another request."""
+        if self.finding.rate is None:
+            return self.outcome.status
+        status: int | None = self.finding.answer["status"]
+        return status
+
 
 @dataclass(slots=True)
 class _Cause:
@@ -156,7 +164,7 @@ class _Grouper:
     def _attach_by_response(
         self, failure: _Failure, causes: Mapping[Signature, Sequence[_Cause]]
     ) -> bool:
-        signature = response_signature(failure.finding, failure.outcome.status)
+        signature = response_signature(failure.finding, failure.status)
         known = causes.get(signature) or causes.get(replace(signature, detail=""), ())
         return self._attach(failure, known)
 
@@ -249,7 +257,7 @@ def _is_failed_valid_request(failure: _Failure) -> bool:
 def _group(failures: Iterable[_Failure]) -> dict[Signature, list[_Failure]]:
     groups: dict[Signature, list[_Failure]] = {}
     for failure in failures:
-        signature = signature_of(failure.finding, failure.outcome.status)
+        signature = signature_of(failure.finding, failure.status)
         groups.setdefault(signature, []).append(failure)
     return groups
 
@@ -322,18 +330,20 @@ def _build(provider: Provider, cause: _Cause, name: str) -> Finding:
         each.claim for each in sorted(findings, key=lambda each: not each.breaks)
     )
     also = dict.fromkeys(each for one in findings for each in one.also_seen_by)
+    title = title_of(
+        cause.signature,
+        cause.alternatives,
+        shown.finding,
+        [each.case for each in cause.failures],
+    )
+    rate = shown.finding.rate
     return replace(
         shown.finding,
         provider=provider.id,
         fingerprint=name,
         flaky=all(each.flaky for each in findings),
         also_seen_by=tuple(also),
-        title=title_of(
-            cause.signature,
-            cause.alternatives,
-            shown.finding,
-            [each.case for each in cause.failures],
-        ),
+        title=f"{title}, but not each time" if rate and rate.varies else title,
         cases=len({each.case.id for each in cause.failures}),
         claims=tuple(claims),
         members=tuple(dict.fromkeys(each.fingerprint for each in findings)),

@@ -22,6 +22,7 @@ from contracts.reporters.page.details import Details, as_script, command
 from contracts.reporters.page.features import VERDICT_MARKS, Features, features
 from contracts.reporters.page.findings import MAX_TOP, finding_cards
 from contracts.reporters.page.trend import trends
+from contracts.reporters.run.repeats import COLUMNS, repeat_notes, repeat_rows
 from contracts.reporters.run.verdicts import verdict_rows
 from contracts.text import format_date, in_words, pluralize
 from specs.clients import clients
@@ -197,6 +198,9 @@ def _run_context(
         "claim_count": sum(len(each.target.claims) for each in summaries),
         "untested_claims": untested.total(),
         "untested_subjects": untested.most_common(),
+        "repeat_rows": repeat_rows(report),
+        "repeat_notes": repeat_notes(report),
+        "repeat_columns": COLUMNS,
         "cost": total_cost(summaries),
         "cost_label": cost_label(report),
         "when": format_date(report.metadata.started),

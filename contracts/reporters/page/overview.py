@@ -21,10 +21,12 @@ class CaseCount:
 def case_counts(summaries: Sequence[ProviderSummary]) -> list[CaseCount]:
     """The test cases of all targets by result, failures first."""
     tallies = [each.tally for each in summaries]
+    unclear = sum(each.inconclusive for each in tallies)
     return [
         CaseCount("failed", "B", sum(each.broken for each in tallies)),
         CaseCount("warning", "D", sum(each.differing for each in tallies)),
         CaseCount("passed", "K", sum(each.kept for each in tallies)),
+        *([CaseCount("inconclusive", "D", unclear)] if unclear else []),
         CaseCount("not tested", "O", sum(each.unasked for each in summaries)),
     ]
 

@@ -1,7 +1,7 @@
 """The report as Markdown, for a job summary or a comment."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from urllib.parse import quote
 
@@ -10,6 +10,7 @@ from contracts.report.summary import (
     FindingSummary,
     ProviderSummary,
     all_findings,
+    case_columns,
     cost_label,
     not_tested_notes,
     provider_summaries,
@@ -17,6 +18,7 @@ from contracts.report.summary import (
     stop_reason,
     total_cost,
 )
+from contracts.reporters.run.repeats import COLUMNS, repeat_notes, repeat_rows
 from contracts.reporters.run.verdicts import verdict_rows
 from contracts.text import (
     clip,
@@ -32,9 +34,6 @@ MAX_EXCERPT_LENGTH = 1_500
 MAX_PROVIDERS = 25
 MAX_FINDINGS = 50
 MAX_CLAIMS = 6
-_COLUMNS = (
-    *("cases", "passed", "failed", "warning", "not tested", "findings", "cost"),
-)
 
 
 def render(report: Report) -> str:
@@ -60,32 +59,48 @@ def _head(report: Report, summaries: tuple[ProviderSummary, ...]) -> Iterator[st
         f"{cases}. {cost_label(report)}: {total_cost(summaries)}."
     )
     yield ""
-    yield f"| provider | {' | '.join(_COLUMNS)} |"
-    yield f"| :-- |{' --: |' * len(_COLUMNS)}"
-    yield from (_provider_row(summary) for summary in summaries[:MAX_PROVIDERS])
+    counts = [case_columns(each, summaries) for each in summaries[:MAX_PROVIDERS]]
+    columns = (*(counts[0] if counts else ()), "findings", "cost")
+    yield from _table_head("provider", columns)
+    for summary, row in zip(summaries, counts, strict=False):
+        yield _provider_row(summary, row)
     if len(summaries) > MAX_PROVIDERS:
-        yield f"| and {len(summaries) - MAX_PROVIDERS} more | | | | | | | |"
+        yield f"| and {len(summaries) - MAX_PROVIDERS} more |{' |' * len(columns)}"
     yield ""
-    for note in not_tested_notes(summaries):
+    yield from _repeats(report)
+    for note in (*not_tested_notes(summaries), *repeat_notes(report)):
         yield f"{escape_markdown(note)}."
         yield ""
 
 
-def _provider_row(summary: ProviderSummary) -> str:
-    target, tally = summary.target, summary.tally
+def _table_head(first: str, columns: Sequence[str]) -> Iterator[str]:
+    yield f"| {first} | {' | '.join(columns)} |"
+    yield f"| :-- |{' --: |' * len(columns)}"
+
+
+def _provider_row(summary: ProviderSummary, counts: Mapping[str, int]) -> str:
+    target = summary.target
     mode = "mock" if target.is_mock else target.base_url
-    failed = f"**{tally.broken:,}**" if tally.broken else "0"
     cells = (
         f"{escape_markdown(target.title)} ({escape_markdown(mode)})",
-        f"{tally.asked:,}",
-        f"{tally.kept:,}",
-        failed,
-        f"{tally.differing:,}",
-        f"{tally.not_tested:,}",
+        *(
+            f"**{count:,}**" if name == "failed" and count else f"{count:,}"
+            for name, count in counts.items()
+        ),
         f"{len(summary.sightings):,}",
         escape_markdown(summary.price),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _repeats(report: Report) -> Iterator[str]:
+    """A table of what was sent several times; nothing without it."""
+    rows = repeat_rows(report)
+    if rows:
+        yield from _table_head("repeated", COLUMNS)
+        for title, cells in rows:
+            yield f"| {' | '.join(map(escape_markdown, (title, *cells)))} |"
+        yield ""
 
 
 def _findings(findings: list[FindingSummary]) -> Iterator[str]:

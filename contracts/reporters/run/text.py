@@ -17,6 +17,7 @@ from contracts.report.summary import (
     FindingSummary,
     ProviderSummary,
     all_findings,
+    case_columns,
     cost_label,
     not_tested_notes,
     provider_summaries,
@@ -24,6 +25,7 @@ from contracts.report.summary import (
     stop_reason,
     total_cost,
 )
+from contracts.reporters.run.repeats import COLUMNS, repeat_notes, repeat_rows
 from contracts.reporters.run.verdicts import verdict_rows
 from contracts.reporters.terminal import safe_text
 from contracts.text import (
@@ -40,9 +42,7 @@ ACCEPTABLE_VERDICTS = (
     FeatureVerdict.RENAMED,
     FeatureVerdict.UNTESTED,
 )
-_COLUMNS = (
-    *("cases", "passed", "failed", "warning", "not tested", "findings", "cost"),
-)
+_STYLES = {"failed": "bold red", "warning": "yellow", "inconclusive": "yellow"}
 LOST_VERDICTS = (FeatureVerdict.IGNORED, FeatureVerdict.ALTERED)
 
 
@@ -63,6 +63,7 @@ def print_summary(
     console.print(_summary_table(summaries))
     for note in not_tested_notes(summaries):
         console.print(safe_text(note), soft_wrap=True)
+    _print_repeats(report, console)
     _print_parameters(parameter_outcomes, console)
     findings = all_findings(summaries)
     lost = {
@@ -95,21 +96,36 @@ def _page_hint(path: str | Path | None) -> str:
 def _summary_table(summaries: Sequence[ProviderSummary]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("provider", overflow="fold")
-    for name in _COLUMNS:
+    rows = [case_columns(each, summaries) for each in summaries]
+    names = rows[0] if rows else ()
+    for name in (*names, "findings", "cost"):
         table.add_column(name, justify="right", no_wrap=name != "cost")
-    for summary in summaries:
-        tally = summary.tally
-        table.add_row(
-            safe_text(summary.target.title),
-            f"{tally.asked:,}",
-            f"{tally.kept:,}",
-            Text(f"{tally.broken:,}", style="bold red" if tally.broken else ""),
-            Text(f"{tally.differing:,}", style="yellow" if tally.differing else ""),
-            f"{tally.not_tested:,}",
-            f"{len(summary.sightings):,}",
-            safe_text(summary.price),
+    for summary, counts in zip(summaries, rows, strict=True):
+        cells = (
+            Text(f"{count:,}", style=_STYLES.get(name, "") if count else "")
+            for name, count in counts.items()
         )
+        findings = f"{len(summary.sightings):,}"
+        title, price = safe_text(summary.target.title), safe_text(summary.price)
+        table.add_row(title, *cells, findings, price)
     return table
+
+
+def _print_repeats(report: Report, console: Console) -> None:
+    """Print a line per target and operation that was sent several times."""
+    rows = repeat_rows(report)
+    if not rows:
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("repeated", overflow="fold")
+    for name in COLUMNS:
+        table.add_column(name, justify="right")
+    for title, cells in rows:
+        table.add_row(safe_text(title), *map(safe_text, cells))
+    console.print()
+    console.print(table)
+    for note in repeat_notes(report):
+        console.print(safe_text(note), soft_wrap=True)
 
 
 def _print_finding(
