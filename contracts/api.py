@@ -24,6 +24,7 @@ from contracts.execution.targets import LIVE_RATE, target_of
 from contracts.execution.tasks.waiting import waiting_of
 from contracts.planning.request_model import PlanError
 from contracts.report.model import Outcome, Report
+from specs.requirement_sets import load_requirements
 
 T = TypeVar("T")
 
@@ -39,6 +40,7 @@ def run(
     seed: int = 0,
     max_cases: int | None = None,
     repeat: int = 1,
+    requirements: str | None = None,
     only: str | Sequence[str] = (),
     operations: str | Sequence[str] = (),
     fuzz: bool = True,
@@ -74,6 +76,7 @@ def run(
     - `seed`: selects the generated cases; the same seed gives the same cases.
     - `max_cases`: stop after this many cases; None for no limit.
     - `repeat`: how often each case is sent; the budget counts each request.
+    - `requirements`: the name of a set; the report then has its results.
     - `only`: a part, or several, of case ids; other cases are not sent.
     - `operations`: an operation, or several, such as `createImageEdit`; cases of others
       are not sent.
@@ -124,6 +127,7 @@ def run(
             "against='http://…'"
         )
     hosts = hosts_of(fetch_from)
+    wanted = load_requirements(requirements) if requirements else None
     loaded = load_providers(providers, specs_path)
     if against is not None and len(loaded) != 1:
         raise ValueError(
@@ -163,7 +167,12 @@ def run(
             for each in loaded
         ]
         try:
-            started = start(campaigns, version=version("imageparity"), seed=seed)
+            started = start(
+                campaigns,
+                version=version("imageparity"),
+                seed=seed,
+                requirements=wanted,
+            )
         except PlanError as error:
             raise CouldNotRun(str(error)) from None
         if not any(each.cases for each in campaigns):

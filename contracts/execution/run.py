@@ -17,8 +17,10 @@ from contracts.execution.sending.client import (
 )
 from contracts.execution.session import Session
 from contracts.judging.causes.grouping import causes_of
+from contracts.judging.requirements import requirements_record
 from contracts.planning.case import Case
 from contracts.report.model import Outcome, Report, RunMetadata
+from specs.requirement_sets import RequirementSet
 
 MAX_CONNECTIONS = 16
 Progress = Callable[[Outcome], None]
@@ -30,13 +32,14 @@ class Run:
     A run in progress, with its outcomes so far, and more evidence by provider.
 
     `stopped` is why it stopped early: `budget`, `errors` or `interrupt`. None if it
-    did not.
+    did not. `requirements` are those that its report has the results of.
     """
 
     metadata: RunMetadata
     campaigns: Sequence[Campaign]
     outcomes: list[Outcome] = field(default_factory=list)
     stopped: str | None = None
+    requirements: RequirementSet | None = None
     evidence: dict[str, Sequence[tuple[Case, Outcome]]] = field(default_factory=dict)
 
     def report(self) -> Report:
@@ -61,16 +64,31 @@ class Run:
                 self.evidence.get(each.provider.id, ()),
             )
         )
-        return Report(metadata, tuple(self.outcomes), self.stopped, causes)
+        report = Report(metadata, tuple(self.outcomes), self.stopped, causes)
+        if self.requirements is None:
+            return report
+        results = requirements_record(self.requirements, report)
+        return replace(report, requirements=results)
 
 
-def start(campaigns: Sequence[Campaign], *, version: str, seed: int) -> Run:
-    """A run with all cases planned and none sent."""
+def start(
+    campaigns: Sequence[Campaign],
+    *,
+    version: str,
+    seed: int,
+    requirements: RequirementSet | None = None,
+) -> Run:
+    """
+    A run with all cases planned and none sent.
+
+    Its report has the results of `requirements`.
+    """
     started = datetime.now(UTC).isoformat(timespec="seconds")
     for campaign in campaigns:
         _ = campaign.cases
     repeat = max((each.repeat for each in campaigns), default=1)
-    return Run(RunMetadata(version, started, seed, (), repeat=repeat), campaigns)
+    metadata = RunMetadata(version, started, seed, (), repeat=repeat)
+    return Run(metadata, campaigns, requirements=requirements)
 
 
 async def execute(

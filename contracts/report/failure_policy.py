@@ -1,16 +1,22 @@
 """The findings that fail a run, as selected by `--fail-on`."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 import click
 
-from contracts.report.model import TASK_CHECKS, CheckName, Finding, FindingKind
+from contracts.report.model import (
+    TASK_CHECKS,
+    CheckName,
+    Finding,
+    FindingKind,
+    Report,
+)
 from mockserver.cli.common import UsageError, grouped_option
 from specs import GUARANTEES
 
-BROKEN, DIFFERENCE = "broken", "difference"
+BROKEN, DIFFERENCE, MUST = "broken", "difference", "must"
 KINDS = tuple(
     each.value for each in FindingKind if each is not FindingKind.UNDOCUMENTED
 )
@@ -24,14 +30,42 @@ class FailurePolicy:
     The findings that fail: those that match one of the patterns.
 
     `broken` matches every documented claim that fails, `difference` the warnings as
-    well. Any other pattern is a glob for the kind, check or claim of documented claims
-    that fail: `rejects-valid`, `error-*`, `createImage/request/n/*`.
+    well, `must` what makes a must of a set of requirements fail. Any other pattern is a
+    glob for the kind, check or claim of documented claims that fail: `rejects-valid`,
+    `error-*`, `createImage/request/n/*`. Without a pattern it is `must` for a report
+    with requirements, and else `broken`.
     """
 
-    patterns: tuple[str, ...] = (BROKEN,)
+    patterns: tuple[str, ...] = ()
+    failed_musts: frozenset[str] = frozenset()
+
+    def for_report(self, report: Report) -> "FailurePolicy":
+        """The policy with what `must` matches. Raises `UsageError` if it is unknown."""
+        if report.requirements is None:
+            self.check_requirements(is_given=False)
+            return self
+        musts = report.requirements.failed_musts
+        return replace(self, patterns=self.patterns or (MUST,), failed_musts=musts)
+
+    def check_requirements(self, *, is_given: bool) -> None:
+        """Raise `UsageError` for `must` without a set of requirements."""
+        if self.has_musts and not is_given:
+            raise UsageError(
+                "--fail-on must: there are no results of requirements; run with "
+                "--requirements NAME"
+            )
+
+    @property
+    def has_musts(self) -> bool:
+        return MUST in self.patterns
 
     def fails(self, finding: Finding) -> bool:
-        return any(_matches(pattern, finding) for pattern in self.patterns)
+        return any(self._matches(each, finding) for each in self.patterns or (BROKEN,))
+
+    def _matches(self, pattern: str, finding: Finding) -> bool:
+        if pattern == MUST:
+            return not self.failed_musts.isdisjoint(finding.failed_checks)
+        return _matches(pattern, finding)
 
     def validate(self, claims: Callable[[], Iterable[str]]) -> None:
         """
@@ -39,7 +73,7 @@ class FailurePolicy:
 
         Raises `UsageError`.
         """
-        words = (BROKEN, DIFFERENCE, *KINDS, *CHECKS)
+        words = (BROKEN, DIFFERENCE, MUST, *KINDS, *CHECKS)
         unknown = [each for each in self.patterns if not _matches_any(each, words)]
         ids = tuple(claims()) if unknown else ()
         for pattern in unknown:
@@ -68,7 +102,7 @@ def _parse_patterns(
     _: click.Context, __: click.Parameter, value: tuple[str, ...]
 ) -> FailurePolicy:
     words = (each.strip() for one in value for each in one.split(","))
-    return FailurePolicy(tuple(each for each in words if each) or (BROKEN,))
+    return FailurePolicy(tuple(each for each in words if each))
 
 
 fail_on_option = grouped_option(
@@ -78,7 +112,8 @@ fail_on_option = grouped_option(
     callback=_parse_patterns,
     metavar="PATTERN,…",
     help="Findings that fail: difference (warnings too), or kinds, checks and claims "
-    "such as rejects-valid or 'createImage/request/n/*'. Default: every documented "
-    "claim that fails.",
+    "such as rejects-valid or 'createImage/request/n/*', or must: what makes a must of "
+    "--requirements fail. Default: must with requirements, else every documented claim "
+    "that fails.",
 )
 """The option `--fail-on PATTERN,…`; the argument `fail_on` is a `FailurePolicy`."""

@@ -30,6 +30,11 @@ from contracts.report.records import (
     fingerprint,
 )
 from contracts.report.repeated import repeated_results
+from contracts.report.requirements import (
+    RequirementsRecord,
+    requirements_from,
+    requirements_row,
+)
 from contracts.report.rows import (
     finding_from,
     finding_row,
@@ -76,12 +81,14 @@ class Report:
     `stopped` is why it stopped early: `budget`, `interrupt`, or `errors` if the target
     returned nothing but errors any more. None if it did not. `causes` are its findings,
     the most important first; None in reports that do not group failed checks by cause.
+    `requirements` are the results of a set of requirements; None without one.
     """
 
     metadata: RunMetadata
     outcomes: tuple[Outcome, ...]
     stopped: str | None = None
     causes: tuple[Finding, ...] | None = None
+    requirements: RequirementsRecord | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -161,12 +168,13 @@ class Report:
         Raises `BadReport`.
         """
         run, *outcomes, footer = map(without_type, read_rows(lines, name))
-        causes = footer.get("findings")
+        causes, requirements = footer.get("findings"), footer.get("requirements")
         return cls(
             metadata_from(run),
             tuple(map(outcome_from, outcomes)),
             footer["stopped"],
             None if causes is None else tuple(map(finding_from, causes)),
+            None if requirements is None else requirements_from(requirements),
         )
 
     def to_lines(self) -> Iterator[str]:
@@ -182,6 +190,8 @@ class Report:
             footer["findings"] = [finding_row(each) for each in self.causes]
         if repeated := repeated_results(self.outcomes):
             footer["repeated"] = [each.row() for each in repeated]
+        if self.requirements is not None:
+            footer["requirements"] = requirements_row(self.requirements)
         yield format_line("footer", footer)
 
     def write(self, path: str | Path) -> None:

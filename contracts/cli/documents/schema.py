@@ -48,6 +48,7 @@ SCHEMAS: Mapping[str, tuple[str, str, str]] = {
     "dialect": ("specs.documents", "dialect", "the dialect.yaml of a provider"),
     "document": ("specs.documents", "document", "the openapi.yaml of a provider"),
     "sources": ("specs.documents", "sources", "the sources.yaml of a provider"),
+    "requirements": ("specs", "requirements", "a set of `run --requirements`"),
     "clients": ("specs", "clients", "the profiles of `drop-in --client`"),
 }
 """By name: package and stem of the schema file, and the files that follow it."""

@@ -124,6 +124,7 @@ def gate(
     if strict:
         fail_on = FailurePolicy((*fail_on.patterns, DIFFERENCE))
     fail_on.validate(lambda: current.claims)
+    fail_on = fail_on.for_report(current)
     today = today or datetime.now(UTC).date()
     result = baseline.judge(current, today, fail_on, strict=strict_baseline)
     console = Console(highlight=False, soft_wrap=True)

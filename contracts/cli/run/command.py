@@ -49,6 +49,7 @@ from contracts.report.model import Report
 from contracts.reporters.run import text
 from contracts.text import format_elapsed
 from mockserver.cli.common import GroupedCommand, UsageError, load_providers
+from specs.requirement_sets import load_requirements
 
 
 @click.command(cls=GroupedCommand, help_group="Output")
@@ -66,7 +67,8 @@ def run(**parameters: Any) -> None:
     documents agree.
 
     Exit status: 0 all documented claims passed, 1 documented claims failed (or
-    findings that match --fail-on), 2 could not run, 3 stopped before the end.
+    findings that match --fail-on), 2 could not run, 3 stopped before the end. With
+    --requirements: 0 if each server reaches the level "all musts", else 1.
     """
     started = time.monotonic()
     options = RunOptions.from_parameters(parameters)
@@ -159,6 +161,7 @@ def _providers(
     providers = [each.provider for each in targets]
     providers = providers or load_providers(options.provider, options.folder)
     validate_operations(options.operations, providers)
+    options.fail_on.check_requirements(is_given=options.requirements is not None)
     options.fail_on.validate(
         lambda: (claim.id for each in providers for claim in specs.claims(each))
     )
@@ -236,7 +239,13 @@ def _execute(
     report has to keep all outcomes.
     """
     problem = None
-    run = start(campaigns, version=version("imageparity"), seed=options.seed)
+    name = options.requirements
+    run = start(
+        campaigns,
+        version=version("imageparity"),
+        seed=options.seed,
+        requirements=load_requirements(name) if name else None,
+    )
     with campaign_progress(campaigns, shown=not options.quiet) as progress:
         coroutine = execute(
             run,

@@ -34,6 +34,7 @@ class RunOptions:
     seed: int
     max_cases: int | None
     repeat: int
+    requirements: str | None
     only: tuple[str, ...]
     no_fuzz: bool
     second_opinion: bool | None

@@ -19,6 +19,7 @@ from contracts.execution.tasks.waiting import DEFAULT_INTERVAL, DEFAULT_TIMEOUT
 from contracts.report.failure_policy import fail_on_option
 from mockserver.cli.common import PROVIDER, Decorator, specs_option, with_options
 from mockserver.cli.common import grouped_option as _option
+from specs.requirement_sets import requirement_set_names
 
 _PARAMETERS: tuple[Decorator, ...] = (
     click.argument(
@@ -116,6 +117,13 @@ _PARAMETERS: tuple[Decorator, ...] = (
         metavar="N",
         help="Send each test case N times: reports then have pass rates with 95 % "
         "intervals, and response times. A --budget counts each request.",
+    ),
+    _option(
+        "Test cases",
+        "--requirements",
+        type=click.Choice(requirement_set_names()),
+        help="Also judge by this frozen set of requirements: reports then say which "
+        "level each server reaches.",
     ),
     _option(
         "Test cases",

@@ -34,7 +34,7 @@ from specs import Provider
 
 OTHER_MODE_OPTIONS = (
     *("max_cases", "no_fuzz", "second_opinion", "dry_run", "resume"),
-    *("sarif_document", "repeat"),
+    *("sarif_document", "repeat", "requirements"),
 )
 
 

@@ -22,6 +22,7 @@ from contracts.reporters.page.details import Details, as_script, command
 from contracts.reporters.page.features import VERDICT_MARKS, Features, features
 from contracts.reporters.page.findings import MAX_TOP, finding_cards
 from contracts.reporters.page.trend import trends
+from contracts.reporters.run import requirements
 from contracts.reporters.run.repeats import COLUMNS, repeat_notes, repeat_rows
 from contracts.reporters.run.verdicts import verdict_rows
 from contracts.text import format_date, in_words, pluralize
@@ -198,6 +199,18 @@ def _run_context(
         "claim_count": sum(len(each.target.claims) for each in summaries),
         "untested_claims": untested.total(),
         "untested_subjects": untested.most_common(),
+        "requirement_verdicts": [
+            (sentence, *part)
+            for verdict, sentence in requirements.verdict_sentences(report)
+            for part in [
+                (
+                    requirements.level_rows(verdict),
+                    requirements.open_requirements(verdict),
+                    requirements.notes(verdict),
+                )
+            ]
+        ],
+        "requirement_columns": requirements.COLUMNS,
         "repeat_rows": repeat_rows(report),
         "repeat_notes": repeat_notes(report),
         "repeat_columns": COLUMNS,

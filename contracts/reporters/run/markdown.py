@@ -18,6 +18,7 @@ from contracts.report.summary import (
     stop_reason,
     total_cost,
 )
+from contracts.reporters.run import requirements
 from contracts.reporters.run.repeats import COLUMNS, repeat_notes, repeat_rows
 from contracts.reporters.run.verdicts import verdict_rows
 from contracts.text import (
@@ -42,6 +43,7 @@ def render(report: Report) -> str:
     findings = all_findings(summaries)
     lines = [*_head(report, summaries), *_findings(findings)]
     lines += _verdicts(report, findings)
+    lines += _requirements(report)
     return "\n".join(lines) + "\n"
 
 
@@ -119,6 +121,36 @@ def _verdicts(report: Report, findings: list[FindingSummary]) -> Iterator[str]:
     yield ""
     for question, verdict in verdict_rows(report, findings):
         yield f"- **{escape_markdown(question)}:** {escape_markdown(verdict)}"
+
+
+def _requirements(report: Report) -> Iterator[str]:
+    """The level of each server by a set of requirements, and what it does not mean."""
+    record = report.requirements
+    if record is None:
+        return
+    yield ""
+    yield f"### Requirements {escape_markdown(requirements.set_label(record))}"
+    for verdict, sentence in requirements.verdict_sentences(report):
+        yield ""
+        yield f"**{escape_markdown(sentence)}.**"
+        yield ""
+        yield from _table_head("level", requirements.COLUMNS)
+        for row in requirements.level_rows(verdict):
+            yield f"| {' | '.join(row)} |"
+        yield ""
+        rows = requirements.open_requirements(verdict)
+        for status, name, text in rows[: requirements.MAX_LISTED]:
+            yield f"- **{status}**, {name}: {escape_markdown(text)}"
+        more = len(rows) - requirements.MAX_LISTED
+        if more > 0:
+            yield f"- {pluralize(more, 'more requirement')}"
+        for note in requirements.notes(verdict):
+            yield f"- {escape_markdown(note)}"
+    yield ""
+    yield f"{requirements.DISCLAIMER}:"
+    yield ""
+    for line in record.proves_not:
+        yield f"- {escape_markdown(line)}"
 
 
 def _finding_details(number: int, summary: FindingSummary) -> Iterator[str]:

@@ -26,6 +26,7 @@ from contracts.report.summary import (
     total_cost,
 )
 from contracts.reporters.run.repeats import COLUMNS, repeat_notes, repeat_rows
+from contracts.reporters.run.requirements_text import print_requirements
 from contracts.reporters.run.verdicts import verdict_rows
 from contracts.reporters.terminal import safe_text
 from contracts.text import (
@@ -78,6 +79,7 @@ def print_summary(
         console.print()
         console.print(safe_text(f"{more}{_page_hint(path)}"), soft_wrap=True)
     _print_verdicts(report, findings, console)
+    print_requirements(report, console)
     _print_verdict(report, summaries, console)
 
 
