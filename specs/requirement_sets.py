@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from specs.documents.yaml_files import read_checked
@@ -96,17 +97,18 @@ def requirement_set_names() -> tuple[str, ...]:
     )
 
 
-def load_requirements(name: str) -> RequirementSet:
+def load_requirements(name: str, root: Traversable | None = None) -> RequirementSet:
     """
-    The set of a name.
+    The set of a name; `root` is another folder than this package to read it from.
 
     Raises `SpecError` if there is none, or if its file is not understood.
     """
-    if name not in requirement_set_names():
+    root = root or files("specs")
+    path = f"{_FOLDER}/{name}.yaml"
+    file = root / path
+    if not file.is_file():
         known = ", ".join(requirement_set_names())
         raise SpecError(name, "", "is no set of requirements", f"Known are: {known}")
-    root, path = files("specs"), f"{_FOLDER}/{name}.yaml"
-    file = root / path
     raw = read_checked(root, path, "requirements.schema.yaml")
     found = RequirementSet(
         name=raw["name"],

@@ -34,7 +34,15 @@ FOLDERS = {
         *("settings", "simulation", "recordings", "media", "state"),
         *("errors", "json_text", "extras", "signals"),
     ),
-    "specs": ("clients", "requirement_sets", "pricing", "documents", "validation", "media", "errors"),
+    "specs": (
+        "clients",
+        "requirement_sets",
+        "pricing",
+        "documents",
+        "validation",
+        "media",
+        "errors",
+    ),
 }
 SERVES_ANY_MEDIUM = re.compile(
     r"mockserver\.(((control|pipeline|simulation|state)\..+)|media\.(?!registry)[a-z_]+)"

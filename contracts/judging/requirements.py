@@ -121,11 +121,15 @@ class _TargetJudge:
         """The claims to judge it by; without any, the reason why it does not apply."""
         found: list[ClaimRecord] = []
         reason = "its document makes no such claim"
+        call = self._target.call
+        selected = call.operations if call else ()
         for id_, sentence in requirement.claims.items():
             claim = self._claims.get(id_)
             if claim is None:
                 continue
-            if claim.basis not in _SCORED_BASES:
+            if selected and claim.operation not in selected:
+                reason = f"{claim.operation} was left out with --operations"
+            elif claim.basis not in _SCORED_BASES:
                 reason = f"no page says it: {claim.id} is assumed"
             elif claim.sentence != sentence:
                 reason = f"its document says otherwise: {claim.sentence}"

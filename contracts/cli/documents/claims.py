@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
+from contracts.cli.documents.requirements import print_requirement_set
 from contracts.execution.campaign import Campaign
 from contracts.execution.sending.target import Target
 from contracts.planning.coverage import claim_records, coverage
@@ -14,6 +15,7 @@ from contracts.report.rows import claim_row
 from contracts.text import join_some, pluralize
 from mockserver.cli.common import PROVIDER, UsageError, load_providers, specs_option
 from specs import Provider
+from specs.requirement_sets import load_requirements, requirement_set_names
 
 MAX_DEFECTS = 3  # that are listed per claim
 
@@ -30,12 +32,18 @@ MAX_DEFECTS = 3  # that are listed per claim
     "--verbose", "is_verbose", is_flag=True, help="Print all that is known of a claim."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+@click.option(
+    "--requirements",
+    type=click.Choice(requirement_set_names()),
+    help="List this set of requirements instead, with what it leaves out and why.",
+)
 @specs_option
 def claims(
     provider: tuple[str, ...],
     only: tuple[str, ...],
     is_verbose: bool,
     as_json: bool,
+    requirements: str | None,
     folder: str | None,
 ) -> None:
     """
@@ -45,6 +53,13 @@ def claims(
     test it, and the planted defects of our test servers that made its check fail. With
     --verbose also its page, and its place in openapi.yaml.
     """
+    if requirements:
+        if provider or only or folder:
+            raise UsageError("--requirements goes with --json and --verbose alone")
+        print_requirement_set(
+            load_requirements(requirements), as_json=as_json, is_verbose=is_verbose
+        )
+        return
     is_found = False
     for loaded in load_providers(provider, folder):
         target = Target("mock", "", is_mock=True)

@@ -26,6 +26,7 @@ from contracts.report.summary import (
     total_cost,
 )
 from contracts.reporters.run.repeats import COLUMNS, repeat_notes, repeat_rows
+from contracts.reporters.run.requirements import verdict_sentences
 from contracts.reporters.run.requirements_text import print_requirements
 from contracts.reporters.run.verdicts import verdict_rows
 from contracts.reporters.terminal import safe_text
@@ -84,8 +85,11 @@ def print_summary(
 
 
 def print_result(report: Report, console: Console) -> None:
-    """Print the verdict alone."""
+    """Print the verdicts alone: that on documents, and the level of each server."""
     _print_verdict(report, provider_summaries(report), console)
+    for _, sentence in verdict_sentences(report):
+        name = report.requirements.name if report.requirements else ""
+        console.print(safe_text(f"{name}: {sentence}."))
 
 
 def _page_hint(path: str | Path | None) -> str:
