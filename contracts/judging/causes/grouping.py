@@ -307,6 +307,7 @@ def _fingerprint(provider: Provider, cause: _Cause) -> str:
     signature = cause.signature
     detail = "" if signature.check == STATUS else signature.detail
     key = [f"{each.scope.name} {each.subject} {each.value}" for each in cause.key]
+    key += ["varies"] if signature.varies else []
     return fingerprint(
         provider.id, signature.check, str(signature.status), detail, *key
     )
@@ -336,14 +337,13 @@ def _build(provider: Provider, cause: _Cause, name: str) -> Finding:
         shown.finding,
         [each.case for each in cause.failures],
     )
-    rate = shown.finding.rate
     return replace(
         shown.finding,
         provider=provider.id,
         fingerprint=name,
         flaky=all(each.flaky for each in findings),
         also_seen_by=tuple(also),
-        title=f"{title}, but not each time" if rate and rate.varies else title,
+        title=f"{title}, but not each time" if cause.signature.varies else title,
         cases=len({each.case.id for each in cause.failures}),
         claims=tuple(claims),
         members=tuple(dict.fromkeys(each.fingerprint for each in findings)),

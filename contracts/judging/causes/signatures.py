@@ -1,7 +1,7 @@
 """Signatures of failed checks: equal for all cases of one cause."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from contracts.report.exercised import shorten_event_type
 from contracts.report.model import CheckName, Finding, FindingKind
@@ -28,15 +28,25 @@ class Signature:
     For the former, `check` is `STATUS`, `status` the status (0 is no response, 200 any
     success response to an invalid request), and `detail` the error message without its
     variable parts. For the latter, `detail` is the claim without its operation.
+    `varies` is true if repeated requests passed as well: that may have another cause.
     """
 
     check: str
     status: int = 0
     detail: str = ""
+    varies: bool = False
 
 
 def signature_of(finding: Finding, status: int | None) -> Signature:
     """The signature of a failed check of a response with a status."""
+    return replace(_signature(finding, status), varies=_varies(finding))
+
+
+def _varies(finding: Finding) -> bool:
+    return finding.flaky and finding.rate is not None
+
+
+def _signature(finding: Finding, status: int | None) -> Signature:
     if finding.check not in _STATUS_CHECKS:
         if finding.check == CheckName.ERROR_STATUS:
             return Signature(finding.check, status or 0)
@@ -48,9 +58,10 @@ def signature_of(finding: Finding, status: int | None) -> Signature:
 
 def response_signature(finding: Finding, status: int | None) -> Signature:
     """The signature of the response that a check failed, whatever the check."""
+    varies = _varies(finding)
     if not status or finding.check == CheckName.ANSWERS:
-        return Signature(STATUS, 0, normalize(finding.message))
-    return Signature(STATUS, status, normalize(error_message(finding)))
+        return Signature(STATUS, 0, normalize(finding.message), varies)
+    return Signature(STATUS, status, normalize(error_message(finding)), varies)
 
 
 def error_message(finding: Finding) -> str:

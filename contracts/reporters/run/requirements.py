@@ -52,7 +52,7 @@ def open_requirements(verdict: RequirementVerdict) -> list[tuple[str, str, str]]
     Each is its level and status, its id, and what it says with the reason.
     """
     return [
-        (f"{each.level} {each.status}", each.id, f"{each.says} {each.reason}")
+        (f"{each.level} {each.status}", each.id, f"{each.says} ({each.reason})")
         for level in map(str, Level)
         for status in _OPEN
         for each in verdict.select(level, status)
@@ -69,8 +69,9 @@ def notes(verdict: RequirementVerdict) -> Sequence[str]:
     found = []
     if missing:
         found.append(
-            f"{pluralize(len(missing), 'requirement')} not applicable, since the "
-            f"document does not say the same: {join_some(missing, MAX_NAMES)}"
+            f"{pluralize(len(missing), 'requirement')} not applicable (the document "
+            "does not say the same, or what they need was left out or failed): "
+            f"{join_some(missing, MAX_NAMES)}"
         )
     if verdict.not_scored:
         count = pluralize(verdict.not_scored, "claim")

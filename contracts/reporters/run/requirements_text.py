@@ -35,7 +35,7 @@ def print_requirements(report: Report, console: Console) -> None:
         _print_verdict(verdict, console)
     console.print(safe_text(f"{DISCLAIMER}:"))
     for line in record.proves_not:
-        console.print(Padding(safe_text(f"- {line}"), (0, 0, 0, 2)))
+        console.print(safe_text(f"  - {line}"), soft_wrap=True)
 
 
 def _print_verdict(verdict: RequirementVerdict, console: Console) -> None:
@@ -48,8 +48,7 @@ def _print_verdict(verdict: RequirementVerdict, console: Console) -> None:
     console.print(Padding(table, (0, 0, 0, 2)))
     rows = open_requirements(verdict)
     for status, name, text in rows[:MAX_LISTED]:
-        line = safe_text(f"{status}, {name}: {text}")
-        console.print(Padding(line, (0, 0, 0, 2)))
+        console.print(safe_text(f"  {status}, {name}: {text}"), soft_wrap=True)
     more = [pluralize(len(rows) - MAX_LISTED, "more requirement")]
     for note in (*(more if len(rows) > MAX_LISTED else ()), *notes(verdict)):
-        console.print(Padding(safe_text(note), (0, 0, 0, 2)))
+        console.print(safe_text(f"  {note}"), soft_wrap=True)

@@ -1,6 +1,7 @@
 """Repeated requests: what is stable, what varies, and what they cost and take."""
 
 import asyncio
+import html
 import random
 from collections import Counter
 from dataclasses import replace
@@ -14,7 +15,8 @@ from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.run import execute, start
 from contracts.execution.sending.target import Target
 from contracts.report.model import Outcome, OutcomeCounts, Report
-from contracts.report.repeats import RateVerdict
+from contracts.report.repeats import RateVerdict, pass_rate_sum
+from contracts.reporters import REPORTERS
 from mockserver.embedded.starter import serve_in_thread
 
 pytestmark = pytest.mark.slow
@@ -120,6 +122,20 @@ def test_a_report_has_the_times_of_all_success_responses(report):
     assert high.output == ()
     assert Report.from_lines(report.to_lines()) == report
     assert '"varying": 1, "inconclusive": 1' in footer
+
+
+@pytest.mark.parametrize("name", ["markdown", "html"])
+def test_each_format_shows_what_varies(report, name):
+    low = by_case(report)["low"].repeats.rate
+    rate = pass_rate_sum(each.repeats.rate for each in report.outcomes)
+    shown = html.unescape(REPORTERS[name].render(report))
+
+    assert "inconclusive" in shown
+    assert "1 test case inconclusive" in shown
+    assert f"in {TIMES - low.passed} of {TIMES} requests" in shown
+    assert rate.percent in shown
+    assert "but not each time" in shown
+    assert [each.cases for each in report.findings] == [1, 1]
 
 
 def test_a_budget_pays_for_each_request(upstream):
