@@ -35,6 +35,7 @@ MAX_DEFECTS = 3  # that are listed per claim
 @click.option(
     "--requirements",
     type=click.Choice(requirement_set_names()),
+    metavar="NAME",
     help="List this set of requirements instead, with what it leaves out and why.",
 )
 @specs_option

@@ -122,8 +122,9 @@ _PARAMETERS: tuple[Decorator, ...] = (
         "Test cases",
         "--requirements",
         type=click.Choice(requirement_set_names()),
-        help="Also judge by this frozen set of requirements: reports then say which "
-        "level each server reaches.",
+        metavar="NAME",
+        help="Also judge by a frozen set of requirements: reports then say which level "
+        f"each server reaches. Known are: {', '.join(requirement_set_names())}.",
     ),
     _option(
         "Test cases",

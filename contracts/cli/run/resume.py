@@ -43,8 +43,6 @@ def _difference(earlier: Report, campaigns: Sequence[Campaign], seed: int) -> st
         return f"version {metadata.version}"
     if metadata.seed != seed:
         return f"--seed {metadata.seed}"
-    if any(each.repeat != metadata.repeat for each in campaigns):
-        return f"--repeat {metadata.repeat}"
     targets = {each.provider: each for each in metadata.targets}
     for campaign in campaigns:
         target = targets.get(campaign.provider.id)
@@ -54,6 +52,8 @@ def _difference(earlier: Report, campaigns: Sequence[Campaign], seed: int) -> st
             return target.base_url
         if difference := _call_difference(target.call, campaign.call_record):
             return difference
+        if campaign.repeat != metadata.repeat:
+            return f"--repeat {metadata.repeat}"
     return ""
 
 

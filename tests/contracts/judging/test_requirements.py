@@ -6,6 +6,7 @@ import pytest
 from support.reports import claim, finding, outcome, report, target
 
 from contracts.judging.requirements import requirements_record
+from contracts.report.model import Report
 from contracts.report.records import CallRecord
 from contracts.report.requirements import (
     ReachedLevel,
@@ -161,6 +162,15 @@ def test_tested_claims_beyond_the_set_are_counted_and_not_scored():
     )
 
     assert record.verdicts[0].not_scored == 1
+
+
+def test_a_report_keeps_the_results():
+    written = report(
+        rejected(finding()), answered(), targets=(target(claims=claims()),)
+    )
+    written = replace(written, requirements=requirements_record(WANTED, written))
+
+    assert Report.from_lines(written.to_lines()) == written
 
 
 @pytest.mark.parametrize(
