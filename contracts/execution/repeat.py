@@ -35,12 +35,12 @@ class Repetitions:
         default_factory=dict
     )
 
-    def add(
-        self,
-        context: CheckContext,
-        observations: Sequence[Observation],
-        cost: float | None,
-    ) -> None:
+    def add_cost(self, cost: float | None) -> None:
+        """Add the cost of a request, whether it has a result or not."""
+        if self.cost is not None:
+            self.cost = None if cost is None else self.cost + cost
+
+    def add(self, context: CheckContext, observations: Sequence[Observation]) -> None:
         """Add a request. Checks that compare it with earlier ones do not count."""
         own = [each for each in observations if each.check not in HISTORY_CHECKS]
         self.failures.append({_key(each) for each in own})
@@ -48,8 +48,6 @@ class Repetitions:
         for observation in own:
             self.first_failures.setdefault(_key(observation), (context, observation))
         interaction = context.interaction
-        if self.cost is not None:
-            self.cost = None if cost is None else self.cost + cost
         if interaction.first_byte is not None and interaction.success_outputs:
             self.first_byte.append(round(interaction.first_byte, 4))
             seconds = interaction.seconds + interaction.fetching
@@ -64,7 +62,7 @@ class Repetitions:
 
     def rate(self, observation: Observation) -> PassRate | None:
         """The requests that passed a check; None for one that compares requests."""
-        if observation.check in HISTORY_CHECKS:
+        if observation.check in HISTORY_CHECKS or not self.failures:
             return None
         failed = sum(_key(observation) in each for each in self.failures)
         return PassRate(len(self.failures) - failed, len(self.failures))
@@ -122,9 +120,9 @@ class Repeater:
     def _examine(self, repetitions: Repetitions, interaction: Interaction) -> None:
         context = self.examiner.without_history().context(interaction)
         observations = list(self.examiner.observations(context))
+        repetitions.add_cost(cost_of(self.examiner.provider, interaction))
         if all(each.check != CheckName.NOT_JUDGED for each in observations):
-            cost = cost_of(self.examiner.provider, interaction)
-            repetitions.add(context, observations, cost)
+            repetitions.add(context, observations)
 
     def take(self, case: Case) -> Repetitions | None:
         """The repetitions of a case without its first request; None for none."""

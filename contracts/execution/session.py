@@ -220,9 +220,9 @@ class Session:
         repetitions = self.repeater.take(interaction.case)
         if repetitions is not None:
             seen += repetitions.other_failures(observations)
-            cost = cost_of(self.campaign.provider, interaction)
+            repetitions.add_cost(cost_of(self.campaign.provider, interaction))
             if harness_error is None:
-                repetitions.add(context, observations, cost)
+                repetitions.add(context, observations)
         reproducer = Reproducer(self.examiner, context, self.sender)
         for place, observation in seen:
             rate = repetitions.rate(observation) if repetitions else None
