@@ -87,6 +87,10 @@ class TestResult:
     def is_failed(self) -> bool:
         return self.sighting is not None and self.sighting.finding.breaks
 
+    @property
+    def is_inconclusive(self) -> bool:
+        return self.sighting is not None and self.sighting.finding.is_inconclusive
+
 
 @dataclass(frozen=True, slots=True)
 class ProviderSummary:
@@ -125,8 +129,8 @@ class ProviderSummary:
         """
         The rows of a list of tests: each finding, then each claim that passed.
 
-        A claim passed if a response tested it and no documented claim that a failed
-        case contradicts is it.
+        A claim passed if a response tested it and no documented claim that a failed or
+        inconclusive case contradicts is it.
         """
         names: set[str] = set()
         failed: set[str] = set()
@@ -135,7 +139,8 @@ class ProviderSummary:
             finding = sighting.finding
             name = _unique_name(finding.claim or finding.check, finding, names)
             found.append(TestResult(name, sighting.operation, sighting))
-            failed.update(finding.contradicted_claims if finding.breaks else ())
+            is_passed = not (finding.breaks or finding.is_inconclusive)
+            failed.update(() if is_passed else finding.contradicted_claims)
         passed = [
             TestResult(claim.id, claim.operation)
             for claim in self.target.claims
@@ -272,6 +277,9 @@ def run_verdict(report: Report, summaries: tuple[ProviderSummary, ...]) -> str:
     sentence = _verdict_of(tested)
     if report.stopped is not None:
         return f"{sentence}, as far as tested"
+    unclear = sum(each.tally.inconclusive for each in tested)
+    if unclear:
+        sentence += f"; {pluralize(unclear, 'test case')} inconclusive"
     missing = len(summaries) - len(tested)
     return f"{sentence}; {in_words(missing)} not tested" if missing else sentence
 

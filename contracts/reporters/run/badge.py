@@ -32,6 +32,7 @@ def _message(report: Report, summaries: tuple[ProviderSummary, ...]) -> tuple[st
         return pluralize(failed, "finding"), "red"
     if failed:
         return f"{conforming} of {len(summaries)} conform", "red"
-    if report.stopped is not None or len(tested) < len(summaries):
+    is_unclear = any(each.tally.inconclusive for each in tested)
+    if report.stopped is not None or len(tested) < len(summaries) or is_unclear:
         return "conforms as far as tested", "yellowgreen"
     return "conforms", "brightgreen"

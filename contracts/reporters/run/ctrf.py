@@ -7,7 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from contracts.report.model import Report
-from contracts.report.summary import ProviderSummary, provider_summaries, stop_reason
+from contracts.report.summary import (
+    ProviderSummary,
+    TestResult,
+    provider_summaries,
+    stop_reason,
+)
 from contracts.reporters.run.junit import finding_text
 from contracts.text import one_line, printable
 
@@ -43,7 +48,7 @@ def render(report: Report) -> str:
                 "failed": counts["failed"],
                 "pending": 0,
                 "skipped": 0,
-                "other": 0,
+                "other": counts["other"],
                 "suites": len({tuple(test["suite"]) for test in tests}),
                 "start": start,
                 "stop": start + duration,
@@ -66,7 +71,7 @@ def _tests(report: Report, summary: ProviderSummary) -> Iterator[dict[str, Any]]
         duration = sum(seconds[each] for each in claims)
         row: dict[str, Any] = {
             "name": printable(result.name) or "no claim",
-            "status": "failed" if result.is_failed else "passed",
+            "status": _status(result),
             "duration": round(duration * 1000),
             "suite": [printable(summary.target.title), printable(result.operation)],
         }
@@ -79,6 +84,12 @@ def _tests(report: Report, summary: ProviderSummary) -> Iterator[dict[str, Any]]
         elif sighting is not None:
             row["stdout"] = finding_text(sighting).splitlines()
         yield row
+
+
+def _status(result: TestResult) -> str:
+    if result.is_inconclusive:
+        return "other"
+    return "failed" if result.is_failed else "passed"
 
 
 def _epoch_milliseconds(started: str) -> int:

@@ -38,7 +38,7 @@ def _suite(report: Report, summary: ProviderSummary) -> ET.Element:
         tests=str(len(cases)),
         failures=str(sum(case.find("failure") is not None for case in cases)),
         errors="0",
-        skipped="0",
+        skipped=str(sum(case.find("skipped") is not None for case in cases)),
         time=f"{seconds:.3f}",
         timestamp=printable(report.metadata.started),
     )
@@ -72,6 +72,10 @@ def _case(result: TestResult) -> ET.Element:
         failure = ET.SubElement(case, "failure", type=kind)
         failure.set("message", one_line(result.sighting.headline))
         failure.text = text
+    elif result.is_inconclusive:
+        skipped = ET.SubElement(case, "skipped")
+        skipped.set("message", one_line(f"inconclusive: {result.sighting.headline}"))
+        ET.SubElement(case, "system-out").text = text
     else:
         ET.SubElement(case, "system-out").text = text
     return case

@@ -2,9 +2,11 @@
 
 import asyncio
 import html
+import json
 import random
 from collections import Counter
 from dataclasses import replace
+from xml.etree import ElementTree as ET
 
 import pytest
 from support.relays import Message, relay
@@ -136,6 +138,14 @@ def test_each_format_shows_what_varies(report, name):
     assert rate.percent in shown
     assert "but not each time" in shown
     assert [each.cases for each in report.findings] == [1, 1]
+
+
+def test_dashboards_count_what_varies_neither_as_passed_nor_as_failed(report):
+    ctrf = json.loads(REPORTERS["ctrf"].render(report))["results"]["summary"]
+    suite = ET.fromstring(REPORTERS["junit"].render(report))[0]
+
+    assert (ctrf["failed"], ctrf["other"]) == (1, 1)
+    assert (suite.get("failures"), suite.get("skipped")) == ("1", "1")
 
 
 def test_a_budget_pays_for_each_request(upstream):
