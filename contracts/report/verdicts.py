@@ -13,23 +13,25 @@ class DocumentVerdict:
     The verdict on a server by one document.
 
     `findings` are those that contradict it, in the order of the report. `is_tested` is
-    false if no response tested a claim of it.
+    false if no response tested a claim of it, `is_inconclusive` true if repeated
+    requests to some case do not show whether it passes.
     """
 
     target: TargetRecord
     findings: tuple[Finding, ...]
     is_tested: bool
+    is_inconclusive: bool = False
 
     @property
     def is_kept(self) -> bool:
-        return self.is_tested and not self.findings
+        return self.is_tested and not self.findings and not self.is_inconclusive
 
 
 def documentation_verdicts(report: Report) -> Iterator[DocumentVerdict]:
     """Yield a verdict per target: whether it conforms to its documentation."""
     for target, part in _parts(report):
         is_tested = any(each.asked for each in target.claims)
-        yield DocumentVerdict(target, part.broken, is_tested)
+        yield DocumentVerdict(target, part.broken, is_tested, _is_inconclusive(part))
 
 
 def reference_verdicts(report: Report) -> Iterator[DocumentVerdict]:
@@ -55,7 +57,12 @@ def reference_verdicts(report: Report) -> Iterator[DocumentVerdict]:
             for each in part.findings
             if contradicting.intersection(each.failed_checks) and not each.flaky
         )
-        yield DocumentVerdict(target, findings, any(each.asked for each in taken))
+        is_tested = any(each.asked for each in taken)
+        yield DocumentVerdict(target, findings, is_tested, _is_inconclusive(part))
+
+
+def _is_inconclusive(part: Report) -> bool:
+    return any(each.is_inconclusive for each in part.outcomes)
 
 
 def _parts(report: Report) -> Iterator[tuple[TargetRecord, Report]]:

@@ -200,15 +200,13 @@ def _run_context(
         "untested_claims": untested.total(),
         "untested_subjects": untested.most_common(),
         "requirement_verdicts": [
-            (sentence, *part)
+            (
+                sentence,
+                requirements.level_rows(verdict),
+                requirements.open_requirements(verdict),
+                requirements.notes(verdict),
+            )
             for verdict, sentence in requirements.verdict_sentences(report)
-            for part in [
-                (
-                    requirements.level_rows(verdict),
-                    requirements.open_requirements(verdict),
-                    requirements.notes(verdict),
-                )
-            ]
         ],
         "requirement_columns": requirements.COLUMNS,
         "repeat_rows": repeat_rows(report),

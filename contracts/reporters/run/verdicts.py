@@ -61,7 +61,12 @@ def verdict_rows(
 
 
 def _answer(verdict: DocumentVerdict) -> _Answer:
-    words = "yes" if verdict.is_kept else "no" if verdict.findings else "not tested"
+    if verdict.findings:
+        words = "no"
+    elif verdict.is_kept:
+        words = "yes"
+    else:
+        words = "inconclusive" if verdict.is_inconclusive else "not tested"
     return _Answer(verdict.target, words, verdict.findings)
 
 

@@ -48,6 +48,8 @@ def test_the_terminal_counts_what_is_inconclusive():
 
     assert "inconclusive" in shown.splitlines()[0]
     assert "1 test case inconclusive: some requests passed" in shown
+    assert "inconclusive: One; yes: Two" in shown
+    assert "Both conform to their documentation; 1 test case inconclusive" in shown
 
 
 def test_a_report_without_repetitions_says_nothing_of_them():
