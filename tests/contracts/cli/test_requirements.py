@@ -41,7 +41,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def output(running, folder) -> str:
-    """What a run prints about a server that gives too few images."""
+    """The output of a run about a server that gives too few images."""
     upstream = running.base_urls["tokenhub"].removesuffix("/tokenhub/api/v1")
     app = relay(upstream, answer=on_success(one_image_of_many))
     with serve_in_thread(app) as (url, _):

@@ -1,4 +1,4 @@
-"""What reports say of requests that were repeated at several servers."""
+"""Reports about requests that were repeated at several servers."""
 
 import io
 
