@@ -18,6 +18,7 @@ from contracts.planning.case import Case
 from contracts.planning.coverage import claim_records, coverage
 from contracts.planning.plan import plan, repeatable_cases
 from contracts.report.model import CallRecord, Outcome, TargetRecord
+from contracts.report.records import SelectionRecord
 from specs import Provider, State
 
 if TYPE_CHECKING:
@@ -187,9 +188,19 @@ class Campaign:
             currency=self.provider.dialect.currency,
             claims=tuple(claim_records(self.provider, counts)),
             call=self.call_record,
+            document_sha256=self.provider.sha256,
+            selection=self._selection_record,
         )
 
     @property
     def call_record(self) -> CallRecord:
         """The options of the call, as the report has them."""
         return replace(self.target.call.record(), operations=self.operations)
+
+    @property
+    def _selection_record(self) -> SelectionRecord | None:
+        if self.selected_cases is not None:
+            return None
+        return SelectionRecord(
+            self.only, self.fuzz, self.second_opinion, is_paid=self.is_paid
+        )
