@@ -1,12 +1,13 @@
 """A campaign: a provider, the server to test, and the cases to send to it."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from contracts.errors import HarnessError
+from contracts.execution.sending.client import Sender
 from contracts.execution.sending.http import RESPONSE_TIMEOUT
 from contracts.execution.sending.recording import CassetteSession
 from contracts.execution.sending.target import Target
@@ -52,6 +53,7 @@ class Campaign:
     - `preflight` ends the run if no operation accepts a plain valid request.
     - `fetch_from` has the hosts, beside the target, that outputs are fetched from.
     - `task_waiting` is how long to wait for tasks; None for the usual times.
+    - `open_sender` makes the sender, from the target and the options of `Sender`.
     """
 
     provider: Provider
@@ -72,6 +74,7 @@ class Campaign:
     preflight: bool = True
     fetch_from: frozenset[str] = frozenset()
     task_waiting: Waiting | None = None
+    open_sender: Callable[..., Sender] = Sender
 
     @property
     def waiting(self) -> Waiting:

@@ -62,8 +62,9 @@ class Interaction:
     fetched URL; `unfetched` has the URLs of outputs that were not asked, or gave no
     response. `is_rate_limited` marks a 429 that the case does not expect, and that
     stayed. `seconds` is the time from sending to the last byte, `at` the time of that
-    byte in seconds since 1970. `earlier_429` has the headers of the 429 responses after
-    which the request was sent again. `medium` is that of the operation.
+    byte in seconds since 1970, `clock` the same on a clock that is never set.
+    `earlier_429` has the headers of the 429 responses after which the request was sent
+    again. `medium` is that of the operation.
     """
 
     case: Case
@@ -76,6 +77,7 @@ class Interaction:
     unfetched: tuple[str, ...] = ()
     is_rate_limited: bool = False
     at: float = field(default_factory=time.time, compare=False)
+    clock: float = field(default_factory=time.monotonic, compare=False)
     earlier_429: tuple[Mapping[str, str], ...] = ()
     medium: Medium = field(default=MEDIA[DEFAULT_MEDIUM], repr=False)
 
