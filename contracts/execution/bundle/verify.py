@@ -112,6 +112,8 @@ def _compare_program(result: Verification) -> None:
         result.notes.append(
             f"The bundle was made by another source of imageparity {ours['version']}"
         )
+    if theirs["clients_sha256"] != ours["clients_sha256"]:
+        result.notes.append("The bundle was made with other profiles of clients")
     libraries = {**theirs["libraries"], **ours["libraries"]}
     for name in libraries:
         one, other = theirs["libraries"].get(name), ours["libraries"].get(name)
