@@ -1,5 +1,6 @@
 """The command `verify`: check a bundle of `run`, and judge it again."""
 
+import json
 from pathlib import Path
 
 import click
@@ -32,9 +33,15 @@ LIMITS = (
     metavar="FILE",
     help="Write the report of a verified bundle to this file (see `show`).",
 )
+@click.option(
+    "--case",
+    metavar="ID",
+    default="",
+    help="Also print the records of this test case as JSON, with request and response.",
+)
 @no_color_option
 @specs_option
-def verify(bundle: str, report_path: str | None, folder: str | None) -> None:
+def verify(bundle: str, report_path: str | None, case: str, folder: str | None) -> None:
     """
     Check a BUNDLE of `run --bundle`, and judge its exchanges again.
 
@@ -44,12 +51,17 @@ def verify(bundle: str, report_path: str | None, folder: str | None) -> None:
     Exit status: 0 verified, 1 something does not match, 2 not readable.
     """
     try:
-        result = verify_bundle(Path(bundle), *([folder] if folder else []))
+        folders = [folder] if folder else []
+        result = verify_bundle(Path(bundle), *folders, case=case)
     except BadBundle as error:
         raise UsageError(str(error)) from None
     console = Console(highlight=False)
     for line in _lines(bundle, result):
         console.print(line, markup=False)
+    for record in result.records:
+        click.echo(json.dumps(record, indent=2, ensure_ascii=False))
+    if case and result.report is not None and not result.records:
+        raise UsageError(f"--case {case}: the bundle has no record of it")
     if report_path and result.is_verified and result.report is not None:
         with open_output(report_path) as out:
             out.writelines(result.report.to_lines())

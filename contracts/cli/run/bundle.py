@@ -1,7 +1,7 @@
 """`run --bundle`: write all exchanges of a run into one file."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import click
 
@@ -39,7 +39,9 @@ def bundle_recording(options: RunOptions) -> Iterator[BundleRecording | None]:
     if options.bundle is None:
         yield None
         return
-    with file_errors(str(options.bundle)), BundleWriter(options.bundle) as writer:
+    with ExitStack() as stack:
+        with file_errors(str(options.bundle)):
+            writer = stack.enter_context(BundleWriter(options.bundle))
         yield BundleRecording(writer)
 
 
@@ -50,7 +52,11 @@ def save_bundle(
     problem: str | None,
     providers: Sequence[Provider],
 ) -> list[str]:
-    """Write the bundle of a run that has ended; returns the lines to print about it."""
+    """
+    Write the bundle of a run that has ended; returns the lines to print about it.
+
+    Raises `UsageError` if it cannot be written.
+    """
     if recording is None:
         return []
     if problem is not None:
@@ -65,5 +71,6 @@ def save_bundle(
         waiting=options.task_waiting,
         fail_on=options.fail_on.patterns,
     )
-    bundle_id = write_bundle(recording, report, providers, made)
+    with file_errors(str(options.bundle)):
+        bundle_id = write_bundle(recording, report, providers, made)
     return [f"bundle: {options.bundle}", f"  id {bundle_id}"]

@@ -129,12 +129,14 @@ def _run(
             report, problem = _execute(campaigns, options, recording)
         except (Unreachable, CouldNotRun, BadRecording) as error:
             raise UsageError(str(error)) from None
-        bundled = save_bundle(options, recording, report, problem, providers)
-    saved = save_last_report(report, options.examples_folder)
-    files = write_outputs(
-        options.outputs,
-        lambda name: render_report(name, report, options.folder, history, documents),
-    )
+        saved = save_last_report(report, options.examples_folder)
+        files = write_outputs(
+            options.outputs,
+            lambda name: render_report(
+                name, report, options.folder, history, documents
+            ),
+        )
+        files += save_bundle(options, recording, report, problem, providers)
     if examples is not None:
         _save_examples(examples)
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
@@ -153,7 +155,7 @@ def _run(
     )
     if len(providers) > 1:
         text.print_documents_hint(comparison.compare(providers), console)
-    for line in (*files, *bundled):
+    for line in files:
         console.print(line, markup=False)
     line = f"{len(report.outcomes)} cases in {format_elapsed(started)}"
     console.print(f"{line}; saved as {saved}" if saved else line, markup=False)

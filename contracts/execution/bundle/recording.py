@@ -21,6 +21,7 @@ from contracts.execution.bundle.writer import REPORT, BundleWriter
 from contracts.execution.campaign import Campaign
 from contracts.execution.sending.client import Sender
 from contracts.execution.sending.listening import Listening
+from contracts.execution.sending.recording import BadRecording
 from contracts.execution.sending.target import Target
 from contracts.judging.interaction import Interaction
 from contracts.planning.case import Case, body_chunks
@@ -65,10 +66,19 @@ class BundleRecording:
         interaction: Interaction | None,
         silence: float = 0.0,
     ) -> None:
-        """Write a record; `silence` is the longest one of a stream, in seconds."""
+        """
+        Write a record; `silence` is the longest one of a stream, in seconds.
+
+        Raises `BadRecording` if it cannot be written.
+        """
         row = provider, request, interaction, silence
         async with self._lock:
-            await asyncio.to_thread(self.writer.add, *row)
+            try:
+                await asyncio.to_thread(self.writer.add, *row)
+            except OSError as error:
+                raise BadRecording(
+                    f"{self.writer.path} cannot be written: {error.strerror}"
+                ) from None
 
     def _open_sender(
         self, provider: str, masks: Masks, target: Target, **options: Any

@@ -28,7 +28,7 @@ class Verification:
     The result of verifying a bundle.
 
     `problems` are reasons why it does not match, `notes` are not. `report` is the one
-    in the bundle; None if it was changed.
+    in the bundle; None if it was changed. `records` are those of a case.
     """
 
     id: str
@@ -37,15 +37,18 @@ class Verification:
     notes: list[str] = field(default_factory=list)
     report: Report | None = None
     is_judged: bool = False
+    records: list[Mapping[str, Any]] = field(default_factory=list)
 
     @property
     def is_verified(self) -> bool:
         return not self.problems
 
 
-def verify(path: Path, *folders: str | Path) -> Verification:
+def verify(path: Path, *folders: str | Path, case: str = "") -> Verification:
     """
-    Verify a bundle. `folders` have providers that do not ship.
+    Verify a bundle, and get the records of a case, and of the task that it creates.
+
+    `folders` have providers that do not ship. No `case` is an empty text.
 
     Raises `BadBundle` for a file that is none.
     """
@@ -61,10 +64,17 @@ def verify(path: Path, *folders: str | Path) -> Verification:
             result.problems.append(str(error))
             return result
         result.report = report
+        result.records = list(_records(bundle, case)) if case else []
         _compare_documents(result, report, folders)
         _compare_program(result)
         _judge(result, bundle, report)
         return result
+
+
+def _records(bundle: Bundle, case: str) -> Iterator[Mapping[str, Any]]:
+    for (_, name), places in bundle.places.items():
+        if name == case or name.startswith(f"{case}/"):
+            yield from map(bundle.record, places)
 
 
 def _compare_documents(
