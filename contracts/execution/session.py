@@ -229,11 +229,10 @@ class Session:
         The run stopped while these were followed: what was paid must not get lost.
         """
         ended = {each.case.id: each for each in self.unreported}
-        open_tasks = self.follower.open_tasks
-        for case in self.campaign.cases:
-            talk, task = ended.get(case.id), open_tasks.get(case.id)
-            if case.id in known:
-                continue
+        for case_id in [
+            each.id for each in self.campaign.cases if each.id not in known
+        ]:
+            talk, task = ended.get(case_id), self.follower.open_tasks.get(case_id)
             if talk is not None and talk.id is not None:
                 yield self._conversation_outcome(talk)
             elif talk is None and task is not None:

@@ -1,6 +1,7 @@
 """The command `verify`: check a bundle of `run`, and judge it again."""
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -55,7 +56,7 @@ def verify(bundle: str, report_path: str | None, case: str, folder: str | None) 
         result = verify_bundle(Path(bundle), *folders, case=case)
     except BadBundle as error:
         raise UsageError(str(error)) from None
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     for line in _lines(bundle, result):
         console.print(line, markup=False)
     for record in result.records:

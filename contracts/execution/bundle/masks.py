@@ -96,7 +96,7 @@ class Masks:
 
     def unmask(self, url: str) -> str:
         """A URL or path of an earlier response, with its signed values."""
-        for mark, value in self._signed.items():
+        for mark, value in list(self._signed.items()):
             url = url.replace(mark, value)
         return url
 

@@ -44,7 +44,6 @@ class BundleRecording:
     writer: BundleWriter
     masks: dict[str, Masks] = field(default_factory=dict)
     outcomes: int = 0
-    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def attach(self, campaign: Campaign) -> Campaign:
         """The campaign whose exchanges are recorded, with marks for its secrets."""
@@ -72,13 +71,12 @@ class BundleRecording:
         Raises `BadRecording` if it cannot be written.
         """
         row = provider, request, interaction, silence
-        async with self._lock:
-            try:
-                await asyncio.to_thread(self.writer.add, *row)
-            except OSError as error:
-                raise BadRecording(
-                    f"{self.writer.path} cannot be written: {error.strerror}"
-                ) from None
+        try:
+            await asyncio.to_thread(self.writer.add, *row)
+        except OSError as error:
+            raise BadRecording(
+                f"{self.writer.path} cannot be written: {error.strerror}"
+            ) from None
 
     def _open_sender(
         self, provider: str, masks: Masks, target: Target, **options: Any
@@ -107,9 +105,10 @@ class RecordingSender(Sender):
         if case.path is not None:
             real = replace(case, path=self._masks.unmask(case.path))
         found = await super().send(real, operation, large_answer_turn)
-        found = found if real == case else replace(found, case=case)
-        found = self._masks.interaction(found)
-        request = sent_request(self._masks.target, case, operation)
+        found = found if real is case else replace(found, case=case)
+        found = await asyncio.to_thread(self._masks.interaction, found)
+        target = self._masks.target
+        request = await asyncio.to_thread(sent_request, target, case, operation)
         await self._recording.add(self._provider, request, found)
         await asyncio.to_thread(lambda: found.outputs)
         return found
@@ -118,7 +117,7 @@ class RecordingSender(Sender):
         self, case: Case, url: str, *, with_key: bool = False
     ) -> Interaction | None:
         found = await super().fetch(case, self._masks.unmask(url), with_key=with_key)
-        found = found and self._masks.interaction(found)
+        found = found and await asyncio.to_thread(self._masks.interaction, found)
         await self._recording.add(self._provider, fetch_request(case, url), found)
         return found
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+import threading
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -35,6 +36,7 @@ class BundleWriter:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock = threading.Lock()
         self._records = 0
         self._last = FIRST
 
@@ -68,6 +70,17 @@ class BundleWriter:
 
         `silence` is the longest one of a stream, in seconds.
         """
+        # A request that is cancelled goes on in its thread until it is written.
+        with self._lock:
+            self._add(provider, request, interaction, silence)
+
+    def _add(
+        self,
+        provider: str,
+        request: SentRequest,
+        interaction: Interaction | None,
+        silence: float,
+    ) -> None:
         self._records += 1
         row = {
             "record": self._records,
