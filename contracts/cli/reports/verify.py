@@ -90,7 +90,7 @@ def _lines(bundle: str, result: Verification) -> list[str]:
     lines += [f"Note: {each}" for each in result.notes]
     if result.is_verified:
         lines.append(
-            "Verified: nothing was changed, and judged again the report is the same."
+            "Verified: all hashes match, and judged again the report is the same."
         )
     else:
         lines.append("Not verified.")

@@ -28,6 +28,7 @@ from contracts.execution.sending.target import Target
 from contracts.report.model import Outcome, Report
 from mockserver.recordings.request_key import digest
 
+pytestmark = pytest.mark.slow
 KEY = "sk-secret/key+of-this-test"
 ECHO = next(
     each for each in FAULTY_SERVERS if each.id == "llmapi:createImage/key-echoed"
@@ -321,6 +322,16 @@ async def _interrupted(path: Path) -> Report:
         options = BundleOptions(max_cases=None, budget=None, waiting=None, fail_on=())
         write_bundle(recording, run.report(), [provider], options)
         return run.report()
+
+
+@pytest.mark.parametrize("other", ["--dry-run", "--same-questions"])
+def test_options_that_a_bundle_excludes_are_refused(tmp_path, other):
+    path = str(tmp_path / "run.zip")
+
+    result = CliRunner().invoke(main, ["run", "tokenhub", "--bundle", path, other])
+
+    assert result.exit_code == 2
+    assert f"--bundle and {other} exclude each other" in result.stderr
 
 
 def test_masks_keep_lengths_and_can_be_undone_for_urls():
