@@ -88,7 +88,7 @@ def source_hash() -> str:
 
 
 def target_row(provider: Provider, masks: Masks) -> dict[str, Any]:
-    """How a target was called, with marks for its secrets."""
+    """The way in which a target was called, with marks for its secrets."""
     call, target = masks.target.call, masks.target
     return {
         "provider": provider.id,

@@ -245,7 +245,7 @@ def hide_findings(content: Entries) -> None:
 
 
 def test_hashes_made_anew_do_not_hide_another_result(made, tmp_path):
-    """What was forged with all hashes is found when it is judged again."""
+    """A forgery with all hashes made anew is found when it is judged again."""
     found = forge(made, hide_findings, tmp_path / "findings.zip").problems
     assert any(
         "is not in the report; judged again, it is found" in each for each in found
