@@ -594,7 +594,8 @@ def test_code_that_will_poll_is_told_how_and_code_that_polled_need_not():
     will = said(
         moved("openai", "llmapi", features=features), "TASK-POLL createImage task"
     )
-    assert "/task_id" in will[2] and "until the state at `/status`" in will[2]
+    assert "/task_id" in will[2]
+    assert "until the state at `/status`" in will[2]
     condition = moved("openai", "aihubmix", features=features)
     assert "send async = true" in said(condition, "TASK-POLL createImage task")[2]
     no_more = moved("llmapi", "openai", features=features)
