@@ -109,7 +109,7 @@ def conversation_row(
         _row(label, question, translation),
         reads=len(polls),
         states=tuple(name for name, _ in groupby(names)),
-        delivery=" and ".join(dict.fromkeys(each.form for each in talk.results)),
+        delivery=talk.results[0].form if talk.results else "",
         seconds=round(_duration(talk), 4) if times else None,
     )
     created, final = talk.created, talk.final
@@ -135,8 +135,14 @@ def conversation_row(
         return replace(row, verdict=FeatureVerdict.REFUSED, note=note)
     if not talk.results and talk.not_fetched:
         return replace(row, verdict=FeatureVerdict.UNTESTED, note=NOT_FETCHED)
-    outputs = [each.output for each in talk.results if each.output is not None]
-    broken = [f"it {each.problem}" for each in talk.results if each.problem]
+    # A task may have each output in several forms, and others beside it.
+    results = [
+        each
+        for each in talk.results
+        if each.form == talk.results[0].form and each.medium == question.medium.name
+    ]
+    outputs = [each.output for each in results if each.output is not None]
+    broken = [f"it {each.problem}" for each in results if each.problem]
     wanted = [each for each in outputs if each.problem is None]
     problems = output_problems(question.medium, translation, wanted)
     return _with_outputs(
