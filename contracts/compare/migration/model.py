@@ -6,9 +6,13 @@ from functools import cached_property
 from typing import Any
 
 from contracts.media.files import Sample, estimated_bytes
-from contracts.media.image.medium import IMAGE
-from contracts.media.registry import MEDIA, image_operations, medium_of, task_creations
-from contracts.media.video.medium import VIDEO
+from contracts.media.registry import (
+    DEFAULT_MEDIUM,
+    MEDIA,
+    image_operations,
+    medium_of,
+    task_creations,
+)
 from contracts.planning.request_model import (
     RequestModel,
     request_models,
@@ -33,7 +37,8 @@ FEATURES: Mapping[str, tuple[str, ...]] = {
     "video": (),
 }
 # The medium of the tasks that a feature uses.
-TASK_FEATURES: Mapping[str, str] = {"task": IMAGE.name, "video": VIDEO.name}
+TASK_FEATURES: Mapping[str, str] = {"task": DEFAULT_MEDIUM, "video": "video"}
+IMAGE = MEDIA[DEFAULT_MEDIUM]
 FEATURE_BY_FIELD = {"mask": "mask", "stream": "stream", "partial_images": "stream"}
 
 
@@ -109,7 +114,7 @@ class Migration:
             if is_replaced and operation.id == GENERATION and tasks:
                 return tasks[0]
             return same
-        is_image = operation.medium == IMAGE.name
+        is_image = operation.medium == DEFAULT_MEDIUM
         return tasks[0] if tasks else images.get(GENERATION) if is_image else None
 
     def uses(self, field_name: str) -> bool:

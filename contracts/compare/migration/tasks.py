@@ -1,4 +1,4 @@
-"""What code that polls long-running tasks must change, or code that will poll them."""
+"""The changes to code that polls long-running tasks, or that will poll them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

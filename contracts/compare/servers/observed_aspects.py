@@ -154,7 +154,7 @@ def observe(
 def output_problems(
     medium: Medium, translation: Translation, outputs: Iterable[Output]
 ) -> Iterator[str]:
-    """What outputs have other than the request itself, without defaults, asks for."""
+    """The properties of outputs that the request itself, without defaults, forbids."""
     dialect, request = translation.provider.dialect, requested_fields(translation)
     for output in outputs:
         problems = medium.result_problems(output, request, dialect)

@@ -1,4 +1,4 @@
-"""What one server gave for a question that several servers got: an output, and how."""
+"""The output of one server for a question that several servers got."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""What both ends of a gateway got, whether by a response or by a task."""
+"""The two ends of a request through a gateway, each by a response or by a task."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -562,7 +562,7 @@ def test_nothing_breaks_for_code_that_stays(name):
 
 
 def said(examination: Examination, id_: str) -> tuple[str, str, str]:
-    """What both documents say, and the fix."""
+    """The statements of both documents, and the fix."""
     (found,) = [each for each in examination.findings if each.id == id_]
     assert found.old.source or "none" in found.old.text
     return found.old.text, found.new.text, found.fix
