@@ -91,7 +91,8 @@ class OutputRow:
     describes the outputs, or has the status of an error. For a task, `reads` is the
     number of reads until it ended, and `states` those that were seen. `seconds` is the
     time until the result was there. `promised` is true if the document of the server
-    itself allows the request.
+    itself allows the request, `is_flaky` if a wrong output was another one, or right,
+    when the request was repeated.
     """
 
     medium: str
@@ -108,6 +109,7 @@ class OutputRow:
     states: tuple[str, ...] = ()
     seconds: float | None = None
     promised: bool = False
+    is_flaky: bool = False
 
     @property
     def is_good(self) -> bool:
@@ -195,6 +197,7 @@ class Differences:
             each
             for each in promised
             if not each.is_good
+            and not each.is_flaky
             and any(
                 other.is_good and "task" in (each.way, other.way)
                 for other in promised

@@ -21,6 +21,7 @@ from contracts.planning.values.field_values import format_value
 from contracts.text import pluralize
 from specs import Basis, Operation, Phase
 
+RATE_LIMITED = 429  # no answer to the question, as no connection is none
 NOT_FETCHED = "no result was fetched and decoded"
 
 
@@ -81,6 +82,8 @@ def response_row(
     row = _row(label, question, translation)
     delivery = answer.aspects.get("delivery")
     row = replace(row, seconds=round(answer.seconds, 4))
+    if answer.status in (None, RATE_LIMITED):
+        return replace(row, verdict=FeatureVerdict.UNTESTED, note=answer.summary)
     if answer.result is not Result.ACCEPTED:
         refused = answer.result is Result.REFUSED
         verdict = FeatureVerdict.REFUSED if refused else FeatureVerdict.REFUSED_BADLY
@@ -104,17 +107,19 @@ def conversation_row(
     """The row of a task that was followed to its end."""
     polls = [each for each in talk.steps if each.purpose is Purpose.POLL]
     names = [state.name for _, state in talk.states]
-    times = [each.interaction.seconds for each in talk.steps[:1]]
     row = replace(
         _row(label, question, translation),
         reads=len(polls),
         states=tuple(name for name, _ in groupby(names)),
         delivery=talk.results[0].form if talk.results else "",
-        seconds=round(_duration(talk), 4) if times else None,
+        seconds=round(_duration(talk), 4),
     )
     created, final = talk.created, talk.final
     if created is None or created.body is None:
         response = talk.steps[0].interaction
+        if response.status in (None, RATE_LIMITED):
+            note = describe_outcome(response)
+            return replace(row, verdict=FeatureVerdict.UNTESTED, note=note)
         is_clean = response.status is not None and error_object(response) is not None
         refused = is_clean and 400 <= (response.status or 0) < 500
         verdict = FeatureVerdict.REFUSED if refused else FeatureVerdict.REFUSED_BADLY

@@ -7,6 +7,7 @@ such an output from a text gets it, in its own dialect.
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from contracts.compare.servers.model import OutputRow
@@ -23,6 +24,8 @@ from contracts.compare.servers.translation import (
     Translation,
     preferred_body,
 )
+from contracts.judging.findings import redact
+from contracts.judging.outcome import FeatureVerdict
 from contracts.media.base import Medium
 from contracts.media.registry import (
     MEDIA,
@@ -212,11 +215,27 @@ async def _ask_one_server(
 async def _ask(
     session: TargetSession, question: OutputQuestion, operation: Operation
 ) -> OutputRow:
+    """The row of an operation; a wrong output is repeated, unless it has a budget."""
+    row = await _ask_once(session, question, operation)
+    is_final = row.is_good or row.verdict is FeatureVerdict.UNTESTED
+    if not is_final and session.budget is None:
+        again = await _ask_once(session, question, operation, fresh=True)
+        row = replace(row, is_flaky=again.verdict is not row.verdict)
+    return replace(row, note=redact(row.note, *session.named_target.target.secrets))
+
+
+async def _ask_once(
+    session: TargetSession,
+    question: OutputQuestion,
+    operation: Operation,
+    *,
+    fresh: bool = False,
+) -> OutputRow:
     translation = translate_output(question, session.provider, operation)
     if isinstance(translation, NotTranslatable):
         return untested_row(session.label, question, operation, translation)
     if operation.task is None:
-        answer = await session.send(translation.intent)
+        answer = await session.send(translation.intent, fresh=fresh)
         if isinstance(answer, Skipped):
             return untested_row(session.label, question, operation, answer.reason)
         return response_row(session.label, question, translation, answer)

@@ -156,6 +156,7 @@ def _output_line(row: OutputRow, *, is_alarm: bool) -> OutputLine:
     fields = ", ".join(f"{name} {text}" for name, text in texts.items())
     is_good = row.verdict is FeatureVerdict.HONOURED
     words = [] if is_good else [str(row.verdict)]
+    flaky = "not the same when it was repeated" if row.is_flaky else ""
     return OutputLine(
         request=fields or "prompt",
         server=row.label,
@@ -165,7 +166,7 @@ def _output_line(row: OutputRow, *, is_alarm: bool) -> OutputLine:
         delivery=row.delivery,
         reads="" if row.reads is None else str(row.reads),
         states=", ".join(row.states),
-        note=row.note,
+        note="; ".join(filter(None, [row.note, flaky])),
         is_alarm=is_alarm,
     )
 

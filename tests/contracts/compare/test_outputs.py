@@ -186,3 +186,30 @@ def test_a_budget_counts_the_creation_of_a_task():
     notes = [each.note for each in found.outputs]
     assert "the budget allows no more" in notes
     assert all(each.verdict is FeatureVerdict.UNTESTED for each in found.outputs)
+
+
+def test_an_output_that_is_wrong_only_once_is_no_alarm():
+    lost: list[Message] = []
+
+    def once(message: Message) -> Message:
+        if message.asked.get("size") != "1536x1024" or lost:
+            return message
+        lost.append(message)
+        return message.with_json({**message.asked, "size": "1024x1024"})
+
+    with (
+        mockserver.running("llmapi", tasks="immediate") as mock,
+        serve_in_thread(relay(mock.url, request=once)) as (url, _),
+    ):
+        right = mock.base_urls["llmapi"]
+        found = compare(
+            ("right", "llmapi", right),
+            ("flaky", "llmapi", right.replace(mock.url, url)),
+            only=["image/size"],
+            operations=["createImageTask"],
+        )
+
+    row = row_of(found, "flaky", "createImageTask", "size=1536x1024")
+    assert (row.verdict, row.is_flaky) == (FeatureVerdict.ALTERED, True)
+    assert found.output_alarms == ()
+    assert KEY not in found.json_text()
