@@ -13,6 +13,7 @@ from support.relays import Message, relay, replace
 
 import mockserver
 import specs
+from contracts.compare.measured.read import read
 from contracts.compare.servers import run as differential
 from contracts.compare.servers.model import Differences, OutputRow
 from contracts.compare.servers.outputs import output_questions
@@ -128,6 +129,13 @@ def test_a_task_without_what_was_asked_for_is_an_alarm(found):
     assert failed.verdict is FeatureVerdict.REFUSED
     assert "ended as failed" in failed.note
     assert row_of(found, "faulty", "createImage", "size=1536x1024").is_good
+
+
+def test_a_report_is_read_as_it_was_written(found, tmp_path):
+    file = tmp_path / "report.json"
+    file.write_text(found.json_text(), "utf-8")
+
+    assert read(file).outputs == found.outputs
 
 
 def test_all_formats_show_the_alarms(found):
