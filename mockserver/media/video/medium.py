@@ -13,6 +13,7 @@ from mockserver.media.image.headers import read_image_header
 from mockserver.media.video.output import STILL, VideoOutput, VideoStill
 from mockserver.media.video.plan import BadVideo
 from specs import Cost, cost
+from specs.documents.video import SOURCE_DURATION
 
 MAX_VIDEOS = 4
 MAX_TEXT_LENGTH = 2000  # characters of the prompt that are drawn
@@ -87,7 +88,7 @@ class VideoMedium:
             cost=cost(
                 asked.dialect,
                 asked.operation.id,
-                request,
+                {**request, SOURCE_DURATION: 0},
                 count=count,
                 medium=self.name,
             ),

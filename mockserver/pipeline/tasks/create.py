@@ -96,7 +96,9 @@ async def _new_record(
     alias = parsed_body.payload.get(kind.id.alias) if kind.id.alias else None
     cost = interpretation.cost
     return TaskRecord(
-        id=new_id(kind.id.form, context.request_ids, now, model),
+        id=new_id(
+            kind.id.form, context.request_ids, now, model, exchange.path_parameters
+        ),
         kind=kind.name,
         operation=exchange.operation.id,
         created_at=now,

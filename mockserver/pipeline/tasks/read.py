@@ -5,6 +5,7 @@ from typing import Any
 from aiohttp import hdrs, web
 
 from mockserver.errors import Rejected
+from mockserver.media.image.drawing.encode import reencode
 from mockserver.pipeline.exchange import Exchange
 from mockserver.pipeline.request.body_parsing import ParsedBody
 from mockserver.pipeline.tasks.lookup import (
@@ -85,7 +86,7 @@ async def find_task_of_output(exchange: Exchange) -> Task:
     wanted = exchange.path_parameters[role.index or ""]
     for record in await store.all(owner):
         task = task_of(exchange, owner, record)
-        if task is None or task.kind.name != role.kind:
+        if task is None or task.kind.name not in role.kinds:
             continue
         if wanted in [output_id(task, at) for at in range(len(record.outputs))]:
             exchange.task_id = record.id
@@ -126,8 +127,14 @@ async def read_content(
                 raise Rejected(name, "The result was not found.", param=role.index)
             number = known.index(wanted)
     output = outputs[number]
+    media_type = role.variants.get(exchange.request.query.get(role.variant or "", ""))
+    if media_type is None:
+        body, media_type = await context.render(output), output.media_type
+    else:
+        still = await context.render(output.poster())
+        body = await context.run_in_executor(reencode, still, media_type)
     return web.Response(
-        body=await context.render(output),
-        content_type=output.media_type,
+        body=body,
+        content_type=media_type,
         headers={hdrs.ACCEPT_RANGES: "none"},
     )
