@@ -1,6 +1,7 @@
 """Create a task: its outputs are planned now, and made when they are fetched."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -70,7 +71,11 @@ async def create_task(
     else:
         return json_response(exchange, await represent_read(exchange, task))
     examples = exchange.operation.success.bodies[JSON].examples
-    template = examples.get(task.progress.state.name, examples[CREATED])
+    template = examples.get(task.progress.state.name)
+    if template is None:
+        # The document shows a new task: one that has ended would lack its results.
+        progress = first_progress(record, task.kind)
+        task, template = replace(task, progress=progress), examples[CREATED]
     return json_response(exchange, await represent(exchange, task, template))
 
 

@@ -328,6 +328,9 @@ def test_urls_in_a_task_lead_to_its_files(timed, of):
     (url,) = urls[0].place.values(tasks.body(id))
 
     assert ask(url, method="GET", key=tasks.key).status == 200
+    if urls[0].form == "content":
+        content = of.operations(Role.CONTENT)[0]
+        assert_error(content, "unauthenticated", ask(url, method="GET", key=None))
 
 
 # Events
