@@ -156,8 +156,9 @@ def _end(record: TaskRecord) -> float | None:
 def _deadline(record: TaskRecord, kind: TaskKind) -> float | None:
     """The time at which a task that has not ended expires; None without one."""
     seconds = record.request.get(kind.deadline) if kind.deadline else None
-    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    return record.created_at + seconds if is_number else None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return None
+    return record.created_at + seconds
 
 
 def _is_late(record: TaskRecord, end: float | None, deadline: float) -> bool:

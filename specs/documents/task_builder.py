@@ -201,11 +201,10 @@ class _Kind:
 
 def task_role(raw: Mapping[str, Any]) -> TaskRole:
     """The role of an operation, from the value of its `x-task`."""
-    names = ("id", "source", "extends", "index", "variant", "variants")
-    names += ("event", "items", "item")
+    names = ("id", "source", "extends", "index", "event", "items", "item")
     names_of_errors = ("unknown", "refused", "expired")
     optional = {each: raw[each] for each in names + names_of_errors if each in raw}
-    for name in ("page", "cursor", "filters", "heartbeat"):
+    for name in ("variant", "variants", "page", "cursor", "filters", "heartbeat"):
         if name in raw:
             optional[name] = raw[name]
     if "not-ready" in raw:

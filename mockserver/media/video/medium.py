@@ -95,10 +95,10 @@ class VideoMedium:
         )
 
     def output_from(self, facts: dict[str, Any]) -> VideoOutput | VideoStill:
-        seconds = facts.get(STILL)
+        still = facts.get(STILL)
         own = {name: value for name, value in facts.items() if name != STILL}
         video = VideoOutput.from_facts(own)
-        return video if seconds is None else VideoStill(video, seconds)
+        return video if still is None else VideoStill(video, *still)
 
     def forwarded(self, payload: dict[str, Any], fault: str) -> dict[str, Any]:
         return payload

@@ -5,7 +5,6 @@ from typing import Any
 from aiohttp import hdrs, web
 
 from mockserver.errors import Rejected
-from mockserver.media.image.drawing.encode import reencode
 from mockserver.pipeline.exchange import Exchange
 from mockserver.pipeline.request.body_parsing import ParsedBody
 from mockserver.pipeline.tasks.lookup import (
@@ -128,13 +127,10 @@ async def read_content(
             number = known.index(wanted)
     output = outputs[number]
     media_type = role.variants.get(exchange.request.query.get(role.variant or "", ""))
-    if media_type is None:
-        body, media_type = await context.render(output), output.media_type
-    else:
-        still = await context.render(output.poster())
-        body = await context.run_in_executor(reencode, still, media_type)
+    if media_type is not None:
+        output = output.poster(media_type) or output
     return web.Response(
-        body=body,
-        content_type=media_type,
+        body=await context.render(output),
+        content_type=output.media_type,
         headers={hdrs.ACCEPT_RANGES: "none"},
     )

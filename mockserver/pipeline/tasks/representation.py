@@ -128,8 +128,9 @@ async def _output_facts(
 def _asked_seed(task: Task) -> dict[str, int]:
     """The seed of the request; empty if it leaves the seed to the server."""
     seed = task.record.request.get("seed")
-    is_number = isinstance(seed, int) and not isinstance(seed, bool)
-    return {"seed": seed} if is_number and seed >= 0 else {}
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        return {}
+    return {"seed": seed}
 
 
 async def _file_facts(

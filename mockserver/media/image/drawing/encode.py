@@ -68,17 +68,6 @@ def render_image(plan: Plan) -> bytes:
     return out.getvalue()
 
 
-def reencode(data: bytes, media_type: str) -> bytes:
-    """An image of ours in another format, such as `image/webp`. Blocks."""
-    from PIL import Image
-
-    out = io.BytesIO()
-    with Image.open(io.BytesIO(data)) as image:
-        name = media_type.removeprefix("image/").upper()
-        convert(image, "RGB").save(out, name, quality=WEBP_QUALITY)
-    return out.getvalue()
-
-
 def _is_precompressible(plan: Plan) -> bool:
     is_plain = not (plan.inputs or plan.stage or plan.realistic or plan.transparent)
     has_room = min(plan.width, plan.height) >= 16
