@@ -118,10 +118,15 @@ async def _new_record(
         outputs=outputs,
         outcome=str(outcome),
         failure=_failure(kind, wanted.error if wanted else None),
-        cost=dict(cost) if outcome in BILLED else {**cost, "amount": 0.0},
+        cost=dict(cost) if outcome in BILLED else _unbilled(cost),
         usage=dict(planned.usage),
         source=None if source is None else source.id,
     )
+
+
+def _unbilled(cost: Mapping[str, Any]) -> dict[str, Any]:
+    """No amount, in the currency of the prices; unknown without documented prices."""
+    return {**cost, "amount": None if cost["currency"] is None else 0.0}
 
 
 def _failure(kind: TaskKind, name: str | None) -> Mapping[str, Any]:

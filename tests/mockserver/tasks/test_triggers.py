@@ -336,9 +336,11 @@ def test_a_task_costs_once_and_nothing_if_it_fails(timed, of):
         tasks.read(id)
     tasks.created(X_Mock_Task="failed")
 
-    amounts = [each["cost"].get("amount") for each in timed.journal()]
+    costs = [each["cost"] for each in timed.journal()]
+    amounts = [each.get("amount") for each in costs]
     assert amounts[0] == cost.get("amount")
     assert not any(amounts[1:])
+    assert all(each["currency"] for each in costs if each.get("amount") is not None)
 
 
 @pytest.mark.parametrize(("of", "operation"), operations_with(Role.CANCEL))
