@@ -1,8 +1,10 @@
 """The cases about long-running tasks: whole conversations, and single requests."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import product
+from operator import itemgetter
 from random import Random
 from typing import Any
 from urllib.parse import urlencode
@@ -31,6 +33,7 @@ from specs import (
 )
 
 MAX_FOLLOWED = 6  # cases of one operation whose task is followed
+MAX_TRIGGERED = 40  # errors of one operation that are requested by a header
 UNKNOWN_AT = 1_600_000_000.0  # the time in an id that no server has
 QUERY = "query"
 
@@ -178,13 +181,23 @@ def _key_cases(operation: Operation, address: Address) -> Iterator[Case]:
 def _triggered_error_cases(
     operation: Operation, address: Address, cases: Iterable[Case]
 ) -> Iterator[Case]:
-    """Each error that no other case gets, by the header that only our mock knows."""
+    """
+    Each error that no other case gets, by the header that only our mock knows.
+
+    Of more than `MAX_TRIGGERED` errors, those that share a status with many are left
+    out: the creation of a task tests them.
+    """
     found = {each.expected_error.error for each in cases if each.expected_error}
-    for name in operation.errors:
+    counts: Counter[int] = Counter()
+    ranked = []
+    for name, error in operation.errors.items():
         if name not in found:
-            claim = f"{operation.id}/errors/{name}"
-            case = _single(operation, f"{claim}/on-demand", claim, name, address)
-            yield replace(case, origin=Origin.ERROR, headers={"X-Mock-Error": name})
+            ranked.append((counts[error.status], name))
+            counts[error.status] += 1
+    for _, name in sorted(ranked, key=itemgetter(0))[:MAX_TRIGGERED]:
+        claim = f"{operation.id}/errors/{name}"
+        case = _single(operation, f"{claim}/on-demand", claim, name, address)
+        yield replace(case, origin=Origin.ERROR, headers={"X-Mock-Error": name})
 
 
 def _query_cases(operation: Operation, address: Address) -> Iterator[Case]:
