@@ -44,7 +44,8 @@ def inherited_fields(
     if source is not None:
         fields = {**source.request}
         if role_of(exchange).extends:
-            fields[SOURCE_DURATION] = source.outputs[0]["duration"]
+            before = next(iter(source.outputs), {})
+            fields[SOURCE_DURATION] = before.get("duration", 0)
         return {name: fields[name] for name in fields if name not in OWN_FIELDS}
     provider = exchange.provider_context.provider
     first = provider.operations_on(kind_of(exchange).name, Role.CREATE)[0]

@@ -293,6 +293,17 @@ def test_a_file_can_be_had_from_success_until_it_expires(timed, of, operation):
         assert_error(operation, role.expired, tasks.send(operation, id, output=output))
 
 
+@pytest.mark.parametrize("of", [each for each in KINDS if each.provider.id == "ark"])
+def test_a_task_tells_the_seed_of_its_request(timed, of):
+    tasks = Tasks(timed, of)
+    body = {**of.request(), "seed": 42}
+    id = tasks.created(body, X_Mock_Task="immediate")
+    other = tasks.created({**body, "seed": -1}, X_Mock_Task="immediate")
+
+    assert tasks.body(id)["seed"] == 42
+    assert tasks.body(other)["seed"] >= 0
+
+
 @pytest.mark.parametrize(
     ("of", "operation"),
     [each for each in operations_with(Role.CONTENT) if each.values[1].task.variants],
