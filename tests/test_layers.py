@@ -26,7 +26,7 @@ FOLDERS = {
     "contracts": (
         *("reference", "cli", "scaffold"),
         *("site", "testing", "reporters", "traffic", "compare", "api"),
-        *("execution", "judging", "planning", "media", "report", "text"),
+        *("execution", "ledger", "judging", "planning", "media", "report", "text"),
         "errors",
     ),
     "mockserver": (

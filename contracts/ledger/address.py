@@ -1,0 +1,30 @@
+"""Open the ledger at an address: `redis://…` or `sqlite:PATH`."""
+
+from contracts.ledger.base import Ledger
+from contracts.ledger.errors import BadLedgerAddress
+from contracts.ledger.sqlite import SqliteLedger
+from mockserver.extras import MissingExtra, require_extra
+
+SQLITE = "sqlite:"
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+
+
+def open_ledger(address: str, campaign: str) -> Ledger:
+    """
+    The ledger of a campaign; nothing is connected yet.
+
+    Raises `BadLedgerAddress`, also if the package for Redis is not installed.
+    """
+    if address.startswith(SQLITE) and len(address) > len(SQLITE):
+        return SqliteLedger(address.removeprefix(SQLITE), campaign)
+    if not address.startswith(REDIS_SCHEMES):
+        raise BadLedgerAddress(
+            f"ledger: '{address}' is not redis://HOST:PORT/DB or sqlite:PATH"
+        )
+    try:
+        require_extra("redis", "a ledger in Redis")
+    except MissingExtra as error:
+        raise BadLedgerAddress(str(error)) from None
+    from contracts.ledger.redis import RedisLedger
+
+    return RedisLedger(address, campaign)
