@@ -1,11 +1,11 @@
 """Execute campaigns: start, send, stop at a budget, an interrupt or too many errors."""
 
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
 
+from contracts.execution.account import LaneAccount, open_account
 from contracts.execution.budget import BudgetGuard
 from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.preflight import was_not_sent
@@ -17,6 +17,7 @@ from contracts.execution.sending.client import (
 )
 from contracts.execution.session import Session
 from contracts.judging.causes.grouping import causes_of
+from contracts.ledger.sqlite import MEMORY, SqliteLedger
 from contracts.planning.case import Case
 from contracts.report.model import Outcome, Report, RunMetadata
 
@@ -91,15 +92,17 @@ async def execute(
     """
     if budget is not None:
         _check_budget(run.campaigns, budget)
-    guard = BudgetGuard(max_cases=max_cases, budget=budget)
     for campaign in run.campaigns:
         run.outcomes += campaign.done.values()
-        guard.spent += sum(each.cost or 0.0 for each in campaign.done.values())
+    guard = BudgetGuard(max_cases)
     failures: dict[str, Unreachable | CouldNotRun] = {}
     for campaign in run.campaigns:
         guard.consecutive_errors = guard.timeouts = 0
         try:
-            await _execute_campaign(run, campaign, guard, progress)
+            if budget is None:
+                await execute_campaign(run, campaign, guard, progress)
+            else:
+                await _execute_paid(run, campaign, guard, progress, budget)
         except (Unreachable, CouldNotRun) as error:
             failures[campaign.provider.id] = error
         run.stopped = guard.stopped or ("budget" if guard.has_skipped else None)
@@ -113,18 +116,48 @@ async def execute(
         raise next(iter(failures.values()))
 
 
-async def _execute_campaign(
+async def _execute_paid(
+    run: Run,
+    campaign: Campaign,
+    guard: BudgetGuard,
+    progress: Progress,
+    budget: float,
+) -> None:
+    """Execute a campaign with what is left of the budget of the run."""
+    spent = sum(each.cost or 0.0 for each in run.outcomes)
+    async with SqliteLedger(MEMORY, "run") as ledger:
+        guard.account = await open_account(
+            ledger,
+            campaign,
+            campaign.provider.id,
+            version=run.metadata.version,
+            budget=budget - spent,
+        )
+        await execute_campaign(run, guard.account.campaign, guard, progress)
+
+
+async def execute_campaign(
     run: Run, campaign: Campaign, guard: BudgetGuard, progress: Progress
 ) -> None:
-    async with _sender(campaign) as sender:
+    """
+    Send the cases of a campaign, and keep their outcomes in its account.
+
+    Raises `Unreachable`, `CouldNotRun` and `LedgerError`.
+    """
+    account = guard.account
+    async with AsyncExitStack() as stack:
+        sender = await stack.enter_async_context(_sender(campaign, account))
         await sender.check_reachable()
+        if account is not None:
+            await stack.enter_async_context(account.renewed())
         session = Session(campaign, sender)
         run.evidence[campaign.provider.id] = session.evidence
         # Requests in flight end before the sender closes their connections.
-        outcomes = session.outcomes(partial(guard.may_send, campaign))
+        outcomes = session.outcomes(guard.may_send)
         try:
             async with aclosing(outcomes):
-                async for outcome in outcomes:
+                async for made in outcomes:
+                    outcome = await _settled(account, session, made)
                     run.outcomes.append(outcome)
                     if not was_not_sent(outcome):
                         guard.add(campaign, outcome)
@@ -136,10 +169,20 @@ async def _execute_campaign(
                 for each in run.outcomes
                 if each.provider == campaign.provider.id
             }
-            run.outcomes += session.last_outcomes(known)
+            for made in session.last_outcomes(known):
+                run.outcomes.append(await _settled(account, session, made))
+            run.outcomes += account.unsettled() if account else []
 
 
-def _sender(campaign: Campaign) -> Sender:
+async def _settled(
+    account: LaneAccount | None, session: Session, outcome: Outcome
+) -> Outcome:
+    if account is None:
+        return outcome
+    return await account.settle(outcome, session.examiner.history)
+
+
+def _sender(campaign: Campaign, account: LaneAccount | None) -> Sender:
     is_paid = campaign.is_paid
     return Sender(
         campaign.target,
@@ -149,6 +192,8 @@ def _sender(campaign: Campaign) -> Sender:
         timeout=campaign.timeout,
         cassette=campaign.cassette,
         fetch_from=campaign.fetch_from,
+        before_request=account.before_request if account else None,
+        reuses_connections=not is_paid,
     )
 
 

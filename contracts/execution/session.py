@@ -6,24 +6,33 @@ from collections.abc import (
     AsyncGenerator,
     Callable,
     Container,
+    Coroutine,
     Iterable,
     Iterator,
     Mapping,
+    Sequence,
 )
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.exchanges import (
     Exchange,
-    conversations,
+    ended_exchanges,
     finish_exchanges,
     first_interaction,
+    untested,
     update_examples,
     with_creation,
 )
 from contracts.execution.preflight import Preflight
 from contracts.execution.sending.client import Sender
-from contracts.execution.shrink import REPRODUCTION_ATTEMPTS, Reproducer
+from contracts.execution.shrink import (
+    REPRODUCTION_ATTEMPTS,
+    Reproducer,
+    may_repeat,
+)
 from contracts.execution.tasks.follow import Follower, OpenTask
 from contracts.execution.tasks.scenarios import has_scenarios, scenario_steps
 from contracts.judging.causes.attribution import Deduplicator
@@ -32,9 +41,7 @@ from contracts.judging.checks import CheckContext, Observation
 from contracts.judging.evidence import evidence_in
 from contracts.judging.examiner import Examiner, cost_of, shown_fields
 from contracts.judging.findings import build_finding
-from contracts.judging.guarantees.table import HISTORY_CHECKS
 from contracts.judging.interaction import Interaction
-from contracts.judging.second_opinion.task_scenarios import ScenarioStep
 from contracts.judging.tasks.conversation import Conversation
 from contracts.judging.tasks.observations import conversation_observations
 from contracts.media.previews import with_previews
@@ -51,9 +58,14 @@ from contracts.report.model import (
 )
 from specs import Operation
 
+if TYPE_CHECKING:
+    from contracts.judging.second_opinion.merge import ExternalFailure
+
 IN_FLIGHT = 32
 MAX_REPRODUCED = 5  # findings of one signature, after which no more are repeated
 MAX_EVIDENCE = 500  # cases
+
+MaySend = Callable[[Case], Coroutine[Any, Any, bool]]
 
 
 @dataclass
@@ -63,8 +75,8 @@ class Session:
 
     `evidence` are further cases, with their outcomes, that tell which fields matter.
     `unchecked_429` has the headers of 429 responses to cases that were not tested; they
-    are checked with the next response. `unreported` are the conversations that ended
-    when the run stopped.
+    are checked with the next response. `unreported` are the exchanges that ended when
+    the run stopped.
     """
 
     campaign: Campaign
@@ -77,18 +89,22 @@ class Session:
     unchecked_429: tuple[Mapping[str, str], ...] = ()
     evidence: list[tuple[Case, Outcome]] = field(default_factory=list)
     reproduced: Counter[Signature] = field(default_factory=Counter)
-    unreported: list[Conversation] = field(default_factory=list)
+    unreported: list[Exchange] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         campaign = self.campaign
         provider, key = campaign.provider, campaign.target.key
-        self.examiner = Examiner(provider, key, campaign.external_judge)
+        history = deepcopy(campaign.history)
+        self.examiner = Examiner(provider, key, campaign.external_judge, history)
         self.deduplicator = Deduplicator(provider)
+        self.fingerprints |= {
+            finding.fingerprint
+            for outcome in campaign.done.values()
+            for finding in outcome.findings
+        }
         self.follower = Follower(provider, self.sender, campaign.waiting)
 
-    async def outcomes(
-        self, may_send: Callable[[Case], bool]
-    ) -> AsyncGenerator[Outcome, None]:
+    async def outcomes(self, may_send: MaySend) -> AsyncGenerator[Outcome, None]:
         """
         Yield the outcome of each case: those of the preflight, then in their order.
 
@@ -99,7 +115,7 @@ class Session:
         preflight = Preflight(self.campaign)
         sent: set[str] = set()
         for case in preflight.cases() if self.campaign.preflight else ():
-            if not may_send(case):
+            if not await may_send(case):
                 break
             sent.add(case.id)
             exchange = await self._send(case)
@@ -120,14 +136,14 @@ class Session:
                 self.campaign, self.sender, may_send, preflight.unserved
             )
             for step in steps:
-                yield self._scenario_outcome(step)
+                yield self._last_outcome(step.interaction, step.failures)
         await preflight.check_known()
 
     async def _send_all(
         self,
         cases: Iterable[Case],
         preflight: Preflight,
-        may_send: Callable[[Case], bool],
+        may_send: MaySend,
     ) -> AsyncGenerator[Outcome, None]:
         """Yield the outcomes of cases in their order, several at a time in flight."""
         limit = 1 if self.campaign.is_paid else IN_FLIGHT
@@ -139,7 +155,7 @@ class Session:
                     if reason := self._reason_not_to_send(case, preflight):
                         yield self._not_tested(case, reason)
                         continue
-                    if not may_send(case):
+                    if not await may_send(case):
                         continue
                     turn = asyncio.Event()
                     sending = asyncio.create_task(self._send(case, turn))
@@ -148,8 +164,9 @@ class Session:
                     return
                 task, turn, case = tasks[0]
                 turn.set()
-                # A task that was created must be known, even if the run ends now.
-                exchange = await (asyncio.shield(task) if case.follow else task)
+                # What was paid must be known, even if the run ends now.
+                is_kept = case.follow or self.campaign.is_paid
+                exchange = await (asyncio.shield(task) if is_kept else task)
                 tasks.pop(0)
                 if case.id not in self.campaign.open_tasks:
                     preflight.note(first_interaction(exchange))
@@ -157,7 +174,7 @@ class Session:
         finally:
             self.follower.stopping.set()
             await finish_exchanges([task for task, *_ in tasks])
-            self.unreported += conversations(task for task, *_ in tasks)
+            self.unreported += ended_exchanges(task for task, *_ in tasks)
 
     def _reason_not_to_send(self, case: Case, preflight: Preflight) -> str | None:
         """The reason why a case is not sent; None if it must be sent."""
@@ -178,18 +195,7 @@ class Session:
     def _not_tested(
         self, case: Case, reason: str, status: int | None = None
     ) -> Outcome:
-        return Outcome(
-            provider=self.campaign.provider.id,
-            case=case.id,
-            operation=case.operation,
-            origin=case.origin,
-            expectation=case.expectation,
-            claims=case.claims,
-            status=status,
-            seconds=0.0,
-            cost=0.0,
-            not_tested=reason,
-        )
+        return untested(self.campaign.provider.id, case, reason, status)
 
     async def _outcome(self, exchange: Exchange) -> Outcome:
         interaction = first_interaction(exchange)
@@ -224,13 +230,16 @@ class Session:
 
     def last_outcomes(self, known: Container[str]) -> Iterator[Outcome]:
         """
-        Yield the outcomes of cases with tasks, except those of `known` cases.
+        Yield the outcomes of exchanges that ended when the run stopped, and of tasks.
 
-        The run stopped while these were followed: what was paid must not get lost.
+        The outcomes of `known` cases are left out.
         """
-        ended = {each.case.id: each for each in self.unreported}
+        ended = {first_interaction(each).case.id: each for each in self.unreported}
         for case_id, talk in ended.items():
-            if case_id not in known and talk.id is not None:
+            if isinstance(talk, Interaction):
+                if self.campaign.is_paid and case_id not in known:
+                    yield self._last_outcome(talk)
+            elif case_id not in known and talk.id is not None:
                 yield self._conversation_outcome(talk)
         for case_id, task in self.follower.open_tasks.items():
             if case_id not in known and case_id not in ended:
@@ -289,9 +298,12 @@ class Session:
             open_task=task.id if task else "",
         )
 
-    def _scenario_outcome(self, step: ScenarioStep) -> Outcome:
-        """The outcome of a step that schemathesis chose; it is not repeated."""
-        interaction = step.interaction
+    def _last_outcome(
+        self,
+        interaction: Interaction,
+        failures: "Sequence[ExternalFailure] | None" = None,
+    ) -> Outcome:
+        """The outcome of an exchange that is not repeated."""
         if interaction.is_rate_limited:
             return self._not_tested(interaction.case, RATE_LIMITED, interaction.status)
         if interaction.is_unsent:
@@ -299,7 +311,7 @@ class Session:
         context = self.examiner.context(interaction)
         findings = [
             self._build(self.deduplicator.attribute(each, interaction.case), context)
-            for each in self.examiner.observations(context, step.failures)
+            for each in self.examiner.observations(context, failures)
         ]
         return self._outcome_of(context, findings)
 
@@ -357,7 +369,9 @@ class Session:
         finding = _with_previews(finding, context.interaction)
         signature = signature_of(finding, context.status)
         is_known = self.reproduced[signature] >= MAX_REPRODUCED
-        if is_known or not self._may_repeat(observation, context.interaction):
+        if is_known or not may_repeat(
+            self.campaign, observation.check, context.interaction
+        ):
             return finding
         is_reproduced = await reproducer.reproduces(observation)
         self.reproduced[signature] += is_reproduced
@@ -380,19 +394,6 @@ class Session:
             observation, context, provider, url, target.secrets, target.call
         )
 
-    def _may_repeat(self, observation: Observation, interaction: Interaction) -> bool:
-        """True if a request is free and fast, and repeating it could show the same."""
-        has_timed_out = (
-            interaction.problem is not None
-            and interaction.seconds >= self.campaign.timeout
-        )
-        return not (
-            self.campaign.is_paid
-            or observation.check in HISTORY_CHECKS
-            or interaction.status == 429
-            or has_timed_out
-        )
 
-
-def _with_previews(finding: Finding, interaction: Interaction) -> Finding:
-    return with_previews(finding, interaction.medium, interaction.success_outputs)
+def _with_previews(finding: Finding, found: Interaction) -> Finding:
+    return with_previews(finding, found.medium, found.success_outputs)

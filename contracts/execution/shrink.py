@@ -7,9 +7,12 @@ takes one request per field.
 
 from dataclasses import dataclass, field, replace
 
+from contracts.execution.campaign import Campaign
 from contracts.execution.sending.client import Sender
 from contracts.judging.checks import CheckContext, Observation
 from contracts.judging.examiner import Examiner
+from contracts.judging.guarantees.table import HISTORY_CHECKS
+from contracts.judging.interaction import Interaction
 from contracts.planning.case import Case
 from contracts.planning.request_model import RequestModel, request_models
 from specs import State
@@ -96,6 +99,19 @@ def _with_payload(
         if case.expected_error.claim not in claims:
             return None
     return replace(case, payload=payload)
+
+
+def may_repeat(campaign: Campaign, check: str, interaction: Interaction) -> bool:
+    """True if a request is free and fast, and repeating it could show the same."""
+    has_timed_out = (
+        interaction.problem is not None and interaction.seconds >= campaign.timeout
+    )
+    return not (
+        campaign.is_paid
+        or check in HISTORY_CHECKS
+        or interaction.status == 429
+        or has_timed_out
+    )
 
 
 def same_observation(one: Observation, other: Observation) -> bool:

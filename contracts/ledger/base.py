@@ -253,4 +253,7 @@ def different_lane(lane: str, known: str, identity: str) -> str:
     )
 
 
-CANCELLED = "the campaign was cancelled: `imageparity campaign cancel --undo FILE` lets it go on"
+CANCELLED = (
+    "the campaign was cancelled: `imageparity campaign cancel --undo FILE` "
+    "lets it go on"
+)
