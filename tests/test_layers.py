@@ -25,7 +25,7 @@ TOP_LEVEL = {
 FOLDERS = {
     "contracts": (
         *("reference", "cli", "scaffold"),
-        *("site", "testing", "reporters", "traffic", "compare", "api"),
+        *("site", "testing", "reporters", "traffic", "compare", "api", "fleet"),
         *("execution", "ledger", "judging", "planning", "media", "report", "text"),
         "errors",
     ),

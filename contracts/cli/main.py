@@ -11,6 +11,10 @@ COMMANDS: CommandTable = {
         "contracts.cli.run.command:run",
         "Test a server (or the mock) against its documentation.",
     ),
+    "campaign": (
+        "contracts.cli.fleet.group:campaign",
+        "Test many servers on several workers, with a budget for each.",
+    ),
     "compare": (
         "contracts.cli.documents.compare:command",
         "Show where the documentation of providers differs.",
@@ -61,7 +65,8 @@ COMMANDS: CommandTable = {
 }
 
 EXTRAS = dict.fromkeys(
-    ("run", "compare", "drop-in", "gate", "show", "sandwich", "gateway"), "harness"
+    ("run", "campaign", "compare", "drop-in", "gate", "show", "sandwich", "gateway"),
+    "harness",
 )
 """By name of a command: the extra that it needs."""
 
