@@ -40,7 +40,7 @@ from contracts.report.model import (
 from contracts.report.rows import outcome_from, outcome_row
 
 RENEWALS = 3  # within the time of a lease
-LEASE_MARGIN = 10.0  # seconds
+LEASE_FACTOR, LEASE_MARGIN = 1.1, 1.0  # times the longest response, plus seconds
 MAX_WAIT = 1.0  # seconds, between two tries to acquire a lane
 FREE = (CONNECTION_FAILED, RATE_LIMITED)
 """The beginnings of `not_tested` for a request that the server did not take."""
@@ -204,7 +204,7 @@ async def open_account(
                 identity=lane_identity(campaign, version),
                 planned=len(campaign.cases),
                 holder=holder,
-                seconds=campaign.timeout + LEASE_MARGIN,
+                seconds=campaign.timeout * LEASE_FACTOR + LEASE_MARGIN,
             )
         except LaneBusy as busy:
             on_wait(busy)
