@@ -1,4 +1,4 @@
-"""The account of a lane: what a worker asks the ledger while it sends."""
+"""The account of a lane: the steps of a worker in the ledger while it sends."""
 
 import asyncio
 import hashlib
@@ -64,6 +64,7 @@ class LaneAccount:
     _has_turn: bool = False
     _problem: LedgerError | None = None
     _prices: dict[str, int | None] = field(default_factory=dict)
+    _free: list[str] = field(default_factory=list)  # settled, and cost nothing
     _kept: list[int] = field(default_factory=lambda: [0, 0, 0])
 
     def __post_init__(self) -> None:
@@ -131,7 +132,13 @@ class LaneAccount:
             was_sent=was_sent,
             failed=any(each.breaks for each in outcome.findings),
         )
+        if was_sent and not cost:
+            self._free.append(outcome.case)
         return outcome
+
+    async def reopen(self) -> None:
+        """Let what cost nothing be asked again: the target could not be tested."""
+        await self.ledger.reopen(self.lease, self._free)
 
     def unsettled(self) -> list[Outcome]:
         """The outcomes of questions that were sent and not settled: they are lost."""

@@ -17,6 +17,8 @@ from contracts.execution.sending.client import (
 )
 from contracts.execution.session import Session
 from contracts.judging.causes.grouping import causes_of
+from contracts.ledger.base import Ledger, millionths
+from contracts.ledger.errors import LaneBusy
 from contracts.ledger.sqlite import MEMORY, SqliteLedger
 from contracts.planning.case import Case
 from contracts.report.model import Outcome, Report, RunMetadata
@@ -79,16 +81,21 @@ async def execute(
     progress: Progress = lambda outcome: None,
     max_cases: int | None = None,
     budget: float | None = None,
+    ledger: Ledger | None = None,
+    on_wait: Callable[[LaneBusy], object] = lambda busy: None,
 ) -> None:
     """
     Send all cases, one provider after the other; `progress` gets each outcome.
 
     The run stops after `max_cases`. With a `budget` (in the provider's currency), a
     case is skipped if its price is unknown or could exceed what is left; the run then
-    counts as stopped.
+    counts as stopped. The money is counted in the `ledger`, None for one in memory; it
+    is closed at the end. What a run that was killed has left in it is not sent again;
+    `on_wait` is called while the lease of such a run has not ended.
 
     Raises `Unreachable` and `CouldNotRun` for the first provider that could not be
-    tested, after the others were; `run` then has the campaigns of these.
+    tested, after the others were; `run` then has the campaigns of these. Raises
+    `LedgerError` at once.
     """
     if budget is not None:
         _check_budget(run.campaigns, budget)
@@ -96,18 +103,22 @@ async def execute(
         run.outcomes += campaign.done.values()
     guard = BudgetGuard(max_cases)
     failures: dict[str, Unreachable | CouldNotRun] = {}
-    for campaign in run.campaigns:
-        guard.consecutive_errors = guard.timeouts = 0
-        try:
-            if budget is None:
-                await execute_campaign(run, campaign, guard, progress)
-            else:
-                await _execute_paid(run, campaign, guard, progress, budget)
-        except (Unreachable, CouldNotRun) as error:
-            failures[campaign.provider.id] = error
-        run.stopped = guard.stopped or ("budget" if guard.has_skipped else None)
-        if run.stopped:
-            break
+    async with ledger or SqliteLedger(MEMORY, "run") as opened:
+        for campaign in run.campaigns:
+            guard.consecutive_errors = guard.timeouts = 0
+            current = campaign
+            try:
+                if budget is not None:
+                    guard.account = await _open_account(
+                        run, campaign, budget, opened, on_wait
+                    )
+                    current = guard.account.campaign
+                await execute_campaign(run, current, guard, progress)
+            except (Unreachable, CouldNotRun) as error:
+                failures[campaign.provider.id] = error
+            run.stopped = guard.stopped or ("budget" if guard.has_skipped else None)
+            if run.stopped:
+                break
     if failures:
         run.campaigns = [
             each for each in run.campaigns if each.provider.id not in failures
@@ -116,24 +127,30 @@ async def execute(
         raise next(iter(failures.values()))
 
 
-async def _execute_paid(
+async def _open_account(
     run: Run,
     campaign: Campaign,
-    guard: BudgetGuard,
-    progress: Progress,
     budget: float,
-) -> None:
-    """Execute a campaign with what is left of the budget of the run."""
-    spent = sum(each.cost or 0.0 for each in run.outcomes)
-    async with SqliteLedger(MEMORY, "run") as ledger:
-        guard.account = await open_account(
-            ledger,
-            campaign,
-            campaign.provider.id,
-            version=run.metadata.version,
-            budget=budget - spent,
-        )
-        await execute_campaign(run, guard.account.campaign, guard, progress)
+    ledger: Ledger,
+    on_wait: Callable[[LaneBusy], object],
+) -> LaneAccount:
+    """The account of a campaign, with what is left of the budget of the run."""
+    lane = campaign.provider.id
+    account = await open_account(
+        ledger, campaign, lane, version=run.metadata.version, on_wait=on_wait
+    )
+    run.outcomes += [
+        each
+        for case, each in account.campaign.done.items()
+        if case not in campaign.done
+    ]
+    lanes = (await ledger.status()).lanes
+    others = sum(each.spent for each in lanes.values() if each.name != lane)
+    reported = sum(
+        each.cost or 0.0 for one in run.campaigns for each in one.done.values()
+    )
+    account.budget = max(0, millionths(budget) - others - millionths(reported))
+    return account
 
 
 async def execute_campaign(

@@ -21,13 +21,13 @@ from contracts.execution.targets import LIVE_RATE, BadTarget, target_of
 from contracts.fleet.campaign_file import CampaignFile, LaneTarget
 from contracts.ledger.address import open_ledger
 from contracts.ledger.base import Ledger
-from contracts.ledger.errors import CampaignCancelled, LaneBusy
+from contracts.ledger.errors import CampaignCancelled, LaneBusy, LaneDiffers
 from contracts.planning.call_options import CallOptions
 from contracts.planning.case import Case
 from contracts.planning.request_model import PlanError
 
 COMPLETE, CANCELLED = "complete", "interrupt"
-COULD_NOT_RUN = "could not run: "
+UNTESTABLE = "could not run: "
 """The beginning of the result of a lane whose target could not be tested."""
 
 _planning = threading.Lock()  # lanes that start together plan once
@@ -36,7 +36,7 @@ _planning = threading.Lock()  # lanes that start together plan once
 @dataclass(frozen=True, slots=True)
 class LaneResult:
     """
-    How far a lane came.
+    The result of a lane.
 
     `result` is `complete`, `budget`, `errors`, `interrupt`, or begins with
     `could not run: `.
@@ -71,7 +71,7 @@ async def _run_lane(
         try:
             lane = lane_campaign(campaign, target)
         except HarnessError as error:
-            return LaneResult(name, f"{COULD_NOT_RUN}{error}")
+            return LaneResult(name, f"{UNTESTABLE}{error}")
         try:
             account = await open_account(
                 ledger,
@@ -85,6 +85,9 @@ async def _run_lane(
             result = await _send(campaign, ledger, account)
         except CampaignCancelled:
             result = CANCELLED
+        except LaneDiffers as error:
+            remedy = "restore it, or start another campaign with --name NAME"
+            result = f"{UNTESTABLE}{error}: {remedy}"
     return LaneResult(name, result)
 
 
@@ -94,7 +97,8 @@ async def _send(campaign: CampaignFile, ledger: Ledger, account: LaneAccount) ->
     try:
         await execute_campaign(run, account.campaign, guard, lambda outcome: None)
     except (Unreachable, CouldNotRun) as error:
-        result = f"{COULD_NOT_RUN}{error}"
+        result = f"{UNTESTABLE}{error}"
+        await account.reopen()
     except CampaignCancelled:
         result = CANCELLED
     else:

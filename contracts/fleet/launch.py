@@ -37,11 +37,14 @@ class FleetResult:
     is_interrupted: bool = False
 
 
-def status_of(campaign: CampaignFile) -> CampaignStatus:
+def status_of(
+    campaign: CampaignFile, *, patience: float | None = None
+) -> CampaignStatus:
     """The state of a campaign in its ledger. Raises `LedgerUnavailable`."""
 
     async def read() -> CampaignStatus:
-        async with open_ledger(campaign.ledger, campaign.name) as ledger:
+        place, name = campaign.ledger, campaign.name
+        async with open_ledger(place, name, patience=patience) as ledger:
             return await ledger.status()
 
     return asyncio.run(read())

@@ -11,7 +11,7 @@ from contracts.execution.account import recorded_outcomes
 from contracts.execution.campaign import Campaign
 from contracts.execution.order import in_order
 from contracts.fleet.campaign_file import CampaignFile, LaneTarget
-from contracts.fleet.lane import COMPLETE, COULD_NOT_RUN, lane_campaign
+from contracts.fleet.lane import COMPLETE, UNTESTABLE, lane_campaign
 from contracts.judging.causes.grouping import causes_of
 from contracts.ledger.base import CampaignStatus, LaneRecord, LaneStatus, Ledger
 from contracts.report.model import Report, RunMetadata
@@ -33,9 +33,7 @@ class LaneReport:
     def problem(self) -> str:
         """The reason why the target could not be tested; empty for none."""
         text = self.status.result
-        return (
-            text.removeprefix(COULD_NOT_RUN) if text.startswith(COULD_NOT_RUN) else ""
-        )
+        return text.removeprefix(UNTESTABLE) if text.startswith(UNTESTABLE) else ""
 
 
 async def lane_report(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from contracts.fleet.campaign_file import CampaignFile
-from contracts.fleet.lane import COMPLETE, COULD_NOT_RUN
+from contracts.fleet.lane import COMPLETE, UNTESTABLE
 from contracts.ledger.base import MILLIONTHS, CampaignStatus, LaneStatus
 
 
@@ -33,7 +33,7 @@ _RESULTS = {
 
 def state_of(status: LaneStatus) -> LaneState:
     """The state of a lane; `ABANDONED` if its lease ended and nobody has taken over."""
-    if status.result.startswith(COULD_NOT_RUN):
+    if status.result.startswith(UNTESTABLE):
         return LaneState.COULD_NOT_RUN
     if status.result:
         return _RESULTS[status.result]

@@ -9,9 +9,13 @@ SQLITE = "sqlite:"
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
-def open_ledger(address: str, campaign: str) -> Ledger:
+def open_ledger(
+    address: str, campaign: str, *, patience: float | None = None
+) -> Ledger:
     """
     The ledger of a campaign; nothing is connected yet.
+
+    `patience` is how many seconds Redis may take to restart; None for the usual time.
 
     Raises `BadLedgerAddress`, also if the package for Redis is not installed.
     """
@@ -25,6 +29,7 @@ def open_ledger(address: str, campaign: str) -> Ledger:
         require_extra("redis", "a ledger in Redis")
     except MissingExtra as error:
         raise BadLedgerAddress(str(error)) from None
-    from contracts.ledger.redis import RedisLedger
+    from contracts.ledger.redis import PATIENCE, RedisLedger
 
-    return RedisLedger(address, campaign)
+    wait = PATIENCE if patience is None else patience
+    return RedisLedger(address, campaign, patience=wait)

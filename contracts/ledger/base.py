@@ -11,7 +11,7 @@ Amounts of money are integers: millionths of the currency of the lane.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
@@ -208,6 +208,10 @@ class Ledger(ABC):
         """
 
     @abstractmethod
+    async def reopen(self, lease: Lease, questions: Sequence[str]) -> None:
+        """Let settled questions, which cost nothing, be asked again."""
+
+    @abstractmethod
     async def take(self, account: AccountLimit) -> float:
         """
         Take one request from the rate of an account.
@@ -247,10 +251,7 @@ def different_lane(lane: str, known: str, identity: str) -> str:
         f"{each} {earlier.get(each) or 'none'} (now {now.get(each) or 'none'})"
         for each in names
     )
-    return (
-        f"the ledger has the lane {lane} with another {changes}: restore it, or start "
-        "another campaign with --name NAME"
-    )
+    return f"the ledger has the lane {lane} with another {changes}"
 
 
 CANCELLED = (

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import redis
@@ -73,6 +73,7 @@ class RedisLedger(Ledger):
                 steps.RELEASE,
                 steps.BEGIN,
                 steps.SETTLE,
+                steps.REOPEN,
                 steps.TAKE,
                 steps.STATUS,
             )
@@ -100,7 +101,7 @@ class RedisLedger(Ledger):
                     keys=keys, args=[*values, *marks]
                 )
             except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
-                if time.monotonic() > deadline:
+                if time.monotonic() >= deadline:
                     raise self._unavailable(error) from None
             except redis.RedisError as error:  # such as no memory, or a replica
                 raise self._unavailable(error) from None
@@ -182,6 +183,9 @@ class RedisLedger(Ledger):
             *(question, _or_empty(cost), row, int(was_sent), int(failed)),
             marks_repeats=True,
         )
+
+    async def reopen(self, lease: Lease, questions: Sequence[str]) -> None:
+        await self._step(steps.REOPEN, lease, *questions)
 
     async def take(self, account: AccountLimit) -> float:
         keys = self._keys("", account)

@@ -144,6 +144,24 @@ return {'done'}
 """
 )
 
+# ARGV: token, holder, lease, questions.
+REOPEN = (
+    _COMMON
+    + """
+if not has_lease() then return {'fenced'} end
+renew()
+for at = 4, #ARGV do
+  local kept = redis.call('HGET', settled, ARGV[at])
+  if kept then
+    redis.call('HSET', unsent, ARGV[at], kept)
+    redis.call('HDEL', settled, ARGV[at])
+    redis.call('SREM', failed, ARGV[at])
+  end
+end
+return {'done'}
+"""
+)
+
 # ARGV: interval.
 TAKE = _COMMON + "return {'wait', text(take(tonumber(ARGV[1])))}"
 

@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -243,6 +243,15 @@ class SqliteLedger(Ledger):
             step.execute(
                 "UPDATE lanes SET spent = spent + ? WHERE campaign = ? AND name = ?",
                 (added, *key[:2]),
+            )
+
+    async def reopen(self, lease: Lease, questions: Sequence[str]) -> None:
+        with self._step() as step:
+            self._check_lease(step, lease)
+            step.executemany(
+                "UPDATE questions SET state = 'unsent', failed = 0 "
+                "WHERE campaign = ? AND lane = ? AND id = ? AND state = 'settled'",
+                [(self.campaign, lease.lane, each) for each in questions],
             )
 
     async def take(self, account: AccountLimit) -> float:

@@ -1,6 +1,7 @@
 """Campaigns in real processes that are killed, with the mock's journal as referee."""
 
 import asyncio
+import itertools
 import json
 import os
 import random
@@ -25,9 +26,20 @@ from contracts.ledger.base import CampaignStatus
 from contracts.report.model import OUTCOME_LOST, Outcome, Report
 
 PROVIDER = "tokenhub"
+NAMESPACE = "X-Mock-Namespace"
 ONLY = ["createImage/request/n/", "createImage/request/plain", "/auth/"]
 TOLERANCE = 0.03  # seconds, between the end of a response and its entry in the journal
 Entry = Mapping[str, Any]
+STARTED: list[subprocess.Popen[str]] = []
+
+
+def kill_started() -> None:
+    """Kill the processes of campaigns that are still running."""
+    for process in STARTED:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    STARTED.clear()
 
 
 @dataclass
@@ -43,7 +55,7 @@ class Server:
         assert ask(f"{self.ready['url']}/__mock__/reset", key=None).status < 300
 
     def entries(self, lane: str | None = None) -> list[Entry]:
-        """The requests with a key, in the order in which they ended."""
+        """The requests of a lane, or of all, in the order in which they ended."""
         url = f"{self.ready['url']}/__mock__/journal?limit=1000"
         found = ask(url, method="GET", key=None).json["entries"]
         return [
@@ -73,7 +85,12 @@ class CampaignFolder:
         self.folder.mkdir(parents=True, exist_ok=True)
         content = {"ledger": self.ledger, "only": ONLY, **self.more}
         content["targets"] = [
-            {"key_env": key_variable(each["name"]), **each} for each in self.targets
+            {
+                "key_env": lane_variable(each["name"]),
+                "headers": {NAMESPACE: lane_variable(each["name"])},
+                **each,
+            }
+            for each in self.targets
         ]
         self.file.write_text(yaml.safe_dump({"name": self.name, **content}))
 
@@ -92,8 +109,8 @@ class CampaignFolder:
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Start `campaign …` as the leader of a group of processes."""
         verb, *options = words or ("run",)
-        keys = {key_variable(each): f"sk-ns-{each}-key" for each in self.lanes}
-        return subprocess.Popen(
+        keys = {lane_variable(each): each for each in self.lanes}
+        process = subprocess.Popen(
             [sys.executable, "-m", "contracts", "campaign", verb, self.file, *options],
             cwd=self.folder,
             env={**os.environ, **keys},
@@ -102,6 +119,8 @@ class CampaignFolder:
             text=True,
             start_new_session=True,
         )
+        STARTED.append(process)
+        return process
 
     def run(self, *words: str, timeout: float = 240) -> tuple[int, str]:
         """Exit status and output of `campaign …`."""
@@ -117,16 +136,24 @@ class CampaignFolder:
         return asyncio.run(read())
 
     def ended(self) -> int:
-        """The number of questions with an end; negative while nothing responds."""
+        """The number of questions with an end."""
         lanes = self.status().lanes.values()
         return sum(each.settled + each.lost for each in lanes)
+
+    def wait_until(self, moment: int, process: subprocess.Popen[str]) -> None:
+        """Wait until so many questions have an end, or the process has."""
+        deadline = time.monotonic() + 120
+        while process.poll() is None and self.ended() < moment:
+            assert time.monotonic() < deadline, f"{self.status()} before {moment}"
+            time.sleep(0.05)
 
     def report(self, lane: str) -> Report:
         return Report.read(self.reports / "lanes" / f"{lane}.jsonl")
 
 
-def key_variable(lane: str) -> str:
-    return "KEY_OF_" + lane.replace("-", "_").upper()
+def lane_variable(lane: str) -> str:
+    """The variable with the key of a lane, and with its namespace in the mock."""
+    return "LANE_" + lane.upper()
 
 
 def lanes_of(server: Server, count: int, **more: Any) -> list[dict[str, Any]]:
@@ -154,13 +181,13 @@ def overlaps(entries: Sequence[Entry]) -> list[tuple[Entry, Entry]]:
     begun = sorted(entries, key=lambda each: each["at"] - each["seconds"])
     return [
         (one, other)
-        for one, other in zip(begun, begun[1:], strict=False)
+        for one, other in itertools.pairwise(begun)
         if other["at"] - other["seconds"] < one["at"] - TOLERANCE
     ]
 
 
 def requests_of(entries: Sequence[Entry]) -> Counter[tuple[str, bool]]:
-    """How often each request came, by its hash; the second is true if it was paid."""
+    """The number of times that each request came, by its hash and if it was paid."""
     return Counter((each["request"], is_paid(each)) for each in entries)
 
 
@@ -175,7 +202,7 @@ def spent(entries: Sequence[Entry]) -> float:
 @dataclass
 class Round:
     """
-    What one campaign with kills has brought; see `kill_and_finish`.
+    The result of one campaign with kills; see `kill_and_finish`.
 
     `repeated` are paid requests that came more often than in a run without kills, and
     `doubled` cases with more than one outcome.
@@ -215,42 +242,28 @@ def kill_and_finish(
     moments = sorted(chance.sample(range(2, int(total * 0.8)), len(kinds)))
     found, began = Round(), time.monotonic()
     launcher = campaign.start("run", "--quiet")
-    try:
-        for moment, kind in zip(moments, chance.sample(kinds, len(kinds)), strict=True):
-            _wait_until(campaign, launcher, moment)
-            if launcher.poll() is not None:
-                break
-            found.kills.append(f"{kind} at {moment}")
-            if kind == "redis":
-                redis.kill()
-                time.sleep(chance.uniform(0.1, 1.0))
-                redis.start()
-            elif kind == "worker":
-                workers = _workers(launcher)
-                if workers:
-                    os.kill(chance.choice(workers), signal.SIGKILL)
-            else:
-                launcher.kill()
-                launcher.communicate()
-                launcher = campaign.start("run", "--quiet")
-        found.output, _ = launcher.communicate(timeout=240)
-        found.status = launcher.returncode
-    finally:
-        if launcher.poll() is None:
+    for moment, kind in zip(moments, chance.sample(kinds, len(kinds)), strict=True):
+        campaign.wait_until(moment, launcher)
+        if launcher.poll() is not None:
+            break
+        found.kills.append(f"{kind} at {moment}")
+        if kind == "redis":
+            redis.kill()
+            time.sleep(chance.uniform(0.1, 1.0))
+            redis.start()
+        elif kind == "worker":
+            workers = _workers(launcher)
+            if workers:
+                os.kill(chance.choice(workers), signal.SIGKILL)
+        else:
             launcher.kill()
             launcher.communicate()
+            launcher = campaign.start("run", "--quiet")
+    found.output, _ = launcher.communicate(timeout=240)
+    found.status = launcher.returncode
     found.seconds = time.monotonic() - began
     _referee(found, campaign, server, single, single_entries)
     return found
-
-
-def _wait_until(
-    campaign: CampaignFolder, launcher: subprocess.Popen[str], moment: int
-) -> None:
-    deadline = time.monotonic() + 120
-    while launcher.poll() is None and campaign.ended() < moment:
-        assert time.monotonic() < deadline, f"{campaign.status()} before {moment}"
-        time.sleep(0.05)
 
 
 def _workers(launcher: subprocess.Popen[str]) -> list[int]:

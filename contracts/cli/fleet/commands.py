@@ -175,8 +175,8 @@ def lane(
             click.echo(f"Waiting: {message}", err=True)
 
     with _usage_errors():
-        for each in names:
-            lane_campaign(campaign, campaign.target(each))
+        for target in names:
+            lane_campaign(campaign, campaign.target(target))
         folder_ = output or Path(f"{campaign.name}-report")
         results = _run(
             campaign,
@@ -197,6 +197,7 @@ def _run(
     names: Sequence[str] | None = None,
 ) -> Results:
     """Run lanes to their end, and write their reports. Raises `HarnessError`."""
+    status_of(campaign, patience=0)  # a wrong address is told at once
     with (
         _signals_as_interrupts(),
         fleet_progress(campaign, names, shown=not quiet) as on_status,
@@ -237,7 +238,7 @@ def status(
     """Show how far each target of a campaign came, and what it has cost."""
     campaign = _read(path, name, ledger, folder)
     with _usage_errors():
-        found = status_of(campaign)
+        found = status_of(campaign, patience=0)
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     print_lanes(campaign, found, console, None, as_json=as_json)
 

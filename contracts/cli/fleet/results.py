@@ -1,4 +1,4 @@
-"""What a campaign has brought: reports, the page, and the exit status."""
+"""The results of a campaign: reports, the page, and the exit status."""
 
 import asyncio
 import time
@@ -13,6 +13,7 @@ from contracts.cli.shared.exit_codes import (
     STOPPED,
 )
 from contracts.fleet.campaign_file import CampaignFile
+from contracts.fleet.lane import UNTESTABLE
 from contracts.fleet.launch import FleetResult
 from contracts.fleet.reports import (
     MERGED,
@@ -91,10 +92,11 @@ def results_of(
                 for each in campaign.targets
                 if names is None or each.name in names
             ]
+        known = {name: each.result for name, each in status.lanes.items()}
         failed = {
             name: each.result
             for name, each in done.results.items()
-            if name not in status.lanes
+            if each.result.startswith(UNTESTABLE) and each.result != known.get(name)
         }
         return Results(lanes, status, {**failed, **done.problems})
 

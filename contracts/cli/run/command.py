@@ -13,6 +13,7 @@ from rich.console import Console
 
 import specs
 from contracts import compare as comparison
+from contracts.cli.run.budget_ledger import BudgetLedger
 from contracts.cli.run.dry_run import list_cases
 from contracts.cli.run.last_report import save_last_report
 from contracts.cli.run.options import RunOptions
@@ -42,6 +43,7 @@ from contracts.execution.sending.client import Unreachable
 from contracts.execution.sending.recording import BadRecording
 from contracts.execution.sending.target import Target
 from contracts.execution.targets import NamedTarget
+from contracts.ledger.errors import LedgerError
 from contracts.planning.call_options import CallOptions
 from contracts.planning.generation.example_database import ExampleDatabase
 from contracts.planning.request_model import PlanError
@@ -111,19 +113,24 @@ def _run(
         if options.dry_run:
             list_cases(campaigns)
             return
+        ledger = BudgetLedger.of(options)
         try:
             if options.resume:
                 campaigns = resume_campaigns(
                     campaigns, options.resume, seed=options.seed
                 )
-            report, problem = _execute(campaigns, options)
+            report, problem = _execute(campaigns, options, ledger)
         except (Unreachable, CouldNotRun, BadRecording) as error:
+            if ledger is not None:
+                ledger.remove()
             raise UsageError(str(error)) from None
     saved = save_last_report(report, options.examples_folder)
     files = write_outputs(
         options.outputs,
         lambda name: render_report(name, report, options.folder, history, documents),
     )
+    if ledger is not None:
+        ledger.remove()
     if examples is not None:
         _save_examples(examples)
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
@@ -222,7 +229,7 @@ def _save_examples(examples: ExampleDatabase) -> None:
 
 
 def _execute(
-    campaigns: Sequence[Campaign], options: RunOptions
+    campaigns: Sequence[Campaign], options: RunOptions, ledger: BudgetLedger | None
 ) -> tuple[Report, str | None]:
     """
     The report of a run; of an interrupted one, with the outcomes until then.
@@ -239,6 +246,7 @@ def _execute(
             progress=progress,
             max_cases=options.max_cases,
             budget=options.budget,
+            **_ledger_options(ledger),
         )
         try:
             asyncio.run(run_until_interrupted(coroutine))
@@ -248,4 +256,12 @@ def _execute(
             if options.resume or not run.campaigns:
                 raise
             problem = str(error)
+        except LedgerError as error:
+            raise (ledger.problem(error) if ledger else error) from None
     return run.report(), problem
+
+
+def _ledger_options(ledger: BudgetLedger | None) -> dict[str, Any]:
+    if ledger is None:
+        return {}
+    return {"ledger": ledger.open(), "on_wait": ledger.on_wait}
