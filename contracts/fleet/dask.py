@@ -9,6 +9,7 @@ import dask.config
 from distributed import Client, LocalCluster
 
 from contracts.errors import HarnessError
+from contracts.fleet import worker_signals
 from contracts.fleet.campaign_file import CampaignFile
 from contracts.fleet.lane import run_lane
 from contracts.fleet.launch import LaneFuture
@@ -79,6 +80,7 @@ def _local_cluster(lanes: int, workers: int | None) -> Iterator[str]:
             host="127.0.0.1",
             dashboard_address=None,
             silence_logs=logging.CRITICAL,
+            preload=[worker_signals.__name__],
         ) as cluster,
     ):
         yield cluster.scheduler_address

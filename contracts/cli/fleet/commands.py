@@ -14,6 +14,7 @@ from rich.console import Console
 
 from contracts.cli.fleet.progress import fleet_progress, print_lanes
 from contracts.cli.fleet.results import Results, page_writer, results_of, save
+from contracts.cli.shared.exit_codes import STOPPED
 from contracts.errors import HarnessError
 from contracts.fleet.campaign_file import CampaignFile, read_campaign
 from contracts.fleet.lane import lane_campaign
@@ -69,11 +70,14 @@ def _read(
 
 @contextmanager
 def _usage_errors() -> Iterator[None]:
-    """Turn an error of the harness into a `UsageError`."""
+    """Turn an error of the harness into a `UsageError`, an interrupt into a status."""
     try:
         yield
     except HarnessError as error:
         raise UsageError(str(error)) from None
+    except KeyboardInterrupt:
+        click.echo("Stopped; the same command goes on.", err=True)
+        raise SystemExit(STOPPED) from None
 
 
 @click.command()
