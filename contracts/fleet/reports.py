@@ -23,7 +23,11 @@ STOPS = ("errors", "interrupt", "budget")  # the most severe first
 
 @dataclass(frozen=True, slots=True)
 class LaneReport:
-    """A lane with its state, and its report; None if it has no outcome yet."""
+    """
+    A lane with its state, and its report.
+
+    The report is None if there is no outcome yet, or the target could not be tested.
+    """
 
     target: LaneTarget
     status: LaneStatus
@@ -43,6 +47,8 @@ async def lane_report(
     known = status.lanes.get(target.name)
     if known is None or status.started is None:
         return LaneReport(target, LaneStatus(target.name), None)
+    if known.result.startswith(UNTESTABLE):
+        return LaneReport(target, known, None)
     record = await ledger.record(target.name)
     lane = lane_campaign(campaign, target, with_key=False)
     started = datetime.fromtimestamp(status.started, UTC).isoformat(timespec="seconds")

@@ -12,9 +12,10 @@ from contracts.fleet.campaign_file import CampaignFile
 from contracts.fleet.reports import LaneReport
 from contracts.fleet.states import LaneState, LaneTotals, amount, state_of
 from contracts.report.model import Finding
-from contracts.text import pluralize, printable, safe_url
+from contracts.text import one_line, pluralize, printable
 
 MAX_FINDINGS = 5  # that are listed per lane
+MAX_TEXT = 200  # characters of one text
 REFRESH_INTERVAL = 5  # seconds, while a campaign runs
 TONES = {
     LaneState.COMPLETE: "K",
@@ -78,6 +79,11 @@ def _row(lane: LaneReport, path: str | None) -> dict[str, Any]:
     }
 
 
+def _clip(text: str) -> str:
+    text = one_line(text)
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
+
+
 @cache
 def _template() -> Template:
     folder = files("contracts.reporters.fleet")
@@ -89,7 +95,5 @@ def _template() -> Template:
         finalize=lambda value: printable(value) if type(value) is str else value,
         loader=FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
     )
-    environment.filters.update(
-        plural=pluralize, grouped="{:,}".format, web_url=safe_url
-    )
+    environment.filters.update(plural=pluralize, grouped="{:,}".format, clipped=_clip)
     return environment.get_template("page.html")
