@@ -64,6 +64,7 @@ class LaneAccount:
     _has_turn: bool = False
     _problem: LedgerError | None = None
     _prices: dict[str, int | None] = field(default_factory=dict)
+    _followed: set[str] = field(default_factory=set)  # cases of tasks kept open
     _free: list[str] = field(default_factory=list)  # settled, and cost nothing
     _kept: list[int] = field(default_factory=lambda: [0, 0, 0])
 
@@ -118,9 +119,12 @@ class LaneAccount:
 
         A request without a response has its highest price: the server may have worked.
         """
-        reason, price = outcome.not_tested or "", self._prices.pop(outcome.case, None)
+        case, reason = outcome.case, outcome.not_tested or ""
+        earlier = case in self.campaign.open_tasks or case in self._followed
+        if case in self._followed and case not in self._prices:
+            return outcome  # kept when its task was created
+        price = self._prices.pop(case, None)
         was_sent = not (was_not_sent(outcome) or reason.startswith(FREE))
-        earlier = self.campaign.open_tasks.get(outcome.case)
         if was_sent and outcome.status is None and not earlier and price is not None:
             outcome = replace(outcome, cost=price / MILLIONTHS)
         cost = 0 if earlier else _cost(outcome.cost)
@@ -135,6 +139,14 @@ class LaneAccount:
         if was_sent and not cost:
             self._free.append(outcome.case)
         return outcome
+
+    async def keep_open(self, outcome: Outcome, history: AnswerHistory) -> None:
+        """Keep the outcome of a task that is open, which is followed now."""
+        await self.settle(outcome, history)
+        self._followed.add(outcome.case)
+        question = Question(outcome.case, price=0, continues=True)
+        if (await self.ledger.begin(self.lease, question)).answer is Answer.STARTED:
+            self._prices[outcome.case] = 0
 
     async def reopen(self) -> None:
         """Let what cost nothing be asked again: the target could not be tested."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from contracts.execution.account import LaneAccount, open_account
 from contracts.execution.budget import BudgetGuard
@@ -16,6 +17,7 @@ from contracts.execution.sending.client import (
     Unreachable,
 )
 from contracts.execution.session import Session
+from contracts.execution.tasks.follow import OpenTask
 from contracts.judging.causes.grouping import causes_of
 from contracts.ledger.base import Ledger, millionths
 from contracts.ledger.errors import LaneBusy
@@ -165,9 +167,10 @@ async def execute_campaign(
     async with AsyncExitStack() as stack:
         sender = await stack.enter_async_context(_sender(campaign, account))
         await sender.check_reachable()
+        session = Session(campaign, sender)
         if account is not None:
             await stack.enter_async_context(account.renewed())
-        session = Session(campaign, sender)
+            session.follower.on_created = partial(_keep_open, account, session)
         run.evidence[campaign.provider.id] = session.evidence
         # Requests in flight end before the sender closes their connections.
         outcomes = session.outcomes(guard.may_send)
@@ -197,6 +200,12 @@ async def _settled(
     if account is None:
         return outcome
     return await account.settle(outcome, session.examiner.history)
+
+
+async def _keep_open(account: LaneAccount, session: Session, task: OpenTask) -> None:
+    """Keep a task as soon as it is created: another worker could follow it."""
+    outcome = session.open_outcome(task)
+    await account.keep_open(outcome, session.examiner.history)
 
 
 def _sender(campaign: Campaign, account: LaneAccount | None) -> Sender:

@@ -243,9 +243,10 @@ class Session:
                 yield self._conversation_outcome(talk)
         for case_id, task in self.follower.open_tasks.items():
             if case_id not in known and case_id not in ended:
-                yield self._open_outcome(task)
+                yield self.open_outcome(task)
 
-    def _open_outcome(self, task: OpenTask) -> Outcome:
+    def open_outcome(self, task: OpenTask) -> Outcome:
+        """The outcome of a case whose task is not followed to its end."""
         earlier, created = self.campaign.open_tasks.get(task.case.id), task.created
         if created is None:
             return replace(
@@ -263,7 +264,7 @@ class Session:
         """The outcome of a case whose task was followed, with all its exchanges."""
         case, task = talk.case, self.follower.open_tasks.get(talk.case.id)
         if task is not None and talk.not_finished == INTERRUPTED:
-            return self._open_outcome(task)
+            return self.open_outcome(task)
         earlier = self.campaign.open_tasks.get(case.id)
         if talk.created is None and not talk.reads and task is None:
             gone = self._not_tested(case, TASK_IS_GONE)
