@@ -72,7 +72,11 @@ class LaneAccount:
         self._kept = [len(each) for each in _parts(self.campaign.history)]
 
     async def begin(self, case: Case) -> Answer:
-        """Reserve the money for a case, and wait for the rate of the account."""
+        """
+        Reserve the money for a case, and wait for the rate of the account.
+
+        Raises `LedgerError`, also for a case that was sent before.
+        """
         earlier = self.campaign.open_tasks.get(case.id)
         highest = 0.0 if earlier else self.campaign.max_cost(case)
         price = None if highest is None else millionths(highest)
@@ -90,6 +94,8 @@ class LaneAccount:
             if begun.answer is not Answer.WAIT:
                 break
             await asyncio.sleep(begun.seconds)
+        if begun.answer is Answer.KNOWN:
+            raise LedgerError(f"the ledger has {case.id} already: it is not sent again")
         if begun.answer is Answer.STARTED:
             self._prices[case.id], self._has_turn = price, True
         return begun.answer

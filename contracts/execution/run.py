@@ -147,7 +147,9 @@ async def _open_account(
         if case not in campaign.done
     ]
     lanes = (await ledger.status()).lanes
-    others = sum(each.spent for each in lanes.values() if each.name != lane)
+    others = sum(
+        each.spent + each.reserved for each in lanes.values() if each.name != lane
+    )
     reported = sum(
         each.cost or 0.0 for one in run.campaigns for each in one.done.values()
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.execution.targets import BadTarget, host_of
-from contracts.ledger.address import SQLITE, open_ledger
+from contracts.ledger.address import SQLITE, check_address
 from contracts.ledger.base import AccountLimit
 from contracts.ledger.errors import BadLedgerAddress
 from contracts.report.hosts import is_loopback
@@ -18,6 +18,7 @@ from specs.documents.yaml_files import read_yaml
 from specs.validation.engine import compile_validator
 
 SCHEMA = "campaign.schema.yaml"
+LEDGER_REMEDY = "Give redis://HOST:PORT/DB or sqlite:PATH"
 REMEDY = "See `imageparity schema campaign`"
 
 
@@ -140,9 +141,9 @@ def _problems(
 ) -> Iterator[tuple[str, str, str]]:
     """Yield place, problem and remedy of what the schema cannot say."""
     try:
-        open_ledger(campaign.ledger, campaign.name)
+        check_address(campaign.ledger)
     except BadLedgerAddress as error:
-        yield "/ledger", str(error).removeprefix("ledger: "), "Give one of these"
+        yield "/ledger", str(error).removeprefix("ledger: "), LEDGER_REMEDY
     seen: set[str] = set()
     for at, target in enumerate(campaign.targets):
         place = f"/targets/{at}"

@@ -19,17 +19,30 @@ def open_ledger(
 
     Raises `BadLedgerAddress`, also if the package for Redis is not installed.
     """
-    if address.startswith(SQLITE) and len(address) > len(SQLITE):
+    check_address(address)
+    if address.startswith(SQLITE):
         return SqliteLedger(address.removeprefix(SQLITE), campaign)
+    from contracts.ledger.redis import PATIENCE, RedisLedger
+
+    wait = PATIENCE if patience is None else patience
+    return RedisLedger(address, campaign, patience=wait)
+
+
+def check_address(address: str) -> None:
+    """Raise `BadLedgerAddress` for an address that no ledger can have."""
+    if address.startswith(SQLITE) and len(address) > len(SQLITE):
+        return
     if not address.startswith(REDIS_SCHEMES):
         raise BadLedgerAddress(
-            f"ledger: '{address}' is not redis://HOST:PORT/DB or sqlite:PATH"
+            f"ledger: '{address}' is not like redis://HOST:PORT/DB or sqlite:PATH"
         )
     try:
         require_extra("redis", "a ledger in Redis")
     except MissingExtra as error:
         raise BadLedgerAddress(str(error)) from None
-    from contracts.ledger.redis import PATIENCE, RedisLedger
+    from redis.asyncio.connection import parse_url
 
-    wait = PATIENCE if patience is None else patience
-    return RedisLedger(address, campaign, patience=wait)
+    try:
+        parse_url(address)
+    except ValueError as error:
+        raise BadLedgerAddress(f"ledger: {error}") from None

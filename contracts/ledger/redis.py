@@ -26,7 +26,6 @@ from contracts.ledger.base import (
     lost_lease,
 )
 from contracts.ledger.errors import (
-    BadLedgerAddress,
     CampaignCancelled,
     LaneBusy,
     LaneDiffers,
@@ -51,16 +50,13 @@ class RedisLedger(Ledger):
 
     def __init__(self, url: str, campaign: str, *, patience: float = PATIENCE) -> None:
         super().__init__(campaign)
-        try:
-            self._redis = redis.asyncio.from_url(
-                url,
-                retry=Retry(NoBackoff(), 0),
-                socket_connect_timeout=SOCKET_TIMEOUT,
-                socket_timeout=SOCKET_TIMEOUT,
-                decode_responses=True,
-            )
-        except ValueError as error:
-            raise BadLedgerAddress(f"ledger: {error}") from None
+        self._redis = redis.asyncio.from_url(
+            url,
+            retry=Retry(NoBackoff(), 0),
+            socket_connect_timeout=SOCKET_TIMEOUT,
+            socket_timeout=SOCKET_TIMEOUT,
+            decode_responses=True,
+        )
         self._patience = patience
         self._place = url.rpartition("@")[2].removeprefix("redis://")  # no password
         self._campaign_key = f"{PREFIX}:campaign:{campaign}"
@@ -111,8 +107,9 @@ class RedisLedger(Ledger):
             await asyncio.sleep(RETRY_INTERVAL)
 
     def _unavailable(self, error: Exception) -> LedgerUnavailable:
+        reason = str(error).rstrip(".")
         return LedgerUnavailable(
-            f"the ledger at {self._place} does not respond: {error}; nothing is sent "
+            f"the ledger at {self._place} does not respond: {reason}; nothing is sent "
             "without it. Start Redis and run the same command again"
         )
 

@@ -31,6 +31,7 @@ from contracts.ledger.errors import (
 
 LOCK_TIMEOUT = 30.0  # seconds, to wait for the other workers
 MEMORY = ":memory:"
+WRITING, READING = "BEGIN IMMEDIATE", "BEGIN"  # a reader waits for nobody
 
 # A question is in flight while `reserved` has its price; `state` is how it ended last.
 TABLES = """
@@ -103,13 +104,13 @@ class SqliteLedger(Ledger):
         return connection
 
     @contextmanager
-    def _step(self) -> Iterator[sqlite3.Connection]:
+    def _step(self, begin: str = WRITING) -> Iterator[sqlite3.Connection]:
         """A transaction; a step that raises changes nothing."""
         try:
             if self._connection is None:
                 self._connection = self._connect()
             connection = self._connection
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(begin)
             try:
                 yield connection
             except BaseException:
@@ -259,7 +260,7 @@ class SqliteLedger(Ledger):
             return _take(step, account)
 
     async def record(self, lane: str) -> LaneRecord:
-        with self._step() as step:
+        with self._step(READING) as step:
             rows = step.execute(
                 "SELECT id, state, price, text FROM questions "
                 "WHERE campaign = ? AND lane = ? AND state IS NOT NULL ORDER BY rowid",
@@ -273,7 +274,7 @@ class SqliteLedger(Ledger):
         return LaneRecord(texts("settled"), texts("unsent"), lost)
 
     async def status(self) -> CampaignStatus:
-        with self._step() as step:
+        with self._step(READING) as step:
             started, is_cancelled = step.execute(
                 "SELECT started, is_cancelled FROM campaigns WHERE name = ?",
                 (self.campaign,),

@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from click.testing import CliRunner
 from support.http import ask
 from support.processes import children_of, serving
 from support.redis_servers import RedisServer
 
+from contracts.cli.main import main
 from contracts.ledger.address import open_ledger
 from contracts.ledger.base import CampaignStatus
 from contracts.report.model import OUTCOME_LOST, Outcome, Report
@@ -106,14 +108,22 @@ class CampaignFolder:
     def lanes(self) -> list[str]:
         return [each["name"] for each in self.targets]
 
+    @property
+    def keys(self) -> dict[str, str]:
+        """The environment of a worker."""
+        return {lane_variable(each): each for each in self.lanes}
+
+    def words(self, verb: str, *options: str) -> list[str]:
+        """The arguments of `imageparity`."""
+        output = ["--output", str(self.reports)] if verb in {"run", "lane"} else []
+        return ["campaign", verb, str(self.file), *output, *options]
+
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Start `campaign …` as the leader of a group of processes."""
-        verb, *options = words or ("run",)
-        keys = {lane_variable(each): each for each in self.lanes}
         process = subprocess.Popen(
-            [sys.executable, "-m", "contracts", "campaign", verb, self.file, *options],
+            [sys.executable, "-m", "contracts", *self.words(*words)],
             cwd=self.folder,
-            env={**os.environ, **keys},
+            env={**os.environ, **self.keys},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -122,11 +132,12 @@ class CampaignFolder:
         STARTED.append(process)
         return process
 
-    def run(self, *words: str, timeout: float = 240) -> tuple[int, str]:
-        """Exit status and output of `campaign …`."""
-        process = self.start(*words)
-        out, _ = process.communicate(timeout=timeout)
-        return process.returncode, out
+    def run(self, *words: str) -> tuple[int, str]:
+        """Exit status and output of `campaign …`, in this process."""
+        done = CliRunner().invoke(main, self.words(*words), env=self.keys)
+        if done.exception and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return done.exit_code, done.output
 
     def status(self) -> CampaignStatus:
         async def read() -> CampaignStatus:

@@ -118,7 +118,8 @@ def save(campaign: CampaignFile, results: Results, folder: Path) -> None:
                     f"and several targets are {join_words(shared)}"
                 )
             files = {
-                name: str(path.relative_to(folder)) for name, path in paths.items()
+                name: path.relative_to(folder).as_posix()
+                for name, path in paths.items()
             }
         else:
             files = {}

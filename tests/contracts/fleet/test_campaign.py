@@ -71,6 +71,7 @@ def single(server: Server) -> tuple[Report, list]:
 def test_killed_workers_ledgers_and_launchers_lose_and_repeat_nothing(
     server: Server, redis: RedisServer, single, tmp_path
 ):
+    pytest.importorskip("distributed")
     report, entries = single
     server.reset()
     targets = lanes_of(server, LANES, budget=BUDGET)
@@ -168,7 +169,7 @@ def test_a_worker_that_was_stopped_past_its_lease_is_fenced_off(
     campaign = CampaignFolder(
         tmp_path, redis.url, lanes_of(server, 1), name="fence", more=more
     )
-    stopped = campaign.start("lane", "--quiet", "--output", "other")
+    stopped = campaign.start("lane", "--quiet", "--output", str(tmp_path / "other"))
     campaign.wait_until(3, stopped)
     stopped.send_signal(signal.SIGSTOP)
 

@@ -30,7 +30,7 @@ def with_target(**changes):
     [
         ({"targets": []}, "#/targets: ", "imageparity schema campaign"),
         ({"sed": 1}, "#/sed: unknown key", "Did you mean 'seed'"),
-        ({"ledger": "localhost"}, "#/ledger: 'localhost' is not redis", "Give one"),
+        ({"ledger": "localhost"}, "#/ledger: 'localhost' is not", "Give redis"),
         (with_target(against="ftp://x"), "#/targets/0/against: ", "base URL"),
         (
             with_target(against="https://x.example/v1"),
