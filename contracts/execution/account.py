@@ -17,6 +17,7 @@ from typing import Any
 from contracts.execution.campaign import Campaign
 from contracts.execution.exchanges import untested
 from contracts.execution.preflight import was_not_sent
+from contracts.execution.sending.pace import RateLimiter
 from contracts.ledger.base import (
     MILLIONTHS,
     AccountLimit,
@@ -25,10 +26,9 @@ from contracts.ledger.base import (
     Lease,
     Ledger,
     Question,
-    lost_lease,
     millionths,
 )
-from contracts.ledger.errors import LaneBusy, LeaseLost, LedgerError
+from contracts.ledger.errors import LaneBusy, LedgerError
 from contracts.media.guarantee import AnswerHistory
 from contracts.planning.case import Case
 from contracts.report.model import (
@@ -60,6 +60,7 @@ class LaneAccount:
     campaign: Campaign
     budget: int | None = None
     shared_limit: AccountLimit | None = None
+    _rate: RateLimiter = field(init=False)
     _ends_at: float = 0.0  # of the lease, by the monotonic clock
     _has_turn: bool = False
     _problem: LedgerError | None = None
@@ -70,6 +71,7 @@ class LaneAccount:
 
     def __post_init__(self) -> None:
         self._kept = [len(each) for each in _parts(self.campaign.history)]
+        self._rate = RateLimiter(self.campaign.rate)
 
     async def begin(self, case: Case) -> Answer:
         """
@@ -87,6 +89,7 @@ class LaneAccount:
             self.shared_limit,
             continues=earlier is not None,
         )
+        await self._rate.wait()  # a question that waits is not marked as sent
         while True:
             asked_at = time.monotonic()
             begun = await self.ledger.begin(self.lease, question)
@@ -104,20 +107,25 @@ class LaneAccount:
         """
         Wait until the next request may be sent.
 
-        Raises `LeaseLost` if the lease may have ended meanwhile, because this process
-        did not run for so long.
+        The lease then lasts longer than the response may take. Raises `LeaseLost` if
+        another worker has the lane, because this process did not run for so long.
         """
-        limit = None if self._has_turn else self.shared_limit
+        if not self._has_turn:
+            await self._wait_for_rates()
         self._has_turn = False
+        if self._problem is not None:
+            raise self._problem
+        if time.monotonic() + self.campaign.timeout > self._ends_at:
+            await self._renew()
+
+    async def _wait_for_rates(self) -> None:
+        await self._rate.wait()
+        limit = self.shared_limit
         while limit is not None:
             seconds = await self.ledger.take(limit)
             if not seconds:
                 break
             await asyncio.sleep(seconds)
-        if self._problem is not None:
-            raise self._problem
-        if time.monotonic() >= self._ends_at:
-            raise LeaseLost(lost_lease(self.lease))
 
     async def settle(self, outcome: Outcome, history: AnswerHistory) -> Outcome:
         """
@@ -175,7 +183,7 @@ class LaneAccount:
     @asynccontextmanager
     async def renewed(self) -> AsyncIterator["LaneAccount"]:
         """Renew the lease until the block ends."""
-        task = asyncio.create_task(self._renew())
+        task = asyncio.create_task(self._keep_renewing())
         try:
             yield self
         finally:
@@ -183,17 +191,19 @@ class LaneAccount:
             with suppress(asyncio.CancelledError):
                 await task
 
-    async def _renew(self) -> None:
+    async def _keep_renewing(self) -> None:
         """Renew the lease again and again; `before_request` raises what it raises."""
         while self._problem is None:
             await asyncio.sleep(self.lease.seconds / RENEWALS)
-            asked_at = time.monotonic()
             try:
-                await self.ledger.renew(self.lease)
+                await self._renew()
             except LedgerError as error:
                 self._problem = error
-            else:
-                self._ends_at = asked_at + self.lease.seconds
+
+    async def _renew(self) -> None:
+        asked_at = time.monotonic()
+        await self.ledger.renew(self.lease)
+        self._ends_at = asked_at + self.lease.seconds
 
 
 def _cost(amount: float | None) -> int | None:

@@ -215,7 +215,7 @@ def _sender(campaign: Campaign, account: LaneAccount | None) -> Sender:
     return Sender(
         campaign.target,
         max_connections=1 if is_paid else MAX_CONNECTIONS,
-        rate=campaign.rate,
+        rate=None if account else campaign.rate,  # the account waits for the rate
         max_pause=MAX_PAUSE_LIVE if is_paid else MAX_PAUSE,
         timeout=campaign.timeout,
         cassette=campaign.cassette,
