@@ -50,7 +50,7 @@ def main() -> None:
     chosen = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        redis = stack.enter_context(RedisServer(folder, keeps_data=True))
+        redis = stack.enter_context(RedisServer(folder, "--appendonly", "yes"))
         _kills(folder, redis, chosen.kills, chosen.seed)
         if chosen.targets:
             _many_targets(folder, redis, chosen.targets)
