@@ -114,7 +114,7 @@ def test_an_interrupted_and_a_cancelled_campaign_go_on_and_equal_a_single_run(
     process = campaign.start("lane", "--quiet")
     campaign.wait_until(6, process)
 
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=60)
     assert (process.returncode, campaign.status().lanes["lane0"].lost) == (3, 0), output
     assert "stopped" in output
