@@ -25,7 +25,7 @@ TOP_LEVEL = {
 FOLDERS = {
     "contracts": (
         *("reference", "cli", "scaffold"),
-        *("site", "testing", "reporters", "traffic", "compare", "api"),
+        *("site", "published", "testing", "reporters", "traffic", "compare", "api"),
         *("execution", "judging", "planning", "media", "report", "text"),
         "errors",
     ),

@@ -130,6 +130,11 @@ class Bundle:
         return list(io.StringIO(self._text(REPORT).decode()))
 
     @property
+    def has_exchanges(self) -> bool:
+        """False if only manifest, documents and report were left in the file."""
+        return EXCHANGES in self._zip.namelist()
+
+    @property
     def documents(self) -> Path:
         """The folder with the documents, where these can be loaded from."""
         return self.folder / DOCUMENTS
