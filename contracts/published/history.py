@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from contracts.published.submission import Level, Submission
+from contracts.published.submission import Submission
 from contracts.text import pluralize
 
 
@@ -23,7 +23,7 @@ class PublishedResult:
     A submission with what follows from the others.
 
     `reproductions` are results of others that agree with it. `previous` is the result
-    before it of the same server; None for the first.
+    before it of the same server by the same set of requirements; None for the first.
     """
 
     submission: Submission
@@ -38,10 +38,10 @@ class PublishedResult:
 
     @property
     def has_new_level(self) -> bool:
-        """True if the server reached another level of the same set before."""
-        if self.previous is None:
-            return False
-        return _is_other_level(self.previous.level, self.submission.level)
+        """True if the server reached another level before."""
+        return self.previous is not None and _reached(self.previous) != _reached(
+            self.submission
+        )
 
     @property
     def changes(self) -> list[str]:
@@ -54,13 +54,14 @@ class PublishedResult:
 def published_results(submissions: Sequence[Submission]) -> list[PublishedResult]:
     """The results of submissions, the newest first."""
     ordered = sorted(submissions, key=lambda each: (each.started, each.path))
-    last: dict[tuple[str, str], Submission] = {}
+    last: dict[tuple[str | None, ...], Submission] = {}
     results = []
     for submission in ordered:
-        server = submission.summary.target.provider, submission.base_url
+        provider, level = submission.summary.target.provider, submission.level
+        series = provider, submission.base_url, level.sha256 if level else None
         same = tuple(each for each in ordered if reproduces(each, submission))
-        results.append(PublishedResult(submission, same, last.get(server)))
-        last[server] = submission
+        results.append(PublishedResult(submission, same, last.get(series)))
+        last[series] = submission
     return results[::-1]
 
 
@@ -82,11 +83,8 @@ def reproduces(one: Submission, other: Submission) -> bool:
     )
 
 
-def _is_other_level(before: Level | None, now: Level | None) -> bool:
-    """True for two different levels of the same set."""
-    if before is None or now is None or before.sha256 != now.sha256:
-        return False
-    return before.reached != now.reached
+def _reached(submission: Submission) -> str | None:
+    return submission.level.reached if submission.level else None
 
 
 def _result(submission: Submission) -> tuple[Any, ...]:
@@ -105,11 +103,8 @@ def _result(submission: Submission) -> tuple[Any, ...]:
 
 def _changes(before: Submission, now: Submission) -> Iterator[str]:
     """Yield the differences between two results of one server."""
-    one, two = before.level, now.level
-    if one is not None and _is_other_level(one, two):
-        yield f"level before: {one.words}"
-    elif (one and one.sha256) != (two and two.sha256):
-        yield "another set of requirements"
+    if before.level is not None and _reached(before) != _reached(now):
+        yield f"level before: {before.level.words}"
     gone = before.findings - now.findings
     # A finding whose claim was not tested again is neither gone nor there.
     untested = {

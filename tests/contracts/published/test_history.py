@@ -63,25 +63,29 @@ def test_a_mock_is_an_example_whoever_agrees():
     assert set(grades(*mocks).values()) == {Grade.EXAMPLE}
 
 
-def test_changes_are_those_since_the_result_before_of_the_same_server():
+def test_changes_are_those_since_the_result_before_of_the_same_server_and_set():
     lower = replace(LEVEL, reached="none", passed=12)
     other = replace(LEVEL, sha256="c" * 64)
     results = published_results(
         [
-            submission("2026-12-04", "Example Ltd", outcome("one"), level=other),
-            submission("2026-12-03", "Example Ltd", FAILED, level=lower),
+            submission("2026-12-05", "Example Ltd", outcome("one"), level=lower),
+            submission("2026-12-04", "Example Ltd", FAILED, level=lower),
+            submission("2026-12-03", "Example Ltd", FAILED, level=other),
             submission("2026-12-02", "Other Person", outcome("one"), level=LEVEL),
             submission("2026-12-01", "Example Ltd", outcome("one"), level=LEVEL),
         ]
     )
 
     assert [each.changes for each in results] == [
-        ["another set of requirements", "1 finding gone"],
+        ["1 finding gone"],
         ["level before: all musts", "1 finding new"],
+        [],
         ["no change"],
         [],
     ]
-    assert [each.has_new_level for each in results] == [False, True, False, False]
+    assert [
+        each.submission.started[8:10] for each in results if each.has_new_level
+    ] == ["04"]
 
 
 def test_the_feed_has_an_entry_for_each_result_with_what_changed():
