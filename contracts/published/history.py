@@ -39,9 +39,8 @@ class PublishedResult:
     @property
     def has_new_level(self) -> bool:
         """True if the server reached another level before."""
-        return self.previous is not None and _reached(self.previous) != _reached(
-            self.submission
-        )
+        before = self.previous
+        return before is not None and _reached(before) != _reached(self.submission)
 
     @property
     def changes(self) -> list[str]:
