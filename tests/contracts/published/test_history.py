@@ -61,6 +61,7 @@ def test_a_mock_is_an_example_whoever_agrees():
     mocks = [replace(each, endpoint="mock") for each in (FIRST, SECOND)]
 
     assert set(grades(*mocks).values()) == {Grade.EXAMPLE}
+    assert not any(each.reproductions for each in published_results(mocks))
 
 
 def test_changes_are_those_since_the_result_before_of_the_same_server_and_set():
