@@ -39,6 +39,14 @@ COMMANDS: CommandTable = {
         "contracts.cli.reports.show:show",
         "Convert a report to text, HTML, Markdown, JUnit or SARIF.",
     ),
+    "merge": (
+        "contracts.cli.reports.merge:merge",
+        "Merge reports of several processes into one.",
+    ),
+    "verify": (
+        "contracts.cli.reports.verify:verify",
+        "Check a bundle of a run, and judge its exchanges again.",
+    ),
     "schema": (
         "contracts.cli.documents.schema:command",
         "Print the JSON Schema of a file format.",
@@ -61,7 +69,18 @@ COMMANDS: CommandTable = {
 }
 
 EXTRAS = dict.fromkeys(
-    ("run", "compare", "drop-in", "gate", "show", "sandwich", "gateway"), "harness"
+    (
+        "run",
+        "compare",
+        "drop-in",
+        "gate",
+        "show",
+        "merge",
+        "verify",
+        "sandwich",
+        "gateway",
+    ),
+    "harness",
 )
 """By name of a command: the extra that it needs."""
 

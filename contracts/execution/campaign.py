@@ -1,12 +1,13 @@
 """A campaign: a provider, the server to test, and the cases to send to it."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from contracts.errors import HarnessError
+from contracts.execution.sending.client import Sender
 from contracts.execution.sending.http import RESPONSE_TIMEOUT
 from contracts.execution.sending.recording import CassetteSession
 from contracts.execution.sending.target import Target
@@ -18,6 +19,7 @@ from contracts.planning.case import Case
 from contracts.planning.coverage import claim_records, coverage
 from contracts.planning.plan import plan, repeatable_cases
 from contracts.report.model import CallRecord, Outcome, TargetRecord
+from contracts.report.records import SelectionRecord
 from specs import Provider, State
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class Campaign:
     - `fetch_from` has the hosts, beside the target, that outputs are fetched from.
     - `task_waiting` is how long to wait for tasks; None for the usual times.
     - `repeat` is how often each case is sent; one whose task is followed is sent once.
+    - `open_sender` makes the sender, from the target and the options of `Sender`.
     """
 
     provider: Provider
@@ -73,6 +76,7 @@ class Campaign:
     fetch_from: frozenset[str] = frozenset()
     task_waiting: Waiting | None = None
     repeat: int = 1
+    open_sender: Callable[..., Sender] = Sender
 
     @property
     def waiting(self) -> Waiting:
@@ -198,9 +202,19 @@ class Campaign:
             currency=self.provider.dialect.currency,
             claims=tuple(claim_records(self.provider, counts)),
             call=self.call_record,
+            document_sha256=self.provider.sha256,
+            selection=self._selection_record,
         )
 
     @property
     def call_record(self) -> CallRecord:
         """The options of the call, as the report has them."""
         return replace(self.target.call.record(), operations=self.operations)
+
+    @property
+    def _selection_record(self) -> SelectionRecord | None:
+        if self.selected_cases is not None:
+            return None
+        return SelectionRecord(
+            self.only, self.fuzz, self.second_opinion, is_paid=self.is_paid
+        )

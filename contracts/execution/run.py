@@ -160,7 +160,7 @@ async def _execute_campaign(
 
 def _sender(campaign: Campaign) -> Sender:
     is_paid = campaign.is_paid
-    return Sender(
+    return campaign.open_sender(
         campaign.target,
         max_connections=1 if is_paid else MAX_CONNECTIONS,
         rate=campaign.rate,

@@ -239,16 +239,18 @@ class Session:
 
     def last_outcomes(self, known: Container[str]) -> Iterator[Outcome]:
         """
-        Yield the outcomes of cases with tasks, except those of `known` cases.
+        Yield the outcomes of cases with tasks in their order, except `known` cases.
 
         The run stopped while these were followed: what was paid must not get lost.
         """
         ended = {each.case.id: each for each in self.unreported}
-        for case_id, talk in ended.items():
-            if case_id not in known and talk.id is not None:
+        for case_id in [
+            each.id for each in self.campaign.cases if each.id not in known
+        ]:
+            talk, task = ended.get(case_id), self.follower.open_tasks.get(case_id)
+            if talk is not None and talk.id is not None:
                 yield self._conversation_outcome(talk)
-        for case_id, task in self.follower.open_tasks.items():
-            if case_id not in known and case_id not in ended:
+            elif talk is None and task is not None:
                 yield self._open_outcome(task)
 
     def _open_outcome(self, task: OpenTask) -> Outcome:

@@ -62,10 +62,11 @@ class Interaction:
     fetched URL; `unfetched` has the URLs of outputs that were not asked, or gave no
     response. `is_rate_limited` marks a 429 that the case does not expect, and that
     stayed. `seconds` is the time from sending to the last byte, `at` the time of that
-    byte in seconds since 1970. `earlier_429` has the headers of the 429 responses after
-    which the request was sent again. `medium` is that of the operation. `first_byte`
-    is the time, in seconds, from sending to the first byte of the response, None if it
-    was not measured; `fetching` is the time in which its links were fetched.
+    byte in seconds since 1970, `clock` the same on a clock that is never set.
+    `earlier_429` has the headers of the 429 responses after which the request was sent
+    again. `medium` is that of the operation. `first_byte` is the time, in seconds, from
+    sending to the first byte of the response, None if it was not measured; `fetching`
+    is the time in which its links were fetched.
     """
 
     case: Case
@@ -78,6 +79,7 @@ class Interaction:
     unfetched: tuple[str, ...] = ()
     is_rate_limited: bool = False
     at: float = field(default_factory=time.time, compare=False)
+    clock: float = field(default_factory=time.monotonic, compare=False)
     earlier_429: tuple[Mapping[str, str], ...] = ()
     medium: Medium = field(default=MEDIA[DEFAULT_MEDIUM], repr=False)
     first_byte: float | None = field(default=None, compare=False)

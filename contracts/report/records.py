@@ -286,6 +286,22 @@ class CallRecord:
         return {name: text for name, text in texts.items() if text}
 
 
+@dataclass(frozen=True, slots=True)
+class SelectionRecord:
+    """
+    The options that decide which cases a run has, besides those of the call.
+
+    `only` are parts of case ids, empty for all. `fuzz` and `second_opinion` are true
+    with the generated cases. `is_paid` is true with a budget: the cheapest cases are
+    then first, and none is repeated.
+    """
+
+    only: tuple[str, ...] = ()
+    fuzz: bool = True
+    second_opinion: bool = False
+    is_paid: bool = False
+
+
 def changed_options(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """The names of the options of a call that differ."""
     return [name for name in {**before, **now} if before.get(name) != now.get(name)]
@@ -303,7 +319,9 @@ class TargetRecord:
 
     `document` is the version of the provider's document, `planned` the number of cases,
     `currency` that of the documented prices; None if there are none. `call` is how it
-    was called; None in a report of an earlier version.
+    was called; None in a report of an earlier version. `document_sha256` is the hash of
+    the provider's files, and `selection` how the cases were selected; they are empty
+    and None in a report of an earlier version, and where the cases were given.
     """
 
     provider: str
@@ -315,6 +333,8 @@ class TargetRecord:
     currency: str | None
     claims: tuple[ClaimRecord, ...] = ()
     call: CallRecord | None = None
+    document_sha256: str = ""
+    selection: SelectionRecord | None = None
 
     @property
     def operations(self) -> tuple[str, ...]:

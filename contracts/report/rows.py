@@ -11,6 +11,7 @@ from contracts.report.records import (
     FindingKind,
     Outcome,
     RunMetadata,
+    SelectionRecord,
     TargetRecord,
 )
 from contracts.report.repeats import PassRate, Repeats
@@ -78,8 +79,9 @@ def metadata_row(metadata: RunMetadata) -> dict[str, Any]:
         del row["repeat"]
     for target in row["targets"]:
         target["claims"] = [_without_empty_evidence(each) for each in target["claims"]]
-        if target["call"] is None:
-            del target["call"]
+        for name in ("call", "document_sha256", "selection"):
+            if not target[name]:
+                del target[name]
     return row
 
 
@@ -100,7 +102,13 @@ def metadata_from(row: dict[str, Any]) -> RunMetadata:
 def _target_from(row: dict[str, Any]) -> TargetRecord:
     claims = tuple(map(_claim_from, row["claims"]))
     call = _call_from(row["call"]) if "call" in row else None
-    return TargetRecord(**{**row, "claims": claims, "call": call})
+    selection = _selection_from(row["selection"]) if "selection" in row else None
+    made = {"claims": claims, "call": call, "selection": selection}
+    return TargetRecord(**{**row, **made})
+
+
+def _selection_from(row: dict[str, Any]) -> SelectionRecord:
+    return SelectionRecord(**{**row, "only": tuple(row["only"])})
 
 
 def _call_from(row: dict[str, Any]) -> CallRecord:

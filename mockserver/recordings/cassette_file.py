@@ -1,8 +1,6 @@
 """The format of cassette files, and their reader."""
 
-import base64
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -10,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from mockserver.recordings.body_parts import Part, encode_file
 from mockserver.recordings.redaction import REDACTED
 from mockserver.recordings.request_key import digest, request_key
 from specs.documents.yaml_files import read_yaml
@@ -19,22 +18,9 @@ FORMAT = "imageparity-cassette/1"
 IMAGES_FOLDER = "pictures"
 REPLAY_PATH = "/_replay"
 
-Part = str | Mapping[str, str]
-
 
 class CassetteError(ValueError):
     """A recording that cannot be used; the message names the file and the problem."""
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-def _escaped_base64(data: bytes) -> str:
-    return _base64(data).replace("/", "\\/")
-
-
-ENCODERS = {"base64": _base64, "escaped": _escaped_base64}
 
 
 def recording_number(path: Path) -> int | None:
@@ -114,8 +100,7 @@ class RecordedResponse:
         if "link" in part:
             url = f"{origin}{REPLAY_PATH}/{name}"
             return (part["link"] if origin is None else json.dumps(url)).encode()
-        data = self._read_file(name)
-        return data if part["as"] == "bytes" else ENCODERS[part["as"]](data).encode()
+        return encode_file(self._read_file(name), part["as"])
 
     def _read_file(self, name: str) -> bytes:
         file = self.path.parent / IMAGES_FOLDER / name

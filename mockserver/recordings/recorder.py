@@ -1,23 +1,20 @@
 """Record requests and responses as cassette files, without secrets."""
 
-import base64
-import binascii
 import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from mockserver.media.image.uploads import upload_facts
+from mockserver.recordings.body_parts import image_format, split_body
 from mockserver.recordings.cassette_file import (
-    ENCODERS,
     FORMAT,
     IMAGES_FOLDER,
-    Part,
     recording_number,
 )
 from mockserver.recordings.redaction import (
@@ -27,12 +24,7 @@ from mockserver.recordings.redaction import (
     redact_request_headers,
     redact_response_headers,
 )
-from mockserver.recordings.request_key import (
-    MIN_BASE64_LENGTH,
-    digest,
-    inline_file,
-    request_key,
-)
+from mockserver.recordings.request_key import digest, inline_file, request_key
 from mockserver.recordings.sse_events import split_events
 
 
@@ -112,7 +104,11 @@ class Recorder:
         chunks = [
             {
                 "after_ms": round(seconds * 1000),
-                "body": self._parts(chunk, links, exchange.secrets),
+                "body": split_body(
+                    chunk,
+                    lambda data: self._store_file(mask_bytes(data, exchange.secrets)),
+                    links,
+                ),
             }
             for seconds, chunk in _split_events(body, exchange.arrivals)
         ]
@@ -133,31 +129,9 @@ class Recorder:
             ),
         }
 
-    def _parts(
-        self, body: bytes, links: Mapping[str, bytes], secrets: Sequence[str]
-    ) -> list[Part]:
-        """Return a body as text, with links and images replaced by files."""
-        try:
-            text = body.decode("utf-8")
-        except UnicodeDecodeError:
-            return [{"file": self._store_file(body), "as": "bytes"}]
-        parts: list[Part] = []
-        at = 0
-        for start, end, part, data in sorted(
-            [*_find_links(text, links), *_find_images(text)],
-            key=lambda span: span[:2],
-        ):
-            if start < at:
-                continue
-            if text[at:start]:
-                parts.append(text[at:start])
-            parts.append({**part, "file": self._store_file(mask_bytes(data, secrets))})
-            at = end
-        return [*parts, text[at:]] if text[at:] or not parts else parts
-
     def _store_file(self, data: bytes) -> str:
         """Write bytes to a file named by their hash, if it is new; return its name."""
-        name = f"{digest(data)}.{_image_format(data) or 'bin'}"
+        name = f"{digest(data)}.{image_format(data) or 'bin'}"
         path = self.folder / IMAGES_FOLDER / name
         if not path.exists():
             _atomic_write(path, data)
@@ -216,47 +190,6 @@ def _split_events(
         events.append((seconds, event))
         seconds = 0.0
     return events
-
-
-Span = tuple[int, int, dict[str, str], bytes]  # start, end, part, content of the file
-_JSON_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
-_BASE64_RUN = re.compile(
-    rf"[A-Za-z0-9+/\\]{{{MIN_BASE64_LENGTH},}}[A-Za-z0-9+/]={{0,2}}"
-)
-
-
-def _find_links(text: str, links: Mapping[str, bytes]) -> Iterator[Span]:
-    """Yield the JSON strings in a text that are one of the links."""
-    if not links:
-        return
-    for match in _JSON_STRING.finditer(text):
-        try:
-            url = json.loads(match[0])
-        except ValueError:
-            continue
-        if url in links:
-            yield match.start(), match.end(), {"link": match[0]}, links[url]
-
-
-def _find_images(text: str) -> Iterator[Span]:
-    """Yield the images in a text whose base64 can be restored exactly."""
-    for match in _BASE64_RUN.finditer(text):
-        run = match[0]
-        encoding = "escaped" if "\\" in run else "base64"
-        try:
-            data = base64.b64decode(run.replace("\\/", "/"), validate=True)
-        except (binascii.Error, ValueError):
-            continue
-        if _image_format(data) and ENCODERS[encoding](data) == run:
-            yield match.start(), match.end(), {"as": encoding}, data
-
-
-def _image_format(data: bytes) -> str | None:
-    """Return the image format by the first bytes; None if they are no image."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "webp"
-    magic = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
-    return next((name for start, name in magic.items() if data.startswith(start)), None)
 
 
 def _atomic_write(path: Path, data: bytes) -> None:

@@ -1,5 +1,6 @@
 """Read the files of one provider, and build it if nothing is wrong in them."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
@@ -68,8 +69,17 @@ def read_folder(
             version=str(tree.root["info"]["version"]),
             pointer_of=tree.pointer_of,
             tasks=tasks,
+            sha256=_digest(folder),
         )
     return ProviderFolder(folder, dialect, sources, tree, provider)
+
+
+def _digest(folder: Traversable) -> str:
+    """The hash of both files of a provider."""
+    whole = hashlib.sha256()
+    for name in (DOCUMENT, DIALECT):
+        whole.update(hashlib.sha256((folder / name).read_bytes()).digest())
+    return whole.hexdigest()
 
 
 _UNREADABLE: Any = object()

@@ -205,7 +205,7 @@ class Provider:
 
     `all_operations` are those of the document. `operations` are those among them that
     create results, at once or by a task, and `task_operations` the others. `tasks` are
-    the kinds of tasks by name.
+    the kinds of tasks by name. `sha256` is the hash of its two files.
     """
 
     id: str
@@ -217,6 +217,7 @@ class Provider:
     version: str = ""
     pointer_of: Callable[[Any], str] = field(default=lambda node: "", repr=False)
     tasks: Mapping[str, TaskKind] = field(default_factory=dict)
+    sha256: str = ""
 
     @cached_property
     def operations(self) -> Mapping[str, Operation]:

@@ -39,6 +39,11 @@ SCHEMAS: Mapping[str, tuple[str, str, str]] = {
     ),
     "whose": ("mockserver.cli", "whose", "a line of `provenance --json`"),
     "cassette": ("mockserver.recordings", "cassette", "a recording of `--record`"),
+    "bundle": (
+        "contracts.execution.bundle",
+        "bundle",
+        "the manifest and a record of `run --bundle`",
+    ),
     "script": (
         "mockserver.simulation",
         "script",

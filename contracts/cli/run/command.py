@@ -13,6 +13,11 @@ from rich.console import Console
 
 import specs
 from contracts import compare as comparison
+from contracts.cli.run.bundle import (
+    bundle_recording,
+    check_bundle_option,
+    save_bundle,
+)
 from contracts.cli.run.dry_run import estimate, list_cases
 from contracts.cli.run.last_report import save_last_report
 from contracts.cli.run.options import RunOptions
@@ -35,6 +40,7 @@ from contracts.cli.shared.output import (
     render_report,
     write_outputs,
 )
+from contracts.execution.bundle.recording import BundleRecording
 from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.mocks import mocks_in_subprocess
 from contracts.execution.run import execute, start
@@ -45,7 +51,7 @@ from contracts.execution.targets import NamedTarget
 from contracts.planning.call_options import CallOptions
 from contracts.planning.generation.example_database import ExampleDatabase
 from contracts.planning.request_model import PlanError
-from contracts.report.model import Report
+from contracts.report.model import Outcome, Report
 from contracts.reporters.run import text
 from contracts.text import format_elapsed
 from mockserver.cli.common import GroupedCommand, UsageError, load_providers
@@ -74,6 +80,7 @@ def run(**parameters: Any) -> None:
     options = RunOptions.from_parameters(parameters)
     check_outputs(options.outputs)
     history = read_history(options.history, is_page=bool(options.outputs["html"]))
+    check_bundle_option(options)
     if options.record and options.replay:
         raise UsageError("--record and --replay exclude each other: use one of them")
     with planning_status(shown=not options.quiet):
@@ -92,7 +99,7 @@ def _run(
     started: float,
 ) -> None:
     keeps_examples = bool(targets) and not (
-        options.no_fuzz or options.replay or options.dry_run
+        options.no_fuzz or options.replay or options.dry_run or options.bundle
     )
     examples = ExampleDatabase(options.examples_folder) if keeps_examples else None
     servers = {each.provider.id: each.target for each in targets}
@@ -109,6 +116,9 @@ def _run(
             campaigns = list(
                 _campaigns(options, providers, {**running, **servers}, examples)
             )
+            recording = stack.enter_context(bundle_recording(options))
+            if recording is not None:
+                campaigns = [recording.attach(each) for each in campaigns]
             _plan(campaigns, options, show_title)
         if options.dry_run:
             list_cases(campaigns)
@@ -121,14 +131,17 @@ def _run(
             if options.repeat > 1 and not options.quiet:
                 for campaign in campaigns:
                     click.echo(estimate(campaign, campaign.pending), err=True)
-            report, problem = _execute(campaigns, options)
+            report, problem = _execute(campaigns, options, recording)
         except (Unreachable, CouldNotRun, BadRecording) as error:
             raise UsageError(str(error)) from None
-    saved = save_last_report(report, options.examples_folder)
-    files = write_outputs(
-        options.outputs,
-        lambda name: render_report(name, report, options.folder, history, documents),
-    )
+        saved = save_last_report(report, options.examples_folder)
+        files = write_outputs(
+            options.outputs,
+            lambda name: render_report(
+                name, report, options.folder, history, documents
+            ),
+        )
+        files += save_bundle(options, recording, report, problem, providers)
     if examples is not None:
         _save_examples(examples)
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
@@ -229,7 +242,9 @@ def _save_examples(examples: ExampleDatabase) -> None:
 
 
 def _execute(
-    campaigns: Sequence[Campaign], options: RunOptions
+    campaigns: Sequence[Campaign],
+    options: RunOptions,
+    recording: BundleRecording | None,
 ) -> tuple[Report, str | None]:
     """
     The report of a run; of an interrupted one, with the outcomes until then.
@@ -247,9 +262,15 @@ def _execute(
         requirements=load_requirements(name) if name else None,
     )
     with campaign_progress(campaigns, shown=not options.quiet) as progress:
+
+        def note(outcome: Outcome) -> None:
+            progress(outcome)
+            if recording is not None:
+                recording.count(outcome)
+
         coroutine = execute(
             run,
-            progress=progress,
+            progress=note,
             max_cases=options.max_cases,
             budget=options.budget,
         )

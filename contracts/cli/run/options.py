@@ -51,6 +51,7 @@ class RunOptions:
     resume: str | None
     record: Path | None
     replay: Path | None
+    bundle: Path | None
     history: tuple[str, ...]
     sarif_document: tuple[tuple[str, Path], ...]
     fail_on: FailurePolicy

@@ -200,6 +200,14 @@ _PARAMETERS: tuple[Decorator, ...] = (
         metavar="DIR",
         help="Check the responses recorded in this folder. Send nothing.",
     ),
+    _option(
+        "Recordings",
+        "--bundle",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Write the report and all requests and responses, without secrets, to "
+        "this file, for `verify`. Remembered cases are not sent.",
+    ),
     # Reports
     _option(
         "Reports",

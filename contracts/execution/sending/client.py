@@ -126,12 +126,13 @@ class Sender:
         )
 
     @property
-    def _replays(self) -> bool:
+    def is_offline(self) -> bool:
+        """True if recordings replace the network."""
         return self._cassette is not None and self._cassette.cassettes is not None
 
     async def check_reachable(self) -> None:
         """Raise `Unreachable` if the target accepts no connection, or no TLS."""
-        if self._replays:
+        if self.is_offline:
             return
         problem = await connection_problem(self.target.base_url, self._tls_context)
         if problem is not None:
@@ -167,7 +168,7 @@ class Sender:
         self, case: Case, operation: Operation, large_answer_turn: asyncio.Event | None
     ) -> Interaction:
         body, content_type = body_chunks(self.target.call.wire_case(case))
-        if self._cassette is not None and self._replays:
+        if self._cassette is not None and self.is_offline:
             interaction = await self._cassette.replay(case, b"".join(body))
             interaction = replace(interaction, medium=medium_of(operation))
             interaction = _with_unfetched(_mark_rate_limited(interaction, operation))
@@ -202,7 +203,7 @@ class Sender:
 
         None where recordings replace the network.
         """
-        if self._replays or self._session is None:
+        if self.is_offline or self._session is None:
             yield None
             return
         url, headers = self.target.request(case, operation)
@@ -215,11 +216,14 @@ class Sender:
         """
         The response to a GET of a URL in an earlier response.
 
-        None for a URL of a host that results are not fetched from. `with_key` sends the
-        API key, to the origin of the target only.
+        None for a URL of a host that results are not fetched from, and where recordings
+        replace the network. `with_key` sends the API key, to the origin of the target
+        only.
         """
         base_url = self.target.base_url
-        if url_problem(url) or not may_fetch(url, base_url, self._fetch_from):
+        if self.is_offline or url_problem(url):
+            return None
+        if not may_fetch(url, base_url, self._fetch_from):
             return None
         headers: dict[str, str] = {}
         if with_key and may_fetch(url, base_url, frozenset()):

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -15,13 +15,19 @@ MAX_STREAM_BYTES = 4 * 1024 * 1024
 CONNECT_TIMEOUT = 10.0  # seconds, until the headers of the response
 
 
+def _keep(headers: Mapping[str, str], body: bytes) -> tuple[Mapping[str, str], bytes]:
+    return headers, body
+
+
 @dataclass
 class Listening:
     """
     The part of a stream that has come so far.
 
     `status` is None without a response. `longest_silence` is in seconds, between two
-    parts or since the last one. `changed` is set when a part comes.
+    parts or since the last one. `changed` is set when a part comes. After `end`, and in
+    a recording, nothing changes any more; `at` is the time of that in seconds since
+    1970. `mask` is applied to the whole then.
     """
 
     status: int | None = None
@@ -31,8 +37,26 @@ class Listening:
     longest_silence: float = 0.0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     last: float = field(default_factory=time.monotonic)
+    at: float = field(default_factory=time.time)
+    has_ended: bool = False
+    mask: Callable[[Mapping[str, str], bytes], tuple[Mapping[str, str], bytes]] = _keep
+
+    @property
+    def is_over(self) -> bool:
+        """True if nothing more can come."""
+        return self.has_ended or self.status is None
+
+    def end(self) -> None:
+        """Take nothing more."""
+        if self.has_ended:
+            return
+        self.note_time()
+        self.has_ended, self.at = True, time.time()
+        self.headers, self.body = self.mask(self.headers, self.body)
 
     def add(self, part: bytes) -> None:
+        if self.has_ended:
+            return
         self.note_time()
         self.last = time.monotonic()
         self.body += part
@@ -40,6 +64,8 @@ class Listening:
 
     def note_time(self) -> None:
         """Count the time since the last part."""
+        if self.has_ended:
+            return
         silence = time.monotonic() - self.last
         self.longest_silence = max(self.longest_silence, silence)
 

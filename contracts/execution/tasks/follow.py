@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -159,11 +158,12 @@ class _Talk:
         if read is None:
             return None
         waiting = self.follower.waiting
-        deadline = time.monotonic() + waiting.timeout
+        began: float | None = None
         failed = unknown = 0
         for _ in range(MAX_READS):
             step = await self._ask(read, id_, Purpose.POLL)
             found, state = step.interaction, self.kind.state_of(step.body)
+            began = found.clock - found.seconds if began is None else began
             if state is not None and (state.is_final or state.phase in phases):
                 return state
             if state is not None and not phases:
@@ -176,7 +176,8 @@ class _Talk:
             if failed == MAX_FAILED_READS or unknown == MAX_UNKNOWN_STATES:
                 return None
             wait = waiting.seconds(self.kind, found)
-            if time.monotonic() + wait > deadline:
+            # The clock of the response, so that a recorded one leads to the same.
+            if found.clock + wait > began + waiting.timeout:
                 self.not_finished = _reason(found, waiting.timeout)
                 return None
             if await self._is_stopped_within(wait):
@@ -186,7 +187,8 @@ class _Talk:
         return None
 
     async def _is_stopped_within(self, seconds: float) -> bool:
-        """Wait; True at once when the run stops."""
+        """Wait, but not for recorded responses; True at once when the run stops."""
+        seconds = 0.0 if self.sender.is_offline else seconds
         try:
             async with asyncio.timeout(seconds):
                 await self.follower.stopping.wait()
@@ -217,11 +219,11 @@ class _Talk:
         step = self._heard(stream, case, heard)
         with suppress(TimeoutError):
             async with asyncio.timeout(limit):
-                while heard.status is not None and not self._has_last(talk, step):
+                while not heard.is_over and not self._has_last(talk, step):
                     heard.changed.clear()
                     await heard.changed.wait()
                     step = self._heard(stream, case, heard)
-        heard.note_time()
+        heard.end()
         self.steps.append(self._heard(stream, case, heard))
 
     def _has_last(self, talk: Conversation, step: Step) -> bool:
@@ -229,8 +231,9 @@ class _Talk:
         return talk.final is None or any(each.is_final for each in states)
 
     def _heard(self, stream: Operation, case: Case, heard: Listening) -> Step:
+        seconds = heard.last - heard.began
         interaction = Interaction(
-            case, heard.status, heard.headers, heard.body, heard.last - heard.began
+            case, heard.status, heard.headers, heard.body, seconds, at=heard.at
         )
         silence = heard.longest_silence
         return Step(
