@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contracts.media.base import Medium
 from contracts.media.image.medium import IMAGE
 from contracts.media.video.medium import VIDEO
-from specs import Operation, Provider
+from specs import Operation, Provider, Role
 
 MEDIA: Mapping[str, Medium] = {each.name: each for each in (IMAGE, VIDEO)}
 """All media by name."""
@@ -29,3 +29,15 @@ def image_operations(provider: Provider) -> Mapping[str, Operation]:
         for id_, each in provider.operations.items()
         if medium_of(each) is IMAGE and each.task is None
     }
+
+
+def task_creations(provider: Provider, medium: Medium) -> list[Operation]:
+    """The operations that create a task of a medium from nothing but a request."""
+    return [
+        each
+        for each in provider.operations.values()
+        if medium_of(each) is medium
+        and each.task is not None
+        and each.task.role is Role.CREATE
+        and each.task.source is None
+    ]

@@ -17,7 +17,7 @@ from contracts.reporters.run.markdown import escape_markdown
 from contracts.reporters.terminal import STYLES
 from contracts.text import join_words, one_line, pluralize
 from contracts.traffic.gateway.diff import NO_VALUE
-from contracts.traffic.gateway.rows import GatewayRow
+from contracts.traffic.gateway.rows import OPEN_NOTES, GatewayRow
 
 FORMAT = "imageparity-sandwich-1"
 GROUPS = {
@@ -25,6 +25,7 @@ GROUPS = {
     "edits": "Edits",
     "answer": "Response",
     "stream": "Stream",
+    "tasks": "Tasks",
     "errors": "Error responses of the upstream",
     "faults": "Faults of the upstream",
 }
@@ -170,7 +171,9 @@ def arrival_text(row: GatewayRow) -> str:
     notes = [
         row.note,
         ""
-        if row.promised or row.verdict is FeatureVerdict.UNTESTED
+        if row.promised
+        or row.verdict is FeatureVerdict.UNTESTED
+        or row.note in OPEN_NOTES
         else NOT_DOCUMENTED,
         EXCEPTED if row.excepted else "",
     ]

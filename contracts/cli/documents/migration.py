@@ -9,10 +9,7 @@ from importlib.metadata import version
 
 import click
 
-from contracts.cli.shared.image_operations import (
-    require_image_operations,
-    with_image_operations,
-)
+from contracts.cli.shared.image_operations import with_image_operations
 from contracts.compare.migration import common_subset as subset
 from contracts.compare.migration import patch as adapter
 from contracts.compare.migration.analysis import Examination, examine
@@ -83,7 +80,7 @@ def _parse_client(
     default="",
     metavar="LIST",
     help=f"Comma-separated features that the code uses: {', '.join(FEATURES)}. "
-    "The default is all.",
+    "The default is all but video, or video for a provider that has only that.",
 )
 @click.option(
     "--model", metavar="NAME", help="The model that the code uses, if only one."
@@ -138,7 +135,6 @@ def drop_in(
     if adapter_form and as_json:
         raise UsageError("--adapter and --json exclude each other; take --adapter json")
     (before,) = load_providers([old], folder)
-    require_image_operations(before)
     console = Console(highlight=False)
     if new is None:
         options = {
@@ -148,13 +144,16 @@ def drop_in(
             "--verbose": verbose,
         }
         _reject_without_target([name for name, value in options.items() if value])
-        known = with_image_operations(load_providers((), folder), named=())
-        others = [each for each in known if each.id != before.id]
-        moves = [Migration(before, each, client, features, model) for each in others]
+        others = [each for each in load_providers((), folder) if each.id != before.id]
+        every = [Migration(before, each, client, features, model) for each in others]
+        # A provider without any of the operations is no choice.
+        moves = [each for each in every if each.new_operations]
+        if not moves:
+            _examine(every[0])
+            raise UsageError(f"no other provider documents what {before.title} has")
         print_ranking([_examine(each) for each in moves], console)
         return NO_BREAKS
     (after,) = load_providers([new], folder)
-    require_image_operations(after)
     move = Migration(before, after, client, features, model)
     examination = _examine(move)
     if adapter_form == "json":
@@ -183,6 +182,11 @@ def _examine(migration: Migration) -> Examination:
         raise UsageError(str(error)) from None
     if not examination.has_requests:
         raise UsageError(_no_features_message(migration))
+    if not migration.new_operations:
+        raise UsageError(
+            f"{migration.new.title} documents no operation that this code could call; "
+            f"use other --features: {', '.join(FEATURES)}"
+        )
     return examination
 
 

@@ -25,7 +25,10 @@ _DOCUMENT_OPTIONS = {
     "compat": "--compat",
 }
 """The options, by parameter, that only the comparison of documents has."""
-_SERVER_OPTIONS = ("key_env", "live", "budget", "rate")
+_SERVER_OPTIONS = (
+    *("key_env", "live", "budget", "rate"),
+    *("task_interval", "task_timeout"),
+)
 
 
 _option = partial(grouped_option, GROUP)
@@ -57,6 +60,18 @@ _OPTIONS = (
         type=click.FloatRange(0, min_open=True),
         metavar="N",
         help="Send at most N requests per minute to each server.",
+    ),
+    _option(
+        "--task-interval",
+        type=click.FloatRange(0, min_open=True),
+        metavar="SECONDS",
+        help="Time between two reads of a task, as in run.",
+    ),
+    _option(
+        "--task-timeout",
+        type=click.FloatRange(0, min_open=True),
+        metavar="SECONDS",
+        help="Time for a task to end, as in run.",
     ),
 )
 

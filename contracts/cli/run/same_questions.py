@@ -13,10 +13,7 @@ from contracts.cli.run.options import RunOptions
 from contracts.cli.run.progress import planning_status, progress_bars
 from contracts.cli.shared.call_options import validate_operations
 from contracts.cli.shared.exit_codes import CONFORMS, NONCONFORMING, STOPPED
-from contracts.cli.shared.image_operations import (
-    require_image_operations,
-    with_image_operations,
-)
+from contracts.cli.shared.image_operations import with_image_operations
 from contracts.cli.shared.interrupts import Interrupted, run_until_interrupted
 from contracts.cli.shared.output import write_outputs
 from contracts.compare.servers.model import Differences
@@ -45,7 +42,6 @@ def compare_servers(options: RunOptions, targets: Sequence[NamedTarget]) -> int:
     Returns the exit status. Raises `UsageError`.
     """
     _reject_incompatible_options(options)
-    require_image_operations(*(each.provider for each in targets))
     with ExitStack() as stack:
         with planning_status():
             providers = [] if targets else _mocked_providers(options)
@@ -74,11 +70,15 @@ def compare_servers(options: RunOptions, targets: Sequence[NamedTarget]) -> int:
         console.print(line, markup=False)
     if differences.stopped:
         return STOPPED
-    return NONCONFORMING if differences.alarms else CONFORMS
+    is_alarming = differences.alarms or differences.output_alarms
+    return NONCONFORMING if is_alarming else CONFORMS
 
 
 def _mocked_providers(options: RunOptions) -> list[Provider]:
+    """The providers that are named, else those that have operations for images."""
     providers = load_providers(options.provider, options.folder)
+    if options.provider:
+        return list(providers)
     return with_image_operations(providers, options.provider)
 
 
@@ -123,6 +123,7 @@ async def _execute(options: RunOptions, targets: Sequence[NamedTarget]) -> Diffe
                 ),
                 progress=progress,
                 interrupt=interrupt,
+                waiting=options.task_waiting,
             ),
             stop=interrupt,
         )

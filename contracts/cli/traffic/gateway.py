@@ -4,7 +4,7 @@ import asyncio
 import os
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
@@ -19,23 +19,24 @@ from contracts.cli.shared.call_options import (
     server_call_options,
     validate_operations,
 )
-from contracts.cli.shared.image_operations import require_image_operations
 from contracts.cli.shared.options import no_color_option, path_option
 from contracts.cli.shared.output import Outputs, check_outputs, write_outputs
 from contracts.execution.sending.target import Target
 from contracts.execution.targets import BadTarget, header_values
 from contracts.judging.outcome import FeatureVerdict
+from contracts.media.registry import DEFAULT_MEDIUM, MEDIA, task_creations
 from contracts.planning.request_model import PlanError
 from contracts.report.hosts import is_loopback
 from contracts.reporters import gateway as reporting
+from contracts.traffic.gateway.exchange import GatewayExchange
 from contracts.traffic.gateway.features import (
     is_selected,
     known_features,
     select_questions,
 )
-from contracts.traffic.gateway.questions import Planner, Question
+from contracts.traffic.gateway.question import Question
+from contracts.traffic.gateway.questions import Planner
 from contracts.traffic.gateway.session import (
-    GatewayExchange,
     GatewaySession,
     Unusable,
     open_session,
@@ -188,7 +189,6 @@ def sandwich(**parameters: Any) -> None:
     (upstream,) = load_providers([options.upstream_dialect], options.folder)
     dialect = options.dialect or options.upstream_dialect
     (provider,) = load_providers([dialect], options.folder)
-    require_image_operations(upstream, provider)
     validate_operations(options.operations, [provider])
     target = _target(provider, options)
     planner = Planner(
@@ -207,11 +207,17 @@ def sandwich(**parameters: Any) -> None:
             f"{upstream.title} has no operation to test, or the model has none: choose "
             "others with --operations and --model"
         )
-    _check_excepted(options.excepted, questions, upstream)
-    selected = select_questions(questions, options.only)
+    _check_excepted(options.excepted, planner)
+
+    def plan(called: str = "") -> list[Question]:
+        found = replace(planner, called=called).questions()
+        return select_questions(found, options.only)
+
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     try:
-        exchanges = asyncio.run(_send(selected, options, upstream, target, console))
+        exchanges = asyncio.run(
+            _send(plan, options, (provider, upstream), target, console)
+        )
     except OSError as error:
         raise UsageError(
             f"cannot listen on {options.listen_host}:{options.listen_port}: "
@@ -246,26 +252,34 @@ def sandwich(**parameters: Any) -> None:
 
 
 async def _send(
-    questions: Sequence[Question],
+    plan: Callable[[str], list[Question]],
     options: GatewayOptions,
-    upstream: Provider,
+    dialects: tuple[Provider, Provider],
     target: Target,
     console: Console,
 ) -> list[GatewayExchange]:
     """
     Send the requests to the gateway, the first until it reaches the upstream.
 
-    Raises `Unusable` if it does not, and `OSError` if the upstream cannot listen.
+    `plan` makes the questions; once it is known that the gateway creates tasks at its
+    upstream, they are made for that operation. `dialects` are those of the caller and
+    of the upstream. Raises `Unusable` if it does not reach the upstream, and `OSError`
+    if that cannot listen.
     """
-    first, *rest = questions
+    provider, upstream = dialects
+    first, *rest = plan("")
     address = options.listen_host, options.listen_port
     async with (
         recording_upstream(upstream, *address) as (mock, url),
         open_session() as session,
     ):
         _print_upstream(console, upstream, url, options)
-        client = GatewaySession(session, mock, target, options.patience)
+        patience = options.patience
+        client = GatewaySession(session, mock, target, patience, provider)
         exchange = await client.wait_for_upstream(first, options.wait)
+        called = exchange.last_upstream_request
+        if called is not None and called.operation.task is not None:
+            rest = plan(called.operation.id)[1:]
         with Progress(
             console=Console(stderr=True),
             transient=True,
@@ -313,10 +327,20 @@ def _caller_key(key_env: str | None) -> str:
     return key
 
 
-def _check_excepted(
-    excepted: Sequence[str], questions: Sequence[Question], upstream: Provider
-) -> None:
+def _check_excepted(excepted: Sequence[str], planner: Planner) -> None:
     """Raise `UsageError` for a name that is no feature: it would accept nothing."""
+    upstream = planner.upstream
+    called = [
+        each.id
+        for medium in MEDIA.values()
+        for each in task_creations(upstream, medium)
+        if excepted
+    ]
+    questions = [
+        question
+        for id_ in ("", *called)
+        for question in replace(planner, called=id_).questions()
+    ]
     features = known_features(questions, upstream)
     operations = dict.fromkeys(each.operation.id for each in questions)
     for name in excepted:
@@ -331,8 +355,16 @@ def _print_upstream(
     console: Console, upstream: Provider, url: str, options: GatewayOptions
 ) -> None:
     """Print the URL at once, also to a pipe: a script may configure the gateway."""
+    root = url.removesuffix(upstream.base_path)
+    elsewhere = (
+        f"Its {each.method} {upstream.full_path(each)}: {root}"
+        f"{upstream.full_path(each)}"
+        for each in upstream.operations.values()
+        if each.server_url and each.medium == DEFAULT_MEDIUM
+    )
     lines = (
         f"Upstream for the gateway ({upstream.title}): {url}",
+        *elsewhere,
         f"API key for it (any other works, too): {UPSTREAM_KEY}",
         f"Waiting up to {options.wait:g} s for a request of {options.gateway} to it.",
     )

@@ -11,6 +11,7 @@ from contracts.compare.servers.model import (
     Differences,
     DocumentAgreement,
     FeatureRow,
+    OutputRow,
     ParameterVerdict,
     ServerStats,
     Side,
@@ -59,7 +60,14 @@ def _differences(value: dict[str, Any]) -> Differences:
         questions=value["questions"],
         rows=tuple(_row(each) for each in value["rows"]),
         differences=tuple(_difference(each) for each in value["differences"]),
+        outputs=tuple(_output(each) for each in value.get("outputs", ())),
     )
+
+
+def _output(output: dict[str, Any]) -> OutputRow:
+    fields = {name: value for name, value in output.items() if name != "alarms"}
+    verdict, states = FeatureVerdict(output["verdict"]), tuple(output["states"])
+    return OutputRow(**{**fields, "verdict": verdict, "states": states})
 
 
 def _row(row: dict[str, Any]) -> FeatureRow:

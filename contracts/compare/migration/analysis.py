@@ -22,6 +22,7 @@ from contracts.compare.migration.requests.defaults import default_findings
 from contracts.compare.migration.responses import success
 from contracts.compare.migration.responses.errors import error_findings
 from contracts.compare.migration.rules import Severity
+from contracts.compare.migration.tasks import task_findings
 from contracts.compare.migration.transport import transport_findings
 from contracts.media.files import Sample
 from specs import State
@@ -120,11 +121,13 @@ def examine(migration: Migration) -> Examination:
         rejections = list(search.findings(body_pair, result))
         found += rejections
         found += default_findings(body_pair, result)
-        found += success.findings(
-            body_pair, result.accepted or _patched_request(body_pair, rejections)
-        )
+        if not (body_pair.old.operation.task or body_pair.new.operation.task):
+            found += success.findings(
+                body_pair, result.accepted or _patched_request(body_pair, rejections)
+            )
     for operation in migration.operations:
         found += error_findings(migration, operation)
+    found += task_findings(migration)
     order = list(Severity)
     merged = sorted(
         _merge_findings(found), key=lambda each: order.index(Severity(each.severity))

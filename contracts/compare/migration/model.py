@@ -6,7 +6,13 @@ from functools import cached_property
 from typing import Any
 
 from contracts.media.files import Sample, estimated_bytes
-from contracts.media.registry import image_operations
+from contracts.media.registry import (
+    DEFAULT_MEDIUM,
+    MEDIA,
+    image_operations,
+    medium_of,
+    task_creations,
+)
 from contracts.planning.request_model import (
     RequestModel,
     request_models,
@@ -20,13 +26,19 @@ Payload = dict[str, Any]
 LARGE_VALUE_BYTES = 100_000
 MAX_TEXT_LENGTH = 40
 
+GENERATION = "createImage"
 # The operations that each feature of the command line uses.
 FEATURES: Mapping[str, tuple[str, ...]] = {
-    "generate": ("createImage",),
+    "generate": (GENERATION,),
     "edit": ("createImageEdit",),
     "mask": ("createImageEdit",),
     "stream": (),
+    "task": (),
+    "video": (),
 }
+# The medium of the tasks that a feature uses.
+TASK_FEATURES: Mapping[str, str] = {"task": DEFAULT_MEDIUM, "video": "video"}
+IMAGE = MEDIA[DEFAULT_MEDIUM]
 FEATURE_BY_FIELD = {"mask": "mask", "stream": "stream", "partial_images": "stream"}
 
 
@@ -35,9 +47,9 @@ class Migration:
     """
     A move of code from the provider `old` to the provider `new`.
 
-    `client` is the client library of the code, if any. The code uses `features`, or
-    all features if there are none. The code uses only `model`, or any model if it is
-    None.
+    `client` is the client library of the code, if any. The code uses `features`; none
+    are all features for images, or for videos if the old provider has no images. The
+    code uses only `model`, or any model if it is None.
     """
 
     old: Provider
@@ -49,18 +61,61 @@ class Migration:
     @cached_property
     def operations(self) -> tuple[Operation, ...]:
         """The operations of the old provider that the code calls."""
-        named = {each for name in self.features for each in FEATURES[name]}
+        found = (*self._image_operations(), *self._task_creations())
         return tuple(
             each
-            for each in image_operations(self.old).values()
-            if (not named or each.id in named)
-            and (self.client is None or each.id in self.client.sends)
+            for each in found
+            if self.client is None or each.id in self.client.sends
         )
+
+    def _image_operations(self) -> list[Operation]:
+        named = {each for name in self.features for each in FEATURES[name]}
+        if self._is_about_tasks:
+            # Code that will poll, and so far gets its images at once.
+            polls_already = task_creations(self.old, IMAGE)
+            has_tasks = "task" in self.features and task_creations(self.new, IMAGE)
+            named = {GENERATION} if has_tasks and not polls_already else {""}
+        return [
+            each
+            for each in image_operations(self.old).values()
+            if not named or each.id in named
+        ]
+
+    def _task_creations(self) -> list[Operation]:
+        names = self.features & set(TASK_FEATURES)
+        if not self.features:
+            has_images = image_operations(self.old) or task_creations(self.old, IMAGE)
+            names = frozenset({"task" if has_images else "video"})
+        media = [MEDIA[TASK_FEATURES[each]] for each in sorted(names)]
+        return [each for medium in media for each in task_creations(self.old, medium)]
+
+    @property
+    def _is_about_tasks(self) -> bool:
+        """True if the code uses no image that is in the response to its request."""
+        return bool(self.features) and self.features <= set(TASK_FEATURES)
 
     @cached_property
     def new_operations(self) -> Mapping[str, Operation]:
-        """The operations of the new provider that code for images can call, by id."""
-        return image_operations(self.new)
+        """The operations of the new provider for the code, by id at the old one."""
+        found = {each.id: self._counterpart(each) for each in self.operations}
+        return {id_: each for id_, each in found.items() if each is not None}
+
+    def _counterpart(self, operation: Operation) -> Operation | None:
+        """
+        The operation that replaces one of the old provider.
+
+        A task is replaced by the task that is most like it, else by an operation whose
+        response has the image. The reverse holds too.
+        """
+        images, tasks = image_operations(self.new), _tasks_like(operation, self.new)
+        if operation.task is None:
+            same = images.get(operation.id)
+            is_replaced = same is None or self._is_about_tasks
+            if is_replaced and operation.id == GENERATION and tasks:
+                return tasks[0]
+            return same
+        is_image = operation.medium == DEFAULT_MEDIUM
+        return tasks[0] if tasks else images.get(GENERATION) if is_image else None
 
     def uses(self, field_name: str) -> bool:
         """Check if the code uses a field, by its canonical name."""
@@ -79,6 +134,17 @@ class Migration:
             if client_operation is None
             or client_operation.media_type == each.media_type
         )
+
+
+def _tasks_like(operation: Operation, provider: Provider) -> list[Operation]:
+    """The creations of tasks of the same medium, the most similar requests first."""
+    names = {name for body in operation.bodies.values() for name in body.properties}
+
+    def shared_fields(other: Operation) -> int:
+        return max(len(names & set(each.properties)) for each in other.bodies.values())
+
+    found = task_creations(provider, medium_of(operation))
+    return sorted(found, key=shared_fields, reverse=True)
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,41 @@ class FeatureRow:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputRow:
+    """
+    One output, such as an image, from one operation of one server.
+
+    `question` is the id of the question, `asked` the field that it sets, as JSON.
+    `operation` is "" if the server has none. `way` is `response` or `task`. `result`
+    describes the outputs, or has the status of an error. For a task, `reads` is the
+    number of reads until it ended, and `states` those that were seen. `seconds` is the
+    time until the result was there. `promised` is true if the document of the server
+    itself allows the request, `is_flaky` if a wrong output was another one, or right,
+    when the request was repeated.
+    """
+
+    medium: str
+    question: str
+    asked: Mapping[str, str]
+    label: str
+    operation: str
+    way: str
+    verdict: FeatureVerdict
+    result: str
+    note: str = ""
+    delivery: str = ""
+    reads: int | None = None
+    states: tuple[str, ...] = ()
+    seconds: float | None = None
+    promised: bool = False
+    is_flaky: bool = False
+
+    @property
+    def is_good(self) -> bool:
+        return self.verdict is FeatureVerdict.HONOURED
+
+
+@dataclass(frozen=True, slots=True)
 class Side:
     """
     One server's side of a difference.
@@ -143,6 +178,32 @@ class Differences:
     questions: int
     rows: tuple[FeatureRow, ...]
     differences: tuple[Difference, ...]
+    outputs: tuple[OutputRow, ...] = ()
+
+    @property
+    def output_alarms(self) -> tuple[OutputRow, ...]:
+        """
+        Outputs that are wrong although another server's output is right.
+
+        Only those that the documents of both promise, and one of which is from a task:
+        `differences` has the others.
+        """
+        promised = [
+            each
+            for each in self.outputs
+            if each.promised and each.verdict is not FeatureVerdict.UNTESTED
+        ]
+        return tuple(
+            each
+            for each in promised
+            if not each.is_good
+            and not each.is_flaky
+            and any(
+                other.is_good and "task" in (each.way, other.way)
+                for other in promised
+                if other.question == each.question
+            )
+        )
 
     @property
     def alarms(self) -> tuple[Difference, ...]:
@@ -163,4 +224,6 @@ class Differences:
             value["differences"], self.differences, strict=True
         ):
             record["alarms"] = difference.alarms
+        for record, row in zip(value["outputs"], self.outputs, strict=True):
+            record["alarms"] = row in self.output_alarms
         return json.dumps(value, ensure_ascii=False, indent=1) + "\n"

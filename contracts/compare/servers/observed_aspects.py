@@ -5,7 +5,7 @@ Names of aspects and their categories are part of the fingerprints of difference
 A new wording would make every known difference a new one.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -34,6 +34,7 @@ from contracts.media.aspect import (
     join_distinct,
     plain_aspect,
 )
+from contracts.media.base import Medium, Output
 from contracts.media.guarantee import AnswerHistory
 from contracts.planning.values.field_values import format_value
 from specs import EVENT_STREAM, JSON, Operation
@@ -83,6 +84,8 @@ class ObservedAnswer:
 
     `status` is None if there was no response. `summary` is one line, `seconds` the
     duration. `answer` is None unless another response is to be compared with it.
+    `outputs` summarize the decoded images of a success; `problems` are sentences on
+    what these have other than the request asks for.
     """
 
     result: Result
@@ -91,6 +94,8 @@ class ObservedAnswer:
     seconds: float
     aspects: Mapping[str, AspectValue]
     answer: Answer | None = field(default=None, compare=False, repr=False)
+    outputs: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
     @cached_property
     def usage(self) -> Mapping[str, Any]:
@@ -133,6 +138,7 @@ def observe(
         aspects.update(_success_aspects(translation, answer))
     elif result is Result.REFUSED:
         aspects.update(_error_aspects(translation, answer))
+    decoded = answer.decoded if result is Result.ACCEPTED else []
     return ObservedAnswer(
         result,
         interaction.status,
@@ -140,6 +146,25 @@ def observe(
         interaction.seconds,
         {name: _redact(secrets, value) for name, value in aspects.items()},
         answer if keep else None,
+        tuple(each.summary for each in decoded),
+        tuple(output_problems(interaction.medium, translation, decoded)),
+    )
+
+
+def output_problems(
+    medium: Medium, translation: Translation, outputs: Iterable[Output]
+) -> Iterator[str]:
+    """The properties of outputs that the request itself, without defaults, forbids."""
+    dialect, request = translation.provider.dialect, requested_fields(translation)
+    for output in outputs:
+        problems = medium.result_problems(output, request, dialect)
+        yield from (f"it {each}" for each in problems)
+
+
+def requested_fields(translation: Translation) -> dict[str, Any]:
+    """The fields of the request under canonical names, without defaults."""
+    return translation.provider.dialect.with_canonical_names(
+        translation.operation.id, translation.case.payload
     )
 
 

@@ -14,6 +14,11 @@ from importlib.metadata import version
 from contracts.compare.servers.confirmation import ServerComparison
 from contracts.compare.servers.intents import combination_intents, intents
 from contracts.compare.servers.model import Differences
+from contracts.compare.servers.outputs import (
+    ask_for_outputs,
+    output_operations,
+    output_questions,
+)
 from contracts.compare.servers.results import differences, feature_rows
 from contracts.compare.servers.session import MAX_CONNECTIONS, Progress, TargetSession
 from contracts.compare.servers.translation import Intent
@@ -21,7 +26,10 @@ from contracts.execution.campaign import CouldNotRun
 from contracts.execution.sending.client import MAX_PAUSE, MAX_PAUSE_LIVE, Sender
 from contracts.execution.sending.recording import CassetteSession
 from contracts.execution.targets import NamedTarget
-from contracts.media.registry import image_operations
+from contracts.execution.tasks.follow import Follower
+from contracts.execution.tasks.waiting import MOCK_WAITING, Waiting
+from contracts.media.registry import MEDIA, image_operations
+from specs import Provider
 
 Cassettes = Callable[[NamedTarget], CassetteSession | None]
 
@@ -39,6 +47,7 @@ async def execute(
     cassettes: Cassettes = lambda target: None,
     interrupt: asyncio.Event | None = None,
     fetch_from: frozenset[str] = frozenset(),
+    waiting: Waiting | None = None,
 ) -> Differences:
     """
     Send the same requests to each target and compare the responses.
@@ -52,14 +61,20 @@ async def execute(
     `rate` is the highest number of requests per minute and target. `cassettes` returns
     the recording or replay of a target, None for neither. After `interrupt` is set, no
     more is sent, and the responses so far are compared. Images are fetched from the
-    targets and from the hosts `fetch_from`.
+    targets and from the hosts `fetch_from`. `waiting` has the times for tasks, None for
+    those of the documents.
 
     Raises `Unreachable`, `CouldNotRun`, `PlanError` and `BadRecording`.
     """
+    _check_targets(targets)
+    providers = [each.provider for each in targets]
     single, combined = _planned_intents(
-        targets, seed, only, operations, with_pairs=budget is None
+        providers, seed, only, operations, with_pairs=budget is None
     )
     planned = [*single, *combined]
+    questions = output_questions(providers, only, operations)
+    if not planned and not questions:
+        raise CouldNotRun(_nothing_selected(only, operations))
     async with AsyncExitStack() as stack:
         sessions = []
         for target in targets:
@@ -71,49 +86,69 @@ async def execute(
                 is_limited=budget is not None,
             )
             await stack.enter_async_context(sender)
-            sessions.append(TargetSession(target, sender, unlisted, budget))
+            follower = _follower(target, sender, waiting)
+            session = TargetSession(target, sender, unlisted, budget, follower)
+            sessions.append(session)
         for session in sessions:
-            await session.start(single[0])
+            await session.start(next(iter(single), None))
         comparison = ServerComparison(sessions, single)
         async with _stop_on_interrupt(interrupt, sessions):
             await asyncio.gather(
                 *(session.send_all(planned, progress) for session in sessions)
             )
             await comparison.compare(planned)
+            outputs = await ask_for_outputs(sessions, questions, operations)
     return Differences(
         version=version("imageparity"),
         seed=seed,
         targets=tuple(each.stats() for each in sessions),
-        questions=len(planned),
+        questions=len(planned) + len(questions),
         rows=tuple(feature_rows(comparison)),
         differences=tuple(differences(comparison)),
+        outputs=tuple(outputs),
     )
 
 
+def _check_targets(targets: Sequence[NamedTarget]) -> None:
+    """Raise `CouldNotRun` if there is nothing to compare."""
+    if len(targets) < 2:
+        raise CouldNotRun("there is only one target: name another to compare it with")
+    providers = [each.provider for each in targets]
+    if not any(
+        output_operations(each, medium)
+        for each in providers
+        for medium in MEDIA.values()
+    ):
+        titles = " and ".join(dict.fromkeys(each.title for each in providers))
+        media = " or ".join(f"{each.noun}s" for each in MEDIA.values())
+        raise CouldNotRun(f"{titles}: no operation responds with {media}")
+
+
+def _nothing_selected(only: Sequence[str], operations: Sequence[str]) -> str:
+    if only:
+        return f"no test case has {' or '.join(only)} in its id"
+    return f"no test case is about {' or '.join(operations)}"
+
+
 def _planned_intents(
-    targets: Sequence[NamedTarget],
+    providers: Sequence[Provider],
     seed: int,
     only: Sequence[str],
     operations: Sequence[str],
     *,
     with_pairs: bool,
 ) -> tuple[list[Intent], list[Intent]]:
-    """
-    The selected intents of one feature each, and combinations if `with_pairs`.
-
-    Raises `CouldNotRun` if there is nothing to compare.
-    """
-    if len(targets) < 2:
-        raise CouldNotRun("there is only one target: name another to compare it with")
-    providers = [each.provider for each in targets]
+    """The selected intents of one feature each, and combinations if `with_pairs`."""
     if not any(map(image_operations, providers)):
-        titles = " and ".join(dict.fromkeys(each.title for each in providers))
-        raise CouldNotRun(f"{titles}: no operation responds with images")
+        return [], []
     single = _select(intents(providers), only, operations)
-    if not single:
-        raise CouldNotRun(f"no test case has {' or '.join(only)} in its id")
-    pairs = combination_intents(providers, seed) if with_pairs else []
+    pairs = combination_intents(providers, seed) if with_pairs and single else []
     return single, _select(pairs, only, operations)
+
+
+def _follower(target: NamedTarget, sender: Sender, waiting: Waiting | None) -> Follower:
+    own = MOCK_WAITING if target.target.is_mock else Waiting()
+    return Follower(target.provider, sender, waiting or own)
 
 
 def _sender(
@@ -148,7 +183,7 @@ async def _stop_on_interrupt(
     async def stop_sessions() -> None:
         await event.wait()
         for session in sessions:
-            session.stopped = session.stopped or "interrupted"
+            session.stop("interrupted")
 
     task = asyncio.create_task(stop_sessions())
     try:

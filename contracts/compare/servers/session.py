@@ -24,6 +24,8 @@ from contracts.compare.servers.translation import (
 from contracts.execution.campaign import CouldNotRun
 from contracts.execution.sending.client import Sender, Unreachable
 from contracts.execution.targets import NamedTarget
+from contracts.execution.tasks.follow import Follower
+from contracts.judging.tasks.conversation import Conversation
 from specs import Provider, State, cost
 
 MAX_CONNECTIONS = 8
@@ -55,6 +57,7 @@ class TargetSession:
     sender: Sender
     unlisted: bool
     budget: float | None
+    follower: Follower
     spent: float = 0.0
     has_price: bool = False
     stopped: str | None = None
@@ -97,6 +100,27 @@ class TargetSession:
         if not fresh:
             self.outcomes[key] = outcome
         return outcome
+
+    def stop(self, reason: str) -> None:
+        """Send no more requests, and wait for no task."""
+        self.stopped = self.stopped or reason
+        self.follower.stopping.set()
+
+    async def follow(self, translation: Translation) -> Conversation | Skipped:
+        """Create a task and follow it to its end, if the budget allows that."""
+        reason = self.stopped or self._budget_problem(translation)
+        reason = reason or self.named_target.target.call.reason_not_tested(
+            translation.case
+        )
+        if reason:
+            return Skipped(reason)
+        talk = await self.follower.follow(translation.case)
+        self.seconds += [each.interaction.seconds for each in talk.steps]
+        if talk.created is not None and talk.created.body is not None:
+            price = self._expected_price(translation)
+            self.has_price = self.has_price or price is not None
+            self.spent += price or 0.0
+        return talk
 
     async def _send(self, intent: Intent) -> ObservedAnswer | Skipped:
         translation = self.translation_of(intent)
@@ -146,18 +170,25 @@ class TargetSession:
     ) -> float | None:
         """The price of `count` images; None if it is not documented."""
         number = count if isinstance(count, int) and count > 0 else 1
-        dialect, operation = self.provider.dialect, translation.operation.id
-        request = translation.canonical_payload
-        return cost(dialect, operation, request, count=number, usage=usage).amount
+        return cost(
+            self.provider.dialect,
+            translation.operation.id,
+            translation.canonical_payload,
+            count=number,
+            usage=usage,
+            medium=translation.operation.medium,
+        ).amount
 
-    async def start(self, plain: Intent) -> None:
+    async def start(self, plain: Intent | None) -> None:
         """
-        Send the first request.
+        Send the first request, if there is one.
 
         Raises `Unreachable` if the server accepts no connection, `CouldNotRun` if it
         rejects the key.
         """
         await self.sender.check_reachable()
+        if plain is None:
+            return
         first = await self.send(plain)
         if isinstance(first, ObservedAnswer) and first.status == 401:
             target = self.named_target.target

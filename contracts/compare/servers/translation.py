@@ -12,6 +12,7 @@ from contracts.planning.request_model import RequestModel, request_models
 from contracts.planning.values.field_values import format_value, minimal_value
 from specs import FORM, Basis, Body, Operation, Provider, State, Verdict
 
+NO_OPERATION = "its document has no such operation"
 FieldValues = tuple[tuple[str, Any], ...]
 # Values of image fields. Each provider has its own type for an image, so an intent
 # holds a name in place of the data.
@@ -114,7 +115,7 @@ def translate(
     """
     operation = image_operations(provider).get(intent.operation)
     if operation is None:
-        return NotTranslatable("its document has no such operation")
+        return NotTranslatable(NO_OPERATION)
     body = preferred_body(operation, intent.media_type)
     if body is None:
         return NotTranslatable("its document has no request body of this media type")

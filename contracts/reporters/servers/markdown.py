@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 
-from contracts.compare.servers.model import Difference, Differences
+from contracts.compare.servers.model import Difference, Differences, DocumentAgreement
 from contracts.reporters.run.markdown import escape_markdown, fenced_block
 from contracts.reporters.servers.rows import (
     MARKS,
     MEANINGS,
+    OUTPUT_COLUMNS,
     MergedRow,
+    OutputLine,
     disagreement,
     format_cell,
+    output_tables,
     request_summary,
     sections,
+    serving_labels,
     summary_sentence,
 )
 from contracts.text import pluralize
@@ -23,8 +27,8 @@ def render(differences: Differences) -> str:
 
 
 def _markdown_lines(differences: Differences) -> Iterator[str]:
-    labels = [each.label for each in differences.targets]
-    yield f"## {escape_markdown(' versus '.join(labels))}"
+    all_labels = [each.label for each in differences.targets]
+    yield f"## {escape_markdown(' versus '.join(all_labels))}"
     yield ""
     version = f"imageparity {escape_markdown(differences.version)}"
     yield f"{summary_sentence(differences)} ({version}, seed {differences.seed})"
@@ -37,7 +41,15 @@ def _markdown_lines(differences: Differences) -> Iterator[str]:
             yield f"- **{problem}**: {escape_markdown(server.stopped)}"
     for difference in differences.differences:
         yield from _difference_details(difference)
+    for heading, outputs in output_tables(differences):
+        yield ""
+        yield f"### {escape_markdown(heading)}"
+        yield ""
+        yield f"| | {' | '.join(OUTPUT_COLUMNS)} |"
+        yield f"| :-- |{' :-- |' * len(OUTPUT_COLUMNS)}"
+        yield from map(_output_row, outputs)
     for heading, lines in sections(differences.rows):
+        labels = serving_labels(lines, all_labels)
         yield ""
         yield f"### {escape_markdown(heading)}"
         yield ""
@@ -45,6 +57,14 @@ def _markdown_lines(differences: Differences) -> Iterator[str]:
         yield f"| :-- | :-- | :-- |{' :-- |' * (len(labels) + 1)}"
         for line in lines:
             yield _markdown_row(line, labels)
+
+
+def _output_row(line: OutputLine) -> str:
+    operation, result, *rest = line.cells
+    note = f" ({line.note})" if line.note else ""
+    texts = (line.request, line.server, operation, f"{result}{note}", *rest)
+    mark = MARKS[DocumentAgreement.AGREE] if line.is_alarm else ""
+    return f"| {mark} | {' | '.join(map(escape_markdown, texts))} |"
 
 
 def _markdown_row(line: MergedRow, labels: Sequence[str]) -> str:

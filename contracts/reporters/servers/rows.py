@@ -9,8 +9,10 @@ from contracts.compare.servers.model import (
     Differences,
     DocumentAgreement,
     FeatureRow,
+    OutputRow,
     ParameterVerdict,
 )
+from contracts.compare.servers.translation import NO_OPERATION
 from contracts.judging.outcome import FeatureVerdict
 from contracts.text import NO_VALUE, one_line, pluralize
 
@@ -66,6 +68,16 @@ def _merge_rows(rows: Sequence[FeatureRow]) -> Iterator[MergedRow]:
         yield MergedRow(group[0].feature, values, group[0])
 
 
+def serving_labels(lines: Sequence[MergedRow], labels: Sequence[str]) -> list[str]:
+    """The servers whose documents have the operation; all if none has it."""
+    found = [
+        label
+        for label in labels
+        if any(each.row.cells[label].note != NO_OPERATION for each in lines)
+    ]
+    return found or list(labels)
+
+
 def format_cell(cell: ParameterVerdict, row: FeatureRow) -> tuple[str, str]:
     """The text of a cell, and its footnote or an empty text."""
     if cell.verdict is None:
@@ -97,11 +109,66 @@ def request_summary(difference: Difference) -> str:
 def summary_sentence(differences: Differences) -> str:
     """The number of cases and of differences, in one sentence."""
     cases = pluralize(differences.questions, "test case")
-    if not differences.differences:
+    outputs = differences.output_alarms
+    if not differences.differences and not outputs:
         return f"{cases}: no differences."
-    counts = pluralize(len(differences.differences), "difference")
-    alarms = len(differences.alarms) or "none"
+    counts = pluralize(len(differences.differences) + len(outputs), "difference")
+    alarms = len(differences.alarms) + len(outputs) or "none"
     return f"{cases}: {counts}, {alarms} where the documents agree."
+
+
+@dataclass(frozen=True, slots=True)
+class OutputLine:
+    """One output as a line of a table; `note` is a footnote, "" for none."""
+
+    request: str
+    server: str
+    operation: str
+    verdict: FeatureVerdict
+    result: str
+    delivery: str
+    reads: str
+    states: str
+    note: str
+    is_alarm: bool
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The cells after the request and the server."""
+        return (self.operation, self.result, self.delivery, self.reads, self.states)
+
+
+OUTPUT_COLUMNS = ("request", "server", "operation", "result", "as", "reads", "states")
+
+
+def output_tables(differences: Differences) -> Iterator[tuple[str, list[OutputLine]]]:
+    """A table per medium, with its heading."""
+    alarms = differences.output_alarms
+    for medium in dict.fromkeys(each.medium for each in differences.outputs):
+        article = "an" if medium[0] in "aeiou" else "a"
+        rows = [each for each in differences.outputs if each.medium == medium]
+        lines = [_output_line(each, is_alarm=each in alarms) for each in rows]
+        yield f"{article} {medium}, however long it takes", lines
+
+
+def _output_line(row: OutputRow, *, is_alarm: bool) -> OutputLine:
+    texts = {name: value.strip('"') for name, value in row.asked.items()}
+    fields = ", ".join(f"{name} {text}" for name, text in texts.items())
+    is_good = row.verdict is FeatureVerdict.HONOURED
+    words = [] if is_good else [str(row.verdict)]
+    flaky = "not the same when it was repeated" if row.is_flaky else ""
+    return OutputLine(
+        request=fields or "prompt",
+        server=row.label,
+        operation=row.operation or NO_VALUE,
+        verdict=row.verdict,
+        result=" ".join([*words, clip_cell(row.result)]).strip(),
+        delivery=row.delivery,
+        reads="" if row.reads is None else str(row.reads),
+        states=", ".join(row.states),
+        note="; ".join(filter(None, [row.note, flaky])),
+        is_alarm=is_alarm,
+    )
 
 
 def clip_cell(text: str) -> str:

@@ -19,12 +19,16 @@ from contracts.judging.outcome import FeatureVerdict
 from contracts.reporters.servers.rows import (
     MARKS,
     MEANINGS,
+    OUTPUT_COLUMNS,
     MergedRow,
+    OutputLine,
     clip_cell,
     disagreement,
     format_cell,
+    output_tables,
     request_summary,
     sections,
+    serving_labels,
     summary_sentence,
 )
 from contracts.reporters.terminal import STYLES, safe_text
@@ -51,7 +55,11 @@ def print_summary(differences: Differences, console: Console) -> None:
     for heading, lines in sections(differences.rows):
         console.print()
         console.print(Text(heading, style="bold"))
-        console.print(_table(lines, labels, notes))
+        console.print(_table(lines, serving_labels(lines, labels), notes))
+    for heading, outputs in output_tables(differences):
+        console.print()
+        console.print(Text(heading, style="bold"))
+        console.print(_output_table(outputs, notes))
     console.print()
     for note, number in notes.items():
         console.print(safe_text(f"{number}) {note}", style="dim"))
@@ -82,6 +90,33 @@ def _table(
             mark, safe_text(name), safe_text(line.requested_values), *cells, *more
         )
         before = line.feature
+    return table
+
+
+def _output_table(lines: Iterable[OutputLine], notes: dict[str, int]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("", width=1)
+    for name in OUTPUT_COLUMNS[1:]:
+        is_name = name in {"server", "operation"}
+        table.add_column(Text(name, style="dim"), overflow="fold", no_wrap=is_name)
+    before = ""
+    for line in lines:
+        if line.request != before:
+            # A row of its own: a column would take its width from all rows.
+            table.add_row("", safe_text(f"{line.request}:"))
+        operation, result, *rest = line.cells
+        if line.note:
+            result += f" {notes.setdefault(line.note, len(notes) + 1)})"
+        agree = DocumentAgreement.AGREE
+        mark = Text(MARKS[agree], MARK_STYLES[agree]) if line.is_alarm else Text()
+        table.add_row(
+            mark,
+            safe_text(f"  {line.server}"),
+            safe_text(operation),
+            safe_text(result, STYLES[line.verdict]),
+            *map(safe_text, rest),
+        )
+        before = line.request
     return table
 
 
@@ -176,8 +211,9 @@ def _print_totals(differences: Differences, console: Console) -> None:
             text = f"{server.label} did not get all requests: {server.stopped}"
             console.print(safe_text(text, style="bold red"))
     marks = ", ".join(f"{MARKS[each]} {words}" for each, words in MEANINGS.items())
-    if differences.differences:
+    is_alarming = differences.alarms or differences.output_alarms
+    if differences.differences or is_alarming:
         console.print(Text(marks, style="dim"))
-    passed = not differences.alarms and not differences.stopped
-    style = "bold red" if differences.alarms else "bold green" if passed else "bold"
+    passed = not is_alarming and not differences.stopped
+    style = "bold red" if is_alarming else "bold green" if passed else "bold"
     console.print(Text(summary_sentence(differences), style=style))

@@ -10,14 +10,13 @@ from contracts.traffic.gateway.diff import (
     is_error,
     summarize_error,
 )
+from contracts.traffic.gateway.exchange import GatewayExchange, upstream_interaction
 from contracts.traffic.gateway.rows import (
     NO_STREAM,
     GatewayEnds,
     GatewayRow,
     retry_note,
-    upstream_interaction,
 )
-from contracts.traffic.gateway.session import GatewayExchange
 
 
 def compare_error(ends: GatewayEnds, exchange: GatewayExchange) -> Iterator[GatewayRow]:

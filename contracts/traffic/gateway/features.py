@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from contracts.planning.values.field_values import all_of_parts
 from contracts.traffic.gateway.diff import DELIVERY_FIELDS
-from contracts.traffic.gateway.questions import Question, QuestionKind
+from contracts.traffic.gateway.question import Question, QuestionKind, counterpart
 from specs import JSON, Operation, Provider
 
 PLAIN_FEATURES = ("key", "nothing added", "images")
@@ -18,7 +18,8 @@ def known_features(questions: Iterable[Question], upstream: Provider) -> list[st
         names += question.features
         if question.kind is QuestionKind.ANSWER:
             names += PLAIN_FEATURES
-            names += _response_features(upstream.operations[question.operation.id])
+            other = counterpart(upstream, question.operation)
+            names += _response_features(other) if other is not None else ()
     return list(dict.fromkeys(names))
 
 

@@ -3,13 +3,27 @@
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Any
 
-from contracts.media.registry import image_operations
-from contracts.planning.case import Case, Origin
+from contracts.media.registry import (
+    MEDIA,
+    image_operations,
+    task_creations,
+)
+from contracts.planning.case import Case, Follow, Origin
 from contracts.planning.request_model import RequestModel, testable_models
+from contracts.planning.tasks.plan import asynchronous_request
 from contracts.planning.values.field_values import prompt_of
+from contracts.traffic.gateway.question import (
+    CANCELLATION,
+    EVENT_FEATURES,
+    RISK_ORDER,
+    UNLISTED_FIELDS,
+    Question,
+    QuestionKind,
+    counterpart,
+    task_ends,
+)
 from contracts.traffic.gateway.question_values import (
     SEPARATELY_TESTED_FIELDS,
     FieldRequest,
@@ -18,66 +32,13 @@ from contracts.traffic.gateway.question_values import (
     request_bodies,
 )
 from mockserver.simulation.faults import FAULTS
-from specs import Operation, Provider, State
+from specs import Operation, Provider, Role, State
 
 UNICODE_PROMPT = "一只猫 🐈 ñandú\nin two lines"
 LONG_PROMPT_LENGTH = 4000
-UNLISTED_FIELDS = {"imageparity_unlisted": "kept"}
 UNLISTED_FEATURE = "an unlisted field"
-EVENT_FEATURES = ("events", "images of events", "events as they come")
 CUT_STREAM = "cut-stream"
 FAULT_SECONDS = 2  # duration of slow faults, shorter than the timeout of a gateway
-
-
-class QuestionKind(StrEnum):
-    """The part of an exchange that a question compares."""
-
-    ANSWER = "answer"
-    UNLISTED_ANSWER = "unlisted answer"
-    MEMBER = "member"
-    MODEL = "model"
-    SEVERAL = "several"
-    STREAM = "stream"
-    ERROR = "error"
-    FAULT = "fault"
-    CUT_STREAM = "cut stream"
-
-
-# A gateway may stop using an upstream that failed, so these are sent last.
-RISK_ORDER = {QuestionKind.ERROR: 1, QuestionKind.FAULT: 2, QuestionKind.CUT_STREAM: 2}
-
-
-@dataclass(frozen=True)
-class Question:
-    """
-    A request through the gateway, and the feature that it tests.
-
-    `member` is the tested field, by its name in the caller's dialect. `name` is a
-    second field, an error or a fault. `more_features` are further features that the
-    same exchange tests. `marker` is a unique part of the prompt. `promised` is true if
-    the caller's dialect documents the request. If `untested` is a reason, no request is
-    sent. `model` is the model that the feature needs, empty if it is that of the plain
-    request. `stands_for` is the documented model of a request with the gateway's own
-    name of it; empty for other requests.
-    """
-
-    kind: QuestionKind
-    group: str
-    feature: str
-    case: Case
-    operation: Operation
-    marker: str = ""
-    member: str = ""
-    name: str = ""
-    more_features: tuple[str, ...] = ()
-    promised: bool = True
-    untested: str = ""
-    model: str = ""
-    stands_for: str = ""
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        return (self.feature, *self.more_features)
 
 
 @dataclass(frozen=True)
@@ -86,8 +47,9 @@ class Planner:
     Plans the requests to a gateway that offers `provider` and calls `upstream`.
 
     `models` has the gateway's own names by documented model; only these models are
-    then tested. `operations` are the tested ones, all if it is empty. `run_id` makes
-    the prompts of a run unique, so that no response is from a cache.
+    then tested. `operations` are the tested ones, all if it is empty. `called` is the
+    operation of the upstream that the gateway calls, "" if that is not known. `run_id`
+    makes the prompts of a run unique, so that no response is from a cache.
     """
 
     provider: Provider
@@ -95,18 +57,30 @@ class Planner:
     models: Mapping[str, str]
     run_id: str
     operations: Sequence[str] = ()
+    called: str = ""
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def questions(self) -> list[Question]:
         """All questions: the minimal request first, errors and faults last."""
         questions = [
             question
-            for operation in image_operations(self.provider).values()
-            if operation.id in image_operations(self.upstream)
-            and (not self.operations or operation.id in self.operations)
+            for operation in self._operations()
+            if counterpart(self.upstream, operation) is not None
             for question in self._operation_questions(operation)
         ]
         return sorted(questions, key=lambda each: RISK_ORDER.get(each.kind, 0))
+
+    def _operations(self) -> list[Operation]:
+        """The selected operations, by default those whose response has images."""
+        images = list(image_operations(self.provider).values())
+        tasks = [
+            each
+            for medium in MEDIA.values()
+            for each in task_creations(self.provider, medium)
+        ]
+        if self.operations:
+            return [each for each in (*images, *tasks) if each.id in self.operations]
+        return images or tasks
 
     @property
     def _base_model(self) -> str:
@@ -121,6 +95,12 @@ class Planner:
     def _plain_request(self, request_model: RequestModel) -> dict[str, Any] | None:
         """The minimal request with the base model; None if there is no valid one."""
         name = request_model.wire_name("model")
+        if request_model.operation.task is not None:
+            found = asynchronous_request(request_model)
+            if found is None:
+                return None
+            model = {name: self._base_model} if name and self.models else {}
+            return {**found, **model}
         if name is None or not self.models:
             return request_model.minimal_request
         known = (each for _, each in request_model.by_model)
@@ -137,7 +117,7 @@ class Planner:
         if not bodies:
             return
         first, *others = bodies
-        if first.wire_name("image"):
+        if first.wire_name("image") and operation.task is None:
             yield from self._image_questions(first)
             yield from self._field_questions(first, "edits")
             for other in others:
@@ -155,6 +135,30 @@ class Planner:
         )
         yield from self._stream_questions(first)
         yield from self._error_questions(first)
+        yield from self._task_questions(first)
+
+    def _task_questions(self, request_model: RequestModel) -> Iterator[Question]:
+        """Tasks without a result, and a cancellation, where an end may have tasks."""
+        operation = request_model.operation
+        for phase, feature in task_ends(self.upstream, operation):
+            plain = self._plain_request(request_model) or {}
+            text = f"{_prompt(request_model, plain)} [[mock:task={phase}]]"
+            fields = _with_prompt(request_model, plain, text)
+            yield self._build_question(
+                QuestionKind.TASK_END, request_model, "tasks", feature, fields
+            )
+        role = operation.task
+        kind = role.kind if role is not None else ""
+        cancels = [
+            each
+            for each in self.provider.operations_on(kind, Role.CANCEL)
+            if each.task is not None and each.task.cancels
+        ]
+        if cancels:
+            question = self._build_question(
+                QuestionKind.CANCEL, request_model, "tasks", CANCELLATION, {}
+            )
+            yield replace(question, case=replace(question.case, follow=Follow.CANCEL))
 
     def _prompt_questions(self, request_model: RequestModel) -> Iterator[Question]:
         member = request_model.wire_name("prompt")
@@ -279,7 +283,9 @@ class Planner:
         )
 
     def _error_questions(self, request_model: RequestModel) -> Iterator[Question]:
-        for name in self.upstream.operations[request_model.operation.id].errors:
+        upstream = self.upstream.operations.get(self.called)
+        upstream = upstream or counterpart(self.upstream, request_model.operation)
+        for name in upstream.errors if upstream is not None else ():
             yield self._fault_question(
                 QuestionKind.ERROR, request_model, "errors", name, {}
             )
@@ -360,6 +366,7 @@ class Planner:
             expectation=verdict.state,
             media_type=request_model.body.media_type,
             payload=sent,
+            follow=Follow.TO_THE_END if request_model.operation.task else None,
         )
         return Question(
             kind=kind,

@@ -5,18 +5,18 @@ from collections.abc import Iterator
 from contracts.judging.outcome import FeatureVerdict
 from contracts.planning.values.field_values import format_value
 from contracts.traffic.gateway.diff import DELIVERY_FIELDS, NO_VALUE
-from contracts.traffic.gateway.questions import UNLISTED_FIELDS, QuestionKind
-from contracts.traffic.gateway.rows import GatewayEnds, GatewayRow, upstream_interaction
-from contracts.traffic.gateway.session import GatewayExchange
+from contracts.traffic.gateway.exchange import GatewayExchange, upstream_interaction
+from contracts.traffic.gateway.question import UNLISTED_FIELDS, QuestionKind
+from contracts.traffic.gateway.rows import GatewayEnds, GatewayRow
 
 
 def compare_answer(
     ends: GatewayEnds, exchange: GatewayExchange
 ) -> Iterator[GatewayRow]:
     """The minimal request: its model, its key, and all fields of the response."""
-    yield _model_row(ends, exchange)
-    yield _key_row(ends, exchange)
-    yield _added_fields_row(ends, exchange)
+    yield model_row(ends, exchange)
+    yield key_row(ends, exchange)
+    yield added_fields_row(ends, exchange)
     yield ends.image_row(exchange, "images")
     request = exchange.last_upstream_request
     if request is None or not request.is_success:
@@ -50,7 +50,7 @@ def compare_unlisted_answer(
 def compare_field(ends: GatewayEnds, exchange: GatewayExchange) -> Iterator[GatewayRow]:
     """One field of the request."""
     if exchange.question.kind is QuestionKind.MODEL:
-        yield _model_row(ends, exchange)
+        yield model_row(ends, exchange)
         return
     name = exchange.question.member
     yield ends.field_row(exchange, name, exchange.question.case.payload[name])
@@ -65,7 +65,7 @@ def compare_image_count(
     yield ends.image_row(exchange, feature)
 
 
-def _model_row(ends: GatewayEnds, exchange: GatewayExchange) -> GatewayRow:
+def model_row(ends: GatewayEnds, exchange: GatewayExchange) -> GatewayRow:
     """The model: the upstream may get the documented one that its name stands for."""
     question, name = exchange.question, exchange.question.member or "model"
     row = ends.field_row(exchange, name, question.case.payload.get(name))
@@ -77,7 +77,7 @@ def _model_row(ends: GatewayEnds, exchange: GatewayExchange) -> GatewayRow:
     return row
 
 
-def _key_row(ends: GatewayEnds, exchange: GatewayExchange) -> GatewayRow:
+def key_row(ends: GatewayEnds, exchange: GatewayExchange) -> GatewayRow:
     """The key at the upstream: it must not be the caller's."""
     keys = {each.key for each in exchange.upstream_requests}
     sent = "a key of the gateway's own"
@@ -92,7 +92,7 @@ def _key_row(ends: GatewayEnds, exchange: GatewayExchange) -> GatewayRow:
     return ends.build_row(exchange, verdict, sent, arrived, "key")
 
 
-def _added_fields_row(ends: GatewayEnds, exchange: GatewayExchange) -> GatewayRow:
+def added_fields_row(ends: GatewayEnds, exchange: GatewayExchange) -> GatewayRow:
     """The fields that the gateway adds."""
     operation = exchange.question.operation.id
     sent = ends.provider.dialect.with_canonical_names(
@@ -101,7 +101,14 @@ def _added_fields_row(ends: GatewayEnds, exchange: GatewayExchange) -> GatewayRo
     request = exchange.last_upstream_request
     payload = (request.payload if request else None) or {}
     arrived = ends.upstream.dialect.with_canonical_names(operation, payload)
-    added = {name: value for name, value in arrived.items() if name not in sent}
+    task = request.operation.task if request else None
+    condition = task.when if task else True
+    needed = condition.get("required", ()) if isinstance(condition, dict) else ()
+    added = {
+        name: value
+        for name, value in arrived.items()
+        if name not in sent and name not in needed
+    }
     text = ", ".join(f"{name}: {format_value(value)}" for name, value in added.items())
     return ends.build_row(
         exchange,

@@ -6,7 +6,6 @@ from typing import Any
 
 from contracts.execution.sending.target import Target
 from contracts.judging.findings import redact
-from contracts.judging.interaction import Interaction
 from contracts.judging.outcome import (
     FeatureVerdict,
     describe_outcome,
@@ -24,10 +23,14 @@ from contracts.traffic.gateway.diff import (
     same_value,
     summarize_value,
 )
-from contracts.traffic.gateway.session import GatewayExchange
+from contracts.traffic.gateway.exchange import GatewayExchange, upstream_interaction
 from contracts.traffic.gateway.upstream import UpstreamRequest
 from specs import Provider
 
+# Notes that say why a feature is not documented.
+NO_FIELD = "the upstream documents no such field"
+OWN_FORM = "each end has its own form"
+OPEN_NOTES = (NO_FIELD, OWN_FORM)
 NO_STREAM = "the upstream received no request for a stream"
 
 
@@ -254,20 +257,6 @@ class GatewayEnds:
         return redact(text, *self.target.secrets)
 
 
-def upstream_interaction(exchange: GatewayExchange) -> Interaction:
-    """The last response of the upstream, as a response to the caller's request."""
-    request = exchange.last_upstream_request
-    if request is None:
-        return Interaction(exchange.question.case, None, {}, b"", 0.0)
-    return Interaction(
-        exchange.question.case,
-        request.status,
-        request.response_headers,
-        bytes(request.response_body),
-        0.0,
-    )
-
-
 def compare_images(
     expected: Sequence[DeliveredImage | None], actual: Sequence[DeliveredImage | None]
 ) -> tuple[FeatureVerdict, str]:
@@ -302,7 +291,8 @@ def upstream_note(exchange: GatewayExchange) -> str:
     if request is None:
         return ""
     notes = []
-    if request.operation.id != exchange.question.operation.id:
+    is_other = request.operation.id != exchange.question.operation.id
+    if is_other and not exchange.has_task:
         notes.append(f"sent to {request.operation.id}")
     if request.status is not None and not request.is_success:
         notes.append(f"the upstream responded {request.status}")

@@ -3,46 +3,44 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import replace
+from hashlib import sha256
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from contracts.errors import HarnessError
+from contracts.execution.sending.client import Sender
 from contracts.execution.sending.http import send_request
 from contracts.execution.sending.target import Target
+from contracts.execution.tasks.follow import Follower
+from contracts.execution.tasks.waiting import Waiting
 from contracts.judging.findings import redact
 from contracts.judging.interaction import Interaction
 from contracts.judging.outcome import error_text
+from contracts.judging.tasks.conversation import Conversation
 from contracts.planning.case import body_chunks
-from contracts.traffic.gateway.questions import (
+from contracts.traffic.gateway.ends import linked_files
+from contracts.traffic.gateway.exchange import GatewayExchange, is_about, upstream_task
+from contracts.traffic.gateway.question import (
     RISK_ORDER,
     UNLISTED_FIELDS,
     Question,
     QuestionKind,
 )
 from contracts.traffic.gateway.upstream import RecordingUpstream, UpstreamRequest
+from specs import Provider
 
 RETRY_DELAY = 0.5  # seconds
+READ_INTERVAL = 0.1  # seconds between two reads of a task
+LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
 COOLDOWN_STATUSES = (429, 503)
 MAX_COOLDOWN = 30.0  # seconds
 
 
 class Unusable(HarnessError):
     """A gateway that cannot be tested. The message has the reason and a remedy."""
-
-
-@dataclass(frozen=True)
-class GatewayExchange:
-    """A question, the gateway's response, and the requests to the upstream."""
-
-    question: Question
-    interaction: Interaction
-    upstream_requests: Sequence[UpstreamRequest]
-
-    @property
-    def last_upstream_request(self) -> UpstreamRequest | None:
-        """The last request to the upstream; None if there was none."""
-        return self.upstream_requests[-1] if self.upstream_requests else None
 
 
 def open_session() -> aiohttp.ClientSession:
@@ -59,7 +57,11 @@ def open_session() -> aiohttp.ClientSession:
 
 
 class GatewaySession:
-    """Sends requests to the gateway `target`; `timeout` is in seconds."""
+    """
+    Sends requests to the gateway `target`; `timeout` is in seconds.
+
+    `provider` is the dialect of the caller, whose tasks are followed.
+    """
 
     def __init__(
         self,
@@ -67,7 +69,9 @@ class GatewaySession:
         upstream: RecordingUpstream,
         target: Target,
         timeout: float,
+        provider: Provider | None = None,
     ) -> None:
+        self._provider = provider or upstream.provider
         self._session = session
         self._upstream = upstream
         self._target = target
@@ -121,9 +125,7 @@ class GatewaySession:
             exchanges.append(await self._send_after_cooldown(question))
             progress()
         return [
-            GatewayExchange(
-                each.question, each.interaction, self._all_upstream_requests(each)
-            )
+            replace(each, upstream_requests=self._all_upstream_requests(each))
             for each in exchanges
         ]
 
@@ -171,12 +173,61 @@ class GatewaySession:
         first_byte = asyncio.Event() if question.kind is QuestionKind.STREAM else None
         self._upstream.first_byte = first_byte
         interaction = await self._send_request(question, first_byte)
+        talk = await self._follow(question, interaction)
         upstream_requests = self._find_by_marker(question) or [
             each
             for each in self._upstream.upstream_requests[before:]
             if question.marker.rpartition("-")[0].encode() not in each.body
         ]
-        return GatewayExchange(question, interaction, upstream_requests)
+        exchange = GatewayExchange(question, interaction, upstream_requests, talk)
+        if not exchange.has_task:
+            return exchange
+        about = self._requests_about(upstream_requests)
+        exchange = replace(exchange, task_requests=about)
+        urls = linked_files(self._upstream.provider, exchange)
+        hashes = {url: await self._file_hash(url, sent) for url, sent in urls.items()}
+        return replace(exchange, files={url: e for url, e in hashes.items() if e})
+
+    def _requests_about(
+        self, creations: Sequence[UpstreamRequest]
+    ) -> list[UpstreamRequest]:
+        """The requests about the tasks that some requests created, in their order."""
+        provider, known = self._upstream.provider, self._upstream.task_requests
+        found = (upstream_task(provider, each, ()) for each in creations)
+        ids = [each.id for each in found if each is not None]
+        return [each for each in known if any(is_about(each, id_) for id_ in ids)]
+
+    async def _follow(
+        self, question: Question, created: Interaction
+    ) -> Conversation | None:
+        """Follow the task that a response is; None for an error or another response."""
+        role = question.operation.task
+        if role is None or not created.is_success:
+            return None
+        kind = self._provider.tasks[role.kind]
+        id_ = kind.id.place.value(created.object)
+        if not isinstance(id_, str):
+            return None
+        waiting = Waiting(READ_INTERVAL, self._timeout)
+        async with Sender(self._target, timeout=self._timeout) as sender:
+            follower = Follower(self._provider, sender, waiting)
+            return await follower.follow(question.case, id_)
+
+    async def _file_hash(self, url: str, sent: UpstreamRequest | None) -> str | None:
+        """The hash of a file; with the key of the gateway, if its upstream has it."""
+        own_hosts = {urlsplit(self._target.base_url).hostname, *LOOPBACK_HOSTS}
+        if urlsplit(url).hostname not in own_hosts:
+            return None
+        schemes = sent.operation.key_schemes if sent else ()
+        names = {each.name.lower() for each in schemes}
+        headers = sent.headers if sent else {}
+        key = {name: each for name, each in headers.items() if name in names}
+        limit = aiohttp.ClientTimeout(total=self._timeout)
+        with suppress(aiohttp.ClientError, TimeoutError):
+            async with self._session.get(url, headers=key, timeout=limit) as response:
+                data = await response.read()
+                return sha256(data).hexdigest() if response.status == 200 else None
+        return None
 
     async def _send_request(
         self, question: Question, first_byte: asyncio.Event | None

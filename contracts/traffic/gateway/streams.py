@@ -9,15 +9,14 @@ from contracts.traffic.gateway.diff import (
     describe_outputs,
     summarize_event_types,
 )
-from contracts.traffic.gateway.questions import EVENT_FEATURES
+from contracts.traffic.gateway.exchange import GatewayExchange, upstream_interaction
+from contracts.traffic.gateway.question import EVENT_FEATURES
 from contracts.traffic.gateway.rows import (
     NO_STREAM,
     GatewayEnds,
     GatewayRow,
     compare_images,
-    upstream_interaction,
 )
-from contracts.traffic.gateway.session import GatewayExchange
 
 
 def compare_stream(

@@ -12,7 +12,7 @@ import aiohttp
 from aiohttp import web
 
 import mockserver
-from contracts.media.registry import image_operations
+from contracts.execution.mocks import MOCK_TASKS
 from contracts.traffic.exchange import MAX_BODY_BYTES, Unreadable, decode_content
 from contracts.traffic.forwarding import (
     end_to_end_headers,
@@ -41,7 +41,7 @@ class UpstreamRequest:
     `body` is decoded from its content coding, as far as possible. `payload` is the
     parsed request, None if it cannot be parsed. `status` is None without a response.
     `is_first_event_prompt` is true if the first event of a stream reached the caller
-    before the others were sent, and None without a stream.
+    before the others were sent, and None without a stream. `path` is the decoded path.
     """
 
     operation: Operation
@@ -53,6 +53,7 @@ class UpstreamRequest:
     response_headers: Mapping[str, str] = field(default_factory=dict)
     response_body: bytearray = field(default_factory=bytearray)
     is_first_event_prompt: bool | None = None
+    path: str = ""
 
     @property
     def is_success(self) -> bool:
@@ -63,18 +64,20 @@ class RecordingUpstream:
     """
     A proxy in front of a mock. It forwards faults, lost connections included.
 
-    `extra_fields` are added to each success response in JSON. If `first_byte` is not
-    None, the events of a stream after the first are sent when it is set, or after
-    `HOLD_TIMEOUT`.
+    `upstream_requests` make outputs, or create tasks; `task_requests` are about a task
+    that was created. `extra_fields` are added to each success response in JSON. If
+    `first_byte` is not None, the events of a stream after the first are sent when it is
+    set, or after `HOLD_TIMEOUT`.
     """
 
     def __init__(self, mock_url: str, provider: Provider) -> None:
         self.provider = provider
         self.upstream_requests: list[UpstreamRequest] = []
+        self.task_requests: list[UpstreamRequest] = []
         self.extra_fields: Mapping[str, Any] = {}
         self.first_byte: asyncio.Event | None = None
         self._mock_url = mock_url
-        self._prefix = f"/{provider.id}{provider.base_path}"
+        self._root = f"/{provider.id}"
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
@@ -86,7 +89,7 @@ class RecordingUpstream:
             open_session() as self._session,
             serve_app(app, host, port, shutdown_timeout=SHUTDOWN_TIMEOUT) as url,
         ):
-            yield url + self._prefix
+            yield url + self._root + self.provider.base_path
 
     async def _forward(self, request: web.Request) -> web.StreamResponse:
         if request.path.startswith(CONTROL_PREFIX) or self._session is None:
@@ -112,13 +115,16 @@ class RecordingUpstream:
         self, request: web.Request, body: bytes
     ) -> UpstreamRequest | None:
         """Record a request to an operation; None for other requests."""
-        path = request.path.removeprefix(self._prefix)
-        for operation in image_operations(self.provider).values():
-            if (operation.method, operation.path) == (request.method, path):
+        path = request.path.removeprefix(self._root)
+        for operation, _ in self.provider.matching(path):
+            if operation.method == request.method:
                 headers = {name.lower(): each for name, each in request.headers.items()}
                 upstream_request = _read_request(operation, headers, body)
                 upstream_request.key = find_key(request, operation.key_schemes)
-                self.upstream_requests.append(upstream_request)
+                upstream_request.path = request.path
+                makes_outputs = operation.id in self.provider.operations
+                known = self.upstream_requests if makes_outputs else self.task_requests
+                known.append(upstream_request)
                 return upstream_request
         return None
 
@@ -138,6 +144,7 @@ class RecordingUpstream:
             upstream_request
             and upstream_request.is_success
             and self.extra_fields
+            and upstream_request.operation.task is None
             and response.content_type == JSON
         ):
             body = _with_fields(await upstream_response.read(), self.extra_fields)
@@ -188,7 +195,7 @@ async def recording_upstream(
     provider: Provider, host: str, port: int
 ) -> AsyncIterator[tuple[RecordingUpstream, str]]:
     """Serve a mock behind a recording proxy; yield the proxy and its base URL."""
-    with mockserver.running(provider) as mock:
+    with mockserver.running(provider, tasks=MOCK_TASKS) as mock:
         upstream = RecordingUpstream(mock.url, provider)
         async with upstream.listen(host, port) as url:
             yield upstream, url

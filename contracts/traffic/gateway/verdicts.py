@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from contracts.traffic.gateway.exchange import GatewayExchange
 from contracts.traffic.gateway.failures import (
     compare_cut_stream,
     compare_error,
     compare_fault,
 )
-from contracts.traffic.gateway.questions import QuestionKind
+from contracts.traffic.gateway.question import QuestionKind
 from contracts.traffic.gateway.requests import (
     compare_answer,
     compare_field,
@@ -16,8 +17,8 @@ from contracts.traffic.gateway.requests import (
     compare_unlisted_answer,
 )
 from contracts.traffic.gateway.rows import GatewayEnds, GatewayRow
-from contracts.traffic.gateway.session import GatewayExchange
 from contracts.traffic.gateway.streams import compare_stream
+from contracts.traffic.gateway.task_rows import task_rows
 
 COMPARE_BY_KIND: dict[
     QuestionKind, Callable[[GatewayEnds, GatewayExchange], Iterator[GatewayRow]]
@@ -60,7 +61,9 @@ class GatewayDiff(GatewayEnds):
             ):
                 note = f"it needs {question.model}, which the gateway refuses"
                 yield self.untested_row(exchange, note)
-            else:
+            elif exchange.has_task:
+                yield from task_rows(self, exchange)
+            elif question.kind in COMPARE_BY_KIND:  # others are about tasks alone
                 yield from COMPARE_BY_KIND[question.kind](self, exchange)
 
 

@@ -141,6 +141,35 @@ def both(rule: str, member: str) -> set[str]:
     return {f"{rule} {each} {member}" for each in ("createImage", "createImageEdit")}
 
 
+def task_changed(kind: str, **members) -> Edit:
+    return changed("x-tasks", kind, **members)
+
+
+def role_changed(path: str, method: str, **members) -> Edit:
+    return changed("paths", path, method, "x-task", **members)
+
+
+def list_gone(document, dialect):
+    del document["paths"]["/v1/videos/text2video"]["get"]
+
+
+def unknown_id_gone(document, dialect):
+    """An unknown id gets the error for another thing."""
+    operation = document["paths"]["/ai/v1/images/{id}"]["get"]
+    operation["x-task"]["unknown"] = "unauthenticated"
+
+
+def state_renamed(old: str, new: str) -> Edit:
+    """Another word for a state, wherever the document has it."""
+
+    def edit(document, dialect):
+        kept = re.escape('"phase": ')
+        text = re.sub(f'(?<!{kept})"{old}"', f'"{new}"', json.dumps(document))
+        document.update(json.loads(text))
+
+    return edit
+
+
 SIZES = ["1024x1024", "auto"]
 PLANTED: dict[str, tuple[str, Edit, Severity, set[str]]] = {
     "enum": (
@@ -367,6 +396,122 @@ PLANTED: dict[str, tuple[str, Edit, Severity, set[str]]] = {
         Severity.WARNS,
         both("RES-ERROR", "error.type"),
     ),
+    "only some requests create a task": (
+        "llmapi",
+        role_changed(
+            "/images/tasks",
+            "post",
+            when={
+                "required": ["prompt"],
+                "properties": {"background": {"const": "auto"}},
+            },
+        ),
+        Severity.BREAKS,
+        {"TASK-POLL createImageTask task"},
+    ),
+    "no list of tasks": (
+        "kling",
+        list_gone,
+        Severity.BREAKS,
+        {"TASK-PATH createTextToVideo list"},
+    ),
+    "pages of a list": (
+        "kling",
+        role_changed(
+            "/v1/videos/text2video", "get", page={"number": "page", "size": "pageSize"}
+        ),
+        Severity.BREAKS,
+        {"TASK-PAGES createTextToVideo list"},
+    ),
+    "place of the id": (
+        "kling",
+        task_changed("textToVideo", id={"at": "/request_id", "form": "{digits:18}"}),
+        Severity.BREAKS,
+        {"TASK-ID createTextToVideo id"},
+    ),
+    "word for a success": (
+        "llmapi",
+        state_renamed("succeeded", "completed"),
+        Severity.BREAKS,
+        {"TASK-STATE createImageTask succeeded"},
+    ),
+    "word for a wait": (
+        "llmapi",
+        state_renamed("queued", "pending"),
+        Severity.WARNS,
+        {"TASK-STATE createImageTask waiting"},
+    ),
+    "place of a result": (
+        "kling",
+        task_changed(
+            "textToVideo",
+            result=[
+                {
+                    "at": "/data/task_result/videos/*/address",
+                    "as": "url",
+                    "x-source": "KL-t2v#task_result",
+                }
+            ],
+        ),
+        Severity.BREAKS,
+        {"TASK-RESULT createTextToVideo result"},
+    ),
+    "place of a reason": (
+        "kling",
+        task_changed(
+            "textToVideo", error={"at": "/data/reason", "x-source": "KL-t2v#reason"}
+        ),
+        Severity.WARNS,
+        {"TASK-FIELD createTextToVideo failure"},
+    ),
+    "unit of times": (
+        "kling",
+        lambda document, _: [
+            document["x-tasks"]["textToVideo"][each].update(unit="s")
+            for each in ("created", "updated")
+        ],
+        Severity.BREAKS,
+        {"TASK-UNIT createTextToVideo unit of times"},
+    ),
+    "lifetime of results": (
+        "kling",
+        task_changed(
+            "textToVideo", lifetime={"result": 3600, "x-source": "KL-t2v#url"}
+        ),
+        Severity.WARNS,
+        {"TASK-LIFETIME createTextToVideo lifetime of results"},
+    ),
+    "interval": (
+        "kling",
+        task_changed("textToVideo", poll={"seconds": 60, "x-source": "KL-t2v#poll"}),
+        Severity.INFO,
+        {"TASK-INTERVAL createTextToVideo interval"},
+    ),
+    "cancellation": (
+        "ark",
+        role_changed(
+            "/contents/generations/tasks/{id}", "delete", **{"from": ["running"]}
+        ),
+        Severity.WARNS,
+        {"TASK-CANCEL createVideo cancel"},
+    ),
+    "error for an unknown id": (
+        "aihubmix",
+        unknown_id_gone,
+        Severity.WARNS,
+        {"TASK-ERROR createImageTask an unknown id"},
+    ),
+    "webhooks": (
+        "kling",
+        lambda document, _: document["x-tasks"]["textToVideo"]["webhook"].pop(
+            "signature"  # both kinds have the same object
+        ),
+        Severity.WARNS,
+        {
+            "TASK-WEBHOOK createTextToVideo webhook",
+            "TASK-WEBHOOK createImageToVideo webhook",
+        },
+    ),
     "a page against itself": (
         "openai",
         member_changed("ImagesResponse", "size", enum=["1024x1024"]),
@@ -408,9 +553,70 @@ def test_every_rule_is_planted_but_those_that_only_runs_show():
     assert planted == {each for each in rules() if not each.startswith("SEM-")}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "kling", "ark", "veo"])
 def test_nothing_breaks_for_code_that_stays(name):
     assert moved(name, name).findings == ()
+
+
+# Code that polls.
+
+
+def said(examination: Examination, id_: str) -> tuple[str, str, str]:
+    """The statements of both documents, and the fix."""
+    (found,) = [each for each in examination.findings if each.id == id_]
+    assert found.old.source or "none" in found.old.text
+    return found.old.text, found.new.text, found.fix
+
+
+def test_code_that_polls_is_told_each_place_and_word_that_differs():
+    found = moved("kling", "ark")
+
+    task = "createTextToVideo"
+    assert said(found, f"TASK-PATH {task} read")[2] == (
+        "call GET /api/v3/contents/generations/tasks/{id}"
+    )
+    assert "`/data/task_id`" in said(found, f"TASK-ID {task} id")[0]
+    assert "`/id`" in said(found, f"TASK-ID {task} id")[1]
+    assert said(found, f"TASK-STATE {task} succeeded")[:2] == (
+        "the state of a task that has succeeded: succeed",
+        "the state of a task that has succeeded: succeeded",
+    )
+    assert "seconds" in said(found, f"TASK-UNIT {task} unit of times")[1]
+    assert f"TASK-STATE {task} expired" in ids(found, Severity.WARNS)
+    # Both call it `failed`, and a state that no longer comes breaks no code.
+    assert f"TASK-STATE {task} failed" not in ids(found)
+    assert not {each for each in ids(moved("ark", "kling")) if "expired" in each}
+
+
+def test_code_that_will_poll_is_told_how_and_code_that_polled_need_not():
+    features = frozenset({"task"})
+
+    will = said(
+        moved("openai", "llmapi", features=features), "TASK-POLL createImage task"
+    )
+    assert "/task_id" in will[2]
+    assert "until the state at `/status`" in will[2]
+    condition = moved("openai", "aihubmix", features=features)
+    assert "send async = true" in said(condition, "TASK-POLL createImage task")[2]
+    no_more = moved("llmapi", "openai", features=features)
+    assert "/images/generations" in said(no_more, "TASK-POLL createImageTask task")[2]
+    # Where the code does not poll, its operation of the same name replaces it.
+    assert not {each for each in ids(moved("openai", "llmapi")) if "TASK" in each}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("openai", "kling"),
+        ("openai", "tokenhub", "--features", "video"),
+        ("tokenhub", "tikhub", "--features", "task"),
+    ],
+)
+def test_a_move_to_where_nothing_can_be_called_is_not_a_move(words):
+    done = run("drop-in", *words)
+
+    assert done.exit_code == 2
+    assert "--features" in done.output
 
 
 # What is said is true.

@@ -13,7 +13,8 @@ from support.processes import free_port
 
 import specs
 from contracts.cli.documents.schema import schema
-from contracts.traffic.gateway.questions import Planner, QuestionKind
+from contracts.traffic.gateway.question import QuestionKind
+from contracts.traffic.gateway.questions import Planner
 from mockserver.embedded.starter import serve_in_thread
 
 pytestmark = pytest.mark.slow

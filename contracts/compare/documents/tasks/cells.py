@@ -91,6 +91,16 @@ def id_cell(column: TaskColumn) -> ProviderCell:
     return column.cell(text, id_.place.evidence, id_.place.pointer, facts)
 
 
+def id_place_cell(column: TaskColumn) -> ProviderCell:
+    place = column.kind.id.place
+    return column.cell(f"`{place.at}`", place.evidence, place.pointer)
+
+
+def id_form_cell(column: TaskColumn) -> ProviderCell:
+    id_ = column.kind.id
+    return column.cell(form_words(id_.form), id_.place.evidence, id_.place.pointer)
+
+
 def form_words(form: str) -> str:
     """`cgt-<5 letters or digits>` for `cgt-{letters:5}`."""
 
@@ -150,6 +160,26 @@ def times_cell(column: TaskColumn) -> ProviderCell:
     text = f"{join_values(units)}: {', '.join(times)}"
     facts = {name: f"{each.at} ({each.unit})" for name, each in times.items()}
     return column.cell(text, first.evidence, first.pointer, facts)
+
+
+def time_places_cell(column: TaskColumn) -> ProviderCell:
+    """The places of points in time."""
+    times = column.kind.times
+    if not times:
+        return unstated_cell(NONE)
+    first = next(iter(times.values()))
+    text = ", ".join(f"{name} `{each.at}`" for name, each in times.items())
+    return column.cell(text, first.evidence, first.pointer)
+
+
+def unit_cell(column: TaskColumn) -> ProviderCell:
+    """The unit of points in time."""
+    times = column.kind.times
+    if not times:
+        return unstated_cell(NONE)
+    first = next(iter(times.values()))
+    units = dict.fromkeys(UNITS[each.unit] for each in times.values())
+    return column.cell(join_values(units), first.evidence, first.pointer)
 
 
 def progress_cell(column: TaskColumn) -> ProviderCell:

@@ -52,6 +52,25 @@ def list_cell(column: TaskColumn) -> ProviderCell:
     return column.cell(text, first.evidence, first.pointer)
 
 
+def pages_cell(column: TaskColumn) -> ProviderCell:
+    """The parameters of the pages of a list."""
+    operations = column.operations(Role.LIST)
+    if not operations:
+        return unstated_cell(NONE)
+    first = operations[0]
+    return column.cell(_paging_words(_role(first)), first.evidence, first.pointer)
+
+
+def cancelled_cell(column: TaskColumn) -> ProviderCell:
+    """The states in which a task can be cancelled or removed."""
+    operations = column.operations(Role.CANCEL)
+    if not operations:
+        return unstated_cell(NONE)
+    first, role = operations[0], _role(operations[0])
+    text = ", ".join([*role.cancels, *(f"{each} (removed)" for each in role.deletes)])
+    return column.cell(text or NONE, first.evidence, first.pointer)
+
+
 def _paging_words(role: TaskRole) -> str:
     if role.page:
         return f"page numbers ({', '.join(role.page.values())})"
