@@ -19,6 +19,29 @@ INTRODUCTION = """\
 finds a word that is not listed here, and says which one may be meant.
 """
 
+# Definitions that are named in a table, without the keys in them.
+TERMS = {"place": "place", "seconds": "seconds", "at": "JSON pointer"}
+PLACE = "`{at: POINTER, unit: s | ms | iso, min: 0, max: 100}`; only `at` is needed"
+PLACEHOLDERS = {
+    "{id}": "the id of the task",
+    "{state}": "its state, in the words of the provider",
+    "{model}": "its model",
+    "{progress}": "its progress",
+    "{request_id}": "the id of the response",
+    "{created_s}": "the time of creation in seconds since 1970; `_ms` for "
+    "milliseconds, `_iso` for ISO 8601; also `updated`, `completed`, `expires`, `now`",
+    "{request.NAME}": "a field of the request, in the usual name",
+    "{error.NAME}": "a field of the failure in `failures`",
+    "{usage.tokens}": "the tokens of a video",
+    "{source.id}": "the id of the task whose result this one begins with",
+    "{output.NAME}": "of a result: `url`, `b64_json`, `data_uri`, `content_url`, `id`, "
+    "`index`, `media_type`, `width`, `height`, `duration`, `seed` and others; a list "
+    "of one item is repeated for each result",
+    "{items}": "the tasks of a page; also `{total}`, `{has_more}`, `{first_id}`, "
+    "`{last_id}`, `{next_after}`",
+    "{NAME:str}": "the value as a text; `{NAME:null}` is null where it is missing",
+}
+
 
 def reference_page() -> str:
     """The page as Markdown."""
@@ -28,8 +51,11 @@ def reference_page() -> str:
             *_words(),
             *_guarantees(),
             *_errors(),
-            *_keys("dialect", "dialect.yaml"),
-            *_keys("sources", "sources.yaml"),
+            *_task_keys("x-tasks", "task", "Each kind of task, by its name."),
+            *_task_keys("x-task", "role", "One operation on tasks of a kind."),
+            *_placeholders(),
+            *_keys("dialect.yaml", schema("dialect")),
+            *_keys("sources.yaml", schema("sources")),
         ]
     )
 
@@ -78,10 +104,28 @@ def _errors() -> Iterator[str]:
     yield ""
 
 
-def _keys(name: str, file: str) -> Iterator[str]:
-    yield f"## Keys of {file}\n"
+def _task_keys(word: str, definition: str, sentence: str) -> Iterator[str]:
+    whole = schema("document")
+    node = {**whole["$defs"][definition], "$defs": whole["$defs"]}
+    yield from _keys(word, node, f"{sentence} A place is {PLACE}.\n")
+
+
+def _placeholders() -> Iterator[str]:
+    yield "## Placeholders of responses about tasks\n"
+    yield (
+        "The mock fills in the examples of these responses: `created` of a creation, "
+        "one by the name of each state of a read, `page` of a list.\n"
+    )
+    yield "| placeholder | meaning |\n|---|---|"
+    yield from (f"| `{name}` | {about} |" for name, about in PLACEHOLDERS.items())
+    yield ""
+
+
+def _keys(title: str, whole: Mapping[str, Any], sentence: str = "") -> Iterator[str]:
+    yield f"## Keys of {title}\n"
+    if sentence:
+        yield sentence
     yield "| key | value | meaning |\n|---|---|---|"
-    whole = schema(name)
     for key, part, is_required in _parts(whole, whole):
         need = " (needed)" if is_required else ""
         about = part.get("description", "").replace("|", "\\|").replace("\n", " ")
@@ -94,9 +138,11 @@ def _parts(
 ) -> Iterator[tuple[str, Mapping[str, Any], bool]]:
     """Yield the keys of a file with their schemas, and whether each is needed."""
     for key, value in node.get("properties", {}).items():
-        part = value
-        if "$ref" in part:
-            part = whole["$defs"][part["$ref"].rpartition("/")[2]]
+        part, name = value, value.get("$ref", "").rpartition("/")[2]
+        if name:
+            part = {**whole["$defs"][name], **value}
+        if name in TERMS:
+            part = {"type": TERMS[name], "description": part.get("description", "")}
         yield f"{prefix}{key}", part, key in node.get("required", ())
         yield from _parts(whole, part, f"{prefix}{key}.")
         items = part.get("items")

@@ -45,12 +45,14 @@ def client_verdicts(report: Report) -> Iterator[ClientVerdict]:
     Only findings that fail count, and only those about requests that the client sends
     or parts of a response that it reads. A client is not ready if one of them is about
     a field that it cannot do without, or if no valid request of an operation that it
-    calls passes and has images in a delivery that it reads.
+    calls passes and has images in a delivery that it reads. A client that calls no
+    operation of the target has no verdict.
     """
     for target in report.metadata.targets:
         part = report.for_provider(target.provider)
         for client in clients().values():
-            yield _Evidence(client, target, part).verdict()
+            if not client.sends.keys().isdisjoint(target.operations):
+                yield _Evidence(client, target, part).verdict()
 
 
 class _Evidence:

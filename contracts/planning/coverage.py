@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from contracts.planning.case import Case
+from contracts.planning.tasks.coverage import claims_of_step, followed_operations
 from contracts.report.exercised import exercised_by
 from contracts.report.model import ClaimRecord
 from specs import Basis, Claim, ClaimSubject, Provider, claims
@@ -48,7 +49,7 @@ def coverage(provider: Provider, cases: Iterable[Case]) -> dict[str, int]:
     Count the cases that test each claim of a provider.
 
     A claim about a request counts the cases that name it. A claim about a response
-    counts the cases that should get this response.
+    counts the cases that should get this response, also while they follow a task.
     """
     counts = dict.fromkeys([each.id for each in claims(provider)], 0)
     successes: Counter[tuple[str, bool]] = Counter()  # by operation and streaming
@@ -68,6 +69,12 @@ def coverage(provider: Provider, cases: Iterable[Case]) -> dict[str, int]:
             )
             failures[operation.id, error.status] += 1
             counts[f"{operation.id}/errors/{error.name}"] += 1
+        for followed in followed_operations(provider, case):
+            successes[followed.id, False] += 1
+            for end in claims_of_step(provider, followed, case):
+                claim = f"{followed.id}/{end}"
+                if claim in counts:
+                    counts[claim] += 1
     for claim in counts:
         operation_id, _, rest = claim.partition("/")
         status, _, part = rest.partition("/")

@@ -76,7 +76,7 @@ def plan(provider: Provider, *, seed: int = 0, is_mock: bool = False) -> list[Ca
                 rejected += triggered_error_cases(first)
     for request_model in models.values():
         accepted += conversation_cases(request_model, is_mock=is_mock)
-    rejected += task_operation_cases(provider)
+    rejected += task_operation_cases(provider, is_mock=is_mock)
     accepted = list(followed(provider, accepted))
     untested = map(_untested_case, request_models(provider).values())
     return _with_unique_ids([*rejected, *accepted, *filter(None, untested)])

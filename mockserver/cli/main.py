@@ -25,7 +25,7 @@ COMMANDS: CommandTable = {
     ),
     "provenance": (
         "mockserver.cli.provenance:provenance",
-        "Show the request and seed of an image of the mock.",
+        "Show the request and seed of a file of the mock.",
     ),
     "whose": ("mockserver.cli.provenance:provenance", "Alias of provenance."),
     "completion": (

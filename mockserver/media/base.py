@@ -76,8 +76,12 @@ class Output(Protocol):
         `{output.cover_url}`.
         """
 
-    def poster(self) -> "Output | None":
-        """The image that stands for the output in the inspector; None without one."""
+    def poster(self, media_type: str | None = None) -> "Output | None":
+        """
+        The image that stands for the output, such as a frame; None without one.
+
+        `media_type` is one of an image; None leaves it to the output.
+        """
 
 
 class Renderer(Protocol):

@@ -12,7 +12,7 @@ import hmac
 import ipaddress
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,11 @@ class Delivery:
     body: bytes
     webhook: Webhook
     is_wanted: Callable[[], Awaitable[bool]]
+
+    @property
+    def delays(self) -> Sequence[float]:
+        """The seconds before each further attempt."""
+        return self.webhook.delays_for(self.state)
 
     @property
     def id(self) -> str:
@@ -102,11 +107,11 @@ class WebhookSender:
         """Make the first attempt. Repetitions follow on their own."""
         if await self._attempt(delivery, 1):
             return
-        if delivery.webhook.delays and not self.start(self._repeat(delivery)):
+        if delivery.delays and not self.start(self._repeat(delivery)):
             self.record_refusal(delivery, "Too many webhooks wait for repetitions.")
 
     async def _repeat(self, delivery: Delivery) -> None:
-        for number, delay in enumerate(delivery.webhook.delays, 2):
+        for number, delay in enumerate(delivery.delays, 2):
             await self._wait_until(self._store.clock() + delay)
             if not await delivery.is_wanted() or await self._attempt(delivery, number):
                 return

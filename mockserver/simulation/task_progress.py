@@ -95,6 +95,10 @@ def progress_of(record: TaskRecord, kind: TaskKind, now: float) -> Progress | No
         state = _first(kind, Phase.CANCELLED, Phase.FAILED)
         at = record.cancelled_at
         return Progress(state, min(_fraction(record, at), 0.99), at, at)
+    deadline = _deadline(record, kind)
+    if deadline is not None and _is_late(record, end, deadline) and deadline <= now:
+        state = _first(kind, Phase.EXPIRED, Phase.FAILED)
+        return Progress(state, min(_fraction(record, deadline), 0.99), *[deadline] * 2)
     fraction = _fraction(record, now)
     started = created + (end - created) * FIRST_PART if end is not None else created
     is_waiting = fraction <= FIRST_PART
@@ -147,6 +151,19 @@ def _end(record: TaskRecord) -> float | None:
     if record.mode == "immediate":
         return record.created_at
     return record.finished_at
+
+
+def _deadline(record: TaskRecord, kind: TaskKind) -> float | None:
+    """The time at which a task that has not ended expires; None without one."""
+    seconds = record.request.get(kind.deadline) if kind.deadline else None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return None
+    return record.created_at + seconds
+
+
+def _is_late(record: TaskRecord, end: float | None, deadline: float) -> bool:
+    """True if the work of a task is not done at its deadline."""
+    return TaskOutcome(record.outcome).is_endless or end is None or end > deadline
 
 
 def _fraction(record: TaskRecord, now: float) -> float:

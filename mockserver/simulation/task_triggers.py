@@ -52,9 +52,11 @@ def parse_task(text: str, source: str) -> tuple[TaskRequest, dict[str, Any]]:
         elif name == "id":
             more["id"] = value[:MAX_NAME_LENGTH]
         elif part:
-            known = ", ".join([*TaskOutcome, "immediate", *PARAMETERS])
             raise rejection(
-                f"Unknown task '{part[:MAX_NAME_LENGTH]}'; known: {known}", source
+                f"Unknown task '{part[:MAX_NAME_LENGTH]}'; known endings: "
+                f"{', '.join(TaskOutcome)}; known options, each after a ';': "
+                f"immediate, {', '.join(f'{each}=…' for each in PARAMETERS)}",
+                source,
             )
     if error is not None and outcome not in {None, TaskOutcome.FAILED}:
         raise rejection(f"error is for a task that fails, not {outcome}", source)

@@ -170,9 +170,7 @@ class OperationBuilder:
             medium=medium_of(self.tree.root, node),
             task=task_role(node["x-task"]) if "x-task" in node else None,
             server_url=server_url(item, node),
-            document_path=urlsplit(self.tree.root["servers"][0]["url"]).path.rstrip(
-                "/"
-            ),
+            document_path=urlsplit(server_url({}, self.tree.root)).path.rstrip("/"),
             is_deprecated=node.get("deprecated", False),
         )
         for name, status in REQUIRED_ERRORS.items():

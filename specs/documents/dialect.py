@@ -187,7 +187,8 @@ class Dialect:
 
     `fields` maps, per operation, a canonical field name to the provider's names, and
     `nested_fields` to JSON pointers into the request body, for fields inside others.
-    `video` has the rules of requests for videos.
+    `video` has the rules of requests for videos. `model_aliases` maps further names of
+    a model to the one that responses have.
     `is_reference` is true for the provider whose pages claims with the basis
     `reference` are read from. A part that is None is not documented.
     """
@@ -211,6 +212,7 @@ class Dialect:
         default_factory=dict
     )
     video: VideoRules = field(default_factory=VideoRules)
+    model_aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def currency(self) -> str | None:
@@ -246,6 +248,9 @@ class Dialect:
             values = next(filter(None, found), None)
             if values is not None:
                 renamed[canonical] = values[0] if len(values) == 1 else values
+        model = renamed.get("model")
+        if isinstance(model, str) and model in self.model_aliases:
+            renamed["model"] = self.model_aliases[model]
         return renamed
 
     def delivery_for(self, request: Mapping[str, Any]) -> Delivery:
@@ -280,6 +285,7 @@ def build_dialect(raw: Mapping[str, Any]) -> Dialect:
         note=raw.get("note", ""),
         is_reference=raw.get("reference", False),
         video=_built(VideoRules, raw.get("video", {})),
+        model_aliases=raw.get("model_aliases", {}),
     )
 
 
@@ -330,6 +336,7 @@ _CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
     "sizes": partial(_built_list, SizeTable),
     "resolution_of": partial(_built_list, VideoRule),
     "frame_rate_of": partial(_built_list, VideoRule),
+    "sound_of": partial(_built_list, VideoRule),
     "tokens": partial(_built, VideoTokens),
     "auto_size": lambda text: size_of(text) or DEFAULT_SIZE,
 }

@@ -41,8 +41,9 @@ def parameter_objects(
 
 def server_url(item: Mapping[str, Any], operation: Mapping[str, Any]) -> str:
     """The URL of the server of an operation, if it has one of its own, or empty."""
-    servers = operation.get("servers") or item.get("servers") or [{"url": ""}]
-    return str(servers[0]["url"])
+    servers = operation.get("servers") or item.get("servers")
+    first = servers[0] if isinstance(servers, list) and servers else None
+    return str(first.get("url", "")) if isinstance(first, dict) else ""
 
 
 def _schema(parameter: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,9 @@ from specs.documents.tasks import (
 from specs.validation.evidence import Evidence
 
 TIMES = ("created", "updated", "completed", "expires")
-ID_PARTS = re.compile(r"\{(digits|hex|letters):[0-9]{1,2}\}|\{(uuid|time|model)\}")
+ID_PARTS = re.compile(
+    r"\{(digits|hex|letters):[0-9]{1,2}\}|\{(uuid|time|model)\}|\{path:[A-Za-z0-9_]+\}"
+)
 _NEEDED_ROLES = (Role.CREATE, Role.READ)
 _STATES_OF = {"from": "cancels", "deletes": "deletes"}
 _ERRORS_OF = ("unknown", "refused", "not-ready", "expired")
@@ -83,6 +85,8 @@ class _Kind:
             failures=raw.get("failures", {}),
             result_lifetime=self._seconds(lifetime, "result"),
             task_lifetime=self._seconds(lifetime, "task"),
+            state_lifetimes=self._state_lifetimes(lifetime, states),
+            deadline=raw.get("deadline"),
             poll_interval=self._seconds(raw, "poll"),
             webhook=self._webhook(states),
         )
@@ -109,7 +113,8 @@ class _Kind:
             self._report(
                 raw,
                 f"the form '{form}' of an id is not supported",
-                "Use text, {digits:N}, {hex:N}, {letters:N}, {uuid}, {time}, {model}",
+                "Use text, {digits:N}, {hex:N}, {letters:N}, {uuid}, {time}, {model} "
+                "or {path:NAME}, the value of a path parameter",
             )
         return TaskId(self._place(raw), form, raw.get("alias"))
 
@@ -154,12 +159,20 @@ class _Kind:
             evidence, node, given = evidence.within(given), given, given["seconds"]
         return Seconds(given, evidence, self._tree.pointer_of(node))
 
+    def _state_lifetimes(
+        self, raw: Mapping[str, Any], states: Mapping[str, TaskState]
+    ) -> dict[str, Seconds]:
+        given = raw.get("states", {})
+        self._check_names(raw, given, states)
+        found = {name: self._seconds(given, name) for name in given}
+        return {name: each for name, each in found.items() if each is not None}
+
     def _webhook(self, states: Mapping[str, TaskState]) -> Webhook | None:
         raw = self._raw.get("webhook")
         if raw is None:
             return None
-        self._check_names(raw, raw["states"], states)
         retry = raw.get("retry", {})
+        self._check_names(raw, [*raw["states"], *retry.get("states", ())], states)
         return Webhook(
             field=raw["field"],
             states=tuple(raw["states"]),
@@ -171,6 +184,7 @@ class _Kind:
             signature=raw.get("signature"),
             delays=tuple(retry.get("delays", ())),
             retry_on=tuple(retry.get("for", ("5xx", "timeout", "network"))),
+            retried=tuple(retry["states"]) if "states" in retry else None,
         )
 
     def _check_names(
@@ -187,10 +201,10 @@ class _Kind:
 
 def task_role(raw: Mapping[str, Any]) -> TaskRole:
     """The role of an operation, from the value of its `x-task`."""
-    names = ("id", "source", "index", "event", "items", "item")
+    names = ("id", "source", "extends", "index", "event", "items", "item")
     names_of_errors = ("unknown", "refused", "expired")
     optional = {each: raw[each] for each in names + names_of_errors if each in raw}
-    for name in ("page", "cursor", "filters", "heartbeat"):
+    for name in ("variant", "variants", "page", "cursor", "filters", "heartbeat"):
         if name in raw:
             optional[name] = raw[name]
     if "not-ready" in raw:
@@ -201,6 +215,7 @@ def task_role(raw: Mapping[str, Any]) -> TaskRole:
         when=raw.get("when", True),
         cancels=tuple(raw.get("from", ())),
         deletes=tuple(raw.get("deletes", ())),
+        also=tuple(raw.get("also", ())),
         **optional,
     )
 
@@ -256,6 +271,10 @@ def _operation_problems(
         yield "/x-task/kind", problem, remedy
         return
     raw = _node(tree, operation)["x-task"]
+    for name in raw.get("also", ()):
+        if name not in kinds:
+            problem = f"unknown kind of task '{name}'"
+            yield "/x-task/also", problem, suggestion(name, kinds)
     for key in _STATES_OF:
         for name in raw.get(key, ()):
             if name not in kind.states:

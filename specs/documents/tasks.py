@@ -170,6 +170,7 @@ class Webhook:
     * `body`: a template, or None for the part of the read body at `body_from`.
     * `signature`: `standard-webhooks`, or None.
     * `delays`: seconds before each repetition; `retry_on` has `5xx`, `timeout`, ….
+    * `retried`: the states that are sent again; None for all.
     """
 
     field: str
@@ -182,6 +183,12 @@ class Webhook:
     signature: str | None = None
     delays: tuple[float, ...] = ()
     retry_on: tuple[str, ...] = ()
+    retried: tuple[str, ...] | None = None
+
+    def delays_for(self, state: str) -> tuple[float, ...]:
+        """The seconds before each repetition of a state; empty if it is sent once."""
+        is_repeated = self.retried is None or state in self.retried
+        return self.delays if is_repeated else ()
 
 
 @dataclass(frozen=True)
@@ -192,6 +199,9 @@ class TaskKind:
     * `states`: in the words of the document, in its order.
     * `failures`: the code and message of each error with which a task may fail.
     * `result_lifetime`, `task_lifetime`: for how long results and tasks are kept.
+    * `state_lifetimes`: for how long tasks are kept once they have a final state.
+    * `deadline`: the request field with the number of seconds after the creation at
+      which a task that has not ended expires, in canonical names.
     * `poll_interval`: the time between reads that a page recommends.
     """
 
@@ -210,6 +220,8 @@ class TaskKind:
     failures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     result_lifetime: Seconds | None = None
     task_lifetime: Seconds | None = None
+    state_lifetimes: Mapping[str, Seconds] = field(default_factory=dict)
+    deadline: str | None = None
     poll_interval: Seconds | None = None
     webhook: Webhook | None = None
 
@@ -244,12 +256,17 @@ class TaskRole:
       request body; None for the last path parameter.
     * `source`: of a create operation, a path parameter, or the JSON pointer of a field
       of the request body, with the id of the task whose result it begins with.
+    * `extends`: true if the new result has that of the source in it, at its beginning.
+    * `also`: further kinds of tasks that a list has, or that can be read here.
     * `unknown`, `refused`, `not_ready`, `expired`: names of errors of the operation.
     * `cancels`, `deletes`: the states that a cancel operation ends or removes.
     * `items`: the place of the tasks in a list, each the part `item` of a read body.
     * `page`, `cursor`: the query parameters of pages, by purpose.
-    * `filters`: what a query parameter selects by: `state`, `id`, `model` or `kind`.
+    * `filters`: what a query parameter selects by: `state`, `id`, `model`, `kind`, or
+      `request.NAME` for a field of the request that created the task.
     * `index`: the parameter that selects an output.
+    * `variant`: the query parameter that selects a form of the file; `variants` has the
+      media type of the image that is returned for some of its values.
     * `event`, `heartbeat`: the name of events, and the seconds between comments.
     """
 
@@ -270,8 +287,17 @@ class TaskRole:
     cursor: Mapping[str, str] = field(default_factory=dict)
     filters: Mapping[str, str] = field(default_factory=dict)
     index: str | None = None
+    variant: str | None = None
+    variants: Mapping[str, str] = field(default_factory=dict)
+    extends: bool = False
+    also: tuple[str, ...] = ()
     event: str | None = None
     heartbeat: float = 15
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The names of all kinds of tasks that the operation knows."""
+        return (self.kind, *self.also)
 
     def is_asynchronous(self, request: Any) -> bool:
         """True for a request, in canonical names, whose result comes later."""

@@ -19,6 +19,8 @@ DEFAULTS: Mapping[str, Any] = {
 }
 """What the mock takes where neither a request nor a dialect says it."""
 
+SOURCE_DURATION = "source_duration"  # the field with the seconds of a video before
+
 _RATIO = re.compile(r"([1-9][0-9]{0,3}):([1-9][0-9]{0,3})", re.ASCII)
 _LINES = re.compile(r"([1-9][0-9]{2,3})p", re.ASCII | re.IGNORECASE)
 _SHORT_EDGES = {"2k": 1440, "4k": 2160}
@@ -81,7 +83,8 @@ class VideoRules:
     The rules by which the requests of a provider describe a video.
 
     * `defaults`: by canonical field, for requests without it.
-    * `sizes`, `resolution_of`, `frame_rate_of`: the first entry that applies counts.
+    * `sizes`, `resolution_of`, `frame_rate_of`, `sound_of`: of each the first entry
+      that applies counts.
     * `values`: by canonical field, a provider's words for values, such as `on`.
     """
 
@@ -90,13 +93,15 @@ class VideoRules:
     values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     resolution_of: tuple[VideoRule, ...] = ()
     frame_rate_of: tuple[VideoRule, ...] = ()
+    sound_of: tuple[VideoRule, ...] = ()
     tokens: VideoTokens | None = None
 
     def facts(
         self, request: Mapping[str, Any], image_size: tuple[int, int] | None = None
     ) -> VideoFacts:
         """
-        The video of a request in canonical names.
+        The video of a request in canonical names. Its duration is added to that of the
+        video that it continues, if the request has `SOURCE_DURATION`.
 
         `image_size` is the size of its first image, which decides an aspect ratio that
         the request leaves open. A value that is not understood counts as not given.
@@ -112,11 +117,12 @@ class VideoRules:
         return VideoFacts(
             width=width,
             height=height,
-            duration=self._duration(request, rate),
+            duration=self._duration(request, rate)
+            + (_number(request.get(SOURCE_DURATION)) or 0),
             frame_rate=rate,
             resolution=resolution,
             aspect_ratio=ratio,
-            sound=bool(self._value(request, "sound")),
+            sound=self._sound(request),
         )
 
     def _value(self, request: Mapping[str, Any], name: str) -> Any:
@@ -134,6 +140,12 @@ class VideoRules:
             self.frame_rate_of, request
         )
         return int(found or self._value({}, "frame_rate"))
+
+    def _sound(self, request: Mapping[str, Any]) -> bool:
+        found = None
+        if request.get("sound") is None:
+            found = _first(self.sound_of, request)
+        return bool(self._value(request, "sound") if found is None else found)
 
     def _resolution(self, request: Mapping[str, Any], size: Any) -> Any:
         given = request.get("resolution")

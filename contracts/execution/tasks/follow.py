@@ -201,10 +201,12 @@ class _Talk:
         if read is None:
             return
         step = await self._ask(read, id_, Purpose.AFTER_THE_END)
+        for other in self.provider.operations_on(self.kind.name, Role.READ):
+            if other is not read:
+                await self._ask(other, id_, Purpose.AFTER_THE_END)
         if state.phase is Phase.SUCCEEDED:
             await self._fetch_results(step, id_)
-        listing = self._operation(Role.LIST)
-        if listing is not None:
+        for listing in self.provider.operations_on(self.kind.name, Role.LIST):
             size, longest = page_size(listing)
             await self._list(listing, size, longest)
             await self._list(listing, size, 1 if size else None)
@@ -250,7 +252,7 @@ class _Talk:
         self, operation: Operation, size: str | None, limit: int | None
     ) -> None:
         """Ask for a list; `limit` is the number of tasks that it may have."""
-        if limit is None and any(each.role is Role.LIST for each in self.steps):
+        if limit is None and any(each.operation is operation for each in self.steps):
             return
         query = f"?{size}={limit}" if limit else ""
         path = f"{operation.path}{query}"

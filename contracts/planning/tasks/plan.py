@@ -1,7 +1,10 @@
 """The cases about long-running tasks: whole conversations, and single requests."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import product
+from operator import itemgetter
 from random import Random
 from typing import Any
 from urllib.parse import urlencode
@@ -17,11 +20,20 @@ from contracts.planning.case import (
 )
 from contracts.planning.request_model import RequestModel
 from contracts.planning.tasks.addresses import required_query, task_path
-from contracts.planning.values.field_values import PROMPT
+from contracts.planning.values.field_values import PROMPT, all_of_parts
 from mockserver.pipeline.tasks.ids import new_id
-from specs import Body, Operation, Phase, Provider, Role, State, TaskKind
+from specs import (
+    Operation,
+    Phase,
+    Provider,
+    Role,
+    State,
+    TaskKind,
+    request_name,
+)
 
 MAX_FOLLOWED = 6  # cases of one operation whose task is followed
+MAX_TRIGGERED = 40  # errors of one operation that are requested by a header
 UNKNOWN_AT = 1_600_000_000.0  # the time in an id that no server has
 QUERY = "query"
 
@@ -114,23 +126,32 @@ def _conversation(
     )
 
 
-def task_operation_cases(provider: Provider) -> Iterator[Case]:
-    """Requests that operations on tasks must reject: unknown ids, keys, parameters."""
+def task_operation_cases(provider: Provider, *, is_mock: bool) -> Iterator[Case]:
+    """
+    Requests that operations on tasks must reject: unknown ids, keys, parameters.
+
+    `is_mock` adds the other errors, which only our mock gives on demand.
+    """
     for operation in provider.task_operations.values():
         role = operation.task
         if role is None:
             continue
         kind = provider.tasks[role.kind]
         address = _unknown_address(kind, operation)
+        cases: list[Case] = []
         if operation.authentication is not None:
-            yield from _key_cases(operation, address)
+            cases += _key_cases(operation, address)
         if role.role in {Role.READ, Role.CANCEL, Role.CONTENT}:
             error = role.unknown
             claim = f"{operation.id}/errors/{error}"
-            yield _single(
-                operation, f"{operation.id}/unknown-id", claim, error, address
+            cases.append(
+                _single(operation, f"{operation.id}/unknown-id", claim, error, address)
             )
-        yield from _query_cases(operation, address)
+        cases += _query_cases(operation, address)
+        cases += _body_cases(operation, address)
+        yield from cases
+        if is_mock and role.role is not Role.CREATE:
+            yield from _triggered_error_cases(operation, address, cases)
 
 
 Address = tuple[str, Mapping[str, Any]]
@@ -157,38 +178,73 @@ def _key_cases(operation: Operation, address: Address) -> Iterator[Case]:
     )
 
 
+def _triggered_error_cases(
+    operation: Operation, address: Address, cases: Iterable[Case]
+) -> Iterator[Case]:
+    """
+    Each error that no other case gets, by the header that only our mock knows.
+
+    Of more than `MAX_TRIGGERED` errors, those that share a status with many are left
+    out: the creation of a task tests them.
+    """
+    found = {each.expected_error.error for each in cases if each.expected_error}
+    counts: Counter[int] = Counter()
+    ranked = []
+    for name, error in operation.errors.items():
+        if name not in found:
+            ranked.append((counts[error.status], name))
+            counts[error.status] += 1
+    for _, name in sorted(ranked, key=itemgetter(0))[:MAX_TRIGGERED]:
+        claim = f"{operation.id}/errors/{name}"
+        case = _single(operation, f"{claim}/on-demand", claim, name, address)
+        yield replace(case, origin=Origin.ERROR, headers={"X-Mock-Error": name})
+
+
 def _query_cases(operation: Operation, address: Address) -> Iterator[Case]:
-    """One case for each limit of a query parameter, just beyond it."""
+    """Requests without a required parameter, and just beyond each limit of one."""
     body = operation.parameters.get(QUERY)
     if body is None:
         return
+    needed = required_query(operation)
     for name, schema in body.properties.items():
-        for keyword, value in _beyond_limits(schema):
-            if not _is_invalid(body, name, value):
-                continue
-            claim = f"{operation.id}/{QUERY}/{name}/{keyword}"
-            path, payload = address
-            path = path.partition("?")[0]
-            query = urlencode({**required_query(operation), name: value})
-            yield _single(
-                operation, claim, claim, "invalid_request", (f"{path}?{query}", payload)
-            )
+        parts = [each for each in all_of_parts(schema) if "x-rule" not in each]
+        changes = [change for part in parts for change in _beyond_limits(part)]
+        if name in needed:
+            changes.append(("required", None))
+        for keyword, value in changes:
+            given = {**needed, name: value}
+            query = {key: each for key, each in given.items() if each is not None}
+            if body.judge.is_invalid(query):
+                claim = f"{operation.id}/{QUERY}/{name}/{keyword}"
+                path = f"{address[0].partition('?')[0]}?{urlencode(query)}"
+                yield _single(
+                    operation, claim, claim, "invalid_request", (path, address[1])
+                )
+
+
+def _body_cases(operation: Operation, address: Address) -> Iterator[Case]:
+    """Requests whose body has the id of a task in a wrong way."""
+    path, payload = address
+    for name in payload:
+        wrong: dict[str, Any] = {name: [1]}
+        changes: list[tuple[str, dict[str, Any]]] = [("required", {}), ("type", wrong)]
+        for (keyword, changed), body in product(changes, operation.bodies.values()):
+            if body.judge.is_invalid(changed):
+                claim = f"{request_name(operation, body)}/{name}/{keyword}"
+                yield _single(
+                    operation, claim, claim, "invalid_request", (path, changed)
+                )
 
 
 def _beyond_limits(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    if schema.get("type") == "integer":
+        yield "type", "imageparity"
     if "minimum" in schema:
         yield "minimum", schema["minimum"] - 1
     if "maximum" in schema:
         yield "maximum", schema["maximum"] + 1
     if "enum" in schema:
         yield "enum", "imageparity"
-
-
-def _is_invalid(body: Body, name: str, value: Any) -> bool:
-    """True if a documented constraint forbids the value of the parameter."""
-    schema = body.schema if isinstance(body.schema, dict) else {}
-    required = dict.fromkeys(schema.get("required", ()), "")
-    return body.judge.is_invalid({**required, name: value})
 
 
 def _single(

@@ -12,6 +12,10 @@ MARKS = {
     DifferenceKind.PEERS_AGREE: "\N{NOT EQUAL TO}",
     DifferenceKind.PEERS_DIFFER: " ",
 }
+UNMEASURED_TASKS = (
+    "Tasks are compared by documents alone; what a run found about them is in its own "
+    "report."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,9 @@ def summary_lines(
         yield f"{text}.", False
     if comparison.tasks.rows:
         yield _tasks_text(comparison), False
-    if comparison.targets:
+    if comparison.targets and comparison.tasks.rows:
+        yield UNMEASURED_TASKS, False
+    if comparison.targets and total:
         own = comparison.count(DifferenceKind.OWN_DOCUMENT)
         peers = comparison.count(DifferenceKind.PEERS_AGREE)
         text = f"{pluralize(own, 'feature')} in which a server violates its document."

@@ -61,7 +61,8 @@ class ClaimRow:
     One claim at every provider.
 
     `sentences` are pairs of a wording and the providers that use it. `agreement` has a
-    letter per cell; cells with the same wording and result share a letter.
+    letter per cell of a provider that has the operation; cells with the same wording
+    and result share a letter.
     """
 
     id: str
@@ -91,11 +92,16 @@ class ClaimRow:
 
 @dataclass(frozen=True, slots=True)
 class ClaimGroup:
-    """The claims of one operation about one subject."""
+    """
+    The claims of one operation about one subject.
+
+    `columns` are the numbers of the providers that have the operation.
+    """
 
     operation: str
     subject: str
     rows: tuple[ClaimRow, ...]
+    columns: tuple[int, ...]
 
     @property
     def sorted_rows(self) -> list[ClaimRow]:
@@ -109,7 +115,9 @@ class ClaimGroup:
 
     @property
     def counts(self) -> dict[str, int]:
-        counts = Counter(cell.letter for row in self.rows for cell in row.cells)
+        counts = Counter(
+            row.cells[at].letter for row in self.rows for at in self.columns
+        )
         return {letter: counts[letter] for letter in LETTERS if counts[letter]}
 
     def passed_ratio(self, column: int) -> str:
@@ -131,12 +139,16 @@ def claim_groups(summaries: Sequence[ProviderSummary]) -> list[ClaimGroup]:
     Groups with failures come first, then those with warnings.
     """
     tables = [{each.id: each for each in one.target.claims} for one in summaries]
+    columns: dict[str, list[int]] = defaultdict(list)
+    for at, table in enumerate(tables):
+        for operation in dict.fromkeys(each.operation for each in table.values()):
+            columns[operation].append(at)
     groups: dict[tuple[str, str], list[ClaimRow]] = defaultdict(list)
     for id_ in _merge_ids(tables):
         claims = [table.get(id_) for table in tables]
         first = next(each for each in claims if each is not None)
         groups[first.operation, first.subject].append(
-            _claim_row(first, claims, summaries)
+            _claim_row(first, claims, summaries, columns[first.operation])
         )
     operations = list(dict.fromkeys(operation for operation, _ in groups))
 
@@ -145,7 +157,10 @@ def claim_groups(summaries: Sequence[ProviderSummary]) -> list[ClaimGroup]:
         subjects = [*SUBJECT_ORDER, subject]
         return operations.index(operation), subjects.index(subject)
 
-    made = [ClaimGroup(*key, tuple(groups[key])) for key in sorted(groups, key=order)]
+    made = [
+        ClaimGroup(*key, tuple(groups[key]), tuple(columns[key[0]]))
+        for key in sorted(groups, key=order)
+    ]
     return sorted(made, key=lambda each: each.rank)
 
 
@@ -169,6 +184,7 @@ def _claim_row(
     first: ClaimRecord,
     claims: Sequence[ClaimRecord | None],
     summaries: Sequence[ProviderSummary],
+    columns: Sequence[int],
 ) -> ClaimRow:
     cells = tuple(
         _claim_cell(claim, summary)
@@ -183,7 +199,7 @@ def _claim_row(
             cell.claim.sentence if cell.claim else "",
             "P" if cell.letter == NOT_TESTED else cell.letter,
         )
-        for cell in cells
+        for cell in (cells[at] for at in columns)
     ]
     return ClaimRow(
         first.id,

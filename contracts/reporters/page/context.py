@@ -84,6 +84,7 @@ def page_context(
         "groups": groups,
         "parts": _parts(matrix, groups),
         "contradictions": comparison["contradictions"],
+        "has_tasks": bool(comparison.get("tasks", {}).get("rows")),
         "documents_heat": heatmap.documents_heatmap(matrix, ids)
         if len(ids) > 2
         else [],

@@ -84,8 +84,10 @@ class ImageOutput(Plan):
     def stills(self) -> Mapping[str, Self]:
         return {}
 
-    def poster(self) -> Self:
-        return self
+    def poster(self, media_type: str | None = None) -> Self:
+        if media_type is None:
+            return self
+        return replace(self, format=media_type.removeprefix("image/"))
 
 
 def _encode_base64url(data: bytes) -> str:

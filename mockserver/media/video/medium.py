@@ -13,6 +13,7 @@ from mockserver.media.image.headers import read_image_header
 from mockserver.media.video.output import STILL, VideoOutput, VideoStill
 from mockserver.media.video.plan import BadVideo
 from specs import Cost, cost
+from specs.documents.video import SOURCE_DURATION
 
 MAX_VIDEOS = 4
 MAX_TEXT_LENGTH = 2000  # characters of the prompt that are drawn
@@ -87,17 +88,17 @@ class VideoMedium:
             cost=cost(
                 asked.dialect,
                 asked.operation.id,
-                request,
+                {**request, SOURCE_DURATION: 0},
                 count=count,
                 medium=self.name,
             ),
         )
 
     def output_from(self, facts: dict[str, Any]) -> VideoOutput | VideoStill:
-        seconds = facts.get(STILL)
+        still = facts.get(STILL)
         own = {name: value for name, value in facts.items() if name != STILL}
         video = VideoOutput.from_facts(own)
-        return video if seconds is None else VideoStill(video, seconds)
+        return video if still is None else VideoStill(video, *still)
 
     def forwarded(self, payload: dict[str, Any], fault: str) -> dict[str, Any]:
         return payload

@@ -15,7 +15,8 @@ from mockserver.media.image.uploads import (
 from mockserver.media.video.plan import VideoPlan
 from mockserver.media.video.render import frame_image, render
 
-STILL = "still"  # in the facts of an output: the seconds at which an image is taken
+PNG = "image/png"
+STILL = "still"  # in the facts of an output: seconds and media type of an image
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +99,8 @@ class VideoOutput(VideoPlan):
             stills["last_frame_url"] = VideoStill(self, self.duration)
         return stills
 
-    def poster(self) -> "VideoStill":
-        return VideoStill(self, 0.0)
+    def poster(self, media_type: str | None = None) -> "VideoStill":
+        return VideoStill(self, 0.0, media_type or PNG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +109,17 @@ class VideoStill:
 
     video: VideoOutput
     seconds: float
+    media_type: str = PNG
 
     medium: ClassVar[str] = "video"
-    media_type: ClassVar[str] = "image/png"
-    extension: ClassVar[str] = "png"
+
+    @property
+    def extension(self) -> str:
+        return self.media_type.removeprefix("image/")
 
     @property
     def identity(self) -> str:
-        text = f"{self.video.identity} {self.seconds}"
+        text = f"{self.video.identity} {self.seconds} {self.media_type}"
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     @property
@@ -131,7 +135,7 @@ class VideoStill:
         return {"width": self.video.width, "height": self.video.height}
 
     def render(self) -> bytes:
-        return frame_image(self.video, self.seconds)
+        return frame_image(self.video, self.seconds, self.extension)
 
     def render_quickly(self) -> bytes | None:
         return None
@@ -140,7 +144,7 @@ class VideoStill:
         return self.video.unreadable_upload()
 
     def facts(self) -> dict[str, Any]:
-        return {**self.video.facts(), STILL: self.seconds}
+        return {**self.video.facts(), STILL: [self.seconds, self.media_type]}
 
     def with_small_uploads(self) -> Self:
         return replace(self, video=self.video.with_small_uploads())
@@ -148,8 +152,8 @@ class VideoStill:
     def stills(self) -> "Mapping[str, VideoStill]":
         return {}
 
-    def poster(self) -> Self:
-        return self
+    def poster(self, media_type: str | None = None) -> Self:
+        return replace(self, media_type=media_type or self.media_type)
 
 
 _FIELD_NAMES = tuple(each.name for each in fields(VideoOutput))

@@ -4,10 +4,12 @@ import hashlib
 import math
 from dataclasses import dataclass, fields
 
-MAX_SECONDS = 60
+MAX_SECONDS = 120
 MAX_FRAME_RATE = 60
-MAX_PIXELS = 3840 * 2160
-MIN_EDGE, MAX_EDGE = 16, 8192  # 8192: what a level of H.264 with MAX_PIXELS allows
+# What level 5.2 of H.264 allows at 60 frames per second (table A-1), as in 4096x2160.
+MACROBLOCK = 16  # pixels
+MAX_MACROBLOCKS = 34_560
+MIN_EDGE, MAX_EDGE = 16, 8192  # pixels; level 5.2 allows 8688
 
 
 class BadVideo(ValueError):
@@ -60,10 +62,11 @@ class VideoPlan:
                 f"a video of {size} pixels is not made: "
                 f"edges of {MIN_EDGE} to {MAX_EDGE} pixels are possible"
             )
-        if self.width * self.height > MAX_PIXELS:
+        if math.prod(-(-edge // MACROBLOCK) for edge in edges) > MAX_MACROBLOCKS:
             raise BadVideo(
-                f"a video of {size} pixels is not made: "
-                f"at most {MAX_PIXELS} pixels, as in 3840x2160, are possible"
+                f"a video of {size} pixels is not made: at most {MAX_MACROBLOCKS} "
+                f"squares of {MACROBLOCK}x{MACROBLOCK} pixels, as in 4096x2160, "
+                "are possible"
             )
         if self.width % 2 or self.height % 2:
             raise BadVideo(

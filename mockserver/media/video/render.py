@@ -97,9 +97,9 @@ def _sound_track(plan: VideoPlan) -> mp4.Track:
     )
 
 
-def frame_image(plan: VideoPlan, seconds: float) -> bytes:
+def frame_image(plan: VideoPlan, seconds: float, format: str = "png") -> bytes:
     """
-    Return the frame that a player shows at a time, as PNG.
+    Return the frame that a player shows at a time, as PNG, JPEG or WebP.
 
     Times before the start and after the end mean the first and the last frame.
     """
@@ -107,5 +107,6 @@ def frame_image(plan: VideoPlan, seconds: float) -> bytes:
     number = int(max(0.0, seconds) * plan.frame_rate + 1e-6)
     image = Storyboard(plan).frame(min(number, plan.frames - 1))
     out = io.BytesIO()
-    image.save(out, "PNG", compress_level=1)
+    options = {"compress_level": 1} if format == "png" else {"quality": 85}
+    image.save(out, format, **options)
     return out.getvalue()

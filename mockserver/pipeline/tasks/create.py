@@ -1,6 +1,7 @@
 """Create a task: its outputs are planned now, and made when they are fetched."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -70,7 +71,11 @@ async def create_task(
     else:
         return json_response(exchange, await represent_read(exchange, task))
     examples = exchange.operation.success.bodies[JSON].examples
-    template = examples.get(task.progress.state.name, examples[CREATED])
+    template = examples.get(task.progress.state.name)
+    if template is None:
+        # The document shows a new task: one that has ended would lack its results.
+        progress = first_progress(record, task.kind)
+        task, template = replace(task, progress=progress), examples[CREATED]
     return json_response(exchange, await represent(exchange, task, template))
 
 
@@ -96,7 +101,9 @@ async def _new_record(
     alias = parsed_body.payload.get(kind.id.alias) if kind.id.alias else None
     cost = interpretation.cost
     return TaskRecord(
-        id=new_id(kind.id.form, context.request_ids, now, model),
+        id=new_id(
+            kind.id.form, context.request_ids, now, model, exchange.path_parameters
+        ),
         kind=kind.name,
         operation=exchange.operation.id,
         created_at=now,
@@ -111,10 +118,15 @@ async def _new_record(
         outputs=outputs,
         outcome=str(outcome),
         failure=_failure(kind, wanted.error if wanted else None),
-        cost=dict(cost) if outcome in BILLED else {**cost, "amount": 0.0},
+        cost=dict(cost) if outcome in BILLED else _unbilled(cost),
         usage=dict(planned.usage),
         source=None if source is None else source.id,
     )
+
+
+def _unbilled(cost: Mapping[str, Any]) -> dict[str, Any]:
+    """No amount, in the currency of the prices; unknown without documented prices."""
+    return {**cost, "amount": None if cost["currency"] is None else 0.0}
 
 
 def _failure(kind: TaskKind, name: str | None) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from aiohttp import web
 from mockserver.errors import Rejected
 from mockserver.pipeline.exchange import Exchange
 from mockserver.pipeline.request.body_parsing import ParsedBody
-from mockserver.pipeline.tasks.lookup import Task, kind_of, owner_of, role_of, task_of
+from mockserver.pipeline.tasks.lookup import Task, owner_of, role_of, task_of
 from mockserver.pipeline.tasks.representation import represent_read
 from mockserver.pipeline.tasks.responses import json_response
 from mockserver.pipeline.tasks.templates import fill
@@ -15,6 +15,7 @@ from specs import JSON, values_at
 
 PAGE = "page"  # the name of the example of a response
 DEFAULT_SIZE = 20
+REQUEST = "request."  # before the name of a field of the request of a task
 INVALID_CURSOR = "invalid_cursor"  # the error of a document, if it has one
 
 
@@ -24,8 +25,7 @@ async def list_tasks(exchange: Exchange, query: ParsedBody | None) -> web.Respon
     owner, role = owner_of(exchange), role_of(exchange)
     records = await exchange.provider_context.store.tasks.all(owner)
     found = [task_of(exchange, owner, each) for each in records]
-    kind = kind_of(exchange).name
-    tasks = [each for each in found if each is not None and each.kind.name == kind]
+    tasks = [each for each in found if each and each.kind.name in role.kinds]
     tasks = [each for each in tasks if _is_selected(each, exchange, parameters)]
     if parameters.get(role.cursor.get("order", "")) != "asc":
         tasks.reverse()
@@ -61,7 +61,9 @@ def _is_selected(task: Task, exchange: Exchange, parameters: dict[str, Any]) -> 
         if wanted is None:
             continue
         wanted = wanted if isinstance(wanted, list) else [wanted]
-        if values[fact] not in wanted:
+        field = fact.removeprefix(REQUEST)
+        value = values[fact] if field == fact else task.record.request.get(field)
+        if value not in wanted:
             return False
     return True
 

@@ -71,7 +71,7 @@ async def find_task(exchange: Exchange, parsed_body: ParsedBody | None) -> Task:
     if record is None and kind_of(exchange).id.alias is not None and id_:
         record = await store.find_alias(owner, id_)
     task = None if record is None else task_of(exchange, owner, record)
-    if task is None or task.kind.name != role_of(exchange).kind:
+    if task is None or task.kind.name not in role_of(exchange).kinds:
         shown = id_[:MAX_ID_LENGTH]
         raise Rejected(
             role_of(exchange).unknown, f"The task '{shown}' was not found.", param="id"
@@ -91,7 +91,12 @@ def task_of(exchange: Exchange, owner: TaskKey, record: TaskRecord) -> Task | No
     if lifetime is not None and now >= record.created_at + lifetime.value:
         return None
     progress = progress_of(record, kind, now)
-    return None if progress is None else Task(record, kind, owner, progress)
+    if progress is None:
+        return None
+    kept, ended = kind.state_lifetimes.get(progress.state.name), progress.finished_at
+    if kept is not None and ended is not None and now >= ended + kept.value:
+        return None
+    return Task(record, kind, owner, progress)
 
 
 async def count_read(exchange: Exchange, task: Task) -> Task:

@@ -85,7 +85,7 @@ async def find_task_of_output(exchange: Exchange) -> Task:
     wanted = exchange.path_parameters[role.index or ""]
     for record in await store.all(owner):
         task = task_of(exchange, owner, record)
-        if task is None or task.kind.name != role.kind:
+        if task is None or task.kind.name not in role.kinds:
             continue
         if wanted in [output_id(task, at) for at in range(len(record.outputs))]:
             exchange.task_id = record.id
@@ -126,6 +126,9 @@ async def read_content(
                 raise Rejected(name, "The result was not found.", param=role.index)
             number = known.index(wanted)
     output = outputs[number]
+    media_type = role.variants.get(exchange.request.query.get(role.variant or "", ""))
+    if media_type is not None:
+        output = output.poster(media_type) or output
     return web.Response(
         body=await context.render(output),
         content_type=output.media_type,

@@ -118,10 +118,19 @@ async def _output_facts(
             "media_type": output.media_type,
             "format": output.extension,
             **output.details,
+            **_asked_seed(task),
             **await _file_facts(exchange, task, names, output, index),
         }
         found.append({f"{OUTPUT}{name}": value for name, value in facts.items()})
     return found
+
+
+def _asked_seed(task: Task) -> dict[str, int]:
+    """The seed of the request; empty if it leaves the seed to the server."""
+    seed = task.record.request.get("seed")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        return {}
+    return {"seed": seed}
 
 
 async def _file_facts(

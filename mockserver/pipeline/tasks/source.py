@@ -8,6 +8,7 @@ from mockserver.pipeline.request.body_parsing import ParsedBody
 from mockserver.pipeline.tasks.lookup import kind_of, owner_of, role_of
 from mockserver.state.tasks import TaskRecord
 from specs import JSON, Role, values_at
+from specs.documents.video import SOURCE_DURATION
 
 OWN_FIELDS = {"prompt", "image", "last_image", "n", "seed"}  # of each task
 
@@ -41,8 +42,11 @@ def inherited_fields(
     if role_of(exchange).source is None:
         return {}
     if source is not None:
-        fields = source.request.items()
-        return {name: value for name, value in fields if name not in OWN_FIELDS}
+        fields = {**source.request}
+        if role_of(exchange).extends:
+            before = next(iter(source.outputs), {})
+            fields[SOURCE_DURATION] = before.get("duration", 0)
+        return {name: fields[name] for name in fields if name not in OWN_FIELDS}
     provider = exchange.provider_context.provider
     first = provider.operations_on(kind_of(exchange).name, Role.CREATE)[0]
     return provider.canonical_request(first.id, JSON, {}, include_assumed=True)

@@ -52,6 +52,10 @@ def test_every_client_has_a_verdict_on_every_target():
     assert found == [(name, id_) for name in ("one", "two") for id_ in clients()]
 
 
+def test_a_client_that_calls_no_operation_of_a_target_has_no_verdict():
+    assert verdicts(operations=("createVideo",)) == {}
+
+
 def test_a_client_is_ready_if_all_that_it_uses_passes():
     assert {each.readiness for each in verdicts(passed()).values()} == {Readiness.READY}
 

@@ -127,6 +127,10 @@ class Page(HTMLParser):
 
 def letters(text):
     """The letters of the table of claims, with their labels for screen readers."""
+    # The style sheet has the letter of a claim that a document lacks, and its label.
+    dash = "\N{EN DASH}"
+    absent = f'<td class="cell N">{dash}<span class="vh"> not documented<'
+    text = text.replace('<td class="absent"><', absent)
     pattern = r'class="(?:open )?cell \w[^>]*>(.)<span class="vh"> ([a-z ]+)<'
     return re.findall(pattern, text)
 

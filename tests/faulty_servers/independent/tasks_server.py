@@ -331,6 +331,9 @@ class Handler(BaseHTTPRequestHandler):
         body = SHOWN[self.dialect](task, self.base, self.defect)
         if self.dialect == "kling":
             body = {"code": 0, "message": "SUCCEED", "request_id": "r", "data": body}
+        if "/ai/v1/tasks/" in self.path:
+            for each in body["output"]:
+                each |= {"result_id": str(each["index"]), "content_type": "image/png"}
         return body
 
     def create(self):
@@ -352,9 +355,14 @@ class Handler(BaseHTTPRequestHandler):
         page = self.query.get("page_num") or self.query.get("pageNum") or "1"
         order = self.query.get("order", "desc")
         tier = self.query.get("filter.service_tier", "default")
+        state = self.query.get("filter.status", "queued")
+        states = {"queued", "running", "succeeded", "failed", "cancelled", "expired"}
         is_known = order in {"asc", "desc"} and tier in {"default", "flex"}
+        is_known = is_known and state in states and (text + page).isdigit()
+        if not is_known:
+            raise Problem(400, "request", "A parameter is of another kind.")
         most = 500 if self.dialect == "ark" else 1000
-        if not 1 <= int(text) <= 500 or not 1 <= int(page) <= most or not is_known:
+        if not 1 <= int(text) <= 500 or not 1 <= int(page) <= most:
             raise Problem(400, "request", "A parameter is out of range.")
         found = [each for each in TASKS.values() if each.dialect == self.dialect]
         shown = [SHOWN[self.dialect](each, self.base, "none") for each in found[::-1]]

@@ -73,7 +73,7 @@ def single_requests(provider: str, *parts: str) -> list[Case]:
     """The requests to operations on tasks with one of these parts in their id."""
     return [
         each
-        for each in task_operation_cases(loaded(provider))
+        for each in task_operation_cases(loaded(provider), is_mock=False)
         if any(part in each.id for part in parts)
     ]
 

@@ -1,6 +1,7 @@
 """`imageparity whose`: from a file back to the request and the seed."""
 
 import json
+import struct
 
 import pytest
 from click.testing import CliRunner
@@ -10,6 +11,8 @@ import mockserver
 from mockserver.cli.provenance import provenance
 from mockserver.media.image.drawing.encode import render_image
 from mockserver.media.image.plan import FORMATS, Plan
+from mockserver.media.video.plan import VideoPlan
+from mockserver.media.video.render import render as render_video
 
 PLAN = Plan("A boat", 64, 48, seed=7, request="0123456789abcdef", index=2)
 
@@ -83,13 +86,71 @@ def test_a_picture_of_others_is_one_line_and_1(tmp_path):
     assert result.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("kind", ["nowhere", "folder", "empty", "text"])
-def test_what_cannot_be_read_is_one_line_and_2(tmp_path, kind):
+VIDEO = VideoPlan("A boat", 64, 48, 0.5, 24, seed=7, request="0123456789abcdef")
+C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+
+
+def box(name, content):
+    return struct.pack(">I", len(content) + 8) + name + content
+
+
+def test_it_tells_where_a_video_comes_from(tmp_path):
+    file = tmp_path / "boat.mp4"
+    file.write_bytes(render_video(VIDEO))
+
+    result, as_json = told(file), json.loads(told("--json", file).stdout)
+
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        f"{file}: MP4, 64x48, 0.5 s",
+        "  request  0123456789abcdef",
+        "  seed     7",
+        "  video    1 of the response",
+        "  journal  GET /__mock__/journal?request=0123456789abcdef",
+    ]
+    assert (as_json["prompt"], as_json["duration"]) == ("A boat", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda data: data + box(b"uuid", C2PA + bytes(100)),
+            "a C2PA manifest, not verified (100 bytes), title 'A boat'",
+        ),
+        (lambda data: data.replace(b"A boat", b"A\x1b[2m!"), "title 'A�[2m!'"),
+        (lambda data: data.replace(b"\xa9", b"x"), "nothing of its origin"),
+    ],
+)
+def test_of_a_video_of_others_it_tells_its_claims(tmp_path, change, words):
+    file = tmp_path / "other.mp4"
+    data = render_video(VIDEO).replace(b"imageparity", b"something__")
+    file.write_bytes(change(data))
+
+    result = told(file)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert words in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("nowhere", None),
+        ("folder", None),
+        ("empty", b""),
+        ("text", b"no picture"),
+        ("cut", render_video(VIDEO)[:40]),
+        ("heic", box(b"ftyp", b"heic") + box(b"meta", bytes(20))),
+    ],
+)
+def test_what_cannot_be_read_is_one_line_and_2(tmp_path, kind, data):
     file = tmp_path / kind
     if kind == "folder":
         file.mkdir()
-    elif kind != "nowhere":
-        file.write_bytes(b"no picture" if kind == "text" else b"")
+    elif data is not None:
+        file.write_bytes(data)
 
     result = told(file)
 

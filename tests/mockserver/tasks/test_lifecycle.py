@@ -273,6 +273,20 @@ def test_a_task_is_kept_for_its_documented_lifetime(timed, of):
 
 
 @pytest.mark.parametrize("of", kinds_with(Role.READ))
+def test_a_task_in_a_state_is_kept_as_documented(timed, of):
+    if not of.kind.state_lifetimes:
+        pytest.skip("the document has no lifetime of a state")
+    tasks, read = Tasks(timed, of), of.operations(Role.READ)[0]
+    for name, lifetime in of.kind.state_lifetimes.items():
+        outcome = of.kind.states[name].phase
+        id = tasks.created(X_Mock_Task=f"{outcome};seconds=20")
+        advance(timed, 20 + lifetime.value - 1)
+        assert tasks.state(id) == name
+        advance(timed, 1)
+        assert_error(read, read.task.unknown, tasks.read(id))
+
+
+@pytest.mark.parametrize("of", kinds_with(Role.READ))
 def test_a_url_of_a_result_expires_as_documented(timed, of):
     urls = of.urls
     lifetime = of.kind.result_lifetime

@@ -1,13 +1,16 @@
 """Lists, cancelling and deleting, files of results, and events of tasks."""
 
+import io
 import json
 from contextlib import closing
 from itertools import count
 from urllib.parse import urlsplit
 
 import pytest
+from PIL import Image
 from support.http import ask, begun, control
 from support.tasks import (
+    KINDS,
     NOON,
     PROVIDERS,
     Tasks,
@@ -166,7 +169,10 @@ def test_filters_select(timed, of, operation):
         "model": (model, [second, first], "another", []),
     }
     for name, fact in filters.items():
+        if fact == "kind":
+            continue
         if fact not in values:
+            select_by_field(tasks, operation, name, fact)
             continue
         one, ones, other, others = values[fact]
         rows = {each: row(tasks, operation, each) for each in (first, second)}
@@ -174,6 +180,45 @@ def test_filters_select(timed, of, operation):
         assert listed(tasks, operation, **{name: other}) == [
             rows[each] for each in others
         ]
+
+
+def select_by_field(tasks, operation, name, fact):
+    """Check a filter by a field of the request, with each of its values."""
+    field = fact.removeprefix("request.")
+    values = operation.parameters["query"].properties[name]["enum"]
+    for value in values:
+        id = tasks.created({**tasks.of.request(), field: value})
+        assert row(tasks, operation, id) in listed(tasks, operation, **{name: value})
+        (other,) = {*values} - {value}
+        assert row(tasks, operation, id) not in listed(
+            tasks, operation, **{name: other}
+        )
+
+
+@pytest.mark.parametrize(
+    ("of", "operation"),
+    [each for each in operations_with(Role.LIST) if each.values[1].task.also],
+)
+def test_a_list_has_tasks_of_several_kinds(timed, of, operation):
+    others = [
+        each
+        for each in KINDS
+        if each.provider is of.provider and each.kind.name in operation.task.also
+    ]
+    first = Tasks(timed, of)
+    tasks = [first, *(Tasks(timed, each) for each in others)]
+    ids = [each.created() for each in tasks]
+    advance(timed, 20)
+    rows = [each.body(id) for each, id in zip(tasks, ids, strict=True)]
+
+    assert listed(first, operation) == rows[::-1]
+    (by_kind,) = (k for k, fact in operation.task.filters.items() if fact == "kind")
+    for each, shown in zip(tasks, rows, strict=True):
+        assert listed(first, operation, **{by_kind: each.of.kind.medium}) == [shown]
+    for unified in of.operations(Role.READ):
+        for kind, id in zip(operation.task.also, ids[1:], strict=True):
+            status = first.send(unified, id).status
+            assert status == (200 if kind in unified.task.also else 404)
 
 
 # Cancelling and deleting
@@ -248,6 +293,33 @@ def test_a_file_can_be_had_from_success_until_it_expires(timed, of, operation):
         assert_error(operation, role.expired, tasks.send(operation, id, output=output))
 
 
+@pytest.mark.parametrize("of", [each for each in KINDS if each.provider.id == "ark"])
+def test_a_task_tells_the_seed_of_its_request(timed, of):
+    tasks = Tasks(timed, of)
+    body = {**of.request(), "seed": 42}
+    id = tasks.created(body, X_Mock_Task="immediate")
+    other = tasks.created({**body, "seed": -1}, X_Mock_Task="immediate")
+
+    assert tasks.body(id)["seed"] == 42
+    assert tasks.body(other)["seed"] >= 0
+
+
+@pytest.mark.parametrize(
+    ("of", "operation"),
+    [each for each in operations_with(Role.CONTENT) if each.values[1].task.variants],
+)
+def test_a_variant_of_a_file_has_its_media_type(timed, of, operation):
+    tasks, role = Tasks(timed, of), operation.task
+    id = tasks.created(X_Mock_Task="immediate")
+
+    for value, media_type in role.variants.items():
+        answer = tasks.send(operation, id, query={role.variant: value})
+        assert answer.headers["Content-Type"] == media_type
+        with Image.open(io.BytesIO(answer.body)) as image:
+            image.load()
+            assert Image.MIME[image.format] == media_type
+
+
 def output_of(tasks, id):
     """The id of the first output, as its URL has it."""
     urls = tasks.of.urls
@@ -267,6 +339,9 @@ def test_urls_in_a_task_lead_to_its_files(timed, of):
     (url,) = urls[0].place.values(tasks.body(id))
 
     assert ask(url, method="GET", key=tasks.key).status == 200
+    if urls[0].form == "content":
+        content = of.operations(Role.CONTENT)[0]
+        assert_error(content, "unauthenticated", ask(url, method="GET", key=None))
 
 
 # Events
@@ -363,3 +438,6 @@ def test_a_task_takes_size_and_length_from_the_one_it_begins_with(timed, of, ope
     advance(timed, 20)
     assert tasks.phase(new) is Phase.SUCCEEDED
     assert original in str(tasks.body(new))
+    if operation.task.extends:
+        whole = int(before["seconds"]) + int(payload["seconds"])
+        assert tasks.body(new)["seconds"] == str(whole)

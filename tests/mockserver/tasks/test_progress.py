@@ -206,11 +206,13 @@ UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
         ("cgt-{time}-{letters:5}", r"cgt-20260504120000-[0-9a-z]{5}"),
         ("{uuid}", UUID),
         ("models/{model}/operations/{uuid}", rf"models/veo-3/operations/{UUID}"),
+        ("projects/{path:project}/{hex:32}", r"projects/mine/[0-9a-f]{32}"),
     ],
 )
 def test_an_id_has_the_form_of_the_document(form, pattern):
     rng = random.Random(1)
-    ids = {new_id(form, rng, AT_NOON, "veo-3") for _ in range(100)}
+    path = {"project": "mine"}
+    ids = {new_id(form, rng, AT_NOON, "veo-3", path) for _ in range(100)}
 
     assert len(ids) == 100
     assert all(re.fullmatch(pattern, each) for each in ids)

@@ -1,6 +1,7 @@
 """Errors, faults, quotas and ways to end, as a request about a task wants them."""
 
 import http.client
+import math
 
 import pytest
 from support.http import control
@@ -16,7 +17,7 @@ from support.tasks import (
 
 import mockserver
 from mockserver.simulation.task_progress import TaskOutcome
-from specs import Phase, Role
+from specs import JSON, Phase, Role
 
 PHASES = {
     "failed": Phase.FAILED,
@@ -93,14 +94,45 @@ def test_every_documented_failure_can_be_requested(timed, of):
 def test_a_stuck_task_never_ends_but_can_be_cancelled(timed, of):
     tasks = Tasks(timed, of)
     id = tasks.created(of.prompted("[[mock:stuck]]"))
-    lifetime = of.kind.task_lifetime
-    advance(timed, min(10 * 24 * 3600, lifetime.value - 1 if lifetime else 1e9))
+    lifetime, deadline = of.kind.task_lifetime, deadline_of(of)
+    advance(
+        timed,
+        min(10 * 24 * 3600, lifetime.value - 1 if lifetime else 1e9, deadline - 1),
+    )
 
     assert tasks.phase(id) is of.kind.first(Phase.RUNNING, Phase.WAITING).phase
     for operation in of.operations(Role.CANCEL):
         if tasks.state(id) in operation.task.cancels:
             assert tasks.send(operation, id).status < 300
             assert tasks.phase(id) is Phase.CANCELLED
+
+
+def deadline_of(of):
+    """The seconds after which a task expires; infinite without them."""
+    request = of.provider.canonical_request(
+        of.create.id, JSON, of.request(), include_assumed=True
+    )
+    return request[of.kind.deadline] if of.kind.deadline else math.inf
+
+
+@every_kind
+@pytest.mark.parametrize("outcome", ["stuck", f"succeeded;seconds={7 * 24 * 3600}"])
+def test_a_task_that_is_not_done_expires_at_its_deadline(timed, of, outcome):
+    if of.kind.deadline is None:
+        pytest.skip("the document has no deadline")
+    tasks = Tasks(timed, of)
+    payload = {**of.request(), of.kind.deadline: 3600}
+    id = tasks.created(payload, X_Mock_Task=outcome)
+    done = tasks.created(payload, X_Mock_Task="succeeded;seconds=3600")
+    advance(timed, 3599)
+    assert not tasks.phase(id).is_final
+
+    advance(timed, 1)
+
+    assert tasks.phase(id) is Phase.EXPIRED
+    assert tasks.phase(done) is Phase.SUCCEEDED
+    advance(timed, 24 * 3600)
+    assert tasks.phase(id) is Phase.EXPIRED
 
 
 @every_kind
@@ -304,9 +336,11 @@ def test_a_task_costs_once_and_nothing_if_it_fails(timed, of):
         tasks.read(id)
     tasks.created(X_Mock_Task="failed")
 
-    amounts = [each["cost"].get("amount") for each in timed.journal()]
+    costs = [each["cost"] for each in timed.journal()]
+    amounts = [each.get("amount") for each in costs]
     assert amounts[0] == cost.get("amount")
     assert not any(amounts[1:])
+    assert all(each["currency"] for each in costs if each.get("amount") is not None)
 
 
 @pytest.mark.parametrize(("of", "operation"), operations_with(Role.CANCEL))

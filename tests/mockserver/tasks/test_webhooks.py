@@ -147,6 +147,21 @@ def test_a_webhook_is_repeated_after_the_documented_delays(of):
 
 
 @kinds
+def test_only_the_documented_states_are_sent_again(of):
+    webhook = of.kind.webhook
+    if webhook.retried is None:
+        pytest.skip("the document repeats all states")
+    with receiving([500] * 9) as receiver, serving(of) as running:
+        Tasks(running, of).created(without_filter(of, receiver.url))
+        eventually(lambda: webhooks(running))
+        advance(running, webhook.delays[0] + 0.5)  # the task still waits then
+        time.sleep(0.3)  # nothing must come
+        (entry,) = webhooks(running)
+
+    assert entry["task"]["state"] not in webhook.retried
+
+
+@kinds
 @pytest.mark.parametrize("status", [302, 400])
 def test_other_responses_are_not_repeated_nor_followed(of, status):
     if f"{status // 100}xx" in of.kind.webhook.retry_on:

@@ -268,8 +268,8 @@ def test_the_states_of_a_task_are_those_of_the_pages(kind):
     ("request_", "facts"),
     [
         ({}, (1280, 720, 5, 24, True)),
-        ({"model": M10}, (1920, 1088, 5, 24, True)),
-        ({"model": M10, "frames": 48}, (1920, 1088, 2, 24, True)),
+        ({"model": M10}, (1920, 1088, 5, 24, False)),
+        ({"model": M10, "frames": 48}, (1920, 1088, 2, 24, False)),
         ({"resolution": "480p", "ratio": "21:9"}, (992, 432, 5, 24, True)),
         ({"model": M20, "resolution": "4k", "ratio": "3:4"}, (2494, 3326, 5, 24, True)),
         ({"duration": 12, "generate_audio": False}, (1280, 720, 12, 24, False)),

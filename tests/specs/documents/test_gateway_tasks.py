@@ -315,3 +315,10 @@ def test_what_has_no_path_is_named_and_not_described():
 
     assert "cancel an image task" in names
     assert {"Veo video generation", "Fetch Veo video generation status"} <= names
+
+
+def test_an_alias_of_a_model_is_the_model_in_responses():
+    provider = loaded("llmapi")
+    found = provider.canonical_request("createImageTask", J, {"model": "image2"})
+
+    assert found["model"] == "gpt-image-2"

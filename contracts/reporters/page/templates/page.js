@@ -104,8 +104,19 @@ if (views) {
 
 /* Filters */
 
+/* The ids of claims and the links to them, which follow from the name of the row and the column. */
+function complete(row, table, columns) {
+  const id = table.dataset.operation + '/' + row.querySelector('.id').textContent;
+  Object.assign(row.dataset, {kind: 'claim', id, p: table.dataset.p});
+  all('td', row).forEach((cell, at) => {
+    const link = cell.querySelector('a.open:not([href])');
+    if (link) link.href = '#claim=' + encodeURIComponent(id).replaceAll('%2F', '/') + '@' + encodeURIComponent(columns[at]);
+  });
+}
+
 const tables = all('table.grid').map(table => {
   const columns = all('thead th[data-column]', table).map(each => each.dataset.column);
+  if (table.dataset.operation) for (const row of all('tr.r', table)) complete(row, table, columns);
   return {
     table,
     columns,
@@ -115,7 +126,7 @@ const tables = all('table.grid').map(table => {
     rows: all('tr.r', table).map(element => ({
       element,
       part: element.dataset.p,
-      clients: element.dataset.c.split(' '),
+      clients: (element.dataset.c || '').split(' '),
       agreement: element.dataset.a,
       split: 's' in element.dataset,
       ignored: 'i' in element.dataset,
@@ -261,6 +272,7 @@ function arrange(table, pair) {
     table.order = order;
   }
   table.table.classList.toggle('paired', chosen.length === 2);
+  table.table.dataset.kept = chosen.length;
   if (table.kind !== 'differences') return;
   const isMarked = chosen.length === 2;
   if (!isMarked && !table.marked) return;
@@ -290,7 +302,7 @@ function clearMarks(cell) {
 }
 
 function hide(pair) {
-  hiding.textContent = pair.length ? '.grid:not(.single) tr:not(.part)>:nth-child(n+' + (pair.length + 2) + '){display:none}' : '';
+  hiding.textContent = pair.length ? [0, 1, 2].map(kept => '.grid[data-kept="' + kept + '"]:not(.single) tr:not(.part)>:nth-child(n+' + (kept + 2) + '){display:none}').join('') : '';
 }
 
 /* The filter panel */

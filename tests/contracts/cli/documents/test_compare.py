@@ -260,6 +260,7 @@ def test_reports_add_the_number_of_violations(run, report):
 
     assert result.exit_code == 0
     assert "! 0 features in which a server violates its document" in result.stdout
+    assert "Tasks are compared by documents alone" in " ".join(result.stdout.split())
 
 
 def test_a_report_about_another_provider_is_rejected(run, report):

@@ -14,6 +14,7 @@ from support.video import (
     run_ffmpeg,
 )
 
+import specs
 from mockserver.media.image.drawing.encode import render_image
 from mockserver.media.image.plan import BadImage, Plan
 from mockserver.media.video.h264 import level_of, unsigned
@@ -47,6 +48,7 @@ SIZES_AND_TIMES = [
     (18, 16, 1, 30, True),
     (34, 62, 0.5, 10, False),
     (640, 480, 0.01, 24, False),
+    (4398, 1886, 0.1, 24, True),  # the largest that a document has
 ]
 # H.264 has half of the resolution for colours, and fewer levels than RGB.
 ROUNDING = 2.5
@@ -302,12 +304,12 @@ def test_a_video_that_is_cut_off_is_read_or_refused():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"duration": 60.5}, "60 seconds"),
+        ({"duration": 120.5}, "120 seconds"),
         ({"duration": 0}, "0 seconds"),
         ({"duration": float("nan")}, "nan seconds"),
         ({"frame_rate": 61}, "60 frames per second"),
         ({"frame_rate": 0}, "frame rate of 0"),
-        ({"width": 3842, "height": 2160}, "3840x2160"),
+        ({"width": 4098, "height": 2160}, "4096x2160"),
         ({"width": 321}, "only even widths"),
         ({"height": 14}, "edges of 16"),
         ({"width": 8194, "height": 16}, "8192 pixels"),
@@ -325,9 +327,17 @@ def test_a_picture_that_does_not_decode_is_refused(name):
 
 
 def test_every_plan_within_the_limits_has_a_level():
-    for width, height in ((3840, 2160), (8192, 1008), (1008, 8192), (16, 16)):
+    for width, height in ((4096, 2160), (8192, 1072), (1072, 8192), (16, 16)):
         plan = replace(PLAN, width=width, height=height, frame_rate=60)
         assert level_of(-(-plan.width // 16), -(-plan.height // 16), 60) <= 52
+
+
+@pytest.mark.parametrize("name", specs.names())
+def test_every_documented_size_can_be_made(name):
+    for entry in specs.load(name).dialect.video.sizes:
+        for text in (size for row in entry.table.values() for size in row.values()):
+            width, height = specs.size_of(text)
+            replace(PLAN, width=width, height=height, frame_rate=60)
 
 
 def test_the_codes_are_those_of_the_standard():
