@@ -6,6 +6,7 @@ from importlib.util import find_spec
 MODULES: Mapping[str, tuple[str, ...]] = {
     "harness": ("av", "hypothesis", "jinja2", "pytest", "rich", "schemathesis"),
     "redis": ("redis",),
+    "fleet": ("distributed",),
 }
 """By name of an extra: the modules that it installs."""
 

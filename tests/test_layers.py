@@ -25,8 +25,8 @@ TOP_LEVEL = {
 FOLDERS = {
     "contracts": (
         *("reference", "cli", "scaffold"),
-        *("site", "testing", "reporters", "traffic", "compare", "api"),
-        *("execution", "judging", "planning", "media", "report", "text"),
+        *("site", "testing", "reporters", "traffic", "compare", "api", "fleet"),
+        *("execution", "ledger", "judging", "planning", "media", "report", "text"),
         "errors",
     ),
     "mockserver": (

@@ -11,6 +11,10 @@ COMMANDS: CommandTable = {
         "contracts.cli.run.command:run",
         "Test a server (or the mock) against its documentation.",
     ),
+    "campaign": (
+        "contracts.cli.fleet.group:campaign",
+        "Test many servers on several workers, with a budget for each.",
+    ),
     "compare": (
         "contracts.cli.documents.compare:command",
         "Show where the documentation of providers differs.",
@@ -71,6 +75,7 @@ COMMANDS: CommandTable = {
 EXTRAS = dict.fromkeys(
     (
         "run",
+        "campaign",
         "compare",
         "drop-in",
         "gate",

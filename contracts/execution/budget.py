@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from contracts.execution.account import LaneAccount
 from contracts.execution.campaign import Campaign
+from contracts.ledger.base import Answer
 from contracts.planning.case import Case, Origin
 from contracts.report.model import Outcome
 
@@ -14,16 +16,15 @@ MAX_TIMEOUTS = 20  # in a campaign
 @dataclass(slots=True)
 class BudgetGuard:
     """
-    Counts what a run sends and spends, and decides which cases may be sent.
+    Counts what a run sends, and decides which cases may be sent.
 
-    `max_cases` and `budget` (in the provider's currency) are None for no limit.
-    `stopped` is why no more cases are sent: `errors`, `budget`, or None.
+    `max_cases` is None for no limit. `account` has the money; None if a run costs
+    nothing. `stopped` is why no more cases are sent: `errors`, `budget`, or None.
     """
 
     max_cases: int | None
-    budget: float | None
+    account: LaneAccount | None = None
     sent: int = 0
-    spent: float = 0.0
     consecutive_errors: int = 0
     timeouts: int = 0
     has_skipped: bool = False
@@ -31,7 +32,6 @@ class BudgetGuard:
 
     def add(self, campaign: Campaign, outcome: Outcome) -> None:
         """Add an outcome; too many errors in a row or timeouts stop the run."""
-        self.spent += outcome.cost or 0.0
         status = outcome.status
         is_complete = all(each.check != "answers" for each in outcome.findings)
         failed = (
@@ -51,21 +51,21 @@ class BudgetGuard:
         if self.consecutive_errors >= max_errors or self.timeouts >= MAX_TIMEOUTS:
             self.stopped = "errors"
 
-    def may_send(self, campaign: Campaign, case: Case) -> bool:
-        """True if a case is within the limits; a cheaper one may be even if not."""
+    async def may_send(self, case: Case) -> bool:
+        """
+        True if a case is within the limits; a cheaper one may be even if not.
+
+        Raises `LedgerError` if the run must stop.
+        """
         if self.stopped:
             return False
         if self.max_cases is not None and self.sent >= self.max_cases:
             self.stopped = "budget"
             return False
-        if self._exceeds_budget(campaign, case):
-            self.has_skipped = True
-            return False
+        if self.account is not None:
+            answer = await self.account.begin(case)
+            if answer is not Answer.STARTED:
+                self.has_skipped |= answer is Answer.OVER_BUDGET
+                return False
         self.sent += 1
         return True
-
-    def _exceeds_budget(self, campaign: Campaign, case: Case) -> bool:
-        if self.budget is None:
-            return False
-        price = campaign.max_cost(case)
-        return price is None or self.spent + price > self.budget

@@ -14,11 +14,11 @@ from contracts.execution.sending.target import Target
 from contracts.execution.tasks.waiting import MOCK_WAITING, Waiting
 from contracts.judging.examiner import canonical_payload, max_cost
 from contracts.judging.guarantees.table import COMPARED_FIELDS
-from contracts.media.guarantee import request_key
+from contracts.media.guarantee import AnswerHistory, request_key
 from contracts.planning.case import Case
 from contracts.planning.coverage import claim_records, coverage
 from contracts.planning.plan import plan, repeatable_cases
-from contracts.report.model import CallRecord, Outcome, TargetRecord
+from contracts.report.model import OUTCOME_LOST, CallRecord, Outcome, TargetRecord
 from contracts.report.records import SelectionRecord
 from specs import Provider, State
 
@@ -48,6 +48,7 @@ class Campaign:
     - `done` has the outcomes of an earlier run, by case id; these are not sent again.
     - `open_tasks` has the outcomes of an earlier run whose tasks are open, by case id;
       these tasks are followed, and not created again.
+    - `history` has the responses of an earlier run that later ones are compared with.
     - `cassette` records the exchanges, or replays recorded ones.
     - `timeout` is for one response, in seconds.
     - `preflight` ends the run if no operation accepts a plain valid request.
@@ -70,6 +71,7 @@ class Campaign:
     rate: float | None = None
     done: Mapping[str, Outcome] = field(default_factory=dict)
     open_tasks: Mapping[str, Outcome] = field(default_factory=dict)
+    history: AnswerHistory = field(default_factory=AnswerHistory)
     cassette: CassetteSession | None = None
     timeout: float = RESPONSE_TIMEOUT
     preflight: bool = True
@@ -129,14 +131,17 @@ class Campaign:
         """
         The campaign without the cases that have a response in an earlier run.
 
-        A case is sent again if a pending case will be compared with it. Its task is
-        followed if it is still open, except at a mock of ours: that is another one now.
+        A case is sent again if a pending case will be compared with it, unless it was
+        paid. Its task is followed if it is still open, except at a mock of ours: that
+        is another one now.
         """
         planned = {each.id: each for each in self.cases}
         answered = {
             case_id: each
             for case_id, each in done.items()
-            if case_id in planned and each.status is not None and not each.open_task
+            if case_id in planned
+            and (each.status is not None or each.not_tested == OUTCOME_LOST)
+            and not each.open_task
         }
         open_tasks = {
             case_id: each
@@ -153,7 +158,7 @@ class Campaign:
         kept = {
             case_id: each
             for case_id, each in answered.items()
-            if not keys[case_id] & pending_keys
+            if self.is_paid or not keys[case_id] & pending_keys
         }
         resumed = replace(self, done=kept, open_tasks=open_tasks)
         vars(resumed)["cases"] = self.cases  # the cached property, planned already

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contracts.execution.campaign import Campaign
 from contracts.judging.interaction import Interaction
 from contracts.judging.tasks.conversation import Conversation
-from contracts.report.model import Finding
+from contracts.planning.case import Case
+from contracts.report.model import Finding, Outcome
 
 Exchange = Interaction | Conversation
 
@@ -26,13 +27,33 @@ def with_creation(finding: Finding, creation: Mapping[str, str]) -> dict[str, st
     return {**creation, "curl": f"{creation['curl']}\n{second}"}
 
 
-def conversations(tasks: Iterable[asyncio.Task[Exchange]]) -> Iterator[Conversation]:
-    """Yield the conversations of tasks that have ended without an exception."""
+def ended_exchanges(tasks: Iterable[asyncio.Task[Exchange]]) -> Iterator[Exchange]:
+    """Yield the exchanges of tasks that have ended without an exception."""
     for task in tasks:
         if task.done() and not task.cancelled() and task.exception() is None:
-            exchange = task.result()
-            if isinstance(exchange, Conversation):
-                yield exchange
+            yield task.result()
+
+
+def untested(
+    provider: str,
+    case: Case,
+    reason: str,
+    status: int | None = None,
+    cost: float | None = 0.0,
+) -> Outcome:
+    """The outcome of a case that has no result, for a reason."""
+    return Outcome(
+        provider=provider,
+        case=case.id,
+        operation=case.operation,
+        origin=case.origin,
+        expectation=case.expectation,
+        claims=case.claims,
+        status=status,
+        seconds=0.0,
+        cost=cost,
+        not_tested=reason,
+    )
 
 
 async def finish_exchanges(tasks: Collection[asyncio.Task[Exchange]]) -> None:

@@ -6,13 +6,14 @@ from urllib.parse import urlsplit
 
 import specs
 from contracts.execution.campaign import Campaign, CouldNotRun
+from contracts.execution.order import is_accepted
 from contracts.execution.sending.client import Sender
 from contracts.judging.findings import redact
 from contracts.judging.interaction import Interaction
 from contracts.judging.outcome import body_excerpt
 from contracts.planning.case import Case, Origin
 from contracts.planning.preflight import preflight_cases
-from contracts.report.model import DEPENDS_ON, NOT_SENT, Outcome
+from contracts.report.model import DEPENDS_ON, NOT_SENT, OUTCOME_LOST, Outcome
 from contracts.text import one_line
 
 _NOT_FOUND = {404, 405, 501}
@@ -24,14 +25,15 @@ class Preflight:
     The state of the first requests of a campaign.
 
     An operation is served if a valid request got a success response that is no HTML
-    page. `first` has the first response of each operation. `unknown` is the first
-    response to any case by which the server does not know the URL; `is_known` is True
-    after any other response.
+    page. `first` has the first response of each operation, and `first_cases` its case,
+    also that of an earlier run. `unknown` is the first response to any case by which
+    the server does not know the URL; `is_known` is True after any other response.
     """
 
     campaign: Campaign
     served: set[str] = field(default_factory=set)
     first: dict[str, Interaction] = field(default_factory=dict)
+    first_cases: dict[str, str] = field(default_factory=dict)
     unknown: Interaction | None = None
     is_known: bool = False
 
@@ -41,19 +43,32 @@ class Preflight:
 
         The alternatives of an operation follow if it accepts no plain request.
         """
-        planned = preflight_cases(self.campaign.provider, self.campaign.pending)
+        campaign = self.campaign
+        planned = preflight_cases(campaign.provider, campaign.cases)
         for cases in planned.values():
-            yield from cases.plain
+            yield from (each for each in cases.plain if not self._is_done(each))
         for operation, cases in planned.items():
             for case in cases.alternatives:
-                if operation not in self.served:
+                if operation not in self.served and not self._is_done(case):
                     yield case
+
+    def _is_done(self, case: Case) -> bool:
+        """True for a case of an earlier run, of which the outcome is noted."""
+        outcome = self.campaign.done.get(case.id)
+        if outcome is None:
+            return False
+        if is_accepted(outcome):
+            self.served.add(case.operation)
+        elif outcome.not_tested != OUTCOME_LOST:
+            self.first_cases.setdefault(case.operation, case.id)
+        return True
 
     def add(self, interaction: Interaction) -> None:
         """Note the response to a preflight case."""
         operation = interaction.case.operation
         self.note(interaction)
         self.first.setdefault(operation, interaction)
+        self.first_cases.setdefault(operation, interaction.case.id)
         if is_served(interaction):
             self.served.add(operation)
 
@@ -64,13 +79,13 @@ class Preflight:
     @property
     def unserved(self) -> set[str]:
         """The operations that accepted none of the first requests."""
-        return set(self.first) - self.served
+        return set(self.first_cases) - self.served
 
     def reason_not_to_send(self, case: Case) -> str | None:
         """The reason why a case is not sent; None if it must be sent."""
-        if case.operation in self.served or case.operation not in self.first:
+        if case.operation in self.served or case.operation not in self.first_cases:
             return None
-        return f"{DEPENDS_ON} {self.first[case.operation].case.id}"
+        return f"{DEPENDS_ON} {self.first_cases[case.operation]}"
 
     def note(self, interaction: Interaction) -> None:
         """Note whether the response to any case shows that the URL is known."""

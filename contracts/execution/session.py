@@ -6,16 +6,20 @@ from collections.abc import (
     AsyncGenerator,
     Callable,
     Container,
+    Coroutine,
     Iterable,
     Iterator,
     Mapping,
+    Sequence,
 )
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.exchanges import (
     Exchange,
-    conversations,
+    ended_exchanges,
     finish_exchanges,
     first_interaction,
     update_examples,
@@ -38,7 +42,6 @@ from contracts.judging.checks import CheckContext, Observation
 from contracts.judging.examiner import Examiner, cost_of
 from contracts.judging.findings import build_finding
 from contracts.judging.interaction import Interaction
-from contracts.judging.second_opinion.task_scenarios import ScenarioStep
 from contracts.judging.tasks.conversation import Conversation
 from contracts.judging.tasks.observations import conversation_observations
 from contracts.media.previews import with_previews
@@ -56,9 +59,14 @@ from contracts.report.model import (
 from contracts.report.repeats import PassRate
 from specs import Operation
 
+if TYPE_CHECKING:
+    from contracts.judging.second_opinion.merge import ExternalFailure
+
 IN_FLIGHT = 32
 MAX_REPRODUCED = 5  # findings of one signature, after which no more are repeated
 MAX_EVIDENCE = 500  # cases
+
+MaySend = Callable[[Case], Coroutine[Any, Any, bool]]
 
 
 @dataclass
@@ -68,8 +76,8 @@ class Session:
 
     `evidence` are further cases, with their outcomes, that tell which fields matter.
     `unchecked_429` has the headers of 429 responses to cases that were not tested; they
-    are checked with the next response. `unreported` are the conversations that ended
-    when the run stopped.
+    are checked with the next response. `unreported` are the exchanges that ended when
+    the run stopped.
     """
 
     campaign: Campaign
@@ -83,21 +91,25 @@ class Session:
     unchecked_429: tuple[Mapping[str, str], ...] = ()
     evidence: list[tuple[Case, Outcome]] = field(default_factory=list)
     reproduced: Counter[Signature] = field(default_factory=Counter)
-    unreported: list[Conversation] = field(default_factory=list)
+    unreported: list[Exchange] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         campaign = self.campaign
         provider, key = campaign.provider, campaign.target.key
-        self.examiner = Examiner(provider, key, campaign.external_judge)
+        history = deepcopy(campaign.history)
+        self.examiner = Examiner(provider, key, campaign.external_judge, history)
         self.deduplicator = Deduplicator(provider)
+        self.fingerprints |= {
+            finding.fingerprint
+            for outcome in campaign.done.values()
+            for finding in outcome.findings
+        }
         self.follower = Follower(provider, self.sender, campaign.waiting)
         self.repeater = Repeater(
             self.examiner, self.sender, campaign.repeat, self.follower.stopping
         )
 
-    async def outcomes(
-        self, may_send: Callable[[Case], bool]
-    ) -> AsyncGenerator[Outcome, None]:
+    async def outcomes(self, may_send: MaySend) -> AsyncGenerator[Outcome, None]:
         """
         Yield the outcome of each case: those of the preflight, then in their order.
 
@@ -108,7 +120,7 @@ class Session:
         preflight = Preflight(self.campaign)
         sent: set[str] = set()
         for case in preflight.cases() if self.campaign.preflight else ():
-            if not may_send(case):
+            if not await may_send(case):
                 break
             sent.add(case.id)
             exchange = await self._send(case)
@@ -129,14 +141,14 @@ class Session:
                 self.campaign, self.sender, may_send, preflight.unserved
             )
             for step in steps:
-                yield self._scenario_outcome(step)
+                yield self._last_outcome(step.interaction, step.failures)
         await preflight.check_known()
 
     async def _send_all(
         self,
         cases: Iterable[Case],
         preflight: Preflight,
-        may_send: Callable[[Case], bool],
+        may_send: MaySend,
     ) -> AsyncGenerator[Outcome, None]:
         """Yield the outcomes of cases in their order, several at a time in flight."""
         limit = 1 if self.campaign.is_paid else IN_FLIGHT
@@ -148,7 +160,7 @@ class Session:
                     if reason := self._reason_not_to_send(case, preflight):
                         yield self._not_tested(case, reason)
                         continue
-                    if not may_send(case):
+                    if not await may_send(case):
                         continue
                     turn = asyncio.Event()
                     sending = asyncio.create_task(self._send(case, turn))
@@ -157,8 +169,9 @@ class Session:
                     return
                 task, turn, case = tasks[0]
                 turn.set()
-                # A task that was created must be known, even if the run ends now.
-                exchange = await (asyncio.shield(task) if case.follow else task)
+                # What was paid must be known, even if the run ends now.
+                is_kept = case.follow or self.campaign.is_paid
+                exchange = await (asyncio.shield(task) if is_kept else task)
                 tasks.pop(0)
                 if case.id not in self.campaign.open_tasks:
                     preflight.note(first_interaction(exchange))
@@ -166,7 +179,7 @@ class Session:
         finally:
             self.follower.stopping.set()
             await finish_exchanges([task for task, *_ in tasks])
-            self.unreported += conversations(task for task, *_ in tasks)
+            self.unreported += ended_exchanges(task for task, *_ in tasks)
 
     def _reason_not_to_send(self, case: Case, preflight: Preflight) -> str | None:
         """The reason why a case is not sent; None if it must be sent."""
@@ -239,21 +252,26 @@ class Session:
 
     def last_outcomes(self, known: Container[str]) -> Iterator[Outcome]:
         """
-        Yield the outcomes of cases with tasks in their order, except `known` cases.
+        Yield the outcomes of exchanges that ended when the run stopped, and of tasks.
 
-        The run stopped while these were followed: what was paid must not get lost.
+        They come in the order of their cases; those of `known` cases are left out.
         """
-        ended = {each.case.id: each for each in self.unreported}
+        ended = {first_interaction(each).case.id: each for each in self.unreported}
         for case_id in [
             each.id for each in self.campaign.cases if each.id not in known
         ]:
-            talk, task = ended.get(case_id), self.follower.open_tasks.get(case_id)
-            if talk is not None and talk.id is not None:
-                yield self._conversation_outcome(talk)
-            elif talk is None and task is not None:
-                yield self._open_outcome(task)
+            exchange, task = ended.get(case_id), self.follower.open_tasks.get(case_id)
+            if isinstance(exchange, Interaction):
+                if self.campaign.is_paid:
+                    yield self._last_outcome(exchange)
+            elif exchange is not None:
+                if exchange.id is not None:
+                    yield self._conversation_outcome(exchange)
+            elif task is not None:
+                yield self.open_outcome(task)
 
-    def _open_outcome(self, task: OpenTask) -> Outcome:
+    def open_outcome(self, task: OpenTask) -> Outcome:
+        """The outcome of a case whose task is not followed to its end."""
         earlier, created = self.campaign.open_tasks.get(task.case.id), task.created
         if created is None:
             return replace(
@@ -271,7 +289,7 @@ class Session:
         """The outcome of a case whose task was followed, with all its exchanges."""
         case, task = talk.case, self.follower.open_tasks.get(talk.case.id)
         if task is not None and talk.not_finished == INTERRUPTED:
-            return self._open_outcome(task)
+            return self.open_outcome(task)
         earlier = self.campaign.open_tasks.get(case.id)
         if talk.created is None and not talk.reads and task is None:
             gone = self._not_tested(case, TASK_IS_GONE)
@@ -306,9 +324,12 @@ class Session:
             open_task=task.id if task else "",
         )
 
-    def _scenario_outcome(self, step: ScenarioStep) -> Outcome:
-        """The outcome of a step that schemathesis chose; it is not repeated."""
-        interaction = step.interaction
+    def _last_outcome(
+        self,
+        interaction: Interaction,
+        failures: "Sequence[ExternalFailure] | None" = None,
+    ) -> Outcome:
+        """The outcome of an exchange that is not repeated."""
         if interaction.is_rate_limited:
             return self._not_tested(interaction.case, RATE_LIMITED, interaction.status)
         if interaction.is_unsent:
@@ -316,7 +337,7 @@ class Session:
         context = self.examiner.context(interaction)
         findings = [
             self._build(self.deduplicator.attribute(each, interaction.case), context)
-            for each in self.examiner.observations(context, step.failures)
+            for each in self.examiner.observations(context, failures)
         ]
         return self._outcome_of(context, findings)
 
@@ -368,7 +389,9 @@ class Session:
         signature = signature_of(finding, context.status)
         is_known = self.reproduced[signature] >= MAX_REPRODUCED
         is_clear = is_known or finding.flaky
-        if is_clear or not may_repeat(self.campaign, observation, context.interaction):
+        if is_clear or not may_repeat(
+            self.campaign, observation.check, context.interaction
+        ):
             return finding
         is_reproduced = rate is not None or await reproducer.reproduces(observation)
         self.reproduced[signature] += is_reproduced
@@ -392,5 +415,5 @@ class Session:
         )
 
 
-def _with_previews(finding: Finding, interaction: Interaction) -> Finding:
-    return with_previews(finding, interaction.medium, interaction.success_outputs)
+def _with_previews(finding: Finding, found: Interaction) -> Finding:
+    return with_previews(finding, found.medium, found.success_outputs)

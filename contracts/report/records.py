@@ -24,6 +24,8 @@ HARNESS_ERROR = "harness error:"
 RATE_LIMITED = "rate limited"
 CONNECTION_FAILED = "connection failed"
 NOT_FETCHED = "images not fetched"
+OUTCOME_LOST = "outcome lost"
+"""`not_tested` of a case whose worker ended between the request and the response."""
 
 
 class FindingKind(StrEnum):

@@ -12,6 +12,7 @@ from specs.documents.yaml_files import read_yaml
 
 SCHEMAS: Mapping[str, tuple[str, str, str]] = {
     "report": ("contracts.report", "report", "a line of `run --report`"),
+    "campaign": ("contracts.fleet", "campaign", "the file of `campaign`"),
     "differences": (
         "contracts.compare.servers",
         "differential",

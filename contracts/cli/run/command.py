@@ -13,6 +13,7 @@ from rich.console import Console
 
 import specs
 from contracts import compare as comparison
+from contracts.cli.run.budget_ledger import BudgetLedger
 from contracts.cli.run.bundle import (
     bundle_recording,
     check_bundle_option,
@@ -48,6 +49,7 @@ from contracts.execution.sending.client import Unreachable
 from contracts.execution.sending.recording import BadRecording
 from contracts.execution.sending.target import Target
 from contracts.execution.targets import NamedTarget
+from contracts.ledger.errors import LedgerError
 from contracts.planning.call_options import CallOptions
 from contracts.planning.generation.example_database import ExampleDatabase
 from contracts.planning.request_model import PlanError
@@ -123,6 +125,7 @@ def _run(
         if options.dry_run:
             list_cases(campaigns)
             return
+        ledger = BudgetLedger.of(options)
         try:
             if options.resume:
                 campaigns = resume_campaigns(
@@ -131,8 +134,10 @@ def _run(
             if options.repeat > 1 and not options.quiet:
                 for campaign in campaigns:
                     click.echo(estimate(campaign, campaign.pending), err=True)
-            report, problem = _execute(campaigns, options, recording)
+            report, problem = _execute(campaigns, options, recording, ledger)
         except (Unreachable, CouldNotRun, BadRecording) as error:
+            if ledger is not None:
+                ledger.remove()
             raise UsageError(str(error)) from None
         saved = save_last_report(report, options.examples_folder)
         files = write_outputs(
@@ -142,6 +147,8 @@ def _run(
             ),
         )
         files += save_bundle(options, recording, report, problem, providers)
+        if ledger is not None:
+            ledger.remove()
     if examples is not None:
         _save_examples(examples)
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
@@ -245,6 +252,7 @@ def _execute(
     campaigns: Sequence[Campaign],
     options: RunOptions,
     recording: BundleRecording | None,
+    ledger: BudgetLedger | None,
 ) -> tuple[Report, str | None]:
     """
     The report of a run; of an interrupted one, with the outcomes until then.
@@ -273,6 +281,7 @@ def _execute(
             progress=note,
             max_cases=options.max_cases,
             budget=options.budget,
+            **_ledger_options(ledger),
         )
         try:
             asyncio.run(run_until_interrupted(coroutine))
@@ -282,4 +291,12 @@ def _execute(
             if options.resume or not run.campaigns:
                 raise
             problem = str(error)
+        except LedgerError as error:
+            raise (ledger.problem(error) if ledger else error) from None
     return run.report(), problem
+
+
+def _ledger_options(ledger: BudgetLedger | None) -> dict[str, Any]:
+    if ledger is None:
+        return {}
+    return {"ledger": ledger.open(), "on_wait": ledger.on_wait}

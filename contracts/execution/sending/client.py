@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from types import TracebackType
@@ -68,7 +68,9 @@ class Sender:
     `max_pause` seconds. A response times out after `timeout` seconds, and fetching the
     images of its links after as many again; these are fetched from the origin of the
     target and from the hosts `fetch_from`. A `cassette` records the exchanges, or
-    replaces the network by recorded ones. An asynchronous context manager.
+    replaces the network by recorded ones. `before_request` is awaited before a request.
+    Without `reuses_connections` each request has a connection of its own, so that none
+    is ever sent again. An asynchronous context manager.
     """
 
     def __init__(
@@ -81,8 +83,12 @@ class Sender:
         timeout: float = RESPONSE_TIMEOUT,
         cassette: CassetteSession | None = None,
         fetch_from: frozenset[str] = frozenset(),
+        before_request: Callable[[], Awaitable[None]] | None = None,
+        reuses_connections: bool = True,
     ) -> None:
         self.target = target
+        self._before_request = before_request
+        self._reuses_connections = reuses_connections
         self._pace = Pace(max_connections, rate, max_pause)
         self._timeout = timeout
         self._cassette = cassette
@@ -97,7 +103,7 @@ class Sender:
         self._fresh_session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = self._open_session(reuses_connections=True)
+        self._session = self._open_session(reuses_connections=self._reuses_connections)
         self._fresh_session = self._open_session(reuses_connections=False)
         return self
 
@@ -249,6 +255,8 @@ class Sender:
             async with self._pace.slot() as slot:
                 budget.on_queued = slot.release
                 budget.received_bytes = received_bytes
+                if self._before_request is not None:
+                    await self._before_request()
                 sent_at = time.monotonic()
                 interaction = await self._send_once(request, timeout, budget)
                 if earlier_429:

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -52,7 +52,8 @@ class Follower:
     Follows the tasks of one provider.
 
     `open_tasks` are those that have not ended, by case. When `stopping` is set, they
-    stay open: nothing waits for them any more.
+    stay open: nothing waits for them any more. `on_created` is awaited with each task
+    that was created.
     """
 
     provider: Provider
@@ -60,6 +61,7 @@ class Follower:
     waiting: Waiting = field(default_factory=Waiting)
     open_tasks: dict[str, OpenTask] = field(default_factory=dict)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    on_created: Callable[[OpenTask], Awaitable[None]] | None = None
 
     async def follow(self, case: Case, task_id: str | None = None) -> Conversation:
         """
@@ -116,7 +118,9 @@ class _Talk:
             )
         id_ = task_id or self.conversation().id
         if id_ is not None:
-            open_tasks[self.case.id] = OpenTask(id_, self.case, created)
+            task = open_tasks[self.case.id] = OpenTask(id_, self.case, created)
+            if created is not None and self.follower.on_created is not None:
+                await self.follower.on_created(task)
             await self._follow(follow, id_)
             if self.not_finished is None:
                 del open_tasks[self.case.id]

@@ -1,7 +1,8 @@
 """Send the requests of the scenarios about tasks that schemathesis makes."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
+from typing import Any
 
 from contracts.execution.campaign import Campaign
 from contracts.execution.sending.client import Sender
@@ -33,7 +34,7 @@ def has_scenarios(campaign: Campaign) -> bool:
 async def scenario_steps(
     campaign: Campaign,
     sender: Sender,
-    may_send: Callable[[Case], bool],
+    may_send: Callable[[Case], Coroutine[Any, Any, bool]],
     unserved: Collection[str],
 ) -> list[ScenarioStep]:
     """
@@ -45,7 +46,9 @@ async def scenario_steps(
 
     def send(case: Case) -> Interaction:
         operation = campaign.provider.all_operations[case.operation]
-        if campaign.target.call.reason_not_tested(case) or not may_send(case):
+        if campaign.target.call.reason_not_tested(case):
+            raise ScenariosStopped
+        if not asyncio.run_coroutine_threadsafe(may_send(case), loop).result():
             raise ScenariosStopped
         sent = asyncio.run_coroutine_threadsafe(sender.send(case, operation), loop)
         return sent.result()

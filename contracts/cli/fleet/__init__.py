@@ -1,0 +1,1 @@
+"""The commands `campaign`, `campaign lane`, `campaign status` and `campaign cancel`."""

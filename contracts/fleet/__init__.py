@@ -1,0 +1,1 @@
+"""Campaigns: many targets, each a lane, run by workers that share a ledger."""

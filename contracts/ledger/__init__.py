@@ -1,0 +1,1 @@
+"""The ledger of paid and distributed runs: leases of lanes, money, and outcomes."""
