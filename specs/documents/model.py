@@ -7,7 +7,9 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
+from specs.documents.dates import DocumentDates, split_id
 from specs.documents.dialect import Dialect
+from specs.documents.references import walk
 from specs.documents.security import KeyScheme
 from specs.documents.sources import Source
 from specs.documents.supported import EVENT_STREAM
@@ -205,7 +207,8 @@ class Provider:
 
     `all_operations` are those of the document. `operations` are those among them that
     create results, at once or by a task, and `task_operations` the others. `tasks` are
-    the kinds of tasks by name.
+    the kinds of tasks by name. `document` is the document as of `day`, which is empty
+    for a document without `dates`; `places` are its pointers in the file.
     """
 
     id: str
@@ -217,6 +220,19 @@ class Provider:
     version: str = ""
     pointer_of: Callable[[Any], str] = field(default=lambda node: "", repr=False)
     tasks: Mapping[str, TaskKind] = field(default_factory=dict)
+    day: str = ""
+    dates: DocumentDates = DocumentDates()
+    places: Mapping[int, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def undated_id(self) -> str:
+        """The id without a day: the name of its folder."""
+        return split_id(self.id)[0]
+
+    def nodes(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yield the mappings of the document, with their pointers in the file."""
+        for pointer, node in walk(self.document):
+            yield self.places.get(id(node), pointer), node
 
     @cached_property
     def operations(self) -> Mapping[str, Operation]:

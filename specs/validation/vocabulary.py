@@ -71,6 +71,11 @@ ANNOTATIONS: dict[str, str] = {
     "x-medium": "the medium of an operation's results: image, video",
     "x-task": "what an operation does with long-running tasks: its kind and role",
     "x-tasks": "the kinds of long-running tasks: states, moves, times and results",
+    "x-as-of": "the day that the id of the provider means; until then its pages were "
+    "read",
+    "x-since": "the day on which a part begins; in `info` the first day of the document",
+    "x-until": "the day on which a part ends: it is in force until the day before",
+    "x-dated": "parts with dates; those in force are merged into the mapping around",
 }
 
 # For each keyword and annotation: where it is written, and an example.
@@ -102,9 +107,17 @@ USES: dict[str, tuple[str, str]] = {
         "the document",
         "x-tasks: {imageTask: {medium: image, id: {at: /id}, state: {at: /status}, …}}",
     ),
+    "x-as-of": ("info", 'x-as-of: "2026-12-01"'),
+    "x-since": ("any part", 'x-since: "2026-11-05"'),
+    "x-until": ("any part", 'x-until: "2026-12-01"'),
+    "x-dated": (
+        "any part",
+        'x-dated: [{x-until: "2026-11-05", maximum: 3}, {x-since: "2026-11-05", …}]',
+    ),
 }
 
 _TEXT = {"type": "string", "minLength": 1}
+_DAY = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
 _NAMES = {"type": "array", "items": _TEXT, "minItems": 1}
 
 # The values of each keyword, as a schema.
@@ -142,6 +155,17 @@ VALUE_SCHEMAS: dict[str, dict[str, Any]] = {
     "x-medium": _TEXT,
     "x-task": {"type": "object"},
     "x-tasks": {"type": "object"},
+    "x-as-of": _DAY,
+    "x-since": _DAY,
+    "x-until": _DAY,
+    "x-dated": {
+        "type": "array",
+        "minItems": 1,
+        "items": {
+            "type": "object",
+            "anyOf": [{"required": ["x-since"]}, {"required": ["x-until"]}],
+        },
+    },
     "x-guarantees": {
         "type": "array",
         "items": {
