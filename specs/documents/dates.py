@@ -101,7 +101,8 @@ def as_of(content: Any, day: str) -> DatedContent:
     """
     Leave out all that is not in force on a day.
 
-    Of the parts in `x-dated`, those in force are merged into the mapping around them.
+    Of the parts in `x-dated`, those in force are merged into the mapping around them. A
+    list of which nothing is in force is left out.
     A reference in a list or to a named part lives as long as its target.
     """
     found = DatedContent(None)
@@ -136,7 +137,9 @@ class _Reader:
             elif name not in (SINCE, UNTIL) and (
                 name in _SCHEMA_PLACES or self._lives(value)
             ):
-                result[name] = self.read(value, place, str(name))
+                kept = self.read(value, place, str(name))
+                if kept != [] or value == []:
+                    result[name] = kept
         self.found.places[id(result)] = pointer
         return result
 

@@ -181,7 +181,7 @@ def usage(
     text_tokens = max(1, (characters + 3) // 4)
     image_tokens = 1024 * len(delivered[0].inputs) if delivered else 0
     table = dialect.usage or NO_USAGE_TABLE
-    rates = table.output_tokens
+    rates = table.rates(request)
     medium = rates.get("medium", MEDIUM_OUTPUT_TOKENS)
     rate = rates.get(str(request.get("quality")), medium)
     output = sum(max(1, rate * plan.pixels // (1024 * 1024)) for plan in delivered)
