@@ -183,6 +183,7 @@ GUARANTEES: dict[str, str] = {
     "size-as-asked": "every image has exactly the requested size",
     "format-as-asked": "every image is in the requested format",
     "frames-as-asked": "an animation has the requested frames, each for its time",
+    "svg-stands-alone": "an SVG image needs no other file",
     "alpha-as-asked": "a transparent background gives images with an alpha channel",
     "opaque-as-asked": "an opaque background gives images without transparency",
     "compression-as-asked": "stronger compression does not give a larger file",

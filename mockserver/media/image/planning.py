@@ -17,6 +17,7 @@ MAX_IMAGES = 64
 MAX_INPUT_PIXELS = 8 * MAX_PIXELS
 MAX_OUTPUT_PIXELS = 10 * MAX_PIXELS
 MAX_PARTIAL_IMAGES = 3
+MAX_FRAMES = 16
 MAX_MODEL_NAME = 80
 MEDIUM_OUTPUT_TOKENS = 1056  # of a 1024x1024 image where no page documents them
 NO_USAGE_TABLE = UsageTable({}, source="")
@@ -46,7 +47,11 @@ def plans(
     count = _integer(request, "n", default=1, minimum=1, maximum=_max_images(dialect))
     inputs = tuple(islice(_input_images("image", request, files), MAX_IMAGES))
     mask = next(_input_images("mask", request, files), None)
-    _check_pixel_limits((*inputs, mask or UNFETCHED_IMAGE), count * width * height)
+    markup = next(_input_images("markup", request, files), None)
+    frames, frame_ms = _requested_frames(request, format_)
+    _check_pixel_limits(
+        [*inputs, *filter(None, (mask, markup))], count * width * height * frames
+    )
     model = str(request.get("model", ""))[:MAX_MODEL_NAME]
     return [
         ImageOutput(
@@ -66,6 +71,9 @@ def plans(
             request=hash_,
             index=at,
             realistic=realistic,
+            markup=markup or None,
+            frames=frames,
+            frame_ms=frame_ms,
         )
         for at in range(count)
     ]
@@ -107,6 +115,19 @@ def _requested_format(request: Mapping[str, Any]) -> str:
         message = f"output_format: this mock draws {', '.join(FORMATS)}."
         raise Rejected("invalid_request", message, param="output_format")
     return format_
+
+
+def _requested_frames(request: Mapping[str, Any], format_: str) -> tuple[int, int]:
+    """The number of frames, and the time of each in milliseconds as GIF counts it."""
+    if format_ != "gif":
+        return 1, 0
+    frames = _integer(
+        request, "frame_count", default=9, minimum=1, maximum=MAX_FRAMES
+    )
+    duration = _integer(
+        request, "frame_duration_ms", default=200, minimum=10, maximum=655350
+    )
+    return frames, (duration + 5) // 10 * 10
 
 
 def _integer(

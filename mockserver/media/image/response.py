@@ -8,7 +8,8 @@ from mockserver.media.base import MediaEvent, Renderer
 from mockserver.media.image.output import ImageOutput
 from mockserver.media.payloads import JsonTemplate, placeholder
 
-QUALITIES = ("low", "medium", "high")
+QUALITIES = ("low", "medium", "high", "xhigh", "max")
+SVG_TOKENS = 1500  # of the model that writes an SVG; no page tells how many
 PARTIAL_EVENT, COMPLETED_EVENT = "partial_image", "completed"  # names of examples
 
 CanonicalRequest = Mapping[str, Any]
@@ -33,16 +34,42 @@ def images_response_body(
         "created": created,
         "data": [{**item, "revised_prompt": revised_prompt} for item in items],
         **echo_fields(request, plan),
+        "safety_identifier": safety_identifier(request),
         "usage": usage,
+        **_svg_usage(request, usage),
+    }
+
+
+def safety_identifier(request: CanonicalRequest) -> str | None:
+    """The identifier of the end user that counts; None without one."""
+    return request.get("safety_identifier") or request.get("user") or None
+
+
+def _svg_usage(
+    request: CanonicalRequest, usage: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The tokens of the model that writes the SVG, where a request names it."""
+    svg = request.get("svg")
+    model = svg.get("model") if isinstance(svg, dict) else request.get("svg[model]")
+    if request.get("output_format") != "svg" or not isinstance(model, str):
+        return {}
+    read = usage["input_tokens"]
+    return {
+        "svg_usage": {
+            "input_tokens": read,
+            "output_tokens": SVG_TOKENS,
+            "reasoning_tokens": 0,
+            "total_tokens": read + SVG_TOKENS,
+            "model": model,
+        }
     }
 
 
 def echo_fields(request: CanonicalRequest, plan: ImageOutput) -> dict[str, str]:
     """The response fields that describe an image, with the actual values."""
     quality = request.get("quality")
-    is_clear = request.get("background") == "transparent" and plan.format != "jpeg"
     return {
-        "background": "transparent" if is_clear else "opaque",
+        "background": "transparent" if plan.transparent else "opaque",
         "output_format": plan.format,
         "size": f"{plan.width}x{plan.height}",
         "quality": str(quality) if quality in QUALITIES else "medium",
@@ -68,6 +95,7 @@ async def image_events(
         details = {
             **echo_fields(request, plan),
             "created_at": int(clock()),
+            "safety_identifier": safety_identifier(request),
             "usage": usage,
         }
         for index in range(preview_count):
