@@ -262,7 +262,9 @@ class Provider:
 
     @property
     def title(self) -> str:
-        return self.dialect.title
+        """Its usual name, with the day that its id names: `OpenAI as of 2026-08-21`."""
+        day = split_id(self.id)[1]
+        return f"{self.dialect.title} as of {day}" if day else self.dialect.title
 
     @cached_property
     def base_path(self) -> str:
