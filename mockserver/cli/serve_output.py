@@ -49,6 +49,7 @@ class ServeOutput:
         self._base_urls = {
             each.id: f"{root}/{each.id}{each.base_path}" for each in providers
         }
+        self._days = {each.id: each.day for each in providers if each.day}
         self._root, self._first = root, providers[0]
         self._token = token
         self._as_json = as_json
@@ -57,9 +58,11 @@ class ServeOutput:
         if not self._as_json:
             _print_line("\n".join(self._startup_lines()))
             return
-        more = {"control_token": self._token} if self._token else {}
+        more: dict[str, Any] = {"control_token": self._token} if self._token else {}
         if self._public_url:
             more["public_url"] = self._public_url
+        if self._days:
+            more["as_of"] = self._days
         _print_event("ready", url=self.url, providers=self._base_urls, **more)
 
     def print_stopped(self, totals: Totals) -> None:
@@ -68,6 +71,10 @@ class ServeOutput:
             _print_event("stopped", **costs["total"])
         else:
             _print_line(f"{cost_summary(costs)}.")
+
+    def _day_text(self, name: str) -> str:
+        """The day as of which a document is served."""
+        return f"  as of {self._days[name]}" if name in self._days else ""
 
     def _startup_lines(self) -> list[str]:
         width = max(map(len, self._base_urls))
@@ -79,7 +86,10 @@ class ServeOutput:
         others += f", for clients of {self._public_url}" if self._public_url else ""
         lines = [
             f"Serving {count} provider(s) at {self.url}{others}; stop with Ctrl-C.",
-            *(f"  {name:<{width}}  {base}" for name, base in self._base_urls.items()),
+            *(
+                f"  {name:<{width}}  {base}{self._day_text(name)}"
+                for name, base in self._base_urls.items()
+            ),
             "",
             "Try it:",
             f"  curl {quote_word(url)} \\",

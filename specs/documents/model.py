@@ -266,6 +266,11 @@ class Provider:
         day = split_id(self.id)[1]
         return f"{self.dialect.title} as of {day}" if day else self.dialect.title
 
+    @property
+    def dated_title(self) -> str:
+        """Its title with the day of its document: `OpenAI as of 2026-12-01`."""
+        return f"{self.dialect.title} as of {self.day}" if self.day else self.title
+
     @cached_property
     def base_path(self) -> str:
         """The path of the documented server URL: `/v1`, `/api/v1`."""

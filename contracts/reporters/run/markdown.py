@@ -11,6 +11,7 @@ from contracts.report.summary import (
     ProviderSummary,
     all_findings,
     cost_label,
+    document_days,
     not_tested_notes,
     provider_summaries,
     run_verdict,
@@ -66,6 +67,9 @@ def _head(report: Report, summaries: tuple[ProviderSummary, ...]) -> Iterator[st
     if len(summaries) > MAX_PROVIDERS:
         yield f"| and {len(summaries) - MAX_PROVIDERS} more | | | | | | | |"
     yield ""
+    for line in document_days(report):
+        yield f"{escape_markdown(line)}."
+        yield ""
     for note in not_tested_notes(summaries):
         yield f"{escape_markdown(note)}."
         yield ""

@@ -18,6 +18,7 @@ from contracts.report.summary import (
     ProviderSummary,
     all_findings,
     cost_label,
+    document_days,
     not_tested_notes,
     provider_summaries,
     run_verdict,
@@ -61,6 +62,8 @@ def print_summary(
     """
     summaries = provider_summaries(report)
     console.print(_summary_table(summaries))
+    for line in document_days(report):
+        console.print(safe_text(line), soft_wrap=True)
     for note in not_tested_notes(summaries):
         console.print(safe_text(note), soft_wrap=True)
     _print_parameters(parameter_outcomes, console)

@@ -65,6 +65,7 @@ def _mosaic(plan: Plan) -> Iterator[str]:
     rows = max(1, plan.height * MOSAIC_EDGE // longest)
     small = replace(plan, width=columns, height=rows, text="", caption="")
     image = compose(small).convert("RGBA")
+    yield '<g shape-rendering="crispEdges">'
     wide, high = plan.width / columns, plan.height / rows
     for row in range(rows):
         for column in range(columns):
@@ -75,6 +76,7 @@ def _mosaic(plan: Plan) -> Iterator[str]:
                     f'width="{wide:.2f}" height="{high:.2f}" '
                     f'fill="#{red:02x}{green:02x}{blue:02x}"/>'
                 )
+    yield "</g>"
 
 
 def _text(plan: Plan) -> Iterator[str]:
