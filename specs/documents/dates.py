@@ -42,6 +42,9 @@ class DocumentDates:
         return tuple(sorted({self.first, *self.changes, self.as_of} - {""}))
 
 
+NO_DATES = DocumentDates()
+
+
 def dates_of(*files: Any) -> DocumentDates:
     """The days that are named in the files of a provider, of which one has `info`."""
     named = {day for content in files for day in _named_days(content)}
@@ -49,7 +52,7 @@ def dates_of(*files: Any) -> DocumentDates:
     info: Mapping[str, Any] = next((e for e in infos if isinstance(e, Mapping)), {})
     as_of = str(info.get(AS_OF, ""))
     if not is_day(as_of):
-        return DocumentDates()
+        return NO_DATES
     first = str(info.get(SINCE, as_of))
     changes = tuple(sorted(day for day in named if day > first))
     return DocumentDates(first, as_of, max((as_of, *changes)), changes)

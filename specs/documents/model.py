@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from specs.documents.dates import DocumentDates, split_id
+from specs.documents.dates import NO_DATES, DocumentDates, split_id
 from specs.documents.dialect import Dialect
 from specs.documents.references import walk
 from specs.documents.security import KeyScheme
@@ -221,7 +221,7 @@ class Provider:
     pointer_of: Callable[[Any], str] = field(default=lambda node: "", repr=False)
     tasks: Mapping[str, TaskKind] = field(default_factory=dict)
     day: str = ""
-    dates: DocumentDates = DocumentDates()
+    dates: DocumentDates = NO_DATES
     places: Mapping[int, str] = field(default_factory=dict, repr=False)
 
     @property

@@ -66,14 +66,15 @@ ANNOTATIONS: dict[str, str] = {
     "x-guarantees": "properties of a response beyond its schema",
     "x-when": "the requests whose responses have this field",
     "x-null": "unspecified: the page does not say how null is treated, here and below",
-    "x-welcome": "unspecified: the page lists it, but not which values are valid",
+    "x-welcome": "unspecified: the page lists it, but not which values are valid; in a "
+    "`then`, that some accounts only may use the values of its `if`",
     "x-mentions": "operations that a page names without a path",
     "x-medium": "the medium of an operation's results: image, video",
     "x-task": "what an operation does with long-running tasks: its kind and role",
     "x-tasks": "the kinds of long-running tasks: states, moves, times and results",
     "x-as-of": "the day that the id of the provider means; until then its pages were "
     "read",
-    "x-since": "the day on which a part begins; in `info` the first day of the document",
+    "x-since": "the day on which a part begins; in `info` that of the document",
     "x-until": "the day on which a part ends: it is in force until the day before",
     "x-dated": "parts with dates; those in force are merged into the mapping around",
 }

@@ -12,7 +12,7 @@ from specs import Claim, Provider, claims, load
 MAX_MODELS = 8  # named in the text of a change
 _BODY = re.compile(r"request(-form|-json)?/([^/]+)")
 _RESPONSE_PART = re.compile(r"\d\w\w/(guarantees|headers|events/[^/]+)?/?(.*)")
-_LISTED = re.compile(r"\S+ must (?P<no>not )?be one of (?P<values>.+)", re.S)
+_LISTED = re.compile(r"\S+ must (?P<no>not )?be one of (?P<values>.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,8 @@ def _change(
 
 def _sources(found: Sequence[Claim]) -> list[str]:
     return [
-        each.evidence.source + ("" if each.is_documented else f" ({each.evidence.basis})")
+        each.evidence.source
+        + ("" if each.is_documented else f" ({each.evidence.basis})")
         for each in found
     ]
 
@@ -156,7 +157,9 @@ def _price_terms(provider: Provider) -> Mapping[str, str]:
     prices = provider.dialect.prices
     found: dict[str, str] = {}
     for entry in prices.image_entries if prices else ():
-        amounts = ", ".join(f"{name} {value:g}" for name, value in entry.amounts.items())
+        amounts = ", ".join(
+            f"{name} {value:g}" for name, value in entry.amounts.items()
+        )
         models = ", ".join(_models_in(entry.when.schema)) or "all models"
         unit = "" if "price" in entry.amounts else " per million tokens"
         found[f"{models}: {amounts} {prices.currency if prices else ''}{unit}"] = (

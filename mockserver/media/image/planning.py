@@ -121,9 +121,7 @@ def _requested_frames(request: Mapping[str, Any], format_: str) -> tuple[int, in
     """The number of frames, and the time of each in milliseconds as GIF counts it."""
     if format_ != "gif":
         return 1, 0
-    frames = _integer(
-        request, "frame_count", default=9, minimum=1, maximum=MAX_FRAMES
-    )
+    frames = _integer(request, "frame_count", default=9, minimum=1, maximum=MAX_FRAMES)
     duration = _integer(
         request, "frame_duration_ms", default=200, minimum=10, maximum=655350
     )

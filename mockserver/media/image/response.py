@@ -45,9 +45,7 @@ def safety_identifier(request: CanonicalRequest) -> str | None:
     return request.get("safety_identifier") or request.get("user") or None
 
 
-def _svg_usage(
-    request: CanonicalRequest, usage: Mapping[str, Any]
-) -> dict[str, Any]:
+def _svg_usage(request: CanonicalRequest, usage: Mapping[str, Any]) -> dict[str, Any]:
     """The tokens of the model that writes the SVG, where a request names it."""
     svg = request.get("svg")
     model = svg.get("model") if isinstance(svg, dict) else request.get("svg[model]")

@@ -36,9 +36,7 @@ def verify(data: bytes) -> None:
     decode(data)
 
 
-def first_unreadable(
-    inputs: Sequence[bytes], **layers: bytes | None
-) -> str | None:
+def first_unreadable(inputs: Sequence[bytes], **layers: bytes | None) -> str | None:
     """
     The field of the first image that cannot be decoded: `image`, `image[1]`, `mask`.
 

@@ -156,7 +156,9 @@ def test_a_date_without_the_day_of_the_document_is_a_problem(tmp_path: Path):
     dialect = (source / DIALECT).read_text(encoding="utf-8")
     (folder / DIALECT).write_text(dialect, encoding="utf-8")
     document = (source / "openapi.yaml").read_text(encoding="utf-8")
-    changed = document.replace("servers:", 'servers-note: {x-until: "2027-01-01"}\nservers:', 1)
+    changed = document.replace(
+        "servers:", 'servers-note: {x-until: "2027-01-01"}\nservers:', 1
+    )
     (folder / "openapi.yaml").write_text(changed, encoding="utf-8")
 
     with pytest.raises(specs.SpecError, match="need 'x-as-of' in `info`"):

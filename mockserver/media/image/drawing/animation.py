@@ -44,7 +44,9 @@ def _with_palette(image: Any) -> Any:
     if image.mode == "P":  # a scene, whose last colour is the lightest
         return image
     indexed = image.convert("RGB").quantize(CLEAR)
-    colours = bytes(indexed.getpalette("RGB") or ())[: 3 * CLEAR].ljust(3 * CLEAR, b"\0")
+    colours = bytes(indexed.getpalette("RGB") or ())[: 3 * CLEAR].ljust(
+        3 * CLEAR, b"\0"
+    )
     indexed.putpalette(colours + bytes((0, 0, 0, 255, 244, 200)))
     if image.mode == "RGBA":
         covered = image.getchannel("A").point(lambda alpha: 255 if alpha < 128 else 0)
