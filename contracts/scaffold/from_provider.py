@@ -36,7 +36,7 @@ def draft_like(name: str, provider: Provider, file_folder: Any) -> Draft:
     raw = read_yaml(file_folder, DIALECT)
     path = urlsplit(raw["live"]["base_url"]).path
     base_url = placeholder_url(name, path)
-    document = _without_evidence(provider.document)
+    document = _without_evidence(provider.in_force)
     document["info"] = {"title": name, "version": "1"}
     document["servers"] = [{"url": base_url}]
     _replace_further_servers(name, document)

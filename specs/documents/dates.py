@@ -13,7 +13,7 @@ _SCHEMA_PLACES = {"if", "then", "else", "not", "items", "schema", "x-when"}
 
 
 def split_id(name: str) -> tuple[str, str]:
-    """The id and the day of `openai@2026-08-21`; without a day, it is empty."""
+    """The id and the day of `mine@2026-08-21`; without a day, it is empty."""
     id_, _, day = name.partition("@")
     return id_, day
 

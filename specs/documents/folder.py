@@ -50,7 +50,7 @@ def read_folder(
     Read a folder inside the folder `root`, and report what is wrong in it.
 
     `name` is the id of the provider, with the day as of which its files are read:
-    `openai@2026-08-21`. Without a day it is the one of the document.
+    `mine@2026-08-21`. Without a day it is the one of the document.
     """
     dialect = _read(folder, DIALECT, problems)
     document = _read(folder, DOCUMENT, problems)
@@ -81,7 +81,8 @@ def read_folder(
             id=name,
             dialect=build_dialect(dialect),
             all_operations=operations,
-            document=tree.document,
+            document=document,
+            in_force=tree.document,
             sources=sources,
             file=tree.file,
             version=_version(tree, day),

@@ -38,7 +38,7 @@ def names(*more: str | Path) -> tuple[str, ...]:
 
 def load(name: str, *more: str | Path) -> Provider:
     """
-    Load the provider of an id, such as `openai` or `openai@2026-08-21`.
+    Load the provider of an id, such as `mine` or `mine@2026-08-21`.
 
     With a day, the provider is as its pages described it on that day. `more` are
     folders of further providers, which take precedence over those that ship.

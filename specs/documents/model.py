@@ -207,8 +207,8 @@ class Provider:
 
     `all_operations` are those of the document. `operations` are those among them that
     create results, at once or by a task, and `task_operations` the others. `tasks` are
-    the kinds of tasks by name. `document` is the document as of `day`, which is empty
-    for a document without `dates`; `places` are its pointers in the file.
+    the kinds of tasks by name. `in_force` is the `document` as of `day`, which is empty
+    for a document without `dates`; `places` are the pointers of its parts in the file.
     """
 
     id: str
@@ -222,6 +222,7 @@ class Provider:
     tasks: Mapping[str, TaskKind] = field(default_factory=dict)
     day: str = ""
     dates: DocumentDates = NO_DATES
+    in_force: Mapping[str, Any] = field(default_factory=dict, repr=False)
     places: Mapping[int, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -230,8 +231,8 @@ class Provider:
         return split_id(self.id)[0]
 
     def nodes(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Yield the mappings of the document, with their pointers in the file."""
-        for pointer, node in walk(self.document):
+        """Yield the mappings of the document in force, with their pointers in the file."""
+        for pointer, node in walk(self.in_force):
             yield self.places.get(id(node), pointer), node
 
     @cached_property
@@ -262,13 +263,13 @@ class Provider:
 
     @property
     def title(self) -> str:
-        """Its usual name, with the day that its id names: `OpenAI as of 2026-08-21`."""
+        """Its usual name, with the day that its id names: `My gateway as of 2026-08-21`."""
         day = split_id(self.id)[1]
         return f"{self.dialect.title} as of {day}" if day else self.dialect.title
 
     @property
     def dated_title(self) -> str:
-        """Its title with the day of its document: `OpenAI as of 2026-12-01`."""
+        """Its title with the day of its document: `My gateway as of 2026-12-01`."""
         return f"{self.dialect.title} as of {self.day}" if self.day else self.title
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What changed in a dated document, day by day, with the pages that say so."""
+"""Changes of a dated document, day by day, with the pages that state them."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -113,7 +113,7 @@ def _by_subject(provider: Provider) -> dict[tuple[str, str], dict[str, Claim]]:
 
 
 def _subject(rest: str) -> str:
-    """What a claim is about, by its id without the operation; empty for a body."""
+    """The subject of a claim, by its id without the operation; empty for a body."""
     body = _BODY.match(rest)
     if body is not None:
         return body[2]

@@ -74,7 +74,7 @@ def test_every_constraint_of_a_request_is_a_claim(provider):
 
 CLAIMED = {"type", "enum", "const", "minimum", "maximum", "minLength", "maxLength"}
 CLAIMED |= {"minItems", "maxItems", "pattern", "default", "required", *KEYWORDS}
-CLAIMED |= {"additionalProperties"}
+CLAIMED |= {"additionalProperties", "not"}
 STRUCTURE = {"properties", "items", "allOf", "if", "then", "else", "oneOf"}
 SILENT = {"description", "title", "format", "examples", *ANNOTATIONS}
 
