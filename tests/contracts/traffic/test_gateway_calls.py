@@ -87,24 +87,24 @@ def test_all_options_together(sandwich):
     (key,) = rows(report, "key")
     assert (key["verdict"], key["excepted"]) == ("altered", True)
     transparent = [e for e in rows(report, "background") if e["verdict"] == "untested"]
-    note = "it needs gpt-image-1.5: name it with --model gpt-image-1.5=NAME"
+    note = "it needs gpt-image-2.5-sunburst: name it with --model gpt-image-2.5-sunburst=NAME"
     assert [each["note"] for each in transparent] == [note, note]
     assert all(b"pictures" in body for _, _, body in server.requests)
     assert not any("Authorization" in each for each, _, _ in server.requests)
 
 
 def test_a_further_model_is_tested_under_its_name(sandwich):
-    models = {"new": "gpt-image-2", "old": "gpt-image-1.5"}
+    models = {"new": "gpt-image-2", "old": "gpt-image-2.5-sunburst"}
     done, report, server = sandwich(
-        *("--model=gpt-image-2=new", "--model=gpt-image-1.5=old", "--except=key"),
+        *("--model=gpt-image-2=new", "--model=gpt-image-2.5-sunburst=old", "--except=key"),
         *("--only=model", "--only=background", "--operations=createImage"),
         models=models,
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    (row,) = rows(report, "model gpt-image-1.5")
+    (row,) = rows(report, "model gpt-image-2.5-sunburst")
     assert (row["verdict"], row["promised"]) == ("honoured", True)
-    assert (row["sent"], row["arrived"]) == ('"old"', '"gpt-image-1.5"')
+    assert (row["sent"], row["arrived"]) == ('"old"', '"gpt-image-2.5-sunburst"')
     assert {each["verdict"] for each in rows(report, "background")} == {"honoured"}
     assert {each["operation"] for each in report["rows"]} == {"createImage"}
     sent = {json.loads(body)["model"] for _, _, body in server.requests}
@@ -113,9 +113,9 @@ def test_a_further_model_is_tested_under_its_name(sandwich):
 
 def test_a_model_that_is_not_the_default_is_tested_alone(sandwich):
     done, report, server = sandwich(
-        *("--model=gpt-image-1.5=old", "--except=key", "--only=model"),
+        *("--model=gpt-image-2.5-sunburst=old", "--except=key", "--only=model"),
         *("--only=background", "--only=images, n=2"),
-        models={"old": "gpt-image-1.5"},
+        models={"old": "gpt-image-2.5-sunburst"},
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
