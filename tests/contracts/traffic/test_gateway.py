@@ -463,10 +463,17 @@ def test_a_value_is_asked_with_a_model_that_has_it():
     }
     for operation in ("createImage", "createImageEdit"):
         transparent = asked[operation, "background", "transparent"]
-        assert (transparent.model, transparent.promised) == ("gpt-image-2.5-sunburst", True)
+        assert (transparent.model, transparent.promised) == (
+            "gpt-image-2.5-sunburst",
+            True,
+        )
         assert transparent.case.payload["model"] == "gpt-image-2.5-sunburst"
         assert asked[operation, "background", "opaque"].model == ""
-    assert asked["createImage", "style", "natural"].model == "dall-e-3"
+    of_others = ("quality", "xhigh"), ("output_format", "webp")
+    assert [asked["createImage", *each].model for each in of_others] == [
+        "gpt-image-2.5-sunburst",
+        "",
+    ]
     assert not any(each.untested for each in questions)
 
 
@@ -492,7 +499,9 @@ def test_a_gateway_that_refuses_only_the_value_fails():
             return None
         return web.json_response(ENVELOPE, status=400)
 
-    rows = examined(Damage(instead=refuse_value), "background", "model gpt-image-2.5-sunburst")
+    rows = examined(
+        Damage(instead=refuse_value), "background", "model gpt-image-2.5-sunburst"
+    )
 
     report = GatewayReport("0", "g", "a", "b", rows, FAILS)
     assert [(row.feature, row.sent) for row in report.failures] == [

@@ -96,7 +96,11 @@ def test_all_options_together(sandwich):
 def test_a_further_model_is_tested_under_its_name(sandwich):
     models = {"new": "gpt-image-2", "old": "gpt-image-2.5-sunburst"}
     done, report, server = sandwich(
-        *("--model=gpt-image-2=new", "--model=gpt-image-2.5-sunburst=old", "--except=key"),
+        *(
+            "--model=gpt-image-2=new",
+            "--model=gpt-image-2.5-sunburst=old",
+            "--except=key",
+        ),
         *("--only=model", "--only=background", "--operations=createImage"),
         models=models,
     )
@@ -186,9 +190,9 @@ def test_a_wrong_option_is_a_usage_error(sandwich, words, said):
 
 
 def test_values_prefer_the_models_that_have_a_name():
-    """`gpt-image-1` has transparent backgrounds too, and comes later."""
+    """`gpt-image-2.5-flare` has transparent backgrounds too, and comes later."""
     provider = specs.load("openai")
-    models = {"gpt-image-2": "new", "gpt-image-1": "first"}
+    models = {"gpt-image-2": "new", "gpt-image-2.5-flare": "first"}
     questions = Planner(provider, provider, models, run_id="q0").questions()
 
     asked = {each.model for each in questions if each.kind is QuestionKind.MODEL}
@@ -197,8 +201,8 @@ def test_values_prefer_the_models_that_have_a_name():
         for each in questions
         if each.case.payload.get("background") == "transparent"
     }
-    assert asked == {"gpt-image-1"}
-    assert transparent == {"gpt-image-1": ""}
+    assert asked == {"gpt-image-2.5-flare"}
+    assert transparent == {"gpt-image-2.5-flare": ""}
     assert all(
         each.case.payload["model"] in {"new", "first"} or each.untested
         for each in questions
