@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from mockserver.media.image.drawing.encode import render_if_precompressed, render_image
-from mockserver.media.image.plan import COMMON_FIELDS, FORMATS, Plan
+from mockserver.media.image.plan import COMMON_FIELDS, MEDIA_TYPES, Plan
 from mockserver.media.image.uploads import (
     MAX_URL_UPLOAD_BYTES,
     first_unreadable,
@@ -24,7 +24,7 @@ class ImageOutput(Plan):
 
     @property
     def media_type(self) -> str:
-        return FORMATS[self.format]
+        return MEDIA_TYPES[self.format]
 
     @property
     def extension(self) -> str:

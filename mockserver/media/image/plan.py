@@ -9,13 +9,9 @@ from mockserver.media.base import UnreadableUpload
 MAX_PIXELS = 4096 * 4096
 MAX_EDGE = 16383  # the limit of WebP
 MAX_TEXT_LENGTH = 400
-FORMATS = {
-    "png": "image/png",
-    "jpeg": "image/jpeg",
-    "webp": "image/webp",
-    "gif": "image/gif",
-    "svg": "image/svg+xml",
-}
+FORMATS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
+MEDIA_TYPES = {**FORMATS, "gif": "image/gif", "svg": "image/svg+xml"}
+"""The media types of all formats: those of still images, animations and vectors."""
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom; in pixels
 Size = tuple[int, int]

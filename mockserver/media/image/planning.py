@@ -10,7 +10,12 @@ from typing import Any
 from mockserver.errors import UNREADABLE_IMAGE, Rejected
 from mockserver.media.image.headers import read_image_header
 from mockserver.media.image.output import ImageOutput
-from mockserver.media.image.plan import FORMATS, MAX_EDGE, MAX_PIXELS, MAX_TEXT_LENGTH
+from mockserver.media.image.plan import (
+    MAX_EDGE,
+    MAX_PIXELS,
+    MAX_TEXT_LENGTH,
+    MEDIA_TYPES,
+)
 from specs import Dialect, UsageTable, size_of
 
 MAX_IMAGES = 64
@@ -111,8 +116,8 @@ def _requested_size(request: Mapping[str, Any], dialect: Dialect) -> tuple[int, 
 
 def _requested_format(request: Mapping[str, Any]) -> str:
     format_ = request.get("output_format", "png")
-    if not isinstance(format_, str) or format_ not in FORMATS:
-        message = f"output_format: this mock draws {', '.join(FORMATS)}."
+    if not isinstance(format_, str) or format_ not in MEDIA_TYPES:
+        message = f"output_format: this mock draws {', '.join(MEDIA_TYPES)}."
         raise Rejected("invalid_request", message, param="output_format")
     return format_
 

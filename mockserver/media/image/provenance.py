@@ -29,7 +29,7 @@ class Provenance:
 
     `request` is the hash of the request, `seed` the server's, `index` the position in
     the response from 0, and `identity` the hash of the plan. `width` and `height` are
-    in pixels; `format` is one of `FORMATS`.
+    in pixels; `format` is one of `MEDIA_TYPES`.
     """
 
     request: str
