@@ -9,6 +9,7 @@ from specs.documents.builder import OperationBuilder
 from specs.documents.dates import (
     AS_OF,
     DATED,
+    NO_DATES,
     SINCE,
     UNTIL,
     DocumentDates,
@@ -34,6 +35,7 @@ class ProviderFolder:
     The content of a folder.
 
     `provider` is None if a problem was reported, `tree` if there is no document.
+    `dates` are the days that the files know.
     """
 
     folder: Traversable
@@ -41,6 +43,7 @@ class ProviderFolder:
     sources: Mapping[str, Source]
     tree: ResolvedDocument | None
     provider: Provider | None
+    dates: DocumentDates = NO_DATES
 
 
 def read_folder(
@@ -92,7 +95,7 @@ def read_folder(
             dates=dates,
             places=tree.places,
         )
-    return ProviderFolder(folder, dialect, sources, tree, provider)
+    return ProviderFolder(folder, dialect, sources, tree, provider, dates)
 
 
 _UNREADABLE: Any = object()

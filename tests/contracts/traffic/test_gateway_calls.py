@@ -87,7 +87,8 @@ def test_all_options_together(sandwich):
     (key,) = rows(report, "key")
     assert (key["verdict"], key["excepted"]) == ("altered", True)
     transparent = [e for e in rows(report, "background") if e["verdict"] == "untested"]
-    note = "it needs gpt-image-2.5-sunburst: name it with --model gpt-image-2.5-sunburst=NAME"
+    model = "gpt-image-2.5-sunburst"
+    note = f"it needs {model}: name it with --model {model}=NAME"
     assert [each["note"] for each in transparent] == [note, note]
     assert all(b"pictures" in body for _, _, body in server.requests)
     assert not any("Authorization" in each for each, _, _ in server.requests)
