@@ -9,6 +9,7 @@ from mockserver.media.image.output import ImageOutput
 from mockserver.media.payloads import JsonTemplate, placeholder
 
 QUALITIES = ("low", "medium", "high", "xhigh", "max")
+SAFETY_IDENTIFIER = "{safety_identifier}"  # in the example of an event
 SVG_TOKENS = 1500  # of the model that writes an SVG; no page tells how many
 PARTIAL_EVENT, COMPLETED_EVENT = "partial_image", "completed"  # names of examples
 
@@ -108,5 +109,11 @@ def _image_event(
     example: Any, details: Mapping[str, Any], image: bytes, *, is_final: bool = False
 ) -> MediaEvent:
     """An event like the example, with an image that is base64 already."""
-    event = fill_placeholders(example, {**details, "b64_json": placeholder(0)})
+    # An identifier that the request does not have is no part of the event.
+    kept = {
+        name: value
+        for name, value in example.items()
+        if value != SAFETY_IDENTIFIER or details["safety_identifier"]
+    }
+    event = fill_placeholders(kept, {**details, "b64_json": placeholder(0)})
     return MediaEvent(event["type"], JsonTemplate(event).fill([image]), is_final)
