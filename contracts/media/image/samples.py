@@ -21,7 +21,8 @@ class ImageSamples:
     text_fields = frozenset({"prompt"})
     file_fields = frozenset({"image", "markup", "mask"})
     uncombined_fields = frozenset(
-        {"prompt", "model", "image", "markup", "mask", "user"}
+        {"prompt", "model", "image", "markup", "mask", "user", "safety_identifier"}
+        | {"complexity", "frame_count", "frame_duration_ms", "svg"}
     )
 
     def file(self, name: str, variant: int = 0) -> Sample:
