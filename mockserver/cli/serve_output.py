@@ -58,11 +58,9 @@ class ServeOutput:
         if not self._as_json:
             _print_line("\n".join(self._startup_lines()))
             return
-        more: dict[str, Any] = {"control_token": self._token} if self._token else {}
+        more = {"control_token": self._token} if self._token else {}
         if self._public_url:
             more["public_url"] = self._public_url
-        if self._days:
-            more["as_of"] = self._days
         _print_event("ready", url=self.url, providers=self._base_urls, **more)
 
     def print_stopped(self, totals: Totals) -> None:
