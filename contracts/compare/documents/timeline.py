@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby, pairwise
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -177,26 +177,10 @@ def _models_in(schema: Any) -> list[str]:
 
 def _merged(found: Iterator[DatedChange]) -> Iterator[DatedChange]:
     """Merge the changes that are the same for several operations, in their order."""
-
-    def alike(change: DatedChange) -> tuple[Any, ...]:
-        return change.subject, change.ends, change.texts, change.sources
-
-    order: dict[tuple[Any, ...], int] = {}
-    listed = list(found)
-    for change in listed:
-        order.setdefault(alike(change), len(order))
-    for _, group in groupby(
-        sorted(listed, key=lambda each: order[alike(each)]), key=alike
-    ):
-        same = list(group)
-        operations = tuple(dict.fromkeys(op for e in same for op in e.operations if op))
-        first = same[0]
-        yield DatedChange(
-            first.provider,
-            first.date,
-            first.subject,
-            first.ends,
-            first.texts,
-            first.sources,
-            operations,
-        )
+    groups: dict[tuple[Any, ...], list[DatedChange]] = {}
+    for change in found:
+        key = change.subject, change.ends, change.texts, change.sources
+        groups.setdefault(key, []).append(change)
+    for same in groups.values():
+        operations = dict.fromkeys(op for each in same for op in each.operations if op)
+        yield replace(same[0], operations=tuple(operations))
