@@ -231,7 +231,7 @@ class Provider:
         return split_id(self.id)[0]
 
     def nodes(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Yield the mappings of the document in force, with their pointers in the file."""
+        """Yield the mappings of the document in force, with their places in the file."""
         for pointer, node in walk(self.in_force):
             yield self.places.get(id(node), pointer), node
 
@@ -263,7 +263,7 @@ class Provider:
 
     @property
     def title(self) -> str:
-        """Its usual name, with the day that its id names: `My gateway as of 2026-08-21`."""
+        """Its usual name, with the day that its id names: `Mine as of 2026-08-21`."""
         day = split_id(self.id)[1]
         return f"{self.dialect.title} as of {day}" if day else self.dialect.title
 
