@@ -231,7 +231,7 @@ class Provider:
         return split_id(self.id)[0]
 
     def nodes(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Yield the mappings of the document in force, with their places in the file."""
+        """Yield mappings of the document in force, with their places in its file."""
         for pointer, node in walk(self.in_force):
             yield self.places.get(id(node), pointer), node
 
