@@ -29,7 +29,7 @@ class Rejected(Exception):
     `name` is a key of the operation's documented errors. `status` overrides the
     documented status, for errors of HTTP itself that no document describes. With
     `replaces_message` the message replaces the one of the document. `label` is the
-    media type that an upload was labelled with.
+    media type that an upload was labelled with. `given` is a text that is not valid.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Rejected(Exception):
     violations: tuple[Violation, ...] = ()
     replaces_message: bool = False
     label: str | None = None
+    given: str = ""
 
     @classmethod
     def for_violations(cls, violations: tuple[Violation, ...]) -> "Rejected":
@@ -51,6 +52,7 @@ class Rejected(Exception):
             param=first.param,
             violations=violations,
             label=upload_label(first.value),
+            given=first.value if isinstance(first.value, str) else "",
         )
 
 
@@ -71,6 +73,7 @@ def documented_error_response(
             "param": rejected.param and printable(rejected.param),
             "value": printable(rejected.message),
             "label": rejected.label and printable(rejected.label),
+            "given": printable(rejected.given),
             "request_id": request_id,
         },
     )

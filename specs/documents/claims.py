@@ -249,6 +249,9 @@ def _walk(
             subject = _field_name(segments)
             text = _SENTENCE_TEMPLATES[keyword].format(value=_format_value(value))
             yield part(keyword, f"{subject} {text}")
+        elif keyword == "not" and isinstance(value, dict) and "enum" in value:
+            text = f"must not be one of {_format_value(value['enum'])}"
+            yield part(keyword, f"{_field_name(segments)} {text}")
         elif keyword in _ASPECT_KEYWORDS:
             for aspect, limit in value.items():
                 text = f"{_field_name(segments)} keeps {aspect} {_format_value(limit)}"

@@ -147,12 +147,18 @@ class UsageTable:
     """
     The output tokens of a 1024x1024 image, by quality, and those of a partial image.
 
-    Other sizes have output tokens in proportion to their pixels.
+    Other sizes have output tokens in proportion to their pixels. Those of images are
+    for requests, in canonical names, that meet the condition `when`.
     """
 
     output_tokens: Mapping[str, int]
     source: str
     partial_image_tokens: int = 0
+    when: Condition = ALWAYS
+
+    def rates(self, request: Mapping[str, Any]) -> Mapping[str, int]:
+        """The output tokens by quality; empty where no page has them."""
+        return self.output_tokens if self.when.applies_to(request) else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
+from specs.documents.dates import NO_DATES, DocumentDates, split_id
 from specs.documents.dialect import Dialect
+from specs.documents.references import walk
 from specs.documents.security import KeyScheme
 from specs.documents.sources import Source
 from specs.documents.supported import EVENT_STREAM
@@ -205,7 +207,9 @@ class Provider:
 
     `all_operations` are those of the document. `operations` are those among them that
     create results, at once or by a task, and `task_operations` the others. `tasks` are
-    the kinds of tasks by name. `sha256` is the hash of its two files.
+    the kinds of tasks by name. `sha256` is the hash of its two files. `in_force` is the
+    `document` as of `day`, which is empty for a document without `dates`; `places` are
+    the pointers of its parts in the file.
     """
 
     id: str
@@ -218,6 +222,20 @@ class Provider:
     pointer_of: Callable[[Any], str] = field(default=lambda node: "", repr=False)
     tasks: Mapping[str, TaskKind] = field(default_factory=dict)
     sha256: str = ""
+    day: str = ""
+    dates: DocumentDates = NO_DATES
+    in_force: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    places: Mapping[int, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def undated_id(self) -> str:
+        """The id without a day: the name of its folder."""
+        return split_id(self.id)[0]
+
+    def nodes(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yield mappings of the document in force, with their places in its file."""
+        for pointer, node in walk(self.in_force):
+            yield self.places.get(id(node), pointer), node
 
     @cached_property
     def operations(self) -> Mapping[str, Operation]:
@@ -247,7 +265,14 @@ class Provider:
 
     @property
     def title(self) -> str:
-        return self.dialect.title
+        """Its usual name, with the day that its id names: `Mine as of 2026-08-21`."""
+        day = split_id(self.id)[1]
+        return f"{self.dialect.title} as of {day}" if day else self.dialect.title
+
+    @property
+    def dated_title(self) -> str:
+        """Its title with the day of its document: `My gateway as of 2026-12-01`."""
+        return f"{self.dialect.title} as of {self.day}" if self.day else self.title
 
     @cached_property
     def base_path(self) -> str:

@@ -201,7 +201,8 @@ def claim_path(schema: Schema, schema_path: Sequence[str | int]) -> str:
             at += 2
             continue
         else:
-            words.append("absent" if step == "not" else str(step))
+            is_absent = step == "not" and _child(node, "not") == {}
+            words.append("absent" if is_absent else str(step))
         if not (step == "if" and isinstance(node, dict) and "then" in node):
             node = _child(node, step)
         at += 1
@@ -260,6 +261,8 @@ def _message(error: Any) -> str:
     if error.validator == "type":
         types = [value] if isinstance(value, str) else value
         return f"must be {' or '.join(_TYPE_NAMES.get(each, each) for each in types)}"
+    if error.validator == "not" and isinstance(value, dict) and "enum" in value:
+        return f"must not be one of {', '.join(map(_shown, value['enum']))}"
     template = _MESSAGES.get(str(error.validator))
     if template is None:
         return str(error.message)[:200]

@@ -66,11 +66,17 @@ ANNOTATIONS: dict[str, str] = {
     "x-guarantees": "properties of a response beyond its schema",
     "x-when": "the requests whose responses have this field",
     "x-null": "unspecified: the page does not say how null is treated, here and below",
-    "x-welcome": "unspecified: the page lists it, but not which values are valid",
+    "x-welcome": "unspecified: the page lists it, but not which values are valid; in a "
+    "`then`, that some accounts only may use the values of its `if`",
     "x-mentions": "operations that a page names without a path",
     "x-medium": "the medium of an operation's results: image, video",
     "x-task": "what an operation does with long-running tasks: its kind and role",
     "x-tasks": "the kinds of long-running tasks: states, moves, times and results",
+    "x-as-of": "the day that the id of the provider means; until then its pages were "
+    "read",
+    "x-since": "the day on which a part begins; in `info` that of the document",
+    "x-until": "the day on which a part ends: it is in force until the day before",
+    "x-dated": "parts with dates; those in force are merged into the mapping around",
 }
 
 # For each keyword and annotation: where it is written, and an example.
@@ -102,9 +108,17 @@ USES: dict[str, tuple[str, str]] = {
         "the document",
         "x-tasks: {imageTask: {medium: image, id: {at: /id}, state: {at: /status}, …}}",
     ),
+    "x-as-of": ("info", 'x-as-of: "2026-12-01"'),
+    "x-since": ("any part", 'x-since: "2026-11-05"'),
+    "x-until": ("any part", 'x-until: "2026-12-01"'),
+    "x-dated": (
+        "any part",
+        'x-dated: [{x-until: "2026-11-05", maximum: 3}, {x-since: "2026-11-05", …}]',
+    ),
 }
 
 _TEXT = {"type": "string", "minLength": 1}
+_DAY = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
 _NAMES = {"type": "array", "items": _TEXT, "minItems": 1}
 
 # The values of each keyword, as a schema.
@@ -142,6 +156,17 @@ VALUE_SCHEMAS: dict[str, dict[str, Any]] = {
     "x-medium": _TEXT,
     "x-task": {"type": "object"},
     "x-tasks": {"type": "object"},
+    "x-as-of": _DAY,
+    "x-since": _DAY,
+    "x-until": _DAY,
+    "x-dated": {
+        "type": "array",
+        "minItems": 1,
+        "items": {
+            "type": "object",
+            "anyOf": [{"required": ["x-since"]}, {"required": ["x-until"]}],
+        },
+    },
     "x-guarantees": {
         "type": "array",
         "items": {
@@ -158,6 +183,8 @@ GUARANTEES: dict[str, str] = {
     "decodes": "every image decodes to its last byte",
     "size-as-asked": "every image has exactly the requested size",
     "format-as-asked": "every image is in the requested format",
+    "frames-as-asked": "an animation has the requested frames, each for its time",
+    "svg-stands-alone": "an SVG image needs no other file",
     "alpha-as-asked": "a transparent background gives images with an alpha channel",
     "opaque-as-asked": "an opaque background gives images without transparency",
     "compression-as-asked": "stronger compression does not give a larger file",

@@ -21,6 +21,8 @@ from mockserver import Running
 from mockserver.embedded.starter import serve_in_thread
 
 SERVERS = ("openai", "tikhub", "llmapi")
+DOCUMENTS = {"openai": "openai@2026-08-21"}
+"""The documents that the test servers follow, where it is not the newest one."""
 EXPECTED: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load(
     Path(__file__).with_name("expected.yaml").read_text()
 )
@@ -66,6 +68,11 @@ class PlantedDefect:
 @dataclass(frozen=True)
 class FaultyServer(PlantedDefect):
     """A fault of a test server."""
+
+    @property
+    def document(self) -> str:
+        """The id of the provider, with the day as of which the server was written."""
+        return DOCUMENTS.get(self.provider, self.provider)
 
     @contextmanager
     def serving(self) -> Iterator[str]:

@@ -70,11 +70,13 @@ def observe(defect: Defect, mock: mockserver.Running) -> tuple[str, ...]:
         return observed_claims(defect, report)
     if isinstance(defect, FaultyRelay):
         only, serving = defect.fault.only, defect.serving(mock)
+        document = defect.provider
     else:
         only, serving = (f"{defect.operation}/",), defect.serving()
+        document = defect.document
     with serving as base_url:
         report = run_against(
-            defect.provider, base_url, until=defect.is_found_by, fuzz=False, only=only
+            document, base_url, until=defect.is_found_by, fuzz=False, only=only
         )
     return observed_claims(defect, report)
 

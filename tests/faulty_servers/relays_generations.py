@@ -85,6 +85,22 @@ def one_for_eleven(request: Message) -> Message:
     return request.with_json({**request.asked, "n": 1})
 
 
+def first_frame(data: bytes) -> bytes:
+    return recoded(data) if data.startswith(b"GIF8") else data
+
+
+def with_outer_image(data: bytes) -> bytes:
+    image = b'<image href="https://cdn.example/x.png"/></svg>'
+    return data.replace(b"</svg>", image)
+
+
+def with_a_living_model(request: Message) -> Message:
+    """Ask a model that still draws where one that was shut down is requested."""
+    if not str(request.asked.get("model")).startswith("gpt-image-1"):
+        return request
+    return request.with_json({**request.asked, "model": "gpt-image-2"})
+
+
 def with_any_key(request: Message) -> Message:
     return replace(request, headers={**request.headers, "Authorization": "Bearer any"})
 
@@ -116,6 +132,11 @@ OPENAI = {
         )
     ),
     "compression-ignored": generation(request=without_field("output_compression")),
+    "first-frame-only": generation(on_pictures(first_frame)),
+    "svg-with-outer-image": generation(on_pictures(with_outer_image)),
+    "models-that-are-gone": RelayFault(
+        request=with_a_living_model, only=("createImage/request/model-shut-down",)
+    ),
 }
 TOKENHUB = {
     "n-ignored": generation(

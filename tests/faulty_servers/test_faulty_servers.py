@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from faulty_servers.catalogue import (
+    DOCUMENTS,
     FAULTY_SERVERS,
     SERVERS,
     WARNINGS,
@@ -46,7 +47,7 @@ def chosen() -> list[Any]:
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_correct_server_has_no_findings(server: str):
     with correct_server(server) as base_url:
-        report = run_against(server, base_url)
+        report = run_against(DOCUMENTS.get(server, server), base_url)
 
     assert report.findings == ()
 
@@ -56,7 +57,7 @@ def test_the_expected_finding_is_reported(faulty: FaultyServer):
     only = (f"{faulty.operation}/",)
     with faulty.serving() as base_url:
         report = run_against(
-            faulty.provider,
+            faulty.document,
             base_url,
             until=faulty.is_found_by,
             fuzz=False,

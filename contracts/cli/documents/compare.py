@@ -130,7 +130,7 @@ def command(
         raise UsageError(f"--report: no report has tests of {named}; give its PROVIDER")
     if only:
         comparison = comparison.select(only)
-        if not comparison.rows and not comparison.tasks.rows:
+        if not (comparison.rows or comparison.tasks.rows or comparison.timeline):
             raise UsageError(f"--only {' '.join(only)}: no feature matches; see --all")
     if "-" not in outputs.values():
         print_with_pager(

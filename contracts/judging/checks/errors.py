@@ -149,7 +149,8 @@ def _check_param(context: CheckContext, claim: str, evidence: Evidence) -> Obser
     param = error_fields(context.interaction.object).get("param")
     if not error or not error.params or not isinstance(param, str) or not param:
         return
-    if param.replace("[", ".").partition(".")[0] not in error.params:
+    name = param.replace("[", ".").partition(".")[0]
+    if name not in error.params and param not in error.params:
         yield Observation(
             FindingKind.WRONG_ERROR,
             CheckName.ERROR_PARAM,

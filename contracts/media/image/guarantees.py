@@ -20,10 +20,12 @@ from contracts.media.guarantee import (
     Guarantee,
     JudgedResponse,
 )
+from contracts.media.image.observation import ANIMATED
 from specs import Basis, size_of
 
 SIZE_TOLERANCE = 1.05
 CHANGE_THRESHOLD = 24.0  # of 255, on average
+GIF_TIME_STEP = 10  # milliseconds
 MIN_COMPRESSION_GAP = 50  # levels; smaller gaps need not change the file
 
 
@@ -32,6 +34,40 @@ def _decodes(response: JudgedResponse) -> Breaches:
         if image is not None and image.problem:
             shown = f": {describe_bytes(image.data)}" if image.data else ""
             yield Breach(f"image {at} {image.problem}{shown}")
+        elif image is not None and image.frames > 1 and not _wants_frames(response):
+            yield Breach(f"image {at} is animated, not one image")
+
+
+def _wants_frames(response: JudgedResponse) -> bool:
+    return response.request.get("output_format") == ANIMATED
+
+
+def _frames_as_asked(response: JudgedResponse) -> Breaches:
+    """An animation moves, and has the frames and times of the request."""
+    if not _wants_frames(response):
+        return
+    wanted = response.request.get("frame_count")
+    duration = response.request.get("frame_duration_ms")
+    for at, image in enumerate(response.decoded):
+        shown = f"image {at} is {describe_output(image)}"
+        if image.format != ANIMATED:
+            continue  # format-as-asked says so
+        if image.frames == 1 or (isinstance(wanted, int) and image.frames != wanted):
+            frames = "one frame" if image.frames == 1 else f"{image.frames} frames"
+            message = f"{shown}: {frames}; requested: {wanted or 'an animation'}"
+            yield Breach(message, "frame_count", str(wanted), str(image.frames))
+        elif isinstance(duration, int):
+            for came in sorted(set(image.durations)):
+                if abs(came - duration) >= GIF_TIME_STEP:
+                    message = f"{shown}: a frame of {came} ms; requested: {duration} ms"
+                    yield Breach(message, "frame_duration_ms", str(duration), str(came))
+
+
+def _svg_stands_alone(response: JudgedResponse) -> Breaches:
+    for at, image in enumerate(response.decoded):
+        if image.references:
+            first = describe_value(image.references[0])
+            yield Breach(f"image {at} is an SVG that refers to {first}")
 
 
 def _size_as_asked(response: JudgedResponse) -> Breaches:
@@ -70,7 +106,7 @@ def _alpha_as_asked(response: JudgedResponse) -> Breaches:
     if response.request.get("background") != "transparent":
         return
     for at, image in enumerate(response.decoded):
-        if image.opaque:
+        if image.opaque and image.has_pixels:
             message = f"image {at} ({describe_output(image)}) has no transparent pixel"
             yield Breach(message, "background", "transparent", "opaque")
 
@@ -79,7 +115,7 @@ def _opaque_as_asked(response: JudgedResponse) -> Breaches:
     if response.request.get("background") != "opaque":
         return
     for at, image in enumerate(response.decoded):
-        if not image.opaque:
+        if not image.opaque and image.has_pixels:
             message = f"image {at} ({describe_output(image)}) has transparent pixels"
             yield Breach(message, "background", "opaque", "transparent")
 
@@ -124,6 +160,8 @@ def _mask_matters(response: JudgedResponse) -> Breaches:
     if not isinstance(image, Sample) or not isinstance(mask, Sample):
         return
     for at, result in enumerate(response.decoded):
+        if not result.has_pixels:
+            continue
         kept, redrawn = _mean_changes(result.data, image.data, mask.data)
         if kept > CHANGE_THRESHOLD and kept > 2 * redrawn:
             message = (
@@ -281,6 +319,8 @@ IMAGE_GUARANTEES = (
     Guarantee("no-image-twice", _no_image_twice, aspect="several pictures"),
     Guarantee("size-as-asked", _size_as_asked, "size", aspect="size"),
     Guarantee("format-as-asked", _format_as_asked, "output_format", aspect="format"),
+    Guarantee("frames-as-asked", _frames_as_asked, "frame_count"),
+    Guarantee("svg-stands-alone", _svg_stands_alone),
     Guarantee("alpha-as-asked", _alpha_as_asked, "background", aspect="transparency"),
     Guarantee("opaque-as-asked", _opaque_as_asked, "background", aspect="transparency"),
     Guarantee(

@@ -10,6 +10,7 @@ from specs import size_of
 
 SMALL_IMAGE_EDGE = 1536  # pixels
 SMALL_VALUE_BYTES = 4000
+LAYERS = {"markup", "mask"}  # images with transparent pixels, as large as the first
 COSTLY_COUNTS = range(4, 11)  # of images
 
 
@@ -18,15 +19,18 @@ class ImageSamples:
 
     plain_fields = frozenset({"model", "prompt", "image"})
     text_fields = frozenset({"prompt"})
-    file_fields = frozenset({"image", "mask"})
-    uncombined_fields = frozenset({"prompt", "model", "image", "mask", "user"})
+    file_fields = frozenset({"image", "markup", "mask"})
+    uncombined_fields = frozenset(
+        {"prompt", "model", "image", "markup", "mask", "user", "safety_identifier"}
+        | {"complexity", "frame_count", "frame_duration_ms", "svg"}
+    )
 
     def file(self, name: str, variant: int = 0) -> Sample:
-        return Sample(alpha=name == "mask", variant=variant)
+        return Sample(alpha=name in LAYERS, variant=variant)
 
     def file_values(self, name: str, schema: Mapping[str, Any]) -> LabelledValues:
         limits = schema.get("x-upload")
-        alpha = name == "mask"
+        alpha = name in LAYERS
         for format_ in ("png", "jpeg", "webp", "gif"):
             has_alpha = alpha and format_ in {"png", "webp"}
             yield Sample(format=format_, alpha=has_alpha), f"file-{format_}"

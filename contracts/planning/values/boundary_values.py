@@ -81,7 +81,9 @@ def _all_values(schemas: Sequence[Any], field: _Field) -> Values:
 
 def _enum_values(schema: Schema) -> Values:
     constants = [schema["const"]] if "const" in schema else []
-    for value in (*schema.get("enum", []), *constants):
+    excluded = schema.get("not")
+    excluded = excluded.get("enum", []) if isinstance(excluded, dict) else []
+    for value in (*schema.get("enum", []), *constants, *excluded):
         yield Value(value, f"value-{'null' if value is None else value}")
 
 

@@ -40,6 +40,12 @@ class PageColumn:
     differing: int = 0
 
     @property
+    def day(self) -> str:
+        """The day of the document where the title does not name it; else empty."""
+        day = self.document.partition(" as of ")[2]
+        return "" if self.title.endswith(day) else day
+
+    @property
     def failed(self) -> int:
         return len(self.summary.broken) if self.summary else 0
 
@@ -51,6 +57,15 @@ class Tab:
     id: str
     label: str
     count: int | None = None
+
+
+def timeline_by_day(
+    comparison: Mapping[str, Any],
+) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    """The changes between states of one document, by day."""
+    changes = comparison.get("timeline", ())
+    days = dict.fromkeys(each["date"] for each in changes)
+    return [(day, [e for e in changes if e["date"] == day]) for day in days]
 
 
 def page_context(
@@ -85,6 +100,7 @@ def page_context(
         "parts": _parts(matrix, groups),
         "contradictions": comparison["contradictions"],
         "has_tasks": bool(comparison.get("tasks", {}).get("rows")),
+        "timeline": timeline_by_day(comparison),
         "documents_heat": heatmap.documents_heatmap(matrix, ids)
         if len(ids) > 2
         else [],

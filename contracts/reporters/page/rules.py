@@ -129,8 +129,13 @@ def _matching(pattern: str) -> str:
     return "auto or WIDTHxHEIGHT" if known.fullmatch("auto") else "WIDTHxHEIGHT"
 
 
+def _not_one_of(values: str) -> str:
+    return f"not {_one_of(values)}"
+
+
 _CONDITIONS: tuple[tuple[re.Pattern[str], Callable[[str], str]], ...] = (
     (re.compile(r"\S+ must be one of (.+)", re.DOTALL), _one_of),
+    (re.compile(r"\S+ must not be one of (.+)", re.DOTALL), _not_one_of),
     (re.compile(r"\S+ must be (.+)", re.DOTALL), _must_be),
     (re.compile(r"\S+ matches (.+)", re.DOTALL), _matching),
     (re.compile(r"\S+ has the dimensions of (.+)"), "same dimensions as {}".format),

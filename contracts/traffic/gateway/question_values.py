@@ -108,9 +108,10 @@ def _with_another_model(
 
 
 def _is_compound(schemas: Sequence[Mapping[str, Any]]) -> bool:
-    """True for a field that holds others: no typical value of it is known."""
+    """True for a field that holds others, or a file: no typical value is known."""
     types = {name for each in schemas for name in types_of(each)}
-    return bool(types) and types <= {"array", "object"}
+    is_file = any(each.get("format") == "binary" for each in schemas)
+    return is_file or (bool(types) and types <= {"array", "object", "null"})
 
 
 def typical_value(schemas: Sequence[Mapping[str, Any]]) -> Any:

@@ -115,10 +115,11 @@ class ImageMedium:
     name = "image"
     unit = "images"
     used_fields = frozenset(
-        {"background", "image", "mask", "model", "n", "output_compression"}
-        | {"output_format", "partial_images", "prompt", "quality", "size"}
+        {"background", "frame_count", "frame_duration_ms", "image", "markup", "mask"}
+        | {"model", "n", "output_compression", "output_format", "partial_images"}
+        | {"prompt", "quality", "size"}
     )
-    file_fields = frozenset({"image", "images", "mask"})
+    file_fields = frozenset({"image", "images", "markup", "mask"})
     relay_faults: Mapping[str, str] = RELAY_FAULTS
 
     def plan(self, asked: Asked) -> PlannedImages:

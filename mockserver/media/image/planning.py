@@ -10,13 +10,19 @@ from typing import Any
 from mockserver.errors import UNREADABLE_IMAGE, Rejected
 from mockserver.media.image.headers import read_image_header
 from mockserver.media.image.output import ImageOutput
-from mockserver.media.image.plan import FORMATS, MAX_EDGE, MAX_PIXELS, MAX_TEXT_LENGTH
+from mockserver.media.image.plan import (
+    MAX_EDGE,
+    MAX_PIXELS,
+    MAX_TEXT_LENGTH,
+    MEDIA_TYPES,
+)
 from specs import Dialect, UsageTable, size_of
 
 MAX_IMAGES = 64
 MAX_INPUT_PIXELS = 8 * MAX_PIXELS
 MAX_OUTPUT_PIXELS = 10 * MAX_PIXELS
 MAX_PARTIAL_IMAGES = 3
+MAX_FRAMES = 16
 MAX_MODEL_NAME = 80
 MEDIUM_OUTPUT_TOKENS = 1056  # of a 1024x1024 image where no page documents them
 NO_USAGE_TABLE = UsageTable({}, source="")
@@ -46,7 +52,11 @@ def plans(
     count = _integer(request, "n", default=1, minimum=1, maximum=_max_images(dialect))
     inputs = tuple(islice(_input_images("image", request, files), MAX_IMAGES))
     mask = next(_input_images("mask", request, files), None)
-    _check_pixel_limits((*inputs, mask or UNFETCHED_IMAGE), count * width * height)
+    markup = next(_input_images("markup", request, files), None)
+    frames, frame_ms = _requested_frames(request, format_)
+    _check_pixel_limits(
+        [*inputs, *filter(None, (mask, markup))], count * width * height * frames
+    )
     model = str(request.get("model", ""))[:MAX_MODEL_NAME]
     return [
         ImageOutput(
@@ -66,6 +76,9 @@ def plans(
             request=hash_,
             index=at,
             realistic=realistic,
+            markup=markup or None,
+            frames=frames,
+            frame_ms=frame_ms,
         )
         for at in range(count)
     ]
@@ -103,10 +116,21 @@ def _requested_size(request: Mapping[str, Any], dialect: Dialect) -> tuple[int, 
 
 def _requested_format(request: Mapping[str, Any]) -> str:
     format_ = request.get("output_format", "png")
-    if not isinstance(format_, str) or format_ not in FORMATS:
-        message = f"output_format: this mock draws {', '.join(FORMATS)}."
+    if not isinstance(format_, str) or format_ not in MEDIA_TYPES:
+        message = f"output_format: this mock draws {', '.join(MEDIA_TYPES)}."
         raise Rejected("invalid_request", message, param="output_format")
     return format_
+
+
+def _requested_frames(request: Mapping[str, Any], format_: str) -> tuple[int, int]:
+    """The number of frames, and the time of each in milliseconds as GIF counts it."""
+    if format_ != "gif":
+        return 1, 0
+    frames = _integer(request, "frame_count", default=9, minimum=1, maximum=MAX_FRAMES)
+    duration = _integer(
+        request, "frame_duration_ms", default=200, minimum=10, maximum=655350
+    )
+    return frames, (duration + 5) // 10 * 10
 
 
 def _integer(
@@ -181,7 +205,7 @@ def usage(
     text_tokens = max(1, (characters + 3) // 4)
     image_tokens = 1024 * len(delivered[0].inputs) if delivered else 0
     table = dialect.usage or NO_USAGE_TABLE
-    rates = table.output_tokens
+    rates = table.rates(request)
     medium = rates.get("medium", MEDIUM_OUTPUT_TOKENS)
     rate = rates.get(str(request.get("quality")), medium)
     output = sum(max(1, rate * plan.pixels // (1024 * 1024)) for plan in delivered)

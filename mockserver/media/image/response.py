@@ -8,7 +8,9 @@ from mockserver.media.base import MediaEvent, Renderer
 from mockserver.media.image.output import ImageOutput
 from mockserver.media.payloads import JsonTemplate, placeholder
 
-QUALITIES = ("low", "medium", "high")
+QUALITIES = ("low", "medium", "high", "xhigh", "max")
+SAFETY_IDENTIFIER = "{safety_identifier}"  # in the example of an event
+SVG_TOKENS = 1500  # of the model that writes an SVG; no page tells how many
 PARTIAL_EVENT, COMPLETED_EVENT = "partial_image", "completed"  # names of examples
 
 CanonicalRequest = Mapping[str, Any]
@@ -33,16 +35,40 @@ def images_response_body(
         "created": created,
         "data": [{**item, "revised_prompt": revised_prompt} for item in items],
         **echo_fields(request, plan),
+        "safety_identifier": safety_identifier(request),
         "usage": usage,
+        **_svg_usage(request, usage),
+    }
+
+
+def safety_identifier(request: CanonicalRequest) -> str | None:
+    """The identifier of the end user that counts; None without one."""
+    return request.get("safety_identifier") or request.get("user") or None
+
+
+def _svg_usage(request: CanonicalRequest, usage: Mapping[str, Any]) -> dict[str, Any]:
+    """The tokens of the model that writes the SVG, where a request names it."""
+    svg = request.get("svg")
+    model = svg.get("model") if isinstance(svg, dict) else request.get("svg[model]")
+    if request.get("output_format") != "svg" or not isinstance(model, str):
+        return {}
+    read = usage["input_tokens"]
+    return {
+        "svg_usage": {
+            "input_tokens": read,
+            "output_tokens": SVG_TOKENS,
+            "reasoning_tokens": 0,
+            "total_tokens": read + SVG_TOKENS,
+            "model": model,
+        }
     }
 
 
 def echo_fields(request: CanonicalRequest, plan: ImageOutput) -> dict[str, str]:
     """The response fields that describe an image, with the actual values."""
     quality = request.get("quality")
-    is_clear = request.get("background") == "transparent" and plan.format != "jpeg"
     return {
-        "background": "transparent" if is_clear else "opaque",
+        "background": "transparent" if plan.transparent else "opaque",
         "output_format": plan.format,
         "size": f"{plan.width}x{plan.height}",
         "quality": str(quality) if quality in QUALITIES else "medium",
@@ -68,6 +94,7 @@ async def image_events(
         details = {
             **echo_fields(request, plan),
             "created_at": int(clock()),
+            "safety_identifier": safety_identifier(request),
             "usage": usage,
         }
         for index in range(preview_count):
@@ -82,5 +109,11 @@ def _image_event(
     example: Any, details: Mapping[str, Any], image: bytes, *, is_final: bool = False
 ) -> MediaEvent:
     """An event like the example, with an image that is base64 already."""
-    event = fill_placeholders(example, {**details, "b64_json": placeholder(0)})
+    # An identifier that the request does not have is no part of the event.
+    kept = {
+        name: value
+        for name, value in example.items()
+        if value != SAFETY_IDENTIFIER or details["safety_identifier"]
+    }
+    event = fill_placeholders(kept, {**details, "b64_json": placeholder(0)})
     return MediaEvent(event["type"], JsonTemplate(event).fill([image]), is_final)

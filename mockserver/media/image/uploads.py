@@ -36,18 +36,18 @@ def verify(data: bytes) -> None:
     decode(data)
 
 
-def first_unreadable(inputs: Sequence[bytes], mask: bytes | None) -> str | None:
+def first_unreadable(inputs: Sequence[bytes], **layers: bytes | None) -> str | None:
     """
     The field of the first image that cannot be decoded: `image`, `image[1]`, `mask`.
 
-    None if all of them can be decoded. Blocks.
+    `layers` are further images by the names of their fields, None for one that was not
+    sent. None if all of them can be decoded. Blocks.
     """
     several = len(inputs) > 1
     named = [
         (f"image[{at}]" if several else "image", each) for at, each in enumerate(inputs)
     ]
-    if mask is not None:
-        named.append(("mask", mask))
+    named += [(name, each) for name, each in layers.items() if each is not None]
     for field, data in named:
         try:
             verify(data)

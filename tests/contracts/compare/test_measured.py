@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from faulty_servers.catalogue import FaultyServer, correct_server
+from faulty_servers.catalogue import DOCUMENTS, FaultyServer, correct_server
 from faulty_servers.defects import crashing
 from faulty_servers.minimal import serving
 from faulty_servers.openai import service
@@ -30,6 +30,7 @@ from contracts.reporters.run.text import print_summary
 
 pytestmark = pytest.mark.slow
 
+OPENAI = DOCUMENTS["openai"]
 EVERY = [specs.load(name) for name in specs.names()]
 # A fault in one parameter, and its verdict.
 DEFECTS = (
@@ -99,9 +100,10 @@ def test_wrong_behaviour_for_a_field_has_its_verdict(
     name, operation, member, defect, verdict
 ):
     with FaultyServer(name, f"{operation}/{defect}").serving() as url:
-        report = report_of(name, url, operation, member)
+        document = DOCUMENTS.get(name, name)
+        report = report_of(document, url, operation, member)
 
-    behavior = measured(name, report, f"{operation}/request/{member}")
+    behavior = measured(document, report, f"{operation}/request/{member}")
 
     assert behavior.verdict is verdict
     assert behavior.standing is not Conformance.KEPT
@@ -111,9 +113,9 @@ def test_wrong_behaviour_for_a_field_has_its_verdict(
 @pytest.mark.parametrize("member", ["n", "size", "output_format", "quality", "stream"])
 def test_a_right_server_honours_the_fields_that_responses_show(member):
     with correct_server("openai") as url:
-        report = report_of("openai", url, "createImage", member)
+        report = report_of(OPENAI, url, "createImage", member)
 
-    behavior = measured("openai", report, f"createImage/request/{member}")
+    behavior = measured(OPENAI, report, f"createImage/request/{member}")
 
     assert (behavior.verdict, behavior.standing) == (
         FeatureVerdict.HONOURED,
@@ -124,9 +126,9 @@ def test_a_right_server_honours_the_fields_that_responses_show(member):
 
 def test_a_field_without_visible_effect_is_untested():
     with correct_server("openai") as url:
-        report = report_of("openai", url, "createImage", "user")
+        report = report_of(OPENAI, url, "createImage", "user")
 
-    behavior = measured("openai", report, "createImage/request/user")
+    behavior = measured(OPENAI, report, "createImage/request/user")
 
     assert behavior.verdict is FeatureVerdict.UNTESTED
     assert "no response shows" in behavior.note
@@ -136,9 +138,9 @@ def test_a_crash_on_a_valid_value_is_refused_badly():
     faulty = service()
     crashing(lambda each: each.get("n") == 2)(faulty["createImage"])
     with serving(faulty) as url:
-        report = report_of("openai", url, "createImage", "n")
+        report = report_of(OPENAI, url, "createImage", "n")
 
-    behavior = measured("openai", report, "createImage/request/n")
+    behavior = measured(OPENAI, report, "createImage/request/n")
 
     assert behavior.verdict is FeatureVerdict.REFUSED_BADLY
     assert behavior.standing is Conformance.BROKEN
@@ -146,9 +148,9 @@ def test_a_crash_on_a_valid_value_is_refused_badly():
 
 def test_ignoring_a_documented_field_violates_the_document():
     with FaultyServer("openai", "createImage/size-ignored").serving() as url:
-        report = report_of("openai", url, "createImage", "size")
+        report = report_of(OPENAI, url, "createImage", "size")
 
-    behavior = measured("openai", report, "createImage/request/size")
+    behavior = measured(OPENAI, report, "createImage/request/size")
 
     assert behavior.standing is Conformance.BROKEN
     assert behavior.value == "1024x1024"

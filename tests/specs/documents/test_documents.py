@@ -29,6 +29,7 @@ REQUIRED = {"invalid_request", "unauthenticated", "rate_limited", "server_error"
 J, F = "application/json", "multipart/form-data"
 GEN, EDIT = "createImage", "createImageEdit"
 FIRST_PARTIES = {"openai", "kling", "ark"}
+OPENAI = "openai@2026-08-21"
 GEMINI_OPERATIONS = ("createVideo", "getVideo", "getVideoContent")
 
 
@@ -73,7 +74,7 @@ def test_every_constraint_of_a_request_is_a_claim(provider):
 
 CLAIMED = {"type", "enum", "const", "minimum", "maximum", "minLength", "maxLength"}
 CLAIMED |= {"minItems", "maxItems", "pattern", "default", "required", *KEYWORDS}
-CLAIMED |= {"additionalProperties"}
+CLAIMED |= {"additionalProperties", "not"}
 STRUCTURE = {"properties", "items", "allOf", "if", "then", "else", "oneOf"}
 SILENT = {"description", "title", "format", "examples", *ANNOTATIONS}
 
@@ -496,11 +497,11 @@ def by_model(provider: str) -> list[Row]:
 
 
 ROWS = [
-    *by_model("openai"),
+    *by_model(OPENAI),
     *by_model("aihubmix"),
     # Only OpenAI's guide has the least number of pixels.
     *rows(
-        "openai",
+        OPENAI,
         GEN,
         J,
         {"model": "gpt-image-2", "prompt": "a"},
@@ -529,7 +530,7 @@ ROWS = [
         ({"output_compression": 50}, OPEN, "output_compression"),
     ),
     *rows(
-        "openai",
+        OPENAI,
         EDIT,
         J,
         {"model": "gpt-image-1.5", "prompt": "a", "images": [{"image_url": LINK}]},
@@ -574,7 +575,7 @@ ROWS = [
         ({"stream": True, "partial_images": 4}, NO, "partial_images"),
     ),
     *rows(
-        "openai",
+        OPENAI,
         EDIT,
         F,
         {"model": "gpt-image-1", "prompt": "a", "image": picture()},
@@ -606,7 +607,7 @@ ROWS = [
         ({"background": "transparent", "output_format": "jpeg"}, NO, "background"),
     ),
     *rows(
-        "openai",
+        OPENAI,
         EDIT,
         F,
         {"model": "dall-e-2", "prompt": "a", "image": picture()},
@@ -889,8 +890,8 @@ def test_the_same_request_has_three_answers(name, change, state):
         ("aihubmix", GEN, {"prompt": LONG[32001]}, "prompt_too_long", 400),
         ("aihubmix", GEN, {"size": "1500x1000"}, "size_not_supported", 400),
         ("aihubmix", GEN, {"n": 11}, "n_not_within_range", 400),
-        ("openai", GEN, {"size": "1500x1000"}, "invalid_value", 400),
-        ("openai", GEN, {"response_format": "url"}, "unknown_parameter", 400),
+        (OPENAI, GEN, {"size": "1500x1000"}, "invalid_value", 400),
+        (OPENAI, GEN, {"response_format": "url"}, "unknown_parameter", 400),
     ],
     ids=str,
 )
@@ -931,23 +932,23 @@ def test_llmapi_names_a_bad_key_at_the_top():
     }
 
 
-@pytest.mark.parametrize(("name", "status"), [("openai", 429), ("aihubmix", 403)])
+@pytest.mark.parametrize(("name", "status"), [(OPENAI, 429), ("aihubmix", 403)])
 def test_an_empty_account_has_an_error_where_the_pages_name_one(name, status):
     for operation in image_operations(loaded(name)).values():
         assert operation.errors["insufficient_quota"].status == status
 
 
 DEFAULTS = [
-    ("openai", GEN, J, {"n": 1, "size": "auto", "quality": "auto", "stream": False}),
-    ("openai", GEN, J, {"output_format": "png", "output_compression": 100}),
+    (OPENAI, GEN, J, {"n": 1, "size": "auto", "quality": "auto", "stream": False}),
+    (OPENAI, GEN, J, {"output_format": "png", "output_compression": 100}),
     (
-        "openai",
+        OPENAI,
         GEN,
         J,
         {"partial_images": 0, "moderation": "auto", "background": "auto"},
     ),
-    ("openai", EDIT, J, {"model": "gpt-image-1.5", "size": "auto", "n": 1}),
-    ("openai", EDIT, F, {"model": "gpt-image-1.5", "output_compression": 100}),
+    (OPENAI, EDIT, J, {"model": "gpt-image-1.5", "size": "auto", "n": 1}),
+    (OPENAI, EDIT, F, {"model": "gpt-image-1.5", "output_compression": 100}),
     ("aihubmix", GEN, J, {"n": 1, "stream": False, "partial_images": 0}),
     ("llmapi", GEN, J, {"model": "gpt-image-2", "n": 1}),
     (
@@ -969,7 +970,7 @@ def test_a_document_has_the_defaults_of_the_pages(name, operation, media_type, t
 
 
 ONLY_TOLD = [
-    ("openai", {"model": "dall-e-2", "response_format": "url", "style": "vivid"}),
+    (OPENAI, {"model": "dall-e-2", "response_format": "url", "style": "vivid"}),
     ("aihubmix", {"model": "dall-e-2", "response_format": "url", "style": "vivid"}),
     ("aihubmix", {"quality": "auto", "size": "auto", "output_format": "png"}),
     (
@@ -991,7 +992,7 @@ def test_a_default_of_some_models_only_is_told_and_not_filled_in(name, told):
 @pytest.mark.parametrize(
     ("name", "media_types"),
     [
-        ("openai", {J, F}),
+        (OPENAI, {J, F}),
         ("tikhub", {F}),
         ("aihubmix", {F}),
         ("llmapi", {J, F}),
@@ -1005,7 +1006,7 @@ def test_edits_come_in_the_media_types_of_the_pages(name, media_types):
 @pytest.mark.parametrize(
     ("name", "base_path", "give"),
     [
-        ("openai", "/v1", "b64_json"),
+        (OPENAI, "/v1", "b64_json"),
         ("tikhub", "/v1", "b64_json"),
         ("aihubmix", "/v1", "b64_json"),
         ("llmapi", "/v1", "b64_json"),
@@ -1019,7 +1020,7 @@ def test_pictures_of_gpt_image_2_come_as_the_pages_say(name, base_path, give):
     assert provider.dialect.delivery_for({"model": "gpt-image-2"}).give == give
 
 
-@pytest.mark.parametrize("name", ["openai", "aihubmix"])
+@pytest.mark.parametrize("name", [OPENAI, "aihubmix"])
 def test_dall_e_gives_addresses_that_live_for_an_hour(name):
     dialect = loaded(name).dialect
 
@@ -1033,11 +1034,11 @@ def test_dall_e_gives_addresses_that_live_for_an_hour(name):
     ("name", "operation", "streams"),
     [
         (
-            "openai",
+            OPENAI,
             GEN,
             ["image_generation.completed", "image_generation.partial_image"],
         ),
-        ("openai", EDIT, ["image_edit.completed", "image_edit.partial_image"]),
+        (OPENAI, EDIT, ["image_edit.completed", "image_edit.partial_image"]),
         (
             "aihubmix",
             GEN,
