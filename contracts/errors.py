@@ -9,6 +9,7 @@ class HarnessError(Exception):
       - `BadReport`: a file is not a complete report (also a `ValueError`)
       - `BadBaseline`: a file is not a baseline (also a `ValueError`)
       - `BadRecording`: a folder of recordings is unusable (also a `ValueError`)
+      - `BadSubmission`: a result cannot be published (also a `ValueError`)
       - `CannotMerge`: reports are of different runs (also a `ValueError`)
       - `BadTarget`: a server must not or cannot be tested (also a `ValueError`)
       - `Unreachable`: no server accepts connections at the base URL

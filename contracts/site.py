@@ -1,5 +1,6 @@
 """
-Generation of the published site: the comparison page and the comparison as JSON.
+Generation of the published site: the comparison page, the comparison as JSON, and the
+page and the feed of published results.
 
 The files are the same for the same documents, byte by byte. Their diff in version
 control shows the changes of the providers' documentation.
@@ -20,6 +21,8 @@ import specs
 from contracts.api import run
 from contracts.compare import Comparison, ComparisonRow, ProviderCell, compare
 from contracts.media.registry import image_operations
+from contracts.published.feed import PAGE
+from contracts.published.site import read_submissions, result_files
 from contracts.report.file import atomic_write
 from contracts.report.model import Report
 from contracts.reporters.page.render import page
@@ -50,7 +53,7 @@ def files(providers: Sequence[Provider], only: Sequence[str] = ()) -> dict[str, 
     report = normalized(_with_claims_of(report, names), newest)
     compared = compare(providers, [report])
     return {
-        "index.html": page(compared, report),
+        "index.html": page(compared, report, results_page=PAGE),
         "comparison.json": comparison_json(compared),
     }
 
@@ -158,7 +161,8 @@ def insert_table(readme: str, new_table: str) -> str:
 def main(folder: str, readme: str | None = None) -> None:
     """Write the files of the site, and the table in the README if it is given."""
     providers = specs.load_all(())
-    for name, text in files(providers).items():
+    results = result_files(read_submissions(Path(folder)))
+    for name, text in {**files(providers), **results}.items():
         with atomic_write(Path(folder) / name) as out:
             out.write(text)
     if readme is not None:

@@ -25,8 +25,9 @@ TOP_LEVEL = {
 FOLDERS = {
     "contracts": (
         *("reference", "cli", "scaffold"),
-        *("site", "testing", "reporters", "traffic", "compare", "api", "fleet"),
-        *("execution", "ledger", "judging", "planning", "media", "report", "text"),
+        *("site", "published", "testing", "reporters", "traffic", "compare", "api"),
+        *("fleet", "execution", "ledger", "judging", "planning", "media", "report"),
+        "text",
         "errors",
     ),
     "mockserver": (

@@ -9,6 +9,7 @@ from support.paths import ROOT
 import specs
 from contracts import site
 from contracts.compare import compare
+from contracts.published.site import read_submissions, result_files
 
 pytestmark = pytest.mark.slow
 
@@ -46,6 +47,7 @@ def test_the_page_is_about_the_documents_and_ends_with_a_self_check(twice):
     assert "Self-check" not in head
     assert re.search(r"Self-check: .*: 0 failed, 0 warning, \d+ passed", foot)
     assert '<span class="chip K">' not in head.partition('id="claims"')[0]
+    assert '<a href="results.html">' in head
 
 
 def test_the_published_comparison_is_up_to_date():
@@ -62,6 +64,14 @@ def test_the_published_comparison_is_up_to_date():
     ]
     assert published["contradictions"] == current["contradictions"]
     assert (ROOT / "site" / "index.html").stat().st_size < 2_000_000
+
+
+def test_the_published_results_are_up_to_date():
+    """If this fails after a new result, run `python -m contracts.published site`."""
+    made = result_files(read_submissions(ROOT / "site"))
+
+    for name, text in made.items():
+        assert (ROOT / "site" / name).read_text("utf-8") == text
 
 
 def test_the_table_in_the_readme_is_up_to_date():

@@ -31,6 +31,8 @@ class Machine:
     """
     A machine that runs jobs in `folder`, with `secrets` and variables.
 
+    `github` is the context of that name, such as the event.
+
     Actions of others are noted, not run. Ours finds `imageparity` installed unless
     `is_bare`; `pip`, which a recipe installs things with, does nothing here.
     """
@@ -42,6 +44,7 @@ class Machine:
         for place in (self.folder, self._temp, self._bin):
             place.mkdir(exist_ok=True)
         self.summary.touch()
+        self.github: dict[str, Any] = {}
         self._variables = variables
         self._outputs = 0
         here = Path(sys.executable).parent
@@ -66,7 +69,8 @@ class Machine:
         found = yaml.safe_load(text)
         (job,) = found["jobs"].values()
         env = {**found.get("env", {}), **job.get("env", {}), **self._variables}
-        return self._steps(job["steps"], {"secrets": secrets, "env": env}, env)
+        scope = {"secrets": secrets, "env": env, "github": self.github}
+        return self._steps(job["steps"], scope, env)
 
     def action(self, env: dict[str, str] | None = None, **inputs: str) -> Step:
         """Our action, by itself."""

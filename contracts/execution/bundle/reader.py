@@ -1,6 +1,7 @@
 """Open a bundle, and find what in it was changed."""
 
 import hashlib
+import io
 import tempfile
 import zipfile
 import zlib
@@ -125,7 +126,13 @@ class Bundle:
 
     def report_lines(self) -> list[str]:
         """The lines of the report, with their line ends."""
-        return self._text(REPORT).decode().splitlines(keepends=True)
+        # `splitlines` would also split at U+2028, which JSON does not escape.
+        return list(io.StringIO(self._text(REPORT).decode()))
+
+    @property
+    def has_exchanges(self) -> bool:
+        """False if only manifest, documents and report were left in the file."""
+        return EXCHANGES in self._zip.namelist()
 
     @property
     def documents(self) -> Path:

@@ -19,8 +19,8 @@ MAX_EXCERPT_LENGTH = 4_000
 
 
 @cache
-def page_template() -> Template:
-    """The template of the page."""
+def page_template(name: str = "template.html") -> Template:
+    """A template: that of the page of a report, if no other is named."""
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
@@ -47,7 +47,7 @@ def page_template() -> Template:
         style=_read_asset("page.css"),
         script=_read_asset("page.js"),
     )
-    return environment.get_template("template.html")
+    return environment.get_template(name)
 
 
 def _rows_by_part(rows: Sequence[Feature]) -> list[list[Feature]]:

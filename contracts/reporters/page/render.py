@@ -26,14 +26,17 @@ def page(
     comparison: Comparison | None,
     report: Report | None = None,
     history: Sequence[Report] = (),
+    results_page: str = "",
 ) -> str:
     """
     The page of a comparison, of a report, or of both.
 
-    `history` are older reports of the same providers.
+    `history` are older reports of the same providers. `results_page` is the URL of the
+    page of published results, if this one has a link to it.
     """
     return page_template().render(
-        page_context(_comparison_json(comparison), report, history)
+        page_context(_comparison_json(comparison), report, history),
+        results_page=results_page,
     )
 
 

@@ -260,6 +260,20 @@ def test_hashes_made_anew_do_not_hide_another_result(made, tmp_path):
     )
 
 
+def add_separator(content: Entries) -> None:
+    content["report.jsonl"] = content["report.jsonl"].replace(
+        b'"title": "', '"title": "\u2028'.encode(), 1
+    )
+
+
+def test_a_line_separator_in_a_text_does_not_end_a_line(made, tmp_path):
+    found = forge(made, add_separator, tmp_path / "separator.zip").problems
+
+    assert [each.partition(":")[0] for each in found] == [
+        "the first line of the report"
+    ]
+
+
 def test_what_is_no_bundle_is_not_readable(made, tmp_path):
     text = tmp_path / "text.zip"
     text.write_text("no bundle")

@@ -1,0 +1,1 @@
+"""Published results: submissions below `site/results`, their page and their feed."""
