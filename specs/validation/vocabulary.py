@@ -154,9 +154,11 @@ VALUE_SCHEMAS: dict[str, dict[str, Any]] = {
 
 GUARANTEES: dict[str, str] = {
     "count-equals-n": "there are as many images as requested",
+    "count-at-most-n": "there are at most as many images as requested, and one or more",
     "no-image-twice": "the images of one response differ from each other",
     "decodes": "every image decodes to its last byte",
     "size-as-asked": "every image has exactly the requested size",
+    "ratio-as-asked": "every image has the requested aspect ratio, within 5 percent",
     "format-as-asked": "every image is in the requested format",
     "alpha-as-asked": "a transparent background gives images with an alpha channel",
     "opaque-as-asked": "an opaque background gives images without transparency",

@@ -15,15 +15,15 @@ from contracts.planning.case import (
     Follow,
     Origin,
 )
+from contracts.planning.paths import QUERY, required_query
 from contracts.planning.request_model import RequestModel
-from contracts.planning.tasks.addresses import required_query, task_path
+from contracts.planning.tasks.addresses import task_path
 from contracts.planning.values.field_values import PROMPT
 from mockserver.pipeline.tasks.ids import new_id
 from specs import Body, Operation, Phase, Provider, Role, State, TaskKind
 
 MAX_FOLLOWED = 6  # cases of one operation whose task is followed
 UNKNOWN_AT = 1_600_000_000.0  # the time in an id that no server has
-QUERY = "query"
 
 
 def followed(provider: Provider, cases: Iterable[Case]) -> Iterator[Case]:

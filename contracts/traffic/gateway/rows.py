@@ -265,6 +265,7 @@ def upstream_interaction(exchange: GatewayExchange) -> Interaction:
         request.response_headers,
         bytes(request.response_body),
         0.0,
+        layout=exchange.question.operation.layout,
     )
 
 
