@@ -29,8 +29,12 @@ from specs import (
     claims,
     request_name,
 )
+from specs.media.image import OPERATIONS
 from specs.validation.engine import compile_validator
 from specs.validation.transforms import to_validator_schema
+
+
+GENERATION = OPERATIONS[0]
 
 
 class PlanError(HarnessError):
@@ -270,11 +274,16 @@ class RequestModel:
             name: self.valid_values(name)[0]
             for name in self.body.properties
             if name in required
-            or (
-                self.canonical_name(name) in self.samples.plain_fields
-                and self._is_preferred(name)
-            )
+            or (self._is_plain(name) and self._is_preferred(name))
         }
+
+    def _is_plain(self, name: str) -> bool:
+        """True for a field of the plainest request; a generation needs no file."""
+        canonical = self.canonical_name(name)
+        is_optional_file = (
+            self.operation.id == GENERATION and canonical in self.samples.file_fields
+        )
+        return canonical in self.samples.plain_fields and not is_optional_file
 
     def _is_preferred(self, name: str) -> bool:
         return self.wire_name(self.canonical_name(name)) in (name, None)
