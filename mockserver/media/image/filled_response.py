@@ -49,6 +49,7 @@ def image_facts(
             for name, value in (
                 *image.details.items(),
                 *entry.items(),
+                ("form", next(iter(entry))),
                 ("format", image.format),
                 ("media_type", image.media_type),
                 ("uuid", _uuid(hashlib.sha256(f"{hash_}{image.index}".encode()))),
