@@ -100,8 +100,26 @@ def upload_breaches(limits: Mapping[str, Any], value: Any) -> Iterator[Breach]:
         yield "maxBytes", (), f"may have at most {limits['maxBytes']} bytes"
     if limits.get("alpha") and not value.get("alpha"):
         yield "alpha", (), "needs an alpha channel"
-    if limits.get("square") and value.get("width") != value.get("height"):
+    width, height = value.get("width"), value.get("height")
+    if limits.get("square") and width != height:
         yield "square", (), "must be square"
+    if width and height:
+        yield from _upload_size_breaches(limits, width, height)
+
+
+def _upload_size_breaches(
+    limits: Mapping[str, Any], width: int, height: int
+) -> Iterator[Breach]:
+    shortest, longest = sorted((width, height))
+    if shortest < limits.get("minEdge", 0):
+        yield "minEdge", (), f"needs at least {limits['minEdge']} pixels on each edge"
+    if longest > limits.get("maxEdge", longest):
+        yield "maxEdge", (), f"no edge may exceed {limits['maxEdge']} pixels"
+    if width * height > limits.get("maxPixels", width * height):
+        yield "maxPixels", (), f"may have at most {limits['maxPixels']} pixels"
+    if longest > shortest * limits.get("maxRatio", longest):
+        ratio = limits["maxRatio"]
+        yield "maxRatio", (), f"long to short edge may be {ratio}:1 at most"
 
 
 def same_dimensions_breaches(fields: list[str], payload: Any) -> Iterator[Breach]:
@@ -154,5 +172,9 @@ LIMITS: dict[str, dict[str, str]] = {
         "maxBytes": "the most bytes of a file",
         "alpha": "true if an alpha channel is needed",
         "square": "true if width and height have to be equal",
+        "minEdge": "the fewest pixels of the shorter edge",
+        "maxEdge": "the most pixels of the longer edge",
+        "maxPixels": "the most pixels, width times height",
+        "maxRatio": "the longer edge by the shorter one, at most",
     },
 }

@@ -105,6 +105,7 @@ USES: dict[str, tuple[str, str]] = {
 }
 
 _TEXT = {"type": "string", "minLength": 1}
+_COUNT = {"type": "integer", "minimum": 1}
 _NAMES = {"type": "array", "items": _TEXT, "minItems": 1}
 
 # The values of each keyword, as a schema.
@@ -114,9 +115,13 @@ VALUE_SCHEMAS: dict[str, dict[str, Any]] = {
         "properties": {
             "formats": _NAMES,
             "mediaTypes": _NAMES,
-            "maxBytes": {"type": "integer", "minimum": 1},
+            "maxBytes": _COUNT,
             "alpha": {"type": "boolean"},
             "square": {"type": "boolean"},
+            "minEdge": _COUNT,
+            "maxEdge": _COUNT,
+            "maxPixels": _COUNT,
+            "maxRatio": {"type": "number", "minimum": 1},
         }
     },
     "x-same-dimensions": {**_NAMES, "minItems": 2, "maxItems": 2},
