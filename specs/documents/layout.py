@@ -80,6 +80,12 @@ class ResponseLayout:
         is_like = bool(self.failed_fields) and self.failed_fields <= entry.keys()
         return is_like and not has_image
 
+    def described(self, form: str) -> str:
+        """A form of an image, with its field if that is not the usual one."""
+        path = self.field_names(form)
+        is_usual = path == USUAL_LAYOUT.field_names(form)
+        return form if is_usual else f"{form} in {path}"
+
     def field_names(self, form: str) -> str:
         """The field with an image of a form, such as `data[].b64_json`."""
         path = f"{self.items}[]{self.places.get(form, _USUAL_PLACES[form])}"
