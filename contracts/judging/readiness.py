@@ -18,6 +18,7 @@ class Readiness(StrEnum):
     NOT_READY = "not ready"
     NOT_TESTED = "not tested"
 
+
 USUAL_DELIVERIES = frozenset({"b64_json", "url", "data_uri"})
 """Those of which each client can read one: in the fields that it knows."""
 

@@ -273,8 +273,7 @@ class RequestModel:
         return {
             name: self.valid_values(name)[0]
             for name in self.body.properties
-            if name in required
-            or (self._is_plain(name) and self._is_preferred(name))
+            if name in required or (self._is_plain(name) and self._is_preferred(name))
         }
 
     def _is_plain(self, name: str) -> bool:

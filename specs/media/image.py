@@ -10,7 +10,7 @@ Breach = tuple[str, tuple[str, ...], str]
 Keyword = Callable[[Any, Any], Iterator[Breach]]
 
 MAX_LABEL_LENGTH = 80
-SIZE_PATTERN = re.compile(r"([1-9][0-9]{0,8})[x*]([1-9][0-9]{0,8})", re.ASCII)
+SIZE_PATTERN = re.compile(r"([1-9][0-9]{0,17})[x*]([1-9][0-9]{0,17})", re.ASCII)
 _NUMBER = r"([0-9]{1,4}(?:\.[0-9]{1,3})?)"
 RATIO_PATTERN = re.compile(f"{_NUMBER}:{_NUMBER}", re.ASCII)
 RESOLUTION_PATTERN = re.compile(f"{_NUMBER}([kK]?)", re.ASCII)

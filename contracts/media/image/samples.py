@@ -63,12 +63,12 @@ class ImageSamples:
 def _sizes_beyond(limits: Mapping[str, Any], *, alpha: bool) -> LabelledValues:
     """Files that are just smaller, larger or longer than an upload may be."""
     edge = Sample().height
-    if "minEdge" in limits:
-        small = limits["minEdge"] - 1
+    if small := limits.get("minEdge", 1) - 1:
         yield Sample(width=small, height=small, alpha=alpha), "below-minEdge"
     if "maxEdge" in limits:
-        yield Sample(width=limits["maxEdge"] + 1, height=edge, alpha=alpha), (
-            "above-maxEdge"
+        yield (
+            Sample(width=limits["maxEdge"] + 1, height=edge, alpha=alpha),
+            ("above-maxEdge"),
         )
     if "maxPixels" in limits:
         side = math.isqrt(limits["maxPixels"]) + 1

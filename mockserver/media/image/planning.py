@@ -104,7 +104,7 @@ def _requested_size(request: Mapping[str, Any], dialect: Dialect) -> tuple[int, 
         ratio, edge = requested_ratio(request), requested_resolution(request)
         if ratio or edge:
             size = _size_by(ratio or 1.0, edge or _edge(dialect.mock.auto_size))
-        elif request.get("size", "auto") == "auto":
+        elif not _has_edges(request.get("size", "auto")):
             size = dialect.mock.auto_size
     if size is None or size[0] * size[1] > MAX_PIXELS or max(size) > MAX_EDGE:
         message = (
@@ -113,6 +113,11 @@ def _requested_size(request: Mapping[str, Any], dialect: Dialect) -> tuple[int, 
         )
         raise Rejected("invalid_request", message, param="size")
     return size
+
+
+def _has_edges(size: Any) -> bool:
+    """True for a text that may be a size in pixels; others leave it to the server."""
+    return not isinstance(size, str) or "x" in size or "*" in size
 
 
 def _size_by(ratio: float, edge: int) -> tuple[int, int]:
