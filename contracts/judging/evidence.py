@@ -15,7 +15,8 @@ class Evidence(TypedDict):
     `images` is the number of outputs that were decoded, `not_fetched` the number of
     those that are links and were not fetched. `echoed` are the request fields whose
     values the response repeats, `deliveries` the ways in which the images came, with
-    the field if it is not the usual one: `url in images[].url`. `model` is the one of the request, empty if unknown or long.
+    the field if it is not the usual one: `url in images[].url`. `model` is the one of
+    the request, empty if unknown or long.
     """
 
     images: int

@@ -33,7 +33,6 @@ from specs.media.image import OPERATIONS
 from specs.validation.engine import compile_validator
 from specs.validation.transforms import to_validator_schema
 
-
 GENERATION = OPERATIONS[0]
 
 
@@ -305,6 +304,7 @@ class RequestModel:
             if not isinstance(model, str) or model == plain:
                 continue
             request = self._valid_variant({**self.minimal_request, field_name: model})
+            request = request or self._example_with(field_name, model)
             if request is not None:
                 requests.append((model, request))
         bare = {
@@ -315,6 +315,16 @@ class RequestModel:
         if self.state(bare) is State.VALID:
             requests.append(("default-model", bare))
         return tuple(requests)
+
+    def _example_with(self, name: str, value: Any) -> dict[str, Any] | None:
+        """The smallest valid example with a value of a field."""
+        examples = [
+            each
+            for each in self.body.examples.values()
+            if isinstance(each, dict) and each.get(name) == value
+        ]
+        valid = (each for each in sorted(examples, key=repr) if self._is_valid(each))
+        return next(valid, None)
 
     def _valid_variant(self, payload: dict[str, Any]) -> dict[str, Any] | None:
         """The payload, with one image for a list of images if only that is valid."""

@@ -199,8 +199,9 @@ class Outcome:
     the number of those that are links and were not fetched. `echoed` are the request
     fields whose values the response repeats. `deliveries` are the ways in which the
     images came: `b64_json`, `url`, `data_uri`, with the field where it is not the usual
-    one. `model` is the one of the request, or its documented default. A verdict needs such evidence. `open_task` is the id of the
-    long-running task that it created and did not follow to its end; empty if none.
+    one. `model` is the one of the request, or its documented default. A verdict needs
+    such evidence. `open_task` is the id of the long-running task that it created and
+    did not follow to its end; empty if none.
     """
 
     provider: str

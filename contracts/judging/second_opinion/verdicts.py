@@ -10,7 +10,7 @@ from contracts.judging.interaction import Interaction
 from contracts.judging.second_opinion.document import UNREACHABLE_URL
 from contracts.judging.second_opinion.merge import ExternalFailure
 from contracts.planning.call_options import Auth
-from contracts.planning.case import TARGET_KEY, Case, Origin, body_of
+from contracts.planning.case import TARGET_KEY, Origin, body_of
 from contracts.planning.paths import sample_path
 from specs import KeyPlace, Operation
 
