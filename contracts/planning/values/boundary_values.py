@@ -39,6 +39,7 @@ class _Field:
     def minimal_value(self, schema: Any, variant: int = 0) -> Any:
         return minimal_value(schema, self.canonical_name, self.samples, variant)
 
+
 USUAL_EDGE = 1024  # pixels: what most numbers with a step count
 
 

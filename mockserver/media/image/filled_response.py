@@ -1,11 +1,10 @@
-"""Fill the examples of a document with the images of a response."""
+"""The facts with which the examples of a document are filled in."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mockserver.media.image.output import ImageOutput
-from mockserver.media.templates import fill
 
 THOUSANDTHS = 1000
 
@@ -65,6 +64,3 @@ def _uuid(value: Any) -> str:
     text = value if isinstance(value, str) else value.hexdigest()
     parts = (text[:8], text[8:12], f"4{text[13:16]}", f"8{text[17:20]}", text[20:32])
     return "-".join(parts)
-
-
-__all__ = ["fill", "image_facts", "response_facts"]

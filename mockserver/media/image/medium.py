@@ -23,13 +23,10 @@ from mockserver.media.image.faults import (
     with_both_deliveries,
     with_other_format,
 )
-from mockserver.media.image.filled_response import (
-    fill,
-    image_facts,
-    response_facts,
-)
+from mockserver.media.image.filled_response import image_facts, response_facts
 from mockserver.media.image.output import ImageOutput
 from mockserver.media.image.response import image_events, images_response_body
+from mockserver.media.templates import fill
 from specs import (
     EVENT_STREAM,
     FAILED_IMAGE,

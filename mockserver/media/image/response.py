@@ -6,10 +6,10 @@ from typing import Any
 from mockserver.json_text import dumps, fill_placeholders
 from mockserver.media.base import MediaEvent, Renderer
 from mockserver.media.image.delivery import Delivery
-from mockserver.media.image.filled_response import fill, image_facts
+from mockserver.media.image.filled_response import image_facts
 from mockserver.media.image.output import ImageOutput
 from mockserver.media.payloads import JsonTemplate, placeholder
-from mockserver.media.templates import OUTPUT, placeholders
+from mockserver.media.templates import OUTPUT, fill, placeholders
 from specs import COMPLETED, DONE, END, FAILED_IMAGE, PARTIAL_IMAGE
 
 QUALITIES = ("low", "medium", "high")

@@ -235,13 +235,13 @@ def claims_about_images(provider: Provider) -> Iterator[specs.Claim]:
     Parameters are texts, and a path without one is another path.
     """
     operations = image_operations(provider)
-    for each in specs.claims(provider):
-        section, *rest = each.id.split("/")[1:]
+    for claim in specs.claims(provider):
+        section, *rest = claim.id.split("/")[1:]
         is_open = bool(rest) and (section == "path" or rest[-1] == "type")
-        if each.operation in operations and not (
+        if claim.operation in operations and not (
             is_open and section in {"path", "query"}
         ):
-            yield each
+            yield claim
 
 
 def test_every_documented_claim_is_asked(provider, cases):
