@@ -12,8 +12,19 @@ from specs.documents.dialect import (
     PriceList,
     SecondPrice,
     TokenPrice,
+    UrlAccess,
     UrlLifetime,
     UsageTable,
+)
+from specs.documents.layout import (
+    COMPLETED,
+    DONE,
+    END,
+    FAILED_IMAGE,
+    PARTIAL_IMAGE,
+    RESPONSE,
+    USUAL_LAYOUT,
+    ResponseLayout,
 )
 from specs.documents.loader import load, load_all, names, reference_title
 from specs.documents.model import (
@@ -40,7 +51,12 @@ from specs.documents.tasks import (
 )
 from specs.documents.video import VideoFacts, VideoRules
 from specs.errors import SpecError
-from specs.media.image import size_of
+from specs.media.image import (
+    requested_ratio,
+    requested_resolution,
+    requested_size,
+    size_of,
+)
 from specs.media.upload import Upload
 from specs.pricing import Cost, cost
 from specs.validation.evidence import Basis, Evidence
@@ -49,10 +65,17 @@ from specs.validation.judge import Judge, State, Verdict
 from specs.validation.vocabulary import GUARANTEES
 
 __all__ = [
+    "COMPLETED",
+    "DONE",
+    "END",
     "EVENT_STREAM",
+    "FAILED_IMAGE",
     "FORM",
     "GUARANTEES",
     "JSON",
+    "PARTIAL_IMAGE",
+    "RESPONSE",
+    "USUAL_LAYOUT",
     "Basis",
     "Body",
     "Claim",
@@ -76,6 +99,7 @@ __all__ = [
     "PriceList",
     "Provider",
     "Response",
+    "ResponseLayout",
     "ResultPlace",
     "Role",
     "SecondPrice",
@@ -88,6 +112,7 @@ __all__ = [
     "TimeUnit",
     "TokenPrice",
     "Upload",
+    "UrlAccess",
     "UrlLifetime",
     "UsageTable",
     "Verdict",
@@ -102,6 +127,9 @@ __all__ = [
     "names",
     "reference_title",
     "request_name",
+    "requested_ratio",
+    "requested_resolution",
+    "requested_size",
     "scheme_label",
     "size_of",
     "values_at",

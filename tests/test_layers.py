@@ -243,10 +243,13 @@ def test_only_the_harness_loads_the_harness_libraries(package):
         assert not {each.partition(".")[0] for each in names} & HEAVY, file
 
 
+ORDINARY_WORDS = {"together"}  # ids of providers that occur in any prose
+
+
 @cache
 def provider_words() -> list[str]:
     found = {each for name in specs.names() for each in (name, specs.load(name).title)}
-    return sorted(found, key=str.lower)
+    return sorted(found - ORDINARY_WORDS, key=str.lower)
 
 
 def naming(text: str, words: list[str]) -> list[str]:

@@ -117,18 +117,3 @@ def may_repeat(campaign: Campaign, check: str, interaction: Interaction) -> bool
 def same_observation(one: Observation, other: Observation) -> bool:
     """True if kind, check and claim are the same; causes may differ."""
     return (one.kind, one.check, one.claim) == (other.kind, other.check, other.claim)
-
-
-def may_repeat(
-    campaign: Campaign, observation: Observation, interaction: Interaction
-) -> bool:
-    """True if a request is free and fast, and repeating it could show the same."""
-    has_timed_out = (
-        interaction.problem is not None and interaction.seconds >= campaign.timeout
-    )
-    return not (
-        campaign.is_paid
-        or observation.check in HISTORY_CHECKS
-        or interaction.status == 429
-        or has_timed_out
-    )

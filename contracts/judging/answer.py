@@ -7,7 +7,7 @@ from typing import Any
 
 from contracts.judging.interaction import Interaction
 from contracts.media.guarantee import AnswerHistory, request_key
-from specs import Dialect, ErrorExample
+from specs import Dialect, ErrorExample, ResponseLayout
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,16 @@ class Answer:
     @property
     def items(self) -> Sequence[Mapping[str, Any]]:
         return self.interaction.items
+
+    @property
+    def entries(self) -> Sequence[Any] | None:
+        """The array of images of a JSON body; None if it has none."""
+        return self.layout.entries(self.object)
+
+    @property
+    def layout(self) -> ResponseLayout:
+        """The places of images in the responses of the operation."""
+        return self.interaction.layout
 
     @property
     def bodies(self) -> list[Mapping[str, Any]]:

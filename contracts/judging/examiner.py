@@ -193,7 +193,9 @@ def _priced_request(provider: Provider, case: Case) -> dict[str, Any]:
     path = (case.path or sample_path(operation)).partition("?")[0]
     match = operation.path_pattern.fullmatch(path)
     values = map(unquote, match.groups()) if match else ()
-    known = dict(zip(operation.path_parameters, values, strict=False))
+    known = provider.dialect.with_canonical_names(
+        operation.id, dict(zip(operation.path_parameters, values, strict=False))
+    )
     return {**known, **canonical_payload(provider, case)}
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from contracts.media.files import with_file_facts
-from specs import GUARANTEES, Dialect
+from specs import GUARANTEES, Dialect, ResponseLayout
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,9 @@ class JudgedResponse(Protocol):
 
     `request` has canonical names and documented defaults. `decoded` are the outputs
     that decode, `results` all of them, in order; None for an output that is missing.
-    `object` is the body if it is a JSON object, `items` the objects in its `data`, and
-    `bodies` the JSON objects of the response: its body, or those of its events.
+    `object` is the body if it is a JSON object, `entries` its array of images if it has
+    one, and `items` the objects in that array. `layout` says where they are. `bodies`
+    are the JSON objects of the response: its body, or those of its events.
     """
 
     @property
@@ -70,6 +71,10 @@ class JudgedResponse(Protocol):
     def results(self) -> Sequence[Any]: ...
     @property
     def object(self) -> Mapping[str, Any] | None: ...
+    @property
+    def entries(self) -> Sequence[Any] | None: ...
+    @property
+    def layout(self) -> ResponseLayout: ...
     @property
     def bodies(self) -> Sequence[Mapping[str, Any]]: ...
     @property

@@ -282,8 +282,12 @@ class OperationBuilder:
                 if "example" in each
             }
             above = evidence.within(response)
-            content = response.get("content", {}).get("application/json", {})
-            for name, example in content.get("examples", {}).items():
+            examples = [
+                (name, media_type, example)
+                for media_type, content in response.get("content", {}).items()
+                for name, example in content.get("examples", {}).items()
+            ]
+            for name, media_type, example in examples:
                 if not status.isdigit():
                     self._report(
                         example,
@@ -299,6 +303,7 @@ class OperationBuilder:
                     headers=headers,
                     evidence=above.within(example),
                     pointer=self.tree.pointer_of(example),
+                    media_type=media_type,
                 )
         return found
 

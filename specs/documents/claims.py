@@ -192,6 +192,7 @@ _SENTENCE_TEMPLATES = {
     "const": "must be {value}",
     "minimum": "must be at least {value}",
     "maximum": "must be at most {value}",
+    "multipleOf": "must be a multiple of {value}",
     "exclusiveMinimum": "must be greater than {value}",
     "exclusiveMaximum": "must be less than {value}",
     "minLength": "has at least {value} characters",

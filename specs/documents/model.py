@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 
 from specs.documents.dates import NO_DATES, DocumentDates, split_id
 from specs.documents.dialect import Dialect
+from specs.documents.layout import ResponseLayout, is_done, response_layout
 from specs.documents.references import walk
 from specs.documents.security import KeyScheme
 from specs.documents.sources import Source
-from specs.documents.supported import EVENT_STREAM
+from specs.documents.supported import EVENT_STREAM, JSON
 from specs.documents.tasks import Link, Role, TaskKind, TaskRole
 from specs.validation.engine import Schema, compile_validator
 from specs.validation.evidence import Evidence
@@ -21,7 +22,11 @@ from specs.validation.judge import Judge
 
 @dataclass(frozen=True, slots=True)
 class ErrorExample:
-    """A named error response: its status, its complete body and its headers."""
+    """
+    A named error response: its status, its complete body and its headers.
+
+    A body of the media type `text/plain` is a text.
+    """
 
     name: str
     status: int
@@ -29,6 +34,7 @@ class ErrorExample:
     headers: Mapping[str, str]
     evidence: Evidence
     pointer: str
+    media_type: str = JSON
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,8 @@ class Body:
     def _iter_events(self) -> Iterator[tuple[str, "Body"]]:
         branches = self.schema.get("oneOf", []) if isinstance(self.schema, dict) else []
         for branch in branches:
+            if is_done(branch):
+                continue
             evidence = self.evidence.within(branch)
             type_ = branch["properties"]["type"]["const"]
             yield (
@@ -188,6 +196,17 @@ class Operation:
     @property
     def supports_streaming(self) -> bool:
         return EVENT_STREAM in self.success.bodies
+
+    @cached_property
+    def layout(self) -> ResponseLayout:
+        """The places of images in its success responses."""
+        body = self.success.bodies.get(JSON)
+        stream = self.success.bodies.get(EVENT_STREAM)
+        return response_layout(
+            body.examples if body and self.task is None else {},
+            stream.examples if stream else {},
+            stream.schema if stream else True,
+        )
 
     def response_for(self, status: int) -> Response | None:
         """The declared response of a status, else of `4XX`, else `default`, or None."""

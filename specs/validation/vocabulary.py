@@ -119,6 +119,7 @@ USES: dict[str, tuple[str, str]] = {
 
 _TEXT = {"type": "string", "minLength": 1}
 _DAY = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
+_COUNT = {"type": "integer", "minimum": 1}
 _NAMES = {"type": "array", "items": _TEXT, "minItems": 1}
 
 # The values of each keyword, as a schema.
@@ -128,9 +129,13 @@ VALUE_SCHEMAS: dict[str, dict[str, Any]] = {
         "properties": {
             "formats": _NAMES,
             "mediaTypes": _NAMES,
-            "maxBytes": {"type": "integer", "minimum": 1},
+            "maxBytes": _COUNT,
             "alpha": {"type": "boolean"},
             "square": {"type": "boolean"},
+            "minEdge": _COUNT,
+            "maxEdge": _COUNT,
+            "maxPixels": _COUNT,
+            "maxRatio": {"type": "number", "minimum": 1},
         }
     },
     "x-same-dimensions": {**_NAMES, "minItems": 2, "maxItems": 2},
@@ -179,9 +184,11 @@ VALUE_SCHEMAS: dict[str, dict[str, Any]] = {
 
 GUARANTEES: dict[str, str] = {
     "count-equals-n": "there are as many images as requested",
+    "count-at-most-n": "there are at most as many images as requested, and one or more",
     "no-image-twice": "the images of one response differ from each other",
     "decodes": "every image decodes to its last byte",
     "size-as-asked": "every image has exactly the requested size",
+    "ratio-as-asked": "every image has the requested aspect ratio, within 5 percent",
     "format-as-asked": "every image is in the requested format",
     "frames-as-asked": "an animation has the requested frames, each for its time",
     "svg-stands-alone": "an SVG image needs no other file",

@@ -14,6 +14,6 @@ RELAY_FAULTS: dict[str, dict[str, RelayFault]] = {
         **relays_streams.FAULTS.get(provider, {}),
         **relays_edits.FAULTS.get(provider, {}),
     }
-    for provider in ("openai", "tokenhub", "aihubmix")
+    for provider in ("openai", "tokenhub", "aihubmix", "openrouter", "xai")
 }
 """The faults by provider and name."""

@@ -1,7 +1,9 @@
 """Faults of generations, by provider and name."""
 
+import base64
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from faulty_servers.relay_faults import (
     RelayFault,
@@ -105,6 +107,11 @@ def with_any_key(request: Message) -> Message:
     return replace(request, headers={**request.headers, "Authorization": "Bearer any"})
 
 
+def _square(item: dict[str, Any]) -> dict[str, Any]:
+    image = recoded(base64.b64decode(item["b64_json"]), size=(512, 512))
+    return {**item, "b64_json": base64.b64encode(image).decode()}
+
+
 OPENAI = {
     "always-png": generation(on_pictures(lambda data: recoded(data, format="PNG"))),
     "opaque-although-transparent": generation(
@@ -173,11 +180,24 @@ AIHUBMIX = {
     "wrong-status": generation(with_status(418, of=400)),
     "error-code-misnamed": generation(in_error(code="bad_request")),
 }
+OPENROUTER = {
+    "more-than-at-most": generation(
+        on_success(lambda body, _: {**body, "data": body["data"] * 2})
+    ),
+}
+XAI = {
+    "ratio-ignored": RelayFault(
+        in_items(lambda item: _square(item) if item.get("b64_json") else item),
+        only=("createImage/request/pairs/",),
+    ),
+}
 FAULTS: dict[str, dict[str, RelayFault]] = {
     provider: {f"createImage/{name}": fault for name, fault in faults.items()}
     for provider, faults in (
         ("openai", OPENAI),
         ("tokenhub", TOKENHUB),
         ("aihubmix", AIHUBMIX),
+        ("openrouter", OPENROUTER),
+        ("xai", XAI),
     )
 }

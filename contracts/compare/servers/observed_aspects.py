@@ -37,7 +37,7 @@ from contracts.media.aspect import (
 from contracts.media.base import Medium, Output
 from contracts.media.guarantee import AnswerHistory
 from contracts.planning.values.field_values import format_value
-from specs import EVENT_STREAM, JSON, Operation
+from specs import EVENT_STREAM, JSON, PARTIAL_IMAGE, Operation
 
 JSON_TYPES = (JSON, "application/problem+json")
 ABSENT, PRESENT = "absent", "present"
@@ -184,8 +184,8 @@ def _classify(operation: Operation, interaction: Interaction) -> Result:
     if interaction.problem or interaction.status is None:
         return Result.REFUSED_BADLY
     if interaction.is_success:
-        data = (interaction.object or {}).get("data")
-        has_result = interaction.is_stream or isinstance(data, list)
+        entries = interaction.layout.entries(interaction.object)
+        has_result = interaction.is_stream or entries is not None
         return Result.ACCEPTED if has_result else Result.REFUSED_BADLY
     is_client_error = 400 <= interaction.status < 500
     if not is_client_error or interaction.content_type not in JSON_TYPES:
@@ -219,7 +219,8 @@ def _success_aspects(translation: Translation, answer: Answer) -> Aspects:
 
 def _stream_aspects(interaction: Interaction) -> Aspects:
     types = [event_type(each.data) for each in interaction.events]
-    partials = sum(each.endswith(".partial_image") for each in types)
+    layout = interaction.layout
+    partials = sum(layout.has_role({"type": each}, PARTIAL_IMAGE) for each in types)
     yield "event types", plain_aspect(", ".join(dict.fromkeys(types)) or "none")
     yield "partial pictures", plain_aspect(str(partials))
 

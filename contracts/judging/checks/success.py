@@ -18,7 +18,7 @@ from contracts.judging.interaction import (
 from contracts.judging.outcome import describe_response
 from contracts.media.description import describe_value
 from contracts.report.model import CheckName, FindingKind
-from specs import EVENT_STREAM, JSON, Basis, Body, Evidence, Response, State
+from specs import DONE, EVENT_STREAM, JSON, Basis, Body, Evidence, Response, State
 
 
 def check_answered(context: CheckContext) -> Observations:
@@ -100,8 +100,22 @@ def check_success_schema(context: CheckContext, response: Response) -> Observati
     prefix = f"{context.operation.id}/{response.status}"
     if context.interaction.is_stream and EVENT_STREAM in response.bodies:
         stream = response.bodies[EVENT_STREAM]
-        for at, event in enumerate(context.interaction.events):
-            yield from _check_event(at, event, stream.events, prefix, stream.evidence)
+        events, has_done = context.interaction.events, context.operation.layout
+        for at, event in enumerate(events):
+            is_end = at == len(events) - 1 and has_done.ends_with_done
+            if not (is_end and event.data == DONE):
+                yield from _check_event(
+                    at, event, stream.events, prefix, stream.evidence
+                )
+        if has_done.ends_with_done and (not events or events[-1].data != DONE):
+            yield Observation(
+                FindingKind.WRONG_RESPONSE,
+                CheckName.EVENT,
+                f"{prefix}/events",
+                stream.evidence,
+                "the last event is not [DONE]",
+                "a stream that ends with [DONE]",
+            )
         return
     body = response.bodies.get(JSON)
     value = context.interaction.object
@@ -144,7 +158,7 @@ def _check_event(
     claim_prefix: str,
     evidence: Evidence,
 ) -> Observations:
-    if event.data == "[DONE]":
+    if event.data == DONE:
         yield Observation(
             FindingKind.UNDOCUMENTED,
             CheckName.EVENT,

@@ -10,7 +10,7 @@ from contracts.media.aspect import (
     plain_aspect,
 )
 from contracts.media.image.observation import DecodedImage
-from specs import size_of
+from specs import requested_size
 
 
 def image_aspects(images: Sequence[DecodedImage], fields: Mapping[str, Any]) -> Aspects:
@@ -18,8 +18,9 @@ def image_aspects(images: Sequence[DecodedImage], fields: Mapping[str, Any]) -> 
     if not images:
         return
     size = join_distinct(each.size for each in images)
-    requested = fields.get("size")
-    yield "size", compare_with_request(size, requested if size_of(requested) else None)
+    requested = requested_size(fields)
+    text = f"{requested[0]}x{requested[1]}" if requested else None
+    yield "size", compare_with_request(size, text)
     format_ = join_distinct(str(each.format) for each in images)
     yield "format", compare_with_request(format_, fields.get("output_format"))
     words = ("opaque" if each.opaque else "transparent" for each in images)

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -21,9 +21,10 @@ from contracts.media.guarantee import (
     JudgedResponse,
 )
 from contracts.media.image.observation import ANIMATED
-from specs import Basis, size_of
+from specs import Basis, requested_ratio, requested_size, size_of
 
 SIZE_TOLERANCE = 1.05
+RATIO_TOLERANCE = 1.05
 CHANGE_THRESHOLD = 24.0  # of 255, on average
 GIF_TIME_STEP = 10  # milliseconds
 MIN_COMPRESSION_GAP = 50  # levels; smaller gaps need not change the file
@@ -71,13 +72,27 @@ def _svg_stands_alone(response: JudgedResponse) -> Breaches:
 
 
 def _size_as_asked(response: JudgedResponse) -> Breaches:
-    wanted = response.request.get("size")
-    if size_of(wanted) is None:
+    size = requested_size(response.request)
+    if size is None:
         return
+    wanted = f"{size[0]}x{size[1]}"
     for at, image in enumerate(response.decoded):
         if image.size != wanted:
             message = f"image {at} is {describe_output(image)}; requested: {wanted}"
-            yield Breach(message, "size", str(wanted), image.size)
+            yield Breach(message, "size", wanted, image.size)
+
+
+def _ratio_as_asked(response: JudgedResponse) -> Breaches:
+    wanted = requested_ratio(response.request)
+    if wanted is None or requested_size(response.request) is not None:
+        return
+    name = "aspect_ratio" if "aspect_ratio" in response.request else "size"
+    asked = str(response.request[name])
+    for at, image in enumerate(response.decoded):
+        ratio = image.width / image.height
+        if not wanted / RATIO_TOLERANCE <= ratio <= wanted * RATIO_TOLERANCE:
+            message = f"image {at} is {describe_output(image)}; requested: {asked}"
+            yield Breach(message, name, asked, image.size)
 
 
 def _format_as_asked(response: JudgedResponse) -> Breaches:
@@ -250,15 +265,27 @@ def _count_equals_n(response: JudgedResponse) -> Breaches:
     wanted = response.request.get("n", 1)
     if response.is_stream:
         return  # one-completed-event counts those
-    data = (response.object or {}).get("data")
-    if isinstance(data, list) and len(data) != wanted:
-        came = (
-            describe_outputs(response.results, "image")
-            if response.results
-            else "no image"
-        )
-        message = f"data is {describe_value(data)}: {came}; requested: {wanted}"
-        yield Breach(message, "n", str(wanted), str(len(data)))
+    data = response.entries
+    if data is not None and len(data) != wanted:
+        yield _wrong_count(response, data, str(wanted))
+
+
+def _count_at_most_n(response: JudgedResponse) -> Breaches:
+    wanted = response.request.get("n", 1)
+    if response.is_stream:
+        return
+    data = response.entries
+    if data is not None and not 1 <= len(data) <= wanted:
+        yield _wrong_count(response, data, f"at most {wanted}")
+
+
+def _wrong_count(response: JudgedResponse, data: Sequence[Any], wanted: str) -> Breach:
+    came = (
+        describe_outputs(response.results, "image") if response.results else "no image"
+    )
+    name = response.layout.items.rpartition("/")[2]
+    message = f"{name} is {describe_value(data)}: {came}; requested: {wanted}"
+    return Breach(message, "n", wanted, str(len(data)))
 
 
 def _delivery_as_documented(response: JudgedResponse) -> Breaches:
@@ -267,6 +294,8 @@ def _delivery_as_documented(response: JudgedResponse) -> Breaches:
         return  # no page documents the delivery for such requests
     wanted = entry.give
     for at, item in enumerate(response.items):
+        if response.layout.is_failed(item):
+            continue
         url, text = item.get("url"), item.get("b64_json")
         is_data = isinstance(url, str) and url.startswith("data:")
         forms = {
@@ -315,9 +344,11 @@ ECHOED_FIELDS = ("quality", "background")
 
 IMAGE_GUARANTEES = (
     Guarantee("count-equals-n", _count_equals_n, "n", aspect="pictures"),
+    Guarantee("count-at-most-n", _count_at_most_n, "n", aspect="pictures"),
     Guarantee("decodes", _decodes),
     Guarantee("no-image-twice", _no_image_twice, aspect="several pictures"),
     Guarantee("size-as-asked", _size_as_asked, "size", aspect="size"),
+    Guarantee("ratio-as-asked", _ratio_as_asked, "aspect_ratio"),
     Guarantee("format-as-asked", _format_as_asked, "output_format", aspect="format"),
     Guarantee("frames-as-asked", _frames_as_asked, "frame_count"),
     Guarantee("svg-stands-alone", _svg_stands_alone),

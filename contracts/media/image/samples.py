@@ -1,5 +1,6 @@
 """Values of the fields of image requests."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,6 +38,8 @@ class ImageSamples:
         yield Sample(format=None), "file-no-picture"
         yield Sample(alpha=not alpha), f"file-{'opaque' if alpha else 'alpha'}"
         yield Sample(width=96, alpha=alpha), "file-wide"
+        if limits:
+            yield from _sizes_beyond(limits, alpha=alpha)
         if limits and "maxBytes" in limits:
             most = limits["maxBytes"]
             yield Sample(weight=most, alpha=alpha), f"at-maxBytes-{most}"
@@ -59,3 +62,22 @@ class ImageSamples:
     def is_costly(self, value: Any) -> bool:
         is_number = isinstance(value, int) and not isinstance(value, bool)
         return is_number and value in COSTLY_COUNTS
+
+
+def _sizes_beyond(limits: Mapping[str, Any], *, alpha: bool) -> LabelledValues:
+    """Files that are just smaller, larger or longer than an upload may be."""
+    edge = Sample().height
+    if small := limits.get("minEdge", 1) - 1:
+        yield Sample(width=small, height=small, alpha=alpha), "below-minEdge"
+    if "maxEdge" in limits:
+        yield (
+            Sample(width=limits["maxEdge"] + 1, height=edge, alpha=alpha),
+            ("above-maxEdge"),
+        )
+    if "maxPixels" in limits:
+        side = math.isqrt(limits["maxPixels"]) + 1
+        yield Sample(width=side, height=side, alpha=alpha), "above-maxPixels"
+    if "maxRatio" in limits:
+        short = max(edge, limits.get("minEdge", 1))
+        long = int(short * limits["maxRatio"]) + 1
+        yield Sample(width=long, height=short, alpha=alpha), "above-maxRatio"

@@ -18,8 +18,9 @@ from contracts.planning.case import (
     Follow,
     Origin,
 )
+from contracts.planning.paths import QUERY, required_query
 from contracts.planning.request_model import RequestModel
-from contracts.planning.tasks.addresses import required_query, task_path
+from contracts.planning.tasks.addresses import task_path
 from contracts.planning.values.field_values import PROMPT, all_of_parts
 from mockserver.pipeline.tasks.ids import new_id
 from specs import (
@@ -35,7 +36,6 @@ from specs import (
 MAX_FOLLOWED = 6  # cases of one operation whose task is followed
 MAX_TRIGGERED = 40  # errors of one operation that are requested by a header
 UNKNOWN_AT = 1_600_000_000.0  # the time in an id that no server has
-QUERY = "query"
 
 
 def followed(provider: Provider, cases: Iterable[Case]) -> Iterator[Case]:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -16,7 +17,13 @@ from mockserver.media.image.plan import (
     MAX_TEXT_LENGTH,
     MEDIA_TYPES,
 )
-from specs import Dialect, UsageTable, size_of
+from specs import (
+    Dialect,
+    UsageTable,
+    requested_ratio,
+    requested_resolution,
+    requested_size,
+)
 
 MAX_IMAGES = 64
 MAX_INPUT_PIXELS = 8 * MAX_PIXELS
@@ -24,6 +31,7 @@ MAX_OUTPUT_PIXELS = 10 * MAX_PIXELS
 MAX_PARTIAL_IMAGES = 3
 MAX_FRAMES = 16
 MAX_MODEL_NAME = 80
+SIZE_STEP = 8  # pixels, of edges that follow from an aspect ratio
 MEDIUM_OUTPUT_TOKENS = 1056  # of a 1024x1024 image where no page documents them
 NO_USAGE_TABLE = UsageTable({}, source="")
 _DATA_URI = re.compile(r"data:image/[a-z+.-]+;base64,", re.IGNORECASE)
@@ -48,7 +56,7 @@ def plans(
     they can be drawn. Raises `Rejected` otherwise.
     """
     width, height = _requested_size(request, dialect)
-    format_ = _requested_format(request)
+    format_ = _requested_format(request, dialect)
     count = _integer(request, "n", default=1, minimum=1, maximum=_max_images(dialect))
     inputs = tuple(islice(_input_images("image", request, files), MAX_IMAGES))
     mask = next(_input_images("mask", request, files), None)
@@ -103,8 +111,14 @@ def _max_images(dialect: Dialect) -> int:
 
 
 def _requested_size(request: Mapping[str, Any], dialect: Dialect) -> tuple[int, int]:
-    value = request.get("size", "auto")
-    size = dialect.mock.auto_size if value == "auto" else size_of(value)
+    """The size in pixels; by resolution and aspect ratio where there is no other."""
+    size = requested_size(request)
+    if size is None:
+        ratio, edge = requested_ratio(request), requested_resolution(request)
+        if ratio or edge:
+            size = _size_by(ratio or 1.0, edge or _edge(dialect.mock.auto_size))
+        elif not _has_edges(request.get("size", "auto")):
+            size = dialect.mock.auto_size
     if size is None or size[0] * size[1] > MAX_PIXELS or max(size) > MAX_EDGE:
         message = (
             f"size: this mock draws WIDTHxHEIGHT of at most {MAX_PIXELS} pixels, "
@@ -114,8 +128,28 @@ def _requested_size(request: Mapping[str, Any], dialect: Dialect) -> tuple[int, 
     return size
 
 
-def _requested_format(request: Mapping[str, Any]) -> str:
-    format_ = request.get("output_format", "png")
+def _has_edges(size: Any) -> bool:
+    """True for a text that may be a size in pixels; others leave it to the server."""
+    return not isinstance(size, str) or "x" in size or "*" in size
+
+
+def _size_by(ratio: float, edge: int) -> tuple[int, int]:
+    """Width and height with a ratio, and about as many pixels as a square has."""
+    root = math.sqrt(ratio)
+    width, height = (
+        max(SIZE_STEP, round(each / SIZE_STEP) * SIZE_STEP)
+        for each in (edge * root, edge / root)
+    )
+    return width, height
+
+
+def _edge(size: tuple[int, int]) -> int:
+    """The edge of the square with as many pixels."""
+    return math.isqrt(size[0] * size[1])
+
+
+def _requested_format(request: Mapping[str, Any], dialect: Dialect) -> str:
+    format_ = request.get("output_format", dialect.mock.auto_format)
     if not isinstance(format_, str) or format_ not in MEDIA_TYPES:
         message = f"output_format: this mock draws {', '.join(MEDIA_TYPES)}."
         raise Rejected("invalid_request", message, param="output_format")
@@ -171,7 +205,7 @@ def _input_images(
                 raise Rejected(UNREADABLE_IMAGE, message, param=param)
             yield files[value["sha256"]]
         elif isinstance(value, dict):
-            pending.append(value.get("image_url", ""))
+            pending.append(value.get("image_url", value.get("url", "")))
         elif isinstance(value, str):
             yield _inline_image(value, name)
 

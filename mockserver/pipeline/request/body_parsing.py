@@ -251,7 +251,7 @@ def _iter_parts(data: bytes, boundary: str) -> Any:
 
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
-_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", re.ASCII)
+_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,30})?", re.ASCII)
 _BOOLEANS = {"true": True, "false": False}
 
 

@@ -278,6 +278,7 @@ SEEN = {
     "bad-base64": is_badly_encoded,
     "cdn-timeout": is_page_of_524,
     "empty-data": has_nothing,
+    "failed-image": is_unspoilt,  # no document of these has one
     "fewer-images": is_unspoilt,
     "head-refused": refuses_head,
     "no-cors": is_unspoilt,

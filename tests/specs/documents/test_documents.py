@@ -18,7 +18,16 @@ from contracts.media.registry import image_operations
 from contracts.planning.coverage import coverage
 from contracts.planning.plan import plan
 from mockserver.json_text import fill_placeholders
-from specs import EVENT_STREAM, ClaimSubject, Provider, State, Upload
+from mockserver.media.templates import fill
+from specs import (
+    EVENT_STREAM,
+    FAILED_IMAGE,
+    RESPONSE,
+    ClaimSubject,
+    Provider,
+    State,
+    Upload,
+)
 from specs.media.image import KEYWORDS
 from specs.validation.vocabulary import ANNOTATIONS
 
@@ -46,11 +55,11 @@ def cases(provider: Provider) -> list[Any]:
 # Sound in themselves
 
 
-def test_a_document_speaks_of_both_operations_on_images_or_of_none(provider):
+def test_a_document_speaks_of_no_other_operations_on_images_at_once(provider):
     operations = provider.operations.values()
     found = {each.id for each in operations if each.task is None}
 
-    assert found in (BOTH, set())
+    assert found <= BOTH
 
 
 def test_a_document_is_openapi_3_1(provider):
@@ -74,7 +83,7 @@ def test_every_constraint_of_a_request_is_a_claim(provider):
 
 CLAIMED = {"type", "enum", "const", "minimum", "maximum", "minLength", "maxLength"}
 CLAIMED |= {"minItems", "maxItems", "pattern", "default", "required", *KEYWORDS}
-CLAIMED |= {"additionalProperties", "not"}
+CLAIMED |= {"additionalProperties", "multipleOf", "not"}
 STRUCTURE = {"properties", "items", "allOf", "if", "then", "else", "oneOf"}
 SILENT = {"description", "title", "format", "examples", *ANNOTATIONS}
 
@@ -106,6 +115,8 @@ def test_a_documented_example_of_an_answer_keeps_its_own_schema(provider):
                 if media_type == EVENT_STREAM or not response.is_success:
                     continue  # see the next two tests
                 for name, example in body.examples.items():
+                    if name in {RESPONSE, FAILED_IMAGE}:
+                        continue  # test_filled_responses fills them in
                     verdict = body.judge.judge(example)
                     assert verdict.state is State.VALID, (name, verdict.violations)
 
@@ -127,11 +138,28 @@ EVENT_DETAILS = {
 }
 
 
+EVENT_FACTS = {
+    "request.model": "m",
+    "created_s": 1779912000,
+    "index": 0,
+    "count": 1,
+    "cost": None,
+    "usage.input_tokens": 1,
+    "usage.output_tokens": 2,
+    "usage.total_tokens": 3,
+    "output.index": 0,
+    "output.b64_json": "aGk=",
+    "output.size": "8x8",
+    "output.media_type": "image/png",
+}
+
+
 def test_an_example_of_an_event_keeps_its_own_schema_once_filled(provider):
     for operation in provider.operations.values():
         stream = operation.success.bodies.get(EVENT_STREAM)
         for name, example in stream.examples.items() if stream else ():
             event = fill_placeholders(example, EVENT_DETAILS)
+            event = fill(event, EVENT_FACTS, [EVENT_FACTS])
             verdict = stream.events[event["type"]].judge.judge(event)
             assert verdict.state is State.VALID, (name, verdict.violations)
 
@@ -148,13 +176,15 @@ def test_an_error_of_the_catalogue_keeps_the_schema_it_hangs_on(provider):
     details = {"message": "n: must be at most 10", "param": "n", "value": "11"}
     for operation in provider.all_operations.values():
         for error in operation.errors.values():
-            body = operation.response_for(error.status).bodies[J]
+            body = operation.response_for(error.status).bodies[error.media_type]
             for values in (details, {**details, "param": None}):
                 verdict = body.judge.judge(fill_placeholders(error.body, values))
                 assert verdict.state is State.VALID, (error.name, verdict.violations)
 
 
 WRONG_KEY = {("veo", each): 400 for each in GEMINI_OPERATIONS}
+WRONG_KEY["huawei", GEN] = 400
+UNPROCESSABLE = {"deepinfra", "vllm-omni", "xinference"}
 
 
 def test_every_operation_has_the_errors_that_design_fixes(provider):
@@ -164,7 +194,8 @@ def test_every_operation_has_the_errors_that_design_fixes(provider):
         assert operation.errors["unauthenticated"].status == status
         assert operation.errors["rate_limited"].status == 429
         assert operation.errors["server_error"].status == 500
-        assert operation.errors["invalid_request"].status == 400
+        status = 422 if provider.id in UNPROCESSABLE else 400
+        assert operation.errors["invalid_request"].status == status
 
 
 def test_every_claim_has_a_known_source(provider):
@@ -199,9 +230,19 @@ def test_every_claim_leads_to_its_place_in_the_document(provider):
 
 
 def claims_about_images(provider: Provider) -> Iterator[specs.Claim]:
-    """Yield the claims about operations that answer with images at once."""
+    """
+    Yield the claims about operations that answer with images at once.
+
+    Parameters are texts, and a path without one is another path.
+    """
     operations = image_operations(provider)
-    return (each for each in specs.claims(provider) if each.operation in operations)
+    for claim in specs.claims(provider):
+        section, *rest = claim.id.split("/")[1:]
+        is_open = bool(rest) and (section == "path" or rest[-1] == "type")
+        if claim.operation in operations and not (
+            is_open and section in {"path", "query"}
+        ):
+            yield claim
 
 
 def test_every_documented_claim_is_asked(provider, cases):

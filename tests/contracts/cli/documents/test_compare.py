@@ -11,7 +11,7 @@ from importlib.resources import files
 
 import pytest
 from click.testing import CliRunner
-from support.providers import IMAGE_PROVIDERS
+from support.providers import ALL_IMAGE_PROVIDERS
 
 import specs
 from contracts.cli.main import main
@@ -88,7 +88,7 @@ def test_a_wide_terminal_has_a_column_for_each_provider(run, monkeypatch):
 
     first, *others = header(text)[1:]
     assert specs.load(first).dialect.is_reference
-    assert {first, *others} == set(IMAGE_PROVIDERS)
+    assert {first, *others} == set(ALL_IMAGE_PROVIDERS)
     assert max(map(len, text.splitlines())) <= 200
     models = next(x for x in text.splitlines() if x.startswith("  named models"))
     assert "as openai" in models

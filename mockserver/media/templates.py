@@ -1,4 +1,4 @@
-"""Fill the examples of a document with the facts of a task."""
+"""Fill the examples of a document with facts: those of a task, or of images."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,9 +20,9 @@ def fill(
     A string that is one placeholder becomes the value, of any type; `{name:str}` makes
     it text. A field whose placeholder begins with `request.`, `error.` or `output.` is
     left out if there is no such value, and an object whose fields are all left out is
-    left out itself; with `{name:null}` the field is null. A list of one item that has
-    placeholders of an output is repeated for all outputs; outside such lists, they mean
-    the first output. Unknown names become null.
+    left out itself; with `{name:null}` the field is null. Where one item of a list has
+    placeholders of an output, it is repeated for all outputs; outside such lists, they
+    mean the first output. Unknown names become null.
     """
     first = outputs[0] if outputs else {}
     filled = _fill(template, {**facts, **first}, outputs)
@@ -39,15 +39,16 @@ def _fill(
         kept = {name: value for name, value in filled.items() if value is not _MISSING}
         return kept if kept or not template else _MISSING
     if isinstance(template, list):
-        if len(template) == 1 and _has_output(template[0]):
-            common = {
-                name: value
-                for name, value in facts.items()
-                if not name.startswith(OUTPUT)
-            }
-            items = [_fill(template[0], {**common, **each}, ()) for each in outputs]
-        else:
-            items = [_fill(each, facts, outputs) for each in template]
+        repeated = [_has_output(each) for each in template].count(True) == 1
+        items = [
+            item
+            for each in template
+            for item in (
+                _repeated(each, facts, outputs)
+                if repeated and _has_output(each)
+                else [_fill(each, facts, outputs)]
+            )
+        ]
         return [each for each in items if each is not _MISSING]
     if not isinstance(template, str):
         return template
@@ -55,6 +56,15 @@ def _fill(
     if match is not None:
         return _value(match[1], match[2], facts)
     return _PLACEHOLDER.sub(lambda each: _text(facts.get(each[1])), template)
+
+
+def _repeated(
+    template: Any, facts: Mapping[str, Any], outputs: Sequence[Mapping[str, Any]]
+) -> list[Any]:
+    common = {
+        name: value for name, value in facts.items() if not name.startswith(OUTPUT)
+    }
+    return [_fill(template, {**common, **each}, ()) for each in outputs]
 
 
 def _value(name: str, form: str | None, facts: Mapping[str, Any]) -> Any:
