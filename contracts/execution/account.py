@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 
 from contracts.execution.campaign import Campaign
-from contracts.execution.exchanges import untested
+from contracts.execution.outcomes import untested_outcome
 from contracts.execution.preflight import was_not_sent
 from contracts.execution.sending.pace import RateLimiter
 from contracts.ledger.base import (
@@ -308,7 +308,9 @@ def lost_outcomes(campaign: Campaign, record: LaneRecord) -> dict[str, Outcome]:
     """Outcomes that are not tested, at the highest price, for lost questions."""
     cases = {each.id: each for each in campaign.cases}
     return {
-        id_: untested(campaign.provider.id, case, OUTCOME_LOST, cost=price / MILLIONTHS)
+        id_: untested_outcome(
+            campaign.provider, case, OUTCOME_LOST, cost=price / MILLIONTHS
+        )
         for id_, price in record.lost.items()
         if (case := cases.get(id_)) is not None
     }

@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contracts.execution.campaign import Campaign
 from contracts.judging.interaction import Interaction
 from contracts.judging.tasks.conversation import Conversation
-from contracts.planning.case import Case
-from contracts.report.model import Finding, Outcome
+from contracts.report.model import Finding
 
 Exchange = Interaction | Conversation
 
@@ -32,28 +31,6 @@ def ended_exchanges(tasks: Iterable[asyncio.Task[Exchange]]) -> Iterator[Exchang
     for task in tasks:
         if task.done() and not task.cancelled() and task.exception() is None:
             yield task.result()
-
-
-def untested(
-    provider: str,
-    case: Case,
-    reason: str,
-    status: int | None = None,
-    cost: float | None = 0.0,
-) -> Outcome:
-    """The outcome of a case that has no result, for a reason."""
-    return Outcome(
-        provider=provider,
-        case=case.id,
-        operation=case.operation,
-        origin=case.origin,
-        expectation=case.expectation,
-        claims=case.claims,
-        status=status,
-        seconds=0.0,
-        cost=cost,
-        not_tested=reason,
-    )
 
 
 async def finish_exchanges(tasks: Collection[asyncio.Task[Exchange]]) -> None:

@@ -32,7 +32,11 @@ def tested_outcome(
 
 
 def untested_outcome(
-    provider: Provider, case: Case, reason: str, status: int | None = None
+    provider: Provider,
+    case: Case,
+    reason: str,
+    status: int | None = None,
+    cost: float | None = 0.0,
 ) -> Outcome:
     """The outcome of a case that has no result, for a reason."""
     return Outcome(
@@ -44,6 +48,6 @@ def untested_outcome(
         claims=case.claims,
         status=status,
         seconds=0.0,
-        cost=0.0,
+        cost=cost,
         not_tested=reason,
     )
