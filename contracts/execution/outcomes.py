@@ -1,12 +1,14 @@
 """Build the outcomes of cases, with and without a response."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
+from contracts.execution.tasks.follow import OpenTask
 from contracts.judging.checks import CheckContext
 from contracts.judging.evidence import evidence_in
 from contracts.judging.examiner import cost_of, shown_fields
 from contracts.planning.case import Case
-from contracts.report.model import Finding, Outcome
+from contracts.report.model import INTERRUPTED, Finding, Outcome
 from specs import Provider
 
 
@@ -51,3 +53,22 @@ def untested_outcome(
         cost=cost,
         not_tested=reason,
     )
+
+
+def open_task_outcome(
+    provider: Provider, task: OpenTask, earlier: Outcome | None
+) -> Outcome:
+    """The outcome of a case whose task goes on; `earlier` is that of an earlier run."""
+    created = task.created
+    if created is None:
+        outcome = untested_outcome(provider, task.case, INTERRUPTED)
+        cost = earlier.cost if earlier else None
+    else:
+        outcome = untested_outcome(provider, task.case, INTERRUPTED, created.status)
+        cost = cost_of(provider, created)
+    return replace(outcome, cost=cost, open_task=task.id)
+
+
+def as_flaky(finding: Finding, note: str) -> Finding:
+    """A finding that was not seen every time, with a note that says when."""
+    return replace(finding, flaky=True, message=f"{finding.message} {note}")

@@ -1,18 +1,18 @@
 """Plan a run again from its report, and order and group its outcomes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 import specs
 from contracts.execution.campaign import Campaign
+from contracts.execution.order import in_order
 from contracts.execution.sending.target import Target
 from contracts.judging.causes.grouping import causes_of
 from contracts.planning.call_options import Auth, CallOptions
-from contracts.planning.preflight import preflight_cases
 from contracts.report.merge import CannotMerge, MergedTarget, Rebuild
-from contracts.report.model import CallRecord, CheckName, Outcome, RunMetadata
+from contracts.report.model import CallRecord, Outcome, RunMetadata
 from contracts.report.records import SelectionRecord, TargetRecord
 
 
@@ -56,7 +56,7 @@ def rebuild_with(folders: Sequence[str | Path] = ()) -> Rebuild:
                 "from an earlier run, so the reports with parts of this target cannot "
                 "be merged"
             )
-        ordered = [by_case[each] for each in _order(campaign, by_case)]
+        ordered = in_order(campaign, by_case)
         answered = {
             each.case
             for each in ordered
@@ -85,34 +85,3 @@ def _provider(
             "the folder of that document with --specs"
         )
     return provider
-
-
-def _order(campaign: Campaign, outcomes: Mapping[str, Outcome]) -> Iterator[str]:
-    """Yield the cases with an outcome, in the order in which a run sends them."""
-    first = dict.fromkeys(_preflight(campaign, outcomes))
-    order = dict.fromkeys([*first, *(each.id for each in campaign.cases)])
-    yield from (each for each in order if each in outcomes)
-
-
-def _preflight(campaign: Campaign, outcomes: Mapping[str, Outcome]) -> Iterator[str]:
-    """Yield the plain cases, then the alternatives until one was accepted."""
-    planned = preflight_cases(campaign.provider, campaign.cases)
-    accepted: set[str] = set()
-    for operation, cases in planned.items():
-        yield from (each.id for each in cases.plain)
-        if any(_is_accepted(outcomes.get(each.id)) for each in cases.plain):
-            accepted.add(operation)
-    for operation, cases in planned.items():
-        for case in cases.alternatives:
-            if operation in accepted:
-                break
-            yield case.id
-            if _is_accepted(outcomes.get(case.id)):
-                accepted.add(operation)
-
-
-def _is_accepted(outcome: Outcome | None) -> bool:
-    if outcome is None or outcome.status is None:
-        return False
-    is_complete = all(each.check != CheckName.ANSWERS for each in outcome.findings)
-    return 200 <= outcome.status < 300 and is_complete

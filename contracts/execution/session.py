@@ -14,7 +14,7 @@ from collections.abc import (
 )
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.exchanges import (
@@ -25,7 +25,12 @@ from contracts.execution.exchanges import (
     update_examples,
     with_creation,
 )
-from contracts.execution.outcomes import tested_outcome, untested_outcome
+from contracts.execution.outcomes import (
+    as_flaky,
+    open_task_outcome,
+    tested_outcome,
+    untested_outcome,
+)
 from contracts.execution.preflight import Preflight
 from contracts.execution.repeat import Repeater, with_rate
 from contracts.execution.sending.client import Sender
@@ -42,6 +47,7 @@ from contracts.judging.checks import CheckContext, Observation
 from contracts.judging.examiner import Examiner, cost_of
 from contracts.judging.findings import build_finding
 from contracts.judging.interaction import Interaction
+from contracts.judging.second_opinion.merge import ExternalFailure
 from contracts.judging.tasks.conversation import Conversation
 from contracts.judging.tasks.observations import conversation_observations
 from contracts.media.previews import with_previews
@@ -57,10 +63,6 @@ from contracts.report.model import (
     Outcome,
 )
 from contracts.report.repeats import PassRate
-from specs import Operation
-
-if TYPE_CHECKING:
-    from contracts.judging.second_opinion.merge import ExternalFailure
 
 IN_FLIGHT = 32
 MAX_REPRODUCED = 5  # findings of one signature, after which no more are repeated
@@ -130,7 +132,7 @@ class Session:
             preflight.add(first_interaction(exchange))
             if not preflight.has_served(case) and not self.campaign.is_paid:
                 # What fails only now and then does not end a run.
-                again = await self.sender.send(case, self._operation(case))
+                again = await self._send_once(case, None)
                 preflight.add(again)
         await preflight.check()
         pending = [each for each in self.campaign.pending if each.id not in sent]
@@ -194,15 +196,14 @@ class Session:
             return await self.follower.follow(case, task_id)
         if self.campaign.requests_of(case) > 1:
             return await self.repeater.send(case, turn)
-        return await self.sender.send(case, self._operation(case), turn)
+        return await self._send_once(case, turn)
 
-    def _operation(self, case: Case) -> Operation:
-        return self.campaign.provider.all_operations[case.operation]
+    async def _send_once(self, case: Case, turn: asyncio.Event | None) -> Interaction:
+        operation = self.campaign.provider.all_operations[case.operation]
+        return await self.sender.send(case, operation, turn)
 
-    def _not_tested(
-        self, case: Case, reason: str, status: int | None = None
-    ) -> Outcome:
-        return untested_outcome(self.campaign.provider, case, reason, status)
+    def _not_tested(self, case: Case, why: str, status: int | None = None) -> Outcome:
+        return untested_outcome(self.campaign.provider, case, why, status)
 
     async def _outcome(self, exchange: Exchange) -> Outcome:
         interaction = first_interaction(exchange)
@@ -245,9 +246,8 @@ class Session:
         self._add_evidence(reproducer)
         outcome = self._outcome_of(context, findings.values())
         if repetitions is not None:
-            outcome = replace(
-                outcome, cost=repetitions.cost, repeats=repetitions.result()
-            )
+            repeats = repetitions.result()
+            outcome = replace(outcome, cost=repetitions.cost, repeats=repeats)
         return replace(outcome, not_tested=None if findings else harness_error)
 
     def last_outcomes(self, known: Container[str]) -> Iterator[Outcome]:
@@ -257,9 +257,8 @@ class Session:
         They come in the order of their cases; those of `known` cases are left out.
         """
         ended = {first_interaction(each).case.id: each for each in self.unreported}
-        for case_id in [
-            each.id for each in self.campaign.cases if each.id not in known
-        ]:
+        cases = [each.id for each in self.campaign.cases if each.id not in known]
+        for case_id in cases:
             exchange, task = ended.get(case_id), self.follower.open_tasks.get(case_id)
             if isinstance(exchange, Interaction):
                 if self.campaign.is_paid:
@@ -272,18 +271,8 @@ class Session:
 
     def open_outcome(self, task: OpenTask) -> Outcome:
         """The outcome of a case whose task is not followed to its end."""
-        earlier, created = self.campaign.open_tasks.get(task.case.id), task.created
-        if created is None:
-            return replace(
-                self._not_tested(task.case, INTERRUPTED),
-                cost=earlier.cost if earlier else None,
-                open_task=task.id,
-            )
-        return replace(
-            self._not_tested(task.case, INTERRUPTED, created.status),
-            cost=cost_of(self.campaign.provider, created),
-            open_task=task.id,
-        )
+        earlier = self.campaign.open_tasks.get(task.case.id)
+        return open_task_outcome(self.campaign.provider, task, earlier)
 
     def _conversation_outcome(self, talk: Conversation) -> Outcome:
         """The outcome of a case whose task was followed, with all its exchanges."""
@@ -303,10 +292,7 @@ class Session:
                 request = self._build(attributed, creation).request
                 finding = replace(finding, request=with_creation(finding, request))
             if talk.has_recovered(context.interaction):
-                note = "(a later read succeeds)"
-                finding = replace(
-                    finding, flaky=True, message=f"{finding.message} {note}"
-                )
+                finding = as_flaky(finding, "(a later read succeeds)")
             self.fingerprints.add(finding.fingerprint)
             findings.setdefault(finding.fingerprint, finding)
         first = self.examiner.context(first_interaction(talk))
@@ -327,7 +313,7 @@ class Session:
     def _last_outcome(
         self,
         interaction: Interaction,
-        failures: "Sequence[ExternalFailure] | None" = None,
+        failures: Sequence[ExternalFailure] | None = None,
     ) -> Outcome:
         """The outcome of an exchange that is not repeated."""
         if interaction.is_rate_limited:
@@ -385,7 +371,8 @@ class Session:
         if finding.fingerprint in self.fingerprints:
             return finding
         self.fingerprints.add(finding.fingerprint)
-        finding = _with_previews(finding, context.interaction)
+        found = context.interaction
+        finding = with_previews(finding, found.medium, found.success_outputs)
         signature = signature_of(finding, context.status)
         is_known = self.reproduced[signature] >= MAX_REPRODUCED
         is_clear = is_known or finding.flaky
@@ -397,12 +384,13 @@ class Session:
         self.reproduced[signature] += is_reproduced
         if not is_reproduced:
             note = f"(not reproduced in {REPRODUCTION_ATTEMPTS} attempts)"
-            return replace(finding, flaky=True, message=f"{finding.message} {note}")
+            return as_flaky(finding, note)
         if context.case.is_payload_only and context is reproducer.context:
             smaller = await reproducer.shrink(observation)
             if smaller is not None:
                 shown = self._build(attributed, smaller)
-                shown = _with_previews(shown, smaller.interaction)
+                outputs = smaller.interaction.success_outputs
+                shown = with_previews(shown, found.medium, outputs)
                 return replace(finding, request=shown.request, answer=shown.answer)
         return finding
 
@@ -413,7 +401,3 @@ class Session:
         return build_finding(
             observation, context, provider, url, target.secrets, target.call
         )
-
-
-def _with_previews(finding: Finding, found: Interaction) -> Finding:
-    return with_previews(finding, found.medium, found.success_outputs)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,11 +14,11 @@ from contracts.fleet.campaign_file import CampaignFile, LaneTarget
 from contracts.fleet.lane import COMPLETE, UNTESTABLE, lane_campaign
 from contracts.judging.causes.grouping import causes_of
 from contracts.ledger.base import CampaignStatus, LaneRecord, LaneStatus, Ledger
+from contracts.report.merge import merge
 from contracts.report.model import Report, RunMetadata
 
 LANES = "lanes"
 MERGED = "merged.jsonl"
-STOPS = ("errors", "interrupt", "budget")  # the most severe first
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +110,7 @@ def merge_lanes(lanes: Sequence[LaneReport]) -> Report | None:
 
     None if there is none, because several targets claim to be one provider.
     """
-    reports = [each.report for each in lanes if each.report]
-    if not reports or shared_providers(lanes):
+    named = [(each.target.name, each.report) for each in lanes if each.report]
+    if not named or shared_providers(lanes):
         return None
-    reports.sort(key=lambda each: each.metadata.targets[0].provider)
-    stops = [each.stopped for each in reports if each.stopped]
-    return replace(
-        reports[0],
-        metadata=replace(
-            reports[0].metadata,
-            targets=tuple(each.metadata.targets[0] for each in reports),
-        ),
-        outcomes=tuple(row for each in reports for row in each.outcomes),
-        stopped=min(stops, key=STOPS.index, default=None),
-        causes=tuple(cause for each in reports for cause in each.causes or ()),
-    )
+    return merge(named, None)
