@@ -1,14 +1,24 @@
 """The exchange of a case, or the conversation about the task that it creates."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import (
+    Callable,
+    Collection,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from typing import Any
 
 from contracts.execution.campaign import Campaign
 from contracts.judging.interaction import Interaction
 from contracts.judging.tasks.conversation import Conversation
+from contracts.planning.case import Case
 from contracts.report.model import Finding
 
 Exchange = Interaction | Conversation
+MaySend = Callable[[Case], Coroutine[Any, Any, bool]]
 
 SHUTDOWN_TIMEOUT = 10.0  # seconds, for responses that nobody will read
 

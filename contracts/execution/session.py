@@ -4,9 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import (
     AsyncGenerator,
-    Callable,
     Container,
-    Coroutine,
     Iterable,
     Iterator,
     Mapping,
@@ -14,11 +12,11 @@ from collections.abc import (
 )
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from contracts.execution.campaign import Campaign, CouldNotRun
 from contracts.execution.exchanges import (
     Exchange,
+    MaySend,
     ended_exchanges,
     finish_exchanges,
     first_interaction,
@@ -68,8 +66,6 @@ IN_FLIGHT = 32
 MAX_REPRODUCED = 5  # findings of one signature, after which no more are repeated
 MAX_EVIDENCE = 500  # cases
 
-MaySend = Callable[[Case], Coroutine[Any, Any, bool]]
-
 
 @dataclass
 class Session:
@@ -77,9 +73,8 @@ class Session:
     The execution of a campaign, with the fingerprints of its findings so far.
 
     `evidence` are further cases, with their outcomes, that tell which fields matter.
-    `unchecked_429` has the headers of 429 responses to cases that were not tested; they
-    are checked with the next response. `unreported` are the exchanges that ended when
-    the run stopped.
+    `unchecked_429` has the headers of 429 responses to untested cases, for a check with
+    the next response. `unreported` are the exchanges that ended when the run stopped.
     """
 
     campaign: Campaign

@@ -58,10 +58,12 @@ def test_claims_about_different_things_are_no_counterparts(one, other):
 
 
 def test_the_evidence_names_claims_of_the_documents():
+    providers = [specs.load(name) for name in specs.names()]
+    dated = [specs.load(f"{it.id}@{day}") for it in providers for day in it.dates.all]
     known = {
-        (name, each.id)
-        for name in specs.names()
-        for each in specs.claims(specs.load(name))
+        (provider.undated_id, each.id)
+        for provider in (*providers, *dated)
+        for each in specs.claims(provider)
     }
     unlisted = {
         claim.partition("/")[2]
