@@ -23,7 +23,7 @@ test-min: $(VENV)/bin/python  ## run the tests with the oldest supported depende
 	@sed -n '/^dependencies/,/^\[dependency-groups\]/s/^[^#]*"\([a-z0-9-]*\)>=\([0-9.]*\).*/\1==\2/p' \
 	  pyproject.toml > $(VENV)/min/oldest.txt
 	@$(VENV)/min/bin/pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	@$(VENV)/min/bin/pip install --quiet --editable ".[harness,redis,speedups]" --group dev \
+	@$(VENV)/min/bin/pip install --quiet --editable ".[harness,redis,speedups,fleet]" --group dev \
 	  --constraint $(VENV)/min/oldest.txt
 	$(VENV)/min/bin/pytest -n auto tests/specs tests/mockserver tests/contracts
 
@@ -86,7 +86,7 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
 
 $(VENV)/.developing: $(VENV)/.installed pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	@$(BIN)/pip install --quiet --editable ".[harness,redis,speedups]" --group dev
+	@$(BIN)/pip install --quiet --editable ".[harness,redis,speedups,fleet]" --group dev
 	@touch $@
 
 $(VENV)/.documenting: $(VENV)/.developing pyproject.toml
