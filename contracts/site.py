@@ -32,8 +32,8 @@ from specs import Provider
 
 PUBLISHED_HOST = "127.0.0.1:8080"  # the default of `serve`; replaces the random port
 TABLE_BEGIN, TABLE_END = "<!-- differences -->\n", "<!-- /differences -->\n"
-MAX_TABLE_ROWS = 10
-MAX_CELL_LENGTH = 120  # characters of a cell in the README
+MAX_TABLE_COLUMNS = 6
+MAX_CELL_LENGTH = 60  # characters of a cell in the README
 _CODE = re.compile(r"\\`.*?\\`")
 
 
@@ -91,16 +91,16 @@ def _newest_source_date(provider: Provider) -> str:
 
 
 def table(providers: Sequence[Provider]) -> str:
-    """A Markdown table of the features in which documents differ most."""
+    """A Markdown table, a line per provider, of the features that differ most."""
     compared = compare(providers)
-    ids = [each.id for each in compared.providers]
-    titles = [escape_markdown(each.title) for each in compared.providers]
-    lines = [f"| | {' | '.join(titles)} |", f"|---|{'---|' * len(ids)}"]
-    for row in most_divergent_rows(compared):
+    rows = most_divergent_rows(compared)
+    names = " | ".join(f"`{row.feature}`" for row in rows)
+    lines = [f"| provider | {names} |", f"|---|{'---|' * len(rows)}"]
+    for provider in compared.providers:
         cells = " | ".join(
-            _format_cell(_in_words(row.feature, row.cells[id_])) for id_ in ids
+            _format_cell(_in_words(row.feature, row.cells[provider.id])) for row in rows
         )
-        lines.append(f"| `{row.feature}` | {cells} |")
+        lines.append(f"| {escape_markdown(provider.title)} | {cells} |")
     return "\n".join(lines) + "\n"
 
 
@@ -114,7 +114,7 @@ def most_divergent_rows(compared: Comparison) -> list[ComparisonRow]:
     for row in compared.differing_rows:
         if row.group != "transport":
             first.setdefault(row.feature, row)
-    return sorted(first.values(), key=_divergence_key)[:MAX_TABLE_ROWS]
+    return sorted(first.values(), key=_divergence_key)[:MAX_TABLE_COLUMNS]
 
 
 def _divergence_key(row: ComparisonRow) -> tuple[int, int]:

@@ -63,7 +63,7 @@ def test_the_published_comparison_is_up_to_date():
         {name: row[name] for name in names} for row in current["rows"]
     ]
     assert published["contradictions"] == current["contradictions"]
-    assert (ROOT / "site" / "index.html").stat().st_size < 2_000_000
+    assert (ROOT / "site" / "index.html").stat().st_size < 4_000_000
 
 
 def test_the_published_results_are_up_to_date():
@@ -86,10 +86,9 @@ def test_a_readme_without_marks_is_rejected():
         site.insert_table("# A\n", "| |\n")
 
 
-def test_the_table_is_short_and_has_a_cell_per_provider():
+def test_the_table_has_a_line_per_provider_and_few_columns():
     lines = site.table(PROVIDERS).splitlines()
 
-    assert len(lines) == 2 + site.MAX_TABLE_ROWS
-    columns = len(compare(PROVIDERS).providers)
-    assert {line.count("|") for line in lines} == {columns + 2}
+    assert len(lines) == 2 + len(compare(PROVIDERS).providers)
+    assert {line.count("|") for line in lines} == {site.MAX_TABLE_COLUMNS + 2}
     assert len({line.split("|")[1] for line in lines}) == len(lines)
