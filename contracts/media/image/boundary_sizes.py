@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+MAX_LONG_EDGE = 8192  # of a size at a ratio: longer images have limits of their own
+
 
 def boundary_sizes(limits: Mapping[str, Any]) -> Iterator[tuple[int, int, str]]:
     """
@@ -25,10 +27,11 @@ def boundary_sizes(limits: Mapping[str, Any]) -> Iterator[tuple[int, int, str]]:
         yield edge, max(low, usual + 256), "at-maxEdge"
         yield edge + step, max(low + step, usual + 256), "above-maxEdge"
     if "maxRatio" in limits:
-        yield usual * ratio, usual, "at-maxRatio"
-        yield usual * ratio + step, usual, "above-maxRatio"
-        yield usual, usual * ratio, "at-maxRatio-tall"
-        yield usual, usual * ratio + step, "above-maxRatio-tall"
+        short = min(usual, MAX_LONG_EDGE // ratio // step * step)
+        yield short * ratio, short, "at-maxRatio"
+        yield short * ratio + step, short, "above-maxRatio"
+        yield short, short * ratio, "at-maxRatio-tall"
+        yield short, short * ratio + step, "above-maxRatio-tall"
     if "minPixels" in limits:
         yield from _sizes_near_pixels(limits["minPixels"], step, edge, "minPixels", -1)
     if "maxPixels" in limits:
