@@ -27,10 +27,11 @@ class Scope(IntEnum):
     VIOLATED_CLAIM = 6
     VIOLATED_KEYWORD = 7
     FIELD_TYPE = 8
-    RANGE = 9
-    VALUE = 10
-    ABSENT = 11
-    OTHER_VALUE = 12
+    ANY_FIELD_TYPE = 9
+    RANGE = 10
+    VALUE = 11
+    ABSENT = 12
+    OTHER_VALUE = 13
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -92,6 +93,8 @@ def _payload_features(
         if name not in model.minimal_request:
             yield Feature(Scope.FIELD, name)
         yield Feature(Scope.FIELD_TYPE, name, type_name(value))
+        if value is None:
+            yield Feature(Scope.ANY_FIELD_TYPE, value="null")
         yield from _value_features(name, value, model)
     for name, schema in model.body.properties.items():
         if name not in payload:

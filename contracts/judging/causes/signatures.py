@@ -50,6 +50,8 @@ def _signature(finding: Finding, status: int | None) -> Signature:
     if finding.check not in _STATUS_CHECKS:
         if finding.check == CheckName.ERROR_STATUS:
             return Signature(finding.check, status or 0)
+        if finding.check == CheckName.ERROR_IS_JSON:
+            return Signature(finding.check)  # the same for every error
         return Signature(finding.check, 0, claim_suffix(finding.claim))
     if finding.kind is FindingKind.ACCEPTS_INVALID:
         return Signature(STATUS, 200)
@@ -61,7 +63,14 @@ def response_signature(finding: Finding, status: int | None) -> Signature:
     varies = _varies(finding)
     if not status or finding.check == CheckName.ANSWERS:
         return Signature(STATUS, 0, normalize(finding.message), varies)
-    return Signature(STATUS, status, normalize(error_message(finding)), varies)
+    message = _without_field(error_message(finding), finding.claim)
+    return Signature(STATUS, status, normalize(message), varies)
+
+
+def _without_field(message: str, claim: str) -> str:
+    """A message without the name of the field that a claim is about."""
+    name = "/".join(claim.split("/")[2:3]).partition("[")[0]
+    return re.sub(rf"\b{re.escape(name)}\b", "*", message) if name else message
 
 
 def error_message(finding: Finding) -> str:

@@ -29,6 +29,7 @@ _PHRASES = {
     Scope.VIOLATED_CLAIM: "with an invalid `{subject}` ({value})",
     Scope.VIOLATED_KEYWORD: "that violates a `{subject}`",
     Scope.FIELD_TYPE: "with `{subject}` as {value}",
+    Scope.ANY_FIELD_TYPE: "with a field as {value}",
     Scope.RANGE: "with `{subject}` {value}",
     Scope.VALUE: "with `{subject}` {value}",
     Scope.ABSENT: "without `{subject}`",
