@@ -45,6 +45,7 @@ SCHEMAS: Mapping[str, tuple[str, str, str]] = {
         "bundle",
         "the manifest and a record of `run --bundle`",
     ),
+    "result": ("contracts.published", "result", "the result.yaml of a submission"),
     "script": (
         "mockserver.simulation",
         "script",

@@ -32,10 +32,11 @@ class ImageSamples:
     def file_values(self, name: str, schema: Mapping[str, Any]) -> LabelledValues:
         limits = schema.get("x-upload")
         alpha = name in LAYERS
+        # First, since few values are tested of what the pages leave open.
+        yield Sample(format=None), "file-no-picture"
         for format_ in ("png", "jpeg", "webp", "gif"):
             has_alpha = alpha and format_ in {"png", "webp"}
             yield Sample(format=format_, alpha=has_alpha), f"file-{format_}"
-        yield Sample(format=None), "file-no-picture"
         yield Sample(alpha=not alpha), f"file-{'opaque' if alpha else 'alpha'}"
         yield Sample(width=96, alpha=alpha), "file-wide"
         if limits:
