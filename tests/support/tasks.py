@@ -81,7 +81,9 @@ class Kind:
         """The first state of a phase. The test is skipped where there is none."""
         found = self.kind.first(phase)
         if found is None:
-            pytest.skip(f"{self.kind.name} has no state that means {phase}")
+            pytest.skip(
+                f"not applicable: {self.kind.name} has no state that means {phase}"
+            )
         return found.name
 
 

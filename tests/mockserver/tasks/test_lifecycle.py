@@ -262,7 +262,7 @@ def test_a_reset_forgets_tasks(immediate, of):
 def test_a_task_is_kept_for_its_documented_lifetime(timed, of):
     lifetime = of.kind.task_lifetime
     if lifetime is None:
-        pytest.skip("the document has no lifetime of tasks")
+        pytest.skip("not applicable: the document has no lifetime of tasks")
     tasks, read = Tasks(timed, of), of.operations(Role.READ)[0]
     id = tasks.created()
 
@@ -275,7 +275,7 @@ def test_a_task_is_kept_for_its_documented_lifetime(timed, of):
 @pytest.mark.parametrize("of", kinds_with(Role.READ))
 def test_a_task_in_a_state_is_kept_as_documented(timed, of):
     if not of.kind.state_lifetimes:
-        pytest.skip("the document has no lifetime of a state")
+        pytest.skip("not applicable: the document has no lifetime of a state")
     tasks, read = Tasks(timed, of), of.operations(Role.READ)[0]
     for name, lifetime in of.kind.state_lifetimes.items():
         outcome = of.kind.states[name].phase
@@ -291,7 +291,7 @@ def test_a_url_of_a_result_expires_as_documented(timed, of):
     urls = of.urls
     lifetime = of.kind.result_lifetime
     if lifetime is None or not urls or of.operations(Role.CONTENT):
-        pytest.skip("no lifetime of URLs is documented")
+        pytest.skip("not applicable: no lifetime of URLs is documented")
     tasks = Tasks(timed, of)
     id = tasks.created()
     advance(timed, 20)

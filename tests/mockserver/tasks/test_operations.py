@@ -83,7 +83,7 @@ def test_a_list_has_the_tasks_of_the_key_the_latest_first(timed, of, operation):
 def test_pages_have_every_task_once(timed, of, operation):
     role, tasks = operation.task, Tasks(timed, of)
     if not role.cursor and not role.page:
-        pytest.skip("the document has no pages")
+        pytest.skip("not applicable: the document has no pages")
     ids = [tasks.created() for _ in range(5)]
     expected = [row(tasks, operation, each) for each in ids[::-1]]
     found, after = [], None
@@ -110,7 +110,7 @@ def test_pages_have_every_task_once(timed, of, operation):
 def test_the_order_of_a_list_can_be_turned(timed, of, operation):
     order = operation.task.cursor.get("order")
     if order is None:
-        pytest.skip("the document has no order")
+        pytest.skip("not applicable: the document has no order")
     tasks = Tasks(timed, of)
     for _ in range(3):
         tasks.created()
@@ -123,7 +123,7 @@ def test_the_order_of_a_list_can_be_turned(timed, of, operation):
 def test_an_unknown_cursor_gets_the_documented_error(timed, of, operation):
     after = operation.task.cursor.get("after")
     if after is None:
-        pytest.skip("the document has no cursor")
+        pytest.skip("not applicable: the document has no cursor")
     answer = Tasks(timed, of).send(operation, query={after: "nothing"})
 
     errors = operation.errors
@@ -138,7 +138,7 @@ def test_a_bad_number_gets_the_documented_error(timed, of, operation):
     query = operation.parameters.get("query")
     bounded = [name for name in names if name and query.properties[name].get("maximum")]
     if not bounded:
-        pytest.skip("no page has a limit")
+        pytest.skip("not applicable: no page has a limit")
     for name in bounded:
         too_many = query.properties[name]["maximum"] + 1
         if not query.judge.is_invalid({name: too_many}):
@@ -152,7 +152,7 @@ def test_a_bad_number_gets_the_documented_error(timed, of, operation):
 def test_filters_select(timed, of, operation):
     filters = operation.task.filters
     if not filters:
-        pytest.skip("the document has no filters")
+        pytest.skip("not applicable: the document has no filters")
     tasks = Tasks(timed, of)
     first = tasks.created()
     advance(timed, 20)
@@ -333,7 +333,7 @@ def test_urls_in_a_task_lead_to_its_files(timed, of):
     tasks = Tasks(timed, of)
     urls = of.urls
     if not urls:
-        pytest.skip("the document has no URLs of results")
+        pytest.skip("not applicable: the document has no URLs of results")
     id = tasks.created()
     advance(timed, 20)
     (url,) = urls[0].place.values(tasks.body(id))

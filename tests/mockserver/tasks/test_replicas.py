@@ -106,7 +106,9 @@ def test_one_of_several_cancels_wins(replicas, of, operation, phase):
     advance(replicas[0], 20 if phase is Phase.SUCCEEDED else 0)
     state, role = clients[0].state(id), operation.task
     if state not in role.cancels and state not in role.deletes:
-        pytest.skip(f"a task that is {state} cannot be cancelled or deleted")
+        pytest.skip(
+            f"not applicable: a task that is {state} cannot be cancelled or deleted"
+        )
 
     with ThreadPoolExecutor(len(clients)) as threads:
         answers = [threads.submit(each.send, operation, id) for each in clients]

@@ -56,7 +56,7 @@ def final_phase(of, outcome):
 @every_kind
 def test_a_marker_in_the_prompt_ends_a_task(timed, of, outcome, form):
     if "task=" not in form and outcome in of.create.errors:
-        pytest.skip("an error of the document has this name")
+        pytest.skip("not applicable: an error of the document has this name")
     tasks = Tasks(timed, of)
     id = tasks.created(of.prompted(form.format(outcome)))
     first = tasks.phase(id)
@@ -119,7 +119,7 @@ def deadline_of(of):
 @pytest.mark.parametrize("outcome", ["stuck", f"succeeded;seconds={7 * 24 * 3600}"])
 def test_a_task_that_is_not_done_expires_at_its_deadline(timed, of, outcome):
     if of.kind.deadline is None:
-        pytest.skip("the document has no deadline")
+        pytest.skip("not applicable: the document has no deadline")
     tasks = Tasks(timed, of)
     payload = {**of.request(), of.kind.deadline: 3600}
     id = tasks.created(payload, X_Mock_Task=outcome)
@@ -138,7 +138,7 @@ def test_a_task_that_is_not_done_expires_at_its_deadline(timed, of, outcome):
 @every_kind
 def test_a_flapping_task_goes_back_and_forth(timed, of):
     if of.kind.first(Phase.WAITING) is None or of.kind.first(Phase.RUNNING) is None:
-        pytest.skip("the document has one state before the end")
+        pytest.skip("not applicable: the document has one state before the end")
     tasks = Tasks(timed, of)
     id = tasks.created(X_Mock_Task="flapping")
     shown = []
@@ -346,11 +346,11 @@ def test_a_task_costs_once_and_nothing_if_it_fails(timed, of):
 @pytest.mark.parametrize(("of", "operation"), operations_with(Role.CANCEL))
 def test_a_cancelled_task_is_refunded(timed, of, operation):
     if not operation.task.cancels:
-        pytest.skip("the document has no cancelling")
+        pytest.skip("not applicable: the document has no cancelling")
     tasks = Tasks(timed, of)
     id = tasks.created()
     if tasks.state(id) not in operation.task.cancels:
-        pytest.skip("a new task cannot be cancelled")
+        pytest.skip("not applicable: a new task cannot be cancelled")
     tasks.send(operation, id)
     tasks.send(operation, id)
 

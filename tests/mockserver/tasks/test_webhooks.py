@@ -103,7 +103,7 @@ def test_a_webhook_of_a_failed_task_tells_the_error(of):
 def test_a_request_selects_states(of):
     events = of.kind.webhook.events
     if events is None:
-        pytest.skip("the document has no selection of states")
+        pytest.skip("not applicable: the document has no selection of states")
     chosen = of.state(Phase.FAILED)
     with receiving() as receiver, serving(of) as running:
         tasks = Tasks(running, of)
@@ -121,7 +121,7 @@ def test_a_request_selects_states(of):
 def test_a_webhook_is_repeated_after_the_documented_delays(of):
     webhook = of.kind.webhook
     if "5xx" not in webhook.retry_on or not webhook.delays:
-        pytest.skip("the document has no repetition after 5xx")
+        pytest.skip("not applicable: the document has no repetition after 5xx")
     attempts = len(webhook.delays) + 1
     with receiving([500] * attempts) as receiver, serving(of) as running:
         payload = without_filter(of, receiver.url)
@@ -150,7 +150,7 @@ def test_a_webhook_is_repeated_after_the_documented_delays(of):
 def test_only_the_documented_states_are_sent_again(of):
     webhook = of.kind.webhook
     if webhook.retried is None:
-        pytest.skip("the document repeats all states")
+        pytest.skip("not applicable: the document repeats all states")
     with receiving([500] * 9) as receiver, serving(of) as running:
         Tasks(running, of).created(without_filter(of, receiver.url))
         eventually(lambda: webhooks(running))
@@ -165,7 +165,7 @@ def test_only_the_documented_states_are_sent_again(of):
 @pytest.mark.parametrize("status", [302, 400])
 def test_other_responses_are_not_repeated_nor_followed(of, status):
     if f"{status // 100}xx" in of.kind.webhook.retry_on:
-        pytest.skip("the document has a repetition after this status")
+        pytest.skip("not applicable: the document has a repetition after this status")
     with receiving([status] * 9) as receiver, serving(of) as running:
         payload = without_filter(of, receiver.url)
         Tasks(running, of).created(payload, X_Mock_Task="immediate")
