@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -78,12 +78,9 @@ class Kind:
         )
 
     def state(self, phase: Phase) -> str:
-        """The first state of a phase. The test is skipped where there is none."""
+        """The first state of a phase, which the document must have."""
         found = self.kind.first(phase)
-        if found is None:
-            pytest.skip(
-                f"not applicable: {self.kind.name} has no state that means {phase}"
-            )
+        assert found is not None, f"{self.kind.name} has no state that means {phase}"
         return found.name
 
 
@@ -100,21 +97,49 @@ KINDS = [
 ]
 
 
-def kinds_with(*roles: Role) -> list[Any]:
-    """The parameters of a test for the kinds that have operations of these roles."""
+def kinds_with(
+    *roles: Role, where: Callable[[Kind], object] = lambda of: True
+) -> list[Any]:
+    """
+    The parameters of a test for the kinds that have operations of these roles.
+
+    `where` selects those whose documents have what is tested.
+    """
     return [
         pytest.param(each, id=f"{each.provider.id}-{each.kind.name}")
         for each in KINDS
-        if all(each.operations(role) for role in roles)
+        if all(each.operations(role) for role in roles) and where(each)
     ]
 
 
-def operations_with(role: Role) -> list[Any]:
-    """The parameters of a test for all operations of a role, with their kinds."""
+def operations_with(
+    role: Role, where: Callable[[Kind, Operation], object] = lambda of, operation: True
+) -> list[Any]:
+    """
+    The parameters of a test for the operations of a role, with their kinds.
+
+    `where` selects those that have what is tested.
+    """
     return [
         pytest.param(kind, operation, id=f"{kind.provider.id}-{operation.id}")
         for kind in KINDS
         for operation in kind.operations(role)
+        if where(kind, operation)
+    ]
+
+
+def operations_in_phases(
+    role: Role, where: Callable[[Kind, Operation, Phase], object]
+) -> list[Any]:
+    """As `operations_with`, with each phase in which a task can be."""
+    return [
+        pytest.param(
+            kind, operation, phase, id=f"{kind.provider.id}-{operation.id}-{phase}"
+        )
+        for phase in Phase
+        for kind in KINDS
+        for operation in kind.operations(role)
+        if kind.kind.first(phase) and where(kind, operation, phase)
     ]
 
 

@@ -258,11 +258,11 @@ def test_a_reset_forgets_tasks(immediate, of):
     assert_error(read, read.task.unknown, kept.read(other))
 
 
-@pytest.mark.parametrize("of", kinds_with(Role.READ))
+@pytest.mark.parametrize(
+    "of", kinds_with(Role.READ, where=lambda of: of.kind.task_lifetime)
+)
 def test_a_task_is_kept_for_its_documented_lifetime(timed, of):
     lifetime = of.kind.task_lifetime
-    if lifetime is None:
-        pytest.skip("not applicable: the document has no lifetime of tasks")
     tasks, read = Tasks(timed, of), of.operations(Role.READ)[0]
     id = tasks.created()
 
@@ -272,10 +272,10 @@ def test_a_task_is_kept_for_its_documented_lifetime(timed, of):
     assert_error(read, read.task.unknown, tasks.read(id))
 
 
-@pytest.mark.parametrize("of", kinds_with(Role.READ))
+@pytest.mark.parametrize(
+    "of", kinds_with(Role.READ, where=lambda of: of.kind.state_lifetimes)
+)
 def test_a_task_in_a_state_is_kept_as_documented(timed, of):
-    if not of.kind.state_lifetimes:
-        pytest.skip("not applicable: the document has no lifetime of a state")
     tasks, read = Tasks(timed, of), of.operations(Role.READ)[0]
     for name, lifetime in of.kind.state_lifetimes.items():
         outcome = of.kind.states[name].phase
@@ -286,12 +286,14 @@ def test_a_task_in_a_state_is_kept_as_documented(timed, of):
         assert_error(read, read.task.unknown, tasks.read(id))
 
 
-@pytest.mark.parametrize("of", kinds_with(Role.READ))
+def has_urls_that_expire(of):
+    return of.kind.result_lifetime and of.urls and not of.operations(Role.CONTENT)
+
+
+@pytest.mark.parametrize("of", kinds_with(Role.READ, where=has_urls_that_expire))
 def test_a_url_of_a_result_expires_as_documented(timed, of):
     urls = of.urls
     lifetime = of.kind.result_lifetime
-    if lifetime is None or not urls or of.operations(Role.CONTENT):
-        pytest.skip("not applicable: no lifetime of URLs is documented")
     tasks = Tasks(timed, of)
     id = tasks.created()
     advance(timed, 20)
