@@ -1,6 +1,6 @@
 """The OpenAPI document that schemathesis reads: what the provider itself documents."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from contracts.media.files import Sample
@@ -43,6 +43,11 @@ def plain_document(provider: Provider, *, with_rules: bool = True) -> dict[str, 
         paths.setdefault(sample_path(operation), {})[operation.method.lower()] = (
             _operation_object(provider, operation, with_rules)
         )
+    return document_of(provider, paths)
+
+
+def document_of(provider: Provider, paths: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain OpenAPI 3.1 with these paths, and the key schemes of a provider."""
     return {
         "openapi": "3.1.0",
         "info": {"title": provider.title, "version": provider.version},

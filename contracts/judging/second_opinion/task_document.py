@@ -3,11 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from contracts.judging.second_opinion.document import (
-    UNREACHABLE_URL,
-    response_object,
-    scheme_object,
-)
+from contracts.judging.second_opinion.document import document_of, response_object
 from contracts.planning.call_options import Auth
 from contracts.planning.paths import listed_value
 from contracts.planning.request_model import request_models
@@ -67,18 +63,7 @@ def task_document(
         item = paths.setdefault(operation.path, {})
         found = _operation_object(provider, operation)
         item.setdefault(operation.method.lower(), found)
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": provider.title, "version": provider.version},
-        "servers": [{"url": UNREACHABLE_URL}],
-        "components": {
-            "securitySchemes": {
-                str(each): scheme_object(each)
-                for each in map(Auth.of, provider.key_schemes)
-            }
-        },
-        "paths": paths,
-    }
+    return document_of(provider, paths)
 
 
 def _operation_object(provider: Provider, operation: Operation) -> dict[str, Any]:
