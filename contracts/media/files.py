@@ -12,6 +12,7 @@ from typing import Any
 from mockserver.media.image.plan import FORMATS
 from mockserver.media.image.uploads import upload_facts
 
+SMALL_VALUE_BYTES = 4000
 LARGE_PAYLOAD_BYTES = 1_100_000
 NOT_AN_IMAGE = b"This is no picture.\n" * 8
 CHUNK_SIZE = 256 * 1024
@@ -124,3 +125,16 @@ def estimated_bytes(value: Any) -> int:
     if isinstance(value, Sample):
         return value.weight
     return len(value if isinstance(value, str) else str(value))
+
+
+def is_small_value(value: Any) -> bool:
+    """True for a file that is not made heavier, and for another value of few bytes."""
+    if isinstance(value, Sample):
+        return value.weight == 0
+    return estimated_bytes(value) < SMALL_VALUE_BYTES
+
+
+def is_count_in(value: Any, counts: range) -> bool:
+    """True for an integer within a range; a boolean is none."""
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return is_number and value in counts

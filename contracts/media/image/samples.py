@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from contracts.media.base import LabelledValues
-from contracts.media.files import Sample, estimated_bytes
+from contracts.media.files import Sample, is_count_in, is_small_value
 from contracts.media.image.boundary_sizes import boundary_sizes
 from specs import size_of
 
 SMALL_IMAGE_EDGE = 1536  # pixels
-SMALL_VALUE_BYTES = 4000
 LAYERS = {"markup", "mask"}  # images with transparent pixels, as large as the first
 COSTLY_COUNTS = range(4, 11)  # of images
 
@@ -56,13 +55,10 @@ class ImageSamples:
         size = size_of(value)
         if size is not None:
             return max(size) <= SMALL_IMAGE_EDGE
-        if isinstance(value, Sample):
-            return value.weight == 0
-        return estimated_bytes(value) < SMALL_VALUE_BYTES
+        return is_small_value(value)
 
     def is_costly(self, value: Any) -> bool:
-        is_number = isinstance(value, int) and not isinstance(value, bool)
-        return is_number and value in COSTLY_COUNTS
+        return is_count_in(value, COSTLY_COUNTS)
 
 
 def _sizes_beyond(limits: Mapping[str, Any], *, alpha: bool) -> LabelledValues:
@@ -73,7 +69,7 @@ def _sizes_beyond(limits: Mapping[str, Any], *, alpha: bool) -> LabelledValues:
     if "maxEdge" in limits:
         yield (
             Sample(width=limits["maxEdge"] + 1, height=edge, alpha=alpha),
-            ("above-maxEdge"),
+            "above-maxEdge",
         )
     if "maxPixels" in limits:
         side = math.isqrt(limits["maxPixels"]) + 1

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from contracts.media.base import LabelledValues
-from contracts.media.files import Sample, estimated_bytes
+from contracts.media.files import Sample, is_count_in, is_small_value
 
-SMALL_VALUE_BYTES = 4000
 COSTLY_COUNTS = range(4, 61)  # of videos, or of seconds of one
 
 
@@ -37,10 +36,7 @@ class VideoSamples:
         yield from ()
 
     def is_small(self, value: Any) -> bool:
-        if isinstance(value, Sample):
-            return value.weight == 0
-        return estimated_bytes(value) < SMALL_VALUE_BYTES
+        return is_small_value(value)
 
     def is_costly(self, value: Any) -> bool:
-        is_number = isinstance(value, int) and not isinstance(value, bool)
-        return is_number and value in COSTLY_COUNTS
+        return is_count_in(value, COSTLY_COUNTS)
