@@ -34,10 +34,10 @@ from contracts.judging.guarantees.table import COMPARED_FIELDS
 from contracts.planning.call_options import CallOptions
 from contracts.planning.case import Case
 from contracts.report.baseline import BadBaseline, Baseline
-from contracts.report.hosts import is_loopback
 from contracts.report.model import NOT_FINISHED, Finding, Outcome
 from contracts.text import one_line, printable
 from mockserver.extras import require_extra
+from mockserver.hosts import is_loopback
 from specs import Claim, Provider, claims
 
 require_extra("harness", "contracts.testing")

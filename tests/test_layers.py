@@ -33,7 +33,7 @@ FOLDERS = {
     "mockserver": (
         *("pytest_plugin", "cli", "embedded", "server", "app", "control", "pipeline"),
         *("settings", "simulation", "recordings", "media", "state"),
-        *("errors", "json_text", "extras", "signals"),
+        *("errors", "hosts", "json_text", "extras", "signals"),
     ),
     "specs": (
         "clients",

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from contracts.errors import HarnessError
 from contracts.execution.sending.target import Target
 from contracts.planning.call_options import CallOptions
-from contracts.report.hosts import is_loopback
+from mockserver.hosts import is_loopback
 from specs import KeyPlace, Provider
 
 LIVE_RATE = 60.0  # requests per minute, to servers on other machines

@@ -11,7 +11,7 @@ from contracts.execution.targets import BadTarget, host_of
 from contracts.ledger.address import SQLITE, check_address
 from contracts.ledger.base import AccountLimit
 from contracts.ledger.errors import BadLedgerAddress
-from contracts.report.hosts import is_loopback
+from mockserver.hosts import is_loopback
 from specs import SpecError
 from specs.documents.schema_errors import first_violation
 from specs.documents.yaml_files import read_yaml

@@ -1,17 +1,8 @@
 """Hosts of tested servers."""
 
-import ipaddress
 from urllib.parse import urlsplit
 
-
-def is_loopback(host: str) -> bool:
-    """True if a host name or IP address is a loopback one."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+from mockserver.hosts import is_loopback
 
 
 def is_loopback_url(base_url: str) -> bool:

@@ -9,7 +9,6 @@ import asyncio
 import base64
 import hashlib
 import hmac
-import ipaddress
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from yarl import URL
 
+from mockserver.hosts import is_loopback
 from mockserver.settings import Settings
 from mockserver.state.memory import StateStore
 from mockserver.state.statistics import WEBHOOK_OPERATION
@@ -81,7 +81,7 @@ class WebhookSender:
         host = (url.host or "").lower()
         if url.scheme not in {"http", "https"} or not host:
             return "The URL of the webhook is no http or https URL."
-        if host in self._hosts or _is_loopback(host):
+        if host in self._hosts or is_loopback(host):
             return None
         return (
             f"{host[:MAX_HOST_LENGTH]} is not on this machine; "
@@ -217,15 +217,6 @@ def signature_headers(secret: str, id_: str, body: bytes) -> Mapping[str, str]:
         "webhook-timestamp": timestamp,
         "webhook-signature": f"v1,{digest}",
     }
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _description(status: int | None, result: str) -> str:

@@ -26,7 +26,6 @@ from contracts.execution.targets import BadTarget, header_values
 from contracts.judging.outcome import FeatureVerdict
 from contracts.media.registry import DEFAULT_MEDIUM, MEDIA, task_creations
 from contracts.planning.request_model import PlanError
-from contracts.report.hosts import is_loopback
 from contracts.reporters import gateway as reporting
 from contracts.traffic.gateway.exchange import GatewayExchange
 from contracts.traffic.gateway.features import (
@@ -44,6 +43,7 @@ from contracts.traffic.gateway.session import (
 from contracts.traffic.gateway.upstream import HOLD_TIMEOUT, recording_upstream
 from contracts.traffic.gateway.verdicts import GatewayDiff
 from mockserver.cli.common import UsageError, load_providers, specs_option
+from mockserver.hosts import is_loopback
 from specs import KeyPlace, Provider
 
 DEFAULT_PORT = 8090

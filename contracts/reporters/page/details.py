@@ -8,7 +8,6 @@ from typing import Any
 
 from contracts.execution.targets import BadTarget, host_of
 from contracts.report.exercised import NEVER_SEEN_TO_FAIL
-from contracts.report.hosts import is_loopback
 from contracts.report.model import ClaimRecord, Report, TargetRecord
 from contracts.reporters.page.claims import LETTERS, TONES, ClaimCell, ClaimGroup
 from contracts.reporters.page.features import VERDICT_MARKS
@@ -19,6 +18,7 @@ from contracts.reporters.page.rules import (
     without_rule_counts,
 )
 from contracts.text import clip, join_some, one_line, printable, safe_url
+from mockserver.hosts import is_loopback
 
 MAX_DEFECTS = 2  # that are named
 MAX_FACT_LENGTH = 600  # characters of a fact

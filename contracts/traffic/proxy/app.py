@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from contracts.report.hosts import is_loopback
 from contracts.traffic.forwarding import serve_app
 from contracts.traffic.proxy.relay import Relay, error_response
+from mockserver.hosts import is_loopback
 from mockserver.json_text import dumps
 from mockserver.settings import CONTROL_PREFIX
 
