@@ -26,6 +26,7 @@ from specs.documents.layout import (
     USUAL_LAYOUT,
     ResponseLayout,
 )
+from specs.documents.listed_models import listed_models, named_values
 from specs.documents.loader import load, load_all, names, reference_title
 from specs.documents.model import (
     Body,
@@ -35,6 +36,7 @@ from specs.documents.model import (
     Provider,
     Response,
 )
+from specs.documents.models import MODEL, PAGE, ModelsAction, ModelsRole, is_declared
 from specs.documents.security import KeyPlace, KeyScheme, scheme_label
 from specs.documents.sources import Source
 from specs.documents.supported import EVENT_STREAM, FORM, JSON
@@ -73,6 +75,8 @@ __all__ = [
     "FORM",
     "GUARANTEES",
     "JSON",
+    "MODEL",
+    "PAGE",
     "PARTIAL_IMAGE",
     "RESPONSE",
     "USUAL_LAYOUT",
@@ -94,6 +98,8 @@ __all__ = [
     "KeyPlace",
     "KeyScheme",
     "MockDefaults",
+    "ModelsAction",
+    "ModelsRole",
     "Operation",
     "Phase",
     "PriceList",
@@ -122,8 +128,11 @@ __all__ = [
     "Webhook",
     "claims",
     "cost",
+    "is_declared",
+    "listed_models",
     "load",
     "load_all",
+    "named_values",
     "names",
     "reference_title",
     "request_name",

@@ -14,7 +14,7 @@ The steps, in order, and their modules:
 9. validate and interpret the body (`interpreter`)
 10. enforce the quotas of outputs (`quotas`)
 11. build the response, as JSON or as a stream (`response`); an operation on
-    long-running tasks goes from step 8 to `tasks`
+    long-running tasks goes from step 8 to `tasks`, one on models to `models`
 12. send it, or an error response, or damage it by a fault (`sending`)
 13. record it in the journal (`journal_entry`)
 """
@@ -37,6 +37,7 @@ from mockserver.pipeline.behavior import (
 )
 from mockserver.pipeline.exchange import Exchange
 from mockserver.pipeline.journal_entry import record
+from mockserver.pipeline.models import respond_with_models
 from mockserver.pipeline.provider_context import ProviderContext
 from mockserver.pipeline.quotas import enforce_output_quotas, enforce_quotas
 from mockserver.pipeline.request.authentication import authenticate
@@ -125,6 +126,8 @@ async def _respond(exchange: Exchange) -> web.Response | PendingResponse:
         return own_response
     if isinstance(parsed_body, Rejected):
         raise parsed_body
+    if operation.models is not None:
+        return await respond_with_models(exchange, operation.models)
     if operation.task is not None:
         return await respond_to_task(exchange, parsed_body, cache_key)
     if parsed_body is None:

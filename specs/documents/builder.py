@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from specs.documents.model import Body, ErrorExample, Guarantee, Operation, Response
+from specs.documents.models import models_role
 from specs.documents.parameters import parameter_objects, server_url
 from specs.documents.problems import remove_part
 from specs.documents.references import (
@@ -169,6 +170,7 @@ class OperationBuilder:
             parameters=parameter_objects(self.tree, item, node, evidence),
             medium=medium_of(self.tree.root, node),
             task=task_role(node["x-task"]) if "x-task" in node else None,
+            models=models_role(node["x-model"]) if "x-model" in node else None,
             server_url=server_url(item, node),
             document_path=urlsplit(server_url({}, self.tree.root)).path.rstrip("/"),
             is_deprecated=node.get("deprecated", False),

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from specs.documents.model import Body, Operation, Provider, Response
+from specs.documents.model_claims import MODELS, model_claims
 from specs.documents.supported import EVENT_STREAM
 from specs.documents.task_claims import TASK, task_claims
 from specs.validation.evidence import Basis, Evidence
@@ -116,6 +117,10 @@ def _operation_claims(provider: Provider, operation: Operation) -> Iterator[Clai
     for name, sentence, evidence, pointer in task_claims(provider, operation):
         yield claim(
             f"{TASK}/{name}", ClaimSubject.GUARANTEE, sentence, evidence, pointer
+        )
+    for name, sentence, evidence, pointer in model_claims(operation):
+        yield claim(
+            f"{MODELS}/{name}", ClaimSubject.GUARANTEE, sentence, evidence, pointer
         )
     for response in operation.responses.values():
         yield from _response_claims(provider, operation, response)

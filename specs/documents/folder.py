@@ -20,6 +20,7 @@ from specs.documents.dates import (
 )
 from specs.documents.dialect import build_dialect, validate_dialect
 from specs.documents.model import Provider
+from specs.documents.model_builder import check_model_operations
 from specs.documents.problems import Problems
 from specs.documents.references import ResolvedDocument, walk
 from specs.documents.sources import Source, check_sources, load_sources
@@ -78,6 +79,7 @@ def read_folder(
     operations = OperationBuilder(tree).operations()
     tasks = task_kinds(tree)
     check_task_operations(tree, tasks, operations)
+    check_model_operations(tree, operations)
     _check_base_url(tree, dialect)
     provider = None
     if not problems.errors:

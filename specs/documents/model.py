@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from specs.documents.dates import NO_DATES, DocumentDates, split_id
 from specs.documents.dialect import Dialect
 from specs.documents.layout import ResponseLayout, is_done, response_layout
+from specs.documents.models import ModelsAction, ModelsRole
 from specs.documents.references import walk
 from specs.documents.security import KeyScheme
 from specs.documents.sources import Source
@@ -142,6 +143,7 @@ class Operation:
       there, as a body.
     * `medium`: the medium of its results.
     * `task`: what it does with long-running tasks, or None.
+    * `models`: what it does with the models of the provider, or None.
     * `server_url`: its own server, where it has another one than its document.
     * `document_path`: the path of the server URL of the document.
     """
@@ -161,6 +163,7 @@ class Operation:
     parameters: Mapping[str, Body] = field(default_factory=dict)
     medium: str = "image"
     task: TaskRole | None = None
+    models: ModelsRole | None = None
     server_url: str = ""
     document_path: str = ""
     is_deprecated: bool = False
@@ -168,7 +171,14 @@ class Operation:
     @property
     def creates(self) -> bool:
         """True if its responses have, or will have, new results."""
+        if self.models is not None:
+            return False
         return self.task is None or self.task.role is Role.CREATE
+
+    @property
+    def answers_at_once(self) -> bool:
+        """True if its responses, and not those about a task, have the new results."""
+        return self.task is None and self.models is None
 
     @property
     def has_template(self) -> bool:
@@ -203,7 +213,7 @@ class Operation:
         body = self.success.bodies.get(JSON)
         stream = self.success.bodies.get(EVENT_STREAM)
         return response_layout(
-            body.examples if body and self.task is None else {},
+            body.examples if body and self.answers_at_once else {},
             stream.examples if stream else {},
             stream.schema if stream else True,
         )
@@ -225,10 +235,10 @@ class Provider:
     A loaded folder of a provider. Equal only to itself.
 
     `all_operations` are those of the document. `operations` are those among them that
-    create results, at once or by a task, and `task_operations` the others. `tasks` are
-    the kinds of tasks by name. `sha256` is the hash of its two files. `in_force` is the
-    `document` as of `day`, which is empty for a document without `dates`; `places` are
-    the pointers of its parts in the file.
+    create results, at once or by a task, and `task_operations` others on tasks. `tasks`
+    are the kinds of tasks by name. `sha256` is the hash of its two files. `in_force` is
+    the `document` as of `day`, which is empty for a document without `dates`; `places`
+    are the pointers of its parts in the file.
     """
 
     id: str
@@ -265,13 +275,21 @@ class Provider:
     @cached_property
     def task_operations(self) -> Mapping[str, Operation]:
         return {
-            name: each for name, each in self.all_operations.items() if not each.creates
+            name: each
+            for name, each in self.all_operations.items()
+            if not each.creates and each.task is not None
         }
 
     @property
     def any_operation(self) -> Operation:
         """The first operation of the document, whose errors stand for all."""
         return next(iter(self.all_operations.values()))
+
+    def operation_on_models(self, action: ModelsAction) -> Operation | None:
+        """The first operation that lists models, or reads one; None without any."""
+        operations = self.all_operations.values()
+        found = (each for each in operations if each.models is not None)
+        return next((e for e in found if e.models and e.models.action is action), None)
 
     def operations_on(self, kind: str, role: Role) -> tuple[Operation, ...]:
         """The operations of a role on a kind of tasks, in document order."""

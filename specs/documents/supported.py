@@ -22,6 +22,7 @@ from specs.documents.security import (
     requirements,
     scheme_label,
 )
+from specs.documents.models import ModelsAction
 from specs.documents.tasks import Role
 from specs.media import image
 
@@ -41,7 +42,7 @@ SUCCESS_TYPES: Mapping[str | None, tuple[str, ...]] = {
 }
 """The media types of a success, by role; JSON for the other roles."""
 
-JSON_ROLES = (None, Role.CREATE, Role.READ, Role.LIST)
+JSON_ROLES = (None, Role.CREATE, Role.READ, Role.LIST, *ModelsAction)
 METHODS_WITH_BODY = ("post", "put", "patch")
 IMAGE = "image"
 MEDIA = (IMAGE, "video")
@@ -111,13 +112,15 @@ def _operation_problems(
 ) -> Iterator[Problem]:
     item = tree.root["paths"][path]
     node = item[method]
-    role = node.get("x-task", {}).get("role")
+    role = node.get("x-task", node.get("x-model", {})).get("role")
     if node.get("callbacks"):
         yield "/callbacks", "'callbacks' is not supported", "Remove it"
     yield from _server_problems(node)
     yield from _medium_problems(tree, node)
     if role is None:
         yield from _image_operation_problems(path, method, item)
+    if "x-model" in node:
+        yield from _models_operation_problems(path, method, node)
     yield from _parameter_problems(path, item, node)
     content = node.get("requestBody", {}).get("content", {})
     has_gap = tree.has_gap(node) or tree.has_gap(node.get("requestBody"))
@@ -165,7 +168,8 @@ def _image_operation_problems(
         yield (
             "/operationId",
             f"the operation '{name}' is not supported",
-            f"{hint}Name it as one of: {known}; add `x-task`; or remove it",
+            f"{hint}Name it as one of: {known}; add `x-task` or `x-model`; or remove "
+            "it",
             operation_id_line(path),
         )
     if method != "post":
@@ -173,6 +177,18 @@ def _image_operation_problems(
     for part in (node, item):
         if part.get("servers"):
             yield "/servers", "'servers' without `x-task` is not supported", "Remove it"
+
+
+def _models_operation_problems(
+    path: str, method: str, node: Mapping[str, Any]
+) -> Iterator[Problem]:
+    """Yield what an operation on models must not have, or lacks."""
+    if "x-task" in node:
+        yield "/x-model", "'x-model' beside 'x-task' is not supported", "Remove one"
+    if method != "get":
+        yield "", f"{method.upper()} is not supported here", "Describe a GET operation"
+    if node["x-model"].get("role") == ModelsAction.READ and not path.endswith("}"):
+        yield "/x-model", "the path does not end with the id of a model", "Add {model}"
 
 
 def _parameter_problems(

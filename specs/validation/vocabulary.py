@@ -72,6 +72,9 @@ ANNOTATIONS: dict[str, str] = {
     "x-medium": "the medium of an operation's results: image, video",
     "x-task": "what an operation does with long-running tasks: its kind and role",
     "x-tasks": "the kinds of long-running tasks: states, moves, times and results",
+    "x-model": "what an operation does with models: it lists them, or reads one",
+    "x-models": "models by id, and what responses say of each; those that requests "
+    "name need no entry",
     "x-as-of": "the day that the id of the provider means; until then its pages were "
     "read",
     "x-since": "the day on which a part begins; in `info` that of the document",
@@ -107,6 +110,11 @@ USES: dict[str, tuple[str, str]] = {
     "x-tasks": (
         "the document",
         "x-tasks: {imageTask: {medium: image, id: {at: /id}, state: {at: /status}, …}}",
+    ),
+    "x-model": ("an operation", "x-model: {role: list, items: /data}"),
+    "x-models": (
+        "the document",
+        'x-models: {picture-2: {owner: mine}, picture-1: {x-until: "2026-12-01"}}',
     ),
     "x-as-of": ("info", 'x-as-of: "2026-12-01"'),
     "x-since": ("any part", 'x-since: "2026-11-05"'),
@@ -161,6 +169,8 @@ VALUE_SCHEMAS: dict[str, dict[str, Any]] = {
     "x-medium": _TEXT,
     "x-task": {"type": "object"},
     "x-tasks": {"type": "object"},
+    "x-model": {"type": "object"},
+    "x-models": {"type": "object"},
     "x-as-of": _DAY,
     "x-since": _DAY,
     "x-until": _DAY,

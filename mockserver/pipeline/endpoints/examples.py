@@ -4,8 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from mockserver.pipeline.endpoints.models import named_values
-from specs import JSON, Operation, Provider
+from specs import JSON, Operation, Provider, named_values
 
 PROMPT = "A red cube"
 
