@@ -50,6 +50,7 @@ from contracts.judging.tasks.conversation import Conversation
 from contracts.judging.tasks.observations import conversation_observations
 from contracts.media.previews import with_previews
 from contracts.planning.case import Case
+from contracts.planning.models import listed_model_cases
 from contracts.report.model import (
     CONNECTION_FAILED,
     HARNESS_ERROR,
@@ -133,6 +134,8 @@ class Session:
         pending = [each for each in self.campaign.pending if each.id not in sent]
         async for outcome in self._send_all(pending, preflight, may_send):
             yield outcome
+        async for outcome in self._listed_models(may_send):
+            yield outcome
         if has_scenarios(self.campaign):
             steps = await scenario_steps(
                 self.campaign, self.sender, may_send, preflight.unserved
@@ -177,6 +180,18 @@ class Session:
             self.follower.stopping.set()
             await finish_exchanges([task for task, *_ in tasks])
             self.unreported += ended_exchanges(task for task, *_ in tasks)
+
+    async def _listed_models(self, may_send: MaySend) -> AsyncGenerator[Outcome, None]:
+        """Read some models that the server has listed: their ids are known only now."""
+        campaign = self.campaign
+        is_whole = not (campaign.is_paid or campaign.only or campaign.operations)
+        if not is_whole or campaign.cassette is not None:
+            return
+        listed = self.examiner.history.models
+        for case in listed_model_cases(campaign.provider, listed):
+            if await may_send(case):
+                campaign.cases.append(case)
+                yield self._last_outcome(await self._send_once(case, None))
 
     def _reason_not_to_send(self, case: Case, preflight: Preflight) -> str | None:
         """The reason why a case is not sent; None if it must be sent."""

@@ -17,7 +17,8 @@ class Answer:
 
     `request` has canonical names and documented defaults. `key` is the API key that the
     request was sent with. `now` is when the response came, in seconds since 1970.
-    `errors` are the documented errors of the operation by name.
+    `errors` are the documented errors of the operation by name. `declared` are the
+    declarations of the requested model by request field, if a list of models had any.
     """
 
     interaction: Interaction
@@ -28,6 +29,7 @@ class Answer:
     now: float = field(default_factory=time.time)
     history: AnswerHistory = field(default_factory=AnswerHistory)
     errors: Mapping[str, ErrorExample] = field(default_factory=dict)
+    declared: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def operation(self) -> str:

@@ -130,6 +130,14 @@ class Interaction:
             return None
 
     @cached_property
+    def value(self) -> Any:
+        """The body as strict JSON, else None."""
+        try:
+            return self.json
+        except (ValueError, RecursionError):
+            return None
+
+    @cached_property
     def objects(self) -> list[dict[str, Any]]:
         """The JSON objects of the response: its body, or the data of its events."""
         return [*([self.object] if self.object else []), *self.event_objects]

@@ -32,11 +32,16 @@ Breaches = Iterator[Breach]
 
 @dataclass(slots=True)
 class AnswerHistory:
-    """The earlier responses of a run, as far as later ones are compared with them."""
+    """
+    The earlier responses of a run, as far as later ones are compared with them.
+
+    `models` has the listed models by id: the request fields that each declares.
+    """
 
     by_request_key: dict[str, tuple[str, int]] = field(default_factory=dict)
     by_prompt: dict[str, tuple[Any, str]] = field(default_factory=dict)
     by_name: dict[str, str] = field(default_factory=dict)
+    models: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def first_value(self, name: str, value: str) -> str:
         """The value that came with this name first."""

@@ -42,6 +42,7 @@ class Origin(StrEnum):
     GATEWAY = "sandwich"
     TRAFFIC = "traffic"
     TASK = "task"
+    MODELS = "models"
 
 
 class Follow(StrEnum):

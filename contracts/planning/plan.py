@@ -28,6 +28,7 @@ from contracts.planning.enumeration.protocol import (
     query_cases,
     triggered_error_cases,
 )
+from contracts.planning.models import model_cases
 from contracts.planning.request_model import (
     RequestModel,
     request_models,
@@ -82,6 +83,7 @@ def plan(provider: Provider, *, seed: int = 0, is_mock: bool = False) -> list[Ca
     for request_model in models.values():
         accepted += conversation_cases(request_model, is_mock=is_mock)
     rejected += task_operation_cases(provider, is_mock=is_mock)
+    rejected += model_cases(provider, is_mock=is_mock)
     accepted = list(followed(provider, accepted))
     untested = map(_untested_case, request_models(provider).values())
     return _with_unique_ids([*rejected, *accepted, *filter(None, untested)])

@@ -64,6 +64,9 @@ class CheckName(StrEnum):
     MEMBER = "member"
     EVENT = "event"
     EVENT_SCHEMA = "event-schema"
+    MODELS_LISTED = "models-listed"
+    MODEL_ID = "model-id"
+    DECLARED = "declared-parameter"
     NOT_JUDGED = "not-judged"
 
 
