@@ -91,6 +91,10 @@ class FaultyRelay(PlantedDefect):
         return f"relay:{super().id}"
 
     @property
+    def is_about_models(self) -> bool:
+        return "Model" in self.operation
+
+    @property
     def fault(self) -> RelayFault:
         return RELAY_FAULTS[self.provider][self.name]
 

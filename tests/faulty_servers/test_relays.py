@@ -21,6 +21,7 @@ def test_the_expected_finding_is_reported(mock, faulty: FaultyRelay):
             until=faulty.is_found_by,
             fuzz=False,
             only=faulty.fault.only,
+            with_models=faulty.is_about_models,
         )
 
     found = [each for each in report.findings if faulty.is_found_by(each)]

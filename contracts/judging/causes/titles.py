@@ -18,6 +18,7 @@ _FAULTS = {
     Origin.MALFORMED: "with a malformed body",
     Origin.TRANSPORT: "with another method or path",
     "body": "with an invalid body",
+    "address": "with an invalid path or query",
     "field": "with an invalid field",
 }
 _PHRASES = {
