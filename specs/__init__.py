@@ -54,6 +54,7 @@ from specs.documents.tasks import (
 from specs.documents.video import VideoFacts, VideoRules
 from specs.errors import SpecError
 from specs.media.image import (
+    ratio_text,
     requested_ratio,
     requested_resolution,
     requested_size,
@@ -134,6 +135,7 @@ __all__ = [
     "load_all",
     "named_values",
     "names",
+    "ratio_text",
     "reference_title",
     "request_name",
     "requested_ratio",

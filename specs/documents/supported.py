@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from specs.documents.layout import COMPLETED, RESPONSE, is_done, template_problem
+from specs.documents.models import ModelsAction
 from specs.documents.references import (
     ResolvedDocument,
     did_you_mean,
@@ -22,7 +23,6 @@ from specs.documents.security import (
     requirements,
     scheme_label,
 )
-from specs.documents.models import ModelsAction
 from specs.documents.tasks import Role
 from specs.media import image
 
@@ -168,8 +168,7 @@ def _image_operation_problems(
         yield (
             "/operationId",
             f"the operation '{name}' is not supported",
-            f"{hint}Name it as one of: {known}; add `x-task` or `x-model`; or remove "
-            "it",
+            f"{hint}Name it as one of: {known}; or add `x-task` or `x-model`",
             operation_id_line(path),
         )
     if method != "post":

@@ -14,6 +14,9 @@ SIZE_PATTERN = re.compile(r"([1-9][0-9]{0,17})[x*]([1-9][0-9]{0,17})", re.ASCII)
 _NUMBER = r"([0-9]{1,4}(?:\.[0-9]{1,3})?)"
 RATIO_PATTERN = re.compile(f"{_NUMBER}:{_NUMBER}", re.ASCII)
 RESOLUTION_PATTERN = re.compile(f"{_NUMBER}([kK]?)", re.ASCII)
+_WIDE = ((16, 9), (3, 2), (4, 3), (5, 4), (2, 1), (3, 1), (4, 1), (8, 1), (21, 9))
+USUAL_RATIOS = ((1, 1), *_WIDE, *((high, wide) for wide, high in _WIDE))
+RATIO_TEXT_GAP = 0.01  # how far a size may be from the ratio that names it
 DEFAULT_SIZE = (1024, 1024)
 """Width and height in pixels for the size `auto` where a dialect has no other."""
 
@@ -49,6 +52,15 @@ def requested_ratio(request: Mapping[str, Any]) -> float | None:
         if match and float(match[1]) and float(match[2]):
             return float(match[1]) / float(match[2])
     return None
+
+
+def ratio_text(width: int, height: int) -> str:
+    """The ratio of a size as a text: `16:9`, or `1.62:1` where it is no usual one."""
+    ratio = width / height
+    near = min(USUAL_RATIOS, key=lambda each: abs(each[0] / each[1] / ratio - 1))
+    if abs(near[0] / near[1] / ratio - 1) <= RATIO_TEXT_GAP:
+        return f"{near[0]:g}:{near[1]:g}"
+    return f"{ratio:.2f}:1" if ratio > 1 else f"1:{1 / ratio:.2f}"
 
 
 def requested_resolution(request: Mapping[str, Any]) -> int | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from contracts.compare.servers.sizes import SIZE_FIELDS, canonical_size
 from contracts.compare.servers.translation import (
     IMAGE_VARIANTS,
     FieldValues,
@@ -135,6 +136,8 @@ def _values(models: Sequence[RequestModel], name: str) -> list[Any]:
                 for value in _boundary_values(model, wire_name):
                     found.setdefault(repr(value), value)
     values = [each for each in found.values() if each not in (PROMPT, UNKNOWN_VALUE)]
+    if name in SIZE_FIELDS:
+        values = list(dict.fromkeys(map(canonical_size, values)))
     if name == "stream":
         values = [True]
     if values and all(isinstance(each, int) for each in values):

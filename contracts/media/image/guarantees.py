@@ -21,10 +21,10 @@ from contracts.media.guarantee import (
     JudgedResponse,
 )
 from contracts.media.image.observation import ANIMATED
-from specs import Basis, requested_ratio, requested_size, size_of
+from contracts.media.image.ratios import has_ratio, substituted_ratio
+from specs import Basis, ratio_text, requested_ratio, requested_size, size_of
 
 SIZE_TOLERANCE = 1.05
-RATIO_TOLERANCE = 1.05
 CHANGE_THRESHOLD = 24.0  # of 255, on average
 GIF_TIME_STEP = 10  # milliseconds
 MIN_COMPRESSION_GAP = 50  # levels; smaller gaps need not change the file
@@ -79,6 +79,8 @@ def _size_as_asked(response: JudgedResponse) -> Breaches:
     for at, image in enumerate(response.decoded):
         if image.size != wanted:
             message = f"image {at} is {describe_output(image)}; requested: {wanted}"
+            if not has_ratio(image, size[0] / size[1]):
+                message += f": {substituted_ratio(image, ratio_text(*size))}"
             yield Breach(message, "size", wanted, image.size)
 
 
@@ -89,9 +91,9 @@ def _ratio_as_asked(response: JudgedResponse) -> Breaches:
     name = "aspect_ratio" if "aspect_ratio" in response.request else "size"
     asked = str(response.request[name])
     for at, image in enumerate(response.decoded):
-        ratio = image.width / image.height
-        if not wanted / RATIO_TOLERANCE <= ratio <= wanted * RATIO_TOLERANCE:
+        if not has_ratio(image, wanted):
             message = f"image {at} is {describe_output(image)}; requested: {asked}"
+            message += f": {substituted_ratio(image, asked)}"
             yield Breach(message, name, asked, image.size)
 
 

@@ -144,7 +144,9 @@ def task_operation_cases(provider: Provider, *, is_mock: bool) -> Iterator[Case]
             error = role.unknown
             claim = f"{operation.id}/errors/{error}"
             cases.append(
-                rejected_case(operation, f"{operation.id}/unknown-id", claim, error, address)
+                rejected_case(
+                    operation, f"{operation.id}/unknown-id", claim, error, address
+                )
             )
         cases += query_cases(operation, address)
         cases += _body_cases(operation, address)

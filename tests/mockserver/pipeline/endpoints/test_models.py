@@ -6,15 +6,68 @@ from support.http import ask, wire
 
 import specs
 from mockserver.simulation.faults import FAULTS
+from specs import ModelsAction
 
 pytestmark = pytest.mark.slow
+
+DOCUMENTED = [
+    each.id
+    for each in specs.load_all(())
+    if each.operation_on_models(ModelsAction.LIST)
+]
+UNDOCUMENTED = [each for each in specs.names() if each not in DOCUMENTED]
 
 
 def get(running, provider, path="/models", method="GET", **asked):
     return ask(f"{running.base_urls[provider.id]}{path}", method=method, **asked)
 
 
-def test_the_list_and_each_of_its_models(own, provider):
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_a_documented_list_has_its_form_and_its_models(own, name):
+    provider = specs.load(name)
+    operation = provider.operation_on_models(ModelsAction.LIST)
+    read = provider.operation_on_models(ModelsAction.READ)
+    key = "sk-x" if operation.authentication else None
+
+    answer = ask(f"{own.base_urls[name]}{operation.path}", method="GET", key=key)
+
+    assert operation.success.bodies[specs.JSON].judge.is_valid(answer.json)
+    models = operation.models.models_in(answer.json)
+    assert list(models) == list(specs.listed_models(provider))
+    if read is not None:
+        path = read.path.partition("{")[0]
+        for id_, model in models.items():
+            assert get(own, provider, f"{path}{id_}").json == model
+        unknown = get(own, provider, f"{path}none-such")
+        assert unknown.status == read.errors[read.models.unknown].status
+
+
+def test_a_list_is_that_of_the_day():
+    """A model that has ended is not in it, one that ends says when."""
+    by_day = {
+        day: specs.listed_models(specs.load(f"openai@{day}"))
+        for day in ("2026-08-21", "2026-11-05", "2026-12-01")
+    }
+
+    ends = {day: models.get("gpt-image-1.5") for day, models in by_day.items()}
+    assert ends["2026-08-21"]["shutdown_date"] == "2026-12-01"
+    assert ends["2026-12-01"] is None
+    assert "sora-2" in by_day["2026-08-21"]
+    assert "sora-2" not in by_day["2026-11-05"]
+    assert "gpt-image-2.6-flare" not in by_day["2026-08-21"]
+
+
+def test_a_list_is_filtered(own):
+    path = f"{own.base_urls['siliconflow']}/models?sub_type=image-to-image"
+
+    models = [each["id"] for each in ask(path, method="GET").json["data"]]
+
+    assert models == ["Qwen/Qwen-Image-Edit", "Qwen/Qwen-Image-Edit-2509"]
+
+
+@pytest.mark.parametrize("name", UNDOCUMENTED)
+def test_the_list_and_each_of_its_models(own, name):
+    provider = specs.load(name)
     models = get(own, provider).json["data"]
 
     assert provider.dialect.model in [each["id"] for each in models]
@@ -40,7 +93,6 @@ def test_models_of_videos_are_among_them(own):
     for name, model in {
         "aihubmix": "wan2.6-t2v",
         "kling": "kling-v2-5-turbo",
-        "openai": "sora-2-pro",
         "tikhub": "kling-v2-6",
         "veo": "veo-3.1-fast-generate-preview",
     }.items():
