@@ -48,7 +48,8 @@ def spell(model: RequestModel, name: str, value: Any) -> Fields | None:
     """
     if name == RESOLUTION:
         edge = requested_resolution({name: value})
-        return next(_resolutions(model, edge, SAME_EDGE), None) or _tier(model, value)
+        spelled = next(_resolutions(model, edge, SAME_EDGE), None)
+        return spelled or (_tier(model, value) if edge else None)
     pixels, ratio = size_of(value), requested_ratio({name: value})
     if pixels is not None:
         return next(_pixels(model, pixels), None)

@@ -124,7 +124,8 @@ def translate(
     model = request_models(provider)[operation.id, body.media_type]
     if model.problem:
         return NotTranslatable("no valid request is known")
-    payload, wire_names = dict(model.minimal_request), {}
+    payload = dict(model.minimal_request)
+    wire_names: dict[str, str] = {}
     for name, value in intent.fields:
         spelled = spell(model, name, value) if name in SIZE_FIELDS else None
         if spelled is not None:
