@@ -212,7 +212,10 @@ def test_a_budget_is_never_exceeded(tmp_path):
 def test_an_interrupted_run_leaves_a_readable_report(tmp_path):
     path = tmp_path / "report.jsonl"
     process = subprocess.Popen(
-        [sys.executable, "-m", "contracts", "run", "--no-fuzz", "--report", path],
+        [
+            *(sys.executable, "-m", "contracts", "run", "tokenhub", "llmapi"),
+            *("--no-fuzz", "--report", path),
+        ],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
