@@ -8,7 +8,7 @@ from contracts.planning.case import Case, ExpectedError, Origin
 from contracts.planning.request_model import RequestModel
 from contracts.planning.values.field_values import value_key
 from contracts.planning.values.limits import limit_basis
-from specs import Basis, State, Verdict, Violation
+from specs import Basis, State, Violation
 from specs.validation.engine import compile_validator
 
 _LISTING_KEYWORDS = {"enum", "pattern", "const"}
@@ -60,20 +60,24 @@ def classify_probe(
             **common,
         )
         return case, True
-    verdict = Verdict(state, _violations_of_one_field(request_model, mutation.payload))
-    documented = verdict.documented_violations
-    if not verdict.violations or (state is State.INVALID and not documented):
+    violations = _violations_of_one_field(request_model, mutation.payload)
+    if not violations:
         return None, False
-    first = next(iter(documented or verdict.violations))
+    documented = [
+        each for each in violations if each.evidence.basis is Basis.DOCUMENTED
+    ]
+    first = next(iter(documented or violations))
     claim = f"{request_model.name}/{first.claim}"
     # If one field was changed, the claim names it already.
     is_one = len(mutation.fields) == 1
     label = mutation.label.partition("/")[2] if is_one else mutation.label
     case_id = f"{claim}/{label}{ending}"
     if state is State.UNSPECIFIED:
-        if len(verdict.violations) > 1 or claim not in request_model.claims:
+        if len(violations) > 1 or claim not in request_model.claims:
             return None, False
         return Case(id=case_id, claims=(claim,), **common), True
+    if not documented:
+        return None, False
     params = _allowed_params(request_model, first, mutation.fields)
     expected = ExpectedError(claim, first.evidence.error, params)
     case = Case(id=case_id, claims=(claim,), expected_error=expected, **common)
@@ -82,18 +86,14 @@ def classify_probe(
 
 def _violations_of_one_field(
     request_model: RequestModel, payload: Mapping[str, Any]
-) -> tuple[Violation, ...]:
-    """
-    All violations of an invalid or unspecified payload; none if two fields have one.
-
-    It ends at the second field: to explain a violation takes longest.
-    """
+) -> list[Violation]:
+    """The violations of a payload; none if they are in several fields."""
     found: list[Violation] = []
     for violation in request_model.violations(payload):
         if found and violation.path != found[0].path:
-            return ()
+            return []
         found.append(violation)
-    return tuple(found)
+    return found
 
 
 def classify_generated(

@@ -105,7 +105,6 @@ class RequestModel:
         return self.body.judge.judge(with_file_facts(payload))
 
     def violations(self, payload: Mapping[str, Any]) -> Iterator[Violation]:
-        """Yield the violations of a payload, in the order of the document."""
         return self.body.judge.violations(with_file_facts(payload))
 
     def state(self, payload: Mapping[str, Any]) -> State:
