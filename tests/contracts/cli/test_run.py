@@ -243,7 +243,7 @@ def test_an_interrupted_comparison_writes_its_differences_so_far(tmp_path):
             stderr=subprocess.PIPE,
             text=True,
         )
-        mock.wait_for(20)
+        mock.wait_for(20, timeout=60)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
 
