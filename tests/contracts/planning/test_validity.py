@@ -142,6 +142,11 @@ def unlisted(schema: Any, value: Any) -> Iterator[str]:
                 yield from unlisted(schema["properties"][name], member)
 
 
+def test_the_models_of_all_providers_are_kept():
+    """`common` asks for them in turn, more than a thousand times."""
+    assert request_models.cache_parameters()["maxsize"] >= len(specs.names())
+
+
 SILENT = [
     ("aihubmix", "createImage/request/size/type/value-null"),
     ("aihubmix", "createImage/request/model/type/value-null"),
