@@ -555,6 +555,15 @@ SIDES: list[tuple[str, Any, Any, list[str]]] = [
     ("x-upload", {"alpha": True}, upload(alpha=False), ["alpha"]),
     ("x-upload", {"square": True}, upload(), []),
     ("x-upload", {"square": True}, upload(height=63), ["square"]),
+    ("x-upload", {"minEdge": 64}, upload(width=99), []),
+    ("x-upload", {"minEdge": 64}, upload(width=63), ["minEdge"]),
+    ("x-upload", {"maxEdge": 64}, upload(height=9), []),
+    ("x-upload", {"maxEdge": 64}, upload(height=65), ["maxEdge"]),
+    ("x-upload", {"maxEdge": 64}, upload(width=None, height=None), []),
+    ("x-upload", {"maxPixels": 4096}, upload(), []),
+    ("x-upload", {"maxPixels": 4096}, upload(width=65), ["maxPixels"]),
+    ("x-upload", {"maxRatio": 2}, upload(width=32), []),
+    ("x-upload", {"maxRatio": 2}, upload(width=31), ["maxRatio"]),
     ("x-upload", {"mediaTypes": ["image/png"]}, upload(), []),
     ("x-upload", {"mediaTypes": ["image/png"]}, upload(content_type=""), []),
     ("x-upload", {"mediaTypes": ["a/b"]}, upload(), ["mediaTypes"]),
@@ -628,7 +637,7 @@ BREAKS = {
     "4096x4096": ["maxEdge", "maxPixels"],
 }
 NO_SIZES = ["1024X1024", "1024 x 1024", " 1024x1024", "1024x1024\n", "01024x1024"]
-NO_SIZES += ["1024×1024", "1024*1024", "１０２４x1024", "-16x16", "1024x", "1024", ""]  # noqa: RUF001
+NO_SIZES += ["1024×1024", "１０２４x1024", "-16x16", "1024x", "1024", ""]  # noqa: RUF001
 
 
 @pytest.fixture(scope="module")
@@ -659,11 +668,15 @@ def test_gpt_image_2_does_not_draw(sizes, size, aspects):
     assert {each.param for each in verdict.violations} == {"size"}
 
 
-@pytest.mark.parametrize("size", NO_SIZES)
+@pytest.mark.parametrize("size", [*NO_SIZES, "1024*1024"])
 def test_what_is_no_size_is_refused(sizes, size):
     verdict = sizes.judge(asking(size))
 
     assert [each.claim for each in verdict.documented_violations] == [
         "size-gpt-image-2/size/pattern"
     ]
-    assert size_of(size) is None
+
+
+def test_a_size_has_an_x_or_an_asterisk():
+    assert size_of("1024x768") == size_of("1024*768") == (1024, 768)
+    assert [size for size in NO_SIZES if size_of(size)] == []
