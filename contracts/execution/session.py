@@ -23,6 +23,7 @@ from contracts.execution.exchanges import (
     update_examples,
     with_creation,
 )
+from contracts.execution.models import cases_of_listed_models
 from contracts.execution.outcomes import (
     as_flaky,
     open_task_outcome,
@@ -50,7 +51,6 @@ from contracts.judging.tasks.conversation import Conversation
 from contracts.judging.tasks.observations import conversation_observations
 from contracts.media.previews import with_previews
 from contracts.planning.case import Case
-from contracts.planning.models import listed_model_cases
 from contracts.report.model import (
     CONNECTION_FAILED,
     HARNESS_ERROR,
@@ -134,8 +134,9 @@ class Session:
         pending = [each for each in self.campaign.pending if each.id not in sent]
         async for outcome in self._send_all(pending, preflight, may_send):
             yield outcome
-        async for outcome in self._listed_models(may_send):
-            yield outcome
+        history = self.examiner.history
+        async for case in cases_of_listed_models(self.campaign, history, may_send):
+            yield self._last_outcome(await self._send_once(case, None))
         if has_scenarios(self.campaign):
             steps = await scenario_steps(
                 self.campaign, self.sender, may_send, preflight.unserved
@@ -180,18 +181,6 @@ class Session:
             self.follower.stopping.set()
             await finish_exchanges([task for task, *_ in tasks])
             self.unreported += ended_exchanges(task for task, *_ in tasks)
-
-    async def _listed_models(self, may_send: MaySend) -> AsyncGenerator[Outcome, None]:
-        """Read some models that the server has listed: their ids are known only now."""
-        campaign = self.campaign
-        is_whole = not (campaign.is_paid or campaign.only or campaign.operations)
-        if not is_whole or campaign.cassette is not None:
-            return
-        listed = self.examiner.history.models
-        for case in listed_model_cases(campaign.provider, listed):
-            if await may_send(case):
-                campaign.cases.append(case)
-                yield self._last_outcome(await self._send_once(case, None))
 
     def _reason_not_to_send(self, case: Case, preflight: Preflight) -> str | None:
         """The reason why a case is not sent; None if it must be sent."""
@@ -307,14 +296,13 @@ class Session:
             findings.setdefault(finding.fingerprint, finding)
         first = self.examiner.context(first_interaction(talk))
         outcome = self._outcome_of(first, findings.values())
-        decoded = sum(each.problem is None for each in talk.results)
         return replace(
             outcome,
             case=case.id,
             operation=case.operation,
             claims=case.claims,
             cost=earlier.cost if earlier else outcome.cost,
-            images=decoded,
+            images=sum(each.problem is None for each in talk.results),
             not_fetched=len(talk.not_fetched),
             not_tested=None if findings else talk.not_finished,
             open_task=task.id if task else "",

@@ -21,7 +21,7 @@ class ModelsAction(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ModelsRole:
     """
-    What an operation does with the models of a provider.
+    The role of an operation on the models of a provider.
 
     * `items`: the place of the models in a list; `id`: the place of the id in a model.
     * `parameters`: the place, in a model, of the request fields that it supports: their
