@@ -9,7 +9,7 @@ from contracts.planning.case import Case
 from contracts.planning.models import listed_model_cases
 
 
-async def cases_of_listed_models(
+async def listed_cases(
     campaign: Campaign, history: AnswerHistory, may_send: MaySend
 ) -> AsyncGenerator[Case, None]:
     """

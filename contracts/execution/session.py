@@ -23,7 +23,7 @@ from contracts.execution.exchanges import (
     update_examples,
     with_creation,
 )
-from contracts.execution.models import cases_of_listed_models
+from contracts.execution.models import listed_cases
 from contracts.execution.outcomes import (
     as_flaky,
     open_task_outcome,
@@ -134,8 +134,7 @@ class Session:
         pending = [each for each in self.campaign.pending if each.id not in sent]
         async for outcome in self._send_all(pending, preflight, may_send):
             yield outcome
-        history = self.examiner.history
-        async for case in cases_of_listed_models(self.campaign, history, may_send):
+        async for case in listed_cases(self.campaign, self.examiner.history, may_send):
             yield self._last_outcome(await self._send_once(case, None))
         if has_scenarios(self.campaign):
             steps = await scenario_steps(
