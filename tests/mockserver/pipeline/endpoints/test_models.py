@@ -88,6 +88,14 @@ def test_the_client_of_the_reference_reads_them(own):
     assert caught.value.code == "model_not_found"
 
 
+@pytest.mark.parametrize("name", ["aihubmix", "deepinfra", "siliconflow", "llmapi"])
+def test_the_client_of_the_reference_reads_lists_of_others(own, name):
+    with sdk.OpenAI(base_url=own.base_urls[name], api_key="k") as client:
+        listed = [each.id for each in client.models.list()]
+
+    assert listed == list(specs.listed_models(specs.load(name)))
+
+
 def test_models_of_videos_are_among_them(own):
     """Also where the field has another name, or the model is in the path."""
     for name, model in {
