@@ -39,8 +39,10 @@ class ModelsRole:
     filters: Mapping[str, str] = field(default_factory=dict)
 
     def models_in(self, body: Any) -> dict[str, Any]:
-        """The models of a list by id; empty for another body."""
-        items = next(values_at(body, self.items), None)
+        """The models of a list by id, also of one that is the whole body."""
+        items = (
+            body if isinstance(body, list) else next(values_at(body, self.items), ())
+        )
         found = {}
         for model in items if isinstance(items, list) else ():
             id_ = self.id_of(model)
