@@ -28,6 +28,7 @@ from contracts.compare.servers.intents import (
     shrink_intent,
 )
 from contracts.compare.servers.model import Differences, DocumentAgreement
+from contracts.compare.servers.sizes import SIZE_FIELDS
 from contracts.compare.servers.translation import Intent, Translation, translate
 from contracts.execution.campaign import CouldNotRun
 from contracts.execution.sending.client import Unreachable
@@ -38,6 +39,7 @@ from contracts.judging.outcome import FeatureVerdict
 from contracts.reporters.servers import markdown
 from contracts.reporters.servers import text as reporting
 from mockserver.embedded.starter import serve_in_thread
+from specs import requested_ratio, requested_size, size_of
 
 pytestmark = pytest.mark.slow
 
@@ -562,8 +564,12 @@ def test_an_intent_has_the_same_meaning_in_each_dialect(provider):
             payload = translation.case.payload
             canonical = provider.dialect.with_canonical_names(intent.operation, payload)
             images = {"image", "mask", *intent.absent}
-            expected = {name: e for name, e in intent.fields if name not in images}
+            fields = dict(intent.fields)
+            own = images.union(SIZE_FIELDS)  # test_sizes.py tests their spellings
+            expected = {name: e for name, e in fields.items() if name not in own}
             assert expected.items() <= canonical.items()
+            if size_of(fields.get("size")):
+                assert requested_size(canonical) or requested_ratio(canonical)
             assert not set(intent.absent) & set(canonical)
             compared_count += 1
     assert compared_count > 50
