@@ -75,7 +75,7 @@ def facts_of(lines: Iterable[Line]) -> frozenset[str]:
         for number, cell in enumerate(line.cells, 1):
             found.update(_text_facts(cell))
             token = cell.strip("`\"' ")
-            if _is_single(token):
+            if _is_single(token) and _is_value(token):
                 found.add(f"[{number}]={_normalize(token)}")
         if not line.cells:
             found.update(_text_facts(_LIST_NUMBER.sub("", line.text)))
@@ -99,8 +99,7 @@ def _text_facts(text: str) -> Iterator[str]:
     for raw in _tokens(text):
         yield from (each for each in _split(raw) if _is_name(each))
     lone = text.strip("`\"'*,;:#• ")
-    is_value = lone[:1].islower() or lone.lower() in _STATED
-    if is_value and _is_single(lone) and lone not in _CONJUNCTIONS:
+    if _is_single(lone) and _is_value(lone) and lone not in _CONJUNCTIONS:
         yield _normalize(lone)
     yield from _METHOD.findall(text)
     if _TYPE_LINE.fullmatch(text):
@@ -158,6 +157,11 @@ def _split(token: str) -> Iterator[str]:
 
 def _is_single(text: str) -> bool:
     return bool(text) and bool(_TOKEN.fullmatch(text)) and not _is_data(text)
+
+
+def _is_value(text: str) -> bool:
+    """False for a capitalised word, such as one of a heading."""
+    return not text[0].isupper() or text.lower() in _STATED
 
 
 def _is_data(token: str) -> bool:

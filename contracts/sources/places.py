@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from contracts.sources.lines import Line, Page
 
@@ -140,6 +141,7 @@ def _end(lines: Sequence[Line], start: int, hint: Hint, marks: set[int]) -> int:
     return len(lines)
 
 
+@lru_cache(maxsize=20_000)
 def _slug(text: str) -> str:
     """A text as in the fragment of a URL: `Supported Models#` is `supported-models`."""
     kept = (each if each.isalnum() or each in "_." else "-" for each in text.casefold())
