@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from contracts.cli.shared.output import file_errors
 from contracts.sources.check import (
     SourceResult,
     Status,
@@ -54,7 +53,6 @@ Recorded = Mapping[str, RecordedPage]
 )
 @click.option(
     "--source",
-    "ids",
     multiple=True,
     metavar="ID",
     help="Only this source, such as R-err. Can be repeated.",
@@ -90,7 +88,7 @@ def sources(
     provider: tuple[str, ...],
     is_check: bool,
     is_record: bool,
-    ids: tuple[str, ...],
+    source: tuple[str, ...],
     pages: Path | None,
     timeout: float,
     delay: float,
@@ -114,7 +112,7 @@ def sources(
         raise UsageError("give one of --check and --record")
     if pages and not (is_check or is_record):
         raise UsageError("--pages goes with --check or --record: add one")
-    cited = _select(cited_sources(load_providers(provider, folder)), ids)
+    cited = _select(cited_sources(load_providers(provider, folder)), source)
     try:
         recorded = read_fingerprints(*([folder] if folder else []))
     except SpecError as error:
@@ -183,10 +181,11 @@ def _record(
     if made:
         place = Path(folder) if folder else builtin_folder()
         try:
-            with file_errors(str(place / FILE)):
-                write_fingerprints(place, made)
+            write_fingerprints(place, made)
         except SpecError as error:
             raise UsageError(str(error)) from None
+        except OSError as error:
+            raise UsageError(f"{place / FILE} cannot be written: {error}") from None
     return results
 
 

@@ -141,7 +141,8 @@ def test_html_is_read_as_its_text_without_what_surrounds_it():
     page = read_page(
         "<html><head><title>9</title><style>p {width: 8px}</style></head><body><nav>7"
         "</nav><p>outside</p><main><h2 id=one>First <code>n</code></h2>"
-        "<pre>a: 1\nb: 2</pre><table><tr><th>k<th>v<tr id=row><td>x | y<td>&lt;3</table></main></body>",
+        "<pre>a: 1\nb: 2</pre><table><tr><th>k<th>v<tr id=row><td>x | y<td>&lt;3"
+        "</table></main></body>",
         is_html=True,
     )
 

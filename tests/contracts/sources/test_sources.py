@@ -10,10 +10,10 @@ import pytest
 import yaml
 from aiohttp import web
 from click.testing import CliRunner
+from support.sources import write_cited_provider
 
 import specs
 from contracts.cli.main import main
-from contracts.scaffold.from_nothing import minimal_files
 from contracts.sources.citations import cited_sources
 from contracts.sources.fingerprints import read_fingerprints
 from mockserver.embedded.starter import serve_in_thread
@@ -102,27 +102,6 @@ def server() -> Iterator[SimpleNamespace]:
         yield state
 
 
-def write_provider(folder: Path, name: str, url: str) -> None:
-    """A provider whose claims about n, size and one error are from a page."""
-    made = folder / name
-    made.mkdir(parents=True)
-    for file, minimal in minimal_files(name).items():
-        text = (
-            minimal.replace(" n: {type", f" n: {{x-source: {name}#n, type")
-            .replace("size: {type", f"size: {{x-source: {name}#size, type")
-            .replace("rate_limited: {", f"rate_limited: {{x-source: {name}#errors, ")
-        )
-        (made / file).write_text(text, "utf-8")
-    source = {
-        "grade": "DOC",
-        "date": "2026-11-01",
-        "title": f"{name} guide",
-        "url": url,
-    }
-    todo = {"title": "TODO"}
-    (made / "sources.yaml").write_text(yaml.safe_dump({name: source, "TODO": todo}))
-
-
 def run(folder: Path, *words: str) -> SimpleNamespace:
     result = CliRunner().invoke(
         main, ["sources", "--specs", str(folder), "--delay", "0", *words]
@@ -143,7 +122,7 @@ def checked(server, tmp_path_factory) -> SimpleNamespace:
     folder = tmp_path_factory.mktemp("providers")
     names = list(NOW)
     for name in names:
-        write_provider(folder, name, f"{server.url}/{name}")
+        write_cited_provider(folder, name, f"{server.url}/{name}")
     server.pages = dict.fromkeys(names, GUIDE)
     recorded = run(folder, *names[:-1], "--record")
     server.pages, server.asked = dict(NOW), []
@@ -279,7 +258,7 @@ def test_saved_pages_are_read_instead_of_the_network(checked, server, tmp_path):
 
 
 def test_hints_are_kept_and_find_places(checked, tmp_path):
-    write_provider(tmp_path / "providers", "mine", "https://mine.example/guide")
+    write_cited_provider(tmp_path / "providers", "mine", "https://mine.example/guide")
     hints = {"mine": {"places": {"n": {"at": "Anzahl"}}}}
     file = tmp_path / "providers" / "fingerprints.yaml"
     file.write_text(yaml.safe_dump(hints))
@@ -325,7 +304,7 @@ def test_wrong_options_are_errors(checked, words, message):
 
 
 def test_a_wrong_file_is_an_error_with_its_place(tmp_path):
-    write_provider(tmp_path, "mine", "https://mine.example/guide")
+    write_cited_provider(tmp_path, "mine", "https://mine.example/guide")
     (tmp_path / "fingerprints.yaml").write_text("mine: {place: {}}")
 
     result = run(tmp_path, "mine")
