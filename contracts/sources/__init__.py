@@ -1,1 +1,1 @@
-"""Are the facts that claims rely on still on the pages that they were read from?"""
+"""Check that the facts that claims rely on are still on their pages."""

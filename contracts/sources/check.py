@@ -104,13 +104,16 @@ def check_source(
         ]
         return SourceResult(cited, results, recorded.day, reason)
     found = _sections(cited, recorded, page)
+    is_other_form = recorded.form is not page.form
     results = []
     for place, citations in cited.places.items():
         facts = recorded.facts_at(place)
         if facts is None:
             result = PlaceResult(place, Status.NOT_RECORDED, citations)
-        elif not place and recorded.form is not page.form:
-            reason = f"the whole page was recorded as {recorded.form}: record it again"
+        elif is_other_form and (not place or place not in found):
+            reason = (
+                f"recorded as {recorded.form}, came as {page.form}: record it again"
+            )
             result = PlaceResult(
                 place, Status.NOT_CHECKED, citations, reason, facts=facts
             )

@@ -1,4 +1,4 @@
-"""Which claims rely on which place of which page."""
+"""List the claims that rely on each place of each page."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field

@@ -72,7 +72,7 @@ def _summary(results: Sequence[SourceResult]) -> str:
 
 
 def check_lines(results: Sequence[SourceResult], *, is_verbose: bool) -> Iterator[str]:
-    """What is doubtful, what could not be checked, and how much is neither."""
+    """The claims that are doubtful, what was not checked and why, and a count."""
     for result in results:
         if result.status is Status.DOUBTFUL:
             yield from _doubtful_lines(result)
@@ -137,7 +137,7 @@ def _reason_lines(result: SourceResult, status: Status, title: str) -> Iterator[
 
 
 def record_lines(results: Sequence[SourceResult]) -> Iterator[str]:
-    """What was recorded, and what was not and why."""
+    """The pages that were recorded, and the places that were not, with the reason."""
     for result in results:
         recorded = _recorded(result)
         if recorded and not result.reason:

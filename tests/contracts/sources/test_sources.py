@@ -61,6 +61,7 @@ NOW = {
     "field": FIELD,
     "gone": GONE,
     "markdown": MARKDOWN,
+    "moved": MARKDOWN.replace("## Errors\n", ""),
     "login": LOGIN,
     "script": "<html><body><div id=app></div><script>start()</script></body></html>",
     "missing": web.HTTPNotFound,
@@ -184,6 +185,15 @@ def test_a_place_that_is_gone_makes_its_claims_doubtful(checked):
     assert place["status"] == "doubtful"
     assert place["reason"] == "the place is no longer on the page"
     assert checked.rows["gone"]["status"] == "doubtful"
+
+
+def test_a_place_that_is_not_found_in_another_form_is_not_checked(checked):
+    row = checked.rows["moved"]
+    (place,) = (each for each in row["places"] if each["place"] == "errors")
+
+    assert row["status"] == place["status"] == "not checked"
+    assert place["reason"] == "recorded as html, came as text: record it again"
+    assert set(places(row, "unchanged")) == {"n", "size"}
 
 
 @pytest.mark.parametrize(
