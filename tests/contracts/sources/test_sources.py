@@ -325,9 +325,17 @@ def test_a_wrong_file_is_an_error_with_its_place(tmp_path):
 
 
 def test_the_fingerprints_that_ship_are_of_places_that_claims_cite():
-    cited = cited_sources(specs.load_all([]))
+    recorded = read_fingerprints()
+    texts = {
+        name: (Path(specs.__file__).parent / name / "openapi.yaml").read_text("utf-8")
+        for name in specs.names()
+    }
+    names = [
+        n for n, text in texts.items() if any(f"{id_}#" in text for id_ in recorded)
+    ]
+    cited = cited_sources(specs.load_all(names))
 
-    for name, page in read_fingerprints().items():
+    for name, page in recorded.items():
         assert name in cited
         assert page.day, name
         assert set(page.places) <= set(cited[name].places), name
