@@ -90,7 +90,7 @@ class ClaimGroup:
         counts = Counter(
             row.cells[at].letter for row in self.rows for at in self.columns
         )
-        return {letter: counts[letter] for letter in LETTERS if counts[letter]}
+        return {letter: counts[letter] for letter in STATUSES if counts[letter]}
 
     def passed_ratio(self, column: int) -> str:
         """`passed/tested` of one provider."""

@@ -197,7 +197,11 @@ def _comparison_context(
     return {
         "reference": known,
         "reference_at": ids.index(known) if known else None,
-        "distances": ranking.distances(matrix, ids, known) if known else [],
+        "distances": [
+            each
+            for each in (ranking.distances(matrix, ids, known) if known else [])
+            if each.rank
+        ],
         "divergent": ranking.divergent_features(matrix) if len(ids) > 1 else [],
     }
 
@@ -296,7 +300,7 @@ def _path(rows: Sequence[Mapping[str, Any]], group: str) -> str:
     values = (
         cell["value"]
         for row in rows
-        if row["id"] == f"{group}/transport/path"
+        if row["id"] == f"{group}/path"
         for cell in row["cells"].values()
         if cell["stated"]
     )

@@ -1,13 +1,17 @@
 """The first screen of the page answers the reader's question."""
 
+import json
 import re
 from dataclasses import replace
 
+from support.providers import ALL_IMAGE_PROVIDERS
 from support.reports import claim, finding, outcome, report, target
 
 import specs
 from contracts import compare as comparison
+from contracts.reporters.page.ranking import MAX_DIVERGENT
 from contracts.reporters.page.render import page
+from contracts.text import in_words
 
 SERVER = target(
     "one",
@@ -171,15 +175,19 @@ def test_a_comparison_ranks_providers_and_features():
     text = page(comparison.compare([specs.load(name) for name in specs.names()]))
     screen = first_screen(text)
 
-    title = re.search(r"<h1>Where five image APIs differ: (\d+) of (\d+) f", screen)
-    differing, total = map(int, title.groups())
+    title = re.search(r"<h1>Where (\w+) image APIs differ: (\d+) of (\d+) f", screen)
+    differing, total = map(int, title.groups()[1:])
+    providers = len(ALL_IMAGE_PROVIDERS)
+    assert title[1] == in_words(providers)
     assert 0 < differing < total
     assert "Furthest from OpenAI, the reference" in screen
     distances = [int(each) for each in re.findall(r"distance\"><b>(\d+)</b>", screen)]
-    assert len(distances) == 4
+    assert len(distances) == providers - 1
     assert distances == sorted(distances, reverse=True)
     assert f"Features that differ, of {total}" in screen
-    statements = [int(each) for each in re.findall(r"<b>(\d+)</b> among 5", screen)]
+    assert f"Different statements among {providers} providers" in screen
+    statements = [int(each) for each in re.findall(r"<td><b>(\d+)</b></td>", screen)]
+    assert len(statements) == MAX_DIVERGENT
     assert statements == sorted(statements, reverse=True)
     assert re.search(r'data-column="(\w+)"', text)[1] == "openai"
 
@@ -232,6 +240,7 @@ def test_failures_come_first_among_claims():
 
     text = page(None, report(outcome("one", [finding()]), targets=(one,)))
 
-    section = text[text.index('id="claims"') :]
-    rows = re.findall(r'<span class="id">([^<]+)</span>', section)
+    _, _, rest = text.partition('<script type="application/json" id="data">')
+    groups = json.loads(rest.partition("</script>")[0])["claims"]
+    rows = [name for group in groups for name, *_ in group["rows"]]
     assert rows == ["request/n/maximum", "request/n/type", "answer/created/type"]

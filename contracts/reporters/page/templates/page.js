@@ -4,7 +4,6 @@ const $ = id => document.getElementById(id);
 const all = (selector, within) => [...(within || document).querySelectorAll(selector)];
 const data = JSON.parse($('data').textContent);
 const titles = data.titles;
-document.documentElement.classList.add('js');
 
 /* The state of the page is the fragment of its URL: #differs=a&part=b&cell=c@d */
 
@@ -12,7 +11,7 @@ const FLAGS = ['ignored', 'columns'];
 const KEYS = ['tab', 'q', 'differs', 'compare', 'odd', 'part', 'feature', 'client', 'provider', 'status', ...FLAGS, 'cell', 'claim'];
 const FORMER = {pair: 'compare'};
 const OPENING = ['cell', 'claim'];
-const NO_FILTER = ['tab', ...OPENING];
+const NO_FILTER = ['tab', 'columns', ...OPENING];
 let state = {};
 
 function read() {
@@ -117,7 +116,7 @@ const featureTables = all('table.features').map(table => {
       const {id, p: part, c: clients, a: agreement, status} = element.dataset;
       const [head, ...cells] = element.children;
       return {
-        kind: 'cell', id, part, agreement, head, element, cells, clients: clients.split(' '), split: 's' in element.dataset, ignored: 'i' in element.dataset,
+        kind: 'cell', id, part, agreement, head, element, cells, clients: clients.split(' ').filter(Boolean), split: 's' in element.dataset, ignored: 'i' in element.dataset,
         statuses: status && status.split(' '), feature: head.firstChild.textContent.trim(), text: lower(part, element.textContent),
       };
     }),
@@ -253,14 +252,16 @@ function filter() {
 
 /* Layout: a column per provider if they fit, else the providers by what they have in common. */
 
-const MIN_COLUMN = 150, FIRST_COLUMN = 180, MAX_NAMED = 6;
-const main = $('main');
-const fitting = () => Math.max(2, Math.floor((main.clientWidth - FIRST_COLUMN) / MIN_COLUMN));
+const MIN_COLUMN = 150, FIRST_COLUMN = 230, MAX_WIDTH = 1200, MAX_NAMED = 6;
+const fitting = () => Math.max(2, Math.floor((Math.min(MAX_WIDTH, innerWidth) - FIRST_COLUMN) / MIN_COLUMN));
 const kept = (table, chosen) => chosen.filter(each => table.columns.includes(each));
 function lay() {
   const chosen = chosenOf(state), fits = fitting();
   for (const each of all('.pair-only')) each.hidden = chosen.length !== 2;
-  for (const each of all('.all-only')) each.hidden = chosen.length === 2;
+  const isGrouped = data.columns.length > 1 && (chosen.length || data.columns.length) > fits && !state.columns;
+  for (const each of all('.all-only')) each.hidden = chosen.length === 2 || isGrouped;
+  for (const each of all('.grouped-only')) each.hidden = !isGrouped;
+  for (const each of all('.columns-only')) each.hidden = isGrouped;
   for (const table of tables) {
     const order = chosen.length ? kept(table, chosen) : table.columns;
     const isSingle = data.columns.length === 1;
@@ -293,6 +294,7 @@ function layFeatures(table, layout) {
     }
     for (const each of all('tr.part th', table.table)) each.colSpan = (grouped ? 1 : order.length) + 1 + rest.length;
     table.table.classList.toggle('paired', isPair);
+    table.table.classList.toggle('chosen', chosen.length > 0);
   }
   for (const row of table.rows) {
     if (grouped) {
@@ -347,7 +349,7 @@ function who(kind, row, ids, isUnstated, more) {
   const first = isUnstated && ids.length > MAX_NAMED ? ids.filter(id => id === reference()) : ids;
   const others = ids.length - first.length;
   return make('div', {class: 'who'}, first.map(id => make('span', {}, link(kind, row.id, id, titles[id] || id), more ? more(id) : '')),
-    others ? make('span', {class: 'mute'}, others + (others === data.columns.length ? ' providers' : ' others')) : '');
+    others ? make('span', {class: 'mute'}, others + (first.length ? ' others' : ' providers')) : '');
 }
 
 function layClaims(table, layout) {
@@ -378,7 +380,7 @@ function layClaims(table, layout) {
 
 function claimRow(row, order, grouped, isSingle) {
   const wordings = new Map();
-  for (const [id, cell] of row.cells) wordings.set(cell.sentence, [...(wordings.get(cell.sentence) || []), titles[id] || id]);
+  for (const [id, cell] of row.cells) if (order.includes(id)) wordings.set(cell.sentence, [...(wordings.get(cell.sentence) || []), titles[id] || id]);
   const sentences = [...wordings].map(([sentence, names]) => make('span', {class: 'sentence'}, wordings.size > 1 ? [make('em', {}, names.join(', ') + ':'), ' '] : '', sentence));
   const head = make('th', {scope: 'row'}, make('span', {class: 'id'}, row.name), sentences);
   const cells = grouped ? [make('td', {class: 'values'}, make('ul', {}, Object.keys(data.marks).map(letter => {
@@ -671,9 +673,9 @@ document.addEventListener('click', event => {
 
 const cells = table => all('a.open', table).filter(each => each.offsetParent);
 function roving(table) {
-  const links = all('a.open', table);
-  const now = links.find(each => each.tabIndex === 0);
-  if (!now || !now.offsetParent) place(table, links.find(each => each.offsetParent) || links[0]);
+  const now = table.querySelector('a.open[tabindex="0"]');
+  if (now && !now.closest('tr').hidden) return;
+  place(table, table.querySelector('tr.r:not([hidden]) a.open'));
 }
 function place(table, link) {
   all('a.open[tabindex="0"]', table).forEach(each => { each.tabIndex = -1; });
@@ -772,6 +774,7 @@ let fits = fitting();
 addEventListener('resize', () => { if (fits !== fitting()) { fits = fitting(); lay(); } });
 filter();
 navigate();
+document.documentElement.classList.add('laid');
 measure();
 if (data.tabs.length && filtersOf(state) && !opening(state)) $(currentTab()).scrollIntoView();
 })();
