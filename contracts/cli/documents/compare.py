@@ -160,9 +160,7 @@ def command(
     _write(comparison, measurements, outputs)
 
 
-def _asked(
-    comparison: Comparison, providers: Sequence[Provider]
-) -> Sequence[Provider]:
+def _asked(comparison: Comparison, providers: Sequence[Provider]) -> Sequence[Provider]:
     """
     The providers that the user of a terminal chooses; none if there is no terminal.
 
@@ -179,7 +177,9 @@ def _asked(
             show_default=False,
         )
         numbers = {str(number): id_ for number, id_ in enumerate(ids)}
-        chosen = [numbers.get(each, each) for each in re.split(r"[\s,]+", words) if each]
+        chosen = [
+            numbers.get(each, each) for each in re.split(r"[\s,]+", words) if each
+        ]
         unknown = [each for each in chosen if each not in known]
         if not unknown:
             break

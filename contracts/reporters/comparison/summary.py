@@ -59,9 +59,7 @@ def distances(comparison: Comparison, reference: str) -> list[Distance]:
         ]
         differing = [(one, two) for one, two in pairs if one.letter != two.letter]
         unstated = sum(one.stated != two.stated for one, two in differing)
-        found.append(
-            Distance(provider.id, provider.title, len(differing), unstated)
-        )
+        found.append(Distance(provider.id, provider.title, len(differing), unstated))
     return sorted(found, key=lambda each: (-each.differing, each.title))
 
 

@@ -1,7 +1,7 @@
 """The values that the templates of the page show."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
@@ -282,7 +282,7 @@ def _columns(
 def _parts(
     comparison: Mapping[str, Any], matrix: Features, groups: Sequence[ClaimGroup]
 ) -> list[tuple[str, str]]:
-    """The operations, each followed by its parts, that the filter offers: id and name."""
+    """The choices of a filter, as id and name: operations, each before its parts."""
     pairs = dict.fromkeys(matrix.parts)
     pairs.update(dict.fromkeys((each.operation, each.subject) for each in groups))
     found = []
@@ -297,7 +297,7 @@ def _parts(
 
 def _path(rows: Sequence[Mapping[str, Any]], group: str) -> str:
     """The most common path of an operation; empty for a group that is none."""
-    values = (
+    values: Iterator[str] = (
         cell["value"]
         for row in rows
         if row["id"] == f"{group}/path"

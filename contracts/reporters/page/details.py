@@ -38,7 +38,7 @@ class Details:
     """
     The details of all cells: of features in `columns`, of claims in `claim_columns`.
 
-    Sentences, pages and sources are referred to by number, since many claims share them.
+    Sentences, pages and sources are referred to by number: many claims share them.
     """
 
     def __init__(self, columns: Sequence[str], claim_columns: Sequence[str]) -> None:
@@ -93,7 +93,7 @@ class Details:
         }
 
     def _feature(self, cell: Mapping[str, Any] | None) -> dict[str, Any] | int:
-        """The fields of a cell that have content; 0 if the document does not state it."""
+        """The fields of a cell that have content; 0 for a cell without a statement."""
         if cell is None:
             return 0
         facts = [
@@ -125,7 +125,7 @@ class Details:
         The clients are the number of their set. A cell is a list: number of the column,
         letter, number of the sentence, number of the context, number of cases, and
         anchors of findings. A context is what many cells share: source, basis, mock,
-        number of the text on planted defects, 1 if `--only` can select the claim else 0.
+        number of the text on planted defects, and 1 if `--only` can select the claim.
         """
         cells = [
             self._claim(at, cell, cell.claim, selectable.get(column, frozenset()))
@@ -245,14 +245,14 @@ def as_script(data: Any) -> str:
     """
     JSON for a `script` element: no text in it ends the element.
 
-    There is a line per text, claim and cell, which keeps diffs of published pages small.
+    Texts, claims and cells have lines of their own: diffs of published pages are small.
     """
     text = _json_lines(_make_printable(data))
     return text.replace("<", "\\u003c").replace("&", "\\u0026")
 
 
 def _json_lines(data: Any, depth: int = 0) -> str:
-    """JSON with a line per entry of the outer values, and of inner ones with entries."""
+    """JSON with a line per entry of outer values, and of inner ones with entries."""
     is_container = isinstance(data, dict | list) and bool(data)
     if not is_container or depth > LINE_DEPTH:
         return _to_json(data)
@@ -261,10 +261,8 @@ def _json_lines(data: Any, depth: int = 0) -> str:
         return _to_json(data)
     if isinstance(data, list):
         return f"[{_joined(_json_lines(each, depth + 1) for each in data)}]"
-    return "{%s}" % _joined(
-        f"{_to_json(name)}:{_json_lines(each, depth + 1)}"
-        for name, each in data.items()
-    )
+    lines = (f"{_to_json(k)}:{_json_lines(v, depth + 1)}" for k, v in data.items())
+    return f"{{{_joined(lines)}}}"
 
 
 def _joined(parts: Iterable[str]) -> str:
