@@ -26,6 +26,7 @@ from specs import (
     Provider,
     State,
     Verdict,
+    Violation,
     claims,
     request_name,
 )
@@ -102,6 +103,9 @@ class RequestModel:
 
     def judge(self, payload: Mapping[str, Any]) -> Verdict:
         return self.body.judge.judge(with_file_facts(payload))
+
+    def violations(self, payload: Mapping[str, Any]) -> Iterator[Violation]:
+        return self.body.judge.violations(with_file_facts(payload))
 
     def state(self, payload: Mapping[str, Any]) -> State:
         return self.body.judge.state(with_file_facts(payload))

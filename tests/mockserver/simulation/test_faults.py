@@ -32,9 +32,11 @@ from mockserver.simulation.faults import FAULTS
 pytestmark = pytest.mark.slow
 
 NOON = 1_777_896_000.0
+# Faults damage the bytes of a response, whoever is the provider.
 OPERATIONS = [
     pytest.param(name, operation.id, id=f"{name}-{operation.id}")
     for name, operation in IMAGE_OPERATIONS
+    if name in {"openai", "tikhub"}
 ]
 STREAMS = [
     pytest.param(name, operation.id, id=f"{name}-{operation.id}")
