@@ -44,7 +44,7 @@ def print_overview(
     console.print(_ranked_features(comparison))
     console.print()
     for what, command in _commands(comparison, providers):
-        console.print(Text(f"{what:<26}", "dim").append(command, "bold"))
+        console.print(Text().append(f"{what:<26}", "dim").append(command, "bold"))
 
 
 def ranked_ids(comparison: Comparison, providers: Sequence[Provider]) -> list[str]:
@@ -99,7 +99,7 @@ def _path(row: ComparisonRow) -> str:
 def _commands(
     comparison: Comparison, providers: Sequence[Provider]
 ) -> Iterator[tuple[str, str]]:
-    """What can be shown, and the command that shows it."""
+    """Pairs of something to show and the command that shows it."""
     one, two, three = ranked_ids(comparison, providers)[:3]
     ranked = divergent_rows(comparison)
     row = next((each for each in ranked if each.is_member), ranked[0])

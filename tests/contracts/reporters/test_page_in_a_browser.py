@@ -223,6 +223,8 @@ def test_many_providers_are_named_by_what_they_state(tab, many):
     rest = int(re.findall(r"(\d+) others", few_state_it.inner_text())[0])
     assert len(set(named)) + rest == len(ALL_IMAGE_PROVIDERS)
     assert fits_in_width(tab)
+    assert tab.evaluate(STUMBLES) == []
+    assert tab.evaluate(FAINT) == []
     row.get_by_role("link", name="TokenHub").click()
     assert hash_of(tab) == f"#{FEATURES}&cell={SIZE}@tokenhub"
     tab.get_by_role("dialog").get_by_role("button", name="Close").click()
