@@ -43,16 +43,16 @@ def classify_probe(
     The case is None if several fields are invalid, or if the document leaves open more
     than one claim. `suffix` ends the id of the case; it names the model.
     """
-    state = request_model.state(mutation.payload)
+    verdict = request_model.judge(mutation.payload)
     ending = f"@{suffix}" if suffix else ""
     common: dict[str, Any] = {
         "operation": request_model.operation.id,
         "origin": Origin.PROBE,
         "media_type": request_model.body.media_type,
         "payload": mutation.payload,
-        "expectation": state,
+        "expectation": verdict.state,
     }
-    if state is State.VALID:
+    if verdict.state is State.VALID:
         case = Case(
             id=f"{request_model.name}/{mutation.label}{ending}",
             claims=claims_tested_by(request_model, mutation),
@@ -60,40 +60,23 @@ def classify_probe(
             **common,
         )
         return case, True
-    violations = _violations_of_one_field(request_model, mutation.payload)
-    if not violations:
-        return None, False
-    documented = [
-        each for each in violations if each.evidence.basis is Basis.DOCUMENTED
-    ]
-    first = next(iter(documented or violations))
+    documented = verdict.documented_violations
+    first = next(iter(documented or verdict.violations))
     claim = f"{request_model.name}/{first.claim}"
     # If one field was changed, the claim names it already.
     is_one = len(mutation.fields) == 1
     label = mutation.label.partition("/")[2] if is_one else mutation.label
     case_id = f"{claim}/{label}{ending}"
-    if state is State.UNSPECIFIED:
-        if len(violations) > 1 or claim not in request_model.claims:
+    if verdict.state is State.UNSPECIFIED:
+        if len(verdict.violations) > 1 or claim not in request_model.claims:
             return None, False
         return Case(id=case_id, claims=(claim,), **common), True
-    if not documented:
+    if len({each.path for each in verdict.violations}) > 1 or not documented:
         return None, False
     params = _allowed_params(request_model, first, mutation.fields)
     expected = ExpectedError(claim, first.evidence.error, params)
     case = Case(id=case_id, claims=(claim,), expected_error=expected, **common)
     return case, len(documented) == 1
-
-
-def _violations_of_one_field(
-    request_model: RequestModel, payload: Mapping[str, Any]
-) -> list[Violation]:
-    """The violations of a payload; none if they are in several fields."""
-    found: list[Violation] = []
-    for violation in request_model.violations(payload):
-        if found and violation.path != found[0].path:
-            return []
-        found.append(violation)
-    return found
 
 
 def classify_generated(

@@ -27,7 +27,7 @@ from specs import Basis, Provider, State
 
 FOLDER_VARIABLE = "IMAGEPARITY_CACHE"
 MAX_AGE = 30 * 86_400  # seconds since a file was written
-_LIBRARIES = ("jsonschema", "jsonschema-rs", "pyyaml")
+_LIBRARIES = ("jsonschema-rs", "pyyaml")
 _CLASSES = {
     (each.__module__, each.__qualname__): each
     for each in (Case, ExpectedError, Origin, Follow, Sample, Basis, State)

@@ -26,7 +26,6 @@ from specs import (
     Provider,
     State,
     Verdict,
-    Violation,
     claims,
     request_name,
 )
@@ -103,9 +102,6 @@ class RequestModel:
 
     def judge(self, payload: Mapping[str, Any]) -> Verdict:
         return self.body.judge.judge(with_file_facts(payload))
-
-    def violations(self, payload: Mapping[str, Any]) -> Iterator[Violation]:
-        return self.body.judge.violations(with_file_facts(payload))
 
     def state(self, payload: Mapping[str, Any]) -> State:
         return self.body.judge.state(with_file_facts(payload))
@@ -340,7 +336,8 @@ class RequestModel:
         return payload if self.state(payload) is State.VALID else None
 
 
-@lru_cache(maxsize=16)
+# More than the providers that ship: `common` asks for those of all in turn.
+@lru_cache(maxsize=64)
 def request_models(provider: Provider) -> Mapping[tuple[str, str], RequestModel]:
     """Each request body of a provider, by operation and media type; cached."""
     bases = {claim.id: claim.evidence.basis for claim in claims(provider)}

@@ -325,7 +325,7 @@ def _rank(cause: _Cause) -> tuple[int, ...]:
 
 
 def _build(provider: Provider, cause: _Cause, name: str) -> Finding:
-    order = list(provider.operations)
+    order = list(provider.all_operations)
     shown = min(cause.failures, key=lambda each: _complexity(each, order))
     findings = [each.finding for each in cause.failures]
     claims = dict.fromkeys(

@@ -150,7 +150,7 @@ def test_rules_are_in_words(run, monkeypatch):
 
 
 def test_features_without_difference_are_shown_with_all(run):
-    words = ("openai", "tikhub", "--only", "transport/*")
+    words = ("openai", "tikhub", "tokenhub", "--only", "transport/*")
     short = run(*words)
     whole = run(*words, "--all")
 
