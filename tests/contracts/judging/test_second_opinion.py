@@ -423,7 +423,10 @@ def test_headers_are_its_own_finding(mock):
         )
 
     report = run_with_fault(
-        mock, "openai", ("createImage/request/examples/",), answer=spoil
+        mock,
+        "openai",
+        ("createImage/request/schemathesis/valid-object-1",),
+        answer=spoil,
     )
 
     (found,) = report.broken
