@@ -183,6 +183,7 @@ def _parse_form(data: bytes, content_type: str, body: Body) -> ParsedBody:
                     content,
                     filename=segment.filename,
                     content_type=segment.content_type or "",
+                    looks_at_pixels=_needs_transparency(body.properties.get(name)),
                 )
                 files[facts.sha256] = content
                 value: Any = facts.facts()
@@ -202,6 +203,16 @@ def _parse_form(data: bytes, content_type: str, body: Body) -> ParsedBody:
         for name, items in values.items()
     }
     return ParsedBody(body, payload, files, value_count=len(values))
+
+
+def _needs_transparency(schema: Any) -> bool:
+    """True if a part of the schema of a file demands transparent pixels."""
+    if isinstance(schema, list):
+        return any(map(_needs_transparency, schema))
+    if not isinstance(schema, dict):
+        return False
+    is_own = schema.get("x-upload", {}).get("transparent", False)
+    return is_own or any(map(_needs_transparency, schema.values()))
 
 
 def _decode_part(segment: Any, content: bytes, charset: str) -> str:
