@@ -196,8 +196,13 @@ def _parse_form(data: bytes, content_type: str, body: Body) -> ParsedBody:
                 text = _decode_part(segment, content, charset)
                 value = coerce_text(text, body.properties.get(name))
             values.setdefault(name, []).append(value)
-    except (MultipartError, UnicodeError) as error:
-        raise _form_error(str(error)) from None
+    except UnicodeError:
+        raise _form_error("its boundary is not ASCII") from None
+    except MultipartError as error:
+        reason, *causes = error.args
+        is_text = not any(isinstance(each, UnicodeError) for each in causes)
+        reason = reason if is_text else "a header of a part is not UTF-8"
+        raise _form_error(str(reason)) from None
     payload = {
         name: items if name in array_names or len(items) > 1 else items[0]
         for name, items in values.items()
