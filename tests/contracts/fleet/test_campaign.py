@@ -5,12 +5,14 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from click.testing import CliRunner
 from support.fleet import (
     NAMESPACE,
     ONLY,
     PROVIDER,
     CampaignFolder,
     Server,
+    dask_cluster,
     kill_and_finish,
     kill_started,
     lanes_of,
@@ -23,6 +25,7 @@ from support.fleet import (
 from support.redis_servers import RedisServer
 
 import contracts
+from contracts.cli.main import main
 from contracts.report.model import OUTCOME_LOST, Report
 
 pytestmark = [pytest.mark.slow, pytest.mark.redis]
@@ -94,6 +97,27 @@ def test_killed_workers_ledgers_and_launchers_lose_and_repeat_nothing(
     assert found.settled + found.lost == LANES * len(report.outcomes)
     assert found.settled > found.lost
     assert (found.different, found.overlapping, found.over_budget) == ([], [], [])
+
+
+def test_a_scheduler_of_dask_runs_the_lanes_on_its_workers(
+    server: Server, redis: RedisServer, single, tmp_path
+):
+    """Each is a process of its own; only the worker has the keys."""
+    pytest.importorskip("distributed")
+    report, entries = single
+    server.reset()
+    campaign = CampaignFolder(tmp_path, redis.url, lanes_of(server, 2, budget=BUDGET))
+    with dask_cluster(tmp_path, keys=campaign.keys) as address:
+        words = campaign.words("run", "--quiet", "--scheduler", address)
+        done = CliRunner().invoke(main, words, env=dict.fromkeys(campaign.keys))
+
+    assert done.exit_code == 0, done.output
+    for lane in campaign.lanes:
+        outcomes = campaign.report(lane).outcomes
+        assert list(map(without_time, outcomes)) == list(
+            map(without_time, report.outcomes)
+        )
+        assert requests_of(server.entries(lane)) == requests_of(entries)
 
 
 def finished(campaign: CampaignFolder, *words: str) -> str:
