@@ -219,10 +219,9 @@ def _input_images(
 def _input_image(value: Any, files: Mapping[str, bytes]) -> bytes | None:
     """The bytes of one image; None for a value that is none. Raises `BadImage`."""
     if isinstance(value, dict) and files:
-        data = files[value["sha256"]]
-        if not data:
+        if not files[value["sha256"]]:
             raise BadImage("the file is empty (0 bytes)")
-        return data
+        return files[value["sha256"]]
     if isinstance(value, dict):
         names = [each for each in _REFERENCE_KEYS if each in value]
         if names:

@@ -141,10 +141,9 @@ def _image(value: Any, files: Mapping[str, bytes]) -> bytes | None:
         return _image(value[0], files) if value else None
     if isinstance(value, dict):
         if value.get("sha256") in files:
-            data = files[value["sha256"]]
-            if not data:
+            if not files[value["sha256"]]:
                 raise BadImage("the file is empty (0 bytes)")
-            return data
+            return files[value["sha256"]]
         given = [value[key] for key in _IMAGE_KEYS if key in value]
         return _image(given[0], files) if given else None
     if value is None:

@@ -22,6 +22,7 @@ from support.fleet import (
     spent,
     without_time,
 )
+from support.http import eventually
 from support.redis_servers import RedisServer
 
 import contracts
@@ -118,6 +119,25 @@ def test_a_scheduler_of_dask_runs_the_lanes_on_its_workers(
             map(without_time, report.outcomes)
         )
         assert requests_of(server.entries(lane)) == requests_of(entries)
+
+
+def test_a_lane_ends_if_no_worker_can_be_started(monkeypatch):
+    """A task of Dask would wait for ever."""
+    distributed = pytest.importorskip("distributed")
+    from contracts.fleet import dask
+
+    monkeypatch.setattr(dask, "WORKER_TIMEOUT", 0.5)
+    with (
+        dask._local_cluster(1, 1) as cluster,
+        distributed.Client(cluster.scheduler_address, set_as_default=False) as client,
+    ):
+        task = client.submit(int, resources={"of no worker": 1})
+        lane = dask._DaskLane(task, dask._LocalWorkers(cluster))
+        assert not lane.done()
+        cluster.scale(0)
+
+        assert eventually(lane.done)
+        assert "no worker is left" in str(lane.exception())
 
 
 def finished(campaign: CampaignFolder, *words: str) -> str:
