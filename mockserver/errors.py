@@ -56,6 +56,13 @@ class Rejected(Exception):
         )
 
 
+def unavailable(operation: Operation, reason: str) -> Rejected:
+    """The documented error with status 503, else `server_error`, with a reason."""
+    names = (each.name for each in operation.errors.values() if each.status == 503)
+    name = next(names, "server_error")
+    return Rejected(name, reason, replaces_message=True)
+
+
 def upload_label(value: Any) -> str | None:
     """The media type in the facts of an upload; None for another value."""
     return value.get("content_type") if isinstance(value, dict) else None

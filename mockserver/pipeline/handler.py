@@ -26,7 +26,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from mockserver.errors import INCIDENT_HEADER, Rejected
+from mockserver.errors import INCIDENT_HEADER, Rejected, unavailable
 from mockserver.json_text import printable
 from mockserver.pipeline.behavior import (
     apply_body_fault,
@@ -51,6 +51,7 @@ from mockserver.pipeline.response.sending import error_response, send
 from mockserver.pipeline.tasks.dispatch import respond_to_task
 from mockserver.simulation.namespaces import namespace_of
 from mockserver.simulation.transfer import PendingResponse
+from mockserver.state.memory import StateError
 from specs import Operation
 
 log = logging.getLogger("mockserver")
@@ -65,7 +66,8 @@ async def handle_request(
     """
     Respond to a request as the document describes its operation.
 
-    An unexpected exception is logged, and becomes the provider's `server_error`.
+    An unexpected exception is logged, and becomes the provider's `server_error`. So
+    does a task in a Redis that does not respond, if no error with 503 is documented.
     """
     started_at = time.monotonic()
     request_id = provider_context.new_request_id()
@@ -84,6 +86,9 @@ async def handle_request(
             response = error_response(exchange, rejected)
         except (ConnectionResetError, asyncio.CancelledError):
             raise
+        except StateError as error:
+            log.warning("no tasks for %s: %s", printable(request.path), error)
+            response = error_response(exchange, unavailable(operation, str(error)))
         except Exception:
             log.exception("incident %s at %s", request_id, printable(request.path))
             headers = {INCIDENT_HEADER: request_id}

@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-OPERATIONS = ("createImage", "createImageEdit")
+EDIT = "createImageEdit"
+OPERATIONS = ("createImage", EDIT)
 
 Breach = tuple[str, tuple[str, ...], str]
 Keyword = Callable[[Any, Any], Iterator[Breach]]
@@ -112,6 +113,8 @@ def upload_breaches(limits: Mapping[str, Any], value: Any) -> Iterator[Breach]:
         yield "maxBytes", (), f"may have at most {limits['maxBytes']} bytes"
     if limits.get("alpha") and not value.get("alpha"):
         yield "alpha", (), "needs an alpha channel"
+    if limits.get("transparent") and not value.get("alpha"):
+        yield "transparent", (), "needs transparent pixels"
     width, height = value.get("width"), value.get("height")
     if limits.get("square") and width != height:
         yield "square", (), "must be square"
@@ -183,6 +186,7 @@ LIMITS: dict[str, dict[str, str]] = {
         "mediaTypes": "the media types that a part of a form may be labelled with",
         "maxBytes": "the most bytes of a file",
         "alpha": "true if an alpha channel is needed",
+        "transparent": "true if some pixels have to be transparent",
         "square": "true if width and height have to be equal",
         "minEdge": "the fewest pixels of the shorter edge",
         "maxEdge": "the most pixels of the longer edge",

@@ -139,6 +139,7 @@ VALUE_SCHEMAS: dict[str, dict[str, Any]] = {
             "mediaTypes": _NAMES,
             "maxBytes": _COUNT,
             "alpha": {"type": "boolean"},
+            "transparent": {"type": "boolean"},
             "square": {"type": "boolean"},
             "minEdge": _COUNT,
             "maxEdge": _COUNT,

@@ -37,6 +37,7 @@ _ASPECT_WORDS: dict[str, Callable[[str], str]] = {
     "mediaTypes": lambda value: f"labelled {_or_list(value)}",
     "square": lambda value: "square",
     "alpha": lambda value: "with an alpha channel",
+    "transparent": lambda value: "with transparent pixels",
 }
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+from mockserver.errors import Rejected
 from mockserver.media.base import Asked, MediaEvent, Renderer
 from mockserver.media.image import planning
 from mockserver.media.image.delivery import DELIVERIES, Delivery
@@ -38,6 +39,7 @@ from specs import (
     ResponseLayout,
     cost,
 )
+from specs.media.image import EDIT
 
 ALL_DELIVERIES = ("b64_json", "url")
 
@@ -186,6 +188,9 @@ class ImageMedium:
             seed=asked.seed,
             realistic=asked.realistic,
         )
+        if asked.operation.id == EDIT and not outputs[0].inputs:
+            message = "image: an edit needs an image."
+            raise Rejected("invalid_request", message, param="image")
         is_streaming = (
             request.get("stream") is True and asked.operation.supports_streaming
         )

@@ -1,9 +1,6 @@
 """Plan the images of a response from a request, and count its tokens."""
 
-import base64
-import binascii
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -16,7 +13,9 @@ from mockserver.media.image.plan import (
     MAX_PIXELS,
     MAX_TEXT_LENGTH,
     MEDIA_TYPES,
+    BadImage,
 )
+from mockserver.media.image.references import inline_image
 from specs import (
     Dialect,
     UsageTable,
@@ -34,7 +33,7 @@ MAX_MODEL_NAME = 80
 SIZE_STEP = 8  # pixels, of edges that follow from an aspect ratio
 MEDIUM_OUTPUT_TOKENS = 1056  # of a 1024x1024 image where no page documents them
 NO_USAGE_TABLE = UsageTable({}, source="")
-_DATA_URI = re.compile(r"data:image/[a-z+.-]+;base64,", re.IGNORECASE)
+_REFERENCE_KEYS = ("image_url", "url")
 UNFETCHED_IMAGE = b""  # replaces an image given by URL, which is never fetched
 
 
@@ -74,7 +73,7 @@ def plans(
             format=format_,
             transparent=request.get("background") == "transparent"
             and format_ != "jpeg",
-            compression=_integer(
+            compression=_nearest(
                 request, "output_compression", default=100, minimum=0, maximum=100
             ),
             seed=seed,
@@ -178,6 +177,20 @@ def _integer(
     return int(value)
 
 
+def _nearest(
+    request: Mapping[str, Any], name: str, *, default: int, minimum: int, maximum: int
+) -> int:
+    """
+    The integer within the limits that is nearest to a number.
+
+    Where a document sets the limits, another number was rejected before.
+    """
+    value = request.get(name, default)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        request = {name: min(maximum, max(minimum, round(value)))}
+    return _integer(request, name, default=default, minimum=minimum, maximum=maximum)
+
+
 def _shorten(text: str) -> str:
     return text if len(text) <= MAX_TEXT_LENGTH else f"{text[: MAX_TEXT_LENGTH - 3]}..."
 
@@ -188,39 +201,38 @@ def _input_images(
     """
     Yield the image bytes in a field: uploads, data URIs, URLs, or lists of them.
 
-    An image given by URL is `UNFETCHED_IMAGE`. Raises `Rejected` for an empty file.
+    An image given by URL is `UNFETCHED_IMAGE`. Raises `Rejected` for an empty file, an
+    empty reference, and a data URI without an image.
     """
     given = request.get(name)
-    pending = [given]
-    position = 0
-    while pending:
-        value = pending.pop()
-        if isinstance(value, list):
-            pending += reversed(value)
-        elif isinstance(value, dict) and files:
+    values = given if isinstance(given, list) else [given]
+    for position, value in enumerate(values if name in request else ()):
+        try:
+            data = _input_image(value, files)
+        except BadImage as error:
             param = f"{name}[{position}]" if isinstance(given, list) else name
-            position += 1
-            if not files[value["sha256"]]:
-                message = "the file is empty (0 bytes)."
-                raise Rejected(UNREADABLE_IMAGE, message, param=param)
-            yield files[value["sha256"]]
-        elif isinstance(value, dict):
-            pending.append(value.get("image_url", value.get("url", "")))
-        elif isinstance(value, str):
-            yield _inline_image(value, name)
+            raise Rejected(UNREADABLE_IMAGE, f"{error}.", param=param) from None
+        if data is not None:
+            yield data
 
 
-def _inline_image(text: str, name: str) -> bytes:
-    match = _DATA_URI.match(text)
-    if not match:
-        return UNFETCHED_IMAGE
-    try:
-        data = base64.b64decode(text[match.end() :].encode("ascii"), validate=True)
-    except (UnicodeError, binascii.Error):
-        data = b""
-    if not data:
-        raise Rejected("invalid_request", "The data URI holds no base64.", param=name)
-    return data
+def _input_image(value: Any, files: Mapping[str, bytes]) -> bytes | None:
+    """The bytes of one image; None for a value that is none. Raises `BadImage`."""
+    if isinstance(value, dict) and files:
+        if not files[value["sha256"]]:
+            raise BadImage("the file is empty (0 bytes)")
+        return files[value["sha256"]]
+    if isinstance(value, dict):
+        names = [each for each in _REFERENCE_KEYS if each in value]
+        if names:
+            return _input_image(value[names[0]], files)
+        value = next((e for e in value.values() if isinstance(e, str) and e), "")
+    if value is None:
+        value = ""
+    if not isinstance(value, str):
+        return None
+    data = inline_image(value)
+    return UNFETCHED_IMAGE if data is None else data
 
 
 def usage(
@@ -257,7 +269,7 @@ def usage(
 
 
 def preview_count(request: Mapping[str, Any]) -> int:
-    """Number of previews of each image in a stream. Raises `Rejected` if too many."""
-    return _integer(
+    """Number of previews of each image in a stream. Raises `Rejected` for no number."""
+    return _nearest(
         request, "partial_images", default=0, minimum=0, maximum=MAX_PARTIAL_IMAGES
     )
