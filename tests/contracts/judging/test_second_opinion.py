@@ -425,7 +425,7 @@ def test_headers_are_its_own_finding(mock):
     report = run_with_fault(
         mock,
         "openai",
-        ("createImage/request/schemathesis/valid-object-1",),
+        ("createImage/request/schemathesis/object-required-and-optional-3",),
         answer=spoil,
     )
 
