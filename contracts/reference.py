@@ -39,6 +39,8 @@ PLACEHOLDERS = {
     "of one item is repeated for each result",
     "{items}": "the tasks of a page; also `{total}`, `{has_more}`, `{first_id}`, "
     "`{last_id}`, `{next_after}`",
+    "{model.NAME}": "of a model: `id`, and what `x-models` says of it; a list of one "
+    "item is repeated for each model",
     "{NAME:str}": "the value as a text; `{NAME:null}` is null where it is missing",
 }
 
@@ -53,6 +55,7 @@ def reference_page() -> str:
             *_errors(),
             *_task_keys("x-tasks", "task", "Each kind of task, by its name."),
             *_task_keys("x-task", "role", "One operation on tasks of a kind."),
+            *_model_keys(),
             *_placeholders(),
             *_keys("dialect.yaml", schema("dialect")),
             *_keys("sources.yaml", schema("sources")),
@@ -110,11 +113,25 @@ def _task_keys(word: str, definition: str, sentence: str) -> Iterator[str]:
     yield from _keys(word, node, f"{sentence} A place is {PLACE}.\n")
 
 
+def _model_keys() -> Iterator[str]:
+    whole = schema("document")
+    definitions = {"$defs": whole["$defs"]}
+    role = {**whole["$defs"]["models_role"], **definitions}
+    yield from _keys("x-model", role, "One operation on the models of the provider.\n")
+    model = {**whole["$defs"]["model"], **definitions}
+    sentence = (
+        "Each model, by its id; those that requests name need no entry. Any other key "
+        "is a value for `{model.KEY}` in responses.\n"
+    )
+    yield from _keys("x-models", model, sentence)
+
+
 def _placeholders() -> Iterator[str]:
-    yield "## Placeholders of responses about tasks\n"
+    yield "## Placeholders of responses about tasks and models\n"
     yield (
         "The mock fills in the examples of these responses: `created` of a creation, "
-        "one by the name of each state of a read, `page` of a list.\n"
+        "one by the name of each state of a read, `page` of a list, `model` of a "
+        "model.\n"
     )
     yield "| placeholder | meaning |\n|---|---|"
     yield from (f"| `{name}` | {about} |" for name, about in PLACEHOLDERS.items())

@@ -11,7 +11,6 @@ Usage: `python -m contracts.site FOLDER [README]`.
 import json
 import re
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from contracts.published.feed import PAGE
 from contracts.published.site import read_submissions, result_files
 from contracts.report.file import atomic_write
 from contracts.report.model import Report
+from contracts.reporters.comparison.summary import divergent_rows, statement_count
 from contracts.reporters.page.render import page
 from contracts.reporters.page.rules import rule_texts, without_rule_counts
 from contracts.reporters.run.markdown import escape_markdown
@@ -32,8 +32,8 @@ from specs import Provider
 
 PUBLISHED_HOST = "127.0.0.1:8080"  # the default of `serve`; replaces the random port
 TABLE_BEGIN, TABLE_END = "<!-- differences -->\n", "<!-- /differences -->\n"
-MAX_TABLE_ROWS = 10
-MAX_CELL_LENGTH = 120  # characters of a cell in the README
+MAX_TABLE_COLUMNS = 6
+MAX_CELL_LENGTH = 60  # characters of a cell in the README
 _CODE = re.compile(r"\\`.*?\\`")
 
 
@@ -91,35 +91,34 @@ def _newest_source_date(provider: Provider) -> str:
 
 
 def table(providers: Sequence[Provider]) -> str:
-    """A Markdown table of the features in which documents differ most."""
+    """A Markdown table, a line per provider, of the most telling features."""
     compared = compare(providers)
-    ids = [each.id for each in compared.providers]
-    titles = [escape_markdown(each.title) for each in compared.providers]
-    lines = [f"| | {' | '.join(titles)} |", f"|---|{'---|' * len(ids)}"]
-    for row in most_divergent_rows(compared):
+    rows = most_telling_rows(compared)
+    names = " | ".join(f"`{row.feature}`" for row in rows)
+    lines = [f"| provider | {names} |", f"|---|{'---|' * len(rows)}"]
+    for provider in compared.providers:
         cells = " | ".join(
-            _format_cell(_in_words(row.feature, row.cells[id_])) for id_ in ids
+            _format_cell(_in_words(row.feature, row.cells[provider.id])) for row in rows
         )
-        lines.append(f"| `{row.feature}` | {cells} |")
+        lines.append(f"| {escape_markdown(provider.title)} | {cells} |")
     return "\n".join(lines) + "\n"
 
 
-def most_divergent_rows(compared: Comparison) -> list[ComparisonRow]:
+def most_telling_rows(compared: Comparison) -> list[ComparisonRow]:
     """
-    The rows with the most different statements, each feature of one operation only.
+    The rows with the most different statements that a narrow cell can show.
 
-    Transport is left out, since every provider has its own base URL and keys.
+    A cell that would be cut, or states nothing, counts half a statement less.
     """
-    first: dict[str, ComparisonRow] = {}
-    for row in compared.differing_rows:
-        if row.group != "transport":
-            first.setdefault(row.feature, row)
-    return sorted(first.values(), key=_divergence_key)[:MAX_TABLE_ROWS]
 
+    def order(row: ComparisonRow) -> float:
+        mute = sum(
+            not cell.stated or len(_in_words(row.feature, cell)) > MAX_CELL_LENGTH
+            for cell in row.cells.values()
+        )
+        return mute / 2 - statement_count(row)
 
-def _divergence_key(row: ComparisonRow) -> tuple[int, int]:
-    counts = Counter(cell.letter for cell in row.cells.values())
-    return -len(counts), max(counts.values())
+    return sorted(divergent_rows(compared), key=order)[:MAX_TABLE_COLUMNS]
 
 
 def _in_words(feature: str, cell: ProviderCell) -> str:

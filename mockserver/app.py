@@ -120,14 +120,15 @@ async def _dispatch(request: web.Request) -> web.StreamResponse:
     provider = provider_context.provider
     rest = path.removeprefix(provider.base_path)
     is_below_base = path.startswith(provider.base_path)
-    allowed = []
+    allowed: list[str] = []
     for operation, parameters in provider.matching(path):
-        if operation.method == request.method:
+        methods = MODELS_METHODS if operation.models else (operation.method,)
+        if request.method in methods:
             return await handle_request(
                 request, operation, provider_context, parameters
             )
-        allowed.append(operation.method)
-    if is_below_base and is_models_path(rest):
+        allowed += methods
+    if not allowed and is_below_base and is_models_path(rest):
         if request.method in MODELS_METHODS:
             return await handle_models(request, rest, provider_context)
         allowed += MODELS_METHODS

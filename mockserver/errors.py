@@ -10,7 +10,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from mockserver.json_text import dumps, fill_placeholders, printable
-from specs import ErrorExample, Operation, Violation
+from specs import JSON, ErrorExample, Operation, Violation
 
 INCIDENT_HEADER = "X-Mock-Incident"  # the id under which a bug of the mock is logged
 RATE_LIMITED = "rate_limited"  # the error that every document has
@@ -29,7 +29,7 @@ class Rejected(Exception):
     `name` is a key of the operation's documented errors. `status` overrides the
     documented status, for errors of HTTP itself that no document describes. With
     `replaces_message` the message replaces the one of the document. `label` is the
-    media type that an upload was labelled with.
+    media type that an upload was labelled with. `given` is a text that is not valid.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Rejected(Exception):
     violations: tuple[Violation, ...] = ()
     replaces_message: bool = False
     label: str | None = None
+    given: str = ""
 
     @classmethod
     def for_violations(cls, violations: tuple[Violation, ...]) -> "Rejected":
@@ -51,7 +52,15 @@ class Rejected(Exception):
             param=first.param,
             violations=violations,
             label=upload_label(first.value),
+            given=first.value if isinstance(first.value, str) else "",
         )
+
+
+def unavailable(operation: Operation, reason: str) -> Rejected:
+    """The documented error with status 503, else `server_error`, with a reason."""
+    names = (each.name for each in operation.errors.values() if each.status == 503)
+    name = next(names, "server_error")
+    return Rejected(name, reason, replaces_message=True)
 
 
 def upload_label(value: Any) -> str | None:
@@ -71,6 +80,7 @@ def documented_error_response(
             "param": rejected.param and printable(rejected.param),
             "value": printable(rejected.message),
             "label": rejected.label and printable(rejected.label),
+            "given": printable(rejected.given),
             "request_id": request_id,
         },
     )
@@ -81,6 +91,11 @@ def documented_error_response(
     if seconds is not None and RETRY_AFTER not in CIMultiDict(rejected.headers):
         headers.update(retry_headers(seconds))
     headers.update(rejected.headers)
+    if example.media_type != JSON and isinstance(body, str):
+        status = rejected.status or example.status
+        return web.Response(
+            text=body, status=status, headers=headers, content_type=example.media_type
+        )
     return web.json_response(
         body, status=rejected.status or example.status, headers=headers, dumps=dumps
     )

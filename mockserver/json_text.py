@@ -19,14 +19,16 @@ def fill_placeholders(template: Any, details: Mapping[str, Any]) -> Any:
     A copy of a JSON template with each `{name}` replaced by `details[name]`.
 
     A string that consists of one placeholder becomes the value itself, of any type.
-    Inside a longer string, None becomes the empty string. Unknown names remain.
+    Inside a longer string, None becomes the empty string; in a list, an item that is a
+    placeholder of None is left out. Unknown names remain.
     """
     if isinstance(template, dict):
         return {
             key: fill_placeholders(value, details) for key, value in template.items()
         }
     if isinstance(template, list):
-        return [fill_placeholders(value, details) for value in template]
+        filled = ((value, fill_placeholders(value, details)) for value in template)
+        return [item for value, item in filled if item is not None or value is None]
     if not isinstance(template, str) or "{" not in template:
         return template
     if template[:1] == "{" and template[-1:] == "}" and template[1:-1] in details:

@@ -12,9 +12,21 @@ from specs.documents.dialect import (
     PriceList,
     SecondPrice,
     TokenPrice,
+    UrlAccess,
     UrlLifetime,
     UsageTable,
 )
+from specs.documents.layout import (
+    COMPLETED,
+    DONE,
+    END,
+    FAILED_IMAGE,
+    PARTIAL_IMAGE,
+    RESPONSE,
+    USUAL_LAYOUT,
+    ResponseLayout,
+)
+from specs.documents.listed_models import listed_models, named_values
 from specs.documents.loader import load, load_all, names, reference_title
 from specs.documents.model import (
     Body,
@@ -24,6 +36,7 @@ from specs.documents.model import (
     Provider,
     Response,
 )
+from specs.documents.models import MODEL, PAGE, ModelsAction, ModelsRole, is_declared
 from specs.documents.security import KeyPlace, KeyScheme, scheme_label
 from specs.documents.sources import Source
 from specs.documents.supported import EVENT_STREAM, FORM, JSON
@@ -40,7 +53,13 @@ from specs.documents.tasks import (
 )
 from specs.documents.video import VideoFacts, VideoRules
 from specs.errors import SpecError
-from specs.media.image import size_of
+from specs.media.image import (
+    ratio_text,
+    requested_ratio,
+    requested_resolution,
+    requested_size,
+    size_of,
+)
 from specs.media.upload import Upload
 from specs.pricing import Cost, cost
 from specs.validation.evidence import Basis, Evidence
@@ -49,10 +68,19 @@ from specs.validation.judge import Judge, State, Verdict
 from specs.validation.vocabulary import GUARANTEES
 
 __all__ = [
+    "COMPLETED",
+    "DONE",
+    "END",
     "EVENT_STREAM",
+    "FAILED_IMAGE",
     "FORM",
     "GUARANTEES",
     "JSON",
+    "MODEL",
+    "PAGE",
+    "PARTIAL_IMAGE",
+    "RESPONSE",
+    "USUAL_LAYOUT",
     "Basis",
     "Body",
     "Claim",
@@ -71,11 +99,14 @@ __all__ = [
     "KeyPlace",
     "KeyScheme",
     "MockDefaults",
+    "ModelsAction",
+    "ModelsRole",
     "Operation",
     "Phase",
     "PriceList",
     "Provider",
     "Response",
+    "ResponseLayout",
     "ResultPlace",
     "Role",
     "SecondPrice",
@@ -88,6 +119,7 @@ __all__ = [
     "TimeUnit",
     "TokenPrice",
     "Upload",
+    "UrlAccess",
     "UrlLifetime",
     "UsageTable",
     "Verdict",
@@ -97,11 +129,18 @@ __all__ = [
     "Webhook",
     "claims",
     "cost",
+    "is_declared",
+    "listed_models",
     "load",
     "load_all",
+    "named_values",
     "names",
+    "ratio_text",
     "reference_title",
     "request_name",
+    "requested_ratio",
+    "requested_resolution",
+    "requested_size",
     "scheme_label",
     "size_of",
     "values_at",

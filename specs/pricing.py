@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from specs.documents.dialect import Dialect, PriceList, TokenPrice
-from specs.media.image import size_of
+from specs.media.image import requested_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ _COSTS = {"image": _image_cost, "video": _video_cost}
 def _facts(
     dialect: Dialect, operation: str, request: Mapping[str, Any]
 ) -> dict[str, Any]:
-    width, height = size_of(request.get("size")) or dialect.mock.auto_size
+    width, height = requested_size(request) or dialect.mock.auto_size
     return {
         **{key: request[key] for key in ("model", "quality") if key in request},
         "operation": operation,

@@ -26,6 +26,7 @@ FOLDERS = {
     "contracts": (
         *("reference", "cli", "scaffold"),
         *("site", "published", "testing", "reporters", "traffic", "compare", "api"),
+        "sources",
         *("fleet", "execution", "ledger", "judging", "planning", "media", "report"),
         "text",
         "errors",
@@ -54,7 +55,7 @@ MAX_LINES = 400  # of a module
 # What only the harness may load: a mock must start without it.
 HEAVY = {"av", "hypothesis", "schemathesis", "rich", "jinja2"}
 # Facts about all providers, and the planted defects in the servers of all.
-WORLD = {"sources.yaml", "clients.yaml", "exercised.yaml"}
+WORLD = {"sources.yaml", "fingerprints.yaml", "clients.yaml", "exercised.yaml"}
 FIXED = {"openai_env"}  # a fixture that users were promised by this name
 REFERENCE = "OpenAI"  # whose names are the canonical ones, and the field's own word
 
@@ -243,10 +244,13 @@ def test_only_the_harness_loads_the_harness_libraries(package):
         assert not {each.partition(".")[0] for each in names} & HEAVY, file
 
 
+ORDINARY_WORDS = {"together"}  # ids of providers that occur in any prose
+
+
 @cache
 def provider_words() -> list[str]:
     found = {each for name in specs.names() for each in (name, specs.load(name).title)}
-    return sorted(found, key=str.lower)
+    return sorted(found - ORDINARY_WORDS, key=str.lower)
 
 
 def naming(text: str, words: list[str]) -> list[str]:

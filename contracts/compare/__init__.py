@@ -31,6 +31,7 @@ from contracts.compare.documents.model import (
 )
 from contracts.compare.documents.rows import rows
 from contracts.compare.documents.tasks.rows import task_table
+from contracts.compare.documents.timeline import DatedChange, timeline
 from contracts.compare.measured.merge import (
     collect_measurements,
     with_measurements,
@@ -49,6 +50,7 @@ __all__ = [
     "ComparisonRow",
     "Conformance",
     "Contradiction",
+    "DatedChange",
     "DifferenceKind",
     "Fact",
     "MeasuredBehavior",
@@ -89,6 +91,7 @@ def compare(
         contradictions=tuple(contradictions(providers, (*table, *tasks.rows))),
         targets=tuple(each.target for each in measurements),
         tasks=with_task_measurements(tasks, measurements),
+        timeline=tuple(timeline(providers)),
     )
 
 

@@ -67,7 +67,7 @@ class LaneAccount:
     _prices: dict[str, int | None] = field(default_factory=dict)
     _followed: set[str] = field(default_factory=set)  # cases of tasks kept open
     _free: list[str] = field(default_factory=list)  # settled, and cost nothing
-    _kept: list[int] = field(default_factory=lambda: [0, 0, 0])
+    _kept: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._kept = [len(each) for each in _parts(self.campaign.history)]
@@ -211,7 +211,7 @@ def _cost(amount: float | None) -> int | None:
 
 
 def _parts(history: AnswerHistory) -> tuple[dict[str, Any], ...]:
-    return history.by_request_key, history.by_prompt, history.by_name
+    return history.by_request_key, history.by_prompt, history.by_name, history.models
 
 
 async def open_account(

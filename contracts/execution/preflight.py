@@ -90,6 +90,8 @@ class Preflight:
     def note(self, interaction: Interaction) -> None:
         """Note whether the response to any case shows that the URL is known."""
         case, status = interaction.case, interaction.status
+        if self.campaign.provider.all_operations[case.operation].models is not None:
+            return  # a list of models may be at another address than the operations
         # Another path or method, or a model that does not exist: 404 may be right.
         is_ambiguous = case.origin is Origin.TRANSPORT or any(
             "/model/" in claim for claim in case.claims
@@ -112,9 +114,11 @@ class Preflight:
 
     async def check(self) -> None:
         """Raise `CouldNotRun` if the server serves none of the operations."""
-        if self.served or not self.first:
+        operations = self.campaign.provider.operations
+        first = {name: each for name, each in self.first.items() if name in operations}
+        if self.served & operations.keys() or not first:
             return
-        interaction = next(iter(self.first.values()))
+        interaction = next(iter(first.values()))
         raise CouldNotRun(
             await self._problem(interaction, "no plain valid request is accepted")
         )

@@ -23,6 +23,7 @@ from contracts.execution.exchanges import (
     update_examples,
     with_creation,
 )
+from contracts.execution.models import listed_cases
 from contracts.execution.outcomes import (
     as_flaky,
     open_task_outcome,
@@ -133,6 +134,8 @@ class Session:
         pending = [each for each in self.campaign.pending if each.id not in sent]
         async for outcome in self._send_all(pending, preflight, may_send):
             yield outcome
+        async for case in listed_cases(self.campaign, self.examiner.history, may_send):
+            yield self._last_outcome(await self._send_once(case, None))
         if has_scenarios(self.campaign):
             steps = await scenario_steps(
                 self.campaign, self.sender, may_send, preflight.unserved
@@ -292,14 +295,13 @@ class Session:
             findings.setdefault(finding.fingerprint, finding)
         first = self.examiner.context(first_interaction(talk))
         outcome = self._outcome_of(first, findings.values())
-        decoded = sum(each.problem is None for each in talk.results)
         return replace(
             outcome,
             case=case.id,
             operation=case.operation,
             claims=case.claims,
             cost=earlier.cost if earlier else outcome.cost,
-            images=decoded,
+            images=sum(each.problem is None for each in talk.results),
             not_fetched=len(talk.not_fetched),
             not_tested=None if findings else talk.not_finished,
             open_task=task.id if task else "",

@@ -7,7 +7,7 @@ from typing import Any
 
 from contracts.judging.interaction import Interaction
 from contracts.media.guarantee import AnswerHistory, request_key
-from specs import Dialect, ErrorExample
+from specs import Dialect, ErrorExample, ResponseLayout
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class Answer:
 
     `request` has canonical names and documented defaults. `key` is the API key that the
     request was sent with. `now` is when the response came, in seconds since 1970.
-    `errors` are the documented errors of the operation by name.
+    `errors` are the documented errors of the operation by name. `declared` are the
+    declarations of the requested model by request field, if a list of models had any.
     """
 
     interaction: Interaction
@@ -28,6 +29,7 @@ class Answer:
     now: float = field(default_factory=time.time)
     history: AnswerHistory = field(default_factory=AnswerHistory)
     errors: Mapping[str, ErrorExample] = field(default_factory=dict)
+    declared: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def operation(self) -> str:
@@ -56,6 +58,16 @@ class Answer:
     @property
     def items(self) -> Sequence[Mapping[str, Any]]:
         return self.interaction.items
+
+    @property
+    def entries(self) -> Sequence[Any] | None:
+        """The array of images of a JSON body; None if it has none."""
+        return self.layout.entries(self.object)
+
+    @property
+    def layout(self) -> ResponseLayout:
+        """The places of images in the responses of the operation."""
+        return self.interaction.layout
 
     @property
     def bodies(self) -> list[Mapping[str, Any]]:

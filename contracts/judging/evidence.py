@@ -14,8 +14,9 @@ class Evidence(TypedDict):
 
     `images` is the number of outputs that were decoded, `not_fetched` the number of
     those that are links and were not fetched. `echoed` are the request fields whose
-    values the response repeats, `deliveries` the ways in which the images came. `model`
-    is the one of the request, empty if unknown or long.
+    values the response repeats, `deliveries` the ways in which the images came, with
+    the field if it is not the usual one: `url in images[].url`. `model` is the one of
+    the request, empty if unknown or long.
     """
 
     images: int
@@ -43,14 +44,20 @@ def evidence_in(answer: Answer) -> Evidence:
             if any(isinstance(body.get(name), str) for body in answer.bodies)
         ),
         deliveries=tuple(
-            sorted({each for item in answer.items for each in deliveries_of(item)})
+            sorted(
+                {
+                    answer.layout.described(each)
+                    for item in answer.items
+                    for each in deliveries_of(item)
+                }
+            )
         ),
         model=_model(answer),
     )
 
 
 def deliveries_of(item: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the ways in which an entry of `data` has its image."""
+    """Yield the ways in which an entry for an image has it."""
     if item.get("b64_json"):
         yield "b64_json"
     url = item.get("url")

@@ -18,7 +18,16 @@ from contracts.media.registry import medium_of
 from contracts.planning.case import Case
 from contracts.planning.paths import sample_path
 from contracts.report.model import CheckName, FindingKind
-from specs import Basis, Claim, Evidence, Provider, claims, cost
+from specs import (
+    Basis,
+    Claim,
+    Evidence,
+    ModelsRole,
+    Provider,
+    claims,
+    cost,
+    listed_models,
+)
 
 if TYPE_CHECKING:
     from contracts.judging.second_opinion.merge import ExternalFailure
@@ -53,7 +62,7 @@ class Examiner:
 
     def without_history(self) -> "Examiner":
         """The same examiner for a request that is repeated: nothing is compared."""
-        fresh = replace(self, history=AnswerHistory())
+        fresh = replace(self, history=AnswerHistory(models=self.history.models))
         vars(fresh)["claims"] = self.claims
         return fresh
 
@@ -68,17 +77,30 @@ class Examiner:
         """
         case = interaction.case
         operation = self.provider.all_operations[case.operation]
+        if operation.models is not None and interaction.is_success:
+            self._note_models(operation.models, interaction)
+        request = canonical_payload(self.provider, case)
         answer = Answer(
             interaction=interaction,
             dialect=self.provider.dialect,
-            request=canonical_payload(self.provider, case),
+            request=request,
             media_type=case.media_type or "",
             key=self.key if key is None else key,
             now=now or interaction.at,
             history=self.history,
             errors=operation.errors,
+            declared=self.history.models.get(str(request.get("model")), {}),
         )
-        return CheckContext(answer, case, operation, self.claims)
+        return CheckContext(answer, case, operation, self.claims, self._models)
+
+    @cached_property
+    def _models(self) -> tuple[str, ...]:
+        return tuple(listed_models(self.provider))
+
+    def _note_models(self, role: ModelsRole, interaction: Interaction) -> None:
+        """Keep what the models of a list declare, for later requests that name them."""
+        for name, model in role.models_in(interaction.value).items():
+            self.history.models[name] = role.declared_by(model)
 
     def observations(
         self,
@@ -193,7 +215,9 @@ def _priced_request(provider: Provider, case: Case) -> dict[str, Any]:
     path = (case.path or sample_path(operation)).partition("?")[0]
     match = operation.path_pattern.fullmatch(path)
     values = map(unquote, match.groups()) if match else ()
-    known = dict(zip(operation.path_parameters, values, strict=False))
+    known = provider.dialect.with_canonical_names(
+        operation.id, dict(zip(operation.path_parameters, values, strict=False))
+    )
     return {**known, **canonical_payload(provider, case)}
 
 

@@ -14,7 +14,7 @@ from contracts.media.registry import DEFAULT_MEDIUM, MEDIA
 from contracts.media.urls import url_problem
 from contracts.planning.case import Case
 from mockserver.recordings.sse_events import split_events
-from specs import EVENT_STREAM
+from specs import COMPLETED, EVENT_STREAM, USUAL_LAYOUT, ResponseLayout
 from specs.validation.strict_json import strict_json, value_limit_error
 
 MAX_LINES = 40_000  # of one stream
@@ -64,9 +64,9 @@ class Interaction:
     stayed. `seconds` is the time from sending to the last byte, `at` the time of that
     byte in seconds since 1970, `clock` the same on a clock that is never set.
     `earlier_429` has the headers of the 429 responses after which the request was sent
-    again. `medium` is that of the operation. `first_byte` is the time, in seconds, from
-    sending to the first byte of the response, None if it was not measured; `fetching`
-    is the time in which its links were fetched.
+    again. `medium` and `layout` are those of the operation. `first_byte` is the time,
+    in seconds, from sending to the first byte of the response, None if it was not
+    measured; `fetching` is the time in which its links were fetched.
     """
 
     case: Case
@@ -84,6 +84,7 @@ class Interaction:
     medium: Medium = field(default=MEDIA[DEFAULT_MEDIUM], repr=False)
     first_byte: float | None = field(default=None, compare=False)
     fetching: float = field(default=0.0, compare=False)
+    layout: ResponseLayout = field(default=USUAL_LAYOUT, repr=False)
 
     @property
     def content_type(self) -> str:
@@ -129,19 +130,31 @@ class Interaction:
             return None
 
     @cached_property
+    def value(self) -> Any:
+        """The body as strict JSON, else None."""
+        try:
+            return self.json
+        except (ValueError, RecursionError):
+            return None
+
+    @cached_property
     def objects(self) -> list[dict[str, Any]]:
         """The JSON objects of the response: its body, or the data of its events."""
         return [*([self.object] if self.object else []), *self.event_objects]
 
     @cached_property
     def items(self) -> list[dict[str, Any]]:
-        """The entries of `data` that are objects."""
-        data = (self.object or {}).get("data")
-        return (
-            [each for each in data if isinstance(each, dict)]
-            if isinstance(data, list)
-            else []
-        )
+        """The entries for images that are objects, with usual names of fields."""
+        return self.layout.images(self.object or {})
+
+    @cached_property
+    def final_events(self) -> list[dict[str, Any]]:
+        """The data of the events with an image, with usual names of fields."""
+        return [
+            self.layout.image_of_event(each)
+            for each in self.event_objects
+            if self.layout.has_role(each, COMPLETED)
+        ]
 
     @cached_property
     def event_objects(self) -> list[dict[str, Any]]:

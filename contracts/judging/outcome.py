@@ -25,21 +25,41 @@ class FeatureVerdict(StrEnum):
 
 def error_object(interaction: Interaction) -> dict[str, object] | None:
     """The error of a response in any documented form; None if there is none."""
-    body = interaction.object
-    if body is None:
-        return None
-    error = body.get("error", body)
-    if isinstance(error, str) and error:
-        return {"message": error}
-    if isinstance(error, dict) and isinstance(error.get("message"), str):
-        return error
-    return None
+    error = error_fields(interaction.object)
+    return error if isinstance(error.get("message"), str) else None
 
 
 def error_fields(body: Any) -> dict[str, Any]:
-    """The fields of `error` in a body; empty if it has another form."""
-    error = body.get("error") if isinstance(body, dict) else None
-    return error if isinstance(error, dict) else {}
+    """
+    The fields of an error, such as `code`, `message` and `param`, in any known form.
+
+    They are in `error`, in the body itself, or in `detail`. Empty for other bodies.
+    """
+    if not isinstance(body, dict):
+        return {}
+    error = body.get("error")
+    if isinstance(error, dict):
+        return error
+    if isinstance(error, str) and error:
+        code = {"code": body["code"]} if "code" in body else {}
+        return {**code, "message": error}
+    if "detail" in body:
+        return _detail_fields(body["detail"])
+    if "error_code" in body:
+        return {"code": body["error_code"], "message": body.get("error_msg")}
+    return body
+
+
+def _detail_fields(detail: Any) -> dict[str, Any]:
+    """The error in `detail`: a text, an object with `error`, or a list of problems."""
+    if isinstance(detail, list) and detail and isinstance(detail[0], dict):
+        steps = detail[0].get("loc") or [None]
+        param = steps[1:2] if isinstance(steps, list) else []
+        found = {"message": detail[0].get("msg"), "type": detail[0].get("type")}
+        return {**found, "param": param[0]} if param else found
+    if isinstance(detail, dict):
+        return {"message": detail.get("error")}
+    return {"message": detail} if isinstance(detail, str) else {}
 
 
 def error_text(interaction: Interaction) -> str:

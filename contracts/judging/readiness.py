@@ -19,6 +19,10 @@ class Readiness(StrEnum):
     NOT_TESTED = "not tested"
 
 
+USUAL_DELIVERIES = frozenset({"b64_json", "url", "data_uri"})
+"""Those of which each client can read one: in the fields that it knows."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClientVerdict:
     """
@@ -134,8 +138,9 @@ class _Evidence:
 
     def _unread(self, outcome: Outcome) -> set[str]:
         """The deliveries of a response if the client reads none of them."""
-        read, came = self._client.pictures, set(outcome.deliveries)
-        return set() if read is None or read & came else came
+        came = set(outcome.deliveries)
+        read = self._client.pictures or USUAL_DELIVERIES
+        return set() if read & came else came
 
     def _valid_outcomes(self, operation: str) -> Sequence[Outcome]:
         """The valid requests with all fields that the client adds to them."""

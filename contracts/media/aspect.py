@@ -20,6 +20,7 @@ class AspectValue:
 
 
 Aspects = Iterator[tuple[str, AspectValue]]
+AS_ASKED, NOT_AS_ASKED = "as asked", "not as asked"
 
 
 def plain_aspect(category: str) -> AspectValue:
@@ -31,7 +32,7 @@ def compare_with_request(actual: str, requested: Any) -> AspectValue:
     """A value whose category is the match with the request, if that sets a value."""
     if requested is None or requested == "auto":
         return plain_aspect(actual)
-    return AspectValue("as asked" if actual == requested else "not as asked", actual)
+    return AspectValue(AS_ASKED if actual == requested else NOT_AS_ASKED, actual)
 
 
 def join_distinct(words: Iterable[str]) -> str:

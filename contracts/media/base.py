@@ -39,8 +39,10 @@ class Seen(Protocol):
     """
     A response as a medium sees it.
 
-    `object` is the body if it is a JSON object, `items` the objects in its `data`, and
-    `event_objects` the data of the events of a stream. `fetched` has the content of
+    `object` is the body if it is a JSON object, `items` its entries for images, and
+    `event_objects` the data of the events of a stream. `final_events` are those with an
+    image. Entries and final events have the image in `b64_json` or `url`, whatever the
+    provider calls it. `fetched` has the content of
     each fetched URL, or what is wrong with it.
     """
 
@@ -52,6 +54,8 @@ class Seen(Protocol):
     def items(self) -> Sequence[Mapping[str, Any]]: ...
     @property
     def event_objects(self) -> Sequence[Mapping[str, Any]]: ...
+    @property
+    def final_events(self) -> Sequence[Mapping[str, Any]]: ...
     @property
     def fetched(self) -> Mapping[str, bytes | str]: ...
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from contracts.media.files import with_file_facts
-from specs import GUARANTEES, Dialect
+from specs import GUARANTEES, Dialect, ResponseLayout
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,16 @@ Breaches = Iterator[Breach]
 
 @dataclass(slots=True)
 class AnswerHistory:
-    """The earlier responses of a run, as far as later ones are compared with them."""
+    """
+    The earlier responses of a run, as far as later ones are compared with them.
+
+    `models` has the listed models by id: the request fields that each declares.
+    """
 
     by_request_key: dict[str, tuple[str, int]] = field(default_factory=dict)
     by_prompt: dict[str, tuple[Any, str]] = field(default_factory=dict)
     by_name: dict[str, str] = field(default_factory=dict)
+    models: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def first_value(self, name: str, value: str) -> str:
         """The value that came with this name first."""
@@ -54,8 +59,9 @@ class JudgedResponse(Protocol):
 
     `request` has canonical names and documented defaults. `decoded` are the outputs
     that decode, `results` all of them, in order; None for an output that is missing.
-    `object` is the body if it is a JSON object, `items` the objects in its `data`, and
-    `bodies` the JSON objects of the response: its body, or those of its events.
+    `object` is the body if it is a JSON object, `entries` its array of images if it has
+    one, and `items` the objects in that array. `layout` says where they are. `bodies`
+    are the JSON objects of the response: its body, or those of its events.
     """
 
     @property
@@ -70,6 +76,10 @@ class JudgedResponse(Protocol):
     def results(self) -> Sequence[Any]: ...
     @property
     def object(self) -> Mapping[str, Any] | None: ...
+    @property
+    def entries(self) -> Sequence[Any] | None: ...
+    @property
+    def layout(self) -> ResponseLayout: ...
     @property
     def bodies(self) -> Sequence[Mapping[str, Any]]: ...
     @property

@@ -7,6 +7,7 @@ from typing import Any
 
 from contracts.planning.case import (
     KEY,
+    OTHER_WRONG_KEY,
     TARGET_KEY,
     WRONG_KEY,
     Case,
@@ -17,7 +18,8 @@ from specs import KeyPlace, KeyScheme, Provider
 from specs.documents.security import PARAMETER_NAME
 
 MODEL = "model"
-_PLAIN_FORMS = {None, "", TARGET_KEY, f"Bearer {WRONG_KEY}"}
+_WRONG_KEYS = {f"Bearer {each}" for each in (WRONG_KEY, OTHER_WRONG_KEY)}
+_PLAIN_FORMS = {None, "", TARGET_KEY, *_WRONG_KEYS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,14 @@ from specs import FORM, JSON, Basis, State
 
 TARGET_KEY = "key"
 KEY, WRONG_KEY = "{key}", "{wrong key}"  # placeholders in an Authorization header
+# For operations with an error of that name, which is not the one for a missing key.
+OTHER_WRONG_KEY = "{other wrong key}"
+WRONG_KEY_ERROR = "wrong_key"
 # Real servers reject a key that ends so, and so does our mock, which accepts any other.
-_WRONG_KEY_END = "mock-unauthenticated"
+_WRONG_KEY_ENDS = {
+    WRONG_KEY: "mock-unauthenticated",
+    OTHER_WRONG_KEY: f"mock-{WRONG_KEY_ERROR}",
+}
 _KEPT_CHARACTERS = 6  # of a key, such as its prefix `sk-`
 
 
@@ -36,6 +42,7 @@ class Origin(StrEnum):
     GATEWAY = "sandwich"
     TRAFFIC = "traffic"
     TASK = "task"
+    MODELS = "models"
 
 
 class Follow(StrEnum):
@@ -124,14 +131,16 @@ def authorization_header(auth: str | None, key: str) -> str | None:
         return None
     if auth == TARGET_KEY:
         return f"Bearer {key}"
-    return auth.replace(WRONG_KEY, wrong_key(key)).replace(KEY, key)
+    for placeholder, end in _WRONG_KEY_ENDS.items():
+        auth = auth.replace(placeholder, wrong_key(key, end))
+    return auth.replace(KEY, key)
 
 
-def wrong_key(key: str) -> str:
+def wrong_key(key: str, end: str = _WRONG_KEY_ENDS[WRONG_KEY]) -> str:
     """A key with the beginning and, if it is long enough, the length of another key."""
     start = key[: min(_KEPT_CHARACTERS, len(key) // 2)]
-    filler = "0" * (len(key) - len(start) - len(_WRONG_KEY_END))
-    return f"{start}{filler}{_WRONG_KEY_END}"
+    filler = "0" * (len(key) - len(start) - len(end))
+    return f"{start}{filler}{end}"
 
 
 def body_of(case: Case) -> tuple[bytes, str | None]:

@@ -9,6 +9,7 @@ from contracts.planning.request_model import RequestModel
 from contracts.planning.values.field_values import value_key
 from contracts.planning.values.limits import limit_basis
 from specs import Basis, State, Violation
+from specs.validation.engine import compile_validator
 
 _LISTING_KEYWORDS = {"enum", "pattern", "const"}
 _KEYWORD_BY_LABEL = {"value": "enum"}
@@ -173,7 +174,7 @@ def _is_acceptance_documented(schema: Any, value: Any) -> bool:
     """True unless a part of the value has `x-welcome` in its schema."""
     if not isinstance(schema, dict) or value is None:
         return True
-    if "x-welcome" in schema:
+    if "x-welcome" in schema or _is_welcome_open(schema, value):
         return False
     if isinstance(value, list):
         return all(
@@ -186,6 +187,16 @@ def _is_acceptance_documented(schema: Any, value: Any) -> bool:
             for name, each in value.items()
         )
     return True
+
+
+def _is_welcome_open(schema: Mapping[str, Any], value: Any) -> bool:
+    """True if a condition on the value leads to `x-welcome`."""
+    return any(
+        "x-welcome" in part.get("then", {})
+        and compile_validator(part["if"]).is_valid(value)
+        for part in schema.get("allOf", ())
+        if isinstance(part.get("then"), dict)
+    )
 
 
 def claims_tested_by(

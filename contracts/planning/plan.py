@@ -23,9 +23,12 @@ from contracts.planning.enumeration.probes import probes
 from contracts.planning.enumeration.protocol import (
     auth_cases,
     endpoint_cases,
+    failed_image_cases,
     malformed_body_cases,
+    query_cases,
     triggered_error_cases,
 )
+from contracts.planning.models import model_cases
 from contracts.planning.request_model import (
     RequestModel,
     request_models,
@@ -72,11 +75,15 @@ def plan(provider: Provider, *, seed: int = 0, is_mock: bool = False) -> list[Ca
         for first in islice(own, 1):
             rejected += auth_cases(first)
             rejected += endpoint_cases(first)
+            if first.operation.task is None:
+                rejected += query_cases(first)
             if is_mock:
                 rejected += triggered_error_cases(first)
+                accepted += failed_image_cases(first)
     for request_model in models.values():
         accepted += conversation_cases(request_model, is_mock=is_mock)
     rejected += task_operation_cases(provider, is_mock=is_mock)
+    rejected += model_cases(provider, is_mock=is_mock)
     accepted = list(followed(provider, accepted))
     untested = map(_untested_case, request_models(provider).values())
     return _with_unique_ids([*rejected, *accepted, *filter(None, untested)])

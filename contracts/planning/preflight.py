@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from contracts.planning.case import Case, Origin
+from contracts.planning.models import PLAIN, model_operations
 from contracts.planning.request_model import request_models
 from specs import Basis, Provider, State
 
@@ -27,14 +28,16 @@ def preflight_cases(
     provider: Provider, cases: Sequence[Case]
 ) -> Mapping[str, PreflightCases]:
     """
-    The preflight cases of each operation, by its id.
+    The preflight cases of each operation, by its id; those on models come last.
 
     Operations of which no plain request is among the cases are left out.
     """
     models = request_models(provider).values()
     plain_ids = {f"{model.name}/plain" for model in models}
+    about_models = [each.id for each in model_operations(provider)]
+    plain_ids |= {f"{operation}/{PLAIN}" for operation in about_models}
     found: dict[str, PreflightCases] = {}
-    for operation in provider.operations:
+    for operation in (*provider.operations, *about_models):
         own = [each for each in cases if each.operation == operation]
         plain = tuple(each for each in own if each.id in plain_ids)
         if plain:

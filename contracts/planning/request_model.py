@@ -29,8 +29,11 @@ from specs import (
     claims,
     request_name,
 )
+from specs.media.image import OPERATIONS
 from specs.validation.engine import compile_validator
 from specs.validation.transforms import to_validator_schema
+
+GENERATION = OPERATIONS[0]
 
 
 class PlanError(HarnessError):
@@ -269,12 +272,16 @@ class RequestModel:
         return {
             name: self.valid_values(name)[0]
             for name in self.body.properties
-            if name in required
-            or (
-                self.canonical_name(name) in self.samples.plain_fields
-                and self._is_preferred(name)
-            )
+            if name in required or (self._is_plain(name) and self._is_preferred(name))
         }
+
+    def _is_plain(self, name: str) -> bool:
+        """True for a field of the plainest request; a generation needs no file."""
+        canonical = self.canonical_name(name)
+        is_optional_file = (
+            self.operation.id == GENERATION and canonical in self.samples.file_fields
+        )
+        return canonical in self.samples.plain_fields and not is_optional_file
 
     def _is_preferred(self, name: str) -> bool:
         return self.wire_name(self.canonical_name(name)) in (name, None)
@@ -297,6 +304,7 @@ class RequestModel:
             if not isinstance(model, str) or model == plain:
                 continue
             request = self._valid_variant({**self.minimal_request, field_name: model})
+            request = request or self._example_with(field_name, model)
             if request is not None:
                 requests.append((model, request))
         bare = {
@@ -308,6 +316,16 @@ class RequestModel:
             requests.append(("default-model", bare))
         return tuple(requests)
 
+    def _example_with(self, name: str, value: Any) -> dict[str, Any] | None:
+        """The smallest valid example with a value of a field."""
+        examples = [
+            each
+            for each in self.body.examples.values()
+            if isinstance(each, dict) and each.get(name) == value
+        ]
+        valid = (each for each in sorted(examples, key=repr) if self._is_valid(each))
+        return next(valid, None)
+
     def _valid_variant(self, payload: dict[str, Any]) -> dict[str, Any] | None:
         """The payload, with one image for a list of images if only that is valid."""
         for name, value in list(payload.items()):
@@ -318,7 +336,8 @@ class RequestModel:
         return payload if self.state(payload) is State.VALID else None
 
 
-@lru_cache(maxsize=16)
+# More than the providers that ship: `common` asks for those of all in turn.
+@lru_cache(maxsize=64)
 def request_models(provider: Provider) -> Mapping[tuple[str, str], RequestModel]:
     """Each request body of a provider, by operation and media type; cached."""
     bases = {claim.id: claim.evidence.basis for claim in claims(provider)}

@@ -13,6 +13,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from specs.documents.dates import split_id
 from specs.documents.yaml_files import read_yaml
 
 FILE = "exercised.yaml"
@@ -57,6 +58,7 @@ def exercised_by(provider: str, claim: str) -> tuple[str, ...]:
     since the same code checks both. A claim about another field or with another keyword
     is no counterpart.
     """
+    provider = split_id(provider)[0]
     operation = claim.partition("/")[0]
 
     def distance(defect: PlantedDefect) -> tuple[bool, ...]:

@@ -64,6 +64,9 @@ class CheckName(StrEnum):
     MEMBER = "member"
     EVENT = "event"
     EVENT_SCHEMA = "event-schema"
+    MODELS_LISTED = "models-listed"
+    MODEL_ID = "model-id"
+    DECLARED = "declared-parameter"
     NOT_JUDGED = "not-judged"
 
 
@@ -209,11 +212,12 @@ class Outcome:
     `images` is the number of images of the response that were decoded, `not_fetched`
     the number of those that are links and were not fetched. `echoed` are the request
     fields whose values the response repeats. `deliveries` are the ways in which the
-    images came: `b64_json`, `url`, `data_uri`. `model` is the one of the request, or
-    its documented default. A verdict needs such evidence. `open_task` is the id of the
-    long-running task that it created and did not follow to its end; empty if none.
-    `repeats` is the result of all its requests, and None if it was sent once. `cost` is
-    that of all, and the other values are those of the first response.
+    images came: `b64_json`, `url`, `data_uri`, with the field where it is not the usual
+    one. `model` is the one of the request, or its documented default. A verdict needs
+    such evidence. `open_task` is the id of the long-running task that it created and
+    did not follow to its end; empty if none. `repeats` is the result of all its
+    requests, and None if it was sent once. `cost` is that of all, and the other values
+    are those of the first response.
     """
 
     provider: str

@@ -246,6 +246,15 @@ def _remedy(reason: str, target: TargetRecord) -> str:
     return f"; to leave them out: {options}" if others else ""
 
 
+def document_days(report: Report) -> list[str]:
+    """A line for each target whose document is as of a day, with that day."""
+    return [
+        f"{each.title}: document {each.document}"
+        for each in report.metadata.targets
+        if " as of " in each.document
+    ]
+
+
 def not_tested_notes(summaries: Iterable[ProviderSummary]) -> list[str]:
     """A sentence per reason why cases were not tested, with what to do about it."""
     return [

@@ -31,7 +31,7 @@ class DocumentRule:
 
     @property
     def place(self) -> str:
-        return f"{self.provider.id}/openapi.yaml#{self.claims[0].pointer}"
+        return f"{self.provider.undated_id}/openapi.yaml#{self.claims[0].pointer}"
 
 
 def document_rules(providers: Iterable[Provider]) -> list[DocumentRule]:

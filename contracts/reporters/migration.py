@@ -58,7 +58,7 @@ def print_text(
     client = f" for {move.client.title}" if move.client else ""
     counts = examination.counts
     summary = (
-        f"From {move.old.title} to {move.new.title}{client}: "
+        f"From {move.old.dated_title} to {move.new.dated_title}{client}: "
         f"{counts[Severity.BREAKS]} breaking, "
         f"{counts[Severity.WARNS]} possibly breaking, "
         f"{pluralize(counts[Severity.INFO], 'note')}."

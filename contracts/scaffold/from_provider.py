@@ -11,6 +11,7 @@ from contracts.scaffold.draft import (
     placeholder_url,
 )
 from specs import Provider
+from specs.documents.dates import as_of
 from specs.documents.folder import DIALECT
 from specs.documents.yaml_files import read_yaml
 from specs.validation.evidence import Basis
@@ -33,10 +34,10 @@ def draft_like(name: str, provider: Provider, file_folder: Any) -> Draft:
     Each claim cites one placeholder. What the provider's own pages do not state remains
     an assumption. `file_folder` is the folder of the provider.
     """
-    raw = read_yaml(file_folder, DIALECT)
+    raw = as_of(read_yaml(file_folder, DIALECT), provider.day).content
     path = urlsplit(raw["live"]["base_url"]).path
     base_url = placeholder_url(name, path)
-    document = _without_evidence(provider.document)
+    document = _without_evidence(provider.in_force)
     document["info"] = {"title": name, "version": "1"}
     document["servers"] = [{"url": base_url}]
     _replace_further_servers(name, document)

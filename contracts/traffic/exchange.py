@@ -12,8 +12,9 @@ from multidict import CIMultiDict
 from contracts.errors import HarnessError
 from mockserver.pipeline.request.authentication import KeyParts
 from mockserver.recordings.redaction import Headers
+from mockserver.settings import MAX_BODY
 
-MAX_BODY_BYTES = 64 * 1024 * 1024
+MAX_BODY_BYTES = MAX_BODY  # what the mock rejects is not judged either
 MAX_HEADER_LENGTH = 1000  # characters of a header value; the rest is ignored
 
 

@@ -118,7 +118,13 @@ class TrafficJudge:
         seen = Case("", "", Origin.TRAFFIC, State.VALID)
         headers, medium = lowercase_names(exchange.headers), medium_of(operation)
         found = Interaction(
-            seen, exchange.status, headers, body, seconds=0.0, medium=medium
+            seen,
+            exchange.status,
+            headers,
+            body,
+            seconds=0.0,
+            medium=medium,
+            layout=operation.layout,
         )
         if not found.is_success or found.is_stream:
             return []
@@ -183,6 +189,7 @@ class TrafficJudge:
             exchange.problem,
             fetched,
             medium=medium_of(operation),
+            layout=operation.layout,
         )
 
     def _case(

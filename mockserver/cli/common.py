@@ -234,8 +234,13 @@ class ProviderName(click.ParamType):  # type: ignore[type-arg]
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         folder = ctx.params.get("folder")
+        folders = [folder] if folder else []
+        name, at, _ = incomplete.partition("@")
         try:
-            known = specs.names(*([folder] if folder else []))
+            known = specs.names(*folders)
+            if at:
+                days = specs.load(name, *folders).dates.all
+                known = tuple(f"{name}@{day}" for day in days)
         except specs.SpecError:  # a shell ignores errors of a completion
             known = specs.names()
         return [CompletionItem(each) for each in known if each.startswith(incomplete)]

@@ -49,6 +49,7 @@ class ServeOutput:
         self._base_urls = {
             each.id: f"{root}/{each.id}{each.base_path}" for each in providers
         }
+        self._days = {each.id: each.day for each in providers if each.day}
         self._root, self._first = root, providers[0]
         self._token = token
         self._as_json = as_json
@@ -69,6 +70,10 @@ class ServeOutput:
         else:
             _print_line(f"{cost_summary(costs)}.")
 
+    def _day_text(self, name: str) -> str:
+        """The day as of which a document is served."""
+        return f"  as of {self._days[name]}" if name in self._days else ""
+
     def _startup_lines(self) -> list[str]:
         width = max(map(len, self._base_urls))
         path, body = _first_request(self._first)
@@ -79,7 +84,10 @@ class ServeOutput:
         others += f", for clients of {self._public_url}" if self._public_url else ""
         lines = [
             f"Serving {count} provider(s) at {self.url}{others}; stop with Ctrl-C.",
-            *(f"  {name:<{width}}  {base}" for name, base in self._base_urls.items()),
+            *(
+                f"  {name:<{width}}  {base}{self._day_text(name)}"
+                for name, base in self._base_urls.items()
+            ),
             "",
             "Try it:",
             f"  curl {quote_word(url)} \\",

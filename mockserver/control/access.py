@@ -44,10 +44,12 @@ def _access_error(
 ) -> web.Response | None:
     """The error response if access is denied, else None."""
     token, origin = settings.token, request.headers.get("Origin")
-    own_hosts = {request.host, _origin_host(root_url(request, settings))}
-    if origin is not None and _origin_host(origin) not in own_hosts:
+    own = {f"{request.scheme}://{request.host}", root_url(request, settings)}
+    if origin is not None and _origin(origin) not in map(_origin, own):
         return error_response(
-            "the control API does not accept requests of other origins", status=403
+            "the control API does not accept requests of other origins. Behind a proxy "
+            "that speaks HTTPS, start the server with --public-url URL",
+            status=403,
         )
     if token is None:
         if not is_local_host(request.host):
@@ -96,8 +98,10 @@ def _host_name(host: str) -> str:
         return ""
 
 
-def _origin_host(origin: str) -> str:
+def _origin(url: str) -> tuple[str, str]:
+    """The scheme and the host, with its port, of a URL; empty texts if it is none."""
     try:
-        return urlsplit(origin).netloc
+        parts = urlsplit(url)
     except ValueError:
-        return ""
+        return "", ""
+    return parts.scheme.lower(), parts.netloc.lower()

@@ -21,6 +21,7 @@ def _describe(provider: Provider, base: str) -> dict[str, Any]:
     return {
         "id": provider.id,
         "title": provider.title,
+        **({"as_of": provider.day} if provider.day else {}),
         "base_url": f"{base}/{provider.id}{provider.base_path}",
         "model": provider.dialect.model,
         "operations": {

@@ -14,7 +14,7 @@ The steps, in order, and their modules:
 9. validate and interpret the body (`interpreter`)
 10. enforce the quotas of outputs (`quotas`)
 11. build the response, as JSON or as a stream (`response`); an operation on
-    long-running tasks goes from step 8 to `tasks`
+    long-running tasks goes from step 8 to `tasks`, one on models to `models`
 12. send it, or an error response, or damage it by a fault (`sending`)
 13. record it in the journal (`journal_entry`)
 """
@@ -26,7 +26,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from mockserver.errors import INCIDENT_HEADER, Rejected
+from mockserver.errors import INCIDENT_HEADER, Rejected, unavailable
 from mockserver.json_text import printable
 from mockserver.pipeline.behavior import (
     apply_body_fault,
@@ -37,18 +37,21 @@ from mockserver.pipeline.behavior import (
 )
 from mockserver.pipeline.exchange import Exchange
 from mockserver.pipeline.journal_entry import record
+from mockserver.pipeline.models import respond_with_models
 from mockserver.pipeline.provider_context import ProviderContext
 from mockserver.pipeline.quotas import enforce_output_quotas, enforce_quotas
 from mockserver.pipeline.request.authentication import authenticate
 from mockserver.pipeline.request.body_reading import read_bytes
 from mockserver.pipeline.request.interpretation import NO_PARAMETERS
-from mockserver.pipeline.request.interpreter import interpret, try_parse
+from mockserver.pipeline.request.interpreter import check_valid, interpret, try_parse
+from mockserver.pipeline.request.parameters import parse_query
 from mockserver.pipeline.response.building import success_response
 from mockserver.pipeline.response.replay import replay
 from mockserver.pipeline.response.sending import error_response, send
 from mockserver.pipeline.tasks.dispatch import respond_to_task
 from mockserver.simulation.namespaces import namespace_of
 from mockserver.simulation.transfer import PendingResponse
+from mockserver.state.memory import StateError
 from specs import Operation
 
 log = logging.getLogger("mockserver")
@@ -63,7 +66,8 @@ async def handle_request(
     """
     Respond to a request as the document describes its operation.
 
-    An unexpected exception is logged, and becomes the provider's `server_error`.
+    An unexpected exception is logged, and becomes the provider's `server_error`. So
+    does a task in a Redis that does not respond, if no error with 503 is documented.
     """
     started_at = time.monotonic()
     request_id = provider_context.new_request_id()
@@ -82,6 +86,9 @@ async def handle_request(
             response = error_response(exchange, rejected)
         except (ConnectionResetError, asyncio.CancelledError):
             raise
+        except StateError as error:
+            log.warning("no tasks for %s: %s", printable(request.path), error)
+            response = error_response(exchange, unavailable(operation, str(error)))
         except Exception:
             log.exception("incident %s at %s", request_id, printable(request.path))
             headers = {INCIDENT_HEADER: request_id}
@@ -124,10 +131,15 @@ async def _respond(exchange: Exchange) -> web.Response | PendingResponse:
         return own_response
     if isinstance(parsed_body, Rejected):
         raise parsed_body
+    if operation.models is not None:
+        return await respond_with_models(exchange, operation.models)
     if operation.task is not None:
         return await respond_to_task(exchange, parsed_body, cache_key)
     if parsed_body is None:
         raise TypeError(f"{operation.id} has no request body")
+    query = parse_query(request, operation)
+    if query is not None:
+        await check_valid(exchange, query)
     parsed_body = apply_body_fault(exchange, parsed_body)
     if context.cassettes is not None:
         return await replay(exchange, context.cassettes, parsed_body)

@@ -13,7 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
-from mockserver.media.image.plan import FORMATS
+from mockserver.media.image.plan import MEDIA_TYPES
 from mockserver.recordings.cassette_file import (
     IMAGES_FOLDER,
     CassetteError,
@@ -138,7 +138,7 @@ class Cassettes:
             text = "No such image.\n"
             return web.Response(status=404, text=text, headers=headers)
         extension = name.partition(".")[2]
-        headers["Content-Type"] = FORMATS.get(extension, "application/octet-stream")
+        headers["Content-Type"] = MEDIA_TYPES.get(extension, "application/octet-stream")
         return web.FileResponse(self.folder / IMAGES_FOLDER / name, headers=headers)
 
 

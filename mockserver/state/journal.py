@@ -206,8 +206,19 @@ def _weight(kept: str | LazyEntry) -> int:
 
 def entry_namespace(text: str) -> str:
     """Return the namespace of an entry given as text; empty if it has none."""
-    namespace: str = json.loads(text).get("namespace", "")
-    return namespace
+    entry = _entry_from(text)
+    return str(entry.get("namespace", "")) if entry else ""
+
+
+def _entry_from(text: str) -> dict[str, Any] | None:
+    """The entry of a text; None for one that no server has written into Redis."""
+    try:
+        entry = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    is_entry = isinstance(entry, dict) and isinstance(entry.get("id"), int)
+    parts = [entry.get(name, {}) for name in ("decision", "task")] if is_entry else ()
+    return entry if is_entry and all(isinstance(e, dict) for e in parts) else None
 
 
 def entry_to_json(entry: Mapping[str, Any]) -> str:
@@ -228,13 +239,17 @@ def entry_to_json(entry: Mapping[str, Any]) -> str:
 def select_latest(
     texts: list[str], query: Query, limit: int | None
 ) -> list[dict[str, Any]]:
-    """Return the latest matching entries, oldest first; parses no more than needed."""
+    """
+    Return the latest matching entries, oldest first; parses no more than needed.
+
+    A text that is no entry is left out.
+    """
     found: list[dict[str, Any]] = []
     for text in reversed(texts):
         if limit is not None and len(found) >= limit:
             break
-        entry = json.loads(text)
-        if query.matches(entry):
+        entry = _entry_from(text)
+        if entry is not None and query.matches(entry):
             found.append(entry)
     return found[::-1]
 

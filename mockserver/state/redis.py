@@ -92,12 +92,14 @@ def fall_back_to_memory(
     ) -> T:
         try:
             with redis_errors():
-                return await step(store, *args, **kwargs)
+                result = await step(store, *args, **kwargs)
         except StateError as error:
-            log.warning("This replica uses its own memory: %s", error)
+            store.note_availability(error)
             in_memory = getattr(StateStore, step.__name__)
-            result: T = await in_memory(store, *args, **kwargs)
-            return result
+            result = await in_memory(store, *args, **kwargs)
+        else:
+            store.note_availability(None)
+        return result
 
     return wrapper
 
@@ -117,7 +119,18 @@ class RedisStateStore(StateStore):
         self._push_script = self._redis.register_script(PUSH_LUA)
         self._shared_slots = RedisSlots(self._redis)
         self._shared_journal = RedisJournal(self._redis)
+        self._is_away = False
         super().__init__(clock, self._shared_journal, RedisTaskStore(self._redis))
+
+    def note_availability(self, error: StateError | None) -> None:
+        """Log once that Redis does not respond, and once that it does again."""
+        if (error is not None) is self._is_away:
+            return
+        self._is_away = error is not None
+        if error is not None:
+            log.warning("This replica uses its own memory: %s", error)
+        else:
+            log.warning("Redis responds again: this replica shares its memory")
 
     @fall_back_to_memory
     async def sync_clock(self) -> None:

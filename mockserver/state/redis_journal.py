@@ -162,7 +162,7 @@ class RedisJournal(Journal):
 
 
 def _decode_text(value: bytes | str) -> str:
-    return value if isinstance(value, str) else value.decode()
+    return value if isinstance(value, str) else value.decode(errors="replace")
 
 
 def _increments(totals: Totals) -> Iterator[tuple[str, float]]:

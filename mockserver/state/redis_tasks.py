@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mockserver.state.memory import StateError
 from mockserver.state.redis_journal import PREFIX, redis_errors
 from mockserver.state.tasks import (
     ENDINGS,
@@ -115,10 +116,13 @@ def _list_key(owner: TaskKey) -> str:
 def _record(fields: Mapping[Any, Any]) -> TaskRecord | None:
     if b"record" not in fields:
         return None
-    record = TaskRecord.from_json(json.loads(fields[b"record"]))
-    changes = {
-        name.decode(): json.loads(value)
-        for name, value in fields.items()
-        if name != b"record"
-    }
-    return replace(record, **changes)
+    try:
+        record = TaskRecord.from_json(json.loads(fields[b"record"]))
+        changes = {
+            name.decode(): json.loads(value)
+            for name, value in fields.items()
+            if name != b"record"
+        }
+        return replace(record, **changes)
+    except (ValueError, TypeError):
+        raise StateError("Redis has a task that no server has written") from None

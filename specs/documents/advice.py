@@ -38,10 +38,13 @@ class Advice:
 
 
 def check_folder(folder: Path) -> tuple[ProviderFolder, list[Advice]]:
-    """All problems of the folder of a provider, each once."""
+    """All problems of the folder of a provider, each once, on each of its days."""
     problems = Problems(collect=True)
     place = folder.resolve()
     content = read_folder(place.name, place.parent, place, problems)
+    for day in content.dates.all:
+        if day != content.dates.as_of:
+            read_folder(f"{place.name}@{day}", place.parent, place, problems)
     found = [
         *(Advice(error) for error in problems.errors),
         *(Advice(error) for error in _ignored_parts(content)),

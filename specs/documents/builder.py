@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from specs.documents.model import Body, ErrorExample, Guarantee, Operation, Response
+from specs.documents.models import models_role
 from specs.documents.parameters import parameter_objects, server_url
 from specs.documents.problems import remove_part
 from specs.documents.references import (
@@ -169,6 +170,7 @@ class OperationBuilder:
             parameters=parameter_objects(self.tree, item, node, evidence),
             medium=medium_of(self.tree.root, node),
             task=task_role(node["x-task"]) if "x-task" in node else None,
+            models=models_role(node["x-model"]) if "x-model" in node else None,
             server_url=server_url(item, node),
             document_path=urlsplit(server_url({}, self.tree.root)).path.rstrip("/"),
             is_deprecated=node.get("deprecated", False),
@@ -282,8 +284,12 @@ class OperationBuilder:
                 if "example" in each
             }
             above = evidence.within(response)
-            content = response.get("content", {}).get("application/json", {})
-            for name, example in content.get("examples", {}).items():
+            examples = [
+                (name, media_type, example)
+                for media_type, content in response.get("content", {}).items()
+                for name, example in content.get("examples", {}).items()
+            ]
+            for name, media_type, example in examples:
                 if not status.isdigit():
                     self._report(
                         example,
@@ -299,6 +305,7 @@ class OperationBuilder:
                     headers=headers,
                     evidence=above.within(example),
                     pointer=self.tree.pointer_of(example),
+                    media_type=media_type,
                 )
         return found
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from specs.documents.model import Body, Operation, Provider, Response
+from specs.documents.model_claims import MODELS, model_claims
 from specs.documents.supported import EVENT_STREAM
 from specs.documents.task_claims import TASK, task_claims
 from specs.validation.evidence import Basis, Evidence
@@ -117,6 +118,10 @@ def _operation_claims(provider: Provider, operation: Operation) -> Iterator[Clai
         yield claim(
             f"{TASK}/{name}", ClaimSubject.GUARANTEE, sentence, evidence, pointer
         )
+    for name, sentence, evidence, pointer in model_claims(operation):
+        yield claim(
+            f"{MODELS}/{name}", ClaimSubject.GUARANTEE, sentence, evidence, pointer
+        )
     for response in operation.responses.values():
         yield from _response_claims(provider, operation, response)
     for error in operation.errors.values():
@@ -192,6 +197,7 @@ _SENTENCE_TEMPLATES = {
     "const": "must be {value}",
     "minimum": "must be at least {value}",
     "maximum": "must be at most {value}",
+    "multipleOf": "must be a multiple of {value}",
     "exclusiveMinimum": "must be greater than {value}",
     "exclusiveMaximum": "must be less than {value}",
     "minLength": "has at least {value} characters",
@@ -249,6 +255,9 @@ def _walk(
             subject = _field_name(segments)
             text = _SENTENCE_TEMPLATES[keyword].format(value=_format_value(value))
             yield part(keyword, f"{subject} {text}")
+        elif keyword == "not" and isinstance(value, dict) and "enum" in value:
+            text = f"must not be one of {_format_value(value['enum'])}"
+            yield part(keyword, f"{_field_name(segments)} {text}")
         elif keyword in _ASPECT_KEYWORDS:
             for aspect, limit in value.items():
                 text = f"{_field_name(segments)} keeps {aspect} {_format_value(limit)}"

@@ -71,6 +71,24 @@ class UrlLifetime:
 
 
 @dataclass(frozen=True, slots=True)
+class UrlAccess:
+    """
+    The requests for the URL of an image that storage refuses.
+
+    Methods other than `methods` are refused, and requests without one of `headers`.
+    """
+
+    source: str
+    methods: tuple[str, ...] = ("GET", "HEAD")
+    headers: tuple[str, ...] = ()
+    basis: Basis = Basis.DOCUMENTED
+
+    @property
+    def evidence(self) -> Evidence:
+        return Evidence(self.source, self.basis)
+
+
+@dataclass(frozen=True, slots=True)
 class ImagePrice:
     """
     The price of one image.
@@ -147,12 +165,18 @@ class UsageTable:
     """
     The output tokens of a 1024x1024 image, by quality, and those of a partial image.
 
-    Other sizes have output tokens in proportion to their pixels.
+    Other sizes have output tokens in proportion to their pixels. Those of images are
+    for requests, in canonical names, that meet the condition `when`.
     """
 
     output_tokens: Mapping[str, int]
     source: str
     partial_image_tokens: int = 0
+    when: Condition = ALWAYS
+
+    def rates(self, request: Mapping[str, Any]) -> Mapping[str, int]:
+        """The output tokens by quality; empty where no page has them."""
+        return self.output_tokens if self.when.applies_to(request) else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +185,7 @@ class MockDefaults:
     The settings of a provider's mock.
 
     * `auto_size`: width and height in pixels of an image of the size `auto`.
+    * `auto_format`: format of an image if the request does not name one.
     * `max_images`: most images of one request; None for the limit of the server.
     * `max_body_bytes`: most bytes of a request body; None for the limit of the server.
     * `headers`: headers of every response; `{request_id}` in a value is replaced.
@@ -171,6 +196,7 @@ class MockDefaults:
     """
 
     auto_size: tuple[int, int] = DEFAULT_SIZE
+    auto_format: str = "png"
     max_images: int | None = None
     max_body_bytes: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -202,6 +228,7 @@ class Dialect:
     key: KeyFormat | None = None
     clients: ClientVariables | None = None
     url_lifetime: UrlLifetime | None = None
+    url_access: UrlAccess | None = None
     prices: PriceList | None = None
     usage: UsageTable | None = None
     mock: MockDefaults = MockDefaults()
@@ -278,6 +305,7 @@ def build_dialect(raw: Mapping[str, Any]) -> Dialect:
         key=_built_if_given(KeyFormat, raw.get("key")),
         clients=_built_if_given(ClientVariables, raw.get("clients")),
         url_lifetime=_built_if_given(UrlLifetime, raw.get("url_lifetime")),
+        url_access=_built_if_given(UrlAccess, raw.get("url_access")),
         prices=_built_if_given(PriceList, raw.get("prices")),
         usage=_built_if_given(UsageTable, raw.get("usage")),
         mock=_built(MockDefaults, raw.get("mock", {})),
@@ -328,6 +356,7 @@ def _built(part_class: Callable[..., Part], raw: Mapping[str, Any]) -> Part:
 # The fields that differ from their values in the file.
 _CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
     "when": Condition,
+    "methods": tuple,
     "basis": Basis,
     "contradicts": tuple,
     "per_image": partial(_built_list, ImagePrice),

@@ -7,8 +7,20 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 from specs.documents.builder import OperationBuilder
+from specs.documents.dates import (
+    AS_OF,
+    DATED,
+    NO_DATES,
+    SINCE,
+    UNTIL,
+    DocumentDates,
+    as_of,
+    dates_of,
+    split_id,
+)
 from specs.documents.dialect import build_dialect, validate_dialect
 from specs.documents.model import Provider
+from specs.documents.model_builder import check_model_operations
 from specs.documents.problems import Problems
 from specs.documents.references import ResolvedDocument, walk
 from specs.documents.sources import Source, check_sources, load_sources
@@ -25,6 +37,7 @@ class ProviderFolder:
     The content of a folder.
 
     `provider` is None if a problem was reported, `tree` if there is no document.
+    `dates` are the days that the files know.
     """
 
     folder: Traversable
@@ -32,22 +45,32 @@ class ProviderFolder:
     sources: Mapping[str, Source]
     tree: ResolvedDocument | None
     provider: Provider | None
+    dates: DocumentDates = NO_DATES
 
 
 def read_folder(
     name: str, root: Traversable, folder: Traversable, problems: Problems
 ) -> ProviderFolder:
-    """Read a folder inside the folder `root`, and report what is wrong in it."""
+    """
+    Read a folder inside the folder `root`, and report what is wrong in it.
+
+    `name` is the id of the provider, with the day as of which its files are read:
+    `mine@2026-08-21`. Without a day it is the one of the document.
+    """
     dialect = _read(folder, DIALECT, problems)
+    document = _read(folder, DOCUMENT, problems)
+    dates = dates_of(document, dialect)
+    day = _requested_day(name, dates)
+    dialect = as_of(dialect, day).content if day else dialect
     dialect_file = str(folder / DIALECT)
     if dialect is not _UNREADABLE:
         validate_dialect(dialect_file, dialect, problems)
     sources = load_sources(root, folder, dialect, problems)
     check_sources(dialect_file, dialect, "source", sources, problems)
-    document = _read(folder, DOCUMENT, problems)
     if document is _UNREADABLE:
         return ProviderFolder(folder, dialect, sources, None, None)
-    tree = ResolvedDocument(str(folder / DOCUMENT), document, problems)
+    tree = ResolvedDocument(str(folder / DOCUMENT), document, problems, day=day)
+    _check_dates(tree, document, dates)
     check_sources(tree.file, document, "x-source", sources, problems)
     for pointer, node in walk(document):
         if "x-contradicts" in node:
@@ -56,6 +79,7 @@ def read_folder(
     operations = OperationBuilder(tree).operations()
     tasks = task_kinds(tree)
     check_task_operations(tree, tasks, operations)
+    check_model_operations(tree, operations)
     _check_base_url(tree, dialect)
     provider = None
     if not problems.errors:
@@ -64,14 +88,18 @@ def read_folder(
             dialect=build_dialect(dialect),
             all_operations=operations,
             document=document,
+            in_force=tree.document,
             sources=sources,
             file=tree.file,
-            version=str(tree.root["info"]["version"]),
+            version=_version(tree, day),
             pointer_of=tree.pointer_of,
             tasks=tasks,
             sha256=_digest(folder),
+            day=day,
+            dates=dates,
+            places=tree.places,
         )
-    return ProviderFolder(folder, dialect, sources, tree, provider)
+    return ProviderFolder(folder, dialect, sources, tree, provider, dates)
 
 
 def _digest(folder: Traversable) -> str:
@@ -83,6 +111,50 @@ def _digest(folder: Traversable) -> str:
 
 
 _UNREADABLE: Any = object()
+
+
+def _requested_day(name: str, dates: DocumentDates) -> str:
+    """
+    The day in the id of a provider, else the one of its document, else none.
+
+    Raises `SpecError` for a day that the document is not about.
+    """
+    id_, day = split_id(name)
+    if not day and "@" not in name:
+        return dates.as_of
+    if not dates.as_of:
+        problem = f"the document of '{id_}' has no dates"
+        raise SpecError(name, "", problem, f"Write '{id_}' without '@{day}'")
+    if day not in dates:
+        raise SpecError(
+            name,
+            "",
+            f"the document of '{id_}' is about the days from {dates.first} to "
+            f"{dates.last}, and changes on {', '.join(dates.all)}",
+            f"Name one of these days; '{id_}' alone means {dates.as_of}",
+        )
+    return day
+
+
+def _version(tree: ResolvedDocument, day: str) -> str:
+    """The version of the document, and its day: `2.3.0 as of 2026-12-01`."""
+    version = str(tree.root["info"]["version"])
+    return f"{version} as of {day}" if day else version
+
+
+def _check_dates(tree: ResolvedDocument, document: Any, dates: DocumentDates) -> None:
+    """Report dates in a document that does not say as of which day it is read."""
+    if dates.as_of:
+        return
+    for pointer, node in walk(document):
+        if {SINCE, UNTIL, DATED} & node.keys():
+            tree.report(
+                pointer,
+                f"'{SINCE}', '{UNTIL}' and '{DATED}' need '{AS_OF}' in `info`",
+                "Add the day up to which the pages were read",
+                f'{AS_OF}: "2026-12-01"',
+            )
+            return
 
 
 def _read(folder: Traversable, name: str, problems: Problems) -> Any:

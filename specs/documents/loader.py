@@ -6,6 +6,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from specs.documents.dates import split_id
 from specs.documents.folder import DIALECT, DOCUMENT, read_folder
 from specs.documents.model import Provider
 from specs.documents.problems import Problems
@@ -37,13 +38,16 @@ def names(*more: str | Path) -> tuple[str, ...]:
 
 def load(name: str, *more: str | Path) -> Provider:
     """
-    Load the provider of an id.
+    Load the provider of an id, such as `mine` or `mine@2026-08-21`.
 
-    `more` are folders of further providers, which take precedence over those that ship.
-    Raises `SpecError` if there is no such folder, or a part of it is not understood.
+    With a day, the provider is as its pages described it on that day. `more` are
+    folders of further providers, which take precedence over those that ship.
+    Raises `SpecError` if there is no such folder or day, or a part of it is not
+    understood.
     """
+    id_, _ = split_id(name)
     for root in reversed(roots(*more)):
-        folder = root / name
+        folder = root / id_
         if (folder / DOCUMENT).is_file():
             return _load_folder(name, root, folder)
     known = ", ".join(names(*more))

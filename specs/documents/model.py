@@ -7,10 +7,14 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
+from specs.documents.dates import NO_DATES, DocumentDates, split_id
 from specs.documents.dialect import Dialect
+from specs.documents.layout import ResponseLayout, is_done, response_layout
+from specs.documents.models import ModelsAction, ModelsRole
+from specs.documents.references import walk
 from specs.documents.security import KeyScheme
 from specs.documents.sources import Source
-from specs.documents.supported import EVENT_STREAM
+from specs.documents.supported import EVENT_STREAM, JSON
 from specs.documents.tasks import Link, Role, TaskKind, TaskRole
 from specs.validation.engine import Schema, compile_validator
 from specs.validation.evidence import Evidence
@@ -19,7 +23,11 @@ from specs.validation.judge import Judge
 
 @dataclass(frozen=True, slots=True)
 class ErrorExample:
-    """A named error response: its status, its complete body and its headers."""
+    """
+    A named error response: its status, its complete body and its headers.
+
+    A body of the media type `text/plain` is a text.
+    """
 
     name: str
     status: int
@@ -27,6 +35,7 @@ class ErrorExample:
     headers: Mapping[str, str]
     evidence: Evidence
     pointer: str
+    media_type: str = JSON
 
 
 @dataclass(frozen=True)
@@ -96,6 +105,8 @@ class Body:
     def _iter_events(self) -> Iterator[tuple[str, "Body"]]:
         branches = self.schema.get("oneOf", []) if isinstance(self.schema, dict) else []
         for branch in branches:
+            if is_done(branch):
+                continue
             evidence = self.evidence.within(branch)
             type_ = branch["properties"]["type"]["const"]
             yield (
@@ -132,6 +143,7 @@ class Operation:
       there, as a body.
     * `medium`: the medium of its results.
     * `task`: what it does with long-running tasks, or None.
+    * `models`: what it does with the models of the provider, or None.
     * `server_url`: its own server, where it has another one than its document.
     * `document_path`: the path of the server URL of the document.
     """
@@ -151,6 +163,7 @@ class Operation:
     parameters: Mapping[str, Body] = field(default_factory=dict)
     medium: str = "image"
     task: TaskRole | None = None
+    models: ModelsRole | None = None
     server_url: str = ""
     document_path: str = ""
     is_deprecated: bool = False
@@ -158,7 +171,14 @@ class Operation:
     @property
     def creates(self) -> bool:
         """True if its responses have, or will have, new results."""
+        if self.models is not None:
+            return False
         return self.task is None or self.task.role is Role.CREATE
+
+    @property
+    def answers_at_once(self) -> bool:
+        """True if its responses, and not those about a task, have the new results."""
+        return self.task is None and self.models is None
 
     @property
     def has_template(self) -> bool:
@@ -187,6 +207,17 @@ class Operation:
     def supports_streaming(self) -> bool:
         return EVENT_STREAM in self.success.bodies
 
+    @cached_property
+    def layout(self) -> ResponseLayout:
+        """The places of images in its success responses."""
+        body = self.success.bodies.get(JSON)
+        stream = self.success.bodies.get(EVENT_STREAM)
+        return response_layout(
+            body.examples if body and self.answers_at_once else {},
+            stream.examples if stream else {},
+            stream.schema if stream else True,
+        )
+
     def response_for(self, status: int) -> Response | None:
         """The declared response of a status, else of `4XX`, else `default`, or None."""
         for name in (str(status), f"{status // 100}XX", "default"):
@@ -204,8 +235,10 @@ class Provider:
     A loaded folder of a provider. Equal only to itself.
 
     `all_operations` are those of the document. `operations` are those among them that
-    create results, at once or by a task, and `task_operations` the others. `tasks` are
-    the kinds of tasks by name. `sha256` is the hash of its two files.
+    create results, at once or by a task, and `task_operations` others on tasks. `tasks`
+    are the kinds of tasks by name. `sha256` is the hash of its two files. `in_force` is
+    the `document` as of `day`, which is empty for a document without `dates`; `places`
+    are the pointers of its parts in the file.
     """
 
     id: str
@@ -218,6 +251,20 @@ class Provider:
     pointer_of: Callable[[Any], str] = field(default=lambda node: "", repr=False)
     tasks: Mapping[str, TaskKind] = field(default_factory=dict)
     sha256: str = ""
+    day: str = ""
+    dates: DocumentDates = NO_DATES
+    in_force: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    places: Mapping[int, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def undated_id(self) -> str:
+        """The id without a day: the name of its folder."""
+        return split_id(self.id)[0]
+
+    def nodes(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yield mappings of the document in force, with their places in its file."""
+        for pointer, node in walk(self.in_force):
+            yield self.places.get(id(node), pointer), node
 
     @cached_property
     def operations(self) -> Mapping[str, Operation]:
@@ -228,13 +275,21 @@ class Provider:
     @cached_property
     def task_operations(self) -> Mapping[str, Operation]:
         return {
-            name: each for name, each in self.all_operations.items() if not each.creates
+            name: each
+            for name, each in self.all_operations.items()
+            if not each.creates and each.task is not None
         }
 
     @property
     def any_operation(self) -> Operation:
         """The first operation of the document, whose errors stand for all."""
         return next(iter(self.all_operations.values()))
+
+    def operation_on_models(self, action: ModelsAction) -> Operation | None:
+        """The first operation that lists models, or reads one; None without any."""
+        operations = self.all_operations.values()
+        found = (each for each in operations if each.models is not None)
+        return next((e for e in found if e.models and e.models.action is action), None)
 
     def operations_on(self, kind: str, role: Role) -> tuple[Operation, ...]:
         """The operations of a role on a kind of tasks, in document order."""
@@ -247,7 +302,14 @@ class Provider:
 
     @property
     def title(self) -> str:
-        return self.dialect.title
+        """Its usual name, with the day that its id names: `Mine as of 2026-08-21`."""
+        day = split_id(self.id)[1]
+        return f"{self.dialect.title} as of {day}" if day else self.dialect.title
+
+    @property
+    def dated_title(self) -> str:
+        """Its title with the day of its document: `My gateway as of 2026-12-01`."""
+        return f"{self.dialect.title} as of {self.day}" if self.day else self.title
 
     @cached_property
     def base_path(self) -> str:

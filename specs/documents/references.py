@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from specs.documents.dates import as_of
 from specs.documents.problems import Problems
 from specs.errors import SpecError
 from specs.validation import vocabulary
@@ -16,12 +17,20 @@ class ResolvedDocument:
     A document with its references inlined, and the place of each of its parts.
 
     `pointer_of(node)` gives the JSON pointer of a mapping as authored, so that a claim
-    behind a reference still points at its own line. Where problems are collected, a
+    behind a reference still points at its own line. Where problems are collected, an
     unresolved reference becomes an empty mapping, which is a gap.
+
+    With a `day`, `document` and `root` are the document as of that day; the keywords of
+    the other parts are checked as well.
     """
 
     def __init__(
-        self, file: str, document: Any, problems: Problems | None = None
+        self,
+        file: str,
+        document: Any,
+        problems: Problems | None = None,
+        *,
+        day: str = "",
     ) -> None:
         self.file = file
         self._problems = problems or Problems()
@@ -30,14 +39,28 @@ class ResolvedDocument:
         self._pointers: dict[int, str] = {}
         # Kept, because an id is unique only as long as its value lives.
         self._resolved_nodes: list[Any] = []
-        self._document = document
         if not isinstance(document, dict):
             self.report("", "is not a mapping", "Begin with `openapi: 3.1.0`")
-            self._document = document = {}
+            document = {}
         for pointer, problem, remedy in _keyword_problems(document):
             self.report(pointer, problem, remedy)
             self._invalid.update(_keyword_place(pointer))
-        self.root: dict[str, Any] = self._resolve(document, "", ())
+        self.document: dict[str, Any] = document
+        self.places: Mapping[int, str] = {}
+        if day:
+            self._leave_out(day)
+        self.root: dict[str, Any] = self._resolve(self.document, "", ())
+
+    def _leave_out(self, day: str) -> None:
+        """Keep what is in force on a day, with the places of the whole document."""
+        dated = as_of(self.document, day)
+        self.document, self.places = dated.content, dated.places
+        for pointer, reference in dated.broken:
+            self.report(
+                pointer,
+                f"{reference} is not in force on {day}",
+                "Give this part the dates of its target, or let it refer to another",
+            )
 
     def pointer_of(self, node: Any) -> str:
         return self._pointers.get(id(node), "")
@@ -63,6 +86,7 @@ class ResolvedDocument:
             ]
         if not isinstance(node, dict):
             return node
+        pointer = self.places.get(id(node), pointer)
         if "$ref" in node and isinstance(node["$ref"], str):
             return self._resolve_reference(node, pointer, seen)
         result = {
@@ -93,7 +117,7 @@ class ResolvedDocument:
         return self._record_pointer({**found, **own}, pointer)
 
     def _lookup(self, reference: str, pointer: str) -> Any:
-        node = self._document
+        node: Any = self.document
         if not reference.startswith("#/"):
             self.report(
                 pointer,

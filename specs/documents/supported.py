@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from specs.documents.layout import COMPLETED, RESPONSE, is_done, template_problem
+from specs.documents.models import ModelsAction
 from specs.documents.references import (
     ResolvedDocument,
     did_you_mean,
@@ -25,6 +27,7 @@ from specs.documents.tasks import Role
 from specs.media import image
 
 JSON = "application/json"
+TEXT = "text/plain"
 FORM = "multipart/form-data"
 EVENT_STREAM = "text/event-stream"
 REQUEST_TYPES = (JSON, FORM)
@@ -39,14 +42,17 @@ SUCCESS_TYPES: Mapping[str | None, tuple[str, ...]] = {
 }
 """The media types of a success, by role; JSON for the other roles."""
 
-JSON_ROLES = (None, Role.CREATE, Role.READ, Role.LIST)
+JSON_ROLES = (None, Role.CREATE, Role.READ, Role.LIST, *ModelsAction)
 METHODS_WITH_BODY = ("post", "put", "patch")
 IMAGE = "image"
 MEDIA = (IMAGE, "video")
-EVENT_EXAMPLES = ("partial_image", "completed")
 SUPPORTED_SCHEMES = (
     "Supported are: {type: http, scheme: bearer}, and {type: apiKey, in: header, name: "
     "NAME} or `in: query`; a NAME has letters, digits, '.', '_' and '-'"
+)
+IMAGE_PLACES = (
+    "Write {output.b64_json}, {output.url} or {output.data_uri} as a value in an entry "
+    "of a list, or rename the example"
 )
 _PATH_PARAMETER = {"in": "path", "required": True, "schema": {"type": "string"}}
 Problem = tuple[str, str, str] | tuple[str, str, str, str]
@@ -106,13 +112,15 @@ def _operation_problems(
 ) -> Iterator[Problem]:
     item = tree.root["paths"][path]
     node = item[method]
-    role = node.get("x-task", {}).get("role")
+    role = node.get("x-task", node.get("x-model", {})).get("role")
     if node.get("callbacks"):
         yield "/callbacks", "'callbacks' is not supported", "Remove it"
     yield from _server_problems(node)
     yield from _medium_problems(tree, node)
     if role is None:
         yield from _image_operation_problems(path, method, item)
+    if "x-model" in node:
+        yield from _models_operation_problems(path, method, node)
     yield from _parameter_problems(path, item, node)
     content = node.get("requestBody", {}).get("content", {})
     has_gap = tree.has_gap(node) or tree.has_gap(node.get("requestBody"))
@@ -129,7 +137,7 @@ def _operation_problems(
     success_types = SUCCESS_TYPES.get(role, (JSON,))
     for status, response in responses.items():
         pointer = f"/responses/{status}"
-        types = success_types if status.startswith("2") else (JSON,)
+        types = success_types if status.startswith("2") else (JSON, TEXT)
         yield from _media_type_problems(pointer, response.get("content", {}), types)
     yield from _success_problems(tree, responses, role)
 
@@ -160,25 +168,26 @@ def _image_operation_problems(
         yield (
             "/operationId",
             f"the operation '{name}' is not supported",
-            f"{hint}Name it as one of: {known}; add `x-task`; or remove it",
+            f"{hint}Name it as one of: {known}; or add `x-task` or `x-model`",
             operation_id_line(path),
         )
     if method != "post":
         yield "", f"{method.upper()} is not supported", "Describe a POST operation"
-    if "{" in path:
-        yield (
-            "",
-            "a path template without `x-task` is not supported",
-            "Write a path without {…}",
-        )
     for part in (node, item):
-        for word in ("parameters", "servers"):
-            if part.get(word):
-                yield (
-                    f"/{word}",
-                    f"'{word}' without `x-task` is not supported",
-                    "Remove it",
-                )
+        if part.get("servers"):
+            yield "/servers", "'servers' without `x-task` is not supported", "Remove it"
+
+
+def _models_operation_problems(
+    path: str, method: str, node: Mapping[str, Any]
+) -> Iterator[Problem]:
+    """Yield what an operation on models must not have, or lacks."""
+    if "x-task" in node:
+        yield "/x-model", "'x-model' beside 'x-task' is not supported", "Remove one"
+    if method != "get":
+        yield "", f"{method.upper()} is not supported here", "Describe a GET operation"
+    if node["x-model"].get("role") == ModelsAction.READ and not path.endswith("}"):
+        yield "/x-model", "the path does not end with the id of a model", "Add {model}"
 
 
 def _parameter_problems(
@@ -230,6 +239,13 @@ def _success_problems(
         if JSON not in content and role in JSON_ROLES:
             yield place, "a success without JSON is not supported", f"Add {JSON}"
             continue
+        template = content.get(JSON, {}).get("examples", {}).get(RESPONSE)
+        if role is None and template and (why := template_problem(template["value"])):
+            yield (
+                f"{place}/content/{escape_pointer(JSON)}/examples/{RESPONSE}",
+                f"the example '{RESPONSE}' {why}",
+                IMAGE_PLACES,
+            )
         if EVENT_STREAM in content and role is None:
             stream = f"{place}/content/{escape_pointer(EVENT_STREAM)}/schema"
             yield from _event_problems(stream, content[EVENT_STREAM].get("schema"))
@@ -242,6 +258,8 @@ def _event_problems(pointer: str, schema: Any) -> Iterator[Problem]:
     if not branches:
         yield pointer, "the events of this stream are not described", remedy
     for number, branch in enumerate(branches or ()):
+        if is_done(branch):
+            continue
         fields = branch.get("properties", {}) if isinstance(branch, dict) else {}
         type_ = fields.get("type")
         if not isinstance(type_, dict) or not isinstance(type_.get("const"), str):
@@ -251,14 +269,11 @@ def _event_problems(pointer: str, schema: Any) -> Iterator[Problem]:
 def _event_example_problems(
     place: str, content: Mapping[str, Any]
 ) -> Iterator[Problem]:
-    missing = [
-        name for name in EVENT_EXAMPLES if name not in content.get("examples", {})
-    ]
-    if missing:
+    if COMPLETED not in content.get("examples", {}):
         yield (
             f"{place}/content/{escape_pointer(EVENT_STREAM)}",
-            f"the stream has no example '{missing[0]}'",
-            f"Add examples of its events, named {' and '.join(EVENT_EXAMPLES)}",
+            f"the stream has no example '{COMPLETED}'",
+            f"Name the example of the event with an image {COMPLETED}",
         )
 
 

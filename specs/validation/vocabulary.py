@@ -66,11 +66,20 @@ ANNOTATIONS: dict[str, str] = {
     "x-guarantees": "properties of a response beyond its schema",
     "x-when": "the requests whose responses have this field",
     "x-null": "unspecified: the page does not say how null is treated, here and below",
-    "x-welcome": "unspecified: the page lists it, but not which values are valid",
+    "x-welcome": "unspecified: the page lists it, but not which values are valid; in a "
+    "`then`, that some accounts only may use the values of its `if`",
     "x-mentions": "operations that a page names without a path",
     "x-medium": "the medium of an operation's results: image, video",
     "x-task": "what an operation does with long-running tasks: its kind and role",
     "x-tasks": "the kinds of long-running tasks: states, moves, times and results",
+    "x-model": "what an operation does with models: it lists them, or reads one",
+    "x-models": "models by id, and what responses say of each; those that requests "
+    "name need no entry",
+    "x-as-of": "the day that the id of the provider means; until then its pages were "
+    "read",
+    "x-since": "the day on which a part begins; in `info` that of the document",
+    "x-until": "the day on which a part ends: it is in force until the day before",
+    "x-dated": "parts with dates; those in force are merged into the mapping around",
 }
 
 # For each keyword and annotation: where it is written, and an example.
@@ -102,9 +111,23 @@ USES: dict[str, tuple[str, str]] = {
         "the document",
         "x-tasks: {imageTask: {medium: image, id: {at: /id}, state: {at: /status}, …}}",
     ),
+    "x-model": ("an operation", "x-model: {role: list, items: /data}"),
+    "x-models": (
+        "the document",
+        'x-models: {picture-2: {owner: mine}, picture-1: {x-until: "2026-12-01"}}',
+    ),
+    "x-as-of": ("info", 'x-as-of: "2026-12-01"'),
+    "x-since": ("any part", 'x-since: "2026-11-05"'),
+    "x-until": ("any part", 'x-until: "2026-12-01"'),
+    "x-dated": (
+        "any part",
+        'x-dated: [{x-until: "2026-11-05", maximum: 3}, {x-since: "2026-11-05", …}]',
+    ),
 }
 
 _TEXT = {"type": "string", "minLength": 1}
+_DAY = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
+_COUNT = {"type": "integer", "minimum": 1}
 _NAMES = {"type": "array", "items": _TEXT, "minItems": 1}
 
 # The values of each keyword, as a schema.
@@ -114,9 +137,14 @@ VALUE_SCHEMAS: dict[str, dict[str, Any]] = {
         "properties": {
             "formats": _NAMES,
             "mediaTypes": _NAMES,
-            "maxBytes": {"type": "integer", "minimum": 1},
+            "maxBytes": _COUNT,
             "alpha": {"type": "boolean"},
+            "transparent": {"type": "boolean"},
             "square": {"type": "boolean"},
+            "minEdge": _COUNT,
+            "maxEdge": _COUNT,
+            "maxPixels": _COUNT,
+            "maxRatio": {"type": "number", "minimum": 1},
         }
     },
     "x-same-dimensions": {**_NAMES, "minItems": 2, "maxItems": 2},
@@ -142,6 +170,19 @@ VALUE_SCHEMAS: dict[str, dict[str, Any]] = {
     "x-medium": _TEXT,
     "x-task": {"type": "object"},
     "x-tasks": {"type": "object"},
+    "x-model": {"type": "object"},
+    "x-models": {"type": "object"},
+    "x-as-of": _DAY,
+    "x-since": _DAY,
+    "x-until": _DAY,
+    "x-dated": {
+        "type": "array",
+        "minItems": 1,
+        "items": {
+            "type": "object",
+            "anyOf": [{"required": ["x-since"]}, {"required": ["x-until"]}],
+        },
+    },
     "x-guarantees": {
         "type": "array",
         "items": {
@@ -154,10 +195,14 @@ VALUE_SCHEMAS: dict[str, dict[str, Any]] = {
 
 GUARANTEES: dict[str, str] = {
     "count-equals-n": "there are as many images as requested",
+    "count-at-most-n": "there are at most as many images as requested, and one or more",
     "no-image-twice": "the images of one response differ from each other",
     "decodes": "every image decodes to its last byte",
     "size-as-asked": "every image has exactly the requested size",
+    "ratio-as-asked": "every image has the requested aspect ratio, within 5 percent",
     "format-as-asked": "every image is in the requested format",
+    "frames-as-asked": "an animation has the requested frames, each for its time",
+    "svg-stands-alone": "an SVG image needs no other file",
     "alpha-as-asked": "a transparent background gives images with an alpha channel",
     "opaque-as-asked": "an opaque background gives images without transparency",
     "compression-as-asked": "stronger compression does not give a larger file",

@@ -5,7 +5,7 @@ import pytest
 pytestmark = pytest.mark.clients
 
 DALLE = "dall-e-2"  # its default
-SELL_DALLE = {"openai", "aihubmix"}
+SELL_DALLE = {"aihubmix"}
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ DALLE = {
     "size": "1792x1024",
     "style": "vivid",
 }
-SELL_DALLE = {"openai", "aihubmix"}
+SELL_DALLE = {"aihubmix"}
 
 
 @pytest.fixture(scope="session")

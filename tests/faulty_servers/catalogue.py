@@ -21,6 +21,8 @@ from mockserver import Running
 from mockserver.embedded.starter import serve_in_thread
 
 SERVERS = ("openai", "tikhub", "llmapi")
+DOCUMENTS = {"openai": "openai@2026-08-21"}
+"""The documents that the test servers follow, where it is not the newest one."""
 EXPECTED: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load(
     Path(__file__).with_name("expected.yaml").read_text()
 )
@@ -67,6 +69,11 @@ class PlantedDefect:
 class FaultyServer(PlantedDefect):
     """A fault of a test server."""
 
+    @property
+    def document(self) -> str:
+        """The id of the provider, with the day as of which the server was written."""
+        return DOCUMENTS.get(self.provider, self.provider)
+
     @contextmanager
     def serving(self) -> Iterator[str]:
         module = importlib.import_module(f"faulty_servers.{self.provider}")
@@ -82,6 +89,10 @@ class FaultyRelay(PlantedDefect):
     @property
     def id(self) -> str:
         return f"relay:{super().id}"
+
+    @property
+    def is_about_models(self) -> bool:
+        return "Model" in self.operation
 
     @property
     def fault(self) -> RelayFault:

@@ -26,6 +26,13 @@ GPT = (
     "gpt-image-2",
     "gpt-image-2-2026-04-21",
     "chatgpt-image-latest",
+    # of which the pages of August say nothing
+    "gpt-image-2.5-sunburst",
+    "gpt-image-2.5-sunburst-2026-09-08",
+    "gpt-image-2.5-flare",
+    "gpt-image-2.5-flare-2026-09-08",
+    "gpt-image-2.6-sunburst",
+    "gpt-image-2.6-flare",
 )
 DALL_E = ("dall-e-2", "dall-e-3")
 LONGEST_PROMPT = {"dall-e-2": 1000, "dall-e-3": 4000}

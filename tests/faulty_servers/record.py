@@ -68,13 +68,22 @@ def observe(defect: Defect, mock: mockserver.Running) -> tuple[str, ...]:
         with defect.serving(mock) as base_url:
             report = defect.report(base_url)
         return observed_claims(defect, report)
+    with_models = False
     if isinstance(defect, FaultyRelay):
+        with_models = defect.is_about_models
         only, serving = defect.fault.only, defect.serving(mock)
+        document = defect.provider
     else:
         only, serving = (f"{defect.operation}/",), defect.serving()
+        document = defect.document
     with serving as base_url:
         report = run_against(
-            defect.provider, base_url, until=defect.is_found_by, fuzz=False, only=only
+            document,
+            base_url,
+            until=defect.is_found_by,
+            fuzz=False,
+            only=only,
+            with_models=with_models,
         )
     return observed_claims(defect, report)
 

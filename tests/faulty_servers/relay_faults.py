@@ -30,7 +30,9 @@ def recoded(
     size: tuple[int, int] | None = None,
     mode: str | None = None,
 ) -> bytes:
-    """The image in another format, size or colour mode."""
+    """The image in another format, size or colour mode; an SVG as it is."""
+    if data.startswith(b"<svg"):
+        return data
     with Image.open(io.BytesIO(data)) as image:
         target = format or image.format
         changed = image.convert(mode or ("RGB" if format == "JPEG" else "RGBA"))

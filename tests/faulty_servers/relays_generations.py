@@ -1,7 +1,9 @@
 """Faults of generations, by provider and name."""
 
+import base64
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from faulty_servers.relay_faults import (
     RelayFault,
@@ -85,8 +87,29 @@ def one_for_eleven(request: Message) -> Message:
     return request.with_json({**request.asked, "n": 1})
 
 
+def first_frame(data: bytes) -> bytes:
+    return recoded(data) if data.startswith(b"GIF8") else data
+
+
+def with_outer_image(data: bytes) -> bytes:
+    image = b'<image href="https://cdn.example/x.png"/></svg>'
+    return data.replace(b"</svg>", image)
+
+
+def with_a_living_model(request: Message) -> Message:
+    """Ask a model that still draws where one that was shut down is requested."""
+    if not str(request.asked.get("model")).startswith("gpt-image-1"):
+        return request
+    return request.with_json({**request.asked, "model": "gpt-image-2"})
+
+
 def with_any_key(request: Message) -> Message:
     return replace(request, headers={**request.headers, "Authorization": "Bearer any"})
+
+
+def _square(item: dict[str, Any]) -> dict[str, Any]:
+    image = recoded(base64.b64decode(item["b64_json"]), size=(512, 512))
+    return {**item, "b64_json": base64.b64encode(image).decode()}
 
 
 OPENAI = {
@@ -116,6 +139,11 @@ OPENAI = {
         )
     ),
     "compression-ignored": generation(request=without_field("output_compression")),
+    "first-frame-only": generation(on_pictures(first_frame)),
+    "svg-with-outer-image": generation(on_pictures(with_outer_image)),
+    "models-that-are-gone": RelayFault(
+        request=with_a_living_model, only=("createImage/request/model-shut-down",)
+    ),
 }
 TOKENHUB = {
     "n-ignored": generation(
@@ -152,11 +180,24 @@ AIHUBMIX = {
     "wrong-status": generation(with_status(418, of=400)),
     "error-code-misnamed": generation(in_error(code="bad_request")),
 }
+OPENROUTER = {
+    "more-than-at-most": generation(
+        on_success(lambda body, _: {**body, "data": body["data"] * 2})
+    ),
+}
+XAI = {
+    "ratio-ignored": RelayFault(
+        in_items(lambda item: _square(item) if item.get("b64_json") else item),
+        only=("createImage/request/pairs/",),
+    ),
+}
 FAULTS: dict[str, dict[str, RelayFault]] = {
     provider: {f"createImage/{name}": fault for name, fault in faults.items()}
     for provider, faults in (
         ("openai", OPENAI),
         ("tokenhub", TOKENHUB),
         ("aihubmix", AIHUBMIX),
+        ("openrouter", OPENROUTER),
+        ("xai", XAI),
     )
 }

@@ -9,7 +9,7 @@ from support.relays import relay
 from contracts.report.exercised import planted_defects
 from mockserver.embedded.starter import serve_in_thread
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.all_cases]
 
 
 @pytest.mark.parametrize("faulty", FAULTY_RELAYS, ids=lambda each: each.id)
@@ -21,6 +21,7 @@ def test_the_expected_finding_is_reported(mock, faulty: FaultyRelay):
             until=faulty.is_found_by,
             fuzz=False,
             only=faulty.fault.only,
+            with_models=faulty.is_about_models,
         )
 
     found = [each for each in report.findings if faulty.is_found_by(each)]

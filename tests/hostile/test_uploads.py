@@ -6,6 +6,7 @@ import socket
 import struct
 import threading
 import zlib
+from copy import deepcopy
 from itertools import cycle, product
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image, UnidentifiedImageError
 from support.http import (
     FORM,
+    JSON,
     ask,
     control,
     data_uri,
@@ -108,6 +110,79 @@ def test_a_mask_that_is_no_picture_is_refused(edits, data):
                  Content_Type=sent["Content_Type"])  # fmt: skip
 
     assert answer.status == 400
+
+
+NO_REFERENCES = [
+    *("", " ", "data:", "data:,", "data:image/png;base64", "data:image/png;base64,"),
+    *("data:text/html,<b>", "data:text/html;base64,PGI+", data_uri(b"no picture")),
+    "data:image/png;" + "a=b;" * 131_072 + "base64," + data_uri(picture())[22:],
+]
+
+
+def references(value, path=()):
+    """Yield the places of URLs in a request, but those of webhooks."""
+    if isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, each in items:
+            if "webhook" not in str(name) and "callback" not in str(name):
+                yield from references(each, (*path, name))
+    elif isinstance(value, str) and value.startswith(("https://", "data:image")):
+        yield path
+
+
+def with_value(value, path, new):
+    copy = inner = deepcopy(value)
+    for name in path[:-1]:
+        inner = inner[name]
+    inner[path[-1]] = new
+    return copy
+
+
+@pytest.mark.parametrize("documented", specs.load_all(()), ids=lambda each: each.id)
+def test_a_reference_that_can_be_no_image_is_refused(server, documented):
+    """In each operation whose document shows a request with an image by its URL."""
+    for operation in documented.all_operations.values():
+        body = operation.bodies.get(JSON)
+        if body is None or operation.path_parameters:
+            continue
+        url = f"{server.url}/{documented.id}{documented.full_path(operation)}"
+        shown = [(e, place) for e in body.examples.values() for place in references(e)]
+        for request, place in shown[:1]:
+            assert ask(url, body=request).status < 300
+            # Null for a field, or for one deep inside others, counts as left out.
+            for bad in (*NO_REFERENCES, *[None] * (1 < len(place) < 4)):
+                answer = ask(url, body=with_value(request, place, bad))
+
+                assert 400 <= answer.status < 500, (operation.id, place, bad)
+                assert len(answer.body) < 2000
+
+
+@pytest.mark.parametrize("name", ["deepinfra", "recraft", "xai", "tikhub"])
+def test_an_edit_without_an_image_is_refused(server, name):
+    """Also where the document does not say that an image is required."""
+    provider = specs.load(name)
+    media_type = JSON if name == "xai" else FORM
+    fields = generation(provider).items()
+    asked = {"body": dict(fields)} if media_type == JSON else form(*fields)
+
+    answer = ask(url_of(server, provider, "createImageEdit"), **asked)
+
+    assert 400 <= answer.status < 500
+    assert b"image" in answer.body
+
+
+@pytest.mark.parametrize(("alpha", "status"), [(255, 400), (0, 200)])
+def test_a_mask_without_a_transparent_pixel_is_refused_where_one_is_demanded(
+    server, alpha, status
+):
+    provider = specs.load("tikhub")
+    mask = picture(mode="RGBA", colour=(1, 2, 3, alpha))
+    fields = [*generation(provider).items(), ("image", picture()), ("mask", mask)]
+
+    answer = ask(url_of(server, provider, "createImageEdit"), **form(*fields))
+
+    assert answer.status == status
+    assert alpha == 0 or b"needs transparent pixels" in answer.body
 
 
 def test_texts_packed_into_a_picture_are_left_packed(edits):

@@ -10,6 +10,7 @@ from contracts.execution.run import execute, start
 from contracts.execution.sending.target import Target
 from contracts.media.registry import image_operations
 from contracts.planning.case import Case
+from contracts.planning.models import model_operations
 from contracts.planning.plan import plan
 from contracts.report.model import Outcome, Report
 
@@ -26,17 +27,28 @@ def planned_cases(name: str) -> tuple[specs.Provider, list[Case]]:
     Those about tasks are left out: they have faulty servers of their own.
     """
     provider = specs.load(name)
-    operations = image_operations(provider)
-    return provider, [each for each in plan(provider) if each.operation in operations]
+    tasks = {each.id for each in provider.all_operations.values() if each.task}
+    return provider, [each for each in plan(provider) if each.operation not in tasks]
 
 
 def run_against(
-    name: str, base_url: str, *, until=lambda finding: False, **options
+    name: str,
+    base_url: str,
+    *,
+    until=lambda finding: False,
+    with_models: bool = False,
+    **options,
 ) -> Report:
-    """The report of a server that claims to be a provider, until something is seen."""
+    """
+    The report of a server that claims to be a provider, until something is seen.
+
+    It is asked for its models only `with_models`: the test servers have no list.
+    """
     provider, questions = planned_cases(name)
     target = Target(base_url, "a-secret-key")
     operations = tuple(image_operations(provider))
+    if with_models:
+        operations += tuple(each.id for each in model_operations(provider))
     campaign = Campaign(
         provider, target, selected_cases=questions, operations=operations, **options
     )

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -160,6 +161,32 @@ class CampaignFolder:
 
     def report(self, lane: str) -> Report:
         return Report.read(self.reports / "lanes" / f"{lane}.jsonl")
+
+
+@contextmanager
+def dask_cluster(folder: Path, *, keys: Mapping[str, str]) -> Iterator[str]:
+    """`dask scheduler` and a `dask worker` that has the keys; yields the address."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    dask = str(Path(sys.executable).with_name("dask"))
+    scheduler = ["scheduler", "--host", address, "--no-dashboard"]
+    worker = ["worker", address, "--nthreads", "4", "--no-dashboard", "--no-nanny"]
+    processes = [
+        subprocess.Popen(
+            [dask, *words],
+            cwd=folder,
+            env={**os.environ, **keys},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for words in (scheduler, worker)
+    ]
+    try:
+        yield address
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+            process.wait()
 
 
 def lane_variable(lane: str) -> str:

@@ -15,9 +15,12 @@ BEARER = {"type": "http", "scheme": "bearer"}
 SHIPPED = Path(specs.__file__).parent
 
 # The names of the providers whose responses hold images.
-IMAGE_PROVIDERS = tuple(
+ALL_IMAGE_PROVIDERS = tuple(
     name for name in specs.names() if image_operations(specs.load(name))
 )
+# Those for which tests run one by one. They stand for the others, which have one
+# cheap test each in tests/mockserver/media/image/test_filled_responses.py.
+IMAGE_PROVIDERS = ("aihubmix", "llmapi", "openai", "tikhub", "tokenhub")
 # The operations with such responses, with the names of their providers.
 IMAGE_OPERATIONS = tuple(
     (name, operation)

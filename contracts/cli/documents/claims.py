@@ -117,7 +117,7 @@ def _line(record: ClaimRecord) -> str:
 def _verbose_lines(record: ClaimRecord, provider: Provider) -> Iterator[str]:
     yield f"{record.id}\n    {record.sentence}"
     yield f"    source    {record.source} ({record.basis}) {record.source_title}"
-    yield f"    document  {provider.id}/openapi.yaml#{record.pointer}"
+    yield f"    document  {provider.undated_id}/openapi.yaml#{record.pointer}"
     yield f"    mock      {record.mock}"
     yield f"    tested    by {pluralize(record.asked, 'case')}"
     evidence = _exercise_evidence(record).removeprefix("check ")

@@ -70,6 +70,8 @@ def save_bundle(
         budget=options.budget,
         waiting=options.task_waiting,
         fail_on=options.fail_on.patterns,
+        repeat=options.repeat,
+        requirements=options.requirements,
     )
     with file_errors(str(options.bundle)):
         bundle_id = write_bundle(recording, report, providers, made)

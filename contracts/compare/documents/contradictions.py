@@ -10,7 +10,6 @@ from contracts.compare.documents.cells import (
 from contracts.compare.documents.model import ComparisonRow, Contradiction, ProviderCell
 from specs import Delivery, KeyFormat, PriceList, Provider
 from specs.documents.folder import DIALECT, DOCUMENT
-from specs.documents.references import walk
 
 TASKS_ROW = "tasks/create"
 
@@ -49,7 +48,7 @@ def _keywords(pointer: str) -> tuple[str, str]:
 
 def _contradicting_nodes(provider: Provider) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The nodes of both files that note a contradiction, with their pointers."""
-    for pointer, node in walk(provider.document):
+    for pointer, node in provider.nodes():
         if "x-contradicts" in node:
             yield f"{DOCUMENT}#{pointer}", node
     dialect = provider.dialect
@@ -103,7 +102,7 @@ def _referring_pointers(provider: Provider, pointer: str) -> Iterator[str]:
         pending.append("/".join(own.split("/")[:4]))
     while pending:
         target = pending.pop(0)
-        for place, node in walk(provider.document):
+        for place, node in provider.nodes():
             if node.get("$ref") == f"#{target}" and place not in seen:
                 seen.add(place)
                 yield f"{DOCUMENT}#{place}"

@@ -57,7 +57,8 @@ def error_names_cell(provider: Provider, operation: Operation) -> ProviderCell:
 def _error_fact(example: ErrorExample) -> Fact:
     """The status of an error, with its `type` and `code` if it has them."""
     body = example.body if isinstance(example.body, dict) else {}
-    error = body.get("error", body)
+    error = body.get("error")
+    error = error if isinstance(error, dict) else body
     fields = {key: error[key] for key in ("type", "code") if error.get(key)}
     evidence = example.evidence
     return Fact(

@@ -46,6 +46,8 @@ def _limit_texts(values: Mapping[str, Any]) -> Iterator[str]:
         yield f"at most {upload['maxBytes'] / 1e6:g} MB"
     if upload.get("alpha"):
         yield "with alpha channel"
+    if upload.get("transparent"):
+        yield "with transparent pixels"
 
 
 def _range_text(

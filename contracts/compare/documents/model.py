@@ -17,6 +17,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
 
+from contracts.compare.documents.timeline import DatedChange
 from contracts.judging.outcome import FeatureVerdict
 from contracts.text import NO_VALUE
 
@@ -41,6 +42,7 @@ __all__ = [
     "TaskTable",
 ]
 
+TIMELINE = "timeline"
 FORMAT = "imageparity-comparison/1"
 
 
@@ -325,7 +327,7 @@ class Comparison:
     Where a provider responds with images, the columns are the providers that do, and
     `rows` are about images. `tasks` are the long-running tasks of all providers.
     `targets` are the servers with measurements in the cells; empty if the documents
-    alone were compared.
+    alone were compared. `timeline` has the changes between states of one document.
     """
 
     providers: tuple[ProviderColumn, ...]
@@ -333,6 +335,7 @@ class Comparison:
     contradictions: tuple[Contradiction, ...] = ()
     targets: tuple[MeasuredTarget, ...] = ()
     tasks: TaskTable = TaskTable()
+    timeline: tuple[DatedChange, ...] = ()
 
     @property
     def differing_rows(self) -> list[ComparisonRow]:
@@ -351,7 +354,7 @@ class Comparison:
         The rows that match a pattern, with their contradictions.
 
         A pattern is a group, a section, a feature or a glob of row ids. An id without
-        wildcards also matches all ids below it.
+        wildcards also matches all ids below it; `timeline` is the time line.
         """
         rows, task_rows = (
             tuple(row for row in table if any(_matches(e, row) for e in patterns))
@@ -363,6 +366,7 @@ class Comparison:
             rows=rows,
             tasks=replace(self.tasks, rows=task_rows),
             contradictions=tuple(e for e in self.contradictions if e.place in kept),
+            timeline=self.timeline if TIMELINE in patterns else (),
         )
 
     def as_json(self) -> dict[str, Any]:

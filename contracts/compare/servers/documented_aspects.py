@@ -13,7 +13,17 @@ from contracts.compare.servers.observed_aspects import (
 from contracts.compare.servers.translation import Translation
 from contracts.judging.guarantees.table import GUARANTEES
 from contracts.planning.values.field_values import format_value
-from specs import EVENT_STREAM, JSON, Basis, Body, ErrorExample, State, size_of
+from specs import (
+    COMPLETED,
+    EVENT_STREAM,
+    JSON,
+    Basis,
+    Body,
+    ErrorExample,
+    Operation,
+    State,
+    size_of,
+)
 
 # Guarantees by the aspect that shows them, with the field that they are about.
 GUARANTEES_BY_ASPECT: Mapping[str, tuple[tuple[str, ...], str]] = {
@@ -115,7 +125,7 @@ def _documented_field(translation: Translation, name: str) -> DocumentedAspect:
     body = _result_body(translation)
     schema = body.schema if body else True
     if name == "revised_prompt" and isinstance(schema, dict):
-        schema = schema.get("properties", {}).get("data", {}).get("items", True)
+        schema = _entry_schema(translation.operation, schema)
     if body is None or not isinstance(schema, dict):
         return DocumentedAspect()
     listed = schema.get("properties", {}).get(name)
@@ -133,8 +143,20 @@ def _result_body(translation: Translation) -> Body | None:
     is_stream = translation.canonical_payload.get("stream") is True
     if not (is_stream and EVENT_STREAM in bodies):
         return bodies.get(JSON)
+    layout = translation.operation.layout
     events = bodies[EVENT_STREAM].events.items()
-    return next((body for type_, body in events if type_.endswith(".completed")), None)
+    found = (
+        each for type_, each in events if layout.has_role({"type": type_}, COMPLETED)
+    )
+    return next(found, None)
+
+
+def _entry_schema(operation: Operation, schema: Mapping[str, Any]) -> Any:
+    """The schema of an entry for an image in the body of a success."""
+    found: Any = schema
+    for name in operation.layout.items.split("/")[1:]:
+        found = found.get("properties", {}).get(name, {})
+    return found.get("items", True)
 
 
 def _is_documented(body: Body, schema: Mapping[str, Any], listed: Any) -> bool:

@@ -4,6 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from contracts.compare.servers.sizes import (
+    EDGES,
+    SIZE,
+    SIZE_FIELDS,
+    canonical_size,
+)
 from contracts.compare.servers.translation import (
     IMAGE_VARIANTS,
     FieldValues,
@@ -23,6 +29,7 @@ OTHER_PROMPT = "A blue ball on green grass"
 UNICODE = "一只猫 🐈 ñandú\nin two lines"
 LONG_PROMPT_LENGTH = 4000  # characters
 UNKNOWN_VALUE = "imageparity"
+USUAL_SIZES = ("1024x1024", "1536x1024", "1024x1536")  # that most providers have
 BASIC_CREDENTIALS = "Basic aW1hZ2U6cGFyaXR5"
 BROKEN_JSON = b'{"prompt": "A red'
 # Fields that must be set together with a field, else it has no effect.
@@ -59,6 +66,8 @@ def _operation_intents(
         for model in models
         for wire_name in model.body.properties
     ]
+    if {*SIZE_FIELDS, *EDGES} & set(names):
+        names.insert(0, SIZE)  # also where no field has this name
     for name in dict.fromkeys(names):
         if name != "model":
             yield from _field_intents(plain, name, models, providers)
@@ -135,6 +144,9 @@ def _values(models: Sequence[RequestModel], name: str) -> list[Any]:
                 for value in _boundary_values(model, wire_name):
                     found.setdefault(repr(value), value)
     values = [each for each in found.values() if each not in (PROMPT, UNKNOWN_VALUE)]
+    if name in SIZE_FIELDS:
+        usual = USUAL_SIZES if name == SIZE else ()
+        values = list(dict.fromkeys(map(canonical_size, (*usual, *values))))
     if name == "stream":
         values = [True]
     if values and all(isinstance(each, int) for each in values):

@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from contracts.compare.servers.sizes import RATIO, SIZE
 from contracts.compare.servers.translation import Intent, Translation
 from contracts.judging.findings import redact
 from contracts.judging.guarantees.table import (
@@ -37,7 +38,7 @@ from contracts.media.aspect import (
 from contracts.media.base import Medium, Output
 from contracts.media.guarantee import AnswerHistory
 from contracts.planning.values.field_values import format_value
-from specs import EVENT_STREAM, JSON, Operation
+from specs import EVENT_STREAM, JSON, PARTIAL_IMAGE, Operation, requested_size
 
 JSON_TYPES = (JSON, "application/problem+json")
 ABSENT, PRESENT = "absent", "present"
@@ -46,7 +47,8 @@ OUTCOME, SCHEMA = "outcome", "schema"
 # The aspect that shows if a server honoured a field, by canonical name.
 ASPECT_OF_PARAMETER = {
     "n": "pictures",
-    "size": "size",
+    SIZE: "size",
+    RATIO: "size",
     "output_format": "format",
     "background": "transparency",
     "response_format": "delivery",
@@ -168,6 +170,16 @@ def requested_fields(translation: Translation) -> dict[str, Any]:
     )
 
 
+def asked_fields(translation: Translation) -> dict[str, Any]:
+    """The fields of the intent; a ratio for a size, where no pixels were sent."""
+    fields = dict(translation.intent.fields)
+    sent = requested_fields(translation)
+    if SIZE in fields and requested_size(fields) and not requested_size(sent):
+        del fields[SIZE]
+        fields |= {each: sent[each] for each in (SIZE, RATIO) if each in sent}
+    return fields
+
+
 def is_compared(intent: Intent) -> bool:
     """True if only a second response can show whether its feature was honoured."""
     feature = intent.feature
@@ -184,8 +196,8 @@ def _classify(operation: Operation, interaction: Interaction) -> Result:
     if interaction.problem or interaction.status is None:
         return Result.REFUSED_BADLY
     if interaction.is_success:
-        data = (interaction.object or {}).get("data")
-        has_result = interaction.is_stream or isinstance(data, list)
+        entries = interaction.layout.entries(interaction.object)
+        has_result = interaction.is_stream or entries is not None
         return Result.ACCEPTED if has_result else Result.REFUSED_BADLY
     is_client_error = 400 <= interaction.status < 500
     if not is_client_error or interaction.content_type not in JSON_TYPES:
@@ -199,7 +211,7 @@ def _classify(operation: Operation, interaction: Interaction) -> Result:
 
 
 def _success_aspects(translation: Translation, answer: Answer) -> Aspects:
-    interaction, fields = answer.interaction, dict(translation.intent.fields)
+    interaction, fields = answer.interaction, asked_fields(translation)
     yield "body", plain_aspect("a stream" if interaction.is_stream else "one answer")
     yield "pictures", _output_count(interaction, answer.request.get("n", 1))
     yield from interaction.medium.aspects(answer.decoded, fields)
@@ -219,7 +231,8 @@ def _success_aspects(translation: Translation, answer: Answer) -> Aspects:
 
 def _stream_aspects(interaction: Interaction) -> Aspects:
     types = [event_type(each.data) for each in interaction.events]
-    partials = sum(each.endswith(".partial_image") for each in types)
+    layout = interaction.layout
+    partials = sum(layout.has_role({"type": each}, PARTIAL_IMAGE) for each in types)
     yield "event types", plain_aspect(", ".join(dict.fromkeys(types)) or "none")
     yield "partial pictures", plain_aspect(str(partials))
 

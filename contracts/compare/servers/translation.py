@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from contracts.compare.servers.sizes import SIZE_FIELDS, spell
 from contracts.media.registry import image_operations
 from contracts.planning.case import TARGET_KEY, Case, Origin
 from contracts.planning.classification import basis_of
@@ -111,7 +112,8 @@ def translate(
     """
     Translate an intent into a request of a provider, or return why that is impossible.
 
-    With `unlisted`, a field that the document does not list keeps its canonical name.
+    A size, a ratio or a resolution is spelled as the document has it. With `unlisted`,
+    a field that the document does not list keeps its canonical name.
     """
     operation = image_operations(provider).get(intent.operation)
     if operation is None:
@@ -122,8 +124,15 @@ def translate(
     model = request_models(provider)[operation.id, body.media_type]
     if model.problem:
         return NotTranslatable("no valid request is known")
-    payload, wire_names = dict(model.minimal_request), {}
+    payload = dict(model.minimal_request)
+    wire_names: dict[str, str] = {}
     for name, value in intent.fields:
+        spelled = spell(model, name, value) if name in SIZE_FIELDS else None
+        if spelled is not None:
+            payload |= spelled
+            wire_names |= {each: each for each in spelled}
+            wire_names[name] = next(iter(spelled))
+            continue
         wire_name = model.wire_name(name)
         if wire_name is None and (name in IMAGE_VARIANTS or not unlisted):
             is_listed = not intent.feature or model.wire_name(intent.feature)

@@ -21,6 +21,7 @@ from contracts.compare.servers.translation import (
     is_invalid_request,
 )
 from contracts.judging.outcome import FeatureVerdict
+from contracts.media.aspect import AS_ASKED, AspectValue
 from contracts.planning.values.field_values import format_value
 from specs import Provider
 
@@ -117,7 +118,7 @@ def _verdict_if_accepted(evidence: VerdictEvidence) -> ParameterVerdict:
     intent, outcome = evidence.translation.intent, evidence.outcome
     aspect = outcome.aspects.get(ASPECT_OF_PARAMETER.get(intent.feature, ""))
     if aspect is not None:
-        return _verdict_from_aspect(evidence, aspect.text)
+        return _verdict_from_aspect(evidence, aspect)
     if evidence.is_invalid_request:
         return ParameterVerdict(FeatureVerdict.IGNORED, note="accepted")
     if intent.feature not in dict(intent.fields):
@@ -129,18 +130,21 @@ def _verdict_if_accepted(evidence: VerdictEvidence) -> ParameterVerdict:
     return _verdict_from_comparison(evidence)
 
 
-def _verdict_from_aspect(evidence: VerdictEvidence, actual: str) -> ParameterVerdict:
+def _verdict_from_aspect(
+    evidence: VerdictEvidence, aspect: AspectValue
+) -> ParameterVerdict:
     """The verdict on a field that the response itself shows an effect of."""
-    intent = evidence.translation.intent
+    intent, actual, note = evidence.translation.intent, aspect.text, aspect.note
     if intent.feature == "partial_images":
         return _partial_images_verdict(intent, int(actual))
-    if intent.value == "auto" or actual == _expected_text(intent):
+    is_as_asked = actual == _expected_text(intent) or aspect.category == AS_ASKED
+    if intent.value == "auto" or is_as_asked:
         return ParameterVerdict(FeatureVerdict.HONOURED, actual)
     plain, name = evidence.plain, ASPECT_OF_PARAMETER[intent.feature]
     without_field = plain.aspects.get(name) if plain is not None else None
     if without_field is not None and without_field.text == actual:
-        return ParameterVerdict(FeatureVerdict.IGNORED, actual)
-    return ParameterVerdict(FeatureVerdict.ALTERED, actual)
+        return ParameterVerdict(FeatureVerdict.IGNORED, actual, note)
+    return ParameterVerdict(FeatureVerdict.ALTERED, actual, note)
 
 
 def _expected_text(intent: Intent) -> str:

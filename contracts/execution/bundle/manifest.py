@@ -21,7 +21,7 @@ FORMAT = "imageparity-bundle/1"
 CLIENTS = "clients.yaml"
 _PACKAGES = ("specs", "mockserver", "contracts")
 _LIBRARIES = (
-    *("hypothesis", "schemathesis", "jsonschema", "jsonschema-rs"),
+    *("hypothesis", "schemathesis", "jsonschema-rs"),
     *("pillow", "av", "aiohttp"),
 )
 
@@ -31,13 +31,16 @@ class BundleOptions:
     """
     The options of a run that decide what it sends and when it stops, and `fail_on`.
 
-    The others are in the report. `waiting` is None for the usual times of tasks.
+    The others are in the report. `waiting` is None for the usual times of tasks,
+    `requirements` is the name of a set or None.
     """
 
     max_cases: int | None
     budget: float | None
     waiting: Waiting | None
     fail_on: tuple[str, ...]
+    repeat: int
+    requirements: str | None
 
     def row(self) -> dict[str, Any]:
         waiting = self.waiting
@@ -47,6 +50,8 @@ class BundleOptions:
             "task_interval": waiting and waiting.interval,
             "task_timeout": waiting and waiting.timeout,
             "fail_on": list(self.fail_on),
+            "repeat": self.repeat,
+            "requirements": self.requirements,
         }
 
     @classmethod
@@ -57,6 +62,8 @@ class BundleOptions:
             budget=row["budget"],
             waiting=timeout and Waiting(row["task_interval"], timeout),
             fail_on=tuple(row["fail_on"]),
+            repeat=row["repeat"],
+            requirements=row["requirements"],
         )
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.judging.interaction import Interaction
-from contracts.media.base import Medium
+from contracts.media.registry import medium_of
 from contracts.planning.case import Case
 from mockserver.recordings.body_parts import Part, encode_file, split_body
+from specs import Operation
 
 FIRST = "0" * 64  # the hash before the first record
 MAX_TEXT_LENGTH = 16 * 1024  # characters in a record; longer texts are files
@@ -101,15 +102,19 @@ def response_row(
         "longest_silence": silence,
         "rate_limited": interaction.is_rate_limited,
         "earlier_429": [dict(each) for each in interaction.earlier_429],
+        "first_byte": interaction.first_byte,
+        "fetching": interaction.fetching,
     }
     return row | {name: each for name, each in optional.items() if each}
 
 
 def response_from(
-    row: Mapping[str, Any], case: Case, medium: Medium | None, read: Read
+    row: Mapping[str, Any], case: Case, operation: Operation | None, read: Read
 ) -> Interaction:
-    """The exchange of a recorded response; `medium` is None for the default one."""
-    more: dict[str, Any] = {} if medium is None else {"medium": medium}
+    """The exchange of a recorded response; `operation` is None for a fetched URL."""
+    more: dict[str, Any] = {}
+    if operation is not None:
+        more = {"medium": medium_of(operation), "layout": operation.layout}
     return Interaction(
         case=case,
         status=row["status"],
@@ -126,6 +131,8 @@ def response_from(
         at=row["at"],
         clock=row["clock"],
         earlier_429=tuple(row.get("earlier_429", ())),
+        first_byte=row.get("first_byte"),
+        fetching=row.get("fetching", 0.0),
         **more,
     )
 

@@ -26,10 +26,10 @@ from contracts.execution.sending.http import LARGE_RESPONSE_BYTES
 from contracts.execution.sending.listening import Listening
 from contracts.execution.sending.target import Target
 from contracts.judging.interaction import Interaction
-from contracts.media.registry import medium_of
 from contracts.planning.case import Case
 from contracts.report.model import Outcome, Report
 from specs import Operation
+from specs.requirement_sets import load_requirements
 
 
 class NotRecorded(HarnessError):
@@ -134,9 +134,8 @@ class ReplayingSender(Sender):
     async def _response(
         self, row: dict[str, Any], case: Case, operation: Operation | None = None
     ) -> Interaction:
-        medium = medium_of(operation) if operation is not None else None
         read = self._replay.bundle.read_file
-        return await asyncio.to_thread(response_from, row, case, medium, read)
+        return await asyncio.to_thread(response_from, row, case, operation, read)
 
     def _is_large(self, row: dict[str, Any]) -> bool:
         names = [each["file"] for each in row["body"] if not isinstance(each, str)]
@@ -157,7 +156,13 @@ def judge_again(bundle: Bundle, recorded: Report) -> tuple[Report, list[str]]:
     manifest, metadata = bundle.manifest, recorded.metadata
     options = BundleOptions.of(manifest["options"])
     campaigns = list(_campaigns(replay, recorded, options))
-    run = start(campaigns, version=metadata.version, seed=metadata.seed)
+    name = options.requirements
+    run = start(
+        campaigns,
+        version=metadata.version,
+        seed=metadata.seed,
+        requirements=load_requirements(name) if name else None,
+    )
     run.metadata = replace(run.metadata, started=metadata.started)
     until = manifest["interrupted_after"]
     count = 0
@@ -203,5 +208,6 @@ def _campaigns(
             campaign,
             target=target,
             task_waiting=options.waiting,
+            repeat=options.repeat,
             open_sender=partial(replay.open_sender, provider.id),
         )

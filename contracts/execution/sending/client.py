@@ -37,7 +37,7 @@ from contracts.media.registry import medium_of
 from contracts.media.urls import url_problem
 from contracts.planning.case import Case, body_chunks
 from mockserver.recordings.redaction import REDACTED
-from specs import Operation
+from specs import USUAL_LAYOUT, Operation, ResponseLayout
 
 MAX_LINK_TIMEOUTS = 3  # cases with links that time out, after which none is fetched
 MAX_ATTEMPTS = 8  # to send a request to which the response is 429
@@ -58,6 +58,7 @@ class _Request:
     url: str
     body: Sequence[bytes] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    layout: ResponseLayout = USUAL_LAYOUT
 
 
 class Sender:
@@ -176,7 +177,7 @@ class Sender:
         body, content_type = body_chunks(self.target.call.wire_case(case))
         if self._cassette is not None and self.is_offline:
             interaction = await self._cassette.replay(case, b"".join(body))
-            interaction = replace(interaction, medium=medium_of(operation))
+            interaction = _of_operation(interaction, operation)
             interaction = _with_unfetched(_mark_rate_limited(interaction, operation))
             await asyncio.to_thread(lambda: interaction.outputs)
             return interaction
@@ -186,12 +187,12 @@ class Sender:
         budget = ResponseBudget(large_answer_turn)
         method = case.method or operation.method
         interaction = await self._exchange(
-            _Request(case, method, url, body, headers),
+            _Request(case, method, url, body, headers, operation.layout),
             timeout=self._timeout,
             budget=budget,
             expects_429=_expects_429(case, operation),
         )
-        interaction = replace(interaction, medium=medium_of(operation))
+        interaction = _of_operation(interaction, operation)
         interaction = self._redact_secrets(_mark_rate_limited(interaction, operation))
         await self._check_connected(interaction)
         interaction = await self._fetch_outputs(interaction, budget)
@@ -294,6 +295,7 @@ class Sender:
                 timeout=timeout,
                 response_budget=budget,
                 connection=connection,
+                layout=request.layout,
             )
             is_closed = interaction.problem_kind is ProblemKind.CLOSED
             if not (is_closed and connection.is_reused):
@@ -359,6 +361,11 @@ class Sender:
             interaction = _with_unfetched(interaction)
             await asyncio.to_thread(lambda: interaction.outputs)
         return interaction
+
+
+def _of_operation(interaction: Interaction, operation: Operation) -> Interaction:
+    medium, layout = medium_of(operation), operation.layout
+    return replace(interaction, medium=medium, layout=layout)
 
 
 def _linked_output(response: Interaction, medium: Medium) -> bytes | str:

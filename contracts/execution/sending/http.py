@@ -14,7 +14,7 @@ from contracts.judging.guarantees.stream_end import StreamEnd
 from contracts.judging.interaction import STREAM_STAYS_OPEN, Interaction, ProblemKind
 from contracts.planning.case import Case
 from mockserver.media.payloads import ChunkedPayload
-from specs import EVENT_STREAM
+from specs import EVENT_STREAM, USUAL_LAYOUT, ResponseLayout
 
 RESPONSE_TIMEOUT = 120.0  # seconds
 STREAM_END_TIMEOUT = 5.0  # seconds from the last event of a stream to its end
@@ -112,6 +112,7 @@ async def send_request(
     first_byte: asyncio.Event | None = None,
     response_budget: ResponseBudget | None = None,
     connection: ConnectionState | None = None,
+    layout: ResponseLayout = USUAL_LAYOUT,
 ) -> Interaction:
     """
     Send one request, and read its response for at most `timeout` seconds.
@@ -121,7 +122,8 @@ async def send_request(
     its budget, the first `MAX_PARTIAL_BYTES` are kept, and `problem` is set. A stream
     that stays open after its last event is read for `STREAM_END_TIMEOUT` more seconds,
     and kept whole.
-    `connection` is filled by a session with `connection_tracing`.
+    `connection` is filled by a session with `connection_tracing`. `layout` is that of
+    the operation.
     """
     started = time.monotonic()
     status: int | None = None
@@ -131,7 +133,7 @@ async def send_request(
     problem: str | None = None
     response_budget = response_budget or ResponseBudget()
     queued_before = response_budget.queued_seconds
-    stream_end = StreamEnd(case)
+    stream_end = StreamEnd(case, layout)
     try:
         async with (
             asyncio.timeout(timeout) as limit,

@@ -75,7 +75,7 @@ def _fault_features(case: Case) -> Iterator[Feature]:
     if case.expectation is not State.INVALID or error is None:
         return
     if case.origin is not Origin.AUTH and error.error != "unauthenticated":
-        yield Feature(Scope.FAULT, "body")
+        yield Feature(Scope.FAULT, "body" if case.media_type else "address")
     part, *names = error.claim.split("/")[1:]
     if case.origin is Origin.MALFORMED or part == "errors" or not names:
         return  # the claim is not about a field

@@ -18,6 +18,7 @@ from contracts.judging.checks.errors import (
     check_undocumented_request_rejected,
     check_unspecified_does_not_crash,
 )
+from contracts.judging.checks.models import check_declared, check_models
 from contracts.judging.checks.success import (
     check_answered,
     check_success_response,
@@ -34,6 +35,8 @@ CHECKS = (
     check_undocumented_request_rejected,
     check_error_response,
     check_success_response,
+    check_models,
+    check_declared,
     check_error_guarantees,
 )
 

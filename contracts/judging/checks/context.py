@@ -1,6 +1,6 @@
 """The exchange that checks examine, the observations they yield, and common parts."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from contracts.judging.guarantees.table import GUARANTEES, Answer
@@ -46,16 +46,22 @@ class Observation:
 
 
 Observations = Iterator[Observation]
+NOT_SERVED = (404, 405, 501)  # the statuses of a path that a server does not know
 
 
 @dataclass(frozen=True)
 class CheckContext:
-    """An exchange, its case, and the operation and claims it is checked against."""
+    """
+    An exchange, its case, and the operation and claims it is checked against.
+
+    `models` are those that the document names.
+    """
 
     answer: Answer
     case: Case
     operation: Operation
     claims: Mapping[str, Claim]
+    models: Sequence[str] = ()
 
     @property
     def interaction(self) -> Interaction:
@@ -85,9 +91,15 @@ class CheckContext:
         return known.evidence if known else self.operation.evidence
 
     def acceptance_evidence(self, claim: str) -> Evidence:
-        """The evidence that the request succeeds: not firmer than that it is valid."""
+        """
+        The evidence that the request succeeds: not firmer than that it is valid.
+
+        A server of images need not serve operations on models.
+        """
         evidence = self.evidence(claim)
-        if self.case.expectation is State.UNSPECIFIED:
+        is_first = self.case.claims[:1] == (f"{self.operation.id}/path",)
+        is_unserved = self.operation.models is not None and self.status in NOT_SERVED
+        if self.case.expectation is State.UNSPECIFIED or (is_first and is_unserved):
             return Evidence(evidence.source, Basis.ASSUMED)
         if self.case.basis is not Basis.DOCUMENTED:
             return Evidence(evidence.source, self.case.basis)

@@ -29,7 +29,7 @@ def check_invalid_rejected(context: CheckContext) -> Observations:
     expected_status = context.expected_error.status
     if context.interaction.is_success:
         kind = FindingKind.ACCEPTS_INVALID
-    elif status >= 500 > expected_status:
+    elif status >= 500 > max(expected_status, *_other_statuses(context), 0):
         kind = FindingKind.CRASH
     elif status < 400:
         kind = FindingKind.WRONG_ERROR
@@ -124,6 +124,8 @@ def check_error_schema(
     if body is None:
         return
     interaction = context.interaction
+    if interaction.content_type in response.bodies.keys() - {JSON}:
+        return  # an error as a text, which has no fields
     if interaction.content_type != JSON or interaction.object is None:
         yield Observation(
             FindingKind.WRONG_ERROR,
@@ -149,7 +151,8 @@ def _check_param(context: CheckContext, claim: str, evidence: Evidence) -> Obser
     param = error_fields(context.interaction.object).get("param")
     if not error or not error.params or not isinstance(param, str) or not param:
         return
-    if param.replace("[", ".").partition(".")[0] not in error.params:
+    name = param.replace("[", ".").partition(".")[0]
+    if name not in error.params and param not in error.params:
         yield Observation(
             FindingKind.WRONG_ERROR,
             CheckName.ERROR_PARAM,

@@ -10,6 +10,8 @@ from contracts.judging.checks.context import (
     check_guarantee,
     schema_violations,
 )
+from contracts.judging.checks.models import declared_fields, rejected_declaration
+from contracts.judging.guarantees.table import GUARANTEES
 from contracts.judging.interaction import (
     STREAM_STAYS_OPEN,
     Interaction,
@@ -18,7 +20,7 @@ from contracts.judging.interaction import (
 from contracts.judging.outcome import describe_response
 from contracts.media.description import describe_value
 from contracts.report.model import CheckName, FindingKind
-from specs import EVENT_STREAM, JSON, Basis, Body, Evidence, Response, State
+from specs import DONE, EVENT_STREAM, JSON, Basis, Body, Evidence, Response, State
 
 
 def check_answered(context: CheckContext) -> Observations:
@@ -55,6 +57,8 @@ def check_valid_accepted(context: CheckContext) -> Observations:
     is_rejected = status and not context.interaction.is_success
     if case.expectation is not State.VALID or not is_rejected:
         return
+    if rejected_declaration(context) is not None:
+        return  # check_declared says so
     claim = context.main_claim
     yield Observation(
         FindingKind.CRASH if status >= 500 else FindingKind.REJECTS_VALID,
@@ -88,9 +92,12 @@ def check_success_response(context: CheckContext) -> Observations:
         yield from check_success_schema(context, response)
     if not is_valid and not context.interaction.is_stream:
         return
+    declared = declared_fields(context)
     for guarantee in response.guarantees:
         if not is_valid and guarantee.evidence.basis is Basis.DOCUMENTED:
             continue  # documented for valid requests only
+        if GUARANTEES[guarantee.name].field in declared:
+            continue  # check_declared does it
         if guarantee.applies_to(context.answer.request):
             yield from check_guarantee(context, response, guarantee)
 
@@ -100,14 +107,29 @@ def check_success_schema(context: CheckContext, response: Response) -> Observati
     prefix = f"{context.operation.id}/{response.status}"
     if context.interaction.is_stream and EVENT_STREAM in response.bodies:
         stream = response.bodies[EVENT_STREAM]
-        for at, event in enumerate(context.interaction.events):
-            yield from _check_event(at, event, stream.events, prefix, stream.evidence)
+        events, has_done = context.interaction.events, context.operation.layout
+        for at, event in enumerate(events):
+            is_end = at == len(events) - 1 and has_done.ends_with_done
+            if not (is_end and event.data == DONE):
+                yield from _check_event(
+                    at, event, stream.events, prefix, stream.evidence
+                )
+        if has_done.ends_with_done and (not events or events[-1].data != DONE):
+            yield Observation(
+                FindingKind.WRONG_RESPONSE,
+                CheckName.EVENT,
+                f"{prefix}/events",
+                stream.evidence,
+                "the last event is not [DONE]",
+                "a stream that ends with [DONE]",
+            )
         return
     body = response.bodies.get(JSON)
-    value = context.interaction.object
+    value = context.interaction.value
     if body is None:
         return
-    if value is None:
+    is_list = isinstance(value, list) and context.operation.models is not None
+    if not isinstance(value, dict) and not is_list:
         yield Observation(
             FindingKind.WRONG_RESPONSE,
             CheckName.BODY,
@@ -144,7 +166,7 @@ def _check_event(
     claim_prefix: str,
     evidence: Evidence,
 ) -> Observations:
-    if event.data == "[DONE]":
+    if event.data == DONE:
         yield Observation(
             FindingKind.UNDOCUMENTED,
             CheckName.EVENT,

@@ -3,18 +3,26 @@
 import re
 
 from contracts.planning.case import Case
+from specs import COMPLETED, END, USUAL_LAYOUT, ResponseLayout
 
-# A completed event has one of them in its data; `[DONE]` ends the streams of others.
-_COMPLETED = re.compile(rb'"type"\s*:\s*"[^"]*\.completed"')
 _DONE = re.compile(rb"^data:\s*\[DONE\]\s*$", re.MULTILINE)
 _BLANK_LINE = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 
 
 class StreamEnd:
-    """Counts the completed events of a stream, of which `n` of the request are due."""
+    """
+    Counts the events with an image, of which `n` of the request are due.
 
-    def __init__(self, case: Case) -> None:
-        count = case.payload.get("n")
+    Where the document has an event for the end, or `[DONE]`, that is the last event.
+    """
+
+    def __init__(self, case: Case, layout: ResponseLayout = USUAL_LAYOUT) -> None:
+        word = layout.event_words.get(END) or layout.event_words[COMPLETED]
+        self._last = re.compile(
+            rb'"type"\s*:\s*"[^"]*\.' + re.escape(word).encode() + b'"'
+        )
+        self._waits_for_done = layout.ends_with_done
+        count = 1 if END in layout.event_words else case.payload.get("n")
         is_count = isinstance(count, int) and not isinstance(count, bool)
         self._missing = max(1, int(count or 1)) if is_count else 1
         self._event = bytearray()
@@ -30,8 +38,9 @@ class StreamEnd:
             event = bytes(self._event[: end.start()])
             del self._event[: end.end()]
             start = 0
-            self._missing -= bool(_COMPLETED.search(event))
-            if self._missing == 0 or _DONE.search(event):
+            self._missing -= bool(self._last.search(event))
+            is_complete = self._missing == 0 and not self._waits_for_done
+            if is_complete or _DONE.search(event):
                 self.is_reached = True
                 self._event.clear()
                 return True

@@ -6,6 +6,7 @@ from contracts.judging.outcome import event_type
 from contracts.media.description import describe_value
 from contracts.media.guarantee import Breach, Breaches
 from contracts.text import pluralize
+from specs import COMPLETED, DONE, END, FAILED_IMAGE, PARTIAL_IMAGE
 
 
 def streams_when_asked(response: Answer) -> Breaches:
@@ -20,13 +21,13 @@ def streams_when_asked(response: Answer) -> Breaches:
         yield Breach(message, "stream", "false")
 
 
-def _events_of_type(response: Answer, suffix: str) -> list[tuple[int, ServerSentEvent]]:
-    """The events with a type that ends so, each with its index in the stream."""
+def _events_of_role(response: Answer, role: str) -> list[tuple[int, ServerSentEvent]]:
+    """The events with the type of a role, each with its index in the stream."""
+    layout = response.interaction.layout
     return [
         (at, each)
         for at, each in enumerate(response.interaction.events)
-        if isinstance(each.data, dict)
-        and str(each.data.get("type", "")).endswith(suffix)
+        if isinstance(each.data, dict) and layout.has_role(each.data, role)
     ]
 
 
@@ -34,13 +35,13 @@ def partials_at_most_asked(response: Answer) -> Breaches:
     if not response.is_stream:
         return
     limit = response.request.get("partial_images", 0) * response.request.get("n", 1)
-    partials = _events_of_type(response, ".partial_image")
+    partials = _events_of_role(response, PARTIAL_IMAGE)
     if len(partials) > limit:
         yield Breach(f"{len(partials)} partial images; at most {limit} requested")
     indexes = [each.data.get("partial_image_index") for _, each in partials]
     if response.request.get("n", 1) == 1 and indexes != list(range(len(indexes))):
         yield Breach(f"partial images are numbered {indexes}, not 0, 1, 2 …")
-    completed = _events_of_type(response, ".completed")
+    completed = _events_of_role(response, COMPLETED)
     if partials and completed and partials[-1][0] > completed[-1][0]:
         yield Breach(
             f"event {partials[-1][0]} is a partial image; the last completed event is "
@@ -52,12 +53,15 @@ def one_completed_event(response: Answer) -> Breaches:
     if not response.is_stream:
         return
     wanted = response.request.get("n", 1)
-    completed = _events_of_type(response, ".completed")
-    if len(completed) != wanted:
+    completed = _events_of_role(response, COMPLETED)
+    failed = _events_of_role(response, FAILED_IMAGE)
+    if len(completed) + len(failed) != wanted:
         count = pluralize(len(completed), "completed event")
         yield Breach(f"the stream has {count}, not {wanted}")
     last = len(response.interaction.events) - 1
-    if completed and completed[-1][0] != last and not _ends_with_done(response):
+    allowed = len(failed) + len(_events_of_role(response, END))
+    allowed += _ends_with_done(response)
+    if completed and completed[-1][0] + allowed < last:
         type_ = event_type(response.interaction.events[last].data)
         yield Breach(
             f"event {last} ({type_}) comes after the last completed one, which is "
@@ -66,8 +70,8 @@ def one_completed_event(response: Answer) -> Breaches:
 
 
 def _ends_with_done(response: Answer) -> bool:
-    """True if the stream ends with `[DONE]`: the check `event` reports that."""
-    return bool(response.interaction.events[-1].data == "[DONE]")
+    """True if the stream ends with `[DONE]`: the check `event` reports a wrong one."""
+    return bool(response.interaction.events[-1].data == DONE)
 
 
 def event_name_is_type(response: Answer) -> Breaches:

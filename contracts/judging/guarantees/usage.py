@@ -8,6 +8,7 @@ from contracts.media.description import describe_value
 from contracts.media.guarantee import Breach, Breaches
 
 COUNTS = ("input_tokens", "output_tokens", "total_tokens")
+OLDER_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 ABSENT, PRESENT = "absent", "present"
 
 
@@ -33,17 +34,18 @@ def _usages(response: Answer) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _usage_problems(usage: Mapping[str, Any]) -> Iterator[str]:
-    for name in COUNTS:
+    for name in dict.fromkeys((*COUNTS, *OLDER_COUNTS)):
         value = usage.get(name)
         if value is not None and not _is_count(value):
             yield f"{name} is {describe_value(value)}, not a count"
             return
-    input_, output, total = (usage.get(name) for name in COUNTS)
-    if None not in (input_, output, total) and (input_ or 0) + (output or 0) != total:
-        yield (
-            f"input_tokens {input_} + output_tokens {output} is not "
-            f"total_tokens {total}"
-        )
+    for names in (COUNTS, OLDER_COUNTS):
+        input_, output, total = (usage.get(name) for name in names)
+        if None in (input_, output, total):
+            continue
+        if (input_ or 0) + (output or 0) != total:
+            one, other, _ = names
+            yield f"{one} {input_} + {other} {output} is not total_tokens {total}"
     for side in ("input", "output"):
         details = usage.get(f"{side}_tokens_details")
         whole = usage.get(f"{side}_tokens")

@@ -17,6 +17,7 @@ from specs import (
     Provider,
     Response,
 )
+from specs.documents.layout import is_done
 from specs.validation.engine import compile_validator
 from specs.validation.transforms import documented_only, to_validator_schema
 
@@ -144,10 +145,16 @@ def response_object(response: Response) -> dict[str, Any]:
 
 
 def _response_schema(media_type: str, schema: Any) -> dict[str, Any]:
-    """Convert a response schema; that of a stream describes one event."""
+    """
+    Convert a response schema; that of a stream describes one event.
+
+    A stream whose last event is not JSON has no schema.
+    """
     plain: dict[str, Any] = schema if isinstance(schema, dict) else {}
     if media_type != EVENT_STREAM:
         return plain
+    if any(is_done(each) for each in plain.get("oneOf", ())):
+        return {"type": "object"}
     data = {"contentMediaType": JSON, "contentSchema": plain}
     return {"type": "object", "properties": {"data": {"type": "string", **data}}}
 

@@ -267,17 +267,20 @@ def _parse_as_form(
 
 
 def _parse_form_text(text: str, schemas: Iterable[Any]) -> Any:
-    """Parse a form text as the integer or boolean of a schema; else it stays a text."""
+    """Parse a form text as the number or boolean of a schema; else it stays a text."""
     types = [str(each.get("type")) for each in schemas if isinstance(each, dict)]
-    for type_name, python_type in (("integer", int), ("boolean", bool)):
+    for type_name, python_types in _FORM_TYPES:
         if any(type_name in each for each in types):
             try:
                 value = json.loads(text)
             except ValueError:
                 continue
-            if type(value) is python_type:
+            if type(value) in python_types:
                 return value
     return text
+
+
+_FORM_TYPES = (("integer", (int,)), ("number", (int, float)), ("boolean", (bool,)))
 
 
 def _is_part_name(name: str) -> bool:

@@ -5,8 +5,8 @@ from typing import Any
 
 from contracts.judging.second_opinion.document import document_of, response_object
 from contracts.planning.call_options import Auth
+from contracts.planning.paths import listed_value
 from contracts.planning.request_model import request_models
-from contracts.planning.tasks.addresses import listed_value
 from contracts.planning.tasks.plan import asynchronous_request
 from specs import JSON, Operation, Provider, Role
 

@@ -10,7 +10,7 @@ from contracts.judging.interaction import Interaction
 from contracts.judging.second_opinion.document import UNREACHABLE_URL
 from contracts.judging.second_opinion.merge import ExternalFailure
 from contracts.planning.call_options import Auth
-from contracts.planning.case import TARGET_KEY, Case, Origin, body_of
+from contracts.planning.case import TARGET_KEY, Origin, body_of
 from contracts.planning.paths import sample_path
 from specs import KeyPlace, Operation
 
@@ -25,7 +25,7 @@ def external_failures(
     external_case: Any, interaction: Interaction, operation: Operation
 ) -> Iterator[ExternalFailure]:
     """Yield the failures of schemathesis for the response to one of its cases."""
-    checks = _checks_for(interaction.case)
+    checks = _checks_for(interaction, operation)
     response = to_schemathesis_response(interaction, operation)
     if not _run_checks(external_case, response, checks):
         return
@@ -97,20 +97,30 @@ def _run_checks(
     return []
 
 
-def _checks_for(case: Case) -> list[Any]:
+def _checks_for(interaction: Interaction, operation: Operation) -> list[Any]:
     """
     Select the checks for a case: the check of keys for a wrong key, else all others.
 
     For a 5xx response to a wrong Content-Type, one check would send a second request.
-    It is left out; our own checks report such a response.
+    It is left out; our own checks report such a response. It is left out as well where
+    the document has a 5xx error for such a request.
     """
-    checks = all_checks()
+    case, checks = interaction.case, all_checks()
     if case.origin == Origin.AUTH:
         return [checks[AUTH_CHECK]]
     excluded = {AUTH_CHECK, "object_level_authorization"}
-    if case.content_type is not None:
+    if case.content_type is not None or _is_expected(interaction, operation):
         excluded.add("not_a_server_error")
     return [check for name, check in checks.items() if name not in excluded]
+
+
+def _is_expected(interaction: Interaction, operation: Operation) -> bool:
+    """True for the status of an error that the document has for the request."""
+    error = interaction.case.expected_error
+    names = (error.error, *error.others) if error else ()
+    return interaction.status in {
+        operation.errors[name].status for name in names if name in operation.errors
+    }
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -20,10 +20,13 @@ from contracts.media.guarantee import (
     Guarantee,
     JudgedResponse,
 )
-from specs import Basis, size_of
+from contracts.media.image.observation import ANIMATED
+from contracts.media.image.ratios import has_ratio, substituted_ratio
+from specs import Basis, ratio_text, requested_ratio, requested_size, size_of
 
 SIZE_TOLERANCE = 1.05
 CHANGE_THRESHOLD = 24.0  # of 255, on average
+GIF_TIME_STEP = 10  # milliseconds
 MIN_COMPRESSION_GAP = 50  # levels; smaller gaps need not change the file
 
 
@@ -32,16 +35,66 @@ def _decodes(response: JudgedResponse) -> Breaches:
         if image is not None and image.problem:
             shown = f": {describe_bytes(image.data)}" if image.data else ""
             yield Breach(f"image {at} {image.problem}{shown}")
+        elif image is not None and image.frames > 1 and not _wants_frames(response):
+            yield Breach(f"image {at} is animated, not one image")
+
+
+def _wants_frames(response: JudgedResponse) -> bool:
+    return response.request.get("output_format") == ANIMATED
+
+
+def _frames_as_asked(response: JudgedResponse) -> Breaches:
+    """An animation moves, and has the frames and times of the request."""
+    if not _wants_frames(response):
+        return
+    wanted = response.request.get("frame_count")
+    duration = response.request.get("frame_duration_ms")
+    for at, image in enumerate(response.decoded):
+        shown = f"image {at} is {describe_output(image)}"
+        if image.format != ANIMATED:
+            continue  # format-as-asked says so
+        if image.frames == 1 or (isinstance(wanted, int) and image.frames != wanted):
+            frames = "one frame" if image.frames == 1 else f"{image.frames} frames"
+            message = f"{shown}: {frames}; requested: {wanted or 'an animation'}"
+            yield Breach(message, "frame_count", str(wanted), str(image.frames))
+        elif isinstance(duration, int):
+            for came in sorted(set(image.durations)):
+                if abs(came - duration) >= GIF_TIME_STEP:
+                    message = f"{shown}: a frame of {came} ms; requested: {duration} ms"
+                    yield Breach(message, "frame_duration_ms", str(duration), str(came))
+
+
+def _svg_stands_alone(response: JudgedResponse) -> Breaches:
+    for at, image in enumerate(response.decoded):
+        if image.references:
+            first = describe_value(image.references[0])
+            yield Breach(f"image {at} is an SVG that refers to {first}")
 
 
 def _size_as_asked(response: JudgedResponse) -> Breaches:
-    wanted = response.request.get("size")
-    if size_of(wanted) is None:
+    size = requested_size(response.request)
+    if size is None:
         return
+    wanted = f"{size[0]}x{size[1]}"
     for at, image in enumerate(response.decoded):
         if image.size != wanted:
             message = f"image {at} is {describe_output(image)}; requested: {wanted}"
-            yield Breach(message, "size", str(wanted), image.size)
+            if not has_ratio(image, size[0] / size[1]):
+                message += f": {substituted_ratio(image, ratio_text(*size))}"
+            yield Breach(message, "size", wanted, image.size)
+
+
+def _ratio_as_asked(response: JudgedResponse) -> Breaches:
+    wanted = requested_ratio(response.request)
+    if wanted is None or requested_size(response.request) is not None:
+        return
+    name = "aspect_ratio" if "aspect_ratio" in response.request else "size"
+    asked = str(response.request[name])
+    for at, image in enumerate(response.decoded):
+        if not has_ratio(image, wanted):
+            message = f"image {at} is {describe_output(image)}; requested: {asked}"
+            message += f": {substituted_ratio(image, asked)}"
+            yield Breach(message, name, asked, image.size)
 
 
 def _format_as_asked(response: JudgedResponse) -> Breaches:
@@ -70,7 +123,7 @@ def _alpha_as_asked(response: JudgedResponse) -> Breaches:
     if response.request.get("background") != "transparent":
         return
     for at, image in enumerate(response.decoded):
-        if image.opaque:
+        if image.opaque and image.has_pixels:
             message = f"image {at} ({describe_output(image)}) has no transparent pixel"
             yield Breach(message, "background", "transparent", "opaque")
 
@@ -79,7 +132,7 @@ def _opaque_as_asked(response: JudgedResponse) -> Breaches:
     if response.request.get("background") != "opaque":
         return
     for at, image in enumerate(response.decoded):
-        if not image.opaque:
+        if not image.opaque and image.has_pixels:
             message = f"image {at} ({describe_output(image)}) has transparent pixels"
             yield Breach(message, "background", "opaque", "transparent")
 
@@ -124,6 +177,8 @@ def _mask_matters(response: JudgedResponse) -> Breaches:
     if not isinstance(image, Sample) or not isinstance(mask, Sample):
         return
     for at, result in enumerate(response.decoded):
+        if not result.has_pixels:
+            continue
         kept, redrawn = _mean_changes(result.data, image.data, mask.data)
         if kept > CHANGE_THRESHOLD and kept > 2 * redrawn:
             message = (
@@ -212,15 +267,27 @@ def _count_equals_n(response: JudgedResponse) -> Breaches:
     wanted = response.request.get("n", 1)
     if response.is_stream:
         return  # one-completed-event counts those
-    data = (response.object or {}).get("data")
-    if isinstance(data, list) and len(data) != wanted:
-        came = (
-            describe_outputs(response.results, "image")
-            if response.results
-            else "no image"
-        )
-        message = f"data is {describe_value(data)}: {came}; requested: {wanted}"
-        yield Breach(message, "n", str(wanted), str(len(data)))
+    data = response.entries
+    if data is not None and len(data) != wanted:
+        yield _wrong_count(response, data, str(wanted))
+
+
+def _count_at_most_n(response: JudgedResponse) -> Breaches:
+    wanted = response.request.get("n", 1)
+    if response.is_stream:
+        return
+    data = response.entries
+    if data is not None and not 1 <= len(data) <= wanted:
+        yield _wrong_count(response, data, f"at most {wanted}")
+
+
+def _wrong_count(response: JudgedResponse, data: Sequence[Any], wanted: str) -> Breach:
+    came = (
+        describe_outputs(response.results, "image") if response.results else "no image"
+    )
+    name = response.layout.items.rpartition("/")[2]
+    message = f"{name} is {describe_value(data)}: {came}; requested: {wanted}"
+    return Breach(message, "n", wanted, str(len(data)))
 
 
 def _delivery_as_documented(response: JudgedResponse) -> Breaches:
@@ -229,6 +296,8 @@ def _delivery_as_documented(response: JudgedResponse) -> Breaches:
         return  # no page documents the delivery for such requests
     wanted = entry.give
     for at, item in enumerate(response.items):
+        if response.layout.is_failed(item):
+            continue
         url, text = item.get("url"), item.get("b64_json")
         is_data = isinstance(url, str) and url.startswith("data:")
         forms = {
@@ -277,10 +346,14 @@ ECHOED_FIELDS = ("quality", "background")
 
 IMAGE_GUARANTEES = (
     Guarantee("count-equals-n", _count_equals_n, "n", aspect="pictures"),
+    Guarantee("count-at-most-n", _count_at_most_n, "n", aspect="pictures"),
     Guarantee("decodes", _decodes),
     Guarantee("no-image-twice", _no_image_twice, aspect="several pictures"),
     Guarantee("size-as-asked", _size_as_asked, "size", aspect="size"),
+    Guarantee("ratio-as-asked", _ratio_as_asked, "aspect_ratio"),
     Guarantee("format-as-asked", _format_as_asked, "output_format", aspect="format"),
+    Guarantee("frames-as-asked", _frames_as_asked, "frame_count"),
+    Guarantee("svg-stands-alone", _svg_stands_alone),
     Guarantee("alpha-as-asked", _alpha_as_asked, "background", aspect="transparency"),
     Guarantee("opaque-as-asked", _opaque_as_asked, "background", aspect="transparency"),
     Guarantee(

@@ -11,24 +11,20 @@ from contracts.media.urls import url_problem
 
 
 def decode_images(seen: Seen) -> list[DecodedImage | None]:
-    """The image of each entry of `data` or completed event; None if not fetched."""
-    items = list(filter(_is_completed, seen.event_objects))
-    items = items if seen.is_stream else list(seen.items)
+    """The image of each entry or final event; None if not fetched."""
+    items = list(seen.final_events if seen.is_stream else seen.items)
     skipped: list[DecodedImage | None] = [None] * (len(items) - MAX_OUTPUTS)
     decoded = [_decode_item(each, seen.fetched) for each in items[:MAX_OUTPUTS]]
     return [*decoded, *skipped]
 
 
 def image_links(seen: Seen) -> Iterator[str]:
-    """Yield the text in `url` of each entry of `data`."""
-    for item in seen.items[:MAX_OUTPUTS]:
+    """Yield the text in `url` of each entry, or of each final event."""
+    items = seen.final_events if seen.is_stream else seen.items
+    for item in items[:MAX_OUTPUTS]:
         url = item.get("url")
         if isinstance(url, str):
             yield url
-
-
-def _is_completed(event: Mapping[str, Any]) -> bool:
-    return str(event.get("type", "")).endswith(".completed")
 
 
 def _decode_item(

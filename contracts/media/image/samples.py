@@ -1,5 +1,6 @@
 """Values of the fields of image requests."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from contracts.media.image.boundary_sizes import boundary_sizes
 from specs import size_of
 
 SMALL_IMAGE_EDGE = 1536  # pixels
+LAYERS = {"markup", "mask"}  # images with transparent pixels, as large as the first
 COSTLY_COUNTS = range(4, 11)  # of images
 
 
@@ -17,15 +19,18 @@ class ImageSamples:
 
     plain_fields = frozenset({"model", "prompt", "image"})
     text_fields = frozenset({"prompt"})
-    file_fields = frozenset({"image", "mask"})
-    uncombined_fields = frozenset({"prompt", "model", "image", "mask", "user"})
+    file_fields = frozenset({"image", "markup", "mask"})
+    uncombined_fields = frozenset(
+        {"prompt", "model", "image", "markup", "mask", "user", "safety_identifier"}
+        | {"complexity", "frame_count", "frame_duration_ms", "svg"}
+    )
 
     def file(self, name: str, variant: int = 0) -> Sample:
-        return Sample(alpha=name == "mask", variant=variant)
+        return Sample(alpha=name in LAYERS, variant=variant)
 
     def file_values(self, name: str, schema: Mapping[str, Any]) -> LabelledValues:
         limits = schema.get("x-upload")
-        alpha = name == "mask"
+        alpha = name in LAYERS
         # First, since few values are tested of what the pages leave open.
         yield Sample(format=None), "file-no-picture"
         for format_ in ("png", "jpeg", "webp", "gif"):
@@ -33,6 +38,8 @@ class ImageSamples:
             yield Sample(format=format_, alpha=has_alpha), f"file-{format_}"
         yield Sample(alpha=not alpha), f"file-{'opaque' if alpha else 'alpha'}"
         yield Sample(width=96, alpha=alpha), "file-wide"
+        if limits:
+            yield from _sizes_beyond(limits, alpha=alpha)
         if limits and "maxBytes" in limits:
             most = limits["maxBytes"]
             yield Sample(weight=most, alpha=alpha), f"at-maxBytes-{most}"
@@ -52,3 +59,22 @@ class ImageSamples:
 
     def is_costly(self, value: Any) -> bool:
         return is_count_in(value, COSTLY_COUNTS)
+
+
+def _sizes_beyond(limits: Mapping[str, Any], *, alpha: bool) -> LabelledValues:
+    """Files that are just smaller, larger or longer than an upload may be."""
+    edge = Sample().height
+    if small := limits.get("minEdge", 1) - 1:
+        yield Sample(width=small, height=small, alpha=alpha), "below-minEdge"
+    if "maxEdge" in limits:
+        yield (
+            Sample(width=limits["maxEdge"] + 1, height=edge, alpha=alpha),
+            "above-maxEdge",
+        )
+    if "maxPixels" in limits:
+        side = math.isqrt(limits["maxPixels"]) + 1
+        yield Sample(width=side, height=side, alpha=alpha), "above-maxPixels"
+    if "maxRatio" in limits:
+        short = max(edge, limits.get("minEdge", 1))
+        long = int(short * limits["maxRatio"]) + 1
+        yield Sample(width=long, height=short, alpha=alpha), "above-maxRatio"

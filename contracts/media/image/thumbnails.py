@@ -15,8 +15,8 @@ def preview(image: DecodedImage) -> dict[str, Any]:
     """
     Describe an image: `format`, `width`, `height` and `thumbnail`.
 
-    The thumbnail is a data URI of at most 4 KB; empty if the image cannot be made that
-    small.
+    The thumbnail is a data URI of at most 4 KB; empty for an SVG, and if the image
+    cannot be made that small.
     """
     return {
         "format": image.format,
@@ -27,6 +27,8 @@ def preview(image: DecodedImage) -> dict[str, Any]:
 
 
 def _thumbnail(image: DecodedImage) -> str:
+    if not image.has_pixels:
+        return ""  # an SVG, which only a browser draws
     from PIL import Image
 
     with Image.open(io.BytesIO(image.data)) as opened:

@@ -3,9 +3,18 @@
 import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
-from contracts.planning.case import KEY, WRONG_KEY, Case, ExpectedError, Origin
-from contracts.planning.paths import sample_path
+from contracts.planning.case import (
+    KEY,
+    OTHER_WRONG_KEY,
+    WRONG_KEY,
+    WRONG_KEY_ERROR,
+    Case,
+    ExpectedError,
+    Origin,
+)
+from contracts.planning.paths import QUERY, required_query, sample_path
 from contracts.planning.request_model import RequestModel
 from specs import FORM, KeyPlace, State
 
@@ -69,12 +78,15 @@ def auth_cases(request_model: RequestModel) -> Iterator[Case]:
             auth=header,
             **common,
         )
+    is_own_error = WRONG_KEY_ERROR in operation.errors
+    name = WRONG_KEY_ERROR if is_own_error else "unauthenticated"
+    wrong = f"{operation.id}/errors/{name}"
     yield Case(
         id=f"{claim}/wrong-key",
         expectation=State.INVALID,
-        claims=(error,),
-        expected_error=ExpectedError(error, "unauthenticated"),
-        auth=f"Bearer {WRONG_KEY}",
+        claims=(wrong,),
+        expected_error=ExpectedError(wrong, name),
+        auth=f"Bearer {OTHER_WRONG_KEY if is_own_error else WRONG_KEY}",
         **common,
     )
     for scheme in _OTHER_SCHEMES if has_scheme else ():
@@ -91,9 +103,14 @@ def endpoint_cases(request_model: RequestModel) -> Iterator[Case]:
     """The minimal request with another method, and to an unknown path."""
     operation = request_model.operation
     known = sample_path(operation)
+    start, _, query = known.partition("?")
     for label, method, path in (
         ("wrong-method", "PUT", known),
-        ("unknown-path", operation.method, f"{known}/imageparity"),
+        (
+            "unknown-path",
+            operation.method,
+            f"{start}/imageparity" + (f"?{query}" if query else ""),
+        ),
     ):
         yield Case(
             id=f"{operation.id}/path/{label}",
@@ -104,6 +121,36 @@ def endpoint_cases(request_model: RequestModel) -> Iterator[Case]:
             payload=request_model.minimal_request,
             method=method,
             path=path,
+        )
+
+
+def query_cases(request_model: RequestModel) -> Iterator[Case]:
+    """The minimal request without each query parameter that is required."""
+    operation = request_model.operation
+    query = required_query(operation)
+    for name in query:
+        rest = urlencode({key: each for key, each in query.items() if key != name})
+        path = sample_path(operation).partition("?")[0]
+        claim = f"{operation.id}/{QUERY}/{name}/required"
+        if claim not in request_model.claims:
+            continue
+        yield Case(
+            id=f"{claim}/missing",
+            operation=operation.id,
+            origin=Origin.TRANSPORT,
+            expectation=State.INVALID,
+            media_type=request_model.body.media_type,
+            payload=request_model.minimal_request,
+            claims=(claim,),
+            expected_error=ExpectedError(
+                claim,
+                operation.parameters[QUERY]
+                .judge.judge({})
+                .documented_violations[0]
+                .evidence.error,
+                (name,),
+            ),
+            path=f"{path}?{rest}" if rest else path,
         )
 
 
@@ -154,4 +201,21 @@ def triggered_error_cases(request_model: RequestModel) -> Iterator[Case]:
             claims=(claim,),
             expected_error=ExpectedError(claim, name),
             headers={"X-Mock-Error": name},
+        )
+
+
+def failed_image_cases(request_model: RequestModel) -> Iterator[Case]:
+    """A success with an image that failed, if the document describes one."""
+    operation = request_model.operation
+    if operation.layout.failed_fields:
+        status = operation.success.status
+        yield Case(
+            id=f"{operation.id}/{status}/failed-image/on-demand",
+            operation=operation.id,
+            origin=Origin.ERROR,
+            expectation=State.VALID,
+            media_type=request_model.body.media_type,
+            payload=request_model.minimal_request,
+            claims=(request_model.name,),
+            headers={"X-Mock-Fault": "failed-image"},
         )

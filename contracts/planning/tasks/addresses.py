@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from contracts.planning.paths import listed_value, required_query
 from specs import Operation, Provider, Role, TaskKind, values_at
 
 _NAME = re.compile(r"\{([^}/]+)\}")
@@ -69,22 +70,6 @@ def _parts(template: str, id_: str) -> dict[str, str]:
     if match is None:
         return {}
     return dict(zip(_NAME.findall(template), match.groups(), strict=True))
-
-
-def required_query(operation: Operation) -> dict[str, str]:
-    """The query parameters that an operation requires, with a listed value each."""
-    body = operation.parameters.get("query")
-    schema = body.schema if body and isinstance(body.schema, dict) else {}
-    names = schema.get("required", ())
-    return {name: listed_value(operation, name, "query") or "" for name in names}
-
-
-def listed_value(operation: Operation, name: str, place: str = "path") -> str | None:
-    """The first value of a parameter that its schema lists, or None."""
-    body = operation.parameters.get(place)
-    schema = body.properties.get(name, {}) if body else {}
-    listed = [*schema.get("examples", ()), *schema.get("enum", ())]
-    return str(listed[0]) if listed else None
 
 
 def linked_operation(

@@ -40,6 +40,9 @@ class _Field:
         return minimal_value(schema, self.canonical_name, self.samples, variant)
 
 
+USUAL_EDGE = 1024  # pixels: what most numbers with a step count
+
+
 def boundary_values(
     schemas: Sequence[Any],
     valid_values: Sequence[Any],
@@ -81,7 +84,9 @@ def _all_values(schemas: Sequence[Any], field: _Field) -> Values:
 
 def _enum_values(schema: Schema) -> Values:
     constants = [schema["const"]] if "const" in schema else []
-    for value in (*schema.get("enum", []), *constants):
+    excluded = schema.get("not")
+    excluded = excluded.get("enum", []) if isinstance(excluded, dict) else []
+    for value in (*schema.get("enum", []), *constants, *excluded):
         yield Value(value, f"value-{'null' if value is None else value}")
 
 
@@ -94,6 +99,10 @@ def _numeric_bounds(schema: Schema) -> Values:
         most = schema["maximum"]
         yield Value(most, f"at-maximum-{most}")
         yield Value(most + 1, f"above-maximum-{most}")
+    if "multipleOf" in schema:
+        usual, step = USUAL_EDGE, schema["multipleOf"]
+        yield Value(usual // step * step, f"at-multipleOf-{step}")
+        yield Value(usual // step * step + step / 2, f"off-multipleOf-{step}")
 
 
 def _length_bounds(schema: Schema) -> Values:
@@ -230,6 +239,9 @@ _WRONG_TYPES: tuple[tuple[str, Any, str], ...] = (
     ("string", ["a"], "list"),
     ("string", {"a": 1}, "object"),
     ("integer", [1], "list"),
+    ("number", "3", "number-as-text"),
+    ("number", True, "boolean-as-number"),
+    ("number", [1], "list"),
     ("array", "a", "text-as-list"),
     ("object", "a", "text-as-object"),
     ("boolean", 1, "number-as-boolean"),
@@ -238,6 +250,7 @@ _WRONG_TYPES: tuple[tuple[str, Any, str], ...] = (
 _WRONG_TYPES_IN_FORMS: tuple[tuple[str, Any, str], ...] = (
     ("integer", "three", "word-as-number"),
     ("integer", "1.5", "fraction"),
+    ("number", "three", "word-as-number"),
     ("boolean", "maybe", "word-as-boolean"),
 )
 

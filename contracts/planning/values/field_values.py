@@ -53,7 +53,8 @@ def minimal_value(
         return PROMPT  # for `true`, any value is valid, and for `false` none is
     if schema.get("format") == "binary":
         return samples.file(canonical_name, variant)
-    for listed in (*schema.get("enum", []), schema.get("const")):
+    listed_values = (*schema.get("examples", []), *schema.get("enum", []))
+    for listed in (*listed_values, schema.get("const")):
         if listed is not None:
             return listed
     types = types_of(schema)

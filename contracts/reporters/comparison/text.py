@@ -17,6 +17,7 @@ from contracts.compare import (
 from contracts.reporters.comparison.cells import cell_lines
 from contracts.reporters.comparison.sources import print_contradictions, print_sources
 from contracts.reporters.comparison.summary import MARKS, reference_id, summary_lines
+from contracts.reporters.comparison.timeline import print_timeline
 from contracts.reporters.terminal import safe_text
 from contracts.text import one_line, pluralize
 from specs import Provider
@@ -94,6 +95,7 @@ def print_comparison(
     layout = _Layout(comparison, kinds, with_sources, "kinds of tasks")
     _print_table(shown_tasks, layout, console)
     shown += shown_tasks
+    print_timeline(comparison, providers, console)
     if with_sources and comparison.contradictions:
         print_contradictions(comparison, console)
     if with_sources:

@@ -37,6 +37,7 @@ _ASPECT_WORDS: dict[str, Callable[[str], str]] = {
     "mediaTypes": lambda value: f"labelled {_or_list(value)}",
     "square": lambda value: "square",
     "alpha": lambda value: "with an alpha channel",
+    "transparent": lambda value: "with transparent pixels",
 }
 
 
@@ -63,9 +64,9 @@ def _aspect_words(aspect: str, value: str) -> str:
 
 
 def without_rule_counts(value: str) -> str:
-    """The value of a cell without parts such as `5 rules`."""
+    """The value of a cell without parts such as `5 rules`, if it has others."""
     parts = [each for each in value.split("; ") if not _RULE_COUNT.fullmatch(each)]
-    return "; ".join(parts)
+    return "; ".join(parts) or value
 
 
 def rule_texts(field: str, facts: Mapping[str, Mapping[str, Any]]) -> list[RuleText]:
@@ -129,8 +130,13 @@ def _matching(pattern: str) -> str:
     return "auto or WIDTHxHEIGHT" if known.fullmatch("auto") else "WIDTHxHEIGHT"
 
 
+def _not_one_of(values: str) -> str:
+    return f"not {_one_of(values)}"
+
+
 _CONDITIONS: tuple[tuple[re.Pattern[str], Callable[[str], str]], ...] = (
     (re.compile(r"\S+ must be one of (.+)", re.DOTALL), _one_of),
+    (re.compile(r"\S+ must not be one of (.+)", re.DOTALL), _not_one_of),
     (re.compile(r"\S+ must be (.+)", re.DOTALL), _must_be),
     (re.compile(r"\S+ matches (.+)", re.DOTALL), _matching),
     (re.compile(r"\S+ has the dimensions of (.+)"), "same dimensions as {}".format),

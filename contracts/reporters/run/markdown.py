@@ -12,6 +12,7 @@ from contracts.report.summary import (
     all_findings,
     case_columns,
     cost_label,
+    document_days,
     not_tested_notes,
     provider_summaries,
     run_verdict,
@@ -69,6 +70,9 @@ def _head(report: Report, summaries: tuple[ProviderSummary, ...]) -> Iterator[st
     if len(summaries) > MAX_PROVIDERS:
         yield f"| and {len(summaries) - MAX_PROVIDERS} more |{' |' * len(columns)}"
     yield ""
+    for line in document_days(report):
+        yield f"{escape_markdown(line)}."
+        yield ""
     yield from _repeats(report)
     for note in (*not_tested_notes(summaries), *repeat_notes(report)):
         yield f"{escape_markdown(note)}."

@@ -17,6 +17,7 @@ from contracts.report.summary import (
     stop_reason,
 )
 from contracts.text import one_line, safe_url
+from specs.documents.dates import split_id
 from specs.documents.loader import roots
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -75,7 +76,7 @@ def _document(
     """
     if copy is not None:
         return _known_lines(_path_uri(copy), copy, target)
-    name = Path(target.provider, "openapi.yaml")
+    name = Path(split_id(target.provider)[0], "openapi.yaml")
     shipped, *more = roots(*folders)
     uri = f"specs/{quote(name.as_posix())}"
     file = Path(str(shipped)) / name
@@ -89,7 +90,8 @@ def _document(
 
 def _known_lines(uri: str, file: Path, target: TargetRecord) -> _Document:
     lines = SourceLines.from_file(file)
-    is_same = lines.text("/info/version") == target.document
+    version, _, _ = target.document.partition(" as of ")
+    is_same = lines.text("/info/version") == version
     return _Document(uri, lines if is_same else SourceLines(""))
 
 

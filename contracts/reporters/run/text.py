@@ -19,6 +19,7 @@ from contracts.report.summary import (
     all_findings,
     case_columns,
     cost_label,
+    document_days,
     not_tested_notes,
     provider_summaries,
     run_verdict,
@@ -63,6 +64,8 @@ def print_summary(
     """
     summaries = provider_summaries(report)
     console.print(_summary_table(summaries))
+    for line in document_days(report):
+        console.print(safe_text(line), soft_wrap=True)
     for note in not_tested_notes(summaries):
         console.print(safe_text(note), soft_wrap=True)
     _print_repeats(report, console)

@@ -103,6 +103,7 @@ def interaction_of(request: UpstreamRequest, exchange: GatewayExchange) -> Inter
         request.response_headers,
         bytes(request.response_body),
         0.0,
+        layout=exchange.question.operation.layout,
     )
 
 

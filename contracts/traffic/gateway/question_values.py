@@ -6,6 +6,7 @@ from typing import Any
 
 from contracts.planning.request_model import RequestModel
 from contracts.planning.values.field_values import all_of_parts, types_of
+from contracts.planning.values.sample_values import sample_value
 from specs import FORM, JSON, Operation, State
 
 # Different from every default, and from each other.
@@ -89,6 +90,9 @@ def _distinguishing_values(request_model: RequestModel, member: str) -> list[Any
         listed = [*TEST_SIZES, *listed]
     elif not listed and not _is_compound(schemas):
         listed = [typical_value(schemas)]
+    elif not listed and any("object" in types_of(each) for each in schemas):
+        schema = request_model.body.properties[member]
+        listed = [sample_value(schema, request_model.samples)]
     return [each for each in listed if each not in (None, defaults.get(member))]
 
 
@@ -108,9 +112,10 @@ def _with_another_model(
 
 
 def _is_compound(schemas: Sequence[Mapping[str, Any]]) -> bool:
-    """True for a field that holds others: no typical value of it is known."""
+    """True for a field that holds others, or a file: no typical value is known."""
     types = {name for each in schemas for name in types_of(each)}
-    return bool(types) and types <= {"array", "object"}
+    is_file = any(each.get("format") == "binary" for each in schemas)
+    return is_file or (bool(types) and types <= {"array", "object", "null"})
 
 
 def typical_value(schemas: Sequence[Mapping[str, Any]]) -> Any:

@@ -14,10 +14,12 @@ class Delivery:
     """
     A response field and the text that it holds for an image.
 
-    The text is `prefix`, which depends on the image only, and then `text`, already
-    escaped for JSON. `is_cacheable` is False if the text of an image changes with time.
+    `form` is its name in a dialect, and in the placeholders of examples. The text is
+    `prefix`, which depends on the image only, and then `text`, already escaped for
+    JSON. `is_cacheable` is False if the text of an image changes with time.
     """
 
+    form: str
     field: str
     prefix: Callable[[ImageOutput], str]
     text: Callable[[ImageOutput, Renderer], Awaitable[bytes]]
@@ -25,7 +27,11 @@ class Delivery:
 
     def entry(self, image: ImageOutput, number: int) -> dict[str, str]:
         """Return the field with its prefix and the placeholder of that number."""
-        return {self.field: f"{self.prefix(image)}{placeholder(number)}"}
+        return {self.field: self.value(image, number)}
+
+    def value(self, image: ImageOutput, number: int) -> str:
+        """The text with its prefix and the placeholder of that number."""
+        return f"{self.prefix(image)}{placeholder(number)}"
 
 
 async def _render_base64(image: ImageOutput, renderer: Renderer) -> bytes:
@@ -37,9 +43,12 @@ async def _render_url(image: ImageOutput, renderer: Renderer) -> bytes:
 
 
 DELIVERIES: dict[str, Delivery] = {
-    "b64_json": Delivery("b64_json", lambda _: "", _render_base64),
+    "b64_json": Delivery("b64_json", "b64_json", lambda _: "", _render_base64),
     "data_uri": Delivery(
-        "url", lambda image: f"data:{image.media_type};base64,", _render_base64
+        "data_uri",
+        "url",
+        lambda image: f"data:{image.media_type};base64,",
+        _render_base64,
     ),
-    "url": Delivery("url", lambda _: "", _render_url, is_cacheable=False),
+    "url": Delivery("url", "url", lambda _: "", _render_url, is_cacheable=False),
 }

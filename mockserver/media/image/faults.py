@@ -10,6 +10,7 @@ from mockserver.media.image.output import ImageOutput
 BAD_BASE64 = "bad-base64"
 BOTH_DELIVERIES = "both-deliveries"
 EMPTY_DATA = "empty-data"
+FAILED_IMAGE_FAULT = "failed-image"
 FEWER_IMAGES = "fewer-images"
 NO_PARTIALS = "no-partials"
 ONE_IMAGE = "one-image"
@@ -19,6 +20,8 @@ RELAY_FAULTS = {
     "base64 does not have; URLs are unchanged.",
     BOTH_DELIVERIES: "Every image is delivered twice, as `url` and as `b64_json`.",
     EMPTY_DATA: "`data` is an empty list, with status 200; a stream is sent unchanged.",
+    FAILED_IMAGE_FAULT: "The last image fails in the way that the document describes; "
+    "where it describes none, the response is unchanged.",
     FEWER_IMAGES: "The last of several images is missing; a single image is sent "
     "unchanged.",
     NO_PARTIALS: "The requested partial images are missing from the stream.",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+from mockserver.errors import Rejected
 from mockserver.media.base import Asked, MediaEvent, Renderer
 from mockserver.media.image import planning
 from mockserver.media.image.delivery import DELIVERIES, Delivery
@@ -12,6 +13,7 @@ from mockserver.media.image.faults import (
     BAD_BASE64,
     BOTH_DELIVERIES,
     EMPTY_DATA,
+    FAILED_IMAGE_FAULT,
     FEWER_IMAGES,
     NO_PARTIALS,
     ONE_IMAGE,
@@ -22,9 +24,22 @@ from mockserver.media.image.faults import (
     with_both_deliveries,
     with_other_format,
 )
+from mockserver.media.image.filled_response import image_facts, response_facts
 from mockserver.media.image.output import ImageOutput
 from mockserver.media.image.response import image_events, images_response_body
-from specs import Cost, cost
+from mockserver.media.templates import fill
+from specs import (
+    EVENT_STREAM,
+    FAILED_IMAGE,
+    JSON,
+    PARTIAL_IMAGE,
+    RESPONSE,
+    Cost,
+    Operation,
+    ResponseLayout,
+    cost,
+)
+from specs.media.image import EDIT
 
 ALL_DELIVERIES = ("b64_json", "url")
 
@@ -38,6 +53,10 @@ class PlannedImages:
     * `sent`: those that a relay delivers, and `shown` those of a JSON response.
     * `deliveries`: the ways to deliver an image; a faulty relay has two.
     * `preview_count`: number of partial images before each image of a stream.
+    * `hash`: the hash of the request.
+    * `template`: the example that the JSON response fills in, or None.
+    * `has_failed_image`: the last image failed, as the document describes it; it is
+      not among those `sent`.
     """
 
     request: Mapping[str, Any]
@@ -49,6 +68,10 @@ class PlannedImages:
     usage: Mapping[str, Any]
     cost: Cost
     is_streaming: bool
+    layout: ResponseLayout
+    hash: str
+    template: Any = None
+    has_failed_image: bool = False
     has_bad_base64: bool = False
 
     @property
@@ -74,6 +97,8 @@ class PlannedImages:
     def body(
         self, created: int, project: Callable[[dict[str, Any]], dict[str, Any]]
     ) -> dict[str, Any]:
+        if self.template is not None:
+            return project(self._filled_body(created))
         numbers = count()
         images = [
             [delivery.entry(output, next(numbers)) for delivery in self.deliveries]
@@ -91,6 +116,32 @@ class PlannedImages:
             return body
         return with_both_deliveries(body, [{**a, **b} for a, b in images])
 
+    def _filled_body(self, created: int) -> dict[str, Any]:
+        numbers = count()
+        entries = [
+            {
+                delivery.form: delivery.value(output, next(numbers))
+                for delivery in self.deliveries
+            }
+            for output in self.shown
+        ]
+        body: dict[str, Any] = fill(
+            self.template,
+            self._facts(created),
+            image_facts(self.shown, entries, self.hash),
+        )
+        return body
+
+    def _facts(self, created: int) -> dict[str, Any]:
+        return response_facts(
+            self.request,
+            hash_=self.hash,
+            created=created,
+            usage=self.usage,
+            count=len(self.shown),
+            cost=self.cost.amount,
+        )
+
     def events(
         self,
         examples: Mapping[str, Any],
@@ -105,6 +156,11 @@ class PlannedImages:
             clock=clock,
             usage=self.usage,
             preview_count=self.preview_count,
+            facts=self._facts(int(clock())),
+            delivery=self.deliveries[0],
+            has_failed_image=self.has_failed_image,
+            hash_=self.hash,
+            ends_with_done=self.layout.ends_with_done,
         )
 
     def _renderer(self, renderer: Renderer) -> Renderer:
@@ -115,10 +171,11 @@ class ImageMedium:
     name = "image"
     unit = "images"
     used_fields = frozenset(
-        {"background", "image", "mask", "model", "n", "output_compression"}
-        | {"output_format", "partial_images", "prompt", "quality", "size"}
+        {"background", "frame_count", "frame_duration_ms", "image", "markup", "mask"}
+        | {"model", "n", "output_compression", "output_format", "partial_images"}
+        | {"prompt", "quality", "size"}
     )
-    file_fields = frozenset({"image", "images", "mask"})
+    file_fields = frozenset({"image", "images", "markup", "mask"})
     relay_faults: Mapping[str, str] = RELAY_FAULTS
 
     def plan(self, asked: Asked) -> PlannedImages:
@@ -131,11 +188,14 @@ class ImageMedium:
             seed=asked.seed,
             realistic=asked.realistic,
         )
+        if asked.operation.id == EDIT and not outputs[0].inputs:
+            message = "image: an edit needs an image."
+            raise Rejected("invalid_request", message, param="image")
         is_streaming = (
             request.get("stream") is True and asked.operation.supports_streaming
         )
         previews = planning.preview_count(request) if is_streaming else 0
-        if fault == NO_PARTIALS:
+        if fault == NO_PARTIALS or not _has_previews(asked.operation):
             previews = 0
         usage = planning.usage(request, outputs, dialect, previews)
         names = (
@@ -143,7 +203,9 @@ class ImageMedium:
             if fault == BOTH_DELIVERIES
             else (dialect.delivery_for(request).give,)
         )
-        sent = sent_by_relay(outputs, fault)
+        failed = fault == FAILED_IMAGE_FAULT and _can_fail(asked.operation)
+        sent = outputs[:-1] if failed else sent_by_relay(outputs, fault)
+        examples = asked.operation.success.bodies[JSON].examples
         return PlannedImages(
             request=request,
             outputs=outputs,
@@ -156,6 +218,10 @@ class ImageMedium:
                 dialect, asked.operation.id, request, count=len(outputs), usage=usage
             ),
             is_streaming=is_streaming,
+            layout=asked.operation.layout,
+            hash=asked.hash,
+            template=examples.get(FAILED_IMAGE if failed else RESPONSE),
+            has_failed_image=failed,
             has_bad_base64=fault == BAD_BASE64,
         )
 
@@ -164,6 +230,19 @@ class ImageMedium:
 
     def forwarded(self, payload: dict[str, Any], fault: str) -> dict[str, Any]:
         return first_image_only(payload) if fault == ONE_IMAGE else payload
+
+
+def _has_previews(operation: Operation) -> bool:
+    stream = operation.success.bodies.get(EVENT_STREAM)
+    return stream is not None and PARTIAL_IMAGE in stream.examples
+
+
+def _can_fail(operation: Operation) -> bool:
+    """True if the document describes a success response with an image that failed."""
+    bodies = operation.success.bodies
+    return FAILED_IMAGE in bodies[JSON].examples and (
+        EVENT_STREAM not in bodies or FAILED_IMAGE in bodies[EVENT_STREAM].examples
+    )
 
 
 def sent_by_relay(

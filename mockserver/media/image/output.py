@@ -2,11 +2,11 @@
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from mockserver.media.image.drawing.encode import render_if_precompressed, render_image
-from mockserver.media.image.plan import FORMATS, Plan
+from mockserver.media.image.plan import COMMON_FIELDS, MEDIA_TYPES, Plan
 from mockserver.media.image.uploads import (
     MAX_URL_UPLOAD_BYTES,
     first_unreadable,
@@ -14,7 +14,6 @@ from mockserver.media.image.uploads import (
 )
 
 MAX_INPUTS_IN_URL = 4
-_FIELD_NAMES = tuple(each.name for each in fields(Plan))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,7 @@ class ImageOutput(Plan):
 
     @property
     def media_type(self) -> str:
-        return FORMATS[self.format]
+        return MEDIA_TYPES[self.format]
 
     @property
     def extension(self) -> str:
@@ -33,10 +32,11 @@ class ImageOutput(Plan):
 
     @property
     def uploads(self) -> tuple[bytes, ...]:
-        """The images to edit and their mask; an image given by URL is empty."""
+        """The images to edit, mask and markup; an image given by URL is empty."""
         if not self.inputs:
             return ()
-        return (*self.inputs, self.mask) if self.mask is not None else self.inputs
+        more = (each for each in (self.mask, self.markup) if each is not None)
+        return (*self.inputs, *more)
 
     @property
     def details(self) -> Mapping[str, Any]:
@@ -54,31 +54,40 @@ class ImageOutput(Plan):
         return render_if_precompressed(self)
 
     def unreadable_upload(self) -> str | None:
-        return first_unreadable(self.inputs, self.mask)
+        return first_unreadable(self.inputs, mask=self.mask, markup=self.markup)
 
     def facts(self) -> dict[str, Any]:
-        facts: dict[str, Any] = {name: getattr(self, name) for name in _FIELD_NAMES}
+        facts: dict[str, Any] = {name: getattr(self, name) for name in COMMON_FIELDS}
         facts["inputs"] = [_encode_base64url(each) for each in self.inputs]
         facts["mask"] = self.mask and _encode_base64url(self.mask)
+        facts.update(self.rare_facts())
+        if self.markup:
+            facts["markup"] = _encode_base64url(self.markup)
         return facts
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Self:
-        mask = facts["mask"] and base64.urlsafe_b64decode(facts["mask"])
         inputs = tuple(base64.urlsafe_b64decode(each) for each in facts["inputs"])
-        return cls(**{**facts, "inputs": inputs, "mask": mask})
+        layers = {
+            name: base64.urlsafe_b64decode(facts[name])
+            for name in ("mask", "markup")
+            if facts.get(name)
+        }
+        return cls(**{**facts, "inputs": inputs, **layers})
 
     def with_small_uploads(self) -> Self:
         if not self.inputs:
             return self
         inputs = self.inputs[:MAX_INPUTS_IN_URL]
-        share = MAX_URL_UPLOAD_BYTES // (len(inputs) + (self.mask is not None))
+        layers = (self.mask is not None) + (self.markup is not None)
+        share = MAX_URL_UPLOAD_BYTES // (len(inputs) + layers)
         return replace(
             self,
             inputs=tuple(
                 thumbnail_within(each, share) if each else each for each in inputs
             ),
             mask=thumbnail_within(self.mask, share) if self.mask else None,
+            markup=thumbnail_within(self.markup, share) if self.markup else None,
         )
 
     def stills(self) -> Mapping[str, Self]:

@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import Any, Self
 
 from mockserver.media.base import UnreadableUpload
 
@@ -10,6 +10,8 @@ MAX_PIXELS = 4096 * 4096
 MAX_EDGE = 16383  # the limit of WebP
 MAX_TEXT_LENGTH = 400
 FORMATS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
+MEDIA_TYPES = {**FORMATS, "gif": "image/gif", "svg": "image/svg+xml"}
+"""The media types of all formats: those of still images, animations and vectors."""
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom; in pixels
 Size = tuple[int, int]
@@ -30,6 +32,9 @@ class Plan:
     text follows from these three. `inputs` and `mask` are encoded images. `stage` 0 is
     the finished image; a higher number is a coarser preview. `realistic` makes the file
     as large as one that a real model returns.
+
+    `markup` is an encoded image that is laid over the first input. An animation has
+    `frames`, each shown for `frame_ms` milliseconds.
     """
 
     text: str
@@ -46,9 +51,21 @@ class Plan:
     request: str = ""
     index: int = 0
     realistic: bool = False
+    markup: bytes | None = None
+    frames: int = 1
+    frame_ms: int = 0
 
     def preview(self, stage: int) -> Self:
         return replace(self, stage=stage)
+
+    def rare_facts(self) -> dict[str, Any]:
+        """The facts that few plans have; empty for the others."""
+        given = (each for each in fields(Plan) if each.name in _RARE)
+        return {
+            each.name: value
+            for each in given
+            if (value := getattr(self, each.name)) != each.default
+        }
 
     @property
     def pixels(self) -> int:
@@ -58,10 +75,13 @@ class Plan:
     def identity(self) -> str:
         """A hash of this plan, 32 hexadecimal digits; it is written into the file."""
         facts = {
-            **{name: getattr(self, name) for name in _FIELD_NAMES},
+            **{name: getattr(self, name) for name in COMMON_FIELDS},
             "inputs": [hashlib.sha256(each).hexdigest() for each in self.inputs],
             "mask": self.mask and hashlib.sha256(self.mask).hexdigest(),
+            **self.rare_facts(),
         }
+        if self.markup:
+            facts["markup"] = hashlib.sha256(self.markup).hexdigest()
         return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
 
     def stable_bytes(self, purpose: str, count: int) -> bytes:
@@ -70,4 +90,6 @@ class Plan:
         return hashlib.shake_128(text.encode()).digest(count)
 
 
-_FIELD_NAMES = tuple(each.name for each in fields(Plan))
+# What few plans have; others are hashed and signed without it.
+_RARE = ("markup", "frames", "frame_ms")
+COMMON_FIELDS = tuple(each.name for each in fields(Plan) if each.name not in _RARE)

@@ -1,8 +1,6 @@
 """Plan the images of a response from a request, and count its tokens."""
 
-import base64
-import binascii
-import re
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -10,17 +8,32 @@ from typing import Any
 from mockserver.errors import UNREADABLE_IMAGE, Rejected
 from mockserver.media.image.headers import read_image_header
 from mockserver.media.image.output import ImageOutput
-from mockserver.media.image.plan import FORMATS, MAX_EDGE, MAX_PIXELS, MAX_TEXT_LENGTH
-from specs import Dialect, UsageTable, size_of
+from mockserver.media.image.plan import (
+    MAX_EDGE,
+    MAX_PIXELS,
+    MAX_TEXT_LENGTH,
+    MEDIA_TYPES,
+    BadImage,
+)
+from mockserver.media.image.references import inline_image
+from specs import (
+    Dialect,
+    UsageTable,
+    requested_ratio,
+    requested_resolution,
+    requested_size,
+)
 
 MAX_IMAGES = 64
 MAX_INPUT_PIXELS = 8 * MAX_PIXELS
 MAX_OUTPUT_PIXELS = 10 * MAX_PIXELS
 MAX_PARTIAL_IMAGES = 3
+MAX_FRAMES = 16
 MAX_MODEL_NAME = 80
+SIZE_STEP = 8  # pixels, of edges that follow from an aspect ratio
 MEDIUM_OUTPUT_TOKENS = 1056  # of a 1024x1024 image where no page documents them
 NO_USAGE_TABLE = UsageTable({}, source="")
-_DATA_URI = re.compile(r"data:image/[a-z+.-]+;base64,", re.IGNORECASE)
+_REFERENCE_KEYS = ("image_url", "url")
 UNFETCHED_IMAGE = b""  # replaces an image given by URL, which is never fetched
 
 
@@ -42,11 +55,15 @@ def plans(
     they can be drawn. Raises `Rejected` otherwise.
     """
     width, height = _requested_size(request, dialect)
-    format_ = _requested_format(request)
+    format_ = _requested_format(request, dialect)
     count = _integer(request, "n", default=1, minimum=1, maximum=_max_images(dialect))
     inputs = tuple(islice(_input_images("image", request, files), MAX_IMAGES))
     mask = next(_input_images("mask", request, files), None)
-    _check_pixel_limits((*inputs, mask or UNFETCHED_IMAGE), count * width * height)
+    markup = next(_input_images("markup", request, files), None)
+    frames, frame_ms = _requested_frames(request, format_)
+    _check_pixel_limits(
+        [*inputs, *filter(None, (mask, markup))], count * width * height * frames
+    )
     model = str(request.get("model", ""))[:MAX_MODEL_NAME]
     return [
         ImageOutput(
@@ -56,7 +73,7 @@ def plans(
             format=format_,
             transparent=request.get("background") == "transparent"
             and format_ != "jpeg",
-            compression=_integer(
+            compression=_nearest(
                 request, "output_compression", default=100, minimum=0, maximum=100
             ),
             seed=seed,
@@ -66,6 +83,9 @@ def plans(
             request=hash_,
             index=at,
             realistic=realistic,
+            markup=markup or None,
+            frames=frames,
+            frame_ms=frame_ms,
         )
         for at in range(count)
     ]
@@ -90,8 +110,14 @@ def _max_images(dialect: Dialect) -> int:
 
 
 def _requested_size(request: Mapping[str, Any], dialect: Dialect) -> tuple[int, int]:
-    value = request.get("size", "auto")
-    size = dialect.mock.auto_size if value == "auto" else size_of(value)
+    """The size in pixels; by resolution and aspect ratio where there is no other."""
+    size = requested_size(request)
+    if size is None:
+        ratio, edge = requested_ratio(request), requested_resolution(request)
+        if ratio or edge:
+            size = _size_by(ratio or 1.0, edge or _edge(dialect.mock.auto_size))
+        elif not _has_edges(request.get("size", "auto")):
+            size = dialect.mock.auto_size
     if size is None or size[0] * size[1] > MAX_PIXELS or max(size) > MAX_EDGE:
         message = (
             f"size: this mock draws WIDTHxHEIGHT of at most {MAX_PIXELS} pixels, "
@@ -101,12 +127,43 @@ def _requested_size(request: Mapping[str, Any], dialect: Dialect) -> tuple[int, 
     return size
 
 
-def _requested_format(request: Mapping[str, Any]) -> str:
-    format_ = request.get("output_format", "png")
-    if not isinstance(format_, str) or format_ not in FORMATS:
-        message = f"output_format: this mock draws {', '.join(FORMATS)}."
+def _has_edges(size: Any) -> bool:
+    """True for a text that may be a size in pixels; others leave it to the server."""
+    return not isinstance(size, str) or "x" in size or "*" in size
+
+
+def _size_by(ratio: float, edge: int) -> tuple[int, int]:
+    """Width and height with a ratio, and about as many pixels as a square has."""
+    root = math.sqrt(ratio)
+    width, height = (
+        max(SIZE_STEP, round(each / SIZE_STEP) * SIZE_STEP)
+        for each in (edge * root, edge / root)
+    )
+    return width, height
+
+
+def _edge(size: tuple[int, int]) -> int:
+    """The edge of the square with as many pixels."""
+    return math.isqrt(size[0] * size[1])
+
+
+def _requested_format(request: Mapping[str, Any], dialect: Dialect) -> str:
+    format_ = request.get("output_format", dialect.mock.auto_format)
+    if not isinstance(format_, str) or format_ not in MEDIA_TYPES:
+        message = f"output_format: this mock draws {', '.join(MEDIA_TYPES)}."
         raise Rejected("invalid_request", message, param="output_format")
     return format_
+
+
+def _requested_frames(request: Mapping[str, Any], format_: str) -> tuple[int, int]:
+    """The number of frames, and the time of each in milliseconds as GIF counts it."""
+    if format_ != "gif":
+        return 1, 0
+    frames = _integer(request, "frame_count", default=9, minimum=1, maximum=MAX_FRAMES)
+    duration = _integer(
+        request, "frame_duration_ms", default=200, minimum=10, maximum=655350
+    )
+    return frames, (duration + 5) // 10 * 10
 
 
 def _integer(
@@ -120,6 +177,20 @@ def _integer(
     return int(value)
 
 
+def _nearest(
+    request: Mapping[str, Any], name: str, *, default: int, minimum: int, maximum: int
+) -> int:
+    """
+    The integer within the limits that is nearest to a number.
+
+    Where a document sets the limits, another number was rejected before.
+    """
+    value = request.get(name, default)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        request = {name: min(maximum, max(minimum, round(value)))}
+    return _integer(request, name, default=default, minimum=minimum, maximum=maximum)
+
+
 def _shorten(text: str) -> str:
     return text if len(text) <= MAX_TEXT_LENGTH else f"{text[: MAX_TEXT_LENGTH - 3]}..."
 
@@ -130,39 +201,38 @@ def _input_images(
     """
     Yield the image bytes in a field: uploads, data URIs, URLs, or lists of them.
 
-    An image given by URL is `UNFETCHED_IMAGE`. Raises `Rejected` for an empty file.
+    An image given by URL is `UNFETCHED_IMAGE`. Raises `Rejected` for an empty file, an
+    empty reference, and a data URI without an image.
     """
     given = request.get(name)
-    pending = [given]
-    position = 0
-    while pending:
-        value = pending.pop()
-        if isinstance(value, list):
-            pending += reversed(value)
-        elif isinstance(value, dict) and files:
+    values = given if isinstance(given, list) else [given]
+    for position, value in enumerate(values if name in request else ()):
+        try:
+            data = _input_image(value, files)
+        except BadImage as error:
             param = f"{name}[{position}]" if isinstance(given, list) else name
-            position += 1
-            if not files[value["sha256"]]:
-                message = "the file is empty (0 bytes)."
-                raise Rejected(UNREADABLE_IMAGE, message, param=param)
-            yield files[value["sha256"]]
-        elif isinstance(value, dict):
-            pending.append(value.get("image_url", ""))
-        elif isinstance(value, str):
-            yield _inline_image(value, name)
+            raise Rejected(UNREADABLE_IMAGE, f"{error}.", param=param) from None
+        if data is not None:
+            yield data
 
 
-def _inline_image(text: str, name: str) -> bytes:
-    match = _DATA_URI.match(text)
-    if not match:
-        return UNFETCHED_IMAGE
-    try:
-        data = base64.b64decode(text[match.end() :].encode("ascii"), validate=True)
-    except (UnicodeError, binascii.Error):
-        data = b""
-    if not data:
-        raise Rejected("invalid_request", "The data URI holds no base64.", param=name)
-    return data
+def _input_image(value: Any, files: Mapping[str, bytes]) -> bytes | None:
+    """The bytes of one image; None for a value that is none. Raises `BadImage`."""
+    if isinstance(value, dict) and files:
+        if not files[value["sha256"]]:
+            raise BadImage("the file is empty (0 bytes)")
+        return files[value["sha256"]]
+    if isinstance(value, dict):
+        names = [each for each in _REFERENCE_KEYS if each in value]
+        if names:
+            return _input_image(value[names[0]], files)
+        value = next((e for e in value.values() if isinstance(e, str) and e), "")
+    if value is None:
+        value = ""
+    if not isinstance(value, str):
+        return None
+    data = inline_image(value)
+    return UNFETCHED_IMAGE if data is None else data
 
 
 def usage(
@@ -181,7 +251,7 @@ def usage(
     text_tokens = max(1, (characters + 3) // 4)
     image_tokens = 1024 * len(delivered[0].inputs) if delivered else 0
     table = dialect.usage or NO_USAGE_TABLE
-    rates = table.output_tokens
+    rates = table.rates(request)
     medium = rates.get("medium", MEDIUM_OUTPUT_TOKENS)
     rate = rates.get(str(request.get("quality")), medium)
     output = sum(max(1, rate * plan.pixels // (1024 * 1024)) for plan in delivered)
@@ -199,7 +269,7 @@ def usage(
 
 
 def preview_count(request: Mapping[str, Any]) -> int:
-    """Number of previews of each image in a stream. Raises `Rejected` if too many."""
-    return _integer(
+    """Number of previews of each image in a stream. Raises `Rejected` for no number."""
+    return _nearest(
         request, "partial_images", default=0, minimum=0, maximum=MAX_PARTIAL_IMAGES
     )

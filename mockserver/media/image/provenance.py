@@ -29,7 +29,7 @@ class Provenance:
 
     `request` is the hash of the request, `seed` the server's, `index` the position in
     the response from 0, and `identity` the hash of the plan. `width` and `height` are
-    in pixels; `format` is one of `FORMATS`.
+    in pixels; `format` is one of `MEDIA_TYPES`.
     """
 
     request: str
@@ -80,6 +80,8 @@ def read_provenance(data: bytes) -> Provenance | None:
     """
     from PIL import Image
 
+    if data.startswith(b"<svg"):
+        return _read_svg(data)
     try:
         with Image.open(io.BytesIO(data), formats=READABLE_FORMATS) as image:
             notes = [image.info.get(each, "") for each in ("Comment", "comment", "xmp")]
@@ -90,6 +92,18 @@ def read_provenance(data: bytes) -> Provenance | None:
     if facts is None:
         return None
     return Provenance(**facts, format=format_.lower(), width=width, height=height)
+
+
+def _read_svg(data: bytes) -> Provenance | None:
+    start = data[:1000].decode("utf-8", "replace")
+    size = _SVG_SIZE.match(start)
+    facts = parse_note(start)
+    if facts is None or size is None:
+        return None
+    return Provenance(**facts, format="svg", width=int(size[1]), height=int(size[2]))
+
+
+_SVG_SIZE = re.compile(r'<svg [^>]*?width="(\d{1,9})" height="(\d{1,9})"')
 
 
 def _text(value: bytes | str) -> str:

@@ -14,12 +14,19 @@ MAX_URL_UPLOAD_BYTES = 3_600  # of all uploads in a signed URL
 THUMBNAIL_EDGES = (96, 64, 48, 32, 16, 8)
 
 
-def upload_facts(data: bytes, *, filename: str = "", content_type: str = "") -> Upload:
+def upload_facts(
+    data: bytes,
+    *,
+    filename: str = "",
+    content_type: str = "",
+    looks_at_pixels: bool = False,
+) -> Upload:
     """
     Return the facts of an upload, read from the header alone.
 
     Bytes that are no image have no format. Nothing is decoded, so that a hostile file
-    costs no memory.
+    costs no memory. With `looks_at_pixels` it is, and blocks: an alpha channel without
+    a transparent pixel then counts as none.
     """
     facts = Upload(
         filename=filename,
@@ -28,7 +35,18 @@ def upload_facts(data: bytes, *, filename: str = "", content_type: str = "") -> 
         sha256=hashlib.sha256(data).hexdigest(),
     )
     header = read_image_header(data)
+    if header is not None and header.alpha and looks_at_pixels:
+        header = replace(header, alpha=_has_transparency(data))
     return replace(facts, **asdict(header)) if header else facts
+
+
+def _has_transparency(data: bytes) -> bool:
+    """False for an image without a transparent pixel; blocks."""
+    try:
+        lowest, _ = decode(data).getchannel("A").getextrema()
+    except BadImage:
+        return True  # it is refused when it is used
+    return bool(lowest < 255)
 
 
 def verify(data: bytes) -> None:
@@ -36,18 +54,18 @@ def verify(data: bytes) -> None:
     decode(data)
 
 
-def first_unreadable(inputs: Sequence[bytes], mask: bytes | None) -> str | None:
+def first_unreadable(inputs: Sequence[bytes], **layers: bytes | None) -> str | None:
     """
     The field of the first image that cannot be decoded: `image`, `image[1]`, `mask`.
 
-    None if all of them can be decoded. Blocks.
+    `layers` are further images by the names of their fields, None for one that was not
+    sent. None if all of them can be decoded. Blocks.
     """
     several = len(inputs) > 1
     named = [
         (f"image[{at}]" if several else "image", each) for at, each in enumerate(inputs)
     ]
-    if mask is not None:
-        named.append(("mask", mask))
+    named += [(name, each) for name, each in layers.items() if each is not None]
     for field, data in named:
         try:
             verify(data)

@@ -1,15 +1,14 @@
 """The video medium: plans the videos of a request that creates a task."""
 
-import base64
-import binascii
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mockserver.errors import Rejected
+from mockserver.errors import UNREADABLE_IMAGE, Rejected
 from mockserver.media.base import Asked
 from mockserver.media.image.headers import read_image_header
+from mockserver.media.image.plan import BadImage
+from mockserver.media.image.references import from_base64, inline_image
 from mockserver.media.video.output import STILL, VideoOutput, VideoStill
 from mockserver.media.video.plan import BadVideo
 from specs import Cost, cost
@@ -19,7 +18,6 @@ MAX_VIDEOS = 4
 MAX_TEXT_LENGTH = 2000  # characters of the prompt that are drawn
 MAX_MODEL_NAME = 80
 MIN_BASE64_LENGTH = 64
-_DATA_URI = re.compile(r"data:image/[a-z+.-]+;base64,", re.IGNORECASE)
 _IMAGE_KEYS = ("url", "image_url", "bytesBase64Encoded", "data", "inlineData", "image")
 
 
@@ -49,8 +47,9 @@ class VideoMedium:
 
     def plan(self, asked: Asked) -> PlannedVideos:
         request, rules = asked.request, asked.dialect.video
-        first = _image(request.get("image"), asked.files)
-        last = _image(request.get("last_image"), asked.files)
+        first, last = (
+            _image_of(name, request, asked.files) for name in ("image", "last_image")
+        )
         header = read_image_header(first or last or b"")
         size = None if header is None else (header.width, header.height)
         facts = rules.facts(request, size)
@@ -120,27 +119,44 @@ def _text(prompt: Any) -> str:
     return str("" if prompt is None else prompt)[:MAX_TEXT_LENGTH]
 
 
-def _image(value: Any, files: Mapping[str, bytes]) -> bytes | None:
+def _image_of(
+    name: str, request: Mapping[str, Any], files: Mapping[str, bytes]
+) -> bytes | None:
     """
     The image of a field: an upload, a data URI or base64; None for one given by URL.
 
-    Of several images it is the first.
+    Of several images it is the first. Raises `Rejected` for one that is empty, and for
+    a data URI without an image.
     """
+    if name not in request:
+        return None
+    try:
+        return _image(request[name], files)
+    except BadImage as error:
+        raise Rejected(UNREADABLE_IMAGE, f"{error}.", param=name) from None
+
+
+def _image(value: Any, files: Mapping[str, bytes]) -> bytes | None:
     if isinstance(value, list):
         return _image(value[0], files) if value else None
     if isinstance(value, dict):
         if value.get("sha256") in files:
-            return files[value["sha256"]] or None
-        given = (value[key] for key in _IMAGE_KEYS if key in value)
-        return _image(next(given, None), files)
+            if not files[value["sha256"]]:
+                raise BadImage("the file is empty (0 bytes)")
+            return files[value["sha256"]]
+        given = [value[key] for key in _IMAGE_KEYS if key in value]
+        return _image(given[0], files) if given else None
+    if value is None:
+        value = ""
     if not isinstance(value, str):
         return None
-    match = _DATA_URI.match(value)
-    text = value[match.end() :] if match else value
-    if match is None and (len(text) < MIN_BASE64_LENGTH or ":" in text[:16]):
-        return None
+    data = inline_image(value)
+    if data is not None and read_image_header(data) is None:
+        raise BadImage("the data URI has no PNG, JPEG, WEBP or GIF")
+    if data is not None or len(value) < MIN_BASE64_LENGTH or ":" in value[:16]:
+        return data
     try:
-        data = base64.b64decode(text.encode("ascii"), validate=True)
-    except (UnicodeError, binascii.Error):
-        return None
+        data = from_base64(value)
+    except BadImage:
+        return None  # a URL, or an id
     return data if read_image_header(data) is not None else None

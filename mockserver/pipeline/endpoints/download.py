@@ -40,6 +40,7 @@ _ERRORS = {
     "expired": (403, "This URL has expired."),
     "forbidden": (403, "The signature of this URL is missing or wrong."),
     "head_refused": (403, "This URL is signed for GET only."),
+    "header_missing": (403, "A header that this storage needs is missing."),
     "not_found": (404, "No such image."),
     "rate_limited": (429, "Too many requests."),
     "server_error": (500, "The server had an error."),
@@ -119,8 +120,12 @@ async def _respond(
     facts.trigger = behavior.source or None
     is_head = request.method == hdrs.METH_HEAD
     names = {link.fault, fault.name if fault else ""}
-    if is_head and faults.HEAD_REFUSED in names:
+    access = context.provider.dialect.url_access
+    is_refused = access is not None and request.method not in access.methods
+    if is_refused or (is_head and faults.HEAD_REFUSED in names):
         return _error(request, "head_refused")
+    if access and not all(request.headers.get(each) for each in access.headers):
+        return _error(request, "header_missing")
     if behavior.own is not None or behavior.error is not None:
         response = _triggered(request, behavior)
     else:

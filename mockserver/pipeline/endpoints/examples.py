@@ -3,9 +3,9 @@
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
-from mockserver.pipeline.endpoints.models import named_values
-from specs import JSON, Operation, Provider
+from specs import JSON, Operation, Provider, named_values
 
 PROMPT = "A red cube"
 
@@ -16,14 +16,28 @@ def served_path(provider: Provider, operation: Operation) -> str:
 
 
 def example_path(provider: Provider, operation: Operation) -> str:
-    """As `served_path`, with a value for each parameter whose document has one."""
+    """
+    As `served_path`, with a value for each parameter whose document has one.
+
+    Required parameters of the query are added.
+    """
     path, known = served_path(provider, operation), operation.parameters.get("path")
     for name in operation.path_parameters:
-        schema = known.properties.get(name, {}) if known else {}
-        value = schema.get("example") or next(named_values(schema), None)
+        value = _example_value(known.properties.get(name, {}) if known else {})
         if value is not None:
             path = path.replace(f"{{{name}}}", str(value))
-    return path
+    query = operation.parameters.get("query")
+    if query is None or isinstance(query.schema, bool):
+        return path
+    required = query.schema.get("required", ())
+    values = {name: _example_value(query.properties[name]) for name in required}
+    return f"{path}?{urlencode(values)}" if values else path
+
+
+def _example_value(schema: Mapping[str, Any]) -> Any:
+    examples = (schema.get("example"), *schema.get("examples", ()))
+    known = (each for each in examples if each is not None)
+    return next(known, None) or next(named_values(schema), None)
 
 
 def example_bodies(provider: Provider, operation: Operation) -> list[Mapping[str, Any]]:
@@ -36,10 +50,29 @@ def example_bodies(provider: Provider, operation: Operation) -> list[Mapping[str
     body = operation.bodies.get(JSON)
     if body is None:
         return []
-    plain = {"model": provider.dialect.model, "prompt": PROMPT}
+    model = _model(provider, operation)
+    plain = {"model": model, "prompt": PROMPT}
     if operation.task is None and body.judge.is_valid(plain):
         return [plain]
     return [each for each in body.examples.values() if isinstance(each, Mapping)]
+
+
+def _model(provider: Provider, operation: Operation) -> str:
+    """The default model; another one if it is for an operation with other examples."""
+    default = provider.dialect.model
+    own = _models_in_examples(operation)
+    others = (_models_in_examples(each) for each in provider.operations.values())
+    is_other = default not in own and any(default in each for each in others)
+    return own[0] if own and is_other else default
+
+
+def _models_in_examples(operation: Operation) -> list[str]:
+    return [
+        each["model"]
+        for body in operation.bodies.values()
+        for each in body.examples.values()
+        if isinstance(each, Mapping) and "model" in each
+    ]
 
 
 def example_requests(provider: Provider) -> dict[str, dict[str, Any]]:

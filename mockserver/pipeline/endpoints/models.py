@@ -1,12 +1,12 @@
 """
-The models of a provider: `GET /models` and `GET /models/{id}`.
+The models of a provider whose document describes no `GET /models`, or no single one.
 
-Clients ask for them to test a connection. No document describes these endpoints, so the
-models are those that the documents name, and the errors are those of the operations.
+Clients ask for them to test a connection. The models are those that the document names,
+the form is the usual one, and the errors are those of the operations.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -22,16 +22,16 @@ from mockserver.pipeline.behavior import (
 )
 from mockserver.pipeline.exchange import Exchange
 from mockserver.pipeline.journal_entry import record
+from mockserver.pipeline.models import unknown_model
 from mockserver.pipeline.provider_context import ProviderContext
 from mockserver.pipeline.request.authentication import authenticate
 from mockserver.pipeline.response.sending import error_response, send
 from mockserver.simulation.namespaces import namespace_of
-from specs import ErrorExample, Operation, Provider
+from specs import ErrorExample, Operation, Provider, listed_models
 
 MODELS_PATH = "/models"
 METHODS = ("GET", "HEAD")
 LIST_MODELS, RETRIEVE_MODEL = "listModels", "retrieveModel"
-MAX_NAME_LENGTH = 200
 
 
 def is_models_path(path: str) -> bool:
@@ -45,7 +45,7 @@ def script_errors(provider: Provider) -> dict[str, Mapping[str, ErrorExample]]:
     """The errors that a script can name, by operation; those of the models too."""
     errors = {each.id: each.errors for each in provider.all_operations.values()}
     of_models = _errors_of_all(provider)
-    return {**errors, LIST_MODELS: of_models, RETRIEVE_MODEL: of_models}
+    return {LIST_MODELS: of_models, RETRIEVE_MODEL: of_models, **errors}
 
 
 async def handle_models(
@@ -88,29 +88,18 @@ async def _respond(exchange: Exchange, path: str) -> web.Response:
 
 
 def _raise_unknown(name: str, operation: Operation) -> Any:
-    error = "model_not_found" if "model_not_found" in operation.errors else "not_found"
-    message = f"The model '{name[:MAX_NAME_LENGTH]}' does not exist."
-    raise Rejected(error, message, param="model", status=404)
+    known = "model_not_found" in operation.errors
+    rejected = unknown_model("model_not_found" if known else "not_found", name)
+    rejected.status = 404
+    raise rejected
 
 
 def known_models(provider: Provider) -> dict[str, dict[str, Any]]:
     """The models that the document names, by their ids."""
-    names: dict[str, None] = {provider.dialect.model: None}
-    for operation in provider.operations.values():
-        for own in provider.dialect.wire_names(operation.id, "model"):
-            for place in (*operation.bodies.values(), *operation.parameters.values()):
-                names.update(dict.fromkeys(named_values(place.properties.get(own))))
     return {
         name: {"id": name, "object": "model", "created": 0, "owned_by": provider.id}
-        for name in names
+        for name in listed_models(provider)
     }
-
-
-def named_values(schema: Any) -> Iterator[Any]:
-    """Yield the values that the schema of a field names: its `enum` and its `const`."""
-    parts = (schema, *schema.get("allOf", ())) if isinstance(schema, Mapping) else ()
-    for part in parts:
-        yield from filter(None, [*part.get("enum", ()), part.get("const")])
 
 
 def _models_operation(provider: Provider, path: str) -> Operation:

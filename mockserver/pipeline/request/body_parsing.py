@@ -183,6 +183,7 @@ def _parse_form(data: bytes, content_type: str, body: Body) -> ParsedBody:
                     content,
                     filename=segment.filename,
                     content_type=segment.content_type or "",
+                    looks_at_pixels=_needs_transparency(body.properties.get(name)),
                 )
                 files[facts.sha256] = content
                 value: Any = facts.facts()
@@ -195,13 +196,28 @@ def _parse_form(data: bytes, content_type: str, body: Body) -> ParsedBody:
                 text = _decode_part(segment, content, charset)
                 value = coerce_text(text, body.properties.get(name))
             values.setdefault(name, []).append(value)
-    except (MultipartError, UnicodeError) as error:
-        raise _form_error(str(error)) from None
+    except UnicodeError:
+        raise _form_error("its boundary is not ASCII") from None
+    except MultipartError as error:
+        reason, *causes = error.args
+        is_text = not any(isinstance(each, UnicodeError) for each in causes)
+        reason = reason if is_text else "a header of a part is not UTF-8"
+        raise _form_error(str(reason)) from None
     payload = {
         name: items if name in array_names or len(items) > 1 else items[0]
         for name, items in values.items()
     }
     return ParsedBody(body, payload, files, value_count=len(values))
+
+
+def _needs_transparency(schema: Any) -> bool:
+    """True if a part of the schema of a file demands transparent pixels."""
+    if isinstance(schema, list):
+        return any(map(_needs_transparency, schema))
+    if not isinstance(schema, dict):
+        return False
+    is_own = schema.get("x-upload", {}).get("transparent", False)
+    return is_own or any(map(_needs_transparency, schema.values()))
 
 
 def _decode_part(segment: Any, content: bytes, charset: str) -> str:
@@ -251,7 +267,7 @@ def _iter_parts(data: bytes, boundary: str) -> Any:
 
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
-_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", re.ASCII)
+_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,30})?", re.ASCII)
 _BOOLEANS = {"true": True, "false": False}
 
 

@@ -95,5 +95,10 @@ async def _interpret(
         seed=context.settings.seed,
         realistic=context.settings.realistic,
         fault=exchange.fault_name,
-        inherited={**exchange.path_parameters, **inherited},
+        inherited={
+            **context.provider.dialect.with_canonical_names(
+                exchange.operation.id, exchange.path_parameters
+            ),
+            **inherited,
+        },
     )

@@ -28,6 +28,8 @@ from mockserver.simulation.faults import HEAD_REFUSED, STREAM_ERROR
 from mockserver.simulation.transfer import PendingResponse
 from specs import EVENT_STREAM
 
+NAMED_EVENTS = "event-name-is-type"  # the guarantee; without it, events have no name
+
 
 async def success_response(
     exchange: Exchange, interpretation: Interpretation
@@ -57,11 +59,13 @@ async def _event_frames(
         _renderer(exchange),
         exchange.provider_context.clock,
     )
+    guarantees = {each.name for each in exchange.operation.success.guarantees}
+    is_named = NAMED_EVENTS in guarantees
     async for event in events:
         if event.is_final and exchange.fault_name == STREAM_ERROR:
             yield _error_frame(exchange)
             return
-        yield encode_event(event.type, event.data)
+        yield encode_event(event.type if is_named else "", event.data)
         exchange.delivered += event.is_final
 
 

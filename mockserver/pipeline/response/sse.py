@@ -7,8 +7,13 @@ from specs import EVENT_STREAM
 
 
 def encode_event(type: str, data: Sequence[bytes]) -> bytes:
-    """A frame of one event; the parts of `data` are joined and have no newline."""
-    return b"".join((b"event: ", type.encode(), b"\ndata: ", *data, b"\n\n"))
+    """
+    A frame of one event; the parts of `data` are joined and have no newline.
+
+    Without a type it has no line `event:`.
+    """
+    name = (b"event: ", type.encode(), b"\n") if type else ()
+    return b"".join((*name, b"data: ", *data, b"\n\n"))
 
 
 async def stream_response(

@@ -5,12 +5,12 @@ from typing import Any
 from aiohttp import web
 
 from mockserver.errors import Rejected
+from mockserver.media.templates import fill
 from mockserver.pipeline.exchange import Exchange
 from mockserver.pipeline.request.body_parsing import ParsedBody
 from mockserver.pipeline.tasks.lookup import Task, owner_of, role_of, task_of
 from mockserver.pipeline.tasks.representation import represent_read
 from mockserver.pipeline.tasks.responses import json_response
-from mockserver.pipeline.tasks.templates import fill
 from specs import JSON, values_at
 
 PAGE = "page"  # the name of the example of a response

@@ -8,11 +8,11 @@ from urllib.parse import quote, urlencode
 
 from mockserver.media.base import Output
 from mockserver.media.registry import MEDIA
+from mockserver.media.templates import OUTPUT, fill, placeholders
 from mockserver.pipeline.exchange import Exchange
 from mockserver.pipeline.provider_context import ResponseRenderer
 from mockserver.pipeline.public_url import root_url
 from mockserver.pipeline.tasks.lookup import Task
-from mockserver.pipeline.tasks.templates import OUTPUT, fill, placeholders
 from specs import JSON, Operation, Phase, Role
 
 DEFAULT_RESULT_LIFETIME = 3600.0  # seconds, for documents without one

@@ -14,6 +14,7 @@ from mockserver.pipeline.tasks.lookup import Task, kind_of
 from mockserver.pipeline.tasks.representation import represent, represent_read
 from mockserver.pipeline.webhooks import CHECK_SECONDS, Delivery
 from mockserver.simulation.task_progress import MAX_SECONDS, progress_between
+from mockserver.state.memory import StateError
 from specs import Webhook, values_at
 
 MAX_CHANGES = 20  # of a task whose states change without end
@@ -81,7 +82,10 @@ class _Watcher:
             after = now
             await asyncio.sleep(CHECK_SECONDS)
             await store.sync_clock()
-            current = await store.tasks.get(task.owner, record.id)
+            try:
+                current = await store.tasks.get(task.owner, record.id)
+            except StateError:
+                continue  # the task goes on while Redis does not respond
             if current is None:
                 return
             record = current
@@ -105,7 +109,10 @@ class _Watcher:
         store = self._context.store
 
         async def is_kept() -> bool:
-            return await store.tasks.get(task.owner, task.record.id) is not None
+            try:
+                return await store.tasks.get(task.owner, task.record.id) is not None
+            except StateError:
+                return True  # Redis does not respond
 
         return Delivery(
             provider=self._context.provider.id,

@@ -16,6 +16,7 @@ from faulty_servers.relays import RELAY_FAULTS
 from jsonschema import Draft202012Validator
 from rich.console import Console
 from support.independent import serving
+from support.providers import IMAGE_PROVIDERS
 from support.relays import Change, on_success, relay, replace
 
 import mockserver
@@ -27,6 +28,7 @@ from contracts.compare.servers.intents import (
     shrink_intent,
 )
 from contracts.compare.servers.model import Differences, DocumentAgreement
+from contracts.compare.servers.sizes import SIZE_FIELDS
 from contracts.compare.servers.translation import Intent, Translation, translate
 from contracts.execution.campaign import CouldNotRun
 from contracts.execution.sending.client import Unreachable
@@ -37,11 +39,12 @@ from contracts.judging.outcome import FeatureVerdict
 from contracts.reporters.servers import markdown
 from contracts.reporters.servers import text as reporting
 from mockserver.embedded.starter import serve_in_thread
+from specs import requested_ratio, requested_size, size_of
 
 pytestmark = pytest.mark.slow
 
 KEY = "sk-secret-of-the-caller"
-PROVIDERS = [specs.load(each) for each in specs.names()]
+PROVIDERS = [specs.load(each) for each in IMAGE_PROVIDERS]
 FAULTS: dict[str, tuple[str, RelayFault]] = {
     name.partition("/")[2]: (provider, fault)
     for provider, faults in RELAY_FAULTS.items()
@@ -428,6 +431,23 @@ def test_a_budget_is_never_exceeded():
     assert "the budget allows no more" in notes
 
 
+def test_a_response_that_does_not_come_counts_at_its_highest_price():
+    """The server may have made the image before the connection broke."""
+    with mockserver.running("tokenhub") as mock:
+        pair = [target(each, "tokenhub", mock.base_url) for each in "AB"]
+        whole = compared(*pair, only=("createImage/size=",), budget=100.0)
+        sent = len(mock.journal())
+        # The last request costs most.
+        rest = [{"latency_ms": 0}] * (sent - 1)
+        mock.script([*rest, {"fault": "reset"}])
+        cut = compared(*pair, only=("createImage/size=",), budget=100.0)
+        assert len(mock.journal()) == 2 * sent
+
+    assert sum(each.cost for each in cut.targets) == pytest.approx(
+        sum(each.cost for each in whole.targets)
+    )
+
+
 def test_with_a_budget_requests_without_price_are_not_sent(mock):
     pair = [target(each, "aihubmix", mock.base_urls["aihubmix"]) for each in "AB"]
 
@@ -561,8 +581,12 @@ def test_an_intent_has_the_same_meaning_in_each_dialect(provider):
             payload = translation.case.payload
             canonical = provider.dialect.with_canonical_names(intent.operation, payload)
             images = {"image", "mask", *intent.absent}
-            expected = {name: e for name, e in intent.fields if name not in images}
+            fields = dict(intent.fields)
+            own = images.union(SIZE_FIELDS)  # test_sizes.py tests their spellings
+            expected = {name: e for name, e in fields.items() if name not in own}
             assert expected.items() <= canonical.items()
+            if size_of(fields.get("size")):
+                assert requested_size(canonical) or requested_ratio(canonical)
             assert not set(intent.absent) & set(canonical)
             compared_count += 1
     assert compared_count > 50

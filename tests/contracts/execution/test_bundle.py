@@ -333,9 +333,61 @@ async def _interrupted(path: Path) -> Report:
         with suppress(asyncio.CancelledError):
             await sending
         run.stopped = "interrupt"
-        options = BundleOptions(max_cases=None, budget=None, waiting=None, fail_on=())
+        options = BundleOptions(
+            max_cases=None,
+            budget=None,
+            waiting=None,
+            fail_on=(),
+            repeat=1,
+            requirements=None,
+        )
         write_bundle(recording, run.report(), [provider], options)
         return run.report()
+
+
+@pytest.fixture(scope="module")
+def repeated(tmp_path_factory) -> Made:
+    """A run with several requests a case, whose images are at a place of their own."""
+    folder = tmp_path_factory.mktemp("repeated")
+    path, report = folder / "run.zip", folder / "report.jsonl"
+    result = CliRunner().invoke(
+        main,
+        [
+            *("run", "siliconflow", "--only", "/plain", "--no-second-opinion"),
+            *("--repeat", "3", "--requirements", "images-2026-12"),
+            *("--bundle", str(path), "--report", str(report)),
+            *("--examples", str(folder)),
+        ],
+    )
+    return Made(path, report.read_bytes(), result.output)
+
+
+def test_repetitions_and_requirements_are_verified(repeated):
+    result = verify(repeated.path)
+
+    assert result.problems == result.notes == []
+    assert "".join(result.report.to_lines()).encode() == repeated.report
+    assert result.manifest["options"]["repeat"] == 3
+    assert result.report.requirements.name == "images-2026-12"
+    plain = next(each for each in result.report.outcomes if each.images)
+    assert len(plain.repeats.output) == len(plain.repeats.first_byte) == 3
+
+
+@pytest.mark.parametrize(
+    ("option", "other", "expected"),
+    [("repeat", 2, "of no request of this run"), ("requirements", None, "footer")],
+)
+def test_other_options_in_the_manifest_are_found(
+    repeated, tmp_path, option, other, expected
+):
+    def change(content: Entries) -> None:
+        manifest = json.loads(content["manifest.json"])
+        manifest["options"][option] = other
+        content["manifest.json"] = json.dumps(manifest).encode()
+
+    found = forge(repeated, change, tmp_path / "options.zip").problems
+
+    assert any(expected in each for each in found)
 
 
 @pytest.mark.parametrize("other", ["--dry-run", "--same-questions"])

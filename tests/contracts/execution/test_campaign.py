@@ -32,13 +32,16 @@ def run_at(mock: mockserver.Running, provider: specs.Provider, **options) -> Rep
     return run.report()
 
 
+@pytest.mark.providers("tikhub", "tokenhub")
 def test_the_mock_of_a_provider_keeps_its_documents(mock, provider):
+    """Those of all providers are asked by `make run`."""
     report = run_at(mock, provider)
 
     assert report.findings == ()
     assert len(report.outcomes) > 100
 
 
+@pytest.mark.providers("aihubmix", "tokenhub")
 def test_no_seed_makes_the_harness_cry_wolf(mock, provider):
     """Another seed for what a seed decides; all else is the same for every seed."""
     report = run_at(mock, provider, seed=1, only=SEEDED, second_opinion=True)
@@ -95,8 +98,10 @@ def test_every_claim_is_asked_by_a_planned_case(provider):
 
 
 def mutants():
-    """Each documented rule of each provider."""
+    """Each documented rule of three providers."""
     for name, operation in IMAGE_OPERATIONS:
+        if name in {"aihubmix", "openai"}:
+            continue
         for body in operation.bodies.values():
             for at, part in enumerate(body.schema.get("allOf", [])):
                 if part.get("x-basis", "documented") == "documented":

@@ -5,12 +5,14 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from click.testing import CliRunner
 from support.fleet import (
     NAMESPACE,
     ONLY,
     PROVIDER,
     CampaignFolder,
     Server,
+    dask_cluster,
     kill_and_finish,
     kill_started,
     lanes_of,
@@ -20,9 +22,11 @@ from support.fleet import (
     spent,
     without_time,
 )
+from support.http import eventually
 from support.redis_servers import RedisServer
 
 import contracts
+from contracts.cli.main import main
 from contracts.report.model import OUTCOME_LOST, Report
 
 pytestmark = [pytest.mark.slow, pytest.mark.redis]
@@ -94,6 +98,49 @@ def test_killed_workers_ledgers_and_launchers_lose_and_repeat_nothing(
     assert found.settled + found.lost == LANES * len(report.outcomes)
     assert found.settled > found.lost
     assert (found.different, found.overlapping, found.over_budget) == ([], [], [])
+
+
+def test_a_scheduler_of_dask_runs_the_lanes_on_its_workers(
+    server: Server, redis: RedisServer, single, tmp_path
+):
+    """Each is a process of its own; only the worker has the keys."""
+    pytest.importorskip("distributed")
+    report, entries = single
+    server.reset()
+    campaign = CampaignFolder(tmp_path, redis.url, lanes_of(server, 2, budget=BUDGET))
+    with dask_cluster(tmp_path, keys=campaign.keys) as address:
+        words = campaign.words("run", "--quiet", "--scheduler", address)
+        done = CliRunner().invoke(main, words, env=dict.fromkeys(campaign.keys))
+
+    assert done.exit_code == 0, done.output
+    for lane in campaign.lanes:
+        outcomes = campaign.report(lane).outcomes
+        wanted = {each.case: without_time(each) for each in report.outcomes}
+        assert [each.case for each in outcomes] == [*wanted]
+        # On a busy machine Dask may take a worker for dead, and start a lane again.
+        kept = [each for each in outcomes if each.not_tested != OUTCOME_LOST]
+        assert [without_time(each) for each in kept] == [wanted[e.case] for e in kept]
+        assert len(kept) >= len(outcomes) - 2
+        assert len(server.entries(lane)) <= len(entries)
+
+
+def test_a_lane_ends_if_no_worker_can_be_started(monkeypatch):
+    """A task of Dask would wait for ever."""
+    distributed = pytest.importorskip("distributed")
+    from contracts.fleet import dask
+
+    monkeypatch.setattr(dask, "WORKER_TIMEOUT", 0.5)
+    with (
+        dask._local_cluster(1, 1) as cluster,
+        distributed.Client(cluster.scheduler_address, set_as_default=False) as client,
+    ):
+        task = client.submit(int, resources={"of no worker": 1})
+        lane = dask._DaskLane(task, dask._LocalWorkers(cluster))
+        assert not lane.done()
+        cluster.scale(0)
+
+        assert eventually(lane.done)
+        assert "no worker is left" in str(lane.exception())
 
 
 def finished(campaign: CampaignFolder, *words: str) -> str:

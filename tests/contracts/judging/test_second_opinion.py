@@ -35,6 +35,7 @@ from contracts.planning.generation.example_database import ExampleDatabase
 from contracts.report.model import Report
 from mockserver.embedded.starter import serve_in_thread
 from specs import FORM, State
+from specs.media.image import OPERATIONS
 
 pytestmark = pytest.mark.slow
 
@@ -89,7 +90,7 @@ def opinions(mock, provider: specs.Provider) -> list[tuple[Case, str]]:
 # What it draws
 
 
-@pytest.mark.parametrize("name", IMAGE_PROVIDERS)
+@pytest.mark.parametrize("name", ["llmapi", "tokenhub"])
 def test_its_requests_are_judged_by_our_judge(name: str):
     provider, _ = planned_cases(name)
     cases = second_opinion(provider).cases
@@ -214,7 +215,7 @@ def test_every_request_goes_through_the_ledger():
 # What it says is folded into ours
 
 
-@pytest.mark.parametrize("name", IMAGE_PROVIDERS)
+@pytest.mark.parametrize("name", ["llmapi", "tokenhub"])
 def test_the_mocks_are_right_by_both(mock, name: str, caplog):
     report = asked(name, mock.base_urls[name], (*OWN, "/auth/", "/stream"))
 
@@ -237,7 +238,8 @@ def test_what_it_imagines_is_not_told(mock):
 @pytest.mark.parametrize("server", EXPECTED)
 def test_a_right_server_of_another_hand_breaks_no_promise(server: str):
     with serving(server) as base_url:
-        report = asked(server, base_url)
+        # The servers are older than the other operations of the documents.
+        report = asked(server, base_url, operations=OPERATIONS)
 
     assert report.broken == ()
     assert not [each for each in report.findings if "schemathesis" in each.check]
@@ -423,7 +425,10 @@ def test_headers_are_its_own_finding(mock):
         )
 
     report = run_with_fault(
-        mock, "openai", ("createImage/request/examples/",), answer=spoil
+        mock,
+        "openai",
+        ("createImage/request/schemathesis/object-required-and-optional-3",),
+        answer=spoil,
     )
 
     (found,) = report.broken

@@ -88,24 +88,29 @@ def test_all_options_together(sandwich):
     (key,) = rows(report, "key")
     assert (key["verdict"], key["excepted"]) == ("altered", True)
     transparent = [e for e in rows(report, "background") if e["verdict"] == "untested"]
-    note = "it needs gpt-image-1.5: name it with --model gpt-image-1.5=NAME"
+    model = "gpt-image-2.5-sunburst"
+    note = f"it needs {model}: name it with --model {model}=NAME"
     assert [each["note"] for each in transparent] == [note, note]
     assert all(b"pictures" in body for _, _, body in server.requests)
     assert not any("Authorization" in each for each, _, _ in server.requests)
 
 
 def test_a_further_model_is_tested_under_its_name(sandwich):
-    models = {"new": "gpt-image-2", "old": "gpt-image-1.5"}
+    models = {"new": "gpt-image-2", "old": "gpt-image-2.5-sunburst"}
     done, report, server = sandwich(
-        *("--model=gpt-image-2=new", "--model=gpt-image-1.5=old", "--except=key"),
+        *(
+            "--model=gpt-image-2=new",
+            "--model=gpt-image-2.5-sunburst=old",
+            "--except=key",
+        ),
         *("--only=model", "--only=background", "--operations=createImage"),
         models=models,
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    (row,) = rows(report, "model gpt-image-1.5")
+    (row,) = rows(report, "model gpt-image-2.5-sunburst")
     assert (row["verdict"], row["promised"]) == ("honoured", True)
-    assert (row["sent"], row["arrived"]) == ('"old"', '"gpt-image-1.5"')
+    assert (row["sent"], row["arrived"]) == ('"old"', '"gpt-image-2.5-sunburst"')
     assert {each["verdict"] for each in rows(report, "background")} == {"honoured"}
     assert {each["operation"] for each in report["rows"]} == {"createImage"}
     sent = {json.loads(body)["model"] for _, _, body in server.requests}
@@ -114,9 +119,9 @@ def test_a_further_model_is_tested_under_its_name(sandwich):
 
 def test_a_model_that_is_not_the_default_is_tested_alone(sandwich):
     done, report, server = sandwich(
-        *("--model=gpt-image-1.5=old", "--except=key", "--only=model"),
+        *("--model=gpt-image-2.5-sunburst=old", "--except=key", "--only=model"),
         *("--only=background", "--only=images, n=2"),
-        models={"old": "gpt-image-1.5"},
+        models={"old": "gpt-image-2.5-sunburst"},
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -187,9 +192,9 @@ def test_a_wrong_option_is_a_usage_error(sandwich, words, said):
 
 
 def test_values_prefer_the_models_that_have_a_name():
-    """`gpt-image-1` has transparent backgrounds too, and comes later."""
+    """`gpt-image-2.5-flare` has transparent backgrounds too, and comes later."""
     provider = specs.load("openai")
-    models = {"gpt-image-2": "new", "gpt-image-1": "first"}
+    models = {"gpt-image-2": "new", "gpt-image-2.5-flare": "first"}
     questions = Planner(provider, provider, models, run_id="q0").questions()
 
     asked = {each.model for each in questions if each.kind is QuestionKind.MODEL}
@@ -198,8 +203,8 @@ def test_values_prefer_the_models_that_have_a_name():
         for each in questions
         if each.case.payload.get("background") == "transparent"
     }
-    assert asked == {"gpt-image-1"}
-    assert transparent == {"gpt-image-1": ""}
+    assert asked == {"gpt-image-2.5-flare"}
+    assert transparent == {"gpt-image-2.5-flare": ""}
     assert all(
         each.case.payload["model"] in {"new", "first"} or each.untested
         for each in questions

@@ -141,6 +141,12 @@ def test_a_page_of_another_origin_is_refused(control, origin):
         assert "Access-Control-Allow-Origin" not in answer.headers
 
 
+def test_another_scheme_of_the_same_host_is_another_origin(running, control):
+    _, _, host = running.url.partition("://")
+    for scheme in ("https", "ws", "chrome-extension"):
+        assert control("/health", Origin=f"{scheme}://{host}").status == 403
+
+
 def test_a_page_of_the_same_origin_is_welcome(running, control):
     assert control("/health", Origin=running.url).status == 200
 

@@ -384,7 +384,7 @@ def test_a_refused_control_says_why(page):
 
 
 def test_moving_the_clock_on_ends_the_life_of_an_address(page, running):
-    answer = prompt(running, "Soon gone", "openai", model="dall-e-3").json
+    answer = prompt(running, "Soon gone", "aihubmix", model="dall-e-3").json
     url = answer["data"][0]["url"]
     assert ask(url, method="GET", key=None).status == 200
 

@@ -477,6 +477,21 @@ def test_a_redis_that_goes_away_takes_no_answer_with_it(tmp_path, lone, caplog):
     assert "uses its own memory" in caplog.text
 
 
+def test_what_no_server_has_written_leaves_the_journal_readable(pair, redis_url, lone):
+    import redis
+
+    strange = [b"garbage", b"\xff", b"[]", b"{}", b"null", b"[" * 100_000]
+    strange += [b'{"id": "x"}', b'{"id": 1, "decision": 0}']
+    strange += [b'{"id": 2, "provider": []}']
+    with redis.Redis.from_url(redis_url) as client:
+        client.rpush(JOURNAL_KEY, *strange)
+    ask(url_of(pair[0], lone), body=generation(lone))
+
+    assert [each["status"] for each in pair[0].journal(lone.id)] == [200]
+    assert control(pair[1], "/journal?namespace=other", "DELETE").status == 200
+    assert control(pair[0], "/journal").json["entries"][-1]["status"] == 200
+
+
 @pytest.mark.parametrize("state", ["disk", "", "http://127.0.0.1:6379", "MEMORY"])
 def test_an_unknown_state_is_refused_with_the_known(state):
     with pytest.raises(StateError, match="memory or redis"):

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.tasks import AT_NOON, KINDS
 
+from mockserver.media.templates import fill
 from mockserver.pipeline.tasks.ids import new_id
-from mockserver.pipeline.tasks.templates import fill
 from mockserver.simulation.task_progress import (
     MAX_POLLS,
     MAX_SECONDS,

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from support.http import control
 from support.processes import serving
-from support.redis_servers import redis_server
+from support.redis_servers import RedisServer, redis_server
 from support.tasks import (
     AT_NOON,
     KINDS,
@@ -23,6 +23,7 @@ from support.tasks import (
 )
 
 import mockserver
+from mockserver.errors import unavailable
 from mockserver.state.clock import Clock
 from mockserver.state.factory import open_state_store
 from mockserver.state.tasks import MAX_TASKS, TaskKey, TaskRecord, TaskStore
@@ -145,6 +146,41 @@ def test_a_task_goes_on_when_the_replica_that_made_it_is_killed(redis_url, of):
         assert left.phase(id) is Phase.SUCCEEDED
         assert other.poll() is None
         control(left.running, "/reset", "POST")
+
+
+@pytest.mark.redis
+def test_tasks_get_a_documented_error_while_redis_is_away(tmp_path, caplog):
+    """Each operation of each kind of tasks; and the tasks go on when it is back."""
+    with RedisServer(tmp_path, "--appendonly", "yes") as redis:
+        options = {"state": redis.url, "tasks": "polls=2"}
+        with mockserver.running(*PROVIDERS, **options) as running:
+            clients = [Tasks(running, of) for of in KINDS if of.operations(Role.READ)]
+            ids = [each.created() for each in clients]
+            redis.kill()
+            for client, id in zip(clients, ids, strict=True):
+                create, read = client.of.create, client.of.operations(Role.READ)[0]
+                for operation, answer in (
+                    (create, client.create()),
+                    (read, client.read(id)),
+                    *(
+                        (each, client.send(each))
+                        for each in client.of.operations(Role.LIST)
+                    ),
+                ):
+                    statuses = {each.status for each in operation.errors.values()}
+                    name = unavailable(operation, "").name
+                    assert answer.status == (503 if 503 in statuses else 500)
+                    assert_error(operation, name, answer)
+                    assert b"Redis does not respond" in answer.body
+            redis.start()
+
+            for client, id in zip(clients, ids, strict=True):
+                phases = [client.phase(id) for _ in range(3)]
+                assert phases[-1] is Phase.SUCCEEDED
+                assert client.phase(client.created()) is not None
+    assert "Traceback" not in caplog.text
+    assert caplog.text.count("uses its own memory") == 1
+    assert caplog.text.count("responds again") == 1
 
 
 @pytest.mark.parametrize("of", kinds_with(Role.READ)[:1])

@@ -23,7 +23,13 @@ SPEECH = CHAT | {
         "200": {"content": {"audio/mpeg": {"schema": {"type": "string"}}}},
     },
 }
-QUERY = {"name": "v", "in": "query", "schema": {"type": "string"}}
+COOKIE = {"name": "session", "in": "cookie", "schema": {"type": "string"}}
+DEPLOYMENT = {
+    "name": "deployment",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string"},
+}
 TASK = {"operationId": "getImageTask", "responses": CHAT["responses"]}
 
 
@@ -56,11 +62,11 @@ UNSUPPORTED = {
         "/paths/~1images~1tasks~1{task_id}/get/operationId",
         "the operation 'getImageTask' is not supported",
     ),
-    "a path template without a task": (
+    "a path template without its parameter": (
         "/paths/~1images~1{id}",
         {"post": CHAT | {"operationId": "createImage"}},
         "/paths/~1images~1{id}/post",
-        "a path template without `x-task` is not supported",
+        "the path parameter 'id' is not described",
     ),
     "a GET": (
         "/paths/~1models",
@@ -68,17 +74,17 @@ UNSUPPORTED = {
         "/paths/~1models/get",
         "GET is not supported",
     ),
-    "parameters of a path": (
+    "a cookie of all operations of a path": (
         "/paths/~1images~1generations/parameters",
-        [QUERY],
+        [COOKIE],
         f"{IMAGES}/parameters",
-        "'parameters' without `x-task` is not supported",
+        "a parameter in a cookie is not supported",
     ),
-    "parameters of an operation": (
+    "a path parameter that the path lacks": (
         f"{IMAGES}/parameters",
-        [QUERY],
+        [DEPLOYMENT],
         f"{IMAGES}/parameters",
-        "'parameters' without `x-task` is not supported",
+        "the path has no '{deployment}'",
     ),
     "another server": (
         f"{IMAGES}/servers",

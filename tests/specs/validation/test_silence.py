@@ -47,7 +47,9 @@ def test_null_for_a_required_field_is_invalid_at_every_provider(provider):
     """Null is of the wrong type there, or the same as a missing field."""
     for operation in provider.operations.values():
         body = operation.bodies.get(specs.JSON)
-        for name in body.schema.get("required", ()) if body else ():
+        if body is None or body.evidence.basis is not specs.Basis.DOCUMENTED:
+            continue
+        for name in body.schema.get("required", ()):
             assert body.judge.is_invalid({name: None})
             paths = {
                 each.path

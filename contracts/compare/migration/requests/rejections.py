@@ -91,7 +91,7 @@ def _rule_for(body_pair: BodyPair, violation: Violation, wire_name: str) -> str:
     role = body_pair.new.canonical_name(wire_name)
     if keyword == "required" and len(violation.path) == 1:
         return "REQ-REQUIRED"
-    is_rejected = keyword in {"additionalProperties", "not"}
+    is_rejected = keyword == "additionalProperties" or must_be_absent(violation)
     if is_rejected or _accepts_only_null(violation):
         return "REQ-FIELD" if len(violation.path) == 1 else "REQ-TYPE"
     if role == "model":
@@ -99,6 +99,11 @@ def _rule_for(body_pair: BodyPair, violation: Violation, wire_name: str) -> str:
     if role in _IMAGE_FIELDS and body_pair.old.body.media_type == FORM:
         return "REQ-PART"
     return _RULE_BY_KEYWORD.get(keyword, "REQ-TYPE")
+
+
+def must_be_absent(violation: Violation) -> bool:
+    """True if each value is rejected, and not only some that a schema excludes."""
+    return violation.keyword == "not" and not violation.expected
 
 
 def _accepts_only_null(violation: Violation) -> bool:

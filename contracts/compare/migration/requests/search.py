@@ -30,6 +30,7 @@ from contracts.compare.migration.requests.rejections import (
     Rejection,
     existing_violations,
     find_rejections,
+    must_be_absent,
 )
 from contracts.compare.migration.rules import rules
 from contracts.planning.request_model import RequestModel
@@ -308,7 +309,7 @@ def _accepted_alternative(body_pair: BodyPair, rejection: Rejection) -> str:
         return f"{', '.join(named[:MAX_NAMED_VALUES])}{more}"
     if violation.keyword == "pattern":
         return str(violation.expected)
-    if violation.keyword in {"additionalProperties", "not"}:
+    if violation.keyword == "additionalProperties" or must_be_absent(violation):
         return f"a value without {violation.param}"
     inside = f" in {violation.param}" if len(violation.path) > 1 else ""
     return f"{_MODAL_VERB.sub('', violation.message)}{inside}"

@@ -28,7 +28,11 @@ from contracts.planning.values.field_values import all_of_parts, types_of
 from specs import EVENT_STREAM, JSON, Delivery, Judge
 
 UNKNOWN_VALUE = "imageparity"
-DELIVERY_PATHS = {"data[].url", "data[].b64_json"}
+_FORMS = {
+    "url": "a URL in `{}`",
+    "b64_json": "base64 in `{}`",
+    "data_uri": "a data URI in `{}`",
+}
 _RULE_BY_KEYWORD = {
     **dict.fromkeys(("enum", "const"), "RES-ENUM"),
     "type": "RES-TYPE",
@@ -61,12 +65,17 @@ def _delivery_findings(
     body_pair: BodyPair, accepted: Sequence[Payload]
 ) -> Iterator[BreakingChange]:
     """Find each different delivery of images, by the dialects."""
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, bool]] = set()
     for payload in accepted:
         old = _delivery_for(body_pair.old, payload)
         new = _delivery_for(body_pair.new, body_pair.with_new_names(payload))
-        pair = (old.give, new.give)
-        if pair[0] == pair[1] or pair in seen:
+        pair = (
+            body_pair.old.operation.layout.field_names(old.give),
+            body_pair.new.operation.layout.field_names(new.give),
+            old.give == new.give,
+        )
+        is_same = pair[0] == pair[1] and pair[2]
+        if is_same or pair in seen:
             continue
         seen.add(pair)
         yield from _changed_delivery_findings(body_pair, payload, old, new)
@@ -84,30 +93,37 @@ def _changed_delivery_findings(
     old: Delivery,
     new: Delivery,
 ) -> Iterator[BreakingChange]:
-    words = {"url": "a URL in `url`", "b64_json": "base64 in `b64_json`"}
-    words["data_uri"] = "a data URI in `url`"
+    sides = (body_pair.old.operation.layout, body_pair.new.operation.layout)
+    paths = [
+        layout.field_names(each.give)
+        for layout, each in zip(sides, (old, new), strict=True)
+    ]
+    words = [
+        _FORMS[each.give].format(_shown_path(path))
+        for path, each in zip(paths, (old, new), strict=True)
+    ]
     evidences = (old.evidence, new.evidence)
     documented = is_documented(evidences[1])
     client = body_pair.migration.client
     sentences = [
-        cite(side.provider, f"images come as {words[each.give]}", evidence)
-        for side, each, evidence in zip(
-            (body_pair.old, body_pair.new), (old, new), evidences, strict=True
+        cite(side.provider, f"images come as {text}", evidence)
+        for side, text, evidence in zip(
+            (body_pair.old, body_pair.new), words, evidences, strict=True
         )
     ]
-    before = "b64_json" if old.give == "b64_json" else "url"
-    after = "b64_json" if new.give == "b64_json" else "url"
+    before, after = paths
     found = []
     if before != after:
-        other = f"; use {words[new.give]}"
-        fix = rules()["RES-MISSING"].fix.format(field=f"data[].{before}", value=other)
-        found.append(("RES-MISSING", f"data[].{before}", fix))
-    if new.give == "data_uri":
-        fix = "decode the text after `;base64,` in `url`, and do not fetch it"
-        found.append(("RES-FORMAT", "data[].url", fix))
+        other = f"; use {words[1]}"
+        fix = rules()["RES-MISSING"].fix.format(field=before, value=other)
+        found.append(("RES-MISSING", before, fix))
+    if new.give == "data_uri" != old.give:
+        name = _shown_path(after)
+        fix = f"decode the text after `;base64,` in `{name}`, and do not fetch it"
+        found.append(("RES-FORMAT", after, fix))
     for id_, field_name, fix in found:
         # Code that reads base64 does not fetch URLs, so nothing certainly breaks.
-        reads = id_ != "RES-FORMAT" or before == "url"
+        reads = id_ != "RES-FORMAT" or old.give == "url"
         severity = rules()[id_].severity(field_name, documented=documented and reads)
         if client and client.pictures is not None:
             can = new.give in client.pictures
@@ -118,13 +134,18 @@ def _changed_delivery_findings(
             severity=severity,
             operation=body_pair.operation,
             member=field_name,
-            sentence=f"{field_name} {change}: the image comes as {words[new.give]}",
+            sentence=f"{field_name} {change}: the image comes as {words[1]}",
             old=sentences[0],
             new=sentences[1],
             fix=fix,
             witness=build_counterexample(body_pair.migration, body_pair.old, payload),
             media_types=(body_pair.old.body.media_type,),
         )
+
+
+def _shown_path(path: str) -> str:
+    """A field of an entry in `data` by its name alone, another one with its path."""
+    return path.removeprefix("data[].")
 
 
 def _field_findings(body_pair: BodyPair, payload: Payload) -> Iterator[BreakingChange]:
@@ -141,9 +162,14 @@ def _field_findings(body_pair: BodyPair, payload: Payload) -> Iterator[BreakingC
     )
     counterexample = build_counterexample(body_pair.migration, body_pair.old, payload)
     missing_prefixes: set[str] = set()
+    deliveries = {
+        side.operation.layout.field_names(form)
+        for side in (body_pair.old, body_pair.new)
+        for form in _FORMS
+    }
     for path, field in before.items():
         there = after.get(path)
-        if path in DELIVERY_PATHS or any(
+        if path in deliveries or any(
             path.startswith(each) for each in missing_prefixes
         ):
             pass
@@ -162,7 +188,7 @@ def _field_findings(body_pair: BodyPair, payload: Payload) -> Iterator[BreakingC
         parent = path.rpartition(".")[0].removesuffix("[]")
         if (
             path not in before
-            and path not in DELIVERY_PATHS
+            and path not in deliveries
             and (not parent or parent in before)
         ):
             yield build_finding(

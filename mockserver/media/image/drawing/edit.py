@@ -60,8 +60,11 @@ def _arrange_inputs(plan: Plan, size: Size) -> Any:
 
     cells = _grid_cells(len(plan.inputs), size)
     canvas = Image.new("RGB", size)
-    for data, cell in zip(plan.inputs, cells, strict=True):
+    for at, (data, cell) in enumerate(zip(plan.inputs, cells, strict=True)):
         image = decode(data, "RGB")
+        if plan.markup and at == 0:
+            layer = decode(plan.markup).resize(image.size)
+            image.paste(layer, mask=layer.getchannel("A"))
         canvas.paste(_resize_to_cell(image, cell, keep_whole=len(cells) == 1), cell[:2])
     return canvas
 

@@ -9,6 +9,7 @@ import zlib
 from typing import Any
 
 from mockserver.media.image.drawing import png
+from mockserver.media.image.drawing.animation import encode_gif
 from mockserver.media.image.drawing.edit import compose
 from mockserver.media.image.drawing.scene import (
     Layout,
@@ -23,6 +24,7 @@ from mockserver.media.image.drawing.scene import (
     scene_number,
     text_layout,
 )
+from mockserver.media.image.drawing.vector import draw_svg
 from mockserver.media.image.plan import Plan
 from mockserver.media.image.provenance import XMP_TEMPLATE, provenance_note
 from mockserver.state.cache import LruCache
@@ -40,11 +42,15 @@ def render_image(plan: Plan) -> bytes:
     """Return the encoded image, in the plan's format and of exactly its size."""
     from PIL import PngImagePlugin
 
+    if plan.format == "svg":
+        return draw_svg(plan)
     if _is_precompressible(plan):
         layout = text_layout(plan, (plan.width, plan.height))
         return _png_from_precompressed(plan, layout, _precompressed_image(plan, layout))
     image = compose(plan) if plan.inputs else _draw_image(plan)
     note = provenance_note(plan)
+    if plan.format == "gif":
+        return encode_gif(image, plan)
     if plan.realistic:
         image = _add_grain(image, plan)
         if plan.format == "png":

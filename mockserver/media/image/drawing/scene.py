@@ -149,12 +149,34 @@ def draw_scene(plan: Plan, size: Size) -> Any:
         edges = [height * at // (horizon - top) for at in range(horizon - top + 1)]
         for level, (above, below) in enumerate(pairwise(edges), top):
             draw.rectangle((0, above, width, below), fill=level)
+    shapes = scene_shapes(plan, size)
+    x, y, radius = shapes.sun
+    draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=SUN_LEVEL)
+    for ridge, level in zip(shapes.ridges, MOUNTAIN_LEVELS, strict=True):
+        draw.polygon(ridge, fill=level)
+    return image
+
+
+@dataclass(frozen=True, slots=True)
+class SceneShapes:
+    """
+    The shapes of a scene, in pixels.
+
+    `sun` is x, y and radius; `ridges` are the polygons of the mountains, far to near.
+    """
+
+    sun: tuple[float, float, float]
+    ridges: tuple[list[tuple[float, float]], ...]
+
+
+def scene_shapes(plan: Plan, size: Size) -> SceneShapes:
+    width, height = size
     chance = hashlib.shake_128(f"scene {scene_number(plan)}".encode()).digest(64)
     radius = min(width, height) * (70 + chance[0] // 4) / 1000
     x = width * (150 + chance[1] * 700 // 255) / 1000
     y = height * (160 + chance[2] * 180 // 255) / 1000
-    draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=SUN_LEVEL)
-    for at, level in enumerate(MOUNTAIN_LEVELS):
+    ridges = []
+    for at in range(len(MOUNTAIN_LEVELS)):
         heights = chance[16 * (at + 1) :][: 8 + at * 3]
         step = width / (len(heights) - 1)
         foot = height * (52 + 13 * at) / 100
@@ -162,8 +184,8 @@ def draw_scene(plan: Plan, size: Size) -> Any:
             (step * number, foot - height * each / (1100 + 300 * at))
             for number, each in enumerate(heights)
         ]
-        draw.polygon([(0, height), *ridge, (width, height)], fill=level)
-    return image
+        ridges.append([(0.0, height), *ridge, (width, height)])
+    return SceneShapes((x, y, radius), tuple(ridges))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ import specs
 from contracts.cli.documents.schema import SCHEMAS, schema
 from contracts.cli.main import main
 from mockserver.embedded.starter import serve_in_thread
+from specs.documents.dates import as_of
 from specs.documents.yaml_files import read_yaml
 
 pytestmark = pytest.mark.slow
@@ -131,6 +132,9 @@ def test_output_about_documents_follows_its_schemas():
         "common", json.loads(output_of("common", "llmapi", "tikhub", "--json"))
     )
     assert follows("claims", *lines(output_of("claims", "tikhub", "--json")))
+    assert follows("source", *lines(output_of("sources", "tikhub", "--json")))
+    fingerprints = read_yaml(files("specs"), "fingerprints.yaml")
+    assert follows("fingerprints", fingerprints)
 
 
 def test_a_report_about_a_gateway_follows_its_schema(tmp_path):
@@ -185,7 +189,9 @@ def test_provenance_and_recordings_follow_their_schemas(mock, tmp_path):
 
 def test_shipped_definitions_follow_their_schemas(provider):
     folder = files("specs")
-    assert follows("dialect", read_yaml(folder / provider.id, "dialect.yaml"))
+    # The schema is about what is in force on a day.
+    dialect = read_yaml(folder / provider.id, "dialect.yaml")
+    assert follows("dialect", as_of(dialect, provider.day).content)
     assert follows("document", provider.document)
     assert follows("clients", read_yaml(folder, "clients.yaml"))
     assert follows(

@@ -22,7 +22,7 @@ from specs import State
 
 pytestmark = pytest.mark.slow
 
-OPERATION = specs.load("openai").operations["createImage"]
+OPERATION = specs.load("openai@2026-08-21").operations["createImage"]
 PAYLOAD = {"model": "dall-e-3", "prompt": "A red cube"}
 VALID = Case("plain", "createImage", "probe", State.VALID, payload=PAYLOAD)
 IMAGE = response(dot(), type_="image/png")

@@ -1,4 +1,4 @@
-"""Fill the examples of a document with the facts of a task."""
+"""Fill the examples of a document with facts: of a task, of images, of models."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,8 +6,8 @@ from typing import Any
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_.]+)(:str|:null)?\}")
 AS_TEXT, AS_NULL = ":str", ":null"
-OUTPUT = "output."
-OPTIONAL = ("request.", "error.", OUTPUT)
+OUTPUT, MODEL = "output.", "model."
+OPTIONAL = ("request.", "error.", OUTPUT, MODEL)
 _MISSING = object()
 
 
@@ -18,11 +18,12 @@ def fill(
     A copy of a template with each `{name}` replaced by `facts[name]`.
 
     A string that is one placeholder becomes the value, of any type; `{name:str}` makes
-    it text. A field whose placeholder begins with `request.`, `error.` or `output.` is
-    left out if there is no such value, and an object whose fields are all left out is
-    left out itself; with `{name:null}` the field is null. A list of one item that has
-    placeholders of an output is repeated for all outputs; outside such lists, they mean
-    the first output. Unknown names become null.
+    it text. A field whose placeholder begins with `request.`, `error.`, `output.` or
+    `model.` is left out if there is no such value, and an object whose fields are all
+    left out is left out itself; with `{name:null}` the field is null. Where one item of
+    a list has placeholders of an output, it is repeated for all outputs; outside such
+    lists, they mean the first output. A model counts as an output of a list of models.
+    Unknown names become null.
     """
     first = outputs[0] if outputs else {}
     filled = _fill(template, {**facts, **first}, outputs)
@@ -39,15 +40,16 @@ def _fill(
         kept = {name: value for name, value in filled.items() if value is not _MISSING}
         return kept if kept or not template else _MISSING
     if isinstance(template, list):
-        if len(template) == 1 and _has_output(template[0]):
-            common = {
-                name: value
-                for name, value in facts.items()
-                if not name.startswith(OUTPUT)
-            }
-            items = [_fill(template[0], {**common, **each}, ()) for each in outputs]
-        else:
-            items = [_fill(each, facts, outputs) for each in template]
+        repeated = [_has_output(each) for each in template].count(True) == 1
+        items = [
+            item
+            for each in template
+            for item in (
+                _repeated(each, facts, outputs)
+                if repeated and _has_output(each)
+                else [_fill(each, facts, outputs)]
+            )
+        ]
         return [each for each in items if each is not _MISSING]
     if not isinstance(template, str):
         return template
@@ -55,6 +57,17 @@ def _fill(
     if match is not None:
         return _value(match[1], match[2], facts)
     return _PLACEHOLDER.sub(lambda each: _text(facts.get(each[1])), template)
+
+
+def _repeated(
+    template: Any, facts: Mapping[str, Any], outputs: Sequence[Mapping[str, Any]]
+) -> list[Any]:
+    common = {
+        name: value
+        for name, value in facts.items()
+        if not name.startswith((OUTPUT, MODEL))
+    }
+    return [_fill(template, {**common, **each}, ()) for each in outputs]
 
 
 def _value(name: str, form: str | None, facts: Mapping[str, Any]) -> Any:
@@ -72,7 +85,7 @@ def _text(value: Any) -> str:
 
 
 def _has_output(template: Any) -> bool:
-    return any(each.startswith(OUTPUT) for each in placeholders(template))
+    return any(each.startswith((OUTPUT, MODEL)) for each in placeholders(template))
 
 
 def placeholders(template: Any) -> Iterator[str]:
