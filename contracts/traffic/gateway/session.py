@@ -180,7 +180,7 @@ class GatewaySession:
             if question.marker.rpartition("-")[0].encode() not in each.body
         ]
         exchange = GatewayExchange(question, interaction, upstream_requests, talk)
-        if not exchange.has_task:
+        if not exchange.has_other_form:
             return exchange
         about = self._requests_about(upstream_requests)
         exchange = replace(exchange, task_requests=about)
