@@ -16,16 +16,18 @@ from specs.documents.dialect import (
     UrlLifetime,
     UsageTable,
 )
-from specs.documents.layout import (
+from specs.documents.events import (
     COMPLETED,
     DONE,
     END,
+    END_EXAMPLES,
     FAILED_IMAGE,
+    IMAGE_EXAMPLES,
     PARTIAL_IMAGE,
-    RESPONSE,
-    USUAL_LAYOUT,
-    ResponseLayout,
+    START_EXAMPLES,
+    EventGrammar,
 )
+from specs.documents.layout import RESPONSE, USUAL_LAYOUT, ResponseLayout
 from specs.documents.loader import load, load_all, names, reference_title
 from specs.documents.model import (
     Body,
@@ -68,13 +70,16 @@ __all__ = [
     "COMPLETED",
     "DONE",
     "END",
+    "END_EXAMPLES",
     "EVENT_STREAM",
     "FAILED_IMAGE",
     "FORM",
     "GUARANTEES",
+    "IMAGE_EXAMPLES",
     "JSON",
     "PARTIAL_IMAGE",
     "RESPONSE",
+    "START_EXAMPLES",
     "USUAL_LAYOUT",
     "Basis",
     "Body",
@@ -86,6 +91,7 @@ __all__ = [
     "Delivery",
     "Dialect",
     "ErrorExample",
+    "EventGrammar",
     "Evidence",
     "Guarantee",
     "ImagePrice",

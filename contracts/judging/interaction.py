@@ -141,11 +141,12 @@ class Interaction:
 
     @cached_property
     def final_events(self) -> list[dict[str, Any]]:
-        """The data of the events with an image, with usual names of fields."""
+        """The entries for images in events, with usual names of fields."""
         return [
-            self.layout.image_of_event(each)
+            image
             for each in self.event_objects
             if self.layout.has_role(each, COMPLETED)
+            for image in self.layout.images_of_event(each)
         ]
 
     @cached_property
@@ -153,6 +154,11 @@ class Interaction:
         """The data of the events of a stream that are objects."""
         events = self.events if self.is_stream else []
         return [each.data for each in events if isinstance(each.data, dict)]
+
+    @property
+    def event_names(self) -> list[str]:
+        """The names of the events of a stream, in order."""
+        return [self.layout.event_name(each.data) for each in self.events]
 
     @cached_property
     def outputs(self) -> list[Any]:

@@ -21,8 +21,9 @@ def fill(
     it text. A field whose placeholder begins with `request.`, `error.` or `output.` is
     left out if there is no such value, and an object whose fields are all left out is
     left out itself; with `{name:null}` the field is null. Where one item of a list has
-    placeholders of an output, it is repeated for all outputs; outside such lists, they
-    mean the first output. Unknown names become null.
+    placeholders of an output, it is repeated for all outputs, and a list inside it is
+    about the same output; outside such lists, they mean the first output. Unknown names
+    become null.
     """
     first = outputs[0] if outputs else {}
     filled = _fill(template, {**facts, **first}, outputs)
@@ -64,7 +65,7 @@ def _repeated(
     common = {
         name: value for name, value in facts.items() if not name.startswith(OUTPUT)
     }
-    return [_fill(template, {**common, **each}, ()) for each in outputs]
+    return [_fill(template, {**common, **each}, [each]) for each in outputs]
 
 
 def _value(name: str, form: str | None, facts: Mapping[str, Any]) -> Any:

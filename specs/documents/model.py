@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from specs.documents.dates import NO_DATES, DocumentDates, split_id
 from specs.documents.dialect import Dialect
-from specs.documents.layout import ResponseLayout, is_done, response_layout
+from specs.documents.events import event_kinds
+from specs.documents.layout import ResponseLayout, response_layout
 from specs.documents.references import walk
 from specs.documents.security import KeyScheme
 from specs.documents.sources import Source
@@ -98,20 +99,18 @@ class Body:
 
     @cached_property
     def events(self) -> Mapping[str, "Body"]:
-        """The bodies of the events of a stream, by the `type` in their data."""
-        return dict(self._iter_events())
-
-    def _iter_events(self) -> Iterator[tuple[str, "Body"]]:
-        branches = self.schema.get("oneOf", []) if isinstance(self.schema, dict) else []
-        for branch in branches:
-            if is_done(branch):
-                continue
-            evidence = self.evidence.within(branch)
-            type_ = branch["properties"]["type"]["const"]
-            yield (
-                type_,
-                Body("application/json", branch, {}, evidence, self.pointer, open=True),
+        """The bodies of the events of a stream, by the names of their kinds."""
+        return {
+            kind.name: Body(
+                JSON,
+                kind.schema,
+                {},
+                self.evidence.within(kind.schema),
+                self.pointer,
+                open=True,
             )
+            for kind in event_kinds(self.schema)
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +195,11 @@ class Operation:
     @property
     def supports_streaming(self) -> bool:
         return EVENT_STREAM in self.success.bodies
+
+    @property
+    def only_streams(self) -> bool:
+        """True if each success is a stream of events, whatever a request asks for."""
+        return self.task is None and set(self.success.bodies) == {EVENT_STREAM}
 
     @cached_property
     def layout(self) -> ResponseLayout:
@@ -344,8 +348,8 @@ class Provider:
         The fields of a payload under canonical names, with documented defaults.
 
         A default stands in for a field that is absent or null. With `include_assumed`
-        so do defaults that no page states. Empty where the operation takes no such
-        media type.
+        so do defaults that no page states. `stream` is true where each success is a
+        stream. Empty where the operation takes no such media type.
         """
         body = self.all_operations[operation].bodies.get(media_type or "")
         if body is None:
@@ -360,6 +364,8 @@ class Provider:
         for name, value in renamed.items():
             if value is not None:
                 canonical.setdefault(name, value)
+        if self.all_operations[operation].only_streams:
+            canonical["stream"] = True
         return canonical
 
     def source(self, reference: str) -> Source | None:

@@ -72,6 +72,8 @@ ANNOTATIONS: dict[str, str] = {
     "x-medium": "the medium of an operation's results: image, video",
     "x-task": "what an operation does with long-running tasks: its kind and role",
     "x-tasks": "the kinds of long-running tasks: states, moves, times and results",
+    "x-event": "how an event without a constant `type` is recognised: its name, and a "
+    "schema of such events in `if`; without `if`, those that no branch before takes",
     "x-as-of": "the day that the id of the provider means; until then its pages were "
     "read",
     "x-since": "the day on which a part begins; in `info` that of the document",
@@ -107,6 +109,10 @@ USES: dict[str, tuple[str, str]] = {
     "x-tasks": (
         "the document",
         "x-tasks: {imageTask: {medium: image, id: {at: /id}, state: {at: /status}, …}}",
+    ),
+    "x-event": (
+        "a branch of the schema of a stream",
+        "x-event: {name: text, if: {required: [text]}}",
     ),
     "x-as-of": ("info", 'x-as-of: "2026-12-01"'),
     "x-since": ("any part", 'x-since: "2026-11-05"'),
@@ -161,6 +167,12 @@ VALUE_SCHEMAS: dict[str, dict[str, Any]] = {
     "x-medium": _TEXT,
     "x-task": {"type": "object"},
     "x-tasks": {"type": "object"},
+    "x-event": {
+        "type": "object",
+        "required": ["name"],
+        "additionalProperties": False,
+        "properties": {"name": _TEXT, "if": {"type": "object"}},
+    },
     "x-as-of": _DAY,
     "x-since": _DAY,
     "x-until": _DAY,

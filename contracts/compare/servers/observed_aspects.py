@@ -24,7 +24,6 @@ from contracts.judging.outcome import (
     describe_outcome,
     error_object,
     error_text,
-    event_type,
     top_level_field,
 )
 from contracts.media.aspect import (
@@ -219,10 +218,11 @@ def _success_aspects(translation: Translation, answer: Answer) -> Aspects:
 
 
 def _stream_aspects(interaction: Interaction) -> Aspects:
-    types = [event_type(each.data) for each in interaction.events]
-    layout = interaction.layout
-    partials = sum(layout.has_role({"type": each}, PARTIAL_IMAGE) for each in types)
-    yield "event types", plain_aspect(", ".join(dict.fromkeys(types)) or "none")
+    names, layout = interaction.event_names, interaction.layout
+    partials = sum(
+        layout.has_role(each.data, PARTIAL_IMAGE) for each in interaction.events
+    )
+    yield "event types", plain_aspect(", ".join(dict.fromkeys(names)) or "none")
     yield "partial pictures", plain_aspect(str(partials))
 
 
@@ -244,8 +244,10 @@ def _violations(operation: Operation, interaction: Interaction) -> Iterator[str]
     bodies = operation.success.bodies
     if interaction.is_stream:
         known = bodies[EVENT_STREAM].events if EVENT_STREAM in bodies else {}
+        names = interaction.event_names
         pairs = [
-            (known.get(event_type(each.data)), each.data) for each in interaction.events
+            (known.get(name), each.data)
+            for name, each in zip(names, interaction.events, strict=True)
         ]
     else:
         pairs = [(bodies.get(JSON), interaction.object)]

@@ -2,7 +2,6 @@
 
 from contracts.judging.answer import Answer
 from contracts.judging.interaction import STREAM_STAYS_OPEN, ServerSentEvent
-from contracts.judging.outcome import event_type
 from contracts.media.description import describe_value
 from contracts.media.guarantee import Breach, Breaches
 from contracts.text import pluralize
@@ -62,7 +61,7 @@ def one_completed_event(response: Answer) -> Breaches:
     allowed = len(failed) + len(_events_of_role(response, END))
     allowed += _ends_with_done(response)
     if completed and completed[-1][0] + allowed < last:
-        type_ = event_type(response.interaction.events[last].data)
+        type_ = response.interaction.event_names[last]
         yield Breach(
             f"event {last} ({type_}) comes after the last completed one, which is "
             f"event {completed[-1][0]}"
@@ -83,8 +82,9 @@ def event_name_is_type(response: Answer) -> Breaches:
     """
     if not response.is_stream:
         return
+    grammar = response.interaction.layout.grammar
     for at, event in enumerate(response.interaction.events):
-        type_ = event.data.get("type") if isinstance(event.data, dict) else None
+        type_ = grammar.name_of(event.data)
         if type_ is None or event.name == type_:
             continue
         shown = describe_value(type_)

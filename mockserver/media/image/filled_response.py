@@ -33,9 +33,19 @@ def response_facts(
         "cost": cost,
         "cost_thousandths": None if cost is None else round(cost * THOUSANDTHS),
     }
-    facts |= {f"usage.{name}": value for name, value in usage.items()}
+    facts |= _nested(usage, "usage.")
     facts |= {f"request.{name}": value for name, value in request.items()}
     return facts
+
+
+def _nested(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Values by name; those of an object inside also as `{prefix}NAME.NAME`."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found[f"{prefix}{name}"] = value
+        if isinstance(value, dict):
+            found |= _nested(value, f"{prefix}{name}.")
+    return found
 
 
 def image_facts(

@@ -23,7 +23,6 @@ SPEECH = CHAT | {
         "200": {"content": {"audio/mpeg": {"schema": {"type": "string"}}}},
     },
 }
-QUERY = {"name": "v", "in": "query", "schema": {"type": "string"}}
 TASK = {"operationId": "getImageTask", "responses": CHAT["responses"]}
 
 
@@ -56,35 +55,11 @@ UNSUPPORTED = {
         "/paths/~1images~1tasks~1{task_id}/get/operationId",
         "the operation 'getImageTask' is not supported",
     ),
-    "a path template without a task": (
-        "/paths/~1images~1{id}",
-        {"post": CHAT | {"operationId": "createImage"}},
-        "/paths/~1images~1{id}/post",
-        "a path template without `x-task` is not supported",
-    ),
     "a GET": (
         "/paths/~1models",
         {"get": TASK | {"operationId": "createImage"}},
         "/paths/~1models/get",
         "GET is not supported",
-    ),
-    "parameters of a path": (
-        "/paths/~1images~1generations/parameters",
-        [QUERY],
-        f"{IMAGES}/parameters",
-        "'parameters' without `x-task` is not supported",
-    ),
-    "parameters of an operation": (
-        f"{IMAGES}/parameters",
-        [QUERY],
-        f"{IMAGES}/parameters",
-        "'parameters' without `x-task` is not supported",
-    ),
-    "another server": (
-        f"{IMAGES}/servers",
-        [{"url": "https://tokenhub.store/v2"}],
-        f"{IMAGES}/servers",
-        "'servers' without `x-task` is not supported",
     ),
     "another medium": (
         f"{IMAGES}/x-medium",
@@ -202,6 +177,22 @@ UNSUPPORTED = {
         },
         f"{IMAGES}/responses/200/content/text~1event-stream/schema/oneOf/0",
         "this event has no constant type",
+    ),
+    "an event with a role that no branch is": (
+        f"{IMAGES}/responses/200",
+        {
+            "content": {
+                "application/json": {"schema": {"type": "object"}},
+                "text/event-stream": {
+                    "schema": {
+                        "oneOf": [{"x-event": {"name": "a", "if": {"required": ["a"]}}}]
+                    },
+                    "examples": {"completed": {"value": {"b": "{output.b64_json}"}}},
+                },
+            }
+        },
+        f"{IMAGES}/responses/200/content/text~1event-stream/examples/completed",
+        "the example 'completed' is no event of the schema",
     ),
     "a stream without events": (
         f"{IMAGES}/responses/200",
