@@ -26,7 +26,9 @@ from contracts.compare.documents.provider_cells import path_cell
 from contracts.compare.documents.request_fields import request_cells
 from contracts.media.registry import image_operations
 from contracts.planning.values.pointers import readable_place, schemas_at
-from specs import EVENT_STREAM, JSON, Operation, Provider
+from specs import EVENT_STREAM, JSON, Body, Operation, Provider
+from specs.documents.layout import ImagePlaces, readable_path
+from specs.documents.tasks import ANY_ITEM
 from specs.media.image import OPERATIONS
 
 GROUP = "operations"
@@ -165,21 +167,30 @@ def _nested_cell(
 
 def _result_cell(provider: Provider, operation: Operation) -> ProviderCell:
     """The places of images in a response."""
-    body = operation.success.bodies[JSON]
-    forms = operation.layout.body.forms
-    given = {each.give for each in provider.dialect.delivery}
-    names = [operation.layout.field_names(each) for each in forms if each in given]
-    text = " or ".join(dict.fromkeys(names))
-    facts = {"place": Fact(text, body.evidence.source, body.evidence.basis)}
-    return cell(provider, text, body.evidence, facts=facts)
+    body = operation.success.bodies.get(JSON)
+    if body is None:
+        return unstated_cell("no JSON")
+    return _places_cell(provider, body, operation.layout.body)
 
 
 def _event_cell(provider: Provider, operation: Operation) -> ProviderCell:
-    """The event with an image, and the places in it."""
+    """The places of an image in its event."""
     body = operation.success.bodies.get(EVENT_STREAM)
     if body is None:
         return unstated_cell("no stream")
-    names = operation.layout.event_field_names()
-    text = " or ".join(dict.fromkeys(names))
+    return _places_cell(provider, body, operation.layout.event)
+
+
+def _places_cell(provider: Provider, body: Body, places: ImagePlaces) -> ProviderCell:
+    """The places of the forms in which images are delivered."""
+    given = {each.give for each in provider.dialect.delivery}
+    entry = "" if places.items is None else f"{places.items}/{ANY_ITEM}"
+    text = " or ".join(
+        dict.fromkeys(
+            readable_path(f"{entry}{place}")
+            for form, place in places.forms.items()
+            if form in given
+        )
+    )
     facts = {"place": Fact(text, body.evidence.source, body.evidence.basis)}
     return cell(provider, text, body.evidence, facts=facts)
