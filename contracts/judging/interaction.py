@@ -165,6 +165,12 @@ class Interaction:
         """The outputs of the response, decoded; None for one that was not fetched."""
         return self.medium.outputs(self)
 
+    @cached_property
+    def is_refused(self) -> bool:
+        """True for a success without an output that says that the model refused."""
+        is_refusal = any(map(self.layout.is_refusal, self.objects))
+        return self.is_success and is_refusal and not self.outputs
+
     @property
     def success_outputs(self) -> list[Any]:
         """The outputs of a success response; empty for an error."""

@@ -7,7 +7,7 @@ from typing import Any
 _PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_.]+)(:str|:null)?\}")
 AS_TEXT, AS_NULL = ":str", ":null"
 OUTPUT = "output."
-OPTIONAL = ("request.", "error.", OUTPUT)
+OPTIONAL = ("request.", "error.", "usage.", OUTPUT)
 _MISSING = object()
 
 
@@ -18,9 +18,9 @@ def fill(
     A copy of a template with each `{name}` replaced by `facts[name]`.
 
     A string that is one placeholder becomes the value, of any type; `{name:str}` makes
-    it text. A field whose placeholder begins with `request.`, `error.` or `output.` is
-    left out if there is no such value, and an object whose fields are all left out is
-    left out itself; with `{name:null}` the field is null. Where one item of a list has
+    it text. A field whose placeholder begins with one of `OPTIONAL` is left out if
+    there is no such value, and an object whose fields are all left out is left out
+    itself; with `{name:null}` the field is null. Where one item of a list has
     placeholders of an output, it is repeated for all outputs, and a list inside it is
     about the same output; outside such lists, they mean the first output. Unknown names
     become null.

@@ -18,7 +18,8 @@ PARTIAL_IMAGE, COMPLETED, END = "partial_image", "completed", "end"
 EVENT_ROLES = (PARTIAL_IMAGE, COMPLETED, FAILED_IMAGE, END)
 """The names of examples of events: a preview, an image, a failure, and the end."""
 
-START_EXAMPLES, IMAGE_EXAMPLES, END_EXAMPLES = "start_", "image_", "end_"
+FURTHER_EXAMPLES = ("start_", "with_image_", "end_")
+START_EXAMPLES, IMAGE_EXAMPLES, END_EXAMPLES = FURTHER_EXAMPLES
 """
 Beginnings of the names of examples of further events that the mock sends.
 

@@ -7,13 +7,16 @@ in `data`, as `b64_json` or `url`. An event with an image is the example `comple
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from specs.documents.condition import Condition
 from specs.documents.events import (
     COMPLETED,
+    EVENT_ROLES,
     FAILED_IMAGE,
+    FURTHER_EXAMPLES,
     EventGrammar,
     event_branches,
     event_grammar,
@@ -21,6 +24,7 @@ from specs.documents.events import (
 )
 from specs.documents.references import escape_pointer
 from specs.documents.tasks import ANY_ITEM, values_at
+from specs.documents.usage import UsagePlaces, usage_places
 
 RESPONSE = "response"
 _PLACEHOLDER = re.compile(r"\{output\.(b64_json|url|data_uri)(:null)?\}")
@@ -80,6 +84,9 @@ class ResponseLayout:
       document has no such entries.
     * `grammar`: how events are recognised.
     * `ends_with_done`: the last event of a stream is `[DONE]`.
+    * `refusals`: conditions on a JSON body or the data of an event, one of which a
+      success without an image meets because the model refused the request.
+    * `usage`: the places of token counts.
     """
 
     body: ImagePlaces = field(default_factory=lambda: ImagePlaces("/data"))
@@ -87,6 +94,8 @@ class ResponseLayout:
     failed_fields: frozenset[str] = frozenset()
     grammar: EventGrammar = field(default_factory=EventGrammar)
     ends_with_done: bool = False
+    refusals: tuple[Condition, ...] = ()
+    usage: UsagePlaces = field(default_factory=UsagePlaces)
 
     @property
     def items(self) -> str:
@@ -108,6 +117,10 @@ class ResponseLayout:
     def has_role(self, event: Any, role: str) -> bool:
         """True if the data of an event has a role, such as `completed`."""
         return self.grammar.has_role(event, role)
+
+    def is_refusal(self, body: Mapping[str, Any]) -> bool:
+        """True if a body or the data of an event says that the model refused."""
+        return any(each.applies_to(body) for each in self.refusals)
 
     def event_name(self, event: Any) -> str:
         """The name of an event, by its data, for readers."""
@@ -142,10 +155,18 @@ def readable_path(pointer: str) -> str:
 
 
 def response_layout(
-    examples: Mapping[str, Any], events: Mapping[str, Any], event_schema: Any
+    examples: Mapping[str, Any],
+    events: Mapping[str, Any],
+    event_schema: Any,
+    refusals: Iterable[Mapping[str, Any]] = (),
 ) -> ResponseLayout:
-    """The layout by the examples of a JSON body, those of a stream, and its schema."""
-    found: dict[str, Any] = {}
+    """
+    The layout by the examples of a JSON body, those of a stream, and its schema.
+
+    `refusals` are the schemas of successes without an image.
+    """
+    found: dict[str, Any] = {"refusals": tuple(Condition(each) for each in refusals)}
+    found["usage"] = usage_places(examples.get(RESPONSE), *events.values())
     if RESPONSE in examples:
         found["body"] = _places_in(examples[RESPONSE])
     if FAILED_IMAGE in examples:
@@ -170,6 +191,11 @@ def template_problem(example: Any) -> str | None:
     return (
         None if _places_in(example).items is not None else "has no place for an image"
     )
+
+
+def is_template(name: str) -> bool:
+    """True for the name of an example of a success that the mock sends by itself."""
+    return name in (RESPONSE, *EVENT_ROLES) or name.startswith(FURTHER_EXAMPLES)
 
 
 def has_image_place(example: Any) -> bool:

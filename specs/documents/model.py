@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -58,7 +59,12 @@ class Guarantee:
 
 @dataclass(frozen=True)
 class Body:
-    """One media type of a request or response: its schema, judge and examples."""
+    """
+    One media type of a request or response: its schema, judge and examples.
+
+    `refusal` is the schema of a success without an image, or of an event in it; None
+    if the document describes none.
+    """
 
     media_type: str
     schema: Schema
@@ -66,6 +72,7 @@ class Body:
     evidence: Evidence
     pointer: str
     open: bool = False
+    refusal: Mapping[str, Any] | None = None
 
     @cached_property
     def judge(self) -> Judge:
@@ -210,6 +217,7 @@ class Operation:
             body.examples if body and self.task is None else {},
             stream.examples if stream else {},
             stream.schema if stream else True,
+            [each.refusal for each in (body, stream) if each and each.refusal],
         )
 
     def response_for(self, status: int) -> Response | None:
@@ -332,9 +340,9 @@ class Provider:
 
     @cached_property
     def key_schemes(self) -> tuple[KeyScheme, ...]:
-        """The ways to send the API key: those of all operations that need one."""
+        """The ways to send the API key: those of all operations, the first first."""
         found = (each.key_schemes for each in self.all_operations.values())
-        return next(filter(None, found), ())
+        return tuple(dict.fromkeys(chain.from_iterable(found)))
 
     def canonical_request(
         self,

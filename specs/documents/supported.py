@@ -326,16 +326,3 @@ def _security_problems(
                 SUPPORTED_SCHEMES,
                 f"{name}: {{type: http, scheme: bearer}}",
             )
-    if found and list(found) != _first_schemes(root):
-        yield (
-            own,
-            "operations with different security schemes are not supported",
-            "Name the same schemes, in the same order, in each operation",
-        )
-
-
-def _first_schemes(root: Mapping[str, Any]) -> list[str]:
-    """The schemes of the first operation that needs a key."""
-    nodes = (node for item in root["paths"].values() for node in item.values())
-    named = (required_schemes(root, each) for each in nodes if isinstance(each, dict))
-    return list(next(filter(None, named), {}))

@@ -273,8 +273,8 @@ def _delivery(item: Mapping[str, Any]) -> str:
 
 def usage_of(interaction: Interaction) -> Mapping[str, Any]:
     """The first `usage` object of a response or its events; empty if there is none."""
-    usages = (each.get("usage") for each in interaction.objects)
-    return next((each for each in usages if isinstance(each, dict)), {})
+    usages = map(interaction.layout.usage.read, interaction.objects)
+    return next(filter(None, usages), {})
 
 
 def _error_aspects(translation: Translation, answer: Answer) -> Aspects:

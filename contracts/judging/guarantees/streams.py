@@ -49,7 +49,7 @@ def partials_at_most_asked(response: Answer) -> Breaches:
 
 
 def one_completed_event(response: Answer) -> Breaches:
-    if not response.is_stream:
+    if not response.is_stream or response.is_refused:
         return
     wanted = response.request.get("n", 1)
     completed = _events_of_role(response, COMPLETED)
@@ -70,7 +70,8 @@ def one_completed_event(response: Answer) -> Breaches:
 
 def _ends_with_done(response: Answer) -> bool:
     """True if the stream ends with `[DONE]`: the check `event` reports a wrong one."""
-    return bool(response.interaction.events[-1].data == DONE)
+    events = response.interaction.events
+    return bool(events) and bool(events[-1].data == DONE)
 
 
 def event_name_is_type(response: Answer) -> Breaches:
@@ -95,6 +96,23 @@ def event_name_is_type(response: Answer) -> Breaches:
         else:
             name = describe_value(event.name)
             yield Breach(f"event {at} has the name {name}; type in its data is {shown}")
+
+
+def stream_ends_once(response: Answer) -> Breaches:
+    """Require one event with the role of the end, after all others."""
+    if not response.is_stream:
+        return
+    ends = [at for at, _ in _events_of_role(response, END)]
+    events = len(response.interaction.events) - _ends_with_done(response)
+    if len(ends) != 1:
+        count = pluralize(len(ends), "event that says")
+        yield Breach(f"the stream has {count} that it ends, not 1")
+    elif ends[0] != events - 1:
+        name = response.interaction.event_names[events - 1]
+        yield Breach(
+            f"event {ends[0]} says that the stream ends; event {events - 1} "
+            f"({name}) follows"
+        )
 
 
 def stream_ends(response: Answer) -> Breaches:

@@ -34,7 +34,7 @@ class ImageStream:
     The events of a response, made from the `examples` of the document.
 
     First the examples whose names begin with `start_`. For each image its previews,
-    from coarse to fine, the examples `image_…`, and the finished image. Then the event
+    from coarse to fine, the examples `with_image_…`, and the finished image. Then the event
     of an image that failed, if one did, the examples `end_…`, and the end that the
     document describes.
 

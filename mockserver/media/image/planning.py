@@ -112,7 +112,7 @@ def _max_images(dialect: Dialect) -> int:
 
 def _requested_size(request: Mapping[str, Any], dialect: Dialect) -> tuple[int, int]:
     """The size in pixels; by resolution and aspect ratio where there is no other."""
-    size = requested_size(request)
+    size = requested_size(request) or dialect.image.listed_size(request)
     if size is None:
         ratio, edge = requested_ratio(request), requested_resolution(request)
         if ratio or edge:
@@ -213,7 +213,7 @@ def _input_images(
 def _inline_image(text: str, name: str) -> bytes:
     match = _DATA_URI.match(text)
     if not match:
-        return UNFETCHED_IMAGE
+        return _image_in_base64(text)
     try:
         data = base64.b64decode(text[match.end() :].encode("ascii"), validate=True)
     except (UnicodeError, binascii.Error):
@@ -221,6 +221,15 @@ def _inline_image(text: str, name: str) -> bytes:
     if not data:
         raise Rejected("invalid_request", "The data URI holds no base64.", param=name)
     return data
+
+
+def _image_in_base64(text: str) -> bytes:
+    """The image that a text is in base64; a URL and the id of a file are none."""
+    try:
+        data = base64.b64decode(text.encode("ascii"), validate=True)
+    except (UnicodeError, binascii.Error):
+        return UNFETCHED_IMAGE
+    return data if read_image_header(data) else UNFETCHED_IMAGE
 
 
 def usage(
@@ -242,7 +251,10 @@ def usage(
     rates = table.rates(request)
     medium = rates.get("medium", MEDIUM_OUTPUT_TOKENS)
     rate = rates.get(str(request.get("quality")), medium)
-    output = sum(max(1, rate * plan.pixels // (1024 * 1024)) for plan in delivered)
+    each_tokens = dialect.image.tokens_of(request)
+    output = sum(
+        each_tokens or max(1, rate * plan.pixels // (1024 * 1024)) for plan in delivered
+    )
     output += table.partial_image_tokens * previews
     return {
         "input_tokens": text_tokens + image_tokens,
