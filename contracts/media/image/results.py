@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from contracts.media.image.observation import DecodedImage
+from contracts.media.image.sizes import RATIO_TOLERANCE
 from specs import Dialect, requested_ratio, requested_size
-
-RATIO_TOLERANCE = 1.05
 
 
 def result_problems(
