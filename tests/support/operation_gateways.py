@@ -87,7 +87,7 @@ def images_over_responses(upstream: str, fault: str = "") -> web.Application:
     """`POST /v1/images/generations` by the image tool of `{upstream}/responses`."""
     names = ("size", "quality", "output_format", "background", "output_compression")
 
-    async def handle(request: web.Request) -> web.Response:
+    async def handle(request: web.Request) -> web.StreamResponse:
         asked = await request.json()
         kept = [each for each in names if each in asked and each != fault]
         tool = {"type": "image_generation", **{each: asked[each] for each in kept}}
@@ -104,6 +104,11 @@ def images_over_responses(upstream: str, fault: str = "") -> web.Application:
             return refusal(error)
         calls = [e for e in made["output"] if e["type"] == "image_generation_call"]
         data = [{"b64_json": each["result"]} for each in calls]
+        if asked.get("stream"):
+            name = "image_generation.completed"
+            return await send_events(
+                request, [event({"type": name, **each}, name) for each in data]
+            )
         return web.json_response({"created": int(time.time()), "data": data})
 
     app = web.Application()

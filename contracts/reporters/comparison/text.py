@@ -32,6 +32,7 @@ LABELS = {
 NOT_DOCUMENTED_MARK = "*"
 FEATURE_WIDTH = 24  # of the first column, with its padding
 MIN_PROVIDER_WIDTH = 30  # a narrower terminal shows one line per value
+MAX_COLUMN_WIDTH = 34  # of the names of columns in such a table
 MAX_NAMED = 6  # providers of a value that their documents do not state
 MAX_REPEATED = 24  # characters; a longer value is shown in one column of a row
 
@@ -178,7 +179,9 @@ def _narrow_table(rows: Sequence[ComparisonRow], layout: _Layout) -> Table:
     table = _new_table()
     is_plain = not layout.with_sources and not layout.comparison.targets
     table.add_column("value", overflow="fold", ratio=2 if is_plain else 1)
-    table.add_column(layout.noun, overflow="fold", ratio=1)
+    longest = max(map(len, layout.columns), default=0)
+    width = min(longest + 1, MAX_COLUMN_WIDTH)  # with a comma
+    table.add_column(layout.noun, overflow="fold", ratio=1, min_width=width)
     group = ""
     for row in rows:
         if row.group != group:

@@ -237,7 +237,7 @@ class GatewaySession:
         url, headers = self._target.request(case, question.operation)
         if content_type:
             headers["Content-Type"] = content_type
-        return await send_request(
+        interaction = await send_request(
             self._session,
             case,
             question.operation.method,
@@ -247,3 +247,4 @@ class GatewaySession:
             timeout=self._timeout,
             first_byte=first_byte,
         )
+        return replace(interaction, layout=question.operation.layout)
