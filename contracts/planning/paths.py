@@ -30,7 +30,8 @@ def required_query(operation: Operation) -> dict[str, str]:
     """The query parameters that an operation requires, with a listed value each."""
     body = operation.parameters.get(QUERY)
     schema = body.schema if body and isinstance(body.schema, dict) else {}
-    names = schema.get("required", ())
+    parts = (schema, *schema.get("allOf", ()))
+    names = [name for each in parts for name in each.get("required", ())]
     return {name: listed_value(operation, name, QUERY) or "" for name in names}
 
 

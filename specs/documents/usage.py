@@ -43,7 +43,7 @@ class UsagePlaces:
         complete = {
             name: value
             for name, value in found.items()
-            if not isinstance(value, dict) or len(value) == self._count_of(name)
+            if not isinstance(value, dict) or len(value) == self._count_of(name) > 1
         }
         return complete or None
 

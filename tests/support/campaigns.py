@@ -9,6 +9,7 @@ from contracts.execution.campaign import Campaign
 from contracts.execution.run import execute, start
 from contracts.execution.sending.target import Target
 from contracts.media.registry import image_operations
+from contracts.planning.call_options import CallOptions
 from contracts.planning.case import Case
 from contracts.planning.plan import plan
 from contracts.report.model import Outcome, Report
@@ -35,7 +36,8 @@ def run_against(
 ) -> Report:
     """The report of a server that claims to be a provider, until something is seen."""
     provider, questions = planned_cases(name)
-    target = Target(base_url, "a-secret-key")
+    call = CallOptions.documented(provider)
+    target = Target(base_url, "a-secret-key", call=call)
     operations = tuple(image_operations(provider))
     campaign = Campaign(
         provider, target, selected_cases=questions, operations=operations, **options
