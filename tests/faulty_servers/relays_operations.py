@@ -9,8 +9,14 @@ from support.relays import Change, Message, on_events, on_refusal, on_success
 
 RESPONSES, CHAT = "createResponse", "createChatCompletion"
 PREDICTIONS = "createPrediction"
-PLAIN = ("/request/plain", "/request/examples/")
+PLAIN = tuple(f"{each}/request/plain" for each in (RESPONSES, CHAT, PREDICTIONS))
+STREAMS = tuple(f"{each}/request/streams/stream" for each in (RESPONSES, CHAT))
 JsonObject = dict[str, Any]
+
+
+def on_body(name: str, change: Callable[[JsonObject], JsonObject]) -> Change:
+    """Change the success responses that have a field."""
+    return on_success(lambda body, _: change(body) if name in body else body)
 
 
 def in_call(change: Callable[[JsonObject], JsonObject]) -> Change:
@@ -20,8 +26,8 @@ def in_call(change: Callable[[JsonObject], JsonObject]) -> Change:
         is_call = item["type"] == "image_generation_call"
         return change(item) if is_call else item
 
-    return on_success(
-        lambda body, _: {**body, "output": [*map(changed, body["output"])]}
+    return on_body(
+        "output", lambda body: {**body, "output": [*map(changed, body["output"])]}
     )
 
 
@@ -31,8 +37,8 @@ def in_message(change: Callable[[JsonObject], JsonObject]) -> Change:
     def changed(choice: JsonObject) -> JsonObject:
         return {**choice, "message": change(choice["message"])}
 
-    return on_success(
-        lambda body, _: {**body, "choices": [*map(changed, body["choices"])]}
+    return on_body(
+        "choices", lambda body: {**body, "choices": [*map(changed, body["choices"])]}
     )
 
 
@@ -86,6 +92,14 @@ def json_event(event: str, change: Callable[[JsonObject], JsonObject]) -> str:
     return f"{head}data: {json.dumps(change(json.loads(data)))}"
 
 
+def as_data_uri(body: JsonObject) -> JsonObject:
+    images = [
+        {"bytesBase64": f"data:image/png;base64,{each['bytesBase64']}"}
+        for each in body["output"]["b64_json"]
+    ]
+    return {**body, "output": {"b64_json": images}}
+
+
 def in_other_envelope(response: Message) -> Message:
     return response.with_json({"detail": "bad request"})
 
@@ -111,13 +125,14 @@ FAULTS = {
             in_call(lambda e: {k: v for k, v in e.items() if k != "status"}), only=PLAIN
         ),
         f"{RESPONSES}/error-of-another-envelope": RelayFault(
-            on_refusal(in_other_envelope), only=("/malformed/cut-short",)
+            on_refusal(in_other_envelope),
+            only=(f"{RESPONSES}/request/malformed/cut-short",),
         ),
         f"{RESPONSES}/no-end": RelayFault(
-            on_events(lambda events: events[:-1]), only=("/streams/stream",)
+            on_events(lambda events: events[:-1]), only=STREAMS
         ),
         f"{RESPONSES}/image-at-the-end-only": RelayFault(
-            on_events(without_image_in_item), only=("/streams/stream",)
+            on_events(without_image_in_item), only=STREAMS
         ),
         f"{RESPONSES}/no-sequence": RelayFault(
             on_events(
@@ -131,40 +146,29 @@ FAULTS = {
                     for e in events
                 ]
             ),
-            only=("/streams/stream",),
+            only=STREAMS,
         ),
     },
     "openrouter": {
         f"{CHAT}/images-in-content": RelayFault(in_message(in_content), only=PLAIN),
         f"{CHAT}/bare-base64": RelayFault(in_message(with_bare_base64), only=PLAIN),
         f"{CHAT}/ratio-ignored": RelayFault(
-            request=without_config, only=("/examples/aspect_ratio",)
+            request=without_config, only=(f"{CHAT}/request/examples/aspect_ratio",)
         ),
         f"{CHAT}/no-stream": RelayFault(
             request=lambda m: (
                 m.with_json({**m.asked, "stream": False}) if m.asked else m
             ),
-            only=("/streams/stream",),
+            only=STREAMS,
         ),
         f"{CHAT}/chunks-of-another-object": RelayFault(
             on_events(lambda events: [e.replace(".chunk", "") for e in events]),
-            only=("/streams/stream",),
+            only=STREAMS,
         ),
     },
     "aihubmix": {
         f"{PREDICTIONS}/data-uri": RelayFault(
-            on_success(
-                lambda body, _: {
-                    **body,
-                    "output": {
-                        "b64_json": [
-                            {"bytesBase64": f"data:image/png;base64,{e['bytesBase64']}"}
-                            for e in body["output"]["b64_json"]
-                        ]
-                    },
-                }
-            ),
-            only=PLAIN,
+            on_body("output", as_data_uri), only=PLAIN
         ),
     },
 }
