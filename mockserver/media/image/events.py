@@ -34,9 +34,9 @@ class ImageStream:
     The events of a response, made from the `examples` of the document.
 
     First the examples whose names begin with `start_`. For each image its previews,
-    from coarse to fine, the examples `with_image_…`, and the finished image. Then the event
-    of an image that failed, if one did, the examples `end_…`, and the end that the
-    document describes.
+    from coarse to fine, the examples `with_image_…`, and the finished image. Then the
+    event of an image that failed, if one did, the examples `end_…`, and the end that
+    the document describes.
 
     An example with placeholders of an output is filled with `facts`, and another one of
     an image with the fields that usual events have. `created` is in seconds since 1970.
