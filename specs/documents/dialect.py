@@ -273,7 +273,10 @@ class Dialect:
             if given:
                 renamed[canonical] = payload[given[0]]
         for canonical, pointers in self.nested_fields.get(operation, {}).items():
-            found = (list(values_at(payload, each)) for each in pointers)
+            found = (
+                [value for value in values_at(payload, each) if value is not None]
+                for each in pointers
+            )
             values = next(filter(None, found), None)
             if values is not None:
                 renamed[canonical] = values[0] if len(values) == 1 else values

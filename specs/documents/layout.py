@@ -50,7 +50,7 @@ class ImagePlaces:
     def entries(self, body: Any) -> list[Any] | None:
         """The entries for images in a body; None if it has no array of them."""
         if self.items is None:
-            return [body]
+            return [] if self.is_mixed and not self.has_image(body) else [body]
         arrays = [each for each in values_at(body, self.items) if _is_list(each)]
         if not arrays:
             return None

@@ -9,6 +9,7 @@ from faulty_servers import (
     relays_contents,
     relays_edits,
     relays_generations,
+    relays_operations,
     relays_streams,
 )
 from faulty_servers.relay_faults import RelayFault
@@ -19,6 +20,7 @@ RELAY_FAULTS: dict[str, dict[str, RelayFault]] = {
         **relays_streams.FAULTS.get(provider, {}),
         **relays_edits.FAULTS.get(provider, {}),
         **relays_contents.FAULTS.get(provider, {}),
+        **relays_operations.FAULTS.get(provider, {}),
     }
     for provider in ("openai", "tokenhub", "aihubmix", "openrouter", "xai", "gemini")
 }

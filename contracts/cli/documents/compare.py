@@ -55,8 +55,8 @@ file_option = click.Path(dir_okay=False, allow_dash=True)
     "--only",
     multiple=True,
     metavar="PART",
-    help="Show only features of a group (createImage, errors, tasks) or with an id "
-    "that matches a glob. Can be repeated.",
+    help="Show only features of a group (createImage, errors, operations, tasks) or "
+    "with an id that matches a glob. Can be repeated.",
 )
 @click.option(
     "--all", "agreed", is_flag=True, help="Show also the features on which all agree."
@@ -100,8 +100,9 @@ def command(
     """
     Show where the documents of PROVIDERs (default: all) differ. Sends nothing.
 
-    Images are compared first, provider by provider, and then long-running tasks, one
-    kind of task with another: --only tasks shows only these.
+    Images are compared first, provider by provider. Then come the operations that make
+    images, where a provider has several or unusual ones (--only operations), and
+    long-running tasks, one kind of task with another (--only tasks).
 
     With PROVIDER=URL the servers are compared instead: the same requests are sent to
     all of them, as `run --same-questions` does, with the exit status of `run`.
@@ -130,7 +131,8 @@ def command(
         raise UsageError(f"--report: no report has tests of {named}; give its PROVIDER")
     if only:
         comparison = comparison.select(only)
-        if not (comparison.rows or comparison.tasks.rows or comparison.timeline):
+        tables = (comparison, comparison.operations, comparison.tasks)
+        if not (any(each.rows for each in tables) or comparison.timeline):
             raise UsageError(f"--only {' '.join(only)}: no feature matches; see --all")
     if "-" not in outputs.values():
         print_with_pager(

@@ -41,6 +41,7 @@ from specs import EVENT_STREAM, JSON, PARTIAL_IMAGE, Operation
 JSON_TYPES = (JSON, "application/problem+json")
 ABSENT, PRESENT = "absent", "present"
 KEPT, BROKEN = "kept", "broken"
+STREAM = "a stream"
 OUTCOME, SCHEMA = "outcome", "schema"
 # The aspect that shows if a server honoured a field, by canonical name.
 ASPECT_OF_PARAMETER = {
@@ -199,7 +200,7 @@ def _classify(operation: Operation, interaction: Interaction) -> Result:
 
 def _success_aspects(translation: Translation, answer: Answer) -> Aspects:
     interaction, fields = answer.interaction, dict(translation.intent.fields)
-    yield "body", plain_aspect("a stream" if interaction.is_stream else "one answer")
+    yield "body", plain_aspect(STREAM if interaction.is_stream else "one answer")
     yield "pictures", _output_count(interaction, answer.request.get("n", 1))
     yield from interaction.medium.aspects(answer.decoded, fields)
     if interaction.is_stream:

@@ -38,10 +38,17 @@ from contracts.planning.classification import basis_of
 from contracts.planning.request_model import RequestModel, request_models
 from contracts.planning.tasks.plan import asynchronous_request
 from contracts.planning.values.field_values import PROMPT
+from contracts.planning.values.pointers import placed_at
 from specs import JSON, Operation, Provider, State
 
 FIELDS: Mapping[str, tuple[tuple[str, Any], ...]] = {
-    "image": (("size", "1536x1024"), ("n", 2), ("output_format", "jpeg")),
+    "image": (
+        ("size", "1536x1024"),
+        ("aspect_ratio", "16:9"),
+        ("n", 2),
+        ("output_format", "jpeg"),
+        ("stream", True),
+    ),
     "video": (("duration", 8), ("aspect_ratio", "9:16")),
 }
 """The fields of which each is requested once, with a value that many documents have."""
@@ -160,17 +167,9 @@ def _with_field(
             continue
         nested = model.provider.dialect.nested_fields.get(model.operation.id, {})
         for place in nested.get(name, ()):
-            if "*" not in place:
-                yield _with_place(payload, place.split("/")[1:], form)
-
-
-def _with_place(value: Any, names: Sequence[str], new: Any) -> Any:
-    """A copy of an object with a value inside objects, which are made as needed."""
-    if not names:
-        return new
-    first, *rest = names
-    known = value if isinstance(value, Mapping) else {}
-    return {**known, first: _with_place(known.get(first), rest, new)}
+            placed = placed_at(dict(payload), place, form)
+            if placed != payload:
+                yield placed
 
 
 async def ask_for_outputs(

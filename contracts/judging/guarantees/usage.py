@@ -58,6 +58,8 @@ def _usage_problems(usage: Mapping[str, Any]) -> Iterator[str]:
         if not isinstance(details, dict) or not isinstance(whole, int):
             continue
         text, image = details.get("text_tokens"), details.get("image_tokens")
+        if not {"text_tokens", "image_tokens"} & set(details):
+            continue  # they are about something else, such as a cache
         if not isinstance(text, int) or not isinstance(image, int):
             yield (
                 f"{side}_tokens_details has text_tokens {describe_value(text)} and "

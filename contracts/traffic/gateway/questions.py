@@ -9,6 +9,7 @@ from contracts.media.registry import (
     MEDIA,
     image_operations,
     task_creations,
+    usual_image_operations,
 )
 from contracts.planning.case import Case, Follow, Origin
 from contracts.planning.request_model import RequestModel, testable_models
@@ -29,6 +30,7 @@ from contracts.traffic.gateway.question_values import (
     FieldRequest,
     body_label,
     field_requests,
+    nested_field_requests,
     request_bodies,
 )
 from mockserver.simulation.faults import FAULTS
@@ -71,8 +73,9 @@ class Planner:
         return sorted(questions, key=lambda each: RISK_ORDER.get(each.kind, 0))
 
     def _operations(self) -> list[Operation]:
-        """The selected operations, by default those whose response has images."""
+        """The selected operations, by default those of the images API, or tasks."""
         images = list(image_operations(self.provider).values())
+        usual = list(usual_image_operations(self.provider).values())
         tasks = [
             each
             for medium in MEDIA.values()
@@ -80,7 +83,7 @@ class Planner:
         ]
         if self.operations:
             return [each for each in (*images, *tasks) if each.id in self.operations]
-        return images or tasks
+        return usual or tasks
 
     @property
     def _base_model(self) -> str:
@@ -210,6 +213,9 @@ class Planner:
                 self.models,
             )
         ]
+        requests += nested_field_requests(
+            request_model, self._plain_request(request_model) or {}
+        )
         models = dict.fromkeys(
             each.model for _, each in requests if self._has_model(each.model)
         )
@@ -251,7 +257,8 @@ class Planner:
         if request_model.canonical_name(member) == "n":
             label = ", edits" if group == "edits" else ""
             kind = QuestionKind.SEVERAL
-            more_features = (f"images, {member}={request.fields[member]}{label}",)
+            count = request.fields.get(member, request.value)
+            more_features = (f"images, {member}={count}{label}",)
         return self._build_question(
             kind,
             request_model,

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mockserver.media.image.filled_response import actual_quality
 from mockserver.media.image.output import ImageOutput
 
-QUALITIES = ("low", "medium", "high", "xhigh", "max")
 SVG_TOKENS = 1500  # of the model that writes an SVG; no page tells how many
 
 CanonicalRequest = Mapping[str, Any]
@@ -61,10 +61,9 @@ def _svg_usage(request: CanonicalRequest, usage: Mapping[str, Any]) -> dict[str,
 
 def echo_fields(request: CanonicalRequest, plan: ImageOutput) -> dict[str, str]:
     """The response fields that describe an image, with the actual values."""
-    quality = request.get("quality")
     return {
-        "background": "transparent" if plan.transparent else "opaque",
+        "background": plan.background,
         "output_format": plan.format,
         "size": f"{plan.width}x{plan.height}",
-        "quality": str(quality) if quality in QUALITIES else "medium",
+        "quality": actual_quality(request),
     }
