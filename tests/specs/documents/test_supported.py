@@ -176,12 +176,6 @@ UNSUPPORTED = {
         "/security",
         "an optional security scheme is not supported",
     ),
-    "another scheme for one operation": (
-        f"{IMAGES}/security",
-        [{"other": []}],
-        f"{IMAGES}/security",
-        "operations with different security schemes are not supported",
-    ),
     "an unknown alternative": (
         "/security",
         [{"bearer": []}, {"other": []}],
