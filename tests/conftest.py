@@ -27,7 +27,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         every = metafunc.definition.get_closest_marker("every_provider")
         these = metafunc.definition.get_closest_marker("providers")
         names = specs.names() if every else these.args if these else IMAGE_PROVIDERS
-        metafunc.parametrize("provider", names, indirect=True, scope="session")
+        # By module: ordered by provider, a server of a module would start for each.
+        metafunc.parametrize("provider", names, indirect=True, scope="module")
 
 
 def makes_images(name: str) -> bool:

@@ -111,7 +111,7 @@ def test_run_is_interrupted_in_order(tmp_path, stop):
     with mockserver.running("tokenhub", latency="40..60") as mock:
         words = ["run", "tokenhub", "--against", mock.base_url, "--no-fuzz"]
         with started(*words, "--report", path, TOKENHUB_API_KEY="a-key") as process:
-            mock.wait_for(20)
+            mock.wait_for(20, timeout=60)
             process.send_signal(stop)
             _, errors = process.communicate(timeout=60)
 

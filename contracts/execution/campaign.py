@@ -17,7 +17,8 @@ from contracts.judging.guarantees.table import COMPARED_FIELDS
 from contracts.media.guarantee import AnswerHistory, request_key
 from contracts.planning.case import Case
 from contracts.planning.coverage import claim_records, coverage
-from contracts.planning.plan import plan, repeatable_cases
+from contracts.planning.plan import repeatable_cases
+from contracts.planning.plan_cache import cached_plan
 from contracts.report.model import OUTCOME_LOST, CallRecord, Outcome, TargetRecord
 from contracts.report.records import SelectionRecord
 from specs import Provider, State
@@ -95,7 +96,9 @@ class Campaign:
         """All cases, in the order in which they are sent."""
         found = list(self.selected_cases or ())
         if self.selected_cases is None:
-            found = plan(self.provider, seed=self.seed, is_mock=self.target.is_mock)
+            found = cached_plan(
+                self.provider, seed=self.seed, is_mock=self.target.is_mock
+            )
         if self.fuzz:
             from contracts.planning.generation.fuzz import fuzz
 

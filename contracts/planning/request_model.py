@@ -336,7 +336,8 @@ class RequestModel:
         return payload if self.state(payload) is State.VALID else None
 
 
-@lru_cache(maxsize=16)
+# More than the providers that ship: `common` asks for those of all in turn.
+@lru_cache(maxsize=64)
 def request_models(provider: Provider) -> Mapping[tuple[str, str], RequestModel]:
     """Each request body of a provider, by operation and media type; cached."""
     bases = {claim.id: claim.evidence.basis for claim in claims(provider)}

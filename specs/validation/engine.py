@@ -30,10 +30,14 @@ def _rust_keywords() -> dict[str, Any]:
     return {name: built(name, word) for name, word in vocabulary.KEYWORDS.items()}
 
 
-def compile_validator(schema: Schema) -> Any:
-    """Compile a schema to a validator that answers yes or no in about a microsecond."""
+def compile_validator(schema: Schema, *, mask: str | None = None) -> Any:
+    """
+    Compile a schema to a validator that answers yes or no in about a microsecond.
+
+    `mask` is written in its error messages instead of values.
+    """
     return jsonschema_rs.Draft202012Validator(
-        schema, keywords=_rust_keywords(), validate_formats=False
+        schema, keywords=_rust_keywords(), validate_formats=False, mask=mask
     )
 
 

@@ -1,15 +1,18 @@
 """Explain why a value is not valid: a sentence for each broken claim."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import reduce
+from operator import getitem
 from typing import Any
 
-from specs.media.image import Keyword
+from jsonschema_rs import ValidationErrorKind
+
 from specs.validation import vocabulary
 from specs.validation.engine import JsonPath, Schema, compile_validator
 from specs.validation.evidence import Basis, Evidence
+from specs.validation.windows import ABOUT_ALL_ENTRIES, is_large, windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,123 +43,183 @@ class Violation:
         return f"{self.param or 'the request'}: {self.message}"
 
 
-class SubschemaValidators:
-    """Validators of the parts of one schema, ten times as fast as explaining each."""
-
-    def __init__(self) -> None:
-        self._validators: dict[int, tuple[Any, Any]] = {}
-
-    def is_valid(self, part: Any, instance: Any) -> bool:
-        known = self._validators.get(id(part))
-        if known is None:  # the part is kept, so that its id is not reused
-            known = self._validators[id(part)] = part, compile_validator(part)
-        return bool(known[1].is_valid(instance))
-
-
-def explainer_class(is_valid: Callable[[Any, Any], bool]) -> Any:
+class Explainer:
     """
-    A jsonschema validator that reports violated constraints in document order.
+    A schema that tells which of its constraints a value violates.
 
-    It differs from jsonschema's own in three ways. A missing or unlisted field is named
-    by the path of the error, so that `param` of an error response is right. Patterns
-    are those of jsonschema-rs, because `$` in Python also matches before a line break.
-    Only parts that `is_valid` rejects are examined.
+    jsonschema-rs finds the violated constraints. What is to be said of a constraint,
+    such as its claim and its place in the document, is read from the schema once.
     """
-    from jsonschema import Draft202012Validator, ValidationError
-    from jsonschema.validators import extend
 
-    def required(validator: Any, names: Any, instance: Any, schema: Any) -> Any:
-        if validator.is_type(instance, "object"):
-            for name in names:
-                if name not in instance:
-                    yield ValidationError(
-                        "is required", path=[name], schema_path=[name]
-                    )
+    def __init__(self, schema: Schema, evidence: Evidence) -> None:
+        self._schema = schema
+        self._evidence = evidence
+        # Values are not quoted in messages: some have megabytes.
+        self._validator = compile_validator(schema, mask="the value")
+        self._constraints: dict[JsonPath, _Constraint] = {}
+        self._names = frozenset(_field_names(schema))
 
-    def additional(validator: Any, member: Any, instance: Any, schema: Any) -> Any:
-        if not validator.is_type(instance, "object") or member is True:
-            return
-        for name in instance:
-            if name not in schema.get("properties", {}):
-                yield ValidationError("is not a known field", path=[name])
+    def violations(self, value: Any) -> list[Violation]:
+        """
+        The violations of a value, in the order of the document.
 
-    def properties(validator: Any, members: Any, instance: Any, schema: Any) -> Any:
-        if validator.is_type(instance, "object"):
-            for name, member in members.items():
-                if name in instance and not is_valid(member, instance[name]):
-                    yield from validator.descend(
-                        instance[name], member, path=name, schema_path=name
-                    )
+        Of a large value those in the first part that has any; see `windows`.
+        """
+        if is_large(value):
+            for window in windows(value, self._names):
+                if self._validator.is_valid(window.value):
+                    continue
+                found = [
+                    replace(each, path=window.path_in_whole(each.path))
+                    for each in self._violations(window.value)
+                    if each.keyword not in ABOUT_ALL_ENTRIES
+                ]
+                if found:
+                    return found
+        return self._violations(value)
 
-    def all_of(validator: Any, rules: Any, instance: Any, schema: Any) -> Any:
-        for at, rule in enumerate(rules):
-            if not is_valid(rule, instance):
-                yield from validator.descend(instance, rule, schema_path=at)
+    def _violations(self, value: Any) -> list[Violation]:
+        errors = self._validator.iter_errors(value)
+        found = [row for error in errors for row in self._rows(error, value)]
+        if len(found) > 1:
+            found.sort(key=lambda row: row[0])
+        return [violation for _, violation in found]
 
-    def at_most(validator: Any, most: Any, instance: Any, schema: Any) -> Any:
-        if validator.is_type(instance, "string") and len(instance) > most:
-            yield ValidationError("is too long")  # jsonschema quotes it: megabytes
+    def _rows(self, error: Any, whole: Any) -> Iterator[tuple[list[int], Violation]]:
+        """
+        Yield the violations of an error, each with its place in the document.
 
-    def pattern(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
-        is_text = validator.is_type(instance, "string")
-        if is_text and not _pattern_validator(value).is_valid(instance):
-            yield ValidationError(f"does not match {value}")
+        A missing or unlisted field is named by the path of its violation, so that
+        `param` of an error response is right.
+        """
+        schema_path: JsonPath = tuple(error.schema_path)
+        path: JsonPath = tuple(error.instance_path)
+        value, kind = error.instance, error.kind
+        rows: list[tuple[str, JsonPath, str]] = [("", (), error.message)]
+        if schema_path[-2:] == ("additionalProperties", "not"):
+            schema_path = schema_path[:-1]
+            rows = [("", (), _UNLISTED)]
+        elif schema_path[-1] == "additionalProperties":
+            # Without listed fields the error is about the first entry, unnamed.
+            is_any = kind.name == "falseSchema"
+            value = reduce(getitem, path, whole) if is_any else value
+            names = value if is_any else kind.unexpected
+            rows = [("", (name,), _UNLISTED) for name in value if name in names]
+        elif kind.name == "required":
+            name = kind.property
+            detail = name if schema_path[-1] == "required" else ""
+            rows = [(detail, (name,), "is required")]
+        elif isinstance(kind, ValidationErrorKind.Custom):
+            word = vocabulary.KEYWORDS[str(schema_path[-1])]
+            rows = list(word(self._constraint(schema_path).value, value))
+        for detail, below, message in rows:
+            constraint = self._constraint(schema_path, detail)
+            found = constraint.violation((*path, *below), value, message)
+            yield constraint.order_at(path), found
 
-    def word(keyword: Keyword) -> Any:
-        def check(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
-            for aspect, path, sentence in keyword(value, instance):
-                yield ValidationError(sentence, path=path, schema_path=[aspect])
-
-        return check
-
-    words = {name: word(each) for name, each in vocabulary.KEYWORDS.items()}
-    return extend(  # type: ignore[no-untyped-call]
-        Draft202012Validator,
-        {
-            "required": required,
-            "additionalProperties": additional,
-            "properties": properties,
-            "allOf": all_of,
-            "maxLength": at_most,
-            "pattern": pattern,
-            **words,
-        },
-    )
+    def _constraint(self, schema_path: JsonPath, detail: str = "") -> "_Constraint":
+        """The constraint at a path; `detail` is the missing field, or the limit."""
+        key = (*schema_path, detail)
+        known = self._constraints.get(key)
+        if known is None:
+            known = _constraint_at(self._schema, self._evidence, schema_path, detail)
+            self._constraints[key] = known
+        return known
 
 
-@cache
-def _pattern_validator(value: str) -> Any:
-    return compile_validator({"pattern": value})
+@dataclass(frozen=True, slots=True)
+class _Constraint:
+    """
+    A keyword at a place in a schema.
+
+    `order` is the place: a number for each step, None for the index of an entry in an
+    array. `null_is_open` is set if null may be valid for the field.
+    """
+
+    keyword: str
+    value: Any
+    claim: str
+    evidence: Evidence
+    message: str | None
+    order: tuple[int | None, ...]
+    null_is_open: bool
+
+    def violation(self, path: JsonPath, value: Any, message: str) -> Violation:
+        """The violation of a value at a path; `message` if the keyword has no other."""
+        evidence = self.evidence
+        if self.null_is_open and value is None and path and isinstance(path[-1], str):
+            evidence = replace(evidence, basis=Basis.ASSUMED)
+        return Violation(
+            path=path,
+            keyword=self.keyword,
+            message=self.message or message[:200],
+            claim=self.claim,
+            evidence=evidence,
+            value=value,
+            expected=self.value,
+        )
+
+    def order_at(self, path: JsonPath) -> list[int]:
+        """The place, for a value at a path."""
+        entries = (each for each in path if isinstance(each, int))
+        return [next(entries, 0) if each is None else each for each in self.order]
 
 
-def violation_from(error: Any, schema: Schema, evidence: Evidence) -> Violation:
-    path: JsonPath = tuple(error.absolute_path)
-    schema_path: JsonPath = tuple(error.absolute_schema_path)
+def _constraint_at(
+    schema: Schema, evidence: Evidence, schema_path: JsonPath, detail: str
+) -> _Constraint:
+    order: list[int | None] = []
     node: Any = schema
-    null_is_open = is_required = False
+    null_is_open = is_required = is_name = False
     for step, below in zip(schema_path, (*schema_path[1:], None), strict=True):
-        if isinstance(node, dict):
+        order.append(_position(node, step))
+        if isinstance(node, dict) and not is_name:
             evidence = evidence.within(node)
             null_is_open = null_is_open or "x-null" in node
             if step == "properties":
                 is_required = below in node.get("required", ())
-            if step == "if" and "if" in node:
-                continue  # jsonschema writes "if, then" where the document has "then"
+            if step in {"items", "prefixItems"}:
+                order.append(None)
+        is_name = not is_name and step in vocabulary.SCHEMA_MAP_KEYWORDS
         node = _child(node, step)
-    if schema_path[-1] == "additionalProperties" and isinstance(node, dict):
-        evidence = evidence.within(node)
-    is_member = bool(path) and isinstance(path[-1], str)
-    if null_is_open and is_member and not is_required and error.instance is None:
-        evidence = replace(evidence, basis=Basis.ASSUMED)
-    return Violation(
-        path=path,
-        keyword=str(error.validator),
-        message=_message(error),
-        claim=claim_path(schema, schema_path),
+    keyword = str(schema_path[-1])
+    if keyword == "additionalProperties":
+        evidence = evidence.within(node) if isinstance(node, dict) else evidence
+    elif node is False and keyword not in vocabulary.VALUE_KEYWORDS:
+        keyword, node = "None", None  # nothing is allowed here
+    if isinstance(node, list) and detail in node:
+        order.append(node.index(detail))
+    last = _COUNTED.get(keyword, schema_path[-1])
+    return _Constraint(
+        keyword=keyword,
+        value=node,
+        claim=claim_path(
+            schema, (*schema_path[:-1], last, *([detail] if detail else []))
+        ),
         evidence=evidence,
-        value=error.instance,
-        expected=error.validator_value,
+        message=_message(keyword, node),
+        order=tuple(order),
+        null_is_open=null_is_open and not is_required,
     )
+
+
+def _field_names(schema: Any) -> Iterator[str]:
+    """Yield the names of all fields that a schema speaks of, at any depth."""
+    if isinstance(schema, dict):
+        yield from schema.get("properties", ())
+        yield from schema.get("required", ())
+        for part in vocabulary.subschemas(schema):
+            yield from _field_names(part)
+
+
+def _position(node: Any, step: str | int) -> int:
+    """The number of a part of a schema; `then` and `else` are where `if` is."""
+    if isinstance(step, int):
+        return step
+    names = list(node)
+    if step in {"then", "else"} and "if" in node:
+        step = "if"
+    return names.index(_COUNTED.get(step, step))
 
 
 def _child(node: Any, step: str | int) -> Any:
@@ -247,26 +310,29 @@ _MESSAGES: dict[str, str] = {
     "uniqueItems": "must not have the same entry twice",
     "anyOf": "has none of the documented forms",
     "oneOf": "has none of the documented forms, or several",
+    "contains": "must contain an entry that the document asks for",
+    "minContains": "must contain at least {value} such entries",
+    "maxContains": "must contain at most {value} such entries",
     "minProperties": "must have at least {value} fields",
     "maxProperties": "must have at most {value} fields",
 }
+_UNLISTED = "is not a known field"
+# Keywords that count what `contains` finds belong to its claim.
+_COUNTED = {"minContains": "contains", "maxContains": "contains"}
 _TYPE_NAMES = {"object": "a file or an object"}
 
 
-def _message(error: Any) -> str:
-    """Our own words for what is wrong, never longer than a line."""
-    value = error.validator_value
-    if error.validator == "enum":
+def _message(keyword: str, value: Any) -> str | None:
+    """Our own words for what is wrong, never longer than a line; None without any."""
+    if keyword == "enum":
         return f"must be one of {', '.join(map(_shown, value))}"
-    if error.validator == "type":
+    if keyword == "type":
         types = [value] if isinstance(value, str) else value
         return f"must be {' or '.join(_TYPE_NAMES.get(each, each) for each in types)}"
-    if error.validator == "not" and isinstance(value, dict) and "enum" in value:
+    if keyword == "not" and isinstance(value, dict) and "enum" in value:
         return f"must not be one of {', '.join(map(_shown, value['enum']))}"
-    template = _MESSAGES.get(str(error.validator))
-    if template is None:
-        return str(error.message)[:200]
-    return template.format(value=_shown(value))
+    template = _MESSAGES.get(keyword)
+    return template.format(value=_shown(value)) if template else None
 
 
 def _shown(value: Any) -> str:

@@ -38,6 +38,7 @@ from faulty_servers import catalogue  # noqa: E402
 from faulty_servers.test_independent import OPEN  # noqa: E402
 from support.campaigns import run_against  # noqa: E402
 
+import specs  # noqa: E402
 from contracts.execution.campaign import CouldNotRun  # noqa: E402
 from contracts.execution.sending.client import Sender  # noqa: E402
 
@@ -97,10 +98,14 @@ class Defect:
 
 @dataclass(frozen=True)
 class Cast:
-    """Servers of one provider: the right one and the defective ones."""
+    """
+    Servers of one provider: the right one and the defective ones.
+
+    `document` is the id of the provider, with the day as of which they were written.
+    """
 
     title: str
-    provider: str
+    document: str
     right: Serving
     defects: tuple[Defect, ...]
 
@@ -125,7 +130,7 @@ def casts() -> Iterator[Cast]:
         ]
         yield Cast(
             f"tests/faulty_servers, {provider}",
-            provider,
+            catalogue.DOCUMENTS.get(provider, provider),
             lambda provider=provider: catalogue.correct_server(provider),
             tuple(
                 Defect(each.name, each.operation, each.serving, each.is_cause_of)
@@ -197,7 +202,7 @@ def result(cast: Cast, defect: Defect) -> Result:
     with defect.serving() as url:
         only = (f"{defect.operation}/",)
         try:
-            report = run_against(cast.provider, url, fuzz=False, only=only)
+            report = run_against(cast.document, url, fuzz=False, only=only)
         except CouldNotRun:
             return Result(defect.name, True, 0, 0, None, None, is_stopped=True)
     ranks = (
@@ -246,7 +251,7 @@ def ours(each: Cast, every: int, count: Counting, kept: Kept) -> dict[str, Any]:
     count.since()
     began = time.perf_counter()
     with each.right() as url:
-        report = run_against(each.provider, url, fuzz=False)
+        report = run_against(each.document, url, fuzz=False)
     whole, whole_seconds = count.since(), time.perf_counter() - began
     results = [kept.result(each, defect) for defect in each.defects[::every]]
     return {
@@ -263,10 +268,11 @@ def ours(each: Cast, every: int, count: Counting, kept: Kept) -> dict[str, Any]:
     }
 
 
-def failures(provider: str, url: str, seconds: int) -> tuple[set[tuple[str, str]], int]:
+def failures(name: str, url: str, seconds: int) -> tuple[set[tuple[str, str]], int]:
     """The failures that stock schemathesis reports for a server, and its requests."""
-    document = TESTS.parent / "specs" / provider / "openapi.yaml"
     with tempfile.TemporaryDirectory() as folder:
+        document = Path(folder, "openapi.json")
+        document.write_text(json.dumps(specs.load(name).in_force))
         events = Path(folder, "events.ndjson")
         words = ["schemathesis", "run", document, "--url", url, "--seed", "1"]
         words += ["--header", "Authorization: Bearer a-secret-key"]
@@ -310,12 +316,12 @@ def stock(each: Cast, many: int, seconds: int) -> dict[str, Any]:
     chosen = each.defects[step // 2 :: step][:many]
     with each.right() as url:
         began = time.perf_counter()
-        usual, asked = failures(each.provider, url, seconds)
+        usual, asked = failures(each.document, url, seconds)
         spent = time.perf_counter() - began
     found = 0
     for defect in chosen:
         with defect.serving() as url:
-            found += failures(each.provider, url, seconds)[0] != usual
+            found += failures(each.document, url, seconds)[0] != usual
     return {
         "planted": len(chosen),
         "found": found,

@@ -121,8 +121,10 @@ def test_a_run_asks_it_with_the_headers(portkey, mock, tmp_path):
     report = Report.read(path)
     (plain,) = (each for each in report.outcomes if each.case.endswith("/plain"))
     assert (plain.status, plain.images, plain.findings) == (200, 1, ())
-    # It takes a key without its scheme, and corrects `n` where the upstream refuses it.
+    # It takes a key without its scheme, corrects `n` where the upstream refuses it, and
+    # drops `output_format`.
     assert {each.claim for each in report.broken} == {
+        "createImage/200/guarantees/format-as-asked",
         "createImage/auth",
         "createImage/request/n/maximum",
     }

@@ -1,5 +1,6 @@
 """The tutorial about a gateway of one's own works, step by step."""
 
+import base64
 import re
 import textwrap
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner
-from support.http import ask
+from support.http import ask, opened
 from support.paths import ROOT
 
 import mockserver
@@ -17,7 +18,7 @@ from contracts.cli.main import main
 PAGE = (ROOT / "docs" / "pages" / "provider.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
 YAML = [text for kind, text in BLOCKS if kind == "yaml"]
-DIALECT, KEYS, FIELDS, RULE, ERROR, SOURCE = YAML
+DIALECT, KEYS, FIELDS, RULE, RESPONSE, ERROR, SOURCE, _DATES = YAML
 
 pytestmark = pytest.mark.slow
 
@@ -92,6 +93,27 @@ def test_what_was_written_is_served(mine):
     assert odd.status == 400
     assert keyless.status == 401
     assert (broke.status, broke.json["error"]["code"]) == (402, "no_credit")
+
+
+def test_a_response_in_another_form_is_filled_in(mine):
+    path = Path("providers/mine/openapi.yaml")
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    success = document["paths"]["/images/generations"]["post"]["responses"]["200"]
+    success["content"]["application/json"] = {
+        "schema": {"type": "object"},
+        **yaml.safe_load(RESPONSE),
+    }
+    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+
+    with mockserver.running("mine", specs_path="providers") as mock:
+        body = {"model": mine.dialect.model, "prompt": "A boat", "size": "512x768"}
+        url = f"{mock.base_url}/images/generations"
+        found = ask(url, key=None, api_key="any", body=body).json
+
+    assert found["id"]
+    (image,) = found["images"]
+    assert (set(image), image["size"]) == ({"image", "size"}, "512x768")
+    assert opened(base64.b64decode(image["image"])).size == (512, 768)
 
 
 def test_what_was_written_conforms_to_itself(mine):

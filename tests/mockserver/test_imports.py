@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from support.providers import IMAGE_PROVIDERS
 
 pytestmark = pytest.mark.slow
 
@@ -13,12 +14,10 @@ import json, sys, urllib.request
 import mockserver, specs
 with mockserver.running() as running:
     started = sorted(sys.modules)
-    for name, base_url in running.base_urls.items():
-        if "createImage" not in specs.load(name).operations:
-            continue
+    for name in sys.argv[1:]:
         model = specs.load(name).dialect.model
         urllib.request.urlopen(urllib.request.Request(
-            base_url + "/images/generations",
+            running.base_urls[name] + "/images/generations",
             data=json.dumps({"model": model, "prompt": "x"}).encode(),
             headers={"Authorization": "Bearer x", "Content-Type": "application/json"},
         )).read()
@@ -31,7 +30,7 @@ print(json.dumps([started, served]))
 def modules():
     """The modules imported once a mock has started, and once it has responded."""
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
+        [sys.executable, "-c", SCRIPT, *IMAGE_PROVIDERS],
         capture_output=True,
         check=True,
         text=True,

@@ -6,7 +6,7 @@ such an output from a text gets it, in its own dialect.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from contracts.compare.servers.translation import (
     Intent,
     NotTranslatable,
     Translation,
+    payloads_with,
     preferred_body,
 )
 from contracts.judging.findings import redact
@@ -38,7 +39,6 @@ from contracts.planning.classification import basis_of
 from contracts.planning.request_model import RequestModel, request_models
 from contracts.planning.tasks.plan import asynchronous_request
 from contracts.planning.values.field_values import PROMPT
-from contracts.planning.values.pointers import placed_at
 from specs import JSON, Operation, Provider, State
 
 FIELDS: Mapping[str, tuple[tuple[str, Any], ...]] = {
@@ -125,7 +125,7 @@ def translate_output(
     name = ""
     if question.field is not None:
         name, value = question.field
-        candidates = list(_with_field(model, payload, name, value))
+        candidates = list(payloads_with(model, payload, name, value))
         if not candidates:
             return NotTranslatable(f"its document has no {name}")
         valid = (each for each in candidates if model.state(each) is State.VALID)
@@ -154,22 +154,6 @@ def translate_output(
         model.judge(payload),
         basis_of(model, wire_names.values(), payload),
     )
-
-
-def _with_field(
-    model: RequestModel, payload: Mapping[str, Any], name: str, value: Any
-) -> Iterator[dict[str, Any]]:
-    """Payloads with a field, its value as it is and as a text; none without one."""
-    for form in (value, str(value)):
-        changed = model.with_value(payload, name, form)
-        if changed is not None:
-            yield changed
-            continue
-        nested = model.provider.dialect.nested_fields.get(model.operation.id, {})
-        for place in nested.get(name, ()):
-            placed = placed_at(dict(payload), place, form)
-            if placed != payload:
-                yield placed
 
 
 async def ask_for_outputs(

@@ -21,7 +21,7 @@ FORMAT = "imageparity-bundle/1"
 CLIENTS = "clients.yaml"
 _PACKAGES = ("specs", "mockserver", "contracts")
 _LIBRARIES = (
-    *("hypothesis", "schemathesis", "jsonschema", "jsonschema-rs"),
+    *("hypothesis", "schemathesis", "jsonschema-rs"),
     *("pillow", "av", "aiohttp"),
 )
 

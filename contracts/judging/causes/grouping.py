@@ -325,7 +325,8 @@ def _rank(cause: _Cause) -> tuple[int, ...]:
 
 
 def _build(provider: Provider, cause: _Cause, name: str) -> Finding:
-    shown = min(cause.failures, key=_complexity)
+    order = list(provider.all_operations)
+    shown = min(cause.failures, key=lambda each: _complexity(each, order))
     findings = [each.finding for each in cause.failures]
     claims = dict.fromkeys(
         each.claim for each in sorted(findings, key=lambda each: not each.breaks)
@@ -350,12 +351,13 @@ def _build(provider: Provider, cause: _Cause, name: str) -> Finding:
     )
 
 
-def _complexity(failure: _Failure) -> tuple[int, ...]:
-    """Failed claims first, then valid, planned and short requests."""
+def _complexity(failure: _Failure, operations: Sequence[str]) -> tuple[int, ...]:
+    """Failed claims first, then valid and planned requests, early operations, short."""
     case = failure.case
     return (
         not failure.finding.breaks,
         case.expectation is not State.VALID,
         case.is_generated,
+        operations.index(case.operation),
         len(case.payload) if case.is_payload_only else 1,
     )

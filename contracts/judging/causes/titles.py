@@ -11,6 +11,7 @@ from contracts.text import join_some, one_line, pluralize
 from specs import State
 
 MAX_VALUES = 4  # that are listed
+MAX_OPERATIONS = 3  # that are listed
 MAX_VALUE_LENGTH = 40  # characters
 MAX_TITLE_LENGTH = 240  # characters
 _FAULTS = {
@@ -56,9 +57,11 @@ def title_of(
     be, get, fail = ("are", "get", "fail") if is_plural else ("is", "gets", "fails")
     message = error_message(shown)
     asked = shown.claim.partition("/")[0]
+    example = next((each for each in cases if each.id == shown.case), cases[0])
+    is_later = example.follow is not None and asked != example.operation
     if signature.check != STATUS:
         title = f"{subject}: {shown.message}"
-    elif any(each.follow is not None for each in cases) and asked != cases[0].operation:
+    elif is_later:
         title = f"{subject}: {asked} gets {shown.message}"
     elif shown.kind is FindingKind.ACCEPTS_INVALID:
         title = f"{subject} {be} accepted{_values(alternatives, cases)}"
@@ -86,7 +89,7 @@ def _is_unserved(
 
 def _subject(alternatives: Sequence[Sequence[Feature]], cases: Sequence[Case]) -> str:
     distinct = {each.id: each for each in cases}
-    operations = {each.operation for each in distinct.values()}
+    operations = dict.fromkeys(each.operation for each in distinct.values())
     words = [*operations] if len(operations) == 1 else []
     features = [each for features in alternatives for each in features]
     is_invalid = all(each.expectation is State.INVALID for each in distinct.values())
@@ -105,6 +108,8 @@ def _subject(alternatives: Sequence[Sequence[Feature]], cases: Sequence[Case]) -
     phrases = [_phrase(each) for each in alternatives[0]]
     if len(alternatives) > 1:
         phrases = [_merged_phrase(alternatives)]
+    if len(operations) > 1 and all(each.scope is not Scope.ANY for each in features):
+        nouns.append(f"to {join_some([*operations], MAX_OPERATIONS)}")
     return " ".join(["Every", *nouns, *filter(None, phrases)])
 
 

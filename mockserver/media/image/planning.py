@@ -224,9 +224,14 @@ def _inline_image(text: str, name: str) -> bytes:
 
 
 def _image_in_base64(text: str) -> bytes:
-    """The image that a text is in base64; a URL and the id of a file are none."""
+    """
+    The image that a text is in base64, of either alphabet.
+
+    A URL and the id of a file are none.
+    """
+    usual = text.replace("-", "+").replace("_", "/")
     try:
-        data = base64.b64decode(text.encode("ascii"), validate=True)
+        data = base64.b64decode(usual.encode("ascii"), validate=True)
     except (UnicodeError, binascii.Error):
         return UNFETCHED_IMAGE
     return data if read_image_header(data) else UNFETCHED_IMAGE

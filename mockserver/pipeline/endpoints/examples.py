@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from mockserver.pipeline.endpoints.models import named_values
 from specs import JSON, Operation, Provider
@@ -16,14 +17,30 @@ def served_path(provider: Provider, operation: Operation) -> str:
 
 
 def example_path(provider: Provider, operation: Operation) -> str:
-    """As `served_path`, with a value for each parameter whose document has one."""
+    """
+    As `served_path`, with a value for each parameter whose document has one.
+
+    Required parameters of the query are added.
+    """
     path, known = served_path(provider, operation), operation.parameters.get("path")
     for name in operation.path_parameters:
-        schema = known.properties.get(name, {}) if known else {}
-        value = schema.get("example") or next(named_values(schema), None)
+        value = _example_value(known.properties.get(name, {}) if known else {})
         if value is not None:
             path = path.replace(f"{{{name}}}", str(value))
-    return path
+    query = operation.parameters.get("query")
+    schema = query.schema if query else {}
+    values = {
+        name: _example_value(query.properties[name])
+        for name in schema.get("required", ())
+        if query
+    }
+    return f"{path}?{urlencode(values)}" if values else path
+
+
+def _example_value(schema: Mapping[str, Any]) -> Any:
+    examples = (schema.get("example"), *schema.get("examples", ()))
+    known = (each for each in examples if each is not None)
+    return next(known, None) or next(named_values(schema), None)
 
 
 def example_bodies(provider: Provider, operation: Operation) -> list[Mapping[str, Any]]:

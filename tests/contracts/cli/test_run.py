@@ -212,7 +212,10 @@ def test_a_budget_is_never_exceeded(tmp_path):
 def test_an_interrupted_run_leaves_a_readable_report(tmp_path):
     path = tmp_path / "report.jsonl"
     process = subprocess.Popen(
-        [sys.executable, "-m", "contracts", "run", "--no-fuzz", "--report", path],
+        [
+            *(sys.executable, "-m", "contracts", "run", "tokenhub", "llmapi"),
+            *("--no-fuzz", "--report", path),
+        ],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
@@ -240,7 +243,7 @@ def test_an_interrupted_comparison_writes_its_differences_so_far(tmp_path):
             stderr=subprocess.PIPE,
             text=True,
         )
-        mock.wait_for(20)
+        mock.wait_for(20, timeout=60)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from aiohttp import web
-from faulty_servers.catalogue import correct_server
+from faulty_servers.catalogue import DOCUMENTS, correct_server
 from rich.console import Console
 from support.campaigns import run_against
 
@@ -23,6 +23,7 @@ from mockserver.embedded.starter import serve_in_thread
 
 pytestmark = pytest.mark.slow
 
+OPENAI = DOCUMENTS["openai"]
 EVIDENCE = {"images", "not_fetched", "echoed", "deliveries", "model"}
 GOOD_VERDICTS = {FeatureVerdict.HONOURED, FeatureVerdict.RENAMED}
 ELSEWHERE = "https://images.example.com/of-another-origin.png"
@@ -76,7 +77,7 @@ def measured(name: str, report: Report) -> dict[str, MeasuredBehavior]:
 
 
 @pytest.mark.parametrize("answer", [error, no_images, link_elsewhere])
-@pytest.mark.parametrize("name", ["openai", "tokenhub"])
+@pytest.mark.parametrize("name", [OPENAI, "tokenhub"])
 def test_without_a_decoded_image_nothing_is_honoured_or_passed(name, answer):
     report = report_of(name, answer)
 
@@ -115,11 +116,11 @@ def test_a_link_that_was_not_fetched_leaves_a_field_untested_with_a_reason():
 def correct_report() -> Report:
     with correct_server("openai") as url:
         only = ("createImage/request", "createImage/streams")
-        return run_against("openai", url, fuzz=False, only=only)
+        return run_against(OPENAI, url, fuzz=False, only=only)
 
 
 def test_a_decoded_image_shows_that_fields_are_honoured(correct_report):
-    found = measured("openai", correct_report)
+    found = measured(OPENAI, correct_report)
 
     for field in ("n", "size", "output_format", "background", "stream", "prompt"):
         assert found[f"createImage/request/{field}"].verdict is FeatureVerdict.HONOURED
@@ -130,8 +131,8 @@ def test_a_repeated_value_is_needed_for_a_field_that_no_image_shows(correct_repo
     silent = tuple(replace(each, echoed=()) for each in correct_report.outcomes)
     row = "createImage/request/quality"
 
-    with_echo = measured("openai", correct_report)[row]
-    without = measured("openai", replace(correct_report, outcomes=silent))[row]
+    with_echo = measured(OPENAI, correct_report)[row]
+    without = measured(OPENAI, replace(correct_report, outcomes=silent))[row]
 
     assert with_echo.verdict is FeatureVerdict.HONOURED
     assert without.verdict is FeatureVerdict.UNTESTED
@@ -141,7 +142,7 @@ def test_a_cell_that_fails_is_not_called_honoured(correct_report):
     """The server honours each valid `n`, and accepts an invalid one as well."""
     wrong = next(
         finding
-        for outcome in report_of("openai", no_images).outcomes
+        for outcome in report_of(OPENAI, no_images).outcomes
         if outcome.case == "createImage/request/n/maximum/above-maximum-10"
         for finding in outcome.findings
         if finding.breaks
@@ -152,11 +153,11 @@ def test_a_cell_that_fails_is_not_called_honoured(correct_report):
     )
     report = replace(correct_report, outcomes=with_failure)
 
-    found = measured("openai", report)["createImage/request/n"]
+    found = measured(OPENAI, report)["createImage/request/n"]
 
     assert (found.verdict, found.standing) == (None, Conformance.BROKEN)
     out = io.StringIO()
-    openai = specs.load("openai")
+    openai = specs.load(OPENAI)
     compared = comparison.compare([openai], [report])
     print_comparison(compared, [openai], Console(file=out, width=120))
     assert "honoured, failed" not in out.getvalue()

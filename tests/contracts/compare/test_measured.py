@@ -244,16 +244,20 @@ def image_claims(provider):
     return [each for each in specs.claims(provider) if each.operation in operations]
 
 
-def test_every_claim_has_a_row(provider):
-    known = {each.id: each for each in comparison.compare(EVERY).rows}
+@pytest.fixture(scope="module")
+def known() -> dict[str, comparison.ComparisonRow]:
+    """The rows of all documents, by id."""
+    return {each.id: each for each in comparison.compare(EVERY).rows}
 
+
+def test_every_claim_has_a_row(provider, known):
     for claim in image_claims(provider):
         assert row_of(provider, claim.id) in known, claim.id
 
 
-def test_a_claim_about_a_field_belongs_to_a_row_that_its_document_states(provider):
-    known = {each.id: each for each in comparison.compare(EVERY).rows}
-
+def test_a_claim_about_a_field_belongs_to_a_row_that_its_document_states(
+    provider, known
+):
     for claim in image_claims(provider):
         found = known[row_of(provider, claim.id)]
         if found.is_member:

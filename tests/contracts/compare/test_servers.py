@@ -16,6 +16,7 @@ from faulty_servers.relays import RELAY_FAULTS
 from jsonschema import Draft202012Validator
 from rich.console import Console
 from support.independent import serving
+from support.providers import IMAGE_PROVIDERS
 from support.relays import Change, on_success, relay, replace
 
 import mockserver
@@ -41,7 +42,7 @@ from mockserver.embedded.starter import serve_in_thread
 pytestmark = pytest.mark.slow
 
 KEY = "sk-secret-of-the-caller"
-PROVIDERS = [specs.load(each) for each in specs.names()]
+PROVIDERS = [specs.load(each) for each in IMAGE_PROVIDERS]
 FAULTS: dict[str, tuple[str, RelayFault]] = {
     name.partition("/")[2]: (provider, fault)
     for provider, faults in RELAY_FAULTS.items()

@@ -32,13 +32,16 @@ def run_at(mock: mockserver.Running, provider: specs.Provider, **options) -> Rep
     return run.report()
 
 
+@pytest.mark.providers("tikhub", "tokenhub")
 def test_the_mock_of_a_provider_keeps_its_documents(mock, provider):
+    """Those of all providers are asked by `make run`."""
     report = run_at(mock, provider)
 
     assert report.findings == ()
     assert len(report.outcomes) > 100
 
 
+@pytest.mark.providers("aihubmix", "tokenhub")
 def test_no_seed_makes_the_harness_cry_wolf(mock, provider):
     """Another seed for what a seed decides; all else is the same for every seed."""
     report = run_at(mock, provider, seed=1, only=SEEDED, second_opinion=True)

@@ -173,9 +173,12 @@ def complete(tmp_path, monkeypatch):
 def test_verbs_options_and_providers_are_completed(complete, tmp_path):
     gateway_in(tmp_path / "more")
 
+    def shipped(start):
+        return [each for each in specs.names() if each.startswith(start)]
+
     assert complete("s") == ["serve", "show", "schema", "sandwich"]
-    assert complete("serve", "t") == ["tikhub", "tokenhub"]
-    assert complete("env", "to") == ["tokenhub"]
+    assert complete("serve", "t") == shipped("t")
+    assert complete("env", "to") == shipped("to")
     assert complete("serve", "--freeze") == ["--freeze-time"]
     more = {"SPECS_PATH": str(tmp_path / "more")}
     assert complete("serve", "g", **more) == ["gateway"]

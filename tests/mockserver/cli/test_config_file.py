@@ -11,7 +11,7 @@ from support.http import ask
 from support.processes import SERVE, control, ended, gateway_in, post, refusal, serving
 
 from mockserver.cli import config_file as configuration
-from mockserver.cli.common import ENV_PREFIX
+from mockserver.cli.common import ENV_PREFIX, UsageError
 from mockserver.cli.main import main
 from mockserver.cli.serve import serve
 from mockserver.server import process as server
@@ -214,7 +214,6 @@ def test_a_project_that_does_not_speak_of_us_is_none_of_our_business(tmp_path):
 )
 def test_a_file_that_makes_no_sense_is_one_line_and_2(tmp_path, text, mentions):
     file = put(tmp_path / "mock.toml", text)
-    project = put(tmp_path / "pyproject.toml", "")
 
     said, code = refusal("--config", str(file), cwd=tmp_path)
 
@@ -224,11 +223,13 @@ def test_a_file_that_makes_no_sense_is_one_line_and_2(tmp_path, text, mentions):
     for mention in mentions:
         assert mention in said
 
-    if "cannot be read" not in mentions:
-        table = text.replace("[serve", "[tool.imageparity.serve")
-        head = "" if table != text else "[tool.imageparity]\n"
-        put(project, f"{head}{table}")
-        assert refusal(cwd=tmp_path)[1] == 2
+
+@pytest.mark.parametrize("table", ["tool.imageparity", "tool.imageparity.serve"])
+def test_a_project_that_makes_no_sense_is_refused_as_well(tmp_path, table):
+    put(tmp_path / "pyproject.toml", f"[{table}]\nprot = 1")
+
+    with pytest.raises(UsageError, match="'prot'"):
+        understood()
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ CATALOGUE = [
 
 def expected(example, message, operation_id):
     """The body of an error that was triggered; one about uploads names the first."""
-    details = {"message": message, "param": None, "value": message}
+    details = {"message": message, "param": None, "value": message, "given": ""}
     if "{label}" in str(example.body):
         details["label"] = "application/octet-stream"
         if operation_id == "createImageEdit":
@@ -196,7 +196,6 @@ def test_a_strict_mock_serves_what_is_valid(strict, provider):
     ("more", "param"),
     [
         ({"n": 1000}, "n"),
-        ({"size": "huge"}, "size"),
         ({"size": "20000x16"}, "size"),
         ({"size": "99999x99999"}, "size"),
         ({"output_format": "bmp"}, "output_format"),

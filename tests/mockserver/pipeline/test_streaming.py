@@ -86,7 +86,9 @@ def test_every_event_keeps_its_schema_and_its_example(mock, name, operation_id):
     for event, data in found:
         assert data["type"] == event
         assert body.events[event].judge.is_valid(data), data
-        assert data.keys() == body.examples[examples[event]].keys()
+        # The request has no such identifier that could come back.
+        example = body.examples[examples[event]].keys() - {"safety_identifier"}
+        assert data.keys() == example
 
 
 @pytest.mark.parametrize(("name", "operation_id"), STREAMS)

@@ -32,7 +32,7 @@ def message(answer):
         ("/api/v1/images/edits", ["/tokenhub/api/v1/images/edits"]),
         (
             "/v1/images/generations",
-            [f"/{each}/v1/images/generations" for each in ("openai", "tikhub")],
+            [f"/{each}/v1/images/generations" for each in ("aihubmix", "huawei")],
         ),
     ],
 )

@@ -8,11 +8,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
-from support.http import ask, begun, control
+from support.http import ask, begun
 from support.tasks import (
     KINDS,
-    NOON,
-    PROVIDERS,
     Tasks,
     assert_error,
     assert_valid,
@@ -31,22 +29,6 @@ ENDINGS = {
     Phase.CANCELLED: "cancelled;seconds=20",
     Phase.EXPIRED: "expired;seconds=20",
 }
-
-
-@pytest.fixture(scope="module")
-def server():
-    with mockserver.running(*PROVIDERS, tasks="seconds=20", frozen=NOON) as running:
-        yield running
-
-
-@pytest.fixture
-def timed(server):
-    server.reset()
-    return server
-
-
-def advance(running, seconds):
-    control(running, "/clock", "POST", {"advance_s": seconds})
 
 
 # Lists
@@ -71,7 +53,7 @@ def test_a_list_has_the_tasks_of_the_key_the_latest_first(timed, of, operation):
     ids = []
     for _ in range(3):
         ids.append(tasks.created())
-        advance(timed, 7)
+        timed.advance(7)
 
     assert listed(tasks, operation) == [
         row(tasks, operation, each) for each in ids[::-1]
@@ -164,7 +146,7 @@ def test_filters_select(timed, of, operation):
     filters = operation.task.filters
     tasks = Tasks(timed, of)
     first = tasks.created()
-    advance(timed, 20)
+    timed.advance(20)
     second = tasks.created()
     model = of.request().get("model")
     values = {
@@ -217,7 +199,7 @@ def test_a_list_has_tasks_of_several_kinds(timed, of, operation):
     first = Tasks(timed, of)
     tasks = [first, *(Tasks(timed, each) for each in others)]
     ids = [each.created() for each in tasks]
-    advance(timed, 20)
+    timed.advance(20)
     rows = [each.body(id) for each, id in zip(tasks, ids, strict=True)]
 
     assert listed(first, operation) == rows[::-1]
@@ -237,10 +219,10 @@ def reached(timed, tasks, phase):
     """The id of a task in a phase."""
     if phase.is_final:
         id = tasks.created(X_Mock_Task=ENDINGS[phase])
-        advance(timed, 20)
+        timed.advance(20)
     else:
         id = tasks.created()
-        advance(timed, 10 if phase is Phase.RUNNING else 0)
+        timed.advance(10 if phase is Phase.RUNNING else 0)
     assert tasks.phase(id) is phase
     return id
 
@@ -267,7 +249,7 @@ def test_a_task_is_cancelled_or_deleted_as_documented(timed, of, operation, phas
         assert_error(operation, role.refused, answer)
     if state in role.cancels:
         assert tasks.phase(id) is Phase.CANCELLED
-        advance(timed, 100)
+        timed.advance(100)
         assert tasks.phase(id) is Phase.CANCELLED
     elif state in role.deletes:
         assert_error(read, read.task.unknown, tasks.read(id))
@@ -285,7 +267,7 @@ def test_a_file_can_be_had_from_success_until_it_expires(timed, of, operation):
     id = tasks.created()
 
     assert_error(operation, role.not_ready, tasks.send(operation, id))
-    advance(timed, 20)
+    timed.advance(20)
     output = output_of(tasks, id)
     answer = tasks.send(operation, id, output=output)
     assert answer.status == 200, answer.body
@@ -299,7 +281,7 @@ def test_a_file_can_be_had_from_success_until_it_expires(timed, of, operation):
         )
         assert_error(operation, name, tasks.send(operation, id, output="nothing"))
     if of.kind.result_lifetime is not None:
-        advance(timed, of.kind.result_lifetime.value)
+        timed.advance(of.kind.result_lifetime.value)
         assert_error(operation, role.expired, tasks.send(operation, id, output=output))
 
 
@@ -343,7 +325,7 @@ def test_urls_in_a_task_lead_to_its_files(timed, of):
     tasks = Tasks(timed, of)
     urls = of.urls
     id = tasks.created()
-    advance(timed, 20)
+    timed.advance(20)
     (url,) = urls[0].place.values(tasks.body(id))
 
     assert ask(url, method="GET", key=tasks.key).status == 200
@@ -383,9 +365,9 @@ def test_a_stream_has_the_active_tasks_and_then_their_changes(timed, of, operati
     seen = [next(events)]
     later = tasks.created(X_Mock_Task="failed;seconds=20")
     seen.append(next(events))
-    advance(timed, 10)
+    timed.advance(10)
     seen += [next(events), next(events)]
-    advance(timed, 10)
+    timed.advance(10)
     seen += [next(events), next(events)]
     events.close()
 
@@ -428,7 +410,7 @@ def test_an_open_stream_ends_with_the_server(of, operation):
 def test_a_task_takes_size_and_length_from_the_one_it_begins_with(timed, of, operation):
     tasks = Tasks(timed, of)
     original = tasks.created()
-    advance(timed, 20)
+    timed.advance(20)
     before = tasks.body(original)
     source = operation.task.source
     payload = of.request(operation)
@@ -443,7 +425,7 @@ def test_a_task_takes_size_and_length_from_the_one_it_begins_with(timed, of, ope
     assert original in str(answer.json)
     for name in ("size", "model"):
         assert answer.json.get(name) == before.get(name)
-    advance(timed, 20)
+    timed.advance(20)
     assert tasks.phase(new) is Phase.SUCCEEDED
     assert original in str(tasks.body(new))
     if operation.task.extends:

@@ -29,22 +29,6 @@ a_kind = pytest.mark.parametrize("of", kinds_with(Role.READ)[:1])
 creations = pytest.mark.parametrize(("of", "operation"), operations_with(Role.CREATE))
 
 
-@pytest.fixture(scope="module")
-def server():
-    with mockserver.running(*PROVIDERS, tasks="seconds=20", frozen=NOON) as running:
-        yield running
-
-
-@pytest.fixture
-def timed(server):
-    server.reset()
-    return server
-
-
-def advance(running, seconds):
-    control(running, "/clock", "POST", {"advance_s": seconds})
-
-
 def final_phase(of, outcome):
     """The phase in which a task ends, by what its document has."""
     wanted = PHASES[outcome]
@@ -66,9 +50,9 @@ def test_a_marker_in_the_prompt_ends_a_task(timed, of, outcome, form):
     tasks = Tasks(timed, of)
     id = tasks.created(of.prompted(form.format(outcome)))
     first = tasks.phase(id)
-    advance(timed, 19)
+    timed.advance(19)
     assert not tasks.phase(id).is_final
-    advance(timed, 1)
+    timed.advance(1)
 
     assert first is of.first_phase
     assert tasks.phase(id) is final_phase(of, outcome)
@@ -84,9 +68,9 @@ def test_every_documented_failure_can_be_requested(timed, of):
     for name, failure in of.kind.failures.items():
         marker = f"[[mock:task=failed;error={name};seconds=5]]"
         id = tasks.created(of.prompted(marker))
-        advance(timed, 4.9)
+        timed.advance(4.9)
         assert not tasks.phase(id).is_final
-        advance(timed, 0.1)
+        timed.advance(0.1)
         body = tasks.body(id)
 
         assert of.kind.state_of(body).phase is Phase.FAILED
@@ -101,9 +85,8 @@ def test_a_stuck_task_never_ends_but_can_be_cancelled(timed, of):
     tasks = Tasks(timed, of)
     id = tasks.created(of.prompted("[[mock:stuck]]"))
     lifetime, deadline = of.kind.task_lifetime, deadline_of(of)
-    advance(
-        timed,
-        min(10 * 24 * 3600, lifetime.value - 1 if lifetime else 1e9, deadline - 1),
+    timed.advance(
+        min(10 * 24 * 3600, lifetime.value - 1 if lifetime else 1e9, deadline - 1)
     )
 
     assert tasks.phase(id) is of.kind.first(Phase.RUNNING, Phase.WAITING).phase
@@ -128,14 +111,14 @@ def test_a_task_that_is_not_done_expires_at_its_deadline(timed, of, outcome):
     payload = {**of.request(), of.kind.deadline: 3600}
     id = tasks.created(payload, X_Mock_Task=outcome)
     done = tasks.created(payload, X_Mock_Task="succeeded;seconds=3600")
-    advance(timed, 3599)
+    timed.advance(3599)
     assert not tasks.phase(id).is_final
 
-    advance(timed, 1)
+    timed.advance(1)
 
     assert tasks.phase(id) is Phase.EXPIRED
     assert tasks.phase(done) is Phase.SUCCEEDED
-    advance(timed, 24 * 3600)
+    timed.advance(24 * 3600)
     assert tasks.phase(id) is Phase.EXPIRED
 
 
@@ -152,7 +135,7 @@ def test_a_flapping_task_goes_back_and_forth(timed, of):
     shown = []
     for _ in range(4):
         shown.append(tasks.phase(id))
-        advance(timed, 1)
+        timed.advance(1)
 
     assert shown == [Phase.WAITING, Phase.RUNNING] * 2
 
@@ -162,9 +145,9 @@ def test_a_lost_task_is_unknown_when_it_would_end(timed, of):
     tasks, read = Tasks(timed, of), of.operations(Role.READ)[0]
     id = tasks.created(X_Mock_Task="lost")
     at_once = tasks.created(X_Mock_Task="lost;immediate")
-    advance(timed, 19)
+    timed.advance(19)
     assert not tasks.phase(id).is_final
-    advance(timed, 1)
+    timed.advance(1)
 
     assert_error(read, read.task.unknown, tasks.read(id))
     assert_error(read, read.task.unknown, tasks.read(at_once))
@@ -191,7 +174,7 @@ def test_a_script_ends_the_next_task_and_no_read_takes_its_item(timed, of):
     timed.script({"task": "failed;seconds=5", "times": 2}, of.provider.id)
     tasks.read(other)
     ids = [tasks.created() for _ in range(3)]
-    advance(timed, 20)
+    timed.advance(20)
 
     phases = [tasks.phase(each) for each in ids]
     assert phases == [Phase.FAILED, Phase.FAILED, Phase.SUCCEEDED]
@@ -218,7 +201,7 @@ def test_sources_have_their_precedence(timed, of):
 def test_times_lets_the_next_task_succeed(timed, of):
     tasks = Tasks(timed, of)
     ids = [tasks.created(X_Mock_Task="failed;immediate;times=1") for _ in range(2)]
-    advance(timed, 20)
+    timed.advance(20)
 
     assert [tasks.phase(each) for each in ids] == [Phase.FAILED, Phase.SUCCEEDED]
 
@@ -323,7 +306,7 @@ def test_quotas_count_tasks(of, operation):
 def test_the_journal_names_the_task(timed, of):
     tasks = Tasks(timed, of)
     id = tasks.created()
-    advance(timed, 20)
+    timed.advance(20)
     tasks.read(id)
     tasks.read("unknown")
 
@@ -339,7 +322,7 @@ def test_a_task_costs_once_and_nothing_if_it_fails(timed, of):
     tasks = Tasks(timed, of)
     id = tasks.created()
     cost = timed.journal()[0]["cost"]
-    advance(timed, 20)
+    timed.advance(20)
     for _ in range(3):
         tasks.read(id)
     tasks.created(X_Mock_Task="failed")

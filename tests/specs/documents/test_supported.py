@@ -23,6 +23,13 @@ SPEECH = CHAT | {
         "200": {"content": {"audio/mpeg": {"schema": {"type": "string"}}}},
     },
 }
+COOKIE = {"name": "session", "in": "cookie", "schema": {"type": "string"}}
+DEPLOYMENT = {
+    "name": "deployment",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string"},
+}
 TASK = {"operationId": "getImageTask", "responses": CHAT["responses"]}
 
 
@@ -55,11 +62,29 @@ UNSUPPORTED = {
         "/paths/~1images~1tasks~1{task_id}/get/operationId",
         "the operation 'getImageTask' is not supported",
     ),
+    "a path template without its parameter": (
+        "/paths/~1images~1{id}",
+        {"post": CHAT | {"operationId": "createImage"}},
+        "/paths/~1images~1{id}/post",
+        "the path parameter 'id' is not described",
+    ),
     "a GET": (
         "/paths/~1models",
         {"get": TASK | {"operationId": "createImage"}},
         "/paths/~1models/get",
         "GET is not supported",
+    ),
+    "a cookie of all operations of a path": (
+        "/paths/~1images~1generations/parameters",
+        [COOKIE],
+        f"{IMAGES}/parameters",
+        "a parameter in a cookie is not supported",
+    ),
+    "a path parameter that the path lacks": (
+        f"{IMAGES}/parameters",
+        [DEPLOYMENT],
+        f"{IMAGES}/parameters",
+        "the path has no '{deployment}'",
     ),
     "another medium": (
         f"{IMAGES}/x-medium",
@@ -150,12 +175,6 @@ UNSUPPORTED = {
         [{"bearer": []}, {}],
         "/security",
         "an optional security scheme is not supported",
-    ),
-    "another scheme for one operation": (
-        f"{IMAGES}/security",
-        [{"other": []}],
-        f"{IMAGES}/security",
-        "operations with different security schemes are not supported",
     ),
     "an unknown alternative": (
         "/security",
