@@ -51,7 +51,7 @@ def test_an_operation_of_one_provider_alone_has_no_rows_of_its_own(compared):
 
 
 def test_usual_operations_need_no_table_of_their_own():
-    usual = compare([specs.load(each) for each in ("tokenhub", "tikhub")])
+    usual = compare([specs.load(each) for each in ("tokenhub", "together")])
 
     assert usual.operations.columns == ()
 
