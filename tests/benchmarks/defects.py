@@ -61,17 +61,17 @@ HEAD = """\
 
 ## Gateways with one fault, as public bug reports describe them
 
-Whole runs with generated cases, 28 Nov 2026; before: the version of 21 Nov 2026.
+Whole runs with generated cases, 29 Nov 2026; before: the version of 21 Nov 2026.
 Warnings are not counted. "-" is no finding.
 
 | fault | findings before | findings | rank of the right one | exit status |
 |---|--:|--:|--:|--:|
-| `response_format` is required | 119 | 2 | 1 | 1 |
+| `response_format` is required | 119 | 3 | 1 | 1 |
 | an edit with a mask fails with 500 | 60 | 1 | 1 | 1 |
 | forms are forwarded as text | 121 | 1 | 1 | 1 |
 | stream events without `event:` | - | 1 | 1 | 1 |
-| errors of the upstream become 502 | 469 | 1 | 1 | 1 |
-| errors become 200 with a page | 476 | 1 | 1 | 1 |
+| errors of the upstream become 502 | 469 | 2 | 1 | 1 |
+| errors become 200 with a page | 476 | 3 | 1 | 1 |
 | links to an address that nobody reaches | passed | not tested | - | 0 |
 | no edits | 207 | 1 | 1 | 1 |
 | a certificate that is not trusted | 50 false | - | - | 2 |

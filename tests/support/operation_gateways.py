@@ -31,8 +31,8 @@ def event(data: Any, name: str = "") -> bytes:
 async def send_events(request: web.Request, events: list[bytes]) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
-    for each in events:
-        await response.write(each)
+    for frame in events:
+        await response.write(frame)
     return response
 
 

@@ -1,4 +1,4 @@
-"""What a gateway of the tests does between two dialects, asked by our own sandwich."""
+"""Rows of a gateway of the tests between two dialects, by our own sandwich."""
 
 import asyncio
 from collections.abc import Callable

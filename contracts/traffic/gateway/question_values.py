@@ -7,6 +7,7 @@ from typing import Any
 from contracts.planning.request_model import RequestModel
 from contracts.planning.values.field_values import all_of_parts, types_of
 from contracts.planning.values.pointers import placed_at, schemas_at
+from contracts.planning.values.sample_values import sample_value
 from specs import FORM, JSON, Operation, State
 
 # Different from every default, and from each other.
@@ -132,7 +133,18 @@ def _distinguishing_values(request_model: RequestModel, member: str) -> list[Any
     schemas = list(all_of_parts(request_model.body.properties[member]))
     defaults = {**request_model.body.assumed_defaults, **request_model.body.defaults}
     listed = _listed_values(schemas, request_model.canonical_name(member))
+    is_object = any("object" in types_of(each) for each in schemas)
+    if not listed and is_object and not _holds_fields(request_model, member):
+        schema = request_model.body.properties[member]
+        listed = [sample_value(schema, request_model.samples)]
     return [each for each in listed if each not in (None, defaults.get(member))]
+
+
+def _holds_fields(request_model: RequestModel, member: str) -> bool:
+    """True for a field with others inside that have canonical names."""
+    dialect, operation = request_model.provider.dialect, request_model.operation.id
+    places = dialect.nested_fields.get(operation, {}).values()
+    return any(each.startswith(f"/{member}/") for some in places for each in some)
 
 
 def _listed_values(schemas: Sequence[Mapping[str, Any]], canonical: str) -> list[Any]:
@@ -202,6 +214,19 @@ def valid_combination(
                 if choice and request_model.state({**base, **both}) is State.VALID:
                     return both
     return alone
+
+
+def prompt_text(request_model: RequestModel, payload: Mapping[str, Any] | None) -> str:
+    """The prompt of a request, at any depth; empty if there is none."""
+    dialect, operation = request_model.provider.dialect, request_model.operation.id
+    text = dialect.with_canonical_names(operation, payload or {}).get("prompt")
+    return text if isinstance(text, str) else ""
+
+
+def with_prompt(
+    request_model: RequestModel, payload: Mapping[str, Any], text: str
+) -> dict[str, Any]:
+    return request_model.with_value(payload, "prompt", text) or dict(payload)
 
 
 SEPARATELY_TESTED_FIELDS = (

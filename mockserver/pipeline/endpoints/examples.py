@@ -52,10 +52,29 @@ def example_bodies(provider: Provider, operation: Operation) -> list[Mapping[str
     body = operation.bodies.get(JSON)
     if body is None:
         return []
-    plain = {"model": provider.dialect.model, "prompt": PROMPT}
+    model = _model(provider, operation)
+    plain = {"model": model, "prompt": PROMPT}
     if operation.task is None and body.judge.is_valid(plain):
         return [plain]
     return [each for each in body.examples.values() if isinstance(each, Mapping)]
+
+
+def _model(provider: Provider, operation: Operation) -> str:
+    """The default model; another one if it is for an operation with other examples."""
+    default = provider.dialect.model
+    own = _models_in_examples(operation)
+    others = (_models_in_examples(each) for each in provider.operations.values())
+    is_other = default not in own and any(default in each for each in others)
+    return own[0] if own and is_other else default
+
+
+def _models_in_examples(operation: Operation) -> list[str]:
+    return [
+        each["model"]
+        for body in operation.bodies.values()
+        for each in body.examples.values()
+        if isinstance(each, Mapping) and "model" in each
+    ]
 
 
 def example_requests(provider: Provider) -> dict[str, dict[str, Any]]:
