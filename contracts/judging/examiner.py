@@ -194,7 +194,7 @@ def cost_of(provider: Provider, interaction: Interaction) -> float | None:
 
 
 def _path_fields(provider: Provider, case: Case) -> dict[str, Any]:
-    """What the path of a case says, in canonical names, such as the model."""
+    """Fields that the path of a case has, in canonical names, such as the model."""
     operation = provider.all_operations[case.operation]
     path = (case.path or sample_path(operation)).partition("?")[0]
     match = operation.path_pattern.fullmatch(path)

@@ -1,5 +1,5 @@
 """
-How the events of a stream are recognised, and what they mean.
+The kinds and roles of the events of a stream.
 
 Each branch of the schema of a stream is a kind of event. Its name is the constant of
 its field `type`, or that of the field that `discriminator` names; or `x-event` gives

@@ -45,11 +45,8 @@ class ImageRules:
             return None
         values = {**self.defaults, **request}
         resolution, ratio = values.get("resolution"), values.get("aspect_ratio")
-        for each in self.sizes:
-            if each.when.applies_to(values):
-                text = each.table.get(str(resolution), {}).get(str(ratio))
-                return size_of(text)
-        return None
+        tables = (e.table for e in self.sizes if e.when.applies_to(values))
+        return size_of(next(tables, {}).get(str(resolution), {}).get(str(ratio)))
 
     def tokens_of(self, request: Mapping[str, Any]) -> int | None:
         """The output tokens of one image of a request in canonical names, or None."""

@@ -220,8 +220,8 @@ def _arrays(node: Any, pointer: str) -> Iterator[tuple[str, list[Any]]]:
     """Yield the arrays in a template, each after those around it."""
     if isinstance(node, list):
         yield pointer, node
-        for each in node:
-            yield from _arrays(each, f"{pointer}/{ANY_ITEM}")
+        for item in node:
+            yield from _arrays(item, f"{pointer}/{ANY_ITEM}")
     elif isinstance(node, dict):
         for name, value in node.items():
             yield from _arrays(value, f"{pointer}/{escape_pointer(name)}")

@@ -192,6 +192,14 @@ class Operation:
         return tuple(each[1:-1] for each in _PARAMETER.findall(self.path))
 
     @cached_property
+    def required_query(self) -> tuple[str, ...]:
+        """The query parameters that are required, on any basis."""
+        query = self.parameters.get("query")
+        schema = query.schema if query and isinstance(query.schema, dict) else {}
+        parts = (schema, *schema.get("allOf", ()))
+        return tuple(name for each in parts for name in each.get("required", ()))
+
+    @cached_property
     def success(self) -> Response:
         return next(each for each in self.responses.values() if each.is_success)
 

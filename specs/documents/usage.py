@@ -67,8 +67,8 @@ def _places(node: Any, pointer: str) -> Iterator[tuple[str, str]]:
         for name, value in node.items():
             yield from _places(value, f"{pointer}/{escape_pointer(name)}")
     elif isinstance(node, list):
-        for each in node:
-            yield from _places(each, f"{pointer}/{_selector(each)}")
+        for item in node:
+            yield from _places(item, f"{pointer}/{_selector(item)}")
     elif isinstance(node, str) and node.startswith(_PREFIX) and node.endswith("}"):
         yield node[len(_PREFIX) : -1], pointer
 

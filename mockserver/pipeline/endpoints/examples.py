@@ -28,10 +28,9 @@ def example_path(provider: Provider, operation: Operation) -> str:
         if value is not None:
             path = path.replace(f"{{{name}}}", str(value))
     query = operation.parameters.get("query")
-    schema = query.schema if query else {}
     values = {
         name: _example_value(query.properties[name])
-        for name in schema.get("required", ())
+        for name in operation.required_query
         if query
     }
     return f"{path}?{urlencode(values)}" if values else path

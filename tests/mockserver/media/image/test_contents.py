@@ -87,8 +87,8 @@ def test_a_stream_has_no_names_and_no_end_marker(mock):
     assert b"event:" not in given.body
     layout = PROVIDER.operations[STREAM].layout
     assert [layout.event_name(each) for each in found] == ["text", "image", "finish"]
-    for each in found:
-        verdict = stream.events[layout.event_name(each)].judge.judge(each)
+    for event in found:
+        verdict = stream.events[layout.event_name(event)].judge.judge(event)
         assert verdict.state is State.VALID, verdict.violations
     assert len(layout.images_of_event(found[1])) == 1
 
