@@ -7,6 +7,7 @@ another place, or none, is seen beside the others.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from contracts.compare.documents.cells import (
     cell,
@@ -108,12 +109,14 @@ def _field_cells(
         if name in FIELDS:
             place = found.wire or name
             facts = {"place": Fact(place, found.source, found.basis, found.pointer)}
-            yield name, _with_place(found, place, facts)
+            yield name, replace(found, value=place, wire="", facts=facts)
     nested = provider.dialect.nested_fields.get(operation.id, {})
-    for name in FIELDS.keys() & nested.keys():
+    for name in (each for each in FIELDS if each in nested):
         made = _nested_cell(provider, operation, nested[name])
         if made is not None:
             yield name, made
+    if operation.only_streams:
+        yield "stream", cell(provider, "always", operation.evidence)
     parameters = operation.parameters.get("path")
     for name in parameters.properties if parameters else ():
         canonical = provider.dialect.canonical_name(operation.id, name)
@@ -121,22 +124,6 @@ def _field_cells(
             evidence = parameters.evidence.within(parameters.properties[name])
             facts = {"place": Fact("path", evidence.source, evidence.basis)}
             yield canonical, cell(provider, "in the path", evidence, facts=facts)
-
-
-def _with_place(
-    found: ProviderCell, place: str, facts: Mapping[str, Fact]
-) -> ProviderCell:
-    return ProviderCell(
-        place,
-        source=found.source,
-        source_title=found.source_title,
-        source_url=found.source_url,
-        source_date=found.source_date,
-        basis=found.basis,
-        note=found.note,
-        pointer=found.pointer,
-        facts=facts,
-    )
 
 
 def _nested_cell(
