@@ -93,7 +93,9 @@ def compare(
             for each in columns
         ),
         rows=tuple(with_measurements(table, measurements)),
-        contradictions=tuple(contradictions(providers, (*table, *tasks.rows))),
+        contradictions=tuple(
+            contradictions(providers, (*table, *operations.rows, *tasks.rows))
+        ),
         targets=tuple(each.target for each in measurements),
         tasks=with_field_measurements(tasks, measurements),
         timeline=tuple(timeline(providers)),

@@ -45,9 +45,10 @@ def usual_image_operations(provider: Provider) -> Mapping[str, Operation]:
 
 
 def compared_image_operations(providers: Sequence[Provider]) -> list[str]:
-    """The ids of image operations that are usual, or that several providers have."""
-    counts = Counter(id_ for each in providers for id_ in image_operations(each))
-    shared = [id_ for id_, n in counts.items() if n > 1 or id_ in OPERATIONS]
+    """The ids of image operations that are usual, or that all these providers have."""
+    known = [operations for each in providers if (operations := image_operations(each))]
+    counts = Counter(id_ for operations in known for id_ in operations)
+    shared = [i for i, n in counts.items() if n == len(known) or i in OPERATIONS]
     return shared or list(counts)
 
 

@@ -40,7 +40,7 @@ def rows(providers: Sequence[Provider]) -> Iterator[ComparisonRow]:
     All rows: transport first, then each operation, then delivery and prices.
 
     Of several providers with images, the operations are those that respond with images,
-    without an unusual one that one of them alone has.
+    without an unusual one that not all of them have.
     """
     yield from _transport_rows(providers)
     for operation_id in _operation_ids(providers):
