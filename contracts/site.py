@@ -11,7 +11,6 @@ Usage: `python -m contracts.site FOLDER [README]`.
 import json
 import re
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from contracts.published.feed import PAGE
 from contracts.published.site import read_submissions, result_files
 from contracts.report.file import atomic_write
 from contracts.report.model import Report
+from contracts.reporters.comparison.summary import divergent_rows, statement_count
 from contracts.reporters.page.render import page
 from contracts.reporters.page.rules import rule_texts, without_rule_counts
 from contracts.reporters.run.markdown import escape_markdown
@@ -91,9 +91,9 @@ def _newest_source_date(provider: Provider) -> str:
 
 
 def table(providers: Sequence[Provider]) -> str:
-    """A Markdown table, a line per provider, of the features that differ most."""
+    """A Markdown table, a line per provider, of the most telling features."""
     compared = compare(providers)
-    rows = most_divergent_rows(compared)
+    rows = most_telling_rows(compared)
     names = " | ".join(f"`{row.feature}`" for row in rows)
     lines = [f"| provider | {names} |", f"|---|{'---|' * len(rows)}"]
     for provider in compared.providers:
@@ -104,22 +104,21 @@ def table(providers: Sequence[Provider]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def most_divergent_rows(compared: Comparison) -> list[ComparisonRow]:
+def most_telling_rows(compared: Comparison) -> list[ComparisonRow]:
     """
-    The rows with the most different statements, each feature of one operation only.
+    The rows with the most different statements that a narrow cell can show.
 
-    Transport is left out, since every provider has its own base URL and keys.
+    A cell that would be cut, or states nothing, counts half a statement less.
     """
-    first: dict[str, ComparisonRow] = {}
-    for row in compared.differing_rows:
-        if row.group != "transport":
-            first.setdefault(row.feature, row)
-    return sorted(first.values(), key=_divergence_key)[:MAX_TABLE_COLUMNS]
 
+    def order(row: ComparisonRow) -> float:
+        mute = sum(
+            not cell.stated or len(_in_words(row.feature, cell)) > MAX_CELL_LENGTH
+            for cell in row.cells.values()
+        )
+        return mute / 2 - statement_count(row)
 
-def _divergence_key(row: ComparisonRow) -> tuple[int, int]:
-    counts = Counter(cell.letter for cell in row.cells.values())
-    return -len(counts), max(counts.values())
+    return sorted(divergent_rows(compared), key=order)[:MAX_TABLE_COLUMNS]
 
 
 def _in_words(feature: str, cell: ProviderCell) -> str:

@@ -35,6 +35,7 @@ CALLS = {
     "init": (["mine", "--like", "tokenhub"], 0, "providers/mine/openapi.yaml"),
     "lint": ([str(ROOT / "specs" / "tokenhub")], 0, ""),
     "claims": (["llmapi"], 0, "createImage/request/"),
+    "sources": (["tokenhub"], 0, "S4 "),
     "common": (["openai", "tokenhub"], 0, "createImage"),
     "explain": (["REQ-RENAMED"], 0, "severity"),
     "serve": (["nobody"], 2, "nobody"),

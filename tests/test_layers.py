@@ -26,6 +26,7 @@ FOLDERS = {
     "contracts": (
         *("reference", "cli", "scaffold"),
         *("site", "published", "testing", "reporters", "traffic", "compare", "api"),
+        "sources",
         *("fleet", "execution", "ledger", "judging", "planning", "media", "report"),
         "text",
         "errors",
@@ -54,7 +55,7 @@ MAX_LINES = 400  # of a module
 # What only the harness may load: a mock must start without it.
 HEAVY = {"av", "hypothesis", "schemathesis", "rich", "jinja2"}
 # Facts about all providers, and the planted defects in the servers of all.
-WORLD = {"sources.yaml", "clients.yaml", "exercised.yaml"}
+WORLD = {"sources.yaml", "fingerprints.yaml", "clients.yaml", "exercised.yaml"}
 FIXED = {"openai_env"}  # a fixture that users were promised by this name
 REFERENCE = "OpenAI"  # whose names are the canonical ones, and the field's own word
 

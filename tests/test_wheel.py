@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("specs", "mockserver", "contracts")
 SHIPPED = {
     "specs/clients.yaml",
+    "specs/fingerprints.yaml",
     "specs/sources.yaml",
     "specs/documents/dialect.schema.yaml",
     "specs/documents/document.schema.yaml",

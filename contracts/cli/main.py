@@ -35,6 +35,10 @@ COMMANDS: CommandTable = {
         "contracts.cli.documents.claims:claims",
         "List documented claims with source and test coverage.",
     ),
+    "sources": (
+        "contracts.cli.documents.sources:sources",
+        "List the pages that claims rely on; check whether their facts changed.",
+    ),
     "gate": (
         "contracts.cli.reports.gate:gate",
         "Compare a report with a baseline; fail on new findings.",

@@ -67,7 +67,7 @@ def test_the_published_comparison_is_up_to_date():
         {name: row[name] for name in names} for row in current["rows"]
     ]
     assert published["contradictions"] == current["contradictions"]
-    assert (ROOT / "site" / "index.html").stat().st_size < 4_000_000
+    assert (ROOT / "site" / "index.html").stat().st_size < 2_200_000
 
 
 def test_the_published_results_are_up_to_date():

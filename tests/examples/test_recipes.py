@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from support.documentation import TEXT
+from support.http import serving_folder
 from support.relays import on_refusal, relay, replace
+from support.sources import write_cited_provider
 from support.workflows import Machine
 
+from contracts.cli.main import main
 from contracts.report.model import Report
 from mockserver.embedded.starter import serve_in_thread
 
@@ -82,6 +86,47 @@ def test_the_drift_of_a_night_costs_no_more_than_it_may(tmp_path, mock):
     assert report.outcomes
     assert report.cost() <= 1
     assert "report.jsonl" in uploaded(steps)
+
+
+GH = """\
+echo "$@" >> gh.log
+if [ "$1 $2" = "issue list" ] && [ -f open ]; then echo 7; fi
+"""
+
+
+def test_doubtful_claims_open_an_issue_or_comment_on_it(tmp_path):
+    page = "# Guide\n" + "Prose of the page that says little. " * 5 + "\n## n\n"
+    machine = Machine(tmp_path, IMAGEPARITY_SOURCES_SOURCE="mine")
+    pages = tmp_path / "pages"
+    folder = machine.folder / "providers"
+    pages.mkdir()
+    with serving_folder(pages) as url:
+        write_cited_provider(folder, "mine", f"{url}/guide.txt")
+        (pages / "guide.txt").write_text(page + "At most 4 images.")
+        words = ["sources", "mine", "--specs", str(folder), "--record"]
+        assert CliRunner().invoke(main, words).exit_code == 0
+        (pages / "guide.txt").write_text(page + "At most 8 images.")
+        machine.program("gh", GH)
+
+        machine.job(HERE / "sources.yml")
+        (machine.folder / "open").touch()
+        machine.job(HERE / "sources.yml")
+        first = (machine.folder / "issue.md").read_text()
+        (pages / "guide.txt").write_text(page + "Up to 4 images.")
+        steps = machine.job(HERE / "sources.yml")
+
+    calls = [
+        " ".join(line.split()[:3]).partition(" --search")[0]
+        for line in (machine.folder / "gh.log").read_text().splitlines()
+    ]
+    assert calls == [
+        "issue list",
+        "issue create --title",
+        "issue list",
+        "issue comment 7",
+    ]
+    assert "#n: gone 4; new 8" in first
+    assert [each.status for each in steps] == [0] * 5
 
 
 def test_code_is_told_whether_it_is_ready(tmp_path):

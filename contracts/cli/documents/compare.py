@@ -1,6 +1,8 @@
 """The command `compare`: differences between documents, and measured differences."""
 
 import json
+import re
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +20,7 @@ from contracts.cli.shared.paging import print_with_pager
 from contracts.compare import Comparison, compare, read
 from contracts.compare.servers.model import Differences
 from contracts.report.model import BadReport, Report
-from contracts.reporters.comparison import compat, csv, text
+from contracts.reporters.comparison import compat, csv, overview, text
 from mockserver.cli.common import PROVIDER, UsageError, load_providers, specs_option
 from specs import Provider
 
@@ -100,8 +102,11 @@ def command(
     """
     Show where the documents of PROVIDERs (default: all) differ. Sends nothing.
 
+    Without PROVIDERs and --only, a ranking shows which differ most, and in what. In a
+    terminal the command then asks which to compare. --all shows everything.
+
     Images are compared first, provider by provider. Then come the operations that make
-    images, where a provider has several or unusual ones (--only operations), and
+    images, where there are others than those of the images API (--only operations), and
     long-running tasks, one kind of task with another (--only tasks).
 
     With PROVIDER=URL the servers are compared instead: the same requests are sent to
@@ -135,18 +140,55 @@ def command(
         if not (any(each.rows for each in tables) or comparison.timeline):
             raise UsageError(f"--only {' '.join(only)}: no feature matches; see --all")
     if "-" not in outputs.values():
-        print_with_pager(
-            lambda console: text.print_comparison(
-                comparison,
-                providers,
-                console,
-                show_all=agreed,
-                with_sources=with_sources,
-            ),
-            Console(highlight=False),
-            use_pager=not no_pager,
-        )
+        is_chosen = provider or only or agreed or with_sources or reports
+        if not is_chosen and overview.is_too_wide(comparison):
+            overview.print_overview(comparison, providers, Console(highlight=False))
+            chosen = _asked(comparison, providers)
+            shown = compare(chosen) if chosen else comparison
+        else:
+            chosen, shown = providers, comparison
+        if chosen:
+            print_with_pager(
+                lambda console: text.print_comparison(
+                    shown,
+                    chosen,
+                    console,
+                    show_all=agreed,
+                    with_sources=with_sources,
+                ),
+                Console(highlight=False),
+                use_pager=not no_pager,
+            )
     _write(comparison, measurements, outputs)
+
+
+def _asked(comparison: Comparison, providers: Sequence[Provider]) -> Sequence[Provider]:
+    """
+    The providers that the user of a terminal chooses; none if there is no terminal.
+
+    One provider is compared with the reference.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return ()
+    ids = overview.ranked_ids(comparison, providers)
+    known = {each.id: each for each in providers}
+    while True:
+        words = click.prompt(
+            "\nCompare which? Numbers or ids, such as 0 1; Enter for none",
+            default="",
+            show_default=False,
+        )
+        numbers = {str(number): id_ for number, id_ in enumerate(ids)}
+        chosen = [
+            numbers.get(each, each) for each in re.split(r"[\s,]+", words) if each
+        ]
+        unknown = [each for each in chosen if each not in known]
+        if not unknown:
+            break
+        click.echo(f"No provider has the number or id {unknown[0]}.", err=True)
+    if len(chosen) == 1:
+        chosen = [*ids[:1], *chosen]
+    return [known[each] for each in dict.fromkeys(chosen)]
 
 
 def _write(

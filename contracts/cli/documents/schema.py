@@ -32,6 +32,12 @@ SCHEMAS: Mapping[str, tuple[str, str, str]] = {
         "the rules of `drop-in` and `explain`",
     ),
     "claims": ("contracts.cli.documents", "claims", "a line of `claims --json`"),
+    "source": ("contracts.sources", "source", "a line of `sources --json`"),
+    "fingerprints": (
+        "contracts.sources",
+        "fingerprints",
+        "the fingerprints.yaml of `sources --record`",
+    ),
     "sandwich": ("contracts.traffic.gateway", "sandwich", "`sandwich --report`"),
     "events": (
         "contracts.cli",

@@ -120,7 +120,13 @@ def row(
 
 
 def _agreement_key(each: ProviderCell) -> str:
-    """A text that is equal for cells that state the same, in any order of lists."""
+    """
+    A text that is equal for cells that state the same, in any order of lists.
+
+    Cells without a statement are equal, whatever they lack: a field or the operation.
+    """
+    if not each.stated:
+        return ""
     if not each.firm_facts:
         return repr(each.value)
     facts = {name: _order_insensitive(value) for name, value in each.firm_facts.items()}

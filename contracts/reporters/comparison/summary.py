@@ -1,9 +1,10 @@
 """The first lines of a comparison: how much differs, and which provider the most."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from contracts.compare import Comparison, DifferenceKind
+from contracts.compare import Comparison, ComparisonRow, DifferenceKind
 from contracts.text import pluralize
 from specs import Provider
 
@@ -12,6 +13,7 @@ MARKS = {
     DifferenceKind.PEERS_AGREE: "\N{NOT EQUAL TO}",
     DifferenceKind.PEERS_DIFFER: " ",
 }
+MAX_FURTHEST = 6  # providers that the first line names
 UNMEASURED_TASKS = (
     "Tasks are compared by documents alone; what a run found about them is in its own "
     "report."
@@ -26,9 +28,15 @@ class Distance:
     `unstated` of them are features that only one of the two documents states.
     """
 
+    id: str
     title: str
     differing: int
     unstated: int
+
+    @property
+    def stated(self) -> int:
+        """The number of features that both documents state, each in another way."""
+        return self.differing - self.unstated
 
     def __str__(self) -> str:
         only_one = f" ({self.unstated} not documented)" if self.unstated else ""
@@ -51,14 +59,42 @@ def distances(comparison: Comparison, reference: str) -> list[Distance]:
         ]
         differing = [(one, two) for one, two in pairs if one.letter != two.letter]
         unstated = sum(one.stated != two.stated for one, two in differing)
-        found.append(Distance(provider.title, len(differing), unstated))
+        found.append(Distance(provider.id, provider.title, len(differing), unstated))
     return sorted(found, key=lambda each: (-each.differing, each.title))
 
 
+def divergent_rows(comparison: Comparison) -> list[ComparisonRow]:
+    """
+    The rows that differ, those with the most different statements first.
+
+    Each feature is in one operation only. Transport is left out, since every provider
+    has its own base URL and keys.
+    """
+    first: dict[str, ComparisonRow] = {}
+    for row in comparison.differing_rows:
+        if row.group != "transport":
+            first.setdefault(row.feature, row)
+    return sorted(first.values(), key=_divergence_key)
+
+
+def statement_count(row: ComparisonRow) -> int:
+    """The number of different statements about a feature."""
+    return len({cell.letter for cell in row.cells.values()})
+
+
+def _divergence_key(row: ComparisonRow) -> tuple[int, int]:
+    counts = Counter(cell.letter for cell in row.cells.values())
+    return -len(counts), max(counts.values())
+
+
 def summary_lines(
-    comparison: Comparison, providers: Sequence[Provider]
+    comparison: Comparison, providers: Sequence[Provider], *, with_ranking: bool = True
 ) -> Iterator[tuple[str, bool]]:
-    """Lines of the summary; the second value is true for a line about a failure."""
+    """
+    Lines of the summary; the second value is true for a line about a failure.
+
+    The first names the providers that are furthest from the reference, if asked.
+    """
     total = len(comparison.rows)
     differing = sum(row.documents_differ for row in comparison.rows)
     if not total:
@@ -68,8 +104,8 @@ def summary_lines(
     elif not differing:
         yield f"No documents differ in {pluralize(total, 'feature')}.", False
     else:
-        text = _differing_text(differing, total) + _ranking(comparison, providers)
-        yield f"{text}.", False
+        ranking = _ranking(comparison, providers) if with_ranking else ""
+        yield f"{_differing_text(differing, total)}{ranking}.", False
     if comparison.tasks.rows:
         yield _tasks_text(comparison), False
     if comparison.targets and comparison.tasks.rows:
@@ -109,4 +145,7 @@ def _ranking(comparison: Comparison, providers: Sequence[Provider]) -> str:
     if len(ranked) < 2:
         return ""
     title = next(each.title for each in providers if each.id == reference)
-    return f"; furthest from {title}: {', '.join(map(str, ranked))}"
+    furthest = ", ".join(map(str, ranked[:MAX_FURTHEST]))
+    others = len(ranked) - MAX_FURTHEST
+    rest = f", and {others} others" if others > 0 else ""
+    return f"; furthest from {title}: {furthest}{rest}"

@@ -4,12 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from contracts.report.model import ClaimRecord
 from contracts.report.summary import FindingSummary, ProviderSummary
 from contracts.reporters.page.clients import affected_clients
-from contracts.reporters.page.rules import plain_sentence
 from contracts.text import NO_VALUE
 
 NOT_TESTED = "\N{MIDDLE DOT}"
@@ -41,35 +39,14 @@ class ClaimCell:
     case_count: int = 0
     findings: tuple[FindingSummary, ...] = ()
 
-    @property
-    def label(self) -> str:
-        return LETTERS[self.letter]
-
-    @property
-    def is_documented(self) -> bool:
-        return self.claim is None or self.claim.basis == "documented"
-
-    @property
-    def anchor(self) -> str:
-        """The anchor of its first finding on the page; empty without findings."""
-        return quote(self.findings[0].anchor) if self.findings else ""
-
 
 @dataclass(frozen=True, slots=True)
 class ClaimRow:
-    """
-    One claim at every provider.
-
-    `sentences` are pairs of a wording and the providers that use it. `agreement` has a
-    letter per cell of a provider that has the operation; cells with the same wording
-    and result share a letter.
-    """
+    """One claim at every provider."""
 
     id: str
     name: str
-    sentences: tuple[tuple[str, str], ...]
     cells: tuple[ClaimCell, ...]
-    agreement: str
     clients: tuple[str, ...]
 
     @property
@@ -83,11 +60,6 @@ class ClaimRow:
         """0 with failures, 1 with warnings, else 2."""
         worst = next(iter(self.statuses), "")
         return {STATUSES["F"]: 0, STATUSES["W"]: 1}.get(worst, 2)
-
-    @property
-    def fingerprints(self) -> frozenset[str]:
-        found = (each.finding for cell in self.cells for each in cell.findings)
-        return frozenset(name for each in found for name in each.fingerprints)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +90,7 @@ class ClaimGroup:
         counts = Counter(
             row.cells[at].letter for row in self.rows for at in self.columns
         )
-        return {letter: counts[letter] for letter in LETTERS if counts[letter]}
+        return {letter: counts[letter] for letter in STATUSES if counts[letter]}
 
     def passed_ratio(self, column: int) -> str:
         """`passed/tested` of one provider."""
@@ -148,7 +120,7 @@ def claim_groups(summaries: Sequence[ProviderSummary]) -> list[ClaimGroup]:
         claims = [table.get(id_) for table in tables]
         first = next(each for each in claims if each is not None)
         groups[first.operation, first.subject].append(
-            _claim_row(first, claims, summaries, columns[first.operation])
+            _claim_row(first, claims, summaries)
         )
     operations = list(dict.fromkeys(operation for operation, _ in groups))
 
@@ -184,29 +156,15 @@ def _claim_row(
     first: ClaimRecord,
     claims: Sequence[ClaimRecord | None],
     summaries: Sequence[ProviderSummary],
-    columns: Sequence[int],
 ) -> ClaimRow:
     cells = tuple(
         _claim_cell(claim, summary)
         for claim, summary in zip(claims, summaries, strict=True)
     )
-    wordings: dict[str, list[str]] = defaultdict(list)
-    for claim, summary in zip(claims, summaries, strict=True):
-        if claim is not None:
-            wordings[plain_sentence(claim.sentence)].append(summary.target.title)
-    keys = [
-        (
-            cell.claim.sentence if cell.claim else "",
-            "P" if cell.letter == NOT_TESTED else cell.letter,
-        )
-        for cell in (cells[at] for at in columns)
-    ]
     return ClaimRow(
         first.id,
         first.id.removeprefix(f"{first.operation}/"),
-        tuple((text, ", ".join(names)) for text, names in wordings.items()),
         cells,
-        agreement_letters(keys),
         affected_clients(first.operation, first.subject, _field_name(first)),
     )
 

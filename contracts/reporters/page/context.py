@@ -1,6 +1,7 @@
 """The values that the templates of the page show."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
@@ -97,7 +98,8 @@ def page_context(
         "titles": {each.id: each.title for each in columns},
         "features": matrix,
         "groups": groups,
-        "parts": _parts(matrix, groups),
+        "parts": _parts(comparison, matrix, groups),
+        "feature_names": sorted({each.name for each in matrix.rows}),
         "contradictions": comparison["contradictions"],
         "has_tasks": bool(comparison.get("tasks", {}).get("rows")),
         "timeline": timeline_by_day(comparison),
@@ -195,7 +197,11 @@ def _comparison_context(
     return {
         "reference": known,
         "reference_at": ids.index(known) if known else None,
-        "distances": ranking.distances(matrix, ids, known) if known else [],
+        "distances": [
+            each
+            for each in (ranking.distances(matrix, ids, known) if known else [])
+            if each.rank
+        ],
         "divergent": ranking.divergent_features(matrix) if len(ids) > 1 else [],
     }
 
@@ -273,18 +279,33 @@ def _columns(
     return sorted(columns, key=order)
 
 
-def _parts(matrix: Features, groups: Sequence[ClaimGroup]) -> list[tuple[str, str]]:
-    """The parts that the filter offers: id and name."""
-    found = {f"{group}/{section}": (group, section) for group, section in matrix.parts}
-    for claims in groups:
-        found[f"{claims.operation}/{claims.subject}"] = (
-            claims.operation,
-            claims.subject,
-        )
-    return [
-        (part, heatmap.part_name(group, section))
-        for part, (group, section) in found.items()
-    ]
+def _parts(
+    comparison: Mapping[str, Any], matrix: Features, groups: Sequence[ClaimGroup]
+) -> list[tuple[str, str]]:
+    """The choices of a filter, as id and name: operations, each before its parts."""
+    pairs = dict.fromkeys(matrix.parts)
+    pairs.update(dict.fromkeys((each.operation, each.subject) for each in groups))
+    found = []
+    for group in dict.fromkeys(group for group, _ in pairs):
+        path = _path(comparison["rows"], group)
+        found.append((group, f"{group} {path}".strip()))
+        for one, section in pairs:
+            if one == group and section != group:
+                found.append((f"{group}/{section}", heatmap.part_name(group, section)))
+    return found
+
+
+def _path(rows: Sequence[Mapping[str, Any]], group: str) -> str:
+    """The most common path of an operation; empty for a group that is none."""
+    values: Iterator[str] = (
+        cell["value"]
+        for row in rows
+        if row["id"] == f"{group}/path"
+        for cell in row["cells"].values()
+        if cell["stated"]
+    )
+    (path, _), *_ = Counter(values).most_common(1) or [("", 0)]
+    return path.rpartition(" ")[2]
 
 
 def _ignored_fingerprints(matrix: Features) -> frozenset[str]:

@@ -4,12 +4,19 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from contracts.execution.targets import BadTarget, host_of
 from contracts.report.exercised import NEVER_SEEN_TO_FAIL
 from contracts.report.model import ClaimRecord, Report, TargetRecord
-from contracts.reporters.page.claims import LETTERS, TONES, ClaimCell, ClaimGroup
+from contracts.reporters.page.claims import (
+    LETTERS,
+    STATUSES,
+    TONES,
+    ClaimCell,
+    ClaimGroup,
+    ClaimRow,
+)
 from contracts.reporters.page.features import VERDICT_MARKS
 from contracts.reporters.page.rules import (
     fact_words,
@@ -17,25 +24,31 @@ from contracts.reporters.page.rules import (
     plain_sentence,
     without_rule_counts,
 )
-from contracts.text import clip, join_some, one_line, printable, safe_url
+from contracts.text import NO_VALUE, clip, join_some, one_line, printable, safe_url
 from mockserver.hosts import is_loopback
 
 MAX_DEFECTS = 2  # that are named
 MAX_FACT_LENGTH = 600  # characters of a fact
+LINE_DEPTH = 3  # of values whose entries have lines of their own
+
+T = TypeVar("T")
 
 
 class Details:
     """
     The details of all cells: of features in `columns`, of claims in `claim_columns`.
 
-    Sentences and sources are referred to by number, since many claims share them.
+    Sentences, pages and sources are referred to by number: many claims share them.
     """
 
     def __init__(self, columns: Sequence[str], claim_columns: Sequence[str]) -> None:
         self._columns = columns
         self._claim_columns = claim_columns
         self._texts: dict[str, int] = {}
-        self._sources: dict[tuple[str, str, str, str], int] = {}
+        self._pages: dict[tuple[str, str, str], int] = {}
+        self._sources: dict[tuple[int, str], int] = {}
+        self._contexts: dict[tuple[int, str, str, int, int], int] = {}
+        self._client_sets: dict[tuple[str, ...], int] = {}
 
     def as_data(
         self,
@@ -46,34 +59,43 @@ class Details:
         """The data in the shape that the page's script reads."""
         selectable = _selectable_ids(report)
         features = {
-            row["id"]: {
-                column: self._feature(cell) for column, cell in row["cells"].items()
-            }
+            row["id"]: [
+                self._feature(row["cells"].get(column)) for column in self._columns
+            ]
             for row in rows
         }
-        claims = {
-            row.id: [
-                self._claim(cell, selectable.get(column, frozenset()))
-                for column, cell in zip(self._claim_columns, row.cells, strict=True)
-            ]
+        claims = [
+            {
+                "operation": group.operation,
+                "subject": group.subject,
+                "columns": group.columns,
+                "ratios": [group.passed_ratio(at) for at in group.columns],
+                "rows": [self._claim_row(row, selectable) for row in group.sorted_rows],
+            }
             for group in groups
-            for row in group.rows
-        }
+        ]
         return {
             "columns": list(self._columns),
             "claim_columns": list(self._claim_columns),
             "features": features,
             "claims": claims,
             "texts": list(self._texts),
+            "pages": list(self._pages),
             "sources": list(self._sources),
+            "contexts": list(self._contexts),
+            "client_sets": list(self._client_sets),
             "commands": _commands(report),
             "verdicts": VERDICT_MARKS,
             "marks": {
-                letter: (word, TONES[letter]) for letter, word in LETTERS.items()
+                letter: (word, TONES[letter], STATUSES.get(letter, ""))
+                for letter, word in LETTERS.items()
             },
         }
 
-    def _feature(self, cell: Mapping[str, Any]) -> dict[str, Any]:
+    def _feature(self, cell: Mapping[str, Any] | None) -> dict[str, Any] | int:
+        """The fields of a cell that have content; 0 for a cell without a statement."""
+        if cell is None:
+            return 0
         facts = [
             [_fact_label(name), _format_fact(name, fact["value"]), fact["basis"]]
             for name, fact in cell["facts"].items()
@@ -81,50 +103,76 @@ class Details:
         fields = {
             "value": without_rule_counts(cell["value"]),
             "wire": cell["wire"],
-            "basis": cell["basis"],
+            "basis": cell["basis"] if cell["source"] else "",
             "note": cell["note"],
             "source": self._source(cell) if cell["source"] else "",
             "facts": facts,
             "odd": [_fact_label(each) for each in cell["differs_in"]],
-            "measured": cell["measured"],
+            "measured": {
+                label: {name: value for name, value in measured.items() if value}
+                for label, measured in cell["measured"].items()
+            },
         }
-        return {name: value for name, value in fields.items() if value or value == 0}
+        found = {name: each for name, each in fields.items() if each or each == 0}
+        return 0 if found == {"value": NO_VALUE} else found
+
+    def _claim_row(
+        self, row: ClaimRow, selectable: Mapping[str, frozenset[str]]
+    ) -> list[Any]:
+        """
+        A row as a list: name, cells of the providers that have the claim, clients.
+
+        The clients are the number of their set. A cell is a list: number of the column,
+        letter, number of the sentence, number of the context, number of cases, and
+        anchors of findings. A context is what many cells share: source, basis, mock,
+        number of the text on planted defects, and 1 if `--only` can select the claim.
+        """
+        cells = [
+            self._claim(at, cell, cell.claim, selectable.get(column, frozenset()))
+            for at, (column, cell) in enumerate(
+                zip(self._claim_columns, row.cells, strict=True)
+            )
+            if cell.claim is not None
+        ]
+        return [row.name, cells, _number(self._client_sets, row.clients)]
 
     def _claim(
-        self, cell: ClaimCell, selectable_ids: frozenset[str]
-    ) -> list[Any] | int:
-        """
-        The fields of a claim as a list; 0 if the provider's document does not have it.
-
-        Letter, sentence, source, basis, mock, number of cases, 1 if `--only` can
-        select it else 0, anchors of findings, number of the text on planted defects.
-        """
-        claim = cell.claim
-        if claim is None:
-            return 0
-        return [
-            cell.letter,
-            self._texts.setdefault(
-                printable(plain_sentence(claim.sentence)), len(self._texts)
-            ),
+        self,
+        column: int,
+        cell: ClaimCell,
+        claim: ClaimRecord,
+        selectable_ids: frozenset[str],
+    ) -> list[Any]:
+        context = (
             self._source(asdict(claim)),
             claim.basis,
             claim.mock,
-            cell.case_count,
+            _number(self._texts, _exercise_note(claim)),
             int(claim.id in selectable_ids),
-            [each.anchor for each in cell.findings],
-            self._texts.setdefault(_exercise_note(claim), len(self._texts)),
+        )
+        return [
+            column,
+            cell.letter,
+            _number(self._texts, printable(plain_sentence(claim.sentence))),
+            _number(self._contexts, context),
+            cell.case_count,
+            *(each.anchor for each in cell.findings),
         ]
 
     def _source(self, citation: Mapping[str, Any]) -> int:
-        """The number of a source: page title, URL, date, and place on the page."""
-        key = (
+        """The number of a source: number of the page, and place on it."""
+        page = (
             one_line(citation["source_title"] or citation["source"]),
             safe_url(citation["source_url"]),
             one_line(citation["source_date"]),
-            one_line(citation["source"]),
         )
-        return self._sources.setdefault(key, len(self._sources))
+        place = one_line(citation["source"])
+        return _number(self._sources, (_number(self._pages, page), place))
+
+
+def _number(known: dict[T, int], value: T) -> int:
+    """The number of a value in a table, which gets it if it is new."""
+    return known.setdefault(value, len(known))
 
 
 def _exercise_note(claim: ClaimRecord) -> str:
@@ -197,23 +245,28 @@ def as_script(data: Any) -> str:
     """
     JSON for a `script` element: no text in it ends the element.
 
-    There is a line per second-level entry, which keeps diffs of published pages small.
+    Texts, claims and cells have lines of their own: diffs of published pages are small.
     """
-    parts = (
-        f"{_to_json(name)}:{_json_lines(each)}"
-        for name, each in _make_printable(data).items()
-    )
-    text = "{" + ",\n".join(parts) + "}"
+    text = _json_lines(_make_printable(data))
     return text.replace("<", "\\u003c").replace("&", "\\u0026")
 
 
-def _json_lines(data: Any) -> str:
-    if isinstance(data, dict):
-        inner = ",\n".join(f"{_to_json(k)}:{_to_json(v)}" for k, v in data.items())
-        return f"{{{inner}}}"
+def _json_lines(data: Any, depth: int = 0) -> str:
+    """JSON with a line per entry of outer values, and of inner ones with entries."""
+    is_container = isinstance(data, dict | list) and bool(data)
+    if not is_container or depth > LINE_DEPTH:
+        return _to_json(data)
+    entries = data.values() if isinstance(data, dict) else data
+    if depth > 1 and not any(isinstance(each, dict | list) for each in entries):
+        return _to_json(data)
     if isinstance(data, list):
-        return f"[{','.join(map(_to_json, data))}]"
-    return _to_json(data)
+        return f"[{_joined(_json_lines(each, depth + 1) for each in data)}]"
+    lines = (f"{_to_json(k)}:{_json_lines(v, depth + 1)}" for k, v in data.items())
+    return f"{{{_joined(lines)}}}"
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return ",\n".join(parts)
 
 
 def _to_json(data: Any) -> str:

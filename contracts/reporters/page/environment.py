@@ -16,6 +16,7 @@ from contracts.reporters.page.rules import plain_sentence
 from contracts.text import clip, in_words, pluralize, printable, safe_url
 
 MAX_EXCERPT_LENGTH = 4_000
+MAX_RANKED = 8  # providers of the ranking that are shown at first
 
 
 @cache
@@ -44,6 +45,7 @@ def page_template(name: str = "template.html") -> Template:
     )
     environment.globals.update(
         EXCERPT=MAX_EXCERPT_LENGTH,
+        RANKED=MAX_RANKED,
         style=_read_asset("page.css"),
         script=_read_asset("page.js"),
     )
@@ -51,11 +53,15 @@ def page_template(name: str = "template.html") -> Template:
 
 
 def _rows_by_part(rows: Sequence[Feature]) -> list[list[Feature]]:
-    """The rows of each part together, in order of first appearance."""
+    """
+    The rows of each part together, in order of first appearance.
+
+    Transport comes last: every provider has its own base URL and keys.
+    """
     found: dict[str, list[Feature]] = {}
     for row in rows:
         found.setdefault(row.part, []).append(row)
-    return list(found.values())
+    return sorted(found.values(), key=lambda rows: rows[0].section == "transport")
 
 
 def _format_code(text: str) -> Markup:

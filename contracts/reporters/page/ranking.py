@@ -7,7 +7,7 @@ from typing import Any
 
 from contracts.reporters.page.features import Feature, Features
 
-MAX_DIVERGENT = 8  # features in the ranking
+MAX_DIVERGENT = 12  # features in the ranking
 
 
 @dataclass(frozen=True, slots=True)

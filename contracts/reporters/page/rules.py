@@ -63,9 +63,9 @@ def _aspect_words(aspect: str, value: str) -> str:
 
 
 def without_rule_counts(value: str) -> str:
-    """The value of a cell without parts such as `5 rules`."""
+    """The value of a cell without parts such as `5 rules`, if it has others."""
     parts = [each for each in value.split("; ") if not _RULE_COUNT.fullmatch(each)]
-    return "; ".join(parts)
+    return "; ".join(parts) or value
 
 
 def rule_texts(field: str, facts: Mapping[str, Mapping[str, Any]]) -> list[RuleText]:

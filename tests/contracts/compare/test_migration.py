@@ -1035,7 +1035,7 @@ def test_counts_and_a_line_per_rule_come_first(monkeypatch, width):
     found = [
         (words[0], int(words[1]))
         for line in lines
-        if line.startswith(("  REQ-", "  RES-")) and (words := line.split())
+        if line.startswith(("  REQ-", "  RES-", "  TASK-")) and (words := line.split())
     ]
     assert found == [
         item

@@ -163,7 +163,8 @@ def test_videos_are_compared_where_one_server_has_nothing_else():
 
     assert media(openai, openai) == {"image"}
     assert media(openai, kling) == {"image", "video"}
-    assert media(kling, ark) == {"video"}
+    veo = specs.load("veo")
+    assert media(kling, veo) == {"video"}
     assert media(openai, openai, only=["video"]) == {"video"}
     assert media(openai, kling, operations=["createVideo"]) == {"video"}
     assert media(openai, kling, operations=["createImage"]) == {"image"}

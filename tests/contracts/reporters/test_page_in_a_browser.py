@@ -7,7 +7,7 @@ import pytest
 from faulty_servers.catalogue import FaultyServer
 from playwright.sync_api import expect
 from support.browser import FAINT, STUMBLES, chromium, fits_in_width
-from support.providers import IMAGE_PROVIDERS
+from support.providers import ALL_IMAGE_PROVIDERS, IMAGE_PROVIDERS
 
 import contracts
 import specs
@@ -101,7 +101,7 @@ def opened(tab, file):
 
 
 def shown(page, kind="cell"):
-    """The ids of the features or claims that pass the filter."""
+    """The ids of the features that pass the filter, or of the claims that are shown."""
     return page.locator(f"tr.r[data-kind={kind}]:not([hidden])").evaluate_all(
         "all => all.map(it => it.dataset.id)"
     )
@@ -162,10 +162,11 @@ def test_a_url_sets_the_filters(opened):
     page = opened(f"q=size&differs=openai&part={SIZE.rpartition('/')[0]}")
 
     assert shown(page) == [SIZE]
-    assert {each.split("/")[1] for each in shown(page, "claim")} == {"request"}
     expect(choice(page, "Compare")).to_have_value("")
     expect(choice(page, "with")).to_have_value("openai")
     expect(page.locator(".features").first).to_be_in_viewport()
+    page.get_by_role("tab", name="Claims").click()
+    assert {each.split("/")[1] for each in shown(page, "claim")} == {"request"}
 
 
 def test_letters_are_relative_to_the_chosen_provider(opened):
@@ -177,13 +178,13 @@ def test_letters_are_relative_to_the_chosen_provider(opened):
 
 
 def test_a_pair_has_two_columns_in_the_chosen_order_and_no_letters(opened):
-    page = opened("pair=tokenhub,openai")
+    page = opened("pair=tokenhub,openai")  # as in links of earlier pages
 
     assert heads(page) == ["Feature", "TokenHub", "OpenAI"]
     assert SIZE in shown(page)
     assert page.locator(".features .lt:visible").count() == 0
     row = page.locator(f'tr.r[data-kind=cell][data-id="{SIZE}"]')
-    expect(row.locator("td:visible")).to_have_count(2)
+    expect(row.locator("td")).to_have_count(2)
     expect(row.locator("td").nth(1).locator(".rule.changed").first).to_contain_text(
         "gpt-image"
     )
@@ -197,15 +198,66 @@ def test_a_chosen_provider_is_compared_with_the_reference(opened):
     before = row.inner_text()
 
     choice(page, "Compare").select_option(label="TikHub")
-    assert hash_of(page) == f"#{FEATURES}&pair=tikhub,openai"
+    assert hash_of(page) == f"#{FEATURES}&compare=tikhub,openai"
     expect(page.locator("#differences mark").first).to_be_visible()
     choice(page, "with").select_option(label="AIHubMix")
-    assert hash_of(page) == f"#{FEATURES}&pair=tikhub,aihubmix"
+    assert hash_of(page) == f"#{FEATURES}&compare=tikhub,aihubmix"
     assert heads(page) == ["Feature", "TikHub", "AIHubMix"]
     choice(page, "with").select_option(label="each other")
     assert hash_of(page) == f"#{FEATURES}"
     assert row.inner_text() == before
     expect(page.locator("#differences tr mark, .rule.changed")).to_have_count(0)
+
+
+@pytest.fixture(scope="module")
+def many(report, tmp_path_factory):
+    """The page of all documents."""
+    path = tmp_path_factory.mktemp("many") / "index.html"
+    providers = [specs.load(name) for name in specs.names()]
+    path.write_text(made(compare(providers, [report]), report), "utf-8")
+    return path
+
+
+def test_many_providers_are_named_by_what_they_state(tab, many):
+    tab.set_viewport_size({"width": 1280, "height": 800})
+    tab.goto(f"{many.as_uri()}#{FEATURES}")
+
+    row = tab.locator(f'tr[data-id="{SIZE}"]')
+    expect(row.locator("li").first).to_contain_text("OpenAI")
+    few_state_it = tab.locator("#differences tr.r", has_text="others").first
+    named = few_state_it.locator("li a").all_inner_texts()
+    rest = int(re.findall(r"(\d+) others", few_state_it.inner_text())[0])
+    assert len(set(named)) + rest == len(ALL_IMAGE_PROVIDERS)
+    assert fits_in_width(tab)
+    assert tab.evaluate(STUMBLES) == []
+    assert tab.evaluate(FAINT) == []
+    row.get_by_role("link", name="TokenHub").click()
+    assert hash_of(tab) == f"#{FEATURES}&cell={SIZE}@tokenhub"
+    tab.get_by_role("dialog").get_by_role("button", name="Close").click()
+
+
+def test_a_set_of_providers_and_a_feature_are_chosen(tab, many):
+    tab.goto(f"{many.as_uri()}#{FEATURES}")
+    tab.get_by_text("Several", exact=True).click()
+    for name in ("xAI", "Recraft", "OpenAI"):
+        tab.get_by_role("checkbox", name=name, exact=True).check()
+    assert hash_of(tab) == f"#{FEATURES}&compare=xai,recraft,openai"
+    tab.get_by_text("3 providers", exact=True).click()
+
+    choice(tab, "Feature").select_option("size")
+
+    assert heads(tab) == ["Feature", "xAI", "Recraft", "OpenAI"]
+    assert {each.rpartition("/")[2] for each in shown(tab)} == {"size"}
+    tab.get_by_role("button", name="Show all").click()
+    tab.get_by_text("More filters").click()
+    tab.get_by_label("A column for each provider").check()
+    assert len(heads(tab)) == 1 + len(ALL_IMAGE_PROVIDERS)
+    assert fits_in_width(tab)
+    scroll = tab.locator("#differences .wide").first
+    scroll.evaluate("it => { it.scrollTop = 900; it.scrollLeft = 900; }")
+    head = scroll.locator("thead th").first.bounding_box()
+    frame = scroll.bounding_box()
+    assert (head["x"] - frame["x"], head["y"] - frame["y"]) == (1, 1)
 
 
 def test_filters_for_ignored_parameters_and_results(opened):
@@ -233,8 +285,7 @@ def test_filters_for_ignored_parameters_and_results(opened):
 
 def test_options_of_a_filter_show_how_many_they_leave(opened):
     page = opened(FEATURES)
-    page.get_by_text("More filters").click()
-    part = page.get_by_label("Part")
+    part = choice(page, "Operation")
     label = "createImage \N{MIDDLE DOT} request"
     option = part.locator("option", has_text=label).first
     count = int(re.search(r"\((\d+)\)", option.inner_text())[1])
@@ -359,7 +410,7 @@ def test_a_cell_is_a_link(opened):
     [
         *("cell=no/such@openai", "claim=x@y", "cell=@", "%%"),
         *("cell=__proto__@constructor", "claim=constructor@openai"),
-        *("pair=no,such", "differs=nobody&odd=nobody"),
+        *("compare=no,such", "differs=nobody&odd=nobody"),
     ],
 )
 def test_an_unknown_id_in_the_url_opens_nothing(opened, hash_):
@@ -478,7 +529,7 @@ def test_a_single_server_filters_its_features_by_result(tab, report, tmp_path):
 
     tab.goto(f"{path.as_uri()}#tab=differences")
 
-    assert tab.locator(".lt, .heat, select[data-key=pair]").count() == 0
+    assert tab.locator(".lt, .heat, select[data-key=compare]").count() == 0
     tab.get_by_role("button", name="Failed").click()
     rows = tab.locator("#differences tr.r:visible")
     assert SIZE in rows.evaluate_all("all => all.map(it => it.dataset.id)")
@@ -513,7 +564,7 @@ def test_nothing_is_wider_than_a_phone(opened, width):
 def test_every_text_has_contrast_in_light_and_dark_mode(opened):
     for fragment in (
         *("findings", "differences", "claims", "history"),
-        "pair=openai,tokenhub",
+        "compare=openai,tokenhub",
     ):
         page = opened(fragment)
         page.locator("details").evaluate_all(OPEN_ALL)

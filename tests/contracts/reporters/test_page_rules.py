@@ -59,6 +59,7 @@ def test_a_value_does_not_count_rules():
 
     assert without_rule_counts(value) == "string; default auto"
     assert without_rule_counts("rules") == "rules"
+    assert without_rule_counts("5 rules") == "5 rules"
 
 
 def test_only_documented_rules_are_shown_without_the_name_of_their_field():

@@ -837,7 +837,7 @@ def test_a_port_in_use_is_said_to_be():
 
 
 def test_the_upstream_forwards_a_compressed_request_and_records_its_json():
-    payload = {"model": "gpt-image-1", "prompt": "A boat"}
+    payload = {"model": "gpt-image-2", "prompt": "A boat"}
     headers = {
         "Authorization": "Bearer k",
         "Content-Type": "application/json",

@@ -4,18 +4,19 @@ const $ = id => document.getElementById(id);
 const all = (selector, within) => [...(within || document).querySelectorAll(selector)];
 const data = JSON.parse($('data').textContent);
 const titles = data.titles;
-document.documentElement.classList.add('js');
 
 /* The state of the page is the fragment of its URL: #differs=a&part=b&cell=c@d */
 
-const FLAGS = ['ignored'];
-const KEYS = ['tab', 'q', 'differs', 'pair', 'odd', 'part', 'client', 'provider', 'status', ...FLAGS, 'cell', 'claim'];
+const FLAGS = ['ignored', 'columns'];
+const KEYS = ['tab', 'q', 'differs', 'compare', 'odd', 'part', 'feature', 'client', 'provider', 'status', ...FLAGS, 'cell', 'claim'];
+const FORMER = {pair: 'compare'};
 const OPENING = ['cell', 'claim'];
-const NO_FILTER = ['tab', ...OPENING];
+const NO_FILTER = ['tab', 'columns', ...OPENING];
 let state = {};
 
 function read() {
   const parameters = new URLSearchParams(location.hash.slice(1));
+  for (const [before, key] of Object.entries(FORMER)) if (parameters.has(before)) parameters.set(key, parameters.get(before));
   const valid = {};
   for (const key of KEYS) {
     const value = FLAGS.includes(key) ? '1' : parameters.get(key);
@@ -27,12 +28,12 @@ function read() {
 /* False for a provider or tab that is not on the page. */
 function known(key, value) {
   if (key === 'tab') return data.tabs.includes(value);
-  const columns = {differs: [value], odd: [value], provider: [value], pair: value.split(',')}[key];
+  const columns = {differs: [value], odd: [value], provider: [value], compare: value.split(',')}[key];
   return !columns || columns.every(each => data.columns.includes(each));
 }
 
+const plain = text => encodeURIComponent(text).replace(/%(2F|40|2C|3A)/g, decodeURIComponent);
 function fragment(wanted) {
-  const plain = text => encodeURIComponent(text).replace(/%(2F|40|2C|3A)/g, decodeURIComponent);
   return KEYS.filter(key => wanted[key]).map(key => FLAGS.includes(key) ? key : key + '=' + plain(wanted[key])).join('&');
 }
 
@@ -49,7 +50,7 @@ function go(changes, how) {
 /* A fragment without = is the id of an element or a fingerprint: the filters stay as they are. */
 function navigate() {
   const hash = location.hash.slice(1);
-  if (hash && !KEYS.some(key => hash.split('&').some(each => each === key || each.startsWith(key + '=')))) {
+  if (hash && ![...KEYS, ...Object.keys(FORMER)].some(key => hash.split('&').some(each => each === key || each.startsWith(key + '=')))) {
     let name = '';
     try { name = decodeURIComponent(hash); } catch (error) { /* invalid escape */ }
     const target = $(name) || ofPrint(name).map(each => each.element)[0];
@@ -61,6 +62,7 @@ function navigate() {
       if (target.tagName === 'DETAILS') { target.hidden = false; target.open = true; }
     }
     showTab();
+    lay();
     number();
     if (panel) target.scrollIntoView();
     return;
@@ -77,7 +79,7 @@ const opening = wanted => OPENING.find(key => wanted[key]);
 const panels = data.tabs.map(id => $(id));
 const views = document.querySelector('.views');
 function currentTab() {
-  const asked = state.tab || (state.claim ? 'claims' : ['cell', 'pair', 'differs', 'odd', 'client', 'part', 'q'].some(key => state[key]) ? 'differences' : '');
+  const asked = state.tab || (state.claim ? 'claims' : ['cell', 'compare', 'differs', 'odd', 'client', 'part', 'feature', 'q', 'columns'].some(key => state[key]) ? 'differences' : '');
   return data.tabs.includes(asked) ? asked : data.tabs[0];
 }
 function showTab() {
@@ -102,59 +104,79 @@ if (views) {
   }
 }
 
-/* Filters */
+/* Rows of tables: features are in the document, claims are made from the data when they are shown. */
 
-/* The ids of claims and the links to them, which follow from the name of the row and the column. */
-function complete(row, table, columns) {
-  const id = table.dataset.operation + '/' + row.querySelector('.id').textContent;
-  Object.assign(row.dataset, {kind: 'claim', id, p: table.dataset.p});
-  all('td', row).forEach((cell, at) => {
-    const link = cell.querySelector('a.open:not([href])');
-    if (link) link.href = '#claim=' + encodeURIComponent(id).replaceAll('%2F', '/') + '@' + encodeURIComponent(columns[at]);
-  });
-}
-
-const tables = all('table.grid').map(table => {
-  const columns = all('thead th[data-column]', table).map(each => each.dataset.column);
-  if (table.dataset.operation) for (const row of all('tr.r', table)) complete(row, table, columns);
+const lower = (...texts) => texts.join(' ').toLowerCase();
+const featureTables = all('table.features').map(table => {
+  const heads = all('thead th[data-column]', table), columns = heads.map(each => each.dataset.column);
   return {
-    table,
-    columns,
-    order: columns,
-    kind: table.classList.contains('features') ? 'differences' : 'claims',
-    heads: all('thead th[data-column]', table),
-    rows: all('tr.r', table).map(element => ({
-      element,
-      part: element.dataset.p,
-      clients: (element.dataset.c || '').split(' '),
-      agreement: element.dataset.a,
-      split: 's' in element.dataset,
-      ignored: 'i' in element.dataset,
-      statuses: (element.dataset.status || '').split(' '),
-      text: (element.dataset.p + ' ' + element.textContent).toLowerCase(),
-      cells: all('td', element),
-    })),
+    kind: 'differences', table, columns, heads, order: columns,
+    rest: all('thead th', table).filter(each => !heads.includes(each)),
+    rows: all('tr.r', table).map(element => {
+      const {id, p: part, c: clients, a: agreement, status} = element.dataset;
+      const [head, ...cells] = element.children;
+      return {
+        kind: 'cell', id, part, agreement, head, element, cells, clients: clients.split(' ').filter(Boolean), split: 's' in element.dataset, ignored: 'i' in element.dataset,
+        statuses: status && status.split(' '), feature: head.firstChild.textContent.trim(), text: lower(part, element.textContent),
+      };
+    }),
   };
 });
-const details = all('details.group:not(.counted)').map(element => ({element, open: element.open}));
 const findings = all('details.finding').map(element => ({element, prints: element.dataset.print.split(' '), parts: element.dataset.p.split('\n'), text: element.textContent.toLowerCase()}));
+const ofPrint = print => findings.filter(each => each.prints.includes(print));
+const isIgnored = anchor => Boolean($(anchor)) && 'i' in $(anchor).dataset;
+
+const claims = new Map();
+const claimTables = data.claims.map((group, number) => {
+  const columns = group.columns.map(at => data.claim_columns[at]), part = group.operation + '/' + group.subject;
+  const rows = group.rows.map(([name, found, clients]) => {
+    const id = group.operation + '/' + name, cells = new Map();
+    for (const [at, letter, sentence, context, count, ...anchors] of found) {
+      const [source, basis, mock, exercised, isSelectable] = data.contexts[context];
+      cells.set(data.claim_columns[at], {letter, sentence: data.texts[sentence], source, basis, mock, count, isSelectable, anchors, exercised: data.texts[exercised]});
+    }
+    const each = [...cells.values()];
+    const row = {
+      kind: 'claim', id, part, name, cells, clients: data.client_sets[clients], feature: name.split('/')[1],
+      agreement: agreement(columns.map(column => { const cell = cells.get(column); return cell ? cell.sentence + '\n' + (cell.letter === '·' ? 'P' : cell.letter) : ''; })),
+      ignored: each.some(cell => cell.anchors.some(isIgnored)), statuses: [...new Set(each.map(cell => data.marks[cell.letter][2]))],
+      text: lower(part, name, ...each.map(cell => cell.sentence)),
+    };
+    claims.set(id, row);
+    return row;
+  });
+  const holder = document.querySelector('[data-group="' + number + '"]');
+  return {kind: 'claims', group, part, columns, rows, holder, details: holder.parentNode};
+});
+/* A letter per key, the same for equal keys; a is the most common. */
+function agreement(keys) {
+  const counts = new Map();
+  for (const key of keys) counts.set(key, (counts.get(key) || 0) + 1);
+  const ranked = [...counts.keys()].sort((one, two) => counts.get(two) - counts.get(one));
+  return keys.map(key => String.fromCharCode(97 + Math.min(ranked.indexOf(key), 25))).join('');
+}
+const tables = [...featureTables, ...claimTables];
+
+/* Filters */
+
+const details = all('details.group:not(.counted)').map(element => ({element, open: element.open}));
 const contradictions = all('.contradictions article').map(element => ({element, text: element.textContent.toLowerCase()}));
 const parts = all('tr.part');
-const hiding = document.head.appendChild(document.createElement('style'));
-const ofPrint = print => findings.filter(each => each.prints.includes(print));
 
-const pairOf = wanted => (wanted.pair || '').split(',').filter(Boolean);
-const inPart = (part, wanted) => !wanted.part || part === wanted.part || part.startsWith(wanted.part + '/');
+const chosenOf = wanted => (wanted.compare || '').split(',').filter(Boolean);
+const within = (part, asked) => part === asked || part.startsWith(asked + '/');
+const inPart = (part, wanted) => !wanted.part || within(part, wanted.part);
 const hasWords = (text, wanted) => (wanted.q || '').toLowerCase().split(/\s+/).every(word => text.includes(word));
 
 function passes(row, table, wanted) {
-  const columns = table.columns, pair = pairOf(wanted);
+  const columns = table.columns, chosen = chosenOf(wanted);
   const letter = id => row.agreement[columns.indexOf(id)];
-  const compared = pair.length ? pair : columns;
+  const compared = chosen.length ? chosen : columns;
   if (wanted.differs && !compared.some(id => letter(id) !== letter(wanted.differs))) return false;
-  if (pair.length === 2 && letter(pair[0]) === letter(pair[1])) return false;
-  if (wanted.odd && !isOutlier(row, columns.indexOf(wanted.odd), wanted)) return false;
-  if (wanted.status && row.element.dataset.status !== undefined && !row.statuses.includes(wanted.status)) return false;
+  if (chosen.length > 1 && chosen.every(id => letter(id) === letter(chosen[0]))) return false;
+  if (wanted.odd && !isOutlier(row, table, wanted.odd, wanted)) return false;
+  if (wanted.status && row.statuses && !row.statuses.includes(wanted.status)) return false;
+  if (wanted.feature && row.feature !== wanted.feature) return false;
   if (!inPart(row.part, wanted)) return false;
   if (wanted.client && !row.clients.includes(wanted.client)) return false;
   if (wanted.ignored && !row.ignored) return false;
@@ -162,10 +184,11 @@ function passes(row, table, wanted) {
 }
 
 /* True if a provider differs from the majority or has findings. */
-function isOutlier(row, at, wanted) {
+function isOutlier(row, table, id, wanted) {
+  const at = table.columns.indexOf(id);
   if (at < 0) return false;
-  if (row.cells[at].querySelector('.B, .D') || row.cells[at].matches('.B, .D')) return true;
-  return !wanted.status && !row.split && row.agreement[at] !== 'a';
+  const isBad = row.kind === 'claim' ? row.cells.has(id) && 'FW'.includes(row.cells.get(id).letter) : row.cells[at].querySelector('.B, .D');
+  return Boolean(isBad) || (!wanted.status && !row.split && row.agreement[at] !== 'a');
 }
 
 function passesFinding(each, wanted) {
@@ -175,76 +198,236 @@ function passesFinding(each, wanted) {
 }
 
 function passesContradiction(each, wanted) {
-  const of = each.element.dataset, pair = pairOf(wanted);
-  return (!pair.length || pair.includes(of.provider)) && (!wanted.odd || of.provider === wanted.odd)
+  const of = each.element.dataset, chosen = chosenOf(wanted);
+  return (!chosen.length || chosen.includes(of.provider)) && (!wanted.odd || of.provider === wanted.odd)
     && !wanted.ignored && inPart(of.p, wanted) && hasWords(each.text, wanted);
 }
 
-/* The number of entries of a tab that pass a filter. */
-function count(tab, wanted) {
-  if (tab === 'findings') return findings.filter(each => passesFinding(each, wanted)).length;
-  return tables.filter(each => each.kind === tab).reduce((sum, each) => sum + each.rows.filter(row => passes(row, each, wanted)).length, 0);
+/* The entries of a tab that pass a filter: pairs of an entry and its table. */
+function passing(tab, wanted) {
+  if (tab === 'findings') return findings.filter(each => passesFinding(each, wanted)).map(each => [each]);
+  return tables.filter(each => each.kind === tab).flatMap(table => table.rows.filter(row => passes(row, table, wanted)).map(row => [row, table]));
+}
+
+/* By value of a filter, the number of entries of a tab that it leaves. */
+const above = part => [part, part.slice(0, part.indexOf('/'))];
+const VALUES = {
+  part: entry => new Set((entry.parts || [entry.part]).flatMap(above)),
+  client: entry => entry.clients || [],
+  feature: entry => [entry.feature],
+  status: entry => entry.statuses || [entry.element.dataset.status],
+  provider: entry => [entry.element.dataset.provider],
+  odd: (entry, table) => table ? table.columns.filter(id => isOutlier(entry, table, id, state)) : [],
+};
+function tally(tab, key) {
+  const counts = new Map(), entries = passing(tab, {...state, [key]: ''});
+  counts.set('', entries.length);
+  if (key === 'provider' && tab !== 'findings') return counts;
+  for (const [entry, table] of entries) for (const value of VALUES[key](entry, table)) counts.set(value, (counts.get(value) || 0) + 1);
+  return counts;
 }
 
 function filter() {
-  const active = filtersOf(state) !== '', pair = pairOf(state);
-  for (const table of tables) {
-    for (const row of table.rows) {
-      row.element.hidden = !passes(row, table, state);
-      if (table.kind === 'differences') updateLetters(row, table.columns);
-    }
-    arrange(table, pair);
-  }
-  for (const each of parts) {
-    let next = each.nextElementSibling;
-    while (next && next.hidden) next = next.nextElementSibling;
-    each.hidden = !next;
-  }
+  const active = filtersOf(state) !== '';
+  for (const table of tables) table.passing = new Set(table.rows.filter(row => passes(row, table, state)));
   for (const each of findings) each.element.hidden = !passesFinding(each, state);
   for (const each of contradictions) each.element.hidden = !passesContradiction(each, state);
   if ($('contradictions')) $('contradictions').hidden = contradictions.every(each => each.element.hidden);
   for (const {element, open} of details) {
-    const visible = all('tr.r', element).some(row => !row.hidden);
+    const visible = tables.some(table => element.contains(table.holder || table.table) && table.passing.size);
     element.hidden = !visible;
     element.open = active ? visible : open;
   }
-  for (const each of all('.features.grid')) each.parentNode.hidden = !all('tr.r', each).some(row => !row.hidden);
-  for (const each of all('.pair-only')) each.hidden = pair.length !== 2;
-  for (const each of all('.all-only')) each.hidden = pair.length === 2;
-  hide(pair);
-  for (const {table} of tables) roving(table);
+  for (const table of featureTables) {
+    for (const row of table.rows) row.element.hidden = !table.passing.has(row);
+    table.table.parentNode.hidden = !table.passing.size;
+  }
+  for (const each of parts) each.hidden = ![...each.parentNode.children].some(row => row !== each && !row.hidden);
   for (const tab of data.tabs) {
     const note = $(tab).querySelector('.none-left');
-    if (note) note.hidden = !active || count(tab, state) > 0;
+    if (note) note.hidden = !active || (tab === 'findings' ? findings.some(each => !each.element.hidden) : tables.some(each => each.kind === tab && each.passing.size > 0));
+  }
+  lay();
+}
+
+/* Layout: a column per provider if they fit, else the providers by what they have in common. */
+
+const MIN_COLUMN = 150, FIRST_COLUMN = 230, MAX_WIDTH = 1200, MAX_NAMED = 6;
+const fitting = () => Math.max(2, Math.floor((Math.min(MAX_WIDTH, innerWidth) - FIRST_COLUMN) / MIN_COLUMN));
+const kept = (table, chosen) => chosen.filter(each => table.columns.includes(each));
+function lay() {
+  const chosen = chosenOf(state), fits = fitting();
+  for (const each of all('.pair-only')) each.hidden = chosen.length !== 2;
+  const isGrouped = data.columns.length > 1 && (chosen.length || data.columns.length) > fits && !state.columns;
+  for (const each of all('.all-only')) each.hidden = chosen.length === 2 || isGrouped;
+  for (const each of all('.grouped-only')) each.hidden = !isGrouped;
+  for (const each of all('.columns-only')) each.hidden = isGrouped;
+  for (const table of tables) {
+    const order = chosen.length ? kept(table, chosen) : table.columns;
+    const isSingle = data.columns.length === 1;
+    const layout = {chosen, order, grouped: !isSingle && order.length > fits && !state.columns, wide: !isSingle && order.length > fits};
+    if (table.kind === 'claims') layClaims(table, layout); else layFeatures(table, layout);
   }
 }
+function finish(table, {wide, grouped}) {
+  const element = table.table, scroll = element.parentNode;
+  scroll.classList.toggle('wide', wide && !grouped);
+  scroll.classList.toggle('fitting', !wide || grouped);
+  element.classList.toggle('by-value', grouped);
+  roving(element);
+}
+const link = (kind, id, column, ...content) => make('a', {class: 'open', href: '#' + kind + '=' + plain(id) + '@' + plain(column), 'aria-haspopup': 'dialog', tabindex: '-1', 'data-column': column}, ...content);
+
+function layFeatures(table, layout) {
+  const {chosen, order, grouped} = layout, isPair = chosen.length === 2 && order.length === 2;
+  const key = [grouped, ...order].join();
+  if (table.laid !== key) {
+    table.laid = key;
+    table.order = order;
+    const places = order.map(each => table.columns.indexOf(each));
+    const [first, ...rest] = table.rest;
+    first.parentNode.replaceChildren(first, ...(grouped ? [make('th', {scope: 'col'}, 'Statements, and the providers that make them')] : places.map(at => table.heads[at])), ...rest);
+    for (const row of table.rows) {
+      const extra = row.cells.slice(table.columns.length);
+      row.element.replaceChildren(row.head, ...(grouped ? [] : places.map(at => complete(row, at, table.columns[at]))), ...extra);
+      row.grouped = false;
+    }
+    for (const each of all('tr.part th', table.table)) each.colSpan = (grouped ? 1 : order.length) + 1 + rest.length;
+    table.table.classList.toggle('paired', isPair);
+    table.table.classList.toggle('chosen', chosen.length > 0);
+  }
+  for (const row of table.rows) {
+    if (grouped) {
+      if (row.element.hidden || row.grouped === reference()) continue;
+      row.element.replaceChildren(row.head, groupedFeature(row, table, order));
+      row.grouped = reference();
+      continue;
+    }
+    updateLetters(row, table.columns);
+    for (const cell of row.cells) clearMarks(cell);
+    if (!isPair || row.element.hidden) continue;
+    const [one, two] = order.map(each => row.cells[table.columns.indexOf(each)]);
+    markChanges(one, two);
+    markChanges(two, one);
+  }
+  finish(table, layout);
+}
+
+/* The cell of a provider; its link, and the text of one without a statement, are not in the document. */
+function complete(row, at, column) {
+  const cell = row.cells[at];
+  if (cell.dataset.complete) return cell;
+  cell.dataset.complete = '1';
+  const made = link('cell', row.id, column, ...cell.childNodes);
+  if (!made.childNodes.length) made.append(make('span', {class: 'val'}, make('span', {class: 'value'}, 'not documented')));
+  cell.replaceChildren(made);
+  return cell;
+}
+
+/* One cell with the statements about a feature: that of the reference first, "not documented" last. */
+function groupedFeature(row, table, order) {
+  const letters = lettersOf(row, table.columns), groups = new Map();
+  for (const column of order) {
+    const at = table.columns.indexOf(column);
+    if (!groups.has(letters[at])) groups.set(letters[at], []);
+    groups.get(letters[at]).push(at);
+  }
+  const isUnstated = group => row.cells[group[0]].classList.contains('none');
+  const sorted = [...groups].sort(([one, first], [two, second]) => isUnstated(first) - isUnstated(second) || one.localeCompare(two));
+  return make('td', {class: 'values'}, make('ul', {}, sorted.map(([letter, group]) => {
+    const shown = row.cells[group[0]], statement = shown.querySelector('.val') ? all('.value, .note-mark, .rules', shown).map(each => each.cloneNode(true)) : 'not documented';
+    const ids = group.map(at => table.columns[at]);
+    return make('li', {class: 'l-' + letter + (isUnstated(group) ? ' none' : '')}, make('div', {class: 'statement' + (shown.classList.contains('soft') ? ' soft' : '')}, statement), who('cell', row, ids, isUnstated(group), id => {
+      const measured = row.cells[table.columns.indexOf(id)].querySelector('.measured');
+      return measured ? measured.cloneNode(true) : '';
+    }));
+  })));
+}
+
+/* The providers of a statement; those without a statement are named only if they are few. */
+function who(kind, row, ids, isUnstated, more) {
+  const first = isUnstated && ids.length > MAX_NAMED ? ids.filter(id => id === reference()) : ids;
+  const others = ids.length - first.length;
+  return make('div', {class: 'who'}, first.map(id => make('span', {}, link(kind, row.id, id, titles[id] || id), more ? more(id) : '')),
+    others ? make('span', {class: 'mute'}, others + (first.length ? ' others' : ' providers')) : '');
+}
+
+function layClaims(table, layout) {
+  const {order, grouped} = layout, key = [grouped, ...order].join();
+  if (table.laid !== key) {
+    table.laid = key;
+    table.order = order;
+    table.table = null;
+    for (const row of table.rows) row.element = null;
+  }
+  if (!table.details.open || currentTab() !== 'claims') return;
+  const isSingle = data.claim_columns.length === 1;
+  if (!table.table) {
+    const ratio = id => table.group.ratios[table.columns.indexOf(id)] + (isSingle ? ' passed' : '');
+    const heads = grouped ? [make('th', {scope: 'col'}, 'Results')] : order.map(id => make('th', {scope: 'col', 'data-column': id}, isSingle ? 'Result' : titles[id] || id, make('small', {}, ratio(id))));
+    table.body = make('tbody');
+    table.table = make('table', {class: 'claims grid' + (isSingle ? ' single' : ''), role: 'grid', style: null, 'aria-label': 'Claims of ' + table.group.operation + ', ' + table.group.subject},
+      make('thead', {}, make('tr', {}, make('th', {scope: 'col'}, 'Claim'), heads)), table.body);
+    table.table.style.setProperty('--cols', order.length);
+    table.holder.replaceChildren(table.table);
+  }
+  const shown = table.rows.filter(row => table.passing.has(row));
+  for (const row of shown) row.element = row.element || claimRow(row, order, grouped, isSingle);
+  const before = [...table.body.children];
+  if (before.length !== shown.length || before.some((each, at) => each !== shown[at].element)) table.body.replaceChildren(...shown.map(row => row.element));
+  finish(table, layout);
+}
+
+function claimRow(row, order, grouped, isSingle) {
+  const wordings = new Map();
+  for (const [id, cell] of row.cells) if (order.includes(id)) wordings.set(cell.sentence, [...(wordings.get(cell.sentence) || []), titles[id] || id]);
+  const sentences = [...wordings].map(([sentence, names]) => make('span', {class: 'sentence'}, wordings.size > 1 ? [make('em', {}, names.join(', ') + ':'), ' '] : '', sentence));
+  const head = make('th', {scope: 'row'}, make('span', {class: 'id'}, row.name), sentences);
+  const cells = grouped ? [make('td', {class: 'values'}, make('ul', {}, Object.keys(data.marks).map(letter => {
+    const ids = order.filter(id => row.cells.has(id) && row.cells.get(id).letter === letter);
+    return ids.length ? make('li', {}, mark(letter), who('claim', row, ids, false)) : '';
+  })))] : order.map(id => {
+    const cell = row.cells.get(id);
+    if (!cell) return make('td', {class: 'absent'});
+    const [label, tone] = data.marks[cell.letter], made = link('claim', row.id, id, isSingle ? label : [cell.letter, make('span', {class: 'vh'}, ' ' + label)]);
+    made.className = 'open cell ' + tone + (cell.basis === 'documented' ? '' : ' soft');
+    return make('td', {}, made);
+  });
+  return make('tr', {class: 'r', 'data-kind': 'claim', 'data-id': row.id}, head, cells);
+}
+for (const table of claimTables) table.details.addEventListener('toggle', () => lay());
 
 /* The numbers of the filters, for the current tab */
 function number() {
   const tab = currentTab();
   if (!tab || tab === 'history') return;
-  const total = count(tab, {}), shown = count(tab, state), active = filtersOf(state) !== '';
+  const total = passing(tab, {}).length, shown = passing(tab, state).length, active = filtersOf(state) !== '';
   const noun = {findings: 'finding', differences: 'feature', claims: 'claim'}[tab];
   const differing = tab === 'differences' && !active && data.columns.length > 1 ? ', ' + data.differing + ' differ' : '';
   $('shown').textContent = (active ? shown + ' of ' : '') + total + ' ' + noun + (total === 1 ? '' : 's') + differing;
   $('reset').hidden = !active;
+  const results = tally(tab, 'status');
   for (const each of all('[data-status]', document.querySelector('.statuses'))) {
-    const wanted = each.dataset.status, matching = count(tab, {...state, status: wanted});
+    const wanted = each.dataset.status, matching = results.get(wanted) || 0;
     each.querySelector('.count').textContent = matching;
     each.setAttribute('aria-pressed', (state.status || '') === wanted);
     each.disabled = !matching && (state.status || '') !== wanted;
   }
-  for (const each of all('select[data-key=part] option, select[data-key=client] option, select[data-key=odd] option, select[data-key=provider] option')) {
-    const key = each.parentNode.dataset.key, matching = count(tab, {...state, [key]: each.value});
-    each.dataset.label = each.dataset.label || each.textContent;
-    each.textContent = each.dataset.label + ' (' + matching + ')';
+  for (const select of all('select[data-key]')) {
+    const key = select.dataset.key;
+    if (!VALUES[key] || select.closest('[hidden]')) continue;
+    const counts = tally(tab, key);
+    for (const each of select.options) {
+      each.dataset.label = each.dataset.label || each.textContent;
+      each.textContent = each.dataset.label + ' (' + (counts.get(each.value) || 0) + ')';
+    }
   }
   const more = document.querySelector('.more-filters');
-  if (['part', 'client', 'odd', 'ignored'].some(key => state[key])) more.open = true;
+  if (['client', 'odd', 'ignored', 'columns'].some(key => state[key])) more.open = true;
 }
 
 /* Letters relative to one provider: its value has the letter a. */
-const reference = () => state.differs || pairOf(state)[0] || data.reference;
+const reference = () => state.differs || chosenOf(state)[0] || data.reference;
 function lettersOf(row, columns) {
   const first = row.agreement[columns.indexOf(reference())] || 'a';
   return [...row.agreement].map(each => each === first ? 'a' : each === 'a' ? first : each);
@@ -260,31 +443,7 @@ function updateLetters(row, columns) {
   });
 }
 
-/* Two providers: their columns come first, in the chosen order, and their different texts are marked. */
-function arrange(table, pair) {
-  const chosen = pair.filter(each => table.columns.includes(each));
-  const order = [...new Set([...chosen, ...table.columns])];
-  if (order.join() !== table.order.join()) {
-    const places = order.map(each => table.columns.indexOf(each));
-    const head = table.heads[0].parentNode;
-    head.append(...places.map(at => table.heads[at]));
-    for (const row of table.rows) row.element.append(...places.map(at => row.cells[at]));
-    table.order = order;
-  }
-  table.table.classList.toggle('paired', chosen.length === 2);
-  table.table.dataset.kept = chosen.length;
-  if (table.kind !== 'differences') return;
-  const isMarked = chosen.length === 2;
-  if (!isMarked && !table.marked) return;
-  table.marked = isMarked;
-  const [one, two] = chosen.map(each => table.columns.indexOf(each));
-  for (const row of table.rows) {
-    for (const cell of row.cells) clearMarks(cell);
-    if (!isMarked || row.element.hidden) continue;
-    markChanges(row.cells[one], row.cells[two]);
-    markChanges(row.cells[two], row.cells[one]);
-  }
-}
+/* What only one of two providers states is marked. */
 const entries = cell => all('.value, .rule', cell).flatMap(each => each.matches('.rule') ? [each.textContent] : tokens(each.textContent));
 const tokens = text => text.split(/(; | · )/).filter(each => each !== '; ' && each !== ' · ');
 function markChanges(cell, other) {
@@ -301,39 +460,42 @@ function clearMarks(cell) {
   for (const rule of all('.rule', cell)) rule.classList.remove('changed');
 }
 
-function hide(pair) {
-  hiding.textContent = pair.length ? [0, 1, 2].map(kept => '.grid[data-kept="' + kept + '"]:not(.single) tr:not(.part)>:nth-child(n+' + (kept + 2) + '){display:none}').join('') : '';
-}
-
 /* The filter panel */
 
 const controls = all('[data-key]');
-const at = (key, place) => controls.find(each => each.dataset.key === key && each.dataset.at === place);
 function fill() {
+  const chosen = chosenOf(state);
   for (const control of controls) {
     const key = control.dataset.key;
     let value = state[key] || '';
-    if (key === 'pair') value = pairOf(state)[control.dataset.at] || (control.dataset.at === '1' && state.differs) || '';
-    if (control.type === 'checkbox') control.checked = Boolean(value);
+    if (key === 'compare' && 'at' in control.dataset) value = chosen[control.dataset.at] || (control.dataset.at === '1' && state.differs) || '';
+    if (control.type === 'checkbox') control.checked = key === 'compare' ? chosen.includes(control.value) : Boolean(value);
     else if (control.value !== value) control.value = value;
     control.classList.toggle('set', Boolean(value));
   }
+  const several = document.querySelector('.several');
+  if (several) several.querySelector('summary').textContent = chosen.length > 2 ? chosen.length + ' providers' : 'Several';
 }
 
 /* A pair; one provider and all others; or no comparison. */
 function compared(control) {
-  const [one, two] = ['0', '1'].map(place => at('pair', place).value);
-  if (!two && control.dataset.at === '1') return {pair: '', differs: ''};
-  if (!one) return {pair: '', differs: two};
+  if (!('at' in control.dataset)) {
+    const others = chosenOf(state).filter(each => each !== control.value);
+    return {compare: (control.checked ? [...others, control.value] : others).join(), differs: ''};
+  }
+  const [one, two] = all('select', control.closest('.pairing')).map(each => each.value);
+  if (!two && control.dataset.at === '1') return {compare: '', differs: ''};
+  if (!one) return {compare: '', differs: two};
   const other = two && two !== one ? two : [data.reference, ...data.columns].find(each => each && each !== one);
-  return {pair: control.dataset.at === '1' && one === two ? other + ',' + two : one + ',' + other, differs: ''};
+  return {compare: control.dataset.at === '1' && one === two ? other + ',' + two : one + ',' + other, differs: ''};
 }
 for (const control of controls) control.addEventListener('input', () => {
   const key = control.dataset.key;
   const value = control.type === 'checkbox' ? (control.checked ? '1' : '') : control.value;
-  const changes = key === 'pair' ? compared(control) : {[key]: value};
+  const changes = key === 'compare' ? compared(control) : {[key]: value};
   const typing = key === 'q' && state.q && value;
   go({cell: '', claim: '', ...(tabStays(changes) ? {} : {tab: currentTab()}), ...changes}, typing ? 'replaceState' : 'pushState');
+  if (control.closest('.ask')) $(currentTab()).scrollIntoView();
 });
 for (const each of all('.statuses button')) each.addEventListener('click', () => go({cell: '', claim: '', tab: currentTab(), status: each.dataset.status}));
 $('reset').addEventListener('click', () => go(Object.fromEntries(KEYS.filter(key => key !== 'tab').map(key => [key, '']))));
@@ -363,7 +525,7 @@ const own = (table, name) => table && Object.hasOwn(table, name) ? table[name] :
 /* Names between backticks are code. */
 const coded = text => text.split('`').map((each, at) => at % 2 ? make('code', {}, each) : each);
 function cited(number, basis) {
-  const [title, url, date, place] = data.sources[number] || ['', '', '', ''];
+  const [page, place] = data.sources[number], [title, url, date] = data.pages[page];
   return make('p', {class: 'mute'},
     url ? make('a', {href: url, rel: 'noopener noreferrer'}, title) : title,
     date && ', ' + date, place && ' (' + place + ')', basis && ', ' + (BASES[basis] || basis));
@@ -396,19 +558,20 @@ function verdict(measured) {
 }
 
 function claimsOf(id, provider) {
-  const at = data.claim_columns.indexOf(provider);
-  const under = Object.keys(data.claims).filter(each => each.startsWith(id + '/') && data.claims[each][at]);
+  const under = [...claims.values()].filter(each => each.id.startsWith(id + '/') && each.cells.has(provider));
   if (!under.length) return [];
   return [make('h3', {}, under.length === 1 ? '1 claim' : under.length + ' claims'), make('ul', {class: 'listed'}, under.map(each => {
-    const [letter, sentence] = data.claims[each][at];
-    return make('li', {}, make('a', {class: 'cell ' + data.marks[letter][1], href: '#claim=' + each + '@' + provider, 'data-jump': 'claim', 'data-to': each + '@' + provider, 'aria-label': data.marks[letter][0] + ': ' + data.texts[sentence]}, letter), make('span', {}, data.texts[sentence]));
+    const {letter, sentence} = each.cells.get(provider);
+    return make('li', {}, make('a', {class: 'cell ' + data.marks[letter][1], href: '#claim=' + each.id + '@' + provider, 'data-jump': 'claim', 'data-to': each.id + '@' + provider, 'aria-label': data.marks[letter][0] + ': ' + sentence}, letter), make('span', {}, sentence));
   }))];
 }
 
+const UNSTATED = {value: '–'};
 function feature(id, provider) {
-  const cells = own(data.features, id), cell = own(cells, provider);
-  if (!cell) return null;
-  const row = tables.flatMap(each => each.rows).find(each => each.element.dataset.kind === 'cell' && each.element.dataset.id === id);
+  const cells = own(data.features, id), at = data.columns.indexOf(provider);
+  if (!cells || at < 0) return null;
+  const cell = cells[at] || UNSTATED;
+  const row = featureTables.flatMap(each => each.rows).find(each => each.id === id);
   const odd = cell.odd || [], letters = lettersOf(row, data.columns);
   const facts = (cell.facts || []).map(([name, value, basis]) => [make('dt', {}, name), make('dd', {},
     value, odd.includes(name) ? [' ', make('span', {class: 'chip V'}, '≠ the majority')] : '', basis && basis !== 'documented' ? make('small', {class: 'mute'}, ' ' + basis) : '')]);
@@ -417,7 +580,7 @@ function feature(id, provider) {
     .flatMap(print => ofPrint(print).filter(each => each.element.dataset.provider === provider).map(each => each.element.id));
   const command = own(data.commands, provider), claims = claimsOf(id, provider);
   return {
-    title: row.element.querySelector('th').firstChild.textContent.trim(),
+    title: row.feature,
     sub: (titles[provider] || provider) + ' · ' + row.part.split('/')[0],
     content: [
       make('section', {}, make('h3', {}, 'Documented'),
@@ -432,7 +595,7 @@ function feature(id, provider) {
         measured.note ? ' ' + measured.note : ''))) : '',
       cloned([...new Set(anchors)]),
       data.columns.length < 2 ? '' : make('section', {}, comparison('cell', id, provider, data.columns.map((column, at) => {
-        const other = cells[column];
+        const other = cells[at];
         return [column, [other && data.columns.length > 2 ? make('span', {class: 'lt'}, letters[at]) : '', other ? coded(other.value) : 'not documented',
           ...Object.values((other && other.measured) || {}).map(measured => [' ', verdict(measured)])], Boolean(other), letters[at]];
       }))),
@@ -443,22 +606,21 @@ function feature(id, provider) {
 }
 
 function claim(id, provider) {
-  const cells = own(data.claims, id), cell = own(cells, data.claim_columns.indexOf(provider));
+  const row = claims.get(id), cell = row && row.cells.get(provider);
   if (!cell) return null;
-  const [letter, sentence, source, basis, mock, count, isSelectable, anchors, exercised] = cell;
   return {
-    title: data.texts[sentence],
+    title: cell.sentence,
     sub: (titles[provider] || provider) + ' · ' + id,
     content: [
-      make('section', {}, make('h3', {}, 'Documented'), cited(source, basis)),
-      make('section', {}, make('h3', {}, 'Measured'), make('p', {}, mark(letter), ' ',
-        make('span', {class: 'mute'}, [count && 'in ' + cases(count), mock && data.mocks.includes(provider) && 'the mock: ' + mock, data.texts[exercised]].filter(Boolean).join('; ')))),
-      cloned([...new Set(anchors)]),
-      data.claim_columns.length < 2 ? '' : make('section', {}, comparison('claim', id, provider, data.claim_columns.map((column, each) => {
-        const other = cells[each];
-        return [column, other ? [mark(other[0]), ' ' + data.texts[other[1]]] : 'not documented', Boolean(other)];
+      make('section', {}, make('h3', {}, 'Documented'), cited(cell.source, cell.basis)),
+      make('section', {}, make('h3', {}, 'Measured'), make('p', {}, mark(cell.letter), ' ',
+        make('span', {class: 'mute'}, [cell.count && 'in ' + cases(cell.count), cell.mock && data.mocks.includes(provider) && 'the mock: ' + cell.mock, cell.exercised].filter(Boolean).join('; ')))),
+      cloned([...new Set(cell.anchors)]),
+      data.claim_columns.length < 2 ? '' : make('section', {}, comparison('claim', id, provider, data.claim_columns.map(column => {
+        const other = row.cells.get(column);
+        return [column, other ? [mark(other.letter), ' ' + other.sentence] : 'not documented', Boolean(other)];
       }))),
-      isSelectable && data.commands[provider] ? code('Run these tests', data.commands[provider] + ' --only ' + quoted(id)) : '',
+      cell.isSelectable && data.commands[provider] ? code('Run these tests', data.commands[provider] + ' --only ' + quoted(id)) : '',
     ],
   };
 }
@@ -494,9 +656,9 @@ document.addEventListener('click', event => {
     go({cell: '', claim: '', [link.dataset.jump]: link.dataset.to}, 'replaceState');
   } else if (link.classList.contains('open')) {
     event.preventDefault();
-    const cell = link.closest('td'), row = cell.parentNode, table = tables.find(each => each.table.contains(row));
-    place(table.table, link);
-    const opened = {[row.dataset.kind]: row.dataset.id + '@' + table.order[cell.cellIndex - 1]};
+    const row = link.closest('tr');
+    place(link.closest('table'), link);
+    const opened = {[row.dataset.kind]: row.dataset.id + '@' + link.dataset.column};
     go({cell: '', claim: '', ...(tabStays(opened) ? {} : {tab: currentTab()}), ...opened});
   } else if (link.hash && link.host === location.host && link.pathname === location.pathname && link.hash.includes('=')) {
     event.preventDefault();
@@ -511,38 +673,35 @@ document.addEventListener('click', event => {
 
 const cells = table => all('a.open', table).filter(each => each.offsetParent);
 function roving(table) {
-  const links = all('a.open', table);
-  const now = links.find(each => each.tabIndex === 0);
-  if (!now || !now.offsetParent) place(table, links.find(each => each.offsetParent) || links[0]);
+  const now = table.querySelector('a.open[tabindex="0"]');
+  if (now && !now.closest('tr').hidden) return;
+  place(table, table.querySelector('tr.r:not([hidden]) a.open'));
 }
 function place(table, link) {
   all('a.open[tabindex="0"]', table).forEach(each => { each.tabIndex = -1; });
   if (link) link.tabIndex = 0;
 }
-for (const {table} of tables) {
-  table.setAttribute('role', 'grid');
-  all('a.open', table).forEach(each => { each.tabIndex = -1; each.setAttribute('aria-haspopup', 'dialog'); });
-  table.addEventListener('keydown', event => {
-    const link = event.target.closest('a.open');
-    if (!link || event.ctrlKey || event.metaKey || event.altKey) return;
-    const row = link.closest('tr'), at = link.closest('td').cellIndex;
-    const rows = all('tr.r', table).filter(each => !each.hidden), here = rows.indexOf(row);
-    const inRow = cells(row), column = each => { const cell = each && each.cells[at]; return cell && cell.querySelector('a.open'); };
-    const steps = {
-      ArrowRight: () => inRow[inRow.indexOf(link) + 1],
-      ArrowLeft: () => inRow[inRow.indexOf(link) - 1],
-      ArrowDown: () => rows.slice(here + 1).map(column).find(Boolean),
-      ArrowUp: () => rows.slice(0, here).reverse().map(column).find(Boolean),
-      Home: () => inRow[0],
-      End: () => inRow[inRow.length - 1],
-    };
-    if (event.key === ' ') { event.preventDefault(); link.click(); return; }
-    if (!steps[event.key]) return;
-    event.preventDefault();
-    const next = steps[event.key]();
-    if (next) { place(table, next); next.focus(); }
-  });
-}
+for (const {table} of featureTables) table.setAttribute('role', 'grid');
+document.addEventListener('keydown', event => {
+  const link = event.target.closest && event.target.closest('a.open');
+  if (!link || event.ctrlKey || event.metaKey || event.altKey) return;
+  const table = link.closest('table'), row = link.closest('tr'), at = link.closest('td').cellIndex;
+  const rows = all('tr.r', table).filter(each => !each.hidden), here = rows.indexOf(row);
+  const inRow = cells(row), column = each => { const cell = each && each.cells[at]; return cell && cell.querySelector('a.open'); };
+  const steps = {
+    ArrowRight: () => inRow[inRow.indexOf(link) + 1],
+    ArrowLeft: () => inRow[inRow.indexOf(link) - 1],
+    ArrowDown: () => rows.slice(here + 1).map(column).find(Boolean),
+    ArrowUp: () => rows.slice(0, here).reverse().map(column).find(Boolean),
+    Home: () => inRow[0],
+    End: () => inRow[inRow.length - 1],
+  };
+  if (event.key === ' ') { event.preventDefault(); link.click(); return; }
+  if (!steps[event.key]) return;
+  event.preventDefault();
+  const next = steps[event.key]();
+  if (next) { place(table, next); next.focus(); }
+});
 
 /* Copy buttons and tabs */
 
@@ -602,7 +761,7 @@ function show() {
   state = read();
   fill();
   showTab();
-  if (filtersOf(state) !== before) filter();
+  if (filtersOf(state) !== before) filter(); else lay();
   number();
   open();
 }
@@ -611,8 +770,11 @@ addEventListener('popstate', navigate);
 const panel = document.querySelector('.panel');
 const measure = () => document.documentElement.style.setProperty('--panel', panel.offsetHeight + 'px');
 new ResizeObserver(measure).observe(panel);
+let fits = fitting();
+addEventListener('resize', () => { if (fits !== fitting()) { fits = fitting(); lay(); } });
 filter();
 navigate();
+document.documentElement.classList.add('laid');
 measure();
 if (data.tabs.length && filtersOf(state) && !opening(state)) $(currentTab()).scrollIntoView();
 })();

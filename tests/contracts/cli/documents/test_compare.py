@@ -3,6 +3,8 @@
 import fcntl
 import json
 import os
+import re
+import shlex
 import struct
 import subprocess
 import sys
@@ -11,7 +13,6 @@ from importlib.resources import files
 
 import pytest
 from click.testing import CliRunner
-from support.providers import ALL_IMAGE_PROVIDERS
 
 import specs
 from contracts.cli.main import main
@@ -39,28 +40,70 @@ def found() -> Comparison:
     return compare([specs.load(name) for name in specs.names()])
 
 
-def test_all_that_differs_is_shown_and_can_be_read_in_80_columns(run, found):
-    result = run()
+@pytest.fixture(scope="module")
+def ranking() -> str:
+    """The output without arguments."""
+    made = CliRunner(env={"COLUMNS": "80"}).invoke(main, ["compare"])
+    assert made.exit_code == 0
+    return made.stdout
 
-    assert result.exit_code == 0
-    assert max(map(len, result.stdout.splitlines())) <= 80
-    for row in found.differing_rows:
-        assert row.feature.split()[0] in result.stdout, row.id
 
+def test_many_providers_are_ranked_and_not_listed(ranking, found):
+    text = ranking
 
-def test_the_summary_comes_first_and_ranks_providers(run, found):
-    text = " ".join(run().stdout.partition("\n\n")[0].split())
-
+    assert max(map(len, text.splitlines())) <= 80
+    differing, total = len(found.differing_rows), len(found.rows)
+    assert text.startswith(f"{differing} of {total} features differ.\n")
     reference = next(
         name for name in specs.names() if specs.load(name).dialect.is_reference
     )
-    others = [each for each in found.providers if each.id != reference]
     counts = {
-        each.title: sum(
+        each.id: sum(
             row.cells[reference].letter != row.cells[each.id].letter
             for row in found.rows
         )
-        for each in others
+        for each in found.providers
+        if each.id != reference
+    }
+    ranked = re.findall(r"^(\d+) .* (\S+) +(\d+): \d+ stated diff", text, re.MULTILINE)
+    assert [int(number) for number, *_ in ranked] == [*range(1, len(counts) + 1)]
+    assert {id_: int(count) for _, id_, count in ranked} == counts
+    assert [int(count) for *_, count in ranked] == sorted(counts.values())[::-1]
+    assert len(text.splitlines()) < 60
+
+
+def test_the_ranking_names_commands_that_show_more(run, ranking):
+    commands = dict(re.findall(r"(.*\S) +imageparity compare (.*)", ranking))
+
+    assert commands["two providers"].split()[0] == "openai"
+    assert commands["everything"] == "--all"
+    feature = run(*shlex.split(commands["a feature of all"]))
+    assert feature.exit_code == 0
+    assert header(feature.stdout) == ["feature", "value", "providers"]
+
+
+def test_all_that_differs_can_be_read_in_80_columns(run, found):
+    result = run("--all")
+
+    assert result.exit_code == 0
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    text = {line[:24].strip() for line in result.stdout.splitlines()}
+    for row in found.rows:
+        assert any(row.feature.startswith(each) for each in text if each), row.id
+
+
+def test_the_first_line_ranks_providers(run):
+    few = ("openai", "tikhub", "llmapi", "tokenhub")
+    text = " ".join(run(*few).stdout.partition("\n\n")[0].split())
+
+    found = compare([specs.load(name) for name in few])
+    counts = {
+        each.title: sum(
+            row.cells["openai"].letter != row.cells[each.id].letter
+            for row in found.rows
+        )
+        for each in found.providers
+        if each.id != "openai"
     }
     first = max(counts, key=counts.__getitem__)
     differing, total = len(found.differing_rows), len(found.rows)
@@ -81,17 +124,17 @@ def header(text: str) -> list[str]:
 
 
 def test_a_wide_terminal_has_a_column_for_each_provider(run, monkeypatch):
-    assert header(run().stdout) == ["feature", "value", "providers"]
+    few = ("tikhub", "llmapi", "openai", "tokenhub", "aihubmix")
+    assert header(run(*few).stdout) == ["feature", "value", "providers"]
     monkeypatch.setenv("COLUMNS", "200")
 
-    text = run().stdout
+    text = run(*few).stdout
 
     first, *others = header(text)[1:]
     assert specs.load(first).dialect.is_reference
-    assert {first, *others} == set(ALL_IMAGE_PROVIDERS)
+    assert {first, *others} == set(few)
     assert max(map(len, text.splitlines())) <= 200
-    models = next(x for x in text.splitlines() if x.startswith("  named models"))
-    assert "as openai" in models
+    assert "  as openai  " in text
 
 
 def test_rules_are_in_words(run, monkeypatch):
@@ -163,7 +206,7 @@ def test_contradictions_are_shown_with_both_sides(run):
     assert "imageparity compare" in " ".join(explained.stdout.split())
 
 
-def in_a_terminal(*words: str, height: int) -> str:
+def in_a_terminal(*words: str, height: int, answer: bytes = b"") -> str:
     """The output of `compare` in a terminal whose pager numbers the lines."""
     ours, theirs = os.openpty()
     size = struct.pack("HHHH", height, 100, 0, 0)
@@ -178,9 +221,11 @@ def in_a_terminal(*words: str, height: int) -> str:
         [sys.executable, "-c", program, "compare", *words],
         stdin=theirs,
         stdout=theirs,
+        stderr=theirs,
         env={**environment, "PAGER": "cat -n", "TERM": "xterm"},
     ):
         os.close(theirs)
+        os.write(ours, answer)
         parts = []
         while True:
             try:
@@ -208,6 +253,15 @@ def test_output_longer_than_the_terminal_is_shown_in_a_pager(words, height, is_p
 
     assert "differ" in text
     assert ("     1\t" in text) == is_paged
+
+
+def test_a_terminal_is_asked_which_providers_to_compare():
+    text = in_a_terminal(height=400, answer=b"nobody\ntokenhub\n")
+
+    assert "Compare which?" in text
+    assert "No provider has the number or id nobody." in text
+    shown = re.sub(r"\x1b\[[\d;]*m", "", text.rpartition("Compare which?")[2])
+    assert header(shown) == ["feature", "openai", "tokenhub"]
 
 
 def test_json_goes_to_stdout_alone(run, found):

@@ -132,6 +132,9 @@ def test_output_about_documents_follows_its_schemas():
         "common", json.loads(output_of("common", "llmapi", "tikhub", "--json"))
     )
     assert follows("claims", *lines(output_of("claims", "tikhub", "--json")))
+    assert follows("source", *lines(output_of("sources", "tikhub", "--json")))
+    fingerprints = read_yaml(files("specs"), "fingerprints.yaml")
+    assert follows("fingerprints", fingerprints)
 
 
 def test_a_report_about_a_gateway_follows_its_schema(tmp_path):

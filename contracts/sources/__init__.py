@@ -1,0 +1,1 @@
+"""Check that the facts that claims rely on are still on their pages."""
