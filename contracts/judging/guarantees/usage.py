@@ -45,9 +45,8 @@ def _usage_problems(usage: Mapping[str, Any]) -> Iterator[str]:
         input_, output, total = (usage.get(name) for name in names)
         if None in (input_, output, total):
             continue
-        more = [
-            int(usage[each]) for each in FURTHER_COUNTS if _is_count(usage.get(each))
-        ]
+        given = [usage.get(name) for name in FURTHER_COUNTS]
+        more = [each for each in given if each is not None and _is_count(each)]
         if (input_ or 0) + (output or 0) + sum(more) != total:
             one, other, _ = names
             shown = "".join(f" + {each}" for each in more)
