@@ -180,9 +180,10 @@ class Preflight:
 
 
 def is_served(interaction: Interaction) -> bool:
-    """True for a complete success response that is no HTML page."""
+    """True for a complete success response that is no HTML page and no refusal."""
     is_page = interaction.content_type == "text/html"
-    return interaction.is_success and interaction.problem is None and not is_page
+    is_complete = interaction.is_success and interaction.problem is None
+    return is_complete and not is_page and not interaction.is_refused
 
 
 def was_not_sent(outcome: Outcome) -> bool:

@@ -246,7 +246,9 @@ class Session:
         if repetitions is not None:
             repeats = repetitions.result()
             outcome = replace(outcome, cost=repetitions.cost, repeats=repeats)
-        return replace(outcome, not_tested=None if findings else harness_error)
+        if findings or harness_error is None:
+            return outcome
+        return replace(outcome, not_tested=harness_error)
 
     def last_outcomes(self, known: Container[str]) -> Iterator[Outcome]:
         """

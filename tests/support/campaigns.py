@@ -9,6 +9,7 @@ from contracts.execution.campaign import Campaign
 from contracts.execution.run import execute, start
 from contracts.execution.sending.target import Target
 from contracts.media.registry import image_operations
+from contracts.planning.call_options import CallOptions
 from contracts.planning.case import Case
 from contracts.planning.models import model_operations
 from contracts.planning.plan import plan
@@ -45,7 +46,8 @@ def run_against(
     It is asked for its models only `with_models`: the test servers have no list.
     """
     provider, questions = planned_cases(name)
-    target = Target(base_url, "a-secret-key")
+    call = CallOptions.documented(provider)
+    target = Target(base_url, "a-secret-key", call=call)
     operations = tuple(image_operations(provider))
     if with_models:
         operations += tuple(each.id for each in model_operations(provider))

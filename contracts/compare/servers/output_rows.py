@@ -8,6 +8,7 @@ from typing import Any
 
 from contracts.compare.servers.model import OutputRow
 from contracts.compare.servers.observed_aspects import (
+    STREAM,
     ObservedAnswer,
     Result,
     output_problems,
@@ -91,6 +92,9 @@ def response_row(
             row, verdict=verdict, result=str(answer.status or ""), note=answer.summary
         )
     row = replace(row, delivery=delivery.text if delivery else "")
+    wants_stream = requested_fields(translation).get("stream") is True
+    if wants_stream and answer.aspects["body"].text != STREAM:
+        return replace(row, verdict=FeatureVerdict.IGNORED, note="it is no stream")
     if len(answer.outputs) < int(answer.aspects["pictures"].text):
         return replace(row, verdict=FeatureVerdict.UNTESTED, note=NOT_FETCHED)
     return _with_outputs(

@@ -6,7 +6,7 @@ such an output from a text gets it, in its own dialect.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from contracts.compare.servers.translation import (
     Intent,
     NotTranslatable,
     Translation,
+    payloads_with,
     preferred_body,
 )
 from contracts.judging.findings import redact
@@ -41,7 +42,13 @@ from contracts.planning.values.field_values import PROMPT
 from specs import JSON, Operation, Provider, State
 
 FIELDS: Mapping[str, tuple[tuple[str, Any], ...]] = {
-    "image": (("size", "1536x1024"), ("n", 2), ("output_format", "jpeg")),
+    "image": (
+        ("size", "1536x1024"),
+        ("aspect_ratio", "16:9"),
+        ("n", 2),
+        ("output_format", "jpeg"),
+        ("stream", True),
+    ),
     "video": (("duration", 8), ("aspect_ratio", "9:16")),
 }
 """The fields of which each is requested once, with a value that many documents have."""
@@ -118,7 +125,7 @@ def translate_output(
     name = ""
     if question.field is not None:
         name, value = question.field
-        candidates = list(_with_field(model, payload, name, value))
+        candidates = list(payloads_with(model, payload, name, value))
         if not candidates:
             return NotTranslatable(f"its document has no {name}")
         valid = (each for each in candidates if model.state(each) is State.VALID)
@@ -147,30 +154,6 @@ def translate_output(
         model.judge(payload),
         basis_of(model, wire_names.values(), payload),
     )
-
-
-def _with_field(
-    model: RequestModel, payload: Mapping[str, Any], name: str, value: Any
-) -> Iterator[dict[str, Any]]:
-    """Payloads with a field, its value as it is and as a text; none without one."""
-    for form in (value, str(value)):
-        changed = model.with_value(payload, name, form)
-        if changed is not None:
-            yield changed
-            continue
-        nested = model.provider.dialect.nested_fields.get(model.operation.id, {})
-        for place in nested.get(name, ()):
-            if "*" not in place:
-                yield _with_place(payload, place.split("/")[1:], form)
-
-
-def _with_place(value: Any, names: Sequence[str], new: Any) -> Any:
-    """A copy of an object with a value inside objects, which are made as needed."""
-    if not names:
-        return new
-    first, *rest = names
-    known = value if isinstance(value, Mapping) else {}
-    return {**known, first: _with_place(known.get(first), rest, new)}
 
 
 async def ask_for_outputs(

@@ -132,7 +132,8 @@ def query_cases(request_model: RequestModel) -> Iterator[Case]:
         rest = urlencode({key: each for key, each in query.items() if key != name})
         path = sample_path(operation).partition("?")[0]
         claim = f"{operation.id}/{QUERY}/{name}/required"
-        if claim not in request_model.claims:
+        violations = operation.parameters[QUERY].judge.judge({}).documented_violations
+        if claim not in request_model.claims or not violations:
             continue
         yield Case(
             id=f"{claim}/missing",
@@ -142,14 +143,7 @@ def query_cases(request_model: RequestModel) -> Iterator[Case]:
             media_type=request_model.body.media_type,
             payload=request_model.minimal_request,
             claims=(claim,),
-            expected_error=ExpectedError(
-                claim,
-                operation.parameters[QUERY]
-                .judge.judge({})
-                .documented_violations[0]
-                .evidence.error,
-                (name,),
-            ),
+            expected_error=ExpectedError(claim, violations[0].evidence.error, (name,)),
             path=f"{path}?{rest}" if rest else path,
         )
 
