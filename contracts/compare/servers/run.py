@@ -88,6 +88,7 @@ async def execute(
             await stack.enter_async_context(sender)
             follower = _follower(target, sender, waiting)
             session = TargetSession(target, sender, unlisted, budget, follower)
+            stack.push_async_callback(session.close)
             sessions.append(session)
         for session in sessions:
             await session.start(next(iter(single), None))
@@ -98,10 +99,11 @@ async def execute(
             )
             await comparison.compare(planned)
             outputs = await ask_for_outputs(sessions, questions, operations)
+        stats = [await each.stats() for each in sessions]
     return Differences(
         version=version("imageparity"),
         seed=seed,
-        targets=tuple(each.stats() for each in sessions),
+        targets=tuple(stats),
         questions=len(planned) + len(questions),
         rows=tuple(feature_rows(comparison)),
         differences=tuple(differences(comparison)),

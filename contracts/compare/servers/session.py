@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
+from contracts.compare.servers.account import ServerAccount
 from contracts.compare.servers.model import ServerStats
 from contracts.compare.servers.observed_aspects import (
     ObservedAnswer,
@@ -25,6 +26,7 @@ from contracts.execution.campaign import CouldNotRun
 from contracts.execution.sending.client import Sender, Unreachable
 from contracts.execution.targets import NamedTarget
 from contracts.execution.tasks.follow import Follower
+from contracts.judging.interaction import Interaction
 from contracts.judging.tasks.conversation import Conversation
 from specs import Provider, State, cost
 
@@ -47,8 +49,9 @@ class TargetSession:
     """
     Sends intents to one target and keeps the responses.
 
-    `budget` and `spent` are in the provider's own currency. With a budget of None,
-    costs have no limit. `stopped` is the reason why no more is sent, None before that.
+    `budget` is in the provider's own currency; None for no limit. `has_price` is set
+    if the cost of a response is documented. `stopped` is the reason why no more is
+    sent, None before that.
     `seconds` are the durations of all requests. `determinism` says for each operation
     if two equal requests gave the same image.
     """
@@ -58,12 +61,15 @@ class TargetSession:
     unlisted: bool
     budget: float | None
     follower: Follower
-    spent: float = 0.0
     has_price: bool = False
     stopped: str | None = None
     outcomes: dict[Intent, ObservedAnswer | Skipped] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
     determinism: dict[str, bool] = field(default_factory=dict)
+    _account: ServerAccount = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._account = ServerAccount(self.label, self.budget)
 
     @property
     def label(self) -> str:
@@ -108,30 +114,26 @@ class TargetSession:
 
     async def follow(self, translation: Translation) -> Conversation | Skipped:
         """Create a task and follow it to its end, if the budget allows that."""
-        reason = self.stopped or self._budget_problem(translation)
-        reason = reason or self.named_target.target.call.reason_not_tested(
-            translation.case
-        )
-        if reason:
-            return Skipped(reason)
+        begun = await self._begin(translation)
+        if isinstance(begun, Skipped):
+            return begun
         talk = await self.follower.follow(translation.case)
         self.seconds += [each.interaction.seconds for each in talk.steps]
+        created = talk.steps[0].interaction if talk.steps else None
         if talk.created is not None and talk.created.body is not None:
-            price = self._expected_price(translation)
-            self.has_price = self.has_price or price is not None
-            self.spent += price or 0.0
+            await self._settle(begun, self._expected_price(translation))
+        else:
+            await self._settle_failed(begun, created)
         return talk
 
     async def _send(self, intent: Intent) -> ObservedAnswer | Skipped:
         translation = self.translation_of(intent)
         if isinstance(translation, NotTranslatable):
             return Skipped(translation)
-        reason = self.stopped or self._budget_problem(translation)
-        if reason:
-            return Skipped(reason)
+        begun = await self._begin(translation)
+        if isinstance(begun, Skipped):
+            return begun
         target = self.named_target.target
-        if reason := target.call.reason_not_tested(translation.case):
-            return Skipped(reason)
         interaction = await self.sender.send(translation.case, translation.operation)
         answer = observe(
             translation,
@@ -143,20 +145,32 @@ class TargetSession:
         self.seconds.append(interaction.seconds)
         if answer.result is Result.ACCEPTED:
             count, usage = len(interaction.outputs), usage_of(interaction)
-            price = self._price(translation, count, usage)
-            self.has_price = self.has_price or price is not None
-            self.spent += price or 0.0
+            await self._settle(begun, self._price(translation, count, usage))
+        else:
+            await self._settle_failed(begun, interaction)
         return answer
 
-    def _budget_problem(self, translation: Translation) -> str | None:
-        """The reason why the budget forbids a request; None if it does not."""
-        if self.budget is None or translation.state is State.INVALID:
-            return None
-        price = self._expected_price(translation)
-        if price is None:
-            return "its price is not documented, and a budget is set"
-        exceeds = self.spent + price > self.budget
-        return "the budget allows no more" if exceeds else None
+    async def _begin(self, translation: Translation) -> str | Skipped:
+        """Reserve the price of a request; returns its id in the account."""
+        call = self.named_target.target.call
+        reason = self.stopped or call.reason_not_tested(translation.case)
+        is_free = translation.state is State.INVALID
+        price = 0.0 if is_free else self._expected_price(translation)
+        if reason is None and self.budget is not None and price is None:
+            reason = "its price is not documented, and a budget is set"
+        if reason:
+            return Skipped(reason)
+        begun = await self._account.begin(price)
+        return begun or Skipped("the budget allows no more")
+
+    async def _settle(self, begun: str, price: float | None) -> None:
+        self.has_price = self.has_price or price is not None
+        await self._account.settle(begun, price or 0.0)
+
+    async def _settle_failed(self, begun: str, interaction: Interaction | None) -> None:
+        """Settle a request without a result: it is free if the server rejected it."""
+        is_lost = interaction is not None and interaction.status is None
+        await self._account.settle(begun, None if is_lost else 0.0)
 
     def _expected_price(self, translation: Translation) -> float | None:
         """The price of the requested number of images; None if it is not documented."""
@@ -264,7 +278,11 @@ class TargetSession:
         )
         self.determinism[plain.operation] = first is not None and first == second
 
-    def stats(self) -> ServerStats:
+    async def close(self) -> None:
+        await self._account.close()
+
+    async def stats(self) -> ServerStats:
+        spent = await self._account.spent()
         return ServerStats(
             label=self.label,
             provider=self.provider.id,
@@ -273,7 +291,7 @@ class TargetSession:
             currency=self.provider.dialect.currency,
             asked=len(self.seconds),
             seconds=round(median(self.seconds), 4) if self.seconds else None,
-            cost=round(self.spent, 6) if self.has_price else None,
+            cost=round(spent, 6) if self.has_price or spent else None,
             stopped=self.stopped,
         )
 

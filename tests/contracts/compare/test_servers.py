@@ -431,6 +431,21 @@ def test_a_budget_is_never_exceeded():
     assert "the budget allows no more" in notes
 
 
+def test_a_response_that_does_not_come_counts_at_its_highest_price():
+    """The server may have made the image before the connection broke."""
+    with mockserver.running("tokenhub") as mock:
+        pair = [target(each, "tokenhub", mock.base_url) for each in "AB"]
+        whole = compared(*pair, only=("createImage/size=",), budget=100.0)
+        # The last request costs most.
+        rest = [{"latency_ms": 0}] * (len(mock.journal()) - 1)
+        mock.script([*rest, {"fault": "reset"}])
+        cut = compared(*pair, only=("createImage/size=",), budget=100.0)
+
+    assert sum(each.cost for each in cut.targets) == pytest.approx(
+        sum(each.cost for each in whole.targets)
+    )
+
+
 def test_with_a_budget_requests_without_price_are_not_sent(mock):
     pair = [target(each, "aihubmix", mock.base_urls["aihubmix"]) for each in "AB"]
 
