@@ -161,7 +161,7 @@ def _sender(
     *,
     is_limited: bool,
 ) -> Sender:
-    """A client of a target; with a budget it sends one request at a time."""
+    """A client of a target; with a budget one request at a time, and none again."""
     return Sender(
         target.target,
         max_connections=1 if is_limited else MAX_CONNECTIONS,
@@ -169,6 +169,7 @@ def _sender(
         max_pause=MAX_PAUSE_LIVE if is_limited else MAX_PAUSE,
         cassette=cassette,
         fetch_from=fetch_from,
+        reuses_connections=not is_limited,
     )
 
 

@@ -436,10 +436,12 @@ def test_a_response_that_does_not_come_counts_at_its_highest_price():
     with mockserver.running("tokenhub") as mock:
         pair = [target(each, "tokenhub", mock.base_url) for each in "AB"]
         whole = compared(*pair, only=("createImage/size=",), budget=100.0)
+        sent = len(mock.journal())
         # The last request costs most.
-        rest = [{"latency_ms": 0}] * (len(mock.journal()) - 1)
+        rest = [{"latency_ms": 0}] * (sent - 1)
         mock.script([*rest, {"fault": "reset"}])
         cut = compared(*pair, only=("createImage/size=",), budget=100.0)
+        assert len(mock.journal()) == 2 * sent
 
     assert sum(each.cost for each in cut.targets) == pytest.approx(
         sum(each.cost for each in whole.targets)
