@@ -11,7 +11,7 @@ from support.providers import IMAGE_PROVIDERS
 import mockserver
 import specs
 
-settings.register_profile("ci", max_examples=100)
+settings.register_profile("ci", max_examples=examples(100))
 settings.register_profile("by hand", max_examples=examples(100))
 settings.load_profile("ci" if IN_CI else "by hand")
 

@@ -98,8 +98,10 @@ def test_every_claim_is_asked_by_a_planned_case(provider):
 
 
 def mutants():
-    """Each documented rule of each provider."""
+    """Each documented rule of three providers."""
     for name, operation in IMAGE_OPERATIONS:
+        if name in {"aihubmix", "openai"}:
+            continue
         for body in operation.bodies.values():
             for at, part in enumerate(body.schema.get("allOf", [])):
                 if part.get("x-basis", "documented") == "documented":
