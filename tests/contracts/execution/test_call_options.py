@@ -211,7 +211,7 @@ def test_a_server_has_its_own_name_for_a_model(gateway, run):
 
 
 def test_several_models_have_names(gateway, run):
-    models = {"team-red": "gpt-image-2", "team-blue": "gpt-image-1.5"}
+    models = {"team-red": "gpt-image-2", "team-blue": "gpt-image-2.6-sunburst"}
     with gateway(models=models) as (server, url):
         words = [f"--model={known}={name}" for name, known in models.items()]
         result = CliRunner().invoke(
@@ -220,7 +220,7 @@ def test_several_models_have_names(gateway, run):
                 *("run", "openai", "--against", url.replace("tokenhub/api", "openai")),
                 *("--key-env", "EXTRA", "--no-fuzz", *words),
                 *("--only", "createImage/request/n/", "--only", PLAIN),
-                *("--only", "createImage/request/size"),
+                *("--only", "createImage/request/quality"),
             ],
         )
 

@@ -67,7 +67,7 @@ def beyond(part: Mapping[str, Any], value: Any) -> Iterator[str]:
         if "formats" in limits and value.format != PLAIN_FORMAT:
             yield f"format {value.format}"
     elif isinstance(value, list):
-        if len(value) == part.get("maxItems"):
+        if 1 < len(value) == part.get("maxItems"):
             yield "at maxItems"
     elif not isinstance(value, bool):
         yield from (f"listed by {word}" for word in LISTING if word in part)
@@ -91,6 +91,7 @@ def firm_cases(name: str) -> list[tuple[RequestModel, Case]]:
         (models[case.operation, case.media_type or ""], case)
         for case in cases
         if case.expectation is State.VALID and case.basis is Basis.DOCUMENTED
+        if case.media_type is not None
     ]
 
 
