@@ -135,7 +135,7 @@ def unlisted(schema: Any, value: Any) -> Iterator[str]:
     if isinstance(value, list):
         for entry in value:
             yield from unlisted(schema.get("items", {}), entry)
-    elif isinstance(value, Mapping):
+    elif isinstance(value, Mapping) and "properties" in schema:
         for name, member in value.items():
             if name not in schema["properties"]:
                 yield name
