@@ -4,16 +4,19 @@ BIN := $(VENV)/bin
 CLIENTS := .clients
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-quick test-min docs check audit clients serve compare claims site wheel bench soak defects exercised clean
+.PHONY: help run test test-all test-quick test-min docs check audit clients serve compare claims site wheel bench soak defects exercised clean
 
 help:  ## list all targets
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 run: $(VENV)/.installed  ## run the harness against all mocks; writes report/index.html
-	@$(BIN)/imageparity run --html report/index.html --report report/report.jsonl
+	@$(BIN)/imageparity run $(OPTIONS) --html report/index.html --report report/report.jsonl
 
 test: $(VENV)/.developing  ## run the tests
 	$(BIN)/pytest -n auto
+
+test-all: $(VENV)/.developing  ## run the tests with all their parameters; takes twice as long
+	ALL_CASES=1 FAULTY_SERVERS=all $(BIN)/pytest -n auto
 
 test-quick: $(VENV)/.developing  ## run the tests that take less than a minute together
 	$(BIN)/pytest -n auto -m "not slow and not browser and not clients and not redis"

@@ -11,6 +11,8 @@ from support.providers import IMAGE_PROVIDERS
 import mockserver
 import specs
 
+MAX_CASES = 8  # of a slow test
+
 settings.register_profile("ci", max_examples=examples(100))
 settings.register_profile("by hand", max_examples=examples(100))
 settings.load_profile("ci" if IN_CI else "by hand")
@@ -29,6 +31,35 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         names = specs.names() if every else these.args if these else IMAGE_PROVIDERS
         # By module: ordered by provider, a server of a module would start for each.
         metafunc.parametrize("provider", names, indirect=True, scope="module")
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """
+    Keep some cases of each slow test that has many: the first of equal parts.
+
+    All cases run with ALL_CASES=1, and those of a test with the marker `all_cases` or
+    `every_provider` always.
+    """
+    if os.environ.get("ALL_CASES"):
+        return
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        has_all = item.get_closest_marker("all_cases")
+        if item.get_closest_marker("slow") and not has_all:
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    dropped = {
+        item
+        for group in cases.values()
+        if len(group) > MAX_CASES
+        for at, item in enumerate(group)
+        if at * MAX_CASES % len(group) >= MAX_CASES
+        if not item.get_closest_marker("every_provider")
+    }
+    if dropped:
+        config.hook.pytest_deselected(items=[*dropped])
+        items[:] = [each for each in items if each not in dropped]
 
 
 def makes_images(name: str) -> bool:

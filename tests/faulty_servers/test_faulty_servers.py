@@ -22,7 +22,7 @@ from support.campaigns import run_against
 
 from contracts.report.exercised import planted_defects
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.all_cases]
 
 
 def chosen() -> list[Any]:

@@ -17,7 +17,7 @@ import mockserver
 from contracts.judging.tasks.guarantees import TASK_GUARANTEES
 from contracts.report.model import TASK_CHECKS, Report
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.all_cases]
 MODES = ("polls=3", "seconds=0.3")
 MAX_FINDINGS = 3  # of one defect
 

@@ -10,7 +10,7 @@ from support.independent import EXPECTED, serving
 
 from contracts.report.model import Finding
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.all_cases]
 
 # Unspecified by the pages, and by us: a URL that cannot be fetched here, sizes below
 # OpenAI's own minimum, several images in one edit. And an error with status 200, which

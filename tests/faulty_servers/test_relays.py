@@ -9,7 +9,7 @@ from support.relays import relay
 from contracts.report.exercised import planted_defects
 from mockserver.embedded.starter import serve_in_thread
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.all_cases]
 
 
 @pytest.mark.parametrize("faulty", FAULTY_RELAYS, ids=lambda each: each.id)
