@@ -52,6 +52,6 @@ class StreamEnd:
         lines = _DATA_LINE.findall(event.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
         try:
             data = json.loads(b"\n".join(lines))
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
         return self._layout.has_role(data, self._last_role)

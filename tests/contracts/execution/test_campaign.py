@@ -13,6 +13,7 @@ from contracts.execution.sending.client import Unreachable
 from contracts.execution.sending.target import Target
 from contracts.judging.second_opinion.requests import SecondOpinion
 from contracts.media.registry import image_operations
+from contracts.planning.call_options import CallOptions
 from contracts.planning.coverage import coverage
 from contracts.planning.generation.fuzz import fuzz
 from contracts.planning.plan import plan
@@ -26,7 +27,8 @@ SEEDED = ("/pairs/", "/fuzz/", "/schemathesis/")
 
 
 def run_at(mock: mockserver.Running, provider: specs.Provider, **options) -> Report:
-    target = Target(mock.base_urls[provider.id], MOCK_KEY, is_mock=True)
+    call = CallOptions.documented(provider)
+    target = Target(mock.base_urls[provider.id], MOCK_KEY, is_mock=True, call=call)
     run = start([Campaign(provider, target, **options)], version="0", seed=0)
     asyncio.run(execute(run))
     return run.report()
