@@ -22,6 +22,7 @@ def test_the_expected_finding_is_reported(mock, faulty: FaultyRelay):
             fuzz=False,
             only=faulty.fault.only,
             with_models=faulty.is_about_models,
+            is_mock=True,
         )
 
     found = [each for each in report.findings if faulty.is_found_by(each)]
@@ -35,6 +36,6 @@ def test_the_expected_finding_is_reported(mock, faulty: FaultyRelay):
 def test_a_relay_without_fault_breaks_no_claim(mock, name: str):
     with serve_in_thread(relay(mock.url)) as (url, _):
         base_url = mock.base_urls[name].replace(mock.url, url)
-        report = run_against(name, base_url, fuzz=False)
+        report = run_against(name, base_url, fuzz=False, is_mock=True)
 
     assert not report.broken

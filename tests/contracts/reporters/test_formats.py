@@ -454,7 +454,7 @@ def test_the_shipped_documents_can_be_written_as_csv_and_compatibility_data():
     )
     assert len(rows) == of_images + of_others
     ids = {each["id"] for each in compats(data["features"])}
-    all_rows = (*found.rows, *found.tasks.rows)
+    all_rows = (*found.rows, *found.operations.rows, *found.tasks.rows)
     assert ids == {each.id for each in all_rows} == {each["id"] for each in rows}
 
 

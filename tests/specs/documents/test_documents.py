@@ -12,6 +12,7 @@ import pytest
 import schemathesis
 import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from support.providers import claims_about_images
 
 import specs
 from contracts.media.registry import image_operations
@@ -227,22 +228,6 @@ def test_every_claim_leads_to_its_place_in_the_document(provider):
                 else node[int(step)]
             )
         assert isinstance(node, dict), claim
-
-
-def claims_about_images(provider: Provider) -> Iterator[specs.Claim]:
-    """
-    Yield the claims about operations that answer with images at once.
-
-    Parameters are texts, and a path without one is another path.
-    """
-    operations = image_operations(provider)
-    for claim in specs.claims(provider):
-        section, *rest = claim.id.split("/")[1:]
-        is_open = bool(rest) and (section == "path" or rest[-1] == "type")
-        if claim.operation in operations and not (
-            is_open and section in {"path", "query"}
-        ):
-            yield claim
 
 
 def test_every_documented_claim_is_asked(provider, cases):
