@@ -88,7 +88,9 @@ def test_case_ids_are_unique(provider):
 
 def test_every_claim_is_asked_by_a_planned_case(provider):
     counts = coverage(provider, plan(provider, is_mock=True))
-    documented = [each.id for each in claims_about_images(provider) if each.is_documented]
+    documented = [
+        each.id for each in claims_about_images(provider) if each.is_documented
+    ]
 
     assert [claim for claim in documented if not counts[claim]] == []
 
