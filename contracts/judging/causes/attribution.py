@@ -50,9 +50,9 @@ class Deduplicator:
 
     def _changed_fields(self, case: Case) -> dict[str, Any]:
         """The fields that the minimal request lacks or sets to another value."""
-        base = request_models(self._provider)[
-            case.operation, case.media_type or ""
-        ].minimal_request
+        key = case.operation, case.media_type or ""
+        model = request_models(self._provider).get(key)
+        base = model.minimal_request if model else {}  # a list of models has no body
         return {
             name: value
             for name, value in case.payload.items()
