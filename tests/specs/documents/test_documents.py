@@ -271,17 +271,18 @@ def claims_about_images(provider: Provider) -> Iterator[specs.Claim]:
             yield claim
 
 
-# A case changes one field, also inside an entry of a list. These need more: a rule about
-# two fields of an entry, and a choice that leaves it to the model whether it draws.
+# A case changes one field, also inside an entry of a list. These need more: a rule
+# about two fields of an entry, and a request that leaves it to the model to draw.
 NOT_ASKED = {
     "openai": {
         "createResponse/request/tool-transparency-needs-png-or-webp/output_format/enum",
         "createResponse/request/tool_choice/default",
     },
 }
-# No case breaks these alone, for an entry with them breaks an assumed claim as well: one
-# about all entries of a list (the role of a message, the kind of a tool), or about the
-# fields that an entry has to have. Or they are of a list or a field inside an entry.
+# A case breaks one claim alone. The entries that break these break another one as well:
+# of the fields that an entry must have, of an entry that the list must have, of the
+# roles of messages, or of the formats with compression. Or a rule about two fields of
+# an entry states them.
 NOT_BROKEN = {
     "gemini": {
         f"{operation}/request/{claim}"
