@@ -1,6 +1,6 @@
 """The providers that ship, and folders of providers that differ from one of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,22 +29,6 @@ IMAGE_OPERATIONS = tuple(
     for operation in image_operations(specs.load(name)).values()
     if operation.id in OPERATIONS
 )
-
-
-def claims_about_images(provider: specs.Provider) -> Iterator[specs.Claim]:
-    """
-    Yield the claims about operations that answer with images at once.
-
-    Parameters are texts, and a path without one is another path.
-    """
-    operations = image_operations(provider)
-    for claim in specs.claims(provider):
-        section, *rest = claim.id.split("/")[1:]
-        is_open = bool(rest) and (section == "path" or rest[-1] == "type")
-        if claim.operation in operations and not (
-            is_open and section in {"path", "query"}
-        ):
-            yield claim
 
 
 def write_provider(

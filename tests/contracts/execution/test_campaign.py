@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 from support.campaigns import planned_cases
-from support.providers import IMAGE_OPERATIONS, claims_about_images
+from support.providers import IMAGE_OPERATIONS
 
 import mockserver
 import specs
@@ -13,7 +13,6 @@ from contracts.execution.sending.client import Unreachable
 from contracts.execution.sending.target import Target
 from contracts.judging.second_opinion.requests import SecondOpinion
 from contracts.planning.call_options import CallOptions
-from contracts.planning.coverage import coverage
 from contracts.planning.generation.fuzz import fuzz
 from contracts.planning.plan import plan
 from contracts.report.model import Report
@@ -84,15 +83,6 @@ def test_case_ids_are_unique(provider):
     ids = [each.id for each in plan(provider, is_mock=True)]
 
     assert len(set(ids)) == len(ids)
-
-
-def test_every_claim_is_asked_by_a_planned_case(provider):
-    counts = coverage(provider, plan(provider, is_mock=True))
-    documented = [
-        each.id for each in claims_about_images(provider) if each.is_documented
-    ]
-
-    assert [claim for claim in documented if not counts[claim]] == []
 
 
 def mutants():
