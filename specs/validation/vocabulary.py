@@ -99,7 +99,7 @@ USES: dict[str, tuple[str, str]] = {
         "any part",
         "x-contradicts: [{says: at most 4, source: M1}, {says: up to 10, source: M2}]",
     ),
-    "x-rule": ("an `allOf` of a body", "x-rule: compression-needs-jpeg"),
+    "x-rule": ("an `allOf` or a `then`", "x-rule: compression-needs-jpeg"),
     "x-error": ("a schema", "x-error: prompt_too_long"),
     "x-guarantees": ("a response", "x-guarantees: [{name: size-as-asked}]"),
     "x-when": (
