@@ -27,13 +27,13 @@ from specs.documents.events import (
     START_EXAMPLES,
     EventGrammar,
 )
+from specs.documents.guarantee import Guarantee
 from specs.documents.layout import RESPONSE, USUAL_LAYOUT, ResponseLayout
 from specs.documents.listed_models import listed_models, named_values
 from specs.documents.loader import load, load_all, names, reference_title
 from specs.documents.model import (
     Body,
     ErrorExample,
-    Guarantee,
     Operation,
     Provider,
     Response,

@@ -7,8 +7,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from specs.documents.condition import Condition
+from specs.documents.guarantee import Guarantee
 from specs.documents.layout import is_template
-from specs.documents.model import Body, ErrorExample, Guarantee, Operation, Response
+from specs.documents.model import Body, ErrorExample, Operation, Response
 from specs.documents.models import models_role
 from specs.documents.parameters import parameter_objects, server_url
 from specs.documents.problems import remove_part

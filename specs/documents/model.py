@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from specs.documents.dates import NO_DATES, DocumentDates, split_id
 from specs.documents.dialect import Dialect
 from specs.documents.events import event_kinds
+from specs.documents.guarantee import Guarantee
 from specs.documents.layout import ResponseLayout, response_layout
 from specs.documents.models import ModelsAction, ModelsRole
 from specs.documents.references import walk
@@ -18,7 +19,7 @@ from specs.documents.security import KeyScheme
 from specs.documents.sources import Source
 from specs.documents.supported import EVENT_STREAM, JSON
 from specs.documents.tasks import Link, Role, TaskKind, TaskRole
-from specs.validation.engine import Schema, compile_validator
+from specs.validation.engine import Schema
 from specs.validation.evidence import Evidence
 from specs.validation.judge import Judge
 
@@ -38,24 +39,6 @@ class ErrorExample:
     evidence: Evidence
     pointer: str
     media_type: str = JSON
-
-
-@dataclass(frozen=True)
-class Guarantee:
-    """A property of responses beyond their schema, for requests that match `when`."""
-
-    name: str
-    evidence: Evidence
-    when: Schema
-    pointer: str
-
-    def applies_to(self, request: Any) -> bool:
-        """True if it applies to a request in canonical names with defaults."""
-        return bool(self._validator.is_valid(request))
-
-    @cached_property
-    def _validator(self) -> Any:
-        return compile_validator(self.when)
 
 
 @dataclass(frozen=True)
