@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from specs.documents.references import escape_pointer
+from specs.documents.pointers import escape_pointer
 from specs.documents.tasks import values_at
 
 RESPONSE, FAILED_IMAGE = "response", "failed_image"

@@ -11,11 +11,8 @@ from typing import Any
 
 from specs.documents.layout import COMPLETED, RESPONSE, is_done, template_problem
 from specs.documents.models import ModelsAction
-from specs.documents.references import (
-    ResolvedDocument,
-    did_you_mean,
-    escape_pointer,
-)
+from specs.documents.pointers import escape_pointer
+from specs.documents.references import ResolvedDocument, did_you_mean
 from specs.documents.schema_errors import flow_yaml
 from specs.documents.security import (
     key_scheme,
