@@ -101,7 +101,8 @@ async def image_events(
     describes. An example with placeholders of an output is filled with `facts`, and
     another one with the fields that usual events have.
     """
-    index = -1
+    completed = examples[COMPLETED]
+    is_filled = any(each.startswith(OUTPUT) for each in placeholders(completed))
     for plan in plans:
         details = {
             **echo_fields(request, plan),
@@ -113,8 +114,7 @@ async def image_events(
             image = await renderer.base64_of(plan.preview(preview_count - index))
             partial = {**details, "partial_image_index": index}
             yield _image_event(examples[PARTIAL_IMAGE], partial, image)
-        completed = examples[COMPLETED]
-        if any(each.startswith(OUTPUT) for each in placeholders(completed)):
+        if is_filled:
             entry = {delivery.form: delivery.value(plan, 0)}
             event = fill(completed, facts, image_facts([plan], [entry], hash_))
             text = await delivery.text(plan, renderer)
@@ -122,9 +122,8 @@ async def image_events(
         else:
             image = await renderer.base64_of(plan)
             yield _image_event(completed, details, image, is_final=True)
-        index = plan.index
     if has_failed_image:
-        failed = fill(examples[FAILED_IMAGE], {**facts, "index": index + 1}, [])
+        failed = fill(examples[FAILED_IMAGE], {**facts, "index": len(plans)}, [])
         yield _plain_event(failed)
     if END in examples:
         yield _plain_event(fill(examples[END], facts, []))
