@@ -107,14 +107,15 @@ def check_success_schema(context: CheckContext, response: Response) -> Observati
     prefix = f"{context.operation.id}/{response.status}"
     if context.interaction.is_stream and EVENT_STREAM in response.bodies:
         stream = response.bodies[EVENT_STREAM]
-        events, has_done = context.interaction.events, context.operation.layout
+        events = context.interaction.events
+        ends_with_done = context.operation.layout.ends_with_done
         for at, event in enumerate(events):
-            is_end = at == len(events) - 1 and has_done.ends_with_done
+            is_end = at == len(events) - 1 and ends_with_done
             if not (is_end and event.data == DONE):
                 yield from _check_event(
                     at, event, stream.events, prefix, stream.evidence
                 )
-        if has_done.ends_with_done and (not events or events[-1].data != DONE):
+        if ends_with_done and (not events or events[-1].data != DONE):
             yield Observation(
                 FindingKind.WRONG_RESPONSE,
                 CheckName.EVENT,
