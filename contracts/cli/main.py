@@ -37,7 +37,7 @@ COMMANDS: CommandTable = {
     ),
     "sources": (
         "contracts.cli.documents.sources:sources",
-        "List the pages that claims rely on; check whether their facts changed.",
+        "List the pages behind the claims, and check them.",
     ),
     "gate": (
         "contracts.cli.reports.gate:gate",

@@ -83,6 +83,8 @@ class Preflight:
 
     def reason_not_to_send(self, case: Case) -> str | None:
         """The reason why a case is not sent; None if it must be sent."""
+        if reason := self.campaign.target.call.reason_not_tested(case):
+            return reason
         if case.operation in self.served or case.operation not in self.first_cases:
             return None
         return f"{DEPENDS_ON} {self.first_cases[case.operation]}"

@@ -124,17 +124,14 @@ class Interaction:
     @cached_property
     def object(self) -> dict[str, Any] | None:
         """The body if it is a JSON object, else None."""
-        try:
-            return self.json if isinstance(self.json, dict) else None
-        except ValueError:
-            return None
+        return self.value if isinstance(self.value, dict) else None
 
     @cached_property
     def value(self) -> Any:
         """The body as strict JSON, else None."""
         try:
             return self.json
-        except (ValueError, RecursionError):
+        except ValueError:
             return None
 
     @cached_property

@@ -14,6 +14,7 @@ from contracts.planning.rejections import (
     triggered_error_cases,
 )
 from specs import ModelsAction, Operation, Provider, State
+from specs.documents.model_claims import ID, LISTED, MODELS, NAMED
 
 MAX_READ = 3  # models of a list
 UNKNOWN_MODEL = "imageparity-unknown"
@@ -68,9 +69,9 @@ def _plain_case(provider: Provider, operation: Operation) -> Case:
     path = None
     if operation.models and operation.models.action is ModelsAction.READ:
         path = model_path(operation, provider.dialect.model)
-        ends.append("models/id")
+        ends.append(f"{MODELS}/{ID}")
     else:
-        ends.append("models/named")
+        ends.append(f"{MODELS}/{NAMED}")
     return _valid_case(operation, PLAIN, path, ends)
 
 
@@ -82,7 +83,7 @@ def listed_model_cases(provider: Provider, listed: Iterable[str]) -> Iterator[Ca
     others = (each for each in listed if each != provider.dialect.model)
     for model in islice(others, MAX_READ):
         path = model_path(operation, model)
-        yield _valid_case(operation, f"listed/{model}", path, ["models/listed"])
+        yield _valid_case(operation, f"listed/{model}", path, [f"{MODELS}/{LISTED}"])
 
 
 def _valid_case(

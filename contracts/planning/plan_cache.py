@@ -11,7 +11,6 @@ import io
 import os
 import pickle
 import sys
-import tempfile
 import time
 import zlib
 from functools import cache
@@ -23,6 +22,7 @@ import specs
 from contracts.media.files import Sample
 from contracts.planning.case import Case, ExpectedError, Follow, Origin
 from contracts.planning.plan import plan
+from contracts.report.file import atomic_write
 from specs import Basis, Provider, State
 
 FOLDER_VARIABLE = "IMAGEPARITY_CACHE"
@@ -102,10 +102,9 @@ def _read(path: Path) -> list[Case] | None:
 def _write(path: Path, cases: list[Case]) -> None:
     """Write a file at once, and remove old ones; a full disk is no error."""
     with contextlib.suppress(OSError):
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        with atomic_write(path, "wb") as file:
             # Files that are too large for a server are megabytes of one character.
             file.write(zlib.compress(pickle.dumps(cases), level=1))
-        Path(file.name).replace(path)
         for kept in path.parent.glob("*.plan"):
             if time.time() - kept.stat().st_mtime > MAX_AGE:
                 kept.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from contracts.scaffold.draft import Draft
 from specs import FORM, JSON
-from specs.documents.references import unescape_pointer
+from specs.documents.pointers import unescape_pointer
 from specs.documents.yaml_files import read_yaml
 
 ASSUMED = {"x-basis": "assumed", "x-source": "ours"}

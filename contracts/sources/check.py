@@ -1,7 +1,7 @@
 """Compare the pages as they are with the facts that were recorded."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from contracts.sources.citations import Citation, CitedSource
@@ -56,12 +56,12 @@ class SourceResult:
     places: Sequence[PlaceResult]
     day: str = ""
     reason: str = ""
-    status: Status = field(init=False)
 
-    def __post_init__(self) -> None:
+    @property
+    def status(self) -> Status:
+        """The first status, in the order of `Status`, that a place has."""
         found = {each.status for each in self.places}
-        worst = next((each for each in Status if each in found), Status.NO_PAGE)
-        object.__setattr__(self, "status", worst)
+        return next((each for each in Status if each in found), Status.NO_PAGE)
 
 
 def needs_check(cited: CitedSource, recorded: RecordedPage | None) -> bool:
@@ -96,12 +96,11 @@ def check_source(
     """Compare a page, or the reason why it could not be read, with its record."""
     reason = page if isinstance(page, str) else _unusable(page, recorded)
     if reason or isinstance(page, str):
-        results = [
-            PlaceResult(place, status, citations, reason, facts=facts)
-            for place, citations in cited.places.items()
-            for facts in [recorded.facts_at(place)]
-            for status in [Status.NOT_RECORDED if facts is None else Status.NOT_CHECKED]
-        ]
+        results = []
+        for place, citations in cited.places.items():
+            facts = recorded.facts_at(place)
+            status = Status.NOT_RECORDED if facts is None else Status.NOT_CHECKED
+            results.append(PlaceResult(place, status, citations, reason, facts=facts))
         return SourceResult(cited, results, recorded.day, reason)
     found = _sections(cited, recorded, page)
     is_other_form = recorded.form is not page.form

@@ -73,7 +73,7 @@ def _citations(provider: Provider) -> Iterator[tuple[str, Citation]]:
                 Citation(provider.id, claim.id, claim.sentence),
             )
     content = read_yaml(Path(provider.file).parent, DIALECT)
-    dialect = as_of(content, provider.day).content if provider.day else content
+    dialect = as_of(content, provider.day).content
     for pointer, node in walk(dialect):
         reference = node.get("source")
         is_field = pointer.startswith("/fields")

@@ -43,8 +43,7 @@ from mockserver.pipeline.quotas import enforce_output_quotas, enforce_quotas
 from mockserver.pipeline.request.authentication import authenticate
 from mockserver.pipeline.request.body_reading import read_bytes
 from mockserver.pipeline.request.interpretation import NO_PARAMETERS
-from mockserver.pipeline.request.interpreter import check_valid, interpret, try_parse
-from mockserver.pipeline.request.parameters import parse_query
+from mockserver.pipeline.request.interpreter import checked_query, interpret, try_parse
 from mockserver.pipeline.response.building import success_response
 from mockserver.pipeline.response.replay import replay
 from mockserver.pipeline.response.sending import error_response, send
@@ -137,9 +136,7 @@ async def _respond(exchange: Exchange) -> web.Response | PendingResponse:
         return await respond_to_task(exchange, parsed_body, cache_key)
     if parsed_body is None:
         raise TypeError(f"{operation.id} has no request body")
-    query = parse_query(request, operation)
-    if query is not None:
-        await check_valid(exchange, query)
+    await checked_query(exchange)
     parsed_body = apply_body_fault(exchange, parsed_body)
     if context.cassettes is not None:
         return await replay(exchange, context.cassettes, parsed_body)

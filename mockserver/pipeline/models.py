@@ -9,13 +9,12 @@ from mockserver.errors import Rejected
 from mockserver.json_text import dumps
 from mockserver.media import templates
 from mockserver.pipeline.exchange import Exchange
-from mockserver.pipeline.request.interpreter import check_valid
-from mockserver.pipeline.request.parameters import parse_query
+from mockserver.pipeline.request.interpreter import checked_query
 from specs import JSON, MODEL, PAGE, ModelsAction, ModelsRole, listed_models
 
 MAX_NAME_LENGTH = 200
 Models = Mapping[str, Mapping[str, Any]]
-"""What the document says of each model, by id."""
+"""The statements of the document about each model, by id."""
 
 
 async def respond_with_models(exchange: Exchange, role: ModelsRole) -> web.Response:
@@ -24,12 +23,9 @@ async def respond_with_models(exchange: Exchange, role: ModelsRole) -> web.Respo
 
     Raises `Rejected` for an invalid query, and for an unknown model.
     """
-    operation = exchange.operation
-    query = parse_query(exchange.request, operation)
-    if query is not None:
-        await check_valid(exchange, query)
+    query = await checked_query(exchange)
     models = listed_models(exchange.provider_context.provider)
-    examples = operation.success.bodies[JSON].examples
+    examples = exchange.operation.success.bodies[JSON].examples
     if role.action is ModelsAction.LIST:
         selected = _selected(models, role, query.payload if query else {})
         facts = [_facts(name, each) for name, each in selected.items()]

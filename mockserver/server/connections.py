@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+from contextlib import suppress
 from http import HTTPStatus
 
 from aiohttp import HttpVersion11, web
@@ -275,7 +276,8 @@ class Connection(web.RequestHandler):
         if self._is_malformed and self.transport is not None:
             # Closing with unread input resets the connection and loses the response.
             if self.transport.can_write_eof():
-                self.transport.write_eof()
+                with suppress(OSError):  # the client has disconnected
+                    self.transport.write_eof()
             self.close()
             await asyncio.sleep(LINGER_TIMEOUT)
         return result

@@ -12,13 +12,9 @@ from typing import Any
 
 from specs.documents.folder import DIALECT, DOCUMENT, ProviderFolder, read_folder
 from specs.documents.openapi_keys import unknown_keys
+from specs.documents.pointers import escape_pointer
 from specs.documents.problems import Problems
-from specs.documents.references import (
-    ResolvedDocument,
-    did_you_mean,
-    escape_pointer,
-    walk,
-)
+from specs.documents.references import ResolvedDocument, did_you_mean, walk
 from specs.documents.schema_errors import flow_yaml
 from specs.documents.sources import SOURCES, cited_sources, example_source
 from specs.documents.yaml_files import read_yaml

@@ -12,12 +12,12 @@ from specs.documents.layout import is_template
 from specs.documents.model import Body, ErrorExample, Operation, Response
 from specs.documents.models import models_role
 from specs.documents.parameters import parameter_objects, server_url
+from specs.documents.pointers import escape_pointer
 from specs.documents.problems import remove_part
 from specs.documents.references import (
     ResolvedDocument,
     close_words,
     did_you_mean,
-    escape_pointer,
     suggestion,
 )
 from specs.documents.schema_errors import (

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from specs.documents.pointers import escape_pointer, unescape_pointer
+
 SINCE, UNTIL, DATED, AS_OF = "x-since", "x-until", "x-dated", "x-as-of"
 DAY = r"^\d{4}-\d{2}-\d{2}$"
 _UNTOUCHED = {"info", "value", "example", "enum", "const", "default"}
@@ -134,7 +136,7 @@ class _Reader:
         self._check_reference(node, pointer, key)
         result: dict[Any, Any] = {}
         for name, value in node.items():
-            place = f"{pointer}/{_escape(name)}"
+            place = f"{pointer}/{escape_pointer(name)}"
             if name == DATED:
                 result.update(self._merged(value, place))
             elif name not in (SINCE, UNTIL) and (
@@ -163,7 +165,7 @@ class _Reader:
         """False if a target exists and is not in force; others are reported later."""
         node = self.whole
         for step in reference.removeprefix("#/").split("/"):
-            key = step.replace("~1", "/").replace("~0", "~")
+            key = unescape_pointer(step)
             if not isinstance(node, dict) or key not in node:
                 return True
             node = node[key]
@@ -176,7 +178,3 @@ class _Reader:
         is_schema = key in _SCHEMA_PLACES and isinstance(reference, str)
         if is_schema and not self._has_target(str(reference)):
             self.found.broken.append((pointer, str(reference)))
-
-
-def _escape(key: Any) -> str:
-    return str(key).replace("~", "~0").replace("/", "~1")

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from specs.documents.builder import METHODS
-from specs.documents.references import ResolvedDocument, escape_pointer, suggestion
+from specs.documents.pointers import escape_pointer
+from specs.documents.references import ResolvedDocument, suggestion
 from specs.errors import SpecError
 
 _KEYS = {

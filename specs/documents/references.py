@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from specs.documents.dates import as_of
+from specs.documents.pointers import escape_pointer, unescape_pointer
 from specs.documents.problems import Problems
 from specs.errors import SpecError
 from specs.validation import vocabulary
@@ -146,14 +147,6 @@ class ResolvedDocument:
 
 _MISSING = object()
 MAX_LISTED_WORDS = 20  # beside a near one
-
-
-def escape_pointer(key: Any) -> str:
-    return str(key).replace("~", "~0").replace("/", "~1")
-
-
-def unescape_pointer(step: str) -> str:
-    return step.replace("~1", "/").replace("~0", "~")
 
 
 def walk(node: Any, pointer: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:

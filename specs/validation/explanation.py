@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import cached_property, reduce
 from operator import getitem
 from typing import Any
 
@@ -49,15 +49,19 @@ class Explainer:
 
     jsonschema-rs finds the violated constraints. What is to be said of a constraint,
     such as its claim and its place in the document, is read from the schema once.
+    `validator` is the compiled schema.
     """
 
     def __init__(self, schema: Schema, evidence: Evidence) -> None:
         self._schema = schema
         self._evidence = evidence
         # Values are not quoted in messages: some have megabytes.
-        self._validator = compile_validator(schema, mask="the value")
+        self.validator = compile_validator(schema, mask="the value")
         self._constraints: dict[JsonPath, _Constraint] = {}
-        self._names = frozenset(_field_names(schema))
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(_field_names(self._schema))
 
     def violations(self, value: Any) -> list[Violation]:
         """
@@ -67,7 +71,7 @@ class Explainer:
         """
         if is_large(value):
             for window in windows(value, self._names):
-                if self._validator.is_valid(window.value):
+                if self.validator.is_valid(window.value):
                     continue
                 found = [
                     replace(each, path=window.path_in_whole(each.path))
@@ -79,7 +83,7 @@ class Explainer:
         return self._violations(value)
 
     def _violations(self, value: Any) -> list[Violation]:
-        errors = self._validator.iter_errors(value)
+        errors = self.validator.iter_errors(value)
         found = [row for error in errors for row in self._rows(error, value)]
         if len(found) > 1:
             found.sort(key=lambda row: row[0])

@@ -6,7 +6,6 @@ jsonschema-rs answers yes or no, and names the constraints that a no is about.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 from typing import Any
 
 from specs.validation.engine import Schema, compile_validator
@@ -75,10 +74,12 @@ class Judge:
     ) -> None:
         """With `open`, fields that the schema does not list are valid."""
         plain = to_validator_schema(schema)
-        self._schema = plain if open else without_unlisted_members(plain)
-        self._evidence = evidence or Evidence()
-        self._strict_validator = compile_validator(self._schema)
-        basis = self._evidence.basis
+        evidence = evidence or Evidence()
+        self._explainer = Explainer(
+            plain if open else without_unlisted_members(plain), evidence
+        )
+        self._strict_validator = self._explainer.validator
+        basis = evidence.basis
         documented = documented_only(plain, basis=basis)
         enforced = documented_only(plain, basis=basis, keep_enforced=True)
         self._documented_validator = compile_validator(documented)
@@ -113,7 +114,3 @@ class Judge:
     def violations(self, payload: Any) -> list[Violation]:
         """The violations, in the order of the document; of a large payload some."""
         return self._explainer.violations(payload)
-
-    @cached_property
-    def _explainer(self) -> Explainer:
-        return Explainer(self._schema, self._evidence)

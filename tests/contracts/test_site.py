@@ -38,7 +38,7 @@ def test_the_files_hold_neither_ports_nor_times(twice):
         assert set(re.findall(r"127\.0\.0\.1:\d+", text)) <= {"127.0.0.1:8080"}
     targets = json.loads(twice[0]["comparison.json"])["targets"]
     assert targets[0]["base_url"] == "http://127.0.0.1:8080/tokenhub/api/v1"
-    days = {row["date"] for row in read_yaml(SHIPPED / SOURCES).values()}
+    days = {row["date"] for row in read_yaml(SHIPPED, SOURCES).values()}
     assert {each["started"] for each in targets} <= days
 
 

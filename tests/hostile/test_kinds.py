@@ -1,7 +1,9 @@
 """Other protocols, smuggled requests, and odd numbers and characters, over a socket."""
 
 import json
+import socket
 import ssl
+import struct
 from urllib.parse import urlsplit
 
 import pytest
@@ -117,6 +119,16 @@ def test_tls_on_a_plain_port_is_refused_at_once(server):
         pytest.raises(ssl.SSLError),
     ):
         context.wrap_socket(connection, server_hostname=parts.hostname)
+
+
+def test_a_reset_beside_the_response_to_malformed_http_is_no_error(server):
+    """The reset may come while the server closes its side of the connection."""
+    no_linger = struct.pack("ii", 1, 0)
+    for _ in range(200):
+        with connected(server.url) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
+            connection.sendall(b"no HTTP at all\r\n\r\n")
+            connection.recv(1)
 
 
 def nested_form(depth: int) -> bytes:

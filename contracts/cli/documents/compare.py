@@ -172,13 +172,13 @@ def _asked(comparison: Comparison, providers: Sequence[Provider]) -> Sequence[Pr
         return ()
     ids = overview.ranked_ids(comparison, providers)
     known = {each.id: each for each in providers}
+    numbers = {str(number): id_ for number, id_ in enumerate(ids)}
     while True:
         words = click.prompt(
             "\nCompare which? Numbers or ids, such as 0 1; Enter for none",
             default="",
             show_default=False,
         )
-        numbers = {str(number): id_ for number, id_ in enumerate(ids)}
         chosen = [
             numbers.get(each, each) for each in re.split(r"[\s,]+", words) if each
         ]

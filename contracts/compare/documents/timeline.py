@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
-from specs import Claim, Provider, claims, load
+from specs import Claim, Provider, claims, load, named_values
 
 MAX_MODELS = 8  # named in the text of a change
 _BODY = re.compile(r"request(-form|-json)?/([^/]+)")
@@ -185,8 +185,7 @@ def _price_terms(provider: Provider) -> Mapping[str, str]:
 
 def _models_in(schema: Any) -> list[str]:
     node = (schema or {}).get("properties", {}).get("model", {})
-    listed = [*node.get("enum", ()), *([node["const"]] if "const" in node else ())]
-    named = [str(each) for each in listed[:MAX_MODELS]]
+    named = [str(each) for each in islice(named_values(node), MAX_MODELS)]
     return named or [*filter(None, [node.get("pattern")])]
 
 

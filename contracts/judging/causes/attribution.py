@@ -49,10 +49,14 @@ class Deduplicator:
         return replace(observation, cause=self._cause_by_key.setdefault(key, ""))
 
     def _changed_fields(self, case: Case) -> dict[str, Any]:
-        """The fields that the minimal request lacks or sets to another value."""
-        key = case.operation, case.media_type or ""
-        model = request_models(self._provider).get(key)
-        base = model.minimal_request if model else {}  # a list of models has no body
+        """
+        The fields that the minimal request lacks or sets to another value.
+
+        A request without a body has none.
+        """
+        models = request_models(self._provider)
+        model = models.get((case.operation, case.media_type or ""))
+        base = model.minimal_request if model else {}
         return {
             name: value
             for name, value in case.payload.items()

@@ -12,7 +12,9 @@ from contracts.planning.models import model_of_path
 from contracts.report.model import CheckName, FindingKind
 from contracts.text import join_some
 from specs import ModelsAction, State, is_declared
+from specs.documents.model_claims import DECLARED, ID, MODELS, NAMED
 
+CLAIM_END = f"/{MODELS}/{DECLARED}"
 MAX_SHOWN = 4  # models in a message
 NOT_HONOURED = "declared, not honoured"
 REJECTED = (400, 422)  # the statuses of a value that a server does not take
@@ -24,20 +26,20 @@ def check_models(context: CheckContext) -> Observations:
     is_success = interaction.is_success and context.case.expectation is State.VALID
     if role is None or not is_success:
         return
-    claims = f"{context.operation.id}/models"
+    claims = f"{context.operation.id}/{MODELS}"
     if role.action is ModelsAction.READ:
         asked = model_of_path(context.operation, context.case)
         came = role.id_of(interaction.value)
         if asked is not None and came != asked:
             message = f"the model is {describe_value(came)}; requested: {asked}"
-            yield _observation(context, CheckName.MODEL_ID, f"{claims}/id", message)
+            yield _observation(context, CheckName.MODEL_ID, f"{claims}/{ID}", message)
         return
     listed = role.models_in(interaction.value)
     missing = [each for each in context.models if each not in listed]
     if missing:
         names = join_some(missing, MAX_SHOWN)
         message = f"the list of {len(listed)} models has no {names}"
-        claim = f"{claims}/named"
+        claim = f"{claims}/{NAMED}"
         yield _observation(context, CheckName.MODELS_LISTED, claim, message)
 
 
@@ -73,9 +75,6 @@ def check_declared(context: CheckContext) -> Observations:
                     asked=breach.asked,
                     came=breach.came,
                 )
-
-
-CLAIM_END = "/models/declared"
 
 
 def declared_fields(context: CheckContext) -> dict[str, str]:

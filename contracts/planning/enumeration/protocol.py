@@ -112,13 +112,11 @@ def endpoint_cases(request_model: RequestModel) -> Iterator[Case]:
             f"{start}/imageparity" + (f"?{query}" if query else ""),
         ),
     ):
-        yield Case(
-            id=f"{operation.id}/path/{label}",
-            operation=operation.id,
-            origin=Origin.TRANSPORT,
-            expectation=State.UNSPECIFIED,
-            media_type=request_model.body.media_type,
-            payload=request_model.minimal_request,
+        yield _minimal_case(
+            request_model,
+            f"path/{label}",
+            Origin.TRANSPORT,
+            State.UNSPECIFIED,
             method=method,
             path=path,
         )
@@ -131,17 +129,16 @@ def query_cases(request_model: RequestModel) -> Iterator[Case]:
     for name in query:
         rest = urlencode({key: each for key, each in query.items() if key != name})
         path = sample_path(operation).partition("?")[0]
-        claim = f"{operation.id}/{QUERY}/{name}/required"
+        label = f"{QUERY}/{name}/required"
+        claim = f"{operation.id}/{label}"
         violations = operation.parameters[QUERY].judge.judge({}).documented_violations
         if claim not in request_model.claims or not violations:
             continue
-        yield Case(
-            id=f"{claim}/missing",
-            operation=operation.id,
-            origin=Origin.TRANSPORT,
-            expectation=State.INVALID,
-            media_type=request_model.body.media_type,
-            payload=request_model.minimal_request,
+        yield _minimal_case(
+            request_model,
+            f"{label}/missing",
+            Origin.TRANSPORT,
+            State.INVALID,
             claims=(claim,),
             expected_error=ExpectedError(claim, violations[0].evidence.error, (name,)),
             path=f"{path}?{rest}" if rest else path,
@@ -184,14 +181,13 @@ def triggered_error_cases(request_model: RequestModel) -> Iterator[Case]:
     """Each error of an operation, requested by the header that only our mock knows."""
     operation = request_model.operation
     for name in operation.errors:
-        claim = f"{operation.id}/errors/{name}"
-        yield Case(
-            id=f"{claim}/on-demand",
-            operation=operation.id,
-            origin=Origin.ERROR,
-            expectation=State.INVALID,
-            media_type=request_model.body.media_type,
-            payload=request_model.minimal_request,
+        label = f"errors/{name}"
+        claim = f"{operation.id}/{label}"
+        yield _minimal_case(
+            request_model,
+            f"{label}/on-demand",
+            Origin.ERROR,
+            State.INVALID,
             claims=(claim,),
             expected_error=ExpectedError(claim, name),
             headers={"X-Mock-Error": name},
@@ -202,14 +198,30 @@ def failed_image_cases(request_model: RequestModel) -> Iterator[Case]:
     """A success with an image that failed, if the document describes one."""
     operation = request_model.operation
     if operation.layout.failed_fields:
-        status = operation.success.status
-        yield Case(
-            id=f"{operation.id}/{status}/failed-image/on-demand",
-            operation=operation.id,
-            origin=Origin.ERROR,
-            expectation=State.VALID,
-            media_type=request_model.body.media_type,
-            payload=request_model.minimal_request,
+        yield _minimal_case(
+            request_model,
+            f"{operation.success.status}/failed-image/on-demand",
+            Origin.ERROR,
+            State.VALID,
             claims=(request_model.name,),
             headers={"X-Mock-Fault": "failed-image"},
         )
+
+
+def _minimal_case(
+    request_model: RequestModel,
+    label: str,
+    origin: Origin,
+    expectation: State,
+    **more: Any,
+) -> Case:
+    """The case of a minimal request; `label` is its id without the operation."""
+    return Case(
+        id=f"{request_model.operation.id}/{label}",
+        operation=request_model.operation.id,
+        origin=origin,
+        expectation=expectation,
+        media_type=request_model.body.media_type,
+        payload=request_model.minimal_request,
+        **more,
+    )

@@ -61,7 +61,6 @@ class ImageStream:
     ) -> AsyncIterator[MediaEvent]:
         """Yield the events of all images, each with `preview_count` previews."""
         numbers = count()
-        index = -1
         for name in self._named(START_EXAMPLES):
             yield await self._event(name, next(numbers), plans[:1])
         for plan in plans:
@@ -70,10 +69,9 @@ class ImageStream:
                 yield await self._event(PARTIAL_IMAGE, next(numbers), [preview], at)
             for name in (*self._named(IMAGE_EXAMPLES), COMPLETED):
                 yield await self._event(name, next(numbers), [plan])
-            index = plan.index
         last = plans[-1:]
         if has_failed_image:
-            yield self._plain_event(FAILED_IMAGE, next(numbers), index + 1)
+            yield self._plain_event(FAILED_IMAGE, next(numbers), len(plans))
         for name in self._named(END_EXAMPLES, END):
             yield await self._event(name, next(numbers), last)
         if self.layout.ends_with_done:

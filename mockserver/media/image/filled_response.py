@@ -70,7 +70,7 @@ def image_facts(
                 ("format", image.format),
                 ("background", image.background),
                 ("media_type", image.media_type),
-                ("uuid", _uuid(hashlib.sha256(f"{hash_}{image.index}".encode()))),
+                ("uuid", _uuid(_sha256(f"{hash_}{image.index}"))),
                 ("seed", int(hash_[:7], 16) + image.index),
             )
         }
@@ -78,8 +78,11 @@ def image_facts(
     ]
 
 
-def _uuid(value: Any) -> str:
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _uuid(text: str) -> str:
     """The beginning of a hash in the form of a random UUID."""
-    text = value if isinstance(value, str) else value.hexdigest()
     parts = (text[:8], text[8:12], f"4{text[13:16]}", f"8{text[17:20]}", text[20:32])
     return "-".join(parts)

@@ -14,6 +14,7 @@ from mockserver.pipeline.request.interpretation import (
     Interpretation,
     build_interpretation,
 )
+from mockserver.pipeline.request.parameters import parse_query
 from mockserver.pipeline.request.validation import validate
 from specs import FORM, State, Verdict
 
@@ -80,6 +81,14 @@ async def check_valid(exchange: Exchange, parsed_body: ParsedBody) -> Verdict:
     if enforced := verdict.enforced_violations:
         raise violation_rejection(parsed_body, enforced)
     return verdict
+
+
+async def checked_query(exchange: Exchange) -> ParsedBody | None:
+    """The valid query of a request; None if its operation describes none."""
+    query = parse_query(exchange.request, exchange.operation)
+    if query is not None:
+        await check_valid(exchange, query)
+    return query
 
 
 async def _interpret(

@@ -6,8 +6,7 @@ from mockserver.errors import Rejected
 from mockserver.pipeline.exchange import Exchange
 from mockserver.pipeline.request.body_parsing import ParsedBody
 from mockserver.pipeline.request.interpretation import CacheKey
-from mockserver.pipeline.request.interpreter import check_valid
-from mockserver.pipeline.request.parameters import parse_query
+from mockserver.pipeline.request.interpreter import check_valid, checked_query
 from mockserver.pipeline.tasks.create import create_task
 from mockserver.pipeline.tasks.events import stream_tasks
 from mockserver.pipeline.tasks.listing import list_tasks
@@ -22,9 +21,7 @@ async def respond_to_task(
 ) -> web.Response | PendingResponse:
     """The response of the role. Raises `Rejected` for an error response."""
     role = role_of(exchange).role
-    query = parse_query(exchange.request, exchange.operation)
-    if query is not None:
-        await check_valid(exchange, query)
+    query = await checked_query(exchange)
     if role is Role.CREATE:
         if parsed_body is None:
             raise Rejected("invalid_request", "The request has no body.")

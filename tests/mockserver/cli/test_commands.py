@@ -176,7 +176,7 @@ def test_verbs_options_and_providers_are_completed(complete, tmp_path):
     def shipped(start):
         return [each for each in specs.names() if each.startswith(start)]
 
-    assert complete("s") == ["serve", "show", "schema", "sandwich"]
+    assert complete("s") == ["serve", "sources", "show", "schema", "sandwich"]
     assert complete("serve", "t") == shipped("t")
     assert complete("env", "to") == shipped("to")
     assert complete("serve", "--freeze") == ["--freeze-time"]

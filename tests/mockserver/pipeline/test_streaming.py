@@ -160,7 +160,7 @@ def test_a_picture_that_cannot_be_read_is_refused_before_a_stream_begins(mock):
     assert answer.json["error"]["param"] == "image"
 
 
-@pytest.mark.parametrize("value", ["abc", [], -1, 4, 1.5, 10**9, True])
+@pytest.mark.parametrize("value", ["abc", [], True])
 def test_an_odd_number_of_previews_is_refused_where_it_is_not_ruled_out(mock, value):
     provider = specs.load("llmapi")
     body = generation(provider, stream=True, partial_images=value)

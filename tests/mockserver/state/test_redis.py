@@ -481,11 +481,8 @@ def test_what_no_server_has_written_leaves_the_journal_readable(pair, redis_url,
     import redis
 
     strange = [b"garbage", b"\xff", b"[]", b"{}", b"null", b"[" * 100_000]
-    strange += [
-        b'{"id": "x"}',
-        b'{"id": 1, "decision": 0}',
-        b'{"id": 2, "provider": []}',
-    ]
+    strange += [b'{"id": "x"}', b'{"id": 1, "decision": 0}']
+    strange += [b'{"id": 2, "provider": []}']
     with redis.Redis.from_url(redis_url) as client:
         client.rpush(JOURNAL_KEY, *strange)
     ask(url_of(pair[0], lone), body=generation(lone))

@@ -271,8 +271,8 @@ def claims_about_images(provider: Provider) -> Iterator[specs.Claim]:
             yield claim
 
 
-# A case changes one field, also inside an entry of a list. A rule about two fields of an
-# entry needs more.
+# A case changes one field, also inside an entry of a list. A rule about two fields of
+# an entry needs more.
 NOT_ASKED = {
     "openai": {
         "createResponse/request/tool-transparency-needs-png-or-webp/output_format/enum",

@@ -554,6 +554,8 @@ SIDES: list[tuple[str, Any, Any, list[str]]] = [
     ("x-upload", {"formats": ["png"]}, upload(format=None), ["formats"]),
     ("x-upload", {"maxBytes": 100}, upload(), []),
     ("x-upload", {"maxBytes": 99}, upload(), ["maxBytes"]),
+    ("x-upload", {"transparent": True}, upload(), []),
+    ("x-upload", {"transparent": True}, upload(alpha=False), ["transparent"]),
     ("x-upload", {"alpha": True}, upload(), []),
     ("x-upload", {"alpha": True}, upload(alpha=False), ["alpha"]),
     ("x-upload", {"transparent": True}, upload(alpha=True), []),

@@ -65,20 +65,20 @@ def _delivery_findings(
     body_pair: BodyPair, accepted: Sequence[Payload]
 ) -> Iterator[BreakingChange]:
     """Find each different delivery of images, by the dialects."""
+    sides = (body_pair.old.operation.layout, body_pair.new.operation.layout)
     seen: set[tuple[str, str, bool]] = set()
     for payload in accepted:
         old = _delivery_for(body_pair.old, payload)
         new = _delivery_for(body_pair.new, body_pair.with_new_names(payload))
-        pair = (
-            body_pair.old.operation.layout.field_names(old.give),
-            body_pair.new.operation.layout.field_names(new.give),
-            old.give == new.give,
-        )
-        is_same = pair[0] == pair[1] and pair[2]
-        if is_same or pair in seen:
+        before, after = sides[0].field_names(old.give), sides[1].field_names(new.give)
+        is_same_form = old.give == new.give
+        key = before, after, is_same_form
+        if (before == after and is_same_form) or key in seen:
             continue
-        seen.add(pair)
-        yield from _changed_delivery_findings(body_pair, payload, old, new)
+        seen.add(key)
+        yield from _changed_delivery_findings(
+            body_pair, payload, (old, new), (before, after)
+        )
 
 
 def _delivery_for(request_model: RequestModel, payload: Payload) -> Delivery:
@@ -90,17 +90,15 @@ def _delivery_for(request_model: RequestModel, payload: Payload) -> Delivery:
 def _changed_delivery_findings(
     body_pair: BodyPair,
     payload: Payload,
-    old: Delivery,
-    new: Delivery,
+    deliveries: tuple[Delivery, Delivery],
+    paths: tuple[str, str],
 ) -> Iterator[BreakingChange]:
-    sides = (body_pair.old.operation.layout, body_pair.new.operation.layout)
-    paths = [
-        layout.field_names(each.give)
-        for layout, each in zip(sides, (old, new), strict=True)
-    ]
+    """`deliveries` and `paths`, the fields with an image, are the old and the new."""
+    old, new = deliveries
+    before, after = paths
     words = [
         _FORMS[each.give].format(_shown_path(path))
-        for path, each in zip(paths, (old, new), strict=True)
+        for path, each in zip(paths, deliveries, strict=True)
     ]
     evidences = (old.evidence, new.evidence)
     documented = is_documented(evidences[1])
@@ -111,7 +109,6 @@ def _changed_delivery_findings(
             (body_pair.old, body_pair.new), words, evidences, strict=True
         )
     ]
-    before, after = paths
     found = []
     if before != after:
         other = f"; use {words[1]}"
