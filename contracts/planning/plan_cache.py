@@ -1,17 +1,13 @@
 """
 Plans on disk: an unchanged document is planned once.
 
-Each file holds the cases of one plan. Its name is a hash of everything that the plan
-depends on: the document, the seed, the files of the programs and the libraries.
+A plan depends on the document, the seed, the files of the programs and the libraries.
 """
 
-import contextlib
 import hashlib
 import io
-import os
 import pickle
 import sys
-import time
 import zlib
 from functools import cache
 from importlib.metadata import version
@@ -22,11 +18,9 @@ import specs
 from contracts.media.files import Sample
 from contracts.planning.case import Case, ExpectedError, Follow, Origin
 from contracts.planning.plan import plan
-from contracts.report.file import atomic_write
 from specs import Basis, Provider, State
+from specs.disk_cache import read_cached, write_cached
 
-FOLDER_VARIABLE = "IMAGEPARITY_CACHE"
-MAX_AGE = 30 * 86_400  # seconds since a file was written
 _LIBRARIES = ("jsonschema-rs", "pyyaml")
 _CLASSES = {
     (each.__module__, each.__qualname__): each
@@ -38,18 +32,14 @@ def cached_plan(provider: Provider, *, seed: int, is_mock: bool) -> list[Case]:
     """
     The result of `plan`, read from disk if the same plan was made before.
 
-    Without a folder that is the user's alone, nothing is read or written. The
-    environment variable IMAGEPARITY_CACHE names another folder; empty, there is none.
     Raises `PlanError` if no request body has a valid request.
     """
-    folder = _own_folder()
-    if folder is None:
-        return plan(provider, seed=seed, is_mock=is_mock)
-    path = folder / f"{_key(provider, seed, is_mock)}.plan"
-    found = _read(path)
+    name = f"{_key(provider, seed, is_mock)}.plan"
+    found = _cases_in(read_cached(name))
     if found is None:
         found = plan(provider, seed=seed, is_mock=is_mock)
-        _write(path, found)
+        # Files that are too large for a server are megabytes of one character.
+        write_cached(name, zlib.compress(pickle.dumps(found), level=1))
     return found
 
 
@@ -70,44 +60,15 @@ def _programs() -> tuple[Any, ...]:
     return (sys.version, *files, *((each, version(each)) for each in _LIBRARIES))
 
 
-def _own_folder() -> Path | None:
-    """The folder of the cache, made if needed; None if others can write to it."""
-    default = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    named = os.environ.get(FOLDER_VARIABLE)
-    if named == "":
+def _cases_in(content: bytes | None) -> list[Case] | None:
+    """The cases of an entry; None if it is missing or damaged."""
+    if content is None:
         return None
-    folder = Path(named or Path(default) / "imageparity")
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.stat()
-    except OSError:
-        return None
-    if hasattr(os, "geteuid") and (
-        found.st_uid != os.geteuid() or found.st_mode & 0o022
-    ):
-        return None
-    return folder
-
-
-def _read(path: Path) -> list[Case] | None:
-    """The cases in a file; None if it is missing or damaged."""
-    try:
-        data = zlib.decompress(path.read_bytes())
-        cases: list[Case] = _Reader(io.BytesIO(data)).load()
+        cases: list[Case] = _Reader(io.BytesIO(zlib.decompress(content))).load()
     except Exception:  # a damaged file fails in many ways; it is written anew
         return None
     return cases
-
-
-def _write(path: Path, cases: list[Case]) -> None:
-    """Write a file at once, and remove old ones; a full disk is no error."""
-    with contextlib.suppress(OSError):
-        with atomic_write(path, "wb") as file:
-            # Files that are too large for a server are megabytes of one character.
-            file.write(zlib.compress(pickle.dumps(cases), level=1))
-        for kept in path.parent.glob("*.plan"):
-            if time.time() - kept.stat().st_mtime > MAX_AGE:
-                kept.unlink(missing_ok=True)
 
 
 class _Reader(pickle.Unpickler):

@@ -17,7 +17,7 @@ from specs.documents.problems import Problems
 from specs.documents.references import ResolvedDocument, did_you_mean, walk
 from specs.documents.schema_errors import flow_yaml
 from specs.documents.sources import SOURCES, cited_sources, example_source
-from specs.documents.yaml_files import read_yaml
+from specs.documents.yaml_files import read_document, read_yaml
 from specs.errors import SpecError
 from specs.validation.engine import compile_validator
 from specs.validation.transforms import to_validator_schema
@@ -125,7 +125,7 @@ def _usual_paths() -> dict[str, Counter[str]]:
     for folder in files("specs").iterdir():
         if not (folder / DOCUMENT).is_file():
             continue
-        for path, item in read_yaml(folder, DOCUMENT)["paths"].items():
+        for path, item in read_document(folder, DOCUMENT)["paths"].items():
             for node in item.values():
                 if isinstance(node, dict) and "operationId" in node:
                     found.setdefault(node["operationId"], Counter())[path] += 1

@@ -25,7 +25,7 @@ from specs.documents.problems import Problems
 from specs.documents.references import ResolvedDocument, walk
 from specs.documents.sources import Source, check_sources, load_sources
 from specs.documents.task_builder import check_task_operations, task_kinds
-from specs.documents.yaml_files import read_yaml
+from specs.documents.yaml_files import read_document
 from specs.errors import SpecError
 
 DOCUMENT, DIALECT = "openapi.yaml", "dialect.yaml"
@@ -159,7 +159,7 @@ def _check_dates(tree: ResolvedDocument, document: Any, dates: DocumentDates) ->
 
 def _read(folder: Traversable, name: str, problems: Problems) -> Any:
     try:
-        return read_yaml(folder, name)
+        return read_document(folder, name)
     except SpecError as error:
         problems.report(error)
         return _UNREADABLE

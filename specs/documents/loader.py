@@ -1,7 +1,8 @@
 """Load folders of providers: openapi.yaml, dialect.yaml and the sources they cite."""
 
+import hashlib
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -10,7 +11,8 @@ from specs.documents.dates import split_id
 from specs.documents.folder import DIALECT, DOCUMENT, read_folder
 from specs.documents.model import Provider
 from specs.documents.problems import Problems
-from specs.documents.yaml_files import read_yaml
+from specs.documents.sources import SOURCES
+from specs.documents.yaml_files import read_document
 from specs.errors import SpecError
 
 
@@ -49,7 +51,8 @@ def load(name: str, *more: str | Path) -> Provider:
     for root in reversed(roots(*more)):
         folder = root / id_
         if (folder / DOCUMENT).is_file():
-            return _load_folder(name, root, folder)
+            places = Path(str(root)), Path(str(folder))
+            return _load_folder(name, *places, _digest(*places))
     known = ", ".join(names(*more))
     raise SpecError(
         name, "", "is not a known provider", f"Known are: {known}; see --specs"
@@ -65,7 +68,7 @@ def reference_title() -> str:
     none.
     """
     for name in names():
-        raw = read_yaml(files("specs") / name, DIALECT)
+        raw = read_document(files("specs") / name, DIALECT)
         if raw.get("reference"):
             return str(raw["title"])
     raise SpecError(
@@ -82,7 +85,23 @@ def load_all(ids: Sequence[str], *more: str | Path) -> list[Provider]:
     return [load(each, *more) for each in dict.fromkeys(ids) or names(*more)]
 
 
-def _load_folder(name: str, root: Traversable, folder: Traversable) -> Provider:
+def _digest(root: Path, folder: Path) -> str:
+    """The hash of the files that a provider is read from."""
+    whole = hashlib.sha256()
+    for place in (
+        folder / DOCUMENT,
+        folder / DIALECT,
+        folder / SOURCES,
+        root / SOURCES,
+    ):
+        content = place.read_bytes() if place.is_file() else b""
+        whole.update(hashlib.sha256(content).digest())
+    return whole.hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _load_folder(name: str, root: Path, folder: Path, digest: str) -> Provider:
+    """The provider in a folder: the same one as long as its files are the same."""
     provider = read_folder(name, root, folder, Problems()).provider
     if provider is None:
         raise RuntimeError("a problem was not raised")

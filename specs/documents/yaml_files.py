@@ -1,10 +1,16 @@
 """Read YAML strictly and write it plainly."""
 
+import contextlib
+import hashlib
+import json
+from functools import cache
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import yaml
 
+from specs.disk_cache import read_cached, write_cached
 from specs.documents.schema_errors import first_violation
 from specs.errors import SpecError
 from specs.validation.engine import compile_validator
@@ -18,9 +24,44 @@ def read_yaml(folder: Traversable, name: str) -> Any:
 
     Raises `SpecError` if it cannot be read, is not YAML, or has a duplicate key.
     """
+    return _parsed(folder / name, _text(folder / name))
+
+
+def read_document(folder: Traversable, name: str) -> Any:
+    """
+    Read a large YAML file that rarely changes; what it says is kept on disk as JSON.
+
+    Parts that are shared by anchors are separate values. Raises `SpecError` as
+    `read_yaml` does.
+    """
     file = folder / name
+    text = _text(file)
+    entry = f"{hashlib.sha256(_reader_version() + text.encode()).hexdigest()}.json"
+    cached = read_cached(entry)
+    if cached is not None:
+        with contextlib.suppress(ValueError):  # damaged: it is written anew
+            return json.loads(cached)
+    found = _parsed(file, text)
     try:
-        text = file.read_text(encoding="utf-8")
+        written = json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
+        same = json.loads(written)
+    except (TypeError, ValueError):
+        return found
+    if same != found:
+        return found  # a key is no text: the reader of the document reports it
+    write_cached(entry, written)
+    return same
+
+
+@cache
+def _reader_version() -> bytes:
+    """What a parsed file depends on beside its text."""
+    return Path(__file__).read_bytes() + yaml.__version__.encode()
+
+
+def _text(file: Traversable) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(
             str(file),
@@ -28,6 +69,9 @@ def read_yaml(folder: Traversable, name: str) -> Any:
             f"cannot be read: {error}",
             "Check the path and its permissions",
         ) from None
+
+
+def _parsed(file: Traversable, text: str) -> Any:
     try:
         return yaml.load(text, Loader=_StrictLoader)  # noqa: S506  a SafeLoader
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a number too long

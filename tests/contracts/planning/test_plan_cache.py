@@ -10,10 +10,10 @@ import pytest
 
 import specs
 from contracts.planning.plan import plan
-from contracts.planning.plan_cache import FOLDER_VARIABLE, cached_plan
+from contracts.planning.plan_cache import cached_plan
+from specs.disk_cache import FOLDER_VARIABLE
 
 PROVIDER = specs.load("tokenhub")
-posix = pytest.mark.skipif(os.name == "nt", reason="needs the permissions of POSIX")
 
 
 @pytest.fixture
@@ -74,29 +74,3 @@ def test_another_seed_or_document_is_another_plan(file):
     made(replace(PROVIDER, id="another"))
 
     assert len(list(file.parent.iterdir())) == 4
-
-
-@posix
-def test_a_folder_that_others_can_write_to_is_not_used(folder):
-    folder.mkdir()
-    folder.chmod(0o777)
-
-    assert made() == plan(PROVIDER, is_mock=True)
-    assert list(folder.iterdir()) == []
-
-
-def test_without_a_folder_plans_are_made(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    for value in ("", "/dev/null/cache"):
-        monkeypatch.setenv(FOLDER_VARIABLE, value)
-        assert made() == plan(PROVIDER, is_mock=True)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_old_files_are_removed(file):
-    os.utime(file, (0, 0))
-
-    made(seed=1)
-
-    assert not file.exists()
-    assert len(list(file.parent.iterdir())) == 1
