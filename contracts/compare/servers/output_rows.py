@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
+from contracts.compare.servers.input_images import INPUT_IMAGE
 from contracts.compare.servers.model import OutputRow
 from contracts.compare.servers.observed_aspects import (
     STREAM,
@@ -40,6 +41,11 @@ class OutputQuestion:
             return f"{self.medium.name}/prompt"
         name, value = self.field
         return f"{self.medium.name}/{name}={value}"
+
+    @property
+    def has_input(self) -> bool:
+        """True if it has an input image."""
+        return self.field is not None and self.field[0] == INPUT_IMAGE
 
     @property
     def asked(self) -> dict[str, str]:
@@ -100,6 +106,22 @@ def response_row(
     return _with_outputs(
         row, question.medium, translation, answer.outputs, answer.problems
     )
+
+
+def with_evidence(row: OutputRow, broken: OutputRow) -> OutputRow:
+    """
+    The row of an accepted request with an input image, if the image was read.
+
+    `broken` is the row of the same request with data that is no image: a server that
+    reads its input images rejects it. An output does not show what it was made from.
+    """
+    if broken.verdict in (FeatureVerdict.REFUSED, FeatureVerdict.REFUSED_BADLY):
+        return row
+    seen = "so is data that is no image"
+    if broken.verdict is FeatureVerdict.UNTESTED:
+        seen = f"data that is no image was not sent ({broken.note})"
+    note = f"it is accepted, but {seen}"
+    return replace(row, verdict=FeatureVerdict.UNTESTED, note=note)
 
 
 def conversation_row(

@@ -10,12 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from contracts.compare.servers.input_images import (
+    BROKEN,
+    GOOD,
+    INPUT_IMAGE,
+    with_input_image,
+)
 from contracts.compare.servers.model import OutputRow
 from contracts.compare.servers.output_rows import (
     OutputQuestion,
     conversation_row,
     response_row,
     untested_row,
+    with_evidence,
 )
 from contracts.compare.servers.session import Skipped, TargetSession
 from contracts.compare.servers.translation import (
@@ -28,6 +35,7 @@ from contracts.compare.servers.translation import (
 from contracts.judging.findings import redact
 from contracts.judging.outcome import FeatureVerdict
 from contracts.media.base import Medium
+from contracts.media.files import Sample
 from contracts.media.registry import (
     MEDIA,
     image_operations,
@@ -48,6 +56,7 @@ FIELDS: Mapping[str, tuple[tuple[str, Any], ...]] = {
         ("n", 2),
         ("output_format", "jpeg"),
         ("stream", True),
+        (INPUT_IMAGE, "PNG 64x64"),
     ),
     "video": (("duration", 8), ("aspect_ratio", "9:16")),
 }
@@ -114,9 +123,16 @@ def output_questions(
 
 
 def translate_output(
-    question: OutputQuestion, provider: Provider, operation: Operation
+    question: OutputQuestion,
+    provider: Provider,
+    operation: Operation,
+    sample: Sample = GOOD,
 ) -> Translation | NotTranslatable:
-    """The request of an operation for an output, or why there is none."""
+    """
+    The request of an operation for an output, or why there is none.
+
+    `sample` is the input image, if the question has one.
+    """
     model = _request_model(provider, operation)
     base = _base_payload(model) if model else None
     if model is None or base is None:
@@ -125,13 +141,23 @@ def translate_output(
     name = ""
     if question.field is not None:
         name, value = question.field
-        candidates = list(payloads_with(model, payload, name, value))
+        noun = "input image" if question.has_input else name
+        candidates = list(
+            with_input_image(model, payload, PROMPT, sample)
+            if name == INPUT_IMAGE
+            else payloads_with(model, payload, name, value)
+        )
         if not candidates:
-            return NotTranslatable(f"its document has no {name}")
-        valid = (each for each in candidates if model.state(each) is State.VALID)
+            return NotTranslatable(f"its document has no {noun}")
+        # Data that is no image is never valid, and sent where an image would be.
+        valid = (
+            each
+            for each in candidates
+            if sample is BROKEN or model.state(each) is State.VALID
+        )
         found = next(valid, None)
         if found is None:
-            return NotTranslatable(f"its document allows no {name} {value}")
+            return NotTranslatable(f"its document allows no {noun} {value}")
         payload = found
     wire_name = model.wire_name(name) if name else None
     case = Case(
@@ -200,6 +226,9 @@ async def _ask(
 ) -> OutputRow:
     """The row of an operation; a wrong output is repeated, unless it has a budget."""
     row = await _ask_once(session, question, operation)
+    if question.has_input and row.verdict is FeatureVerdict.HONOURED:
+        broken = await _ask_once(session, question, operation, sample=BROKEN)
+        row = with_evidence(row, broken)
     is_final = row.is_good or row.verdict is FeatureVerdict.UNTESTED
     if not is_final and session.budget is None:
         again = await _ask_once(session, question, operation, fresh=True)
@@ -213,16 +242,20 @@ async def _ask_once(
     operation: Operation,
     *,
     fresh: bool = False,
+    sample: Sample = GOOD,
 ) -> OutputRow:
-    translation = translate_output(question, session.provider, operation)
+    translation = translate_output(question, session.provider, operation, sample)
     if isinstance(translation, NotTranslatable):
         return untested_row(session.label, question, operation, translation)
-    if operation.task is None:
+    if operation.task is not None:
+        talk = await session.follow(translation)
+        if isinstance(talk, Skipped):
+            return untested_row(session.label, question, operation, talk.reason)
+        return conversation_row(session.label, question, translation, talk)
+    if question.has_input:
+        answer = await session.send_translated(translation)
+    else:
         answer = await session.send(translation.intent, fresh=fresh)
-        if isinstance(answer, Skipped):
-            return untested_row(session.label, question, operation, answer.reason)
-        return response_row(session.label, question, translation, answer)
-    talk = await session.follow(translation)
-    if isinstance(talk, Skipped):
-        return untested_row(session.label, question, operation, talk.reason)
-    return conversation_row(session.label, question, translation, talk)
+    if isinstance(answer, Skipped):
+        return untested_row(session.label, question, operation, answer.reason)
+    return response_row(session.label, question, translation, answer)
