@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 from support.campaigns import planned_cases
@@ -96,6 +97,21 @@ def mutants():
                     yield name, operation.id, body.media_type, at, part["x-rule"]
 
 
+def without_rule(name: str, id_: str, media_type: str, at: int) -> specs.Provider:
+    """A provider whose document lacks a rule; the loaded one stays as it is."""
+    provider = specs.load(name)
+    operation = provider.all_operations[id_]
+    body = operation.bodies[media_type]
+    rules = body.schema["allOf"]
+    schema = {**body.schema, "allOf": [*rules[:at], *rules[at + 1 :]]}
+    changed = replace(
+        operation,
+        bodies={**operation.bodies, media_type: replace(body, schema=schema)},
+    )
+    operations = {**provider.all_operations, id_: changed}
+    return replace(provider, all_operations=operations)
+
+
 @pytest.mark.parametrize(
     ("name", "operation", "media_type", "at", "rule"), [*mutants()]
 )
@@ -104,11 +120,8 @@ def test_a_mock_that_forgets_a_rule_is_found_out(
 ):
     """The mock's document loses a rule; the harness still has it."""
     whole, questions = planned_cases(name)
-    forgetful = specs.load(name)
-    body = forgetful.operations[operation].bodies[media_type]
-    del body.schema["allOf"][at]
 
-    with mockserver.running(forgetful) as mock:
+    with mockserver.running(without_rule(name, operation, media_type, at)) as mock:
         report = run_at(
             mock, whole, fuzz=False, selected_cases=questions, only=(f"/{rule}/",)
         )
