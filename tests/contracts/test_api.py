@@ -44,7 +44,9 @@ def test_a_provider_is_asked_at_its_own_mock():
 def test_all_providers_are_asked_when_none_is_named():
     report = contracts.run(only="createImage/path", fuzz=False)
 
-    asked = {id_ for id_ in specs.names() if "createImage" in specs.load(id_).operations}
+    asked = {
+        id_ for id_ in specs.names() if "createImage" in specs.load(id_).operations
+    }
     assert {each.provider for each in report.outcomes} == asked
     assert {each.provider for each in report.metadata.targets} == set(specs.names())
 
