@@ -62,8 +62,8 @@ class Target:
     @property
     def secrets(self) -> tuple[str, ...]:
         """The key and the values of headers, longest first; short values are none."""
-        values = [each for each in self.header_values.values() if _is_secret(each)]
-        known = {self.key, quote(self.key, safe=""), *values} - {""}
+        values = (self.key, quote(self.key, safe=""), *self.header_values.values())
+        known = {each for each in values if _is_secret(each)}
         return tuple(sorted(known, key=lambda each: (-len(each), each)))
 
 
