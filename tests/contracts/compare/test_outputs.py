@@ -227,9 +227,9 @@ def test_an_output_that_is_wrong_only_once_is_no_alarm():
 def without_input(message: Message) -> Message:
     """Lose the input images of a request."""
     message.asked.pop("input_references", None)
-    for each in message.asked.get("messages", ()):
-        if isinstance(each["content"], list):
-            each["content"] = [e for e in each["content"] if e["type"] == "text"]
+    for said in message.asked.get("messages", ()):
+        if isinstance(said["content"], list):
+            said["content"] = [e for e in said["content"] if e["type"] == "text"]
     return message.with_json(message.asked)
 
 
