@@ -198,7 +198,7 @@ runpy.run_module("mockserver", run_name="__main__", alter_sys=True)
 
 
 def test_a_listener_closed_while_it_waits_for_descriptors_is_no_error(caplog):
-    """asyncio accepts again after a second, whether the socket is open or not."""
+    """The loop accepts again after a second, whether the socket is open or not."""
 
     async def closed_before_accepting() -> None:
         loop = asyncio.get_running_loop()

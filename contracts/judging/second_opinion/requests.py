@@ -160,7 +160,7 @@ class SecondOpinion:
         from schemathesis.core.errors import UnsupportedSchema
 
         schemas = [self._schema_with_rules, self._schema_without_rules]
-        # To violate a schema with rules takes seconds each; the plan violates each rule.
+        # To violate a schema with rules takes seconds, and the plan violates each rule.
         if mode is GenerationMode.NEGATIVE:
             del schemas[0]
         for schema in schemas:
