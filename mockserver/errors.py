@@ -10,7 +10,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from mockserver.json_text import dumps, fill_placeholders, printable
-from specs import JSON, ErrorExample, Operation, Violation
+from specs import EVENT_STREAM, JSON, ErrorExample, Operation, Violation
 
 INCIDENT_HEADER = "X-Mock-Incident"  # the id under which a bug of the mock is logged
 RATE_LIMITED = "rate_limited"  # the error that every document has
@@ -91,6 +91,8 @@ def documented_error_response(
     if seconds is not None and RETRY_AFTER not in CIMultiDict(rejected.headers):
         headers.update(retry_headers(seconds))
     headers.update(rejected.headers)
+    if example.media_type == EVENT_STREAM:
+        body = f"data: {dumps(body)}\n\n"
     if example.media_type != JSON and isinstance(body, str):
         status = rejected.status or example.status
         return web.Response(

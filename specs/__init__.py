@@ -16,22 +16,24 @@ from specs.documents.dialect import (
     UrlLifetime,
     UsageTable,
 )
-from specs.documents.layout import (
+from specs.documents.events import (
     COMPLETED,
     DONE,
     END,
+    END_EXAMPLES,
     FAILED_IMAGE,
+    IMAGE_EXAMPLES,
     PARTIAL_IMAGE,
-    RESPONSE,
-    USUAL_LAYOUT,
-    ResponseLayout,
+    START_EXAMPLES,
+    EventGrammar,
 )
+from specs.documents.guarantee import Guarantee
+from specs.documents.layout import RESPONSE, USUAL_LAYOUT, ResponseLayout
 from specs.documents.listed_models import listed_models, named_values
 from specs.documents.loader import load, load_all, names, reference_title
 from specs.documents.model import (
     Body,
     ErrorExample,
-    Guarantee,
     Operation,
     Provider,
     Response,
@@ -71,15 +73,18 @@ __all__ = [
     "COMPLETED",
     "DONE",
     "END",
+    "END_EXAMPLES",
     "EVENT_STREAM",
     "FAILED_IMAGE",
     "FORM",
     "GUARANTEES",
+    "IMAGE_EXAMPLES",
     "JSON",
     "MODEL",
     "PAGE",
     "PARTIAL_IMAGE",
     "RESPONSE",
+    "START_EXAMPLES",
     "USUAL_LAYOUT",
     "Basis",
     "Body",
@@ -91,6 +96,7 @@ __all__ = [
     "Delivery",
     "Dialect",
     "ErrorExample",
+    "EventGrammar",
     "Evidence",
     "Guarantee",
     "ImagePrice",

@@ -42,6 +42,7 @@ FOLDERS = {
         "pricing",
         "documents",
         "validation",
+        "disk_cache",
         "media",
         "errors",
     ),

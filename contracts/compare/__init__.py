@@ -21,6 +21,8 @@ from contracts.compare.documents.model import (
     Fact,
     MeasuredBehavior,
     MeasuredTarget,
+    OperationColumn,
+    OperationTable,
     ParameterOutcome,
     ProviderCell,
     ProviderColumn,
@@ -29,13 +31,14 @@ from contracts.compare.documents.model import (
     TaskKindColumn,
     TaskTable,
 )
+from contracts.compare.documents.operations import operation_table
 from contracts.compare.documents.rows import rows
 from contracts.compare.documents.tasks.rows import task_table
 from contracts.compare.documents.timeline import DatedChange, timeline
 from contracts.compare.measured.merge import (
     collect_measurements,
+    with_field_measurements,
     with_measurements,
-    with_task_measurements,
 )
 from contracts.compare.measured.read import read
 from contracts.compare.servers.model import Differences
@@ -55,6 +58,8 @@ __all__ = [
     "Fact",
     "MeasuredBehavior",
     "MeasuredTarget",
+    "OperationColumn",
+    "OperationTable",
     "ParameterOutcome",
     "ProviderCell",
     "ProviderColumn",
@@ -80,7 +85,7 @@ def compare(
     """
     columns = [each for each in providers if image_operations(each)] or providers
     table = tuple(rows(columns))
-    tasks = task_table(providers)
+    tasks, operations = task_table(providers), operation_table(providers)
     measurements = collect_measurements(reports, providers)
     return Comparison(
         providers=tuple(
@@ -88,10 +93,13 @@ def compare(
             for each in columns
         ),
         rows=tuple(with_measurements(table, measurements)),
-        contradictions=tuple(contradictions(providers, (*table, *tasks.rows))),
+        contradictions=tuple(
+            contradictions(providers, (*table, *operations.rows, *tasks.rows))
+        ),
         targets=tuple(each.target for each in measurements),
-        tasks=with_task_measurements(tasks, measurements),
+        tasks=with_field_measurements(tasks, measurements),
         timeline=tuple(timeline(providers)),
+        operations=with_field_measurements(operations, measurements),
     )
 
 

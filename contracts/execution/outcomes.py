@@ -8,7 +8,7 @@ from contracts.judging.checks import CheckContext
 from contracts.judging.evidence import evidence_in
 from contracts.judging.examiner import cost_of, shown_fields
 from contracts.planning.case import Case
-from contracts.report.model import INTERRUPTED, Finding, Outcome
+from contracts.report.model import INTERRUPTED, MODEL_REFUSED, Finding, Outcome
 from specs import Provider
 
 
@@ -17,6 +17,8 @@ def tested_outcome(
 ) -> Outcome:
     """The outcome of a case with its findings."""
     case, interaction = context.case, context.interaction
+    found = tuple(findings)
+    is_refused = interaction.is_refused and case.expected_error is None
     return Outcome(
         provider=provider.id,
         case=case.id,
@@ -27,7 +29,8 @@ def tested_outcome(
         status=interaction.status,
         seconds=round(interaction.seconds, 4),
         cost=cost_of(provider, interaction),
-        findings=tuple(findings),
+        findings=found,
+        not_tested=MODEL_REFUSED if is_refused and not found else None,
         fields=shown_fields(provider, case, context.answer.request),
         **evidence_in(context.answer),
     )

@@ -83,6 +83,8 @@ class Preflight:
 
     def reason_not_to_send(self, case: Case) -> str | None:
         """The reason why a case is not sent; None if it must be sent."""
+        if reason := self.campaign.target.call.reason_not_tested(case):
+            return reason
         if case.operation in self.served or case.operation not in self.first_cases:
             return None
         return f"{DEPENDS_ON} {self.first_cases[case.operation]}"
@@ -180,9 +182,10 @@ class Preflight:
 
 
 def is_served(interaction: Interaction) -> bool:
-    """True for a complete success response that is no HTML page."""
+    """True for a complete success response that is no HTML page and no refusal."""
     is_page = interaction.content_type == "text/html"
-    return interaction.is_success and interaction.problem is None and not is_page
+    is_complete = interaction.is_success and interaction.problem is None
+    return is_complete and not is_page and not interaction.is_refused
 
 
 def was_not_sent(outcome: Outcome) -> bool:

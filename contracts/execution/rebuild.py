@@ -21,9 +21,11 @@ def campaign_of(
 ) -> Campaign:
     """A campaign with the cases that a report's target had; nothing is sent."""
     call, selection = record.call or CallRecord(), record.selection or SelectionRecord()
+    documented, auth = CallOptions.documented(provider), Auth.parse(call.auth)
+    if auth != documented.auth:
+        documented = CallOptions.documented(provider, auth)
     options = replace(
-        CallOptions.documented(provider),
-        auth=Auth.parse(call.auth),
+        documented,
         models=call.models,
         headers=dict.fromkeys(call.headers, ""),
     )

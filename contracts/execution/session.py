@@ -157,7 +157,7 @@ class Session:
         try:
             while True:
                 while len(tasks) < limit and (case := next(pending, None)):
-                    if reason := self._reason_not_to_send(case, preflight):
+                    if reason := preflight.reason_not_to_send(case):
                         yield self._not_tested(case, reason)
                         continue
                     if not await may_send(case):
@@ -180,11 +180,6 @@ class Session:
             self.follower.stopping.set()
             await finish_exchanges([task for task, *_ in tasks])
             self.unreported += ended_exchanges(task for task, *_ in tasks)
-
-    def _reason_not_to_send(self, case: Case, preflight: Preflight) -> str | None:
-        """The reason why a case is not sent; None if it must be sent."""
-        own = self.campaign.target.call.reason_not_tested(case)
-        return own or preflight.reason_not_to_send(case)
 
     async def _send(self, case: Case, turn: asyncio.Event | None = None) -> Exchange:
         """Send a case; follow the task that it creates, if it says so."""
@@ -246,7 +241,9 @@ class Session:
         if repetitions is not None:
             repeats = repetitions.result()
             outcome = replace(outcome, cost=repetitions.cost, repeats=repeats)
-        return replace(outcome, not_tested=None if findings else harness_error)
+        if findings or harness_error is None:
+            return outcome
+        return replace(outcome, not_tested=harness_error)
 
     def last_outcomes(self, known: Container[str]) -> Iterator[Outcome]:
         """

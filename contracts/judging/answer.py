@@ -41,6 +41,11 @@ class Answer:
         return self.interaction.is_stream
 
     @property
+    def is_refused(self) -> bool:
+        """True for a success in which the model refused the request."""
+        return self.interaction.is_refused
+
+    @property
     def results(self) -> list[Any]:
         """All outputs in order; None for one that is missing."""
         return self.interaction.outputs

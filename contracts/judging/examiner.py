@@ -136,8 +136,13 @@ class Examiner:
 
 
 def canonical_payload(provider: Provider, case: Case) -> dict[str, Any]:
-    """The request of a case in canonical names, with defaults; empty without a body."""
-    return provider.canonical_request(case.operation, case.media_type, case.payload)
+    """
+    The request of a case in canonical names, with defaults; empty without a body.
+
+    What its path says, such as the model, stands in for fields that the body lacks.
+    """
+    request = provider.canonical_request(case.operation, case.media_type, case.payload)
+    return {**_path_fields(provider, case), **request} if request else request
 
 
 def shown_fields(
@@ -175,7 +180,7 @@ def max_cost(provider: Provider, case: Case) -> float | None:
     operation = provider.all_operations[case.operation]
     if operation.id not in provider.operations:
         return 0.0  # it reads what a creation has paid
-    request, medium = _priced_request(provider, case), medium_of(operation)
+    request, medium = canonical_payload(provider, case), medium_of(operation)
     count, dialect = medium.requested_count(request), provider.dialect
     return cost(
         dialect, case.operation, request, count=count, medium=medium.name
@@ -194,9 +199,10 @@ def cost_of(provider: Provider, interaction: Interaction) -> float | None:
     is_free = is_free or interaction.case.operation not in provider.operations
     if not dialect.prices or is_free:
         return 0.0 if dialect.prices else None
-    usages = [each["usage"] for each in interaction.objects if each.get("usage")]
+    read = interaction.layout.usage.read
+    usages = [each for each in map(read, interaction.objects) if each]
     case, medium = interaction.case, interaction.medium
-    request, count = _priced_request(provider, case), len(interaction.outputs)
+    request, count = canonical_payload(provider, case), len(interaction.outputs)
     if not count and provider.all_operations[case.operation].task is not None:
         count = medium.requested_count(request)
     return cost(
@@ -204,21 +210,20 @@ def cost_of(provider: Provider, interaction: Interaction) -> float | None:
         case.operation,
         request,
         count=max(1, count),
-        usage=usages[0] if usages and isinstance(usages[0], dict) else None,
+        usage=usages[0] if usages else None,
         medium=medium.name,
     ).amount
 
 
-def _priced_request(provider: Provider, case: Case) -> dict[str, Any]:
-    """The canonical request, and what its path says, such as the model."""
+def _path_fields(provider: Provider, case: Case) -> dict[str, Any]:
+    """Fields that the path of a case has, in canonical names, such as the model."""
     operation = provider.all_operations[case.operation]
     path = (case.path or sample_path(operation)).partition("?")[0]
     match = operation.path_pattern.fullmatch(path)
     values = map(unquote, match.groups()) if match else ()
-    known = provider.dialect.with_canonical_names(
+    return provider.dialect.with_canonical_names(
         operation.id, dict(zip(operation.path_parameters, values, strict=False))
     )
-    return {**known, **canonical_payload(provider, case)}
 
 
 def _run_checks(context: CheckContext) -> Iterator[Observation]:

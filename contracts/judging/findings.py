@@ -33,7 +33,9 @@ def build_finding(
     key_env = call.key_variable(provider)
     sample = context.case, url, key_env, context.operation.method, call
     request = {
-        "summary": summarize_case(call.wire_case(context.case), call.auth),
+        "summary": summarize_case(
+            call.wire_case(context.case), call.auth_for(context.operation.id)
+        ),
         "curl": curl_command(*sample),
         "python": python_snippet(*sample),
         "node": node_snippet(*sample),

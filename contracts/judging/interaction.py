@@ -146,11 +146,12 @@ class Interaction:
 
     @cached_property
     def final_events(self) -> list[dict[str, Any]]:
-        """The data of the events with an image, with usual names of fields."""
+        """The entries for images in events, with usual names of fields."""
         return [
-            self.layout.image_of_event(each)
+            image
             for each in self.event_objects
             if self.layout.has_role(each, COMPLETED)
+            for image in self.layout.images_of_event(each)
         ]
 
     @cached_property
@@ -159,10 +160,21 @@ class Interaction:
         events = self.events if self.is_stream else []
         return [each.data for each in events if isinstance(each.data, dict)]
 
+    @property
+    def event_names(self) -> list[str]:
+        """The names of the events of a stream, in order."""
+        return [self.layout.event_name(each.data) for each in self.events]
+
     @cached_property
     def outputs(self) -> list[Any]:
         """The outputs of the response, decoded; None for one that was not fetched."""
         return self.medium.outputs(self)
+
+    @cached_property
+    def is_refused(self) -> bool:
+        """True for a success without an output that says that the model refused."""
+        is_refusal = any(map(self.layout.is_refusal, self.objects))
+        return self.is_success and is_refusal and not self.outputs
 
     @property
     def success_outputs(self) -> list[Any]:

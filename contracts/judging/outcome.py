@@ -98,7 +98,7 @@ def describe_response(interaction: Interaction) -> str:
 
 
 def _describe_events(interaction: Interaction) -> str:
-    types = Counter(event_type(each.data) for each in interaction.events)
+    types = Counter(interaction.event_names)
     shown = ", ".join(f"{count} {type_}" for type_, count in list(types.items())[:5])
     return pluralize(len(interaction.events), "event") + (
         f" ({shown})" if shown else ""
@@ -111,8 +111,3 @@ def body_excerpt(interaction: Interaction) -> str:
     text = shorten_base64(one_line(text)) or "an empty body"
     is_cut = len(text) > MAX_EXCERPT_LENGTH
     return f"{text[:MAX_EXCERPT_LENGTH]}…" if is_cut else text
-
-
-def event_type(data: Any) -> str:
-    """The `type` in the data of an event."""
-    return str(data.get("type")) if isinstance(data, dict) else "no JSON"

@@ -57,7 +57,8 @@ class JudgedResponse(Protocol):
     """
     A response as the checks of one medium see it.
 
-    `request` has canonical names and documented defaults. `decoded` are the outputs
+    `request` has canonical names and documented defaults. `is_refused` is true for a
+    success in which the model refused the request. `decoded` are the outputs
     that decode, `results` all of them, in order; None for an output that is missing.
     `object` is the body if it is a JSON object, `entries` its array of images if it has
     one, and `items` the objects in that array. `layout` says where they are. `bodies`
@@ -68,6 +69,8 @@ class JudgedResponse(Protocol):
     def request(self) -> Mapping[str, Any]: ...
     @property
     def is_stream(self) -> bool: ...
+    @property
+    def is_refused(self) -> bool: ...
     @property
     def dialect(self) -> Dialect: ...
     @property

@@ -80,7 +80,8 @@ class CallOptions:
     `models` maps documented models to the server's own names. If it is not empty, only
     the requests for these models are sent. `key_env` is the environment variable with
     the API key; None for that of the dialect. `model_fields` has the fields of the
-    model, by operation, where it is not `model`.
+    model, by operation, where it is not `model`. `auths` has the places of the key in
+    the operations whose documented place is another than `auth`.
     """
 
     auth: Auth = Auth()
@@ -88,12 +89,24 @@ class CallOptions:
     models: Mapping[str, str] = field(default_factory=dict)
     key_env: str | None = None
     model_fields: Mapping[str, str] = field(default_factory=dict)
+    auths: Mapping[str, Auth] = field(default_factory=dict)
 
     @classmethod
-    def documented(cls, provider: Provider) -> "CallOptions":
-        """The options for a server that is called as the document says."""
-        auth = Auth.documented(provider.key_schemes)
-        return cls(auth, model_fields=_model_fields(provider))
+    def documented(cls, provider: Provider, auth: Auth | None = None) -> "CallOptions":
+        """
+        The options for a server that is called as the document says.
+
+        `auth` is the place of the key in all requests; None for the documented places.
+        """
+        fields = _model_fields(provider)
+        if auth is not None:
+            return cls(auth, model_fields=fields)
+        first = Auth.documented(provider.key_schemes)
+        return cls(first, model_fields=fields, auths=_other_auths(provider, first))
+
+    def auth_for(self, operation: str) -> Auth:
+        """The place of the API key in the requests of an operation."""
+        return self.auths.get(operation, self.auth)
 
     def key_variable(self, provider: Provider) -> str:
         """The environment variable with the API key."""
@@ -121,7 +134,7 @@ class CallOptions:
             return case.untested
         if not self._names_known_model(case):
             return f"{DOES_NOT_APPLY} it does not name the model (--model)"
-        return self.auth.reason_not_tested(case.auth)
+        return self.auth_for(case.operation).reason_not_tested(case.auth)
 
     def wire_case(self, case: Case) -> Case:
         """The case with the server's name of its model."""
@@ -169,6 +182,16 @@ class CallOptions:
 
 
 WITH_BEARER_TOKEN = CallOptions()
+
+
+def _other_auths(provider: Provider, first: Auth) -> dict[str, Auth]:
+    """The documented places of the key, by operation, where it is not the first."""
+    found = {
+        name: Auth.documented(each.key_schemes)
+        for name, each in provider.all_operations.items()
+        if each.key_schemes
+    }
+    return {name: auth for name, auth in found.items() if auth != first}
 
 
 def _model_fields(provider: Provider) -> dict[str, str]:

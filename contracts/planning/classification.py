@@ -205,7 +205,8 @@ def claims_tested_by(
     """
     The claims that a success response to a valid mutation confirms.
 
-    Claims of the keyword that the label names come first.
+    Claims of the keyword that the label names come first. A default is tested where the
+    field is missing.
     """
     value_label = mutation.label.rpartition("/")[2].removeprefix("entry-")
     first, _, rest = value_label.partition("-")
@@ -220,5 +221,8 @@ def claims_tested_by(
         for name in (*mutation.fields, *applying)
         for claim in request_model.claims_by_field.get(name, ())
         if not claim.endswith("/default")
+        or (
+            value_label == "missing" and claim == f"{request_model.name}/{name}/default"
+        )
     ]
     return tuple(sorted(claims, key=lambda claim: not claim.endswith(f"/{keyword}")))

@@ -169,11 +169,12 @@ def _wire_parts(
     query = None
     # The samples have the wrong key of a short key.
     auth = case.auth and case.auth.replace(WRONG_KEY, wrong_key(""))
-    value = call.auth.value(auth, f"${key_env}")
-    if value is not None and call.auth.place is KeyPlace.QUERY:
-        query = (call.auth.name, value)
+    place = call.auth_for(case.operation)
+    value = place.value(auth, f"${key_env}")
+    if value is not None and place.place is KeyPlace.QUERY:
+        query = (place.name, value)
     elif value is not None:
-        headers.append((call.auth.name, value))
+        headers.append((place.name, value))
     content_type = case.content_type or case.media_type
     if content_type and (case.media_type != FORM or case.raw is not None):
         headers.append(("Content-Type", content_type))

@@ -59,7 +59,7 @@ def coverage(provider: Provider, cases: Iterable[Case]) -> dict[str, int]:
         for claim in case.claims:
             counts[claim] = counts.get(claim, 0) + 1
         if case.expected_error is None:
-            is_stream = (
+            is_stream = operation.only_streams or (
                 case.payload.get("stream") is True and operation.supports_streaming
             )
             successes[operation.id, is_stream] += 1

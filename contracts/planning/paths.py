@@ -28,9 +28,7 @@ def sample_path(operation: Operation) -> str:
 
 def required_query(operation: Operation) -> dict[str, str]:
     """The query parameters that an operation requires, with a listed value each."""
-    body = operation.parameters.get(QUERY)
-    schema = body.schema if body and isinstance(body.schema, dict) else {}
-    names = schema.get("required", ())
+    names = operation.required_query
     return {name: listed_value(operation, name, QUERY) or "" for name in names}
 
 

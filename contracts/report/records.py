@@ -22,6 +22,7 @@ NOT_SENT = (DEPENDS_ON, DOES_NOT_APPLY, NO_SAMPLE)
 HARNESS_ERROR = "harness error:"
 """The beginning of `not_tested` if a check raised an exception; its type follows."""
 RATE_LIMITED = "rate limited"
+MODEL_REFUSED = "the model refused the request"
 CONNECTION_FAILED = "connection failed"
 NOT_FETCHED = "images not fetched"
 OUTCOME_LOST = "outcome lost"

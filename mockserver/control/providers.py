@@ -1,12 +1,12 @@
 """Descriptions of the providers of a server, for the control API."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from mockserver.pipeline.endpoints.examples import example_requests, served_path
 from mockserver.pipeline.provider_context import ProviderContext
-from specs import Operation, Provider
+from specs import KeyScheme, Operation, Provider
 
 
 def describe_providers(
@@ -18,6 +18,7 @@ def describe_providers(
 
 def _describe(provider: Provider, base: str) -> dict[str, Any]:
     operations = provider.all_operations.values()
+    key = _key_place(provider.key_schemes)
     return {
         "id": provider.id,
         "title": provider.title,
@@ -37,7 +38,12 @@ def _describe(provider: Provider, base: str) -> dict[str, Any]:
             for state in kind.states.values()
         },
         "examples": example_requests(provider),
-        "key": _key(provider),
+        "key": key,
+        "keys": {
+            each.id: own
+            for each in operations
+            if each.key_schemes and (own := _key_place(each.key_schemes)) != key
+        },
         "errors": {each.id: sorted(each.errors) for each in operations},
         "sources": {
             source.id: {"title": source.title, "url": source.url}
@@ -52,9 +58,9 @@ def _path(provider: Provider, operation: Operation) -> str:
     return served_path(provider, operation) if operation.server_url else operation.path
 
 
-def _key(provider: Provider) -> dict[str, str] | None:
-    """The preferred place of the API key; None if the provider needs none."""
-    scheme = next(iter(provider.key_schemes), None)
+def _key_place(schemes: Sequence[KeyScheme]) -> dict[str, str] | None:
+    """The preferred place of the API key; None if none is needed."""
+    scheme = next(iter(schemes), None)
     if scheme is None:
         return None
     return {"in": scheme.place.value, "name": scheme.name}

@@ -7,7 +7,7 @@ from typing import Any
 _PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_.]+)(:str|:null)?\}")
 AS_TEXT, AS_NULL = ":str", ":null"
 OUTPUT, MODEL = "output.", "model."
-OPTIONAL = ("request.", "error.", OUTPUT, MODEL)
+OPTIONAL = ("request.", "error.", "usage.", OUTPUT, MODEL)
 _MISSING = object()
 
 
@@ -18,12 +18,12 @@ def fill(
     A copy of a template with each `{name}` replaced by `facts[name]`.
 
     A string that is one placeholder becomes the value, of any type; `{name:str}` makes
-    it text. A field whose placeholder begins with `request.`, `error.`, `output.` or
-    `model.` is left out if there is no such value, and an object whose fields are all
-    left out is left out itself; with `{name:null}` the field is null. Where one item of
-    a list has placeholders of an output, it is repeated for all outputs; outside such
-    lists, they mean the first output. A model counts as an output of a list of models.
-    Unknown names become null.
+    it text. A field whose placeholder begins with one of `OPTIONAL` is left out if
+    there is no such value, and an object whose fields are all left out is left out
+    itself; with `{name:null}` the field is null. Where one item of a list has
+    placeholders of an output, it is repeated for all outputs, and a list inside it is
+    about the same output; outside such lists, they mean the first output. Unknown names
+    become null. A model counts as an output of a list of models.
     """
     first = outputs[0] if outputs else {}
     filled = _fill(template, {**facts, **first}, outputs)
@@ -67,7 +67,7 @@ def _repeated(
         for name, value in facts.items()
         if not name.startswith((OUTPUT, MODEL))
     }
-    return [_fill(template, {**common, **each}, ()) for each in outputs]
+    return [_fill(template, {**common, **each}, [each]) for each in outputs]
 
 
 def _value(name: str, form: str | None, facts: Mapping[str, Any]) -> Any:

@@ -41,6 +41,8 @@ class ThrottledErrors:
         self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]
     ) -> None:
         error = context.get("exception")
+        if isinstance(error, ValueError) and "_start_serving" in context["message"]:
+            return  # the socket was closed before the loop accepts again
         if not isinstance(error, OSError) or error.errno not in EXHAUSTION_ERRORS:
             loop.default_exception_handler(context)
         elif loop.time() >= self._next_log_time:

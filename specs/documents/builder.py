@@ -6,7 +6,10 @@ from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
-from specs.documents.model import Body, ErrorExample, Guarantee, Operation, Response
+from specs.documents.condition import Condition
+from specs.documents.guarantee import Guarantee
+from specs.documents.layout import is_template
+from specs.documents.model import Body, ErrorExample, Operation, Response
 from specs.documents.models import models_role
 from specs.documents.parameters import parameter_objects, server_url
 from specs.documents.pointers import escape_pointer
@@ -269,6 +272,7 @@ class OperationBuilder:
             evidence=evidence if isinstance(schema, bool) else evidence.within(schema),
             pointer=self.tree.pointer_of(node),
             open=open,
+            refusal=node.get("x-refusal"),
         )
 
     def _errors(
@@ -276,8 +280,6 @@ class OperationBuilder:
     ) -> dict[str, ErrorExample]:
         found: dict[str, ErrorExample] = {}
         for status, response in node.get("responses", {}).items():
-            if status.startswith("2"):
-                continue
             headers = {
                 name: str(each["example"])
                 for name, each in response.get("headers", {}).items()
@@ -288,6 +290,8 @@ class OperationBuilder:
                 (name, media_type, example)
                 for media_type, content in response.get("content", {}).items()
                 for name, example in content.get("examples", {}).items()
+                if not status.startswith("2")
+                or (not is_template(name) and _is_refusal(content, example))
             ]
             for name, media_type, example in examples:
                 if not status.isdigit():
@@ -378,6 +382,12 @@ def _error_body(name: str, operation: Operation) -> Any:
         return other.body
     message = "{message}" if name == "invalid_request" else name.replace("_", " ")
     return {"error": {"message": message, "type": name}}
+
+
+def _is_refusal(content: Mapping[str, Any], example: Mapping[str, Any]) -> bool:
+    """True for an example of a refusal, which is no template for images or events."""
+    schema, value = content.get("x-refusal"), example["value"]
+    return schema is not None and Condition(schema).applies_to(value)
 
 
 def _lists_null(node: Mapping[str, Any]) -> bool:

@@ -207,6 +207,10 @@ _SENTENCE_TEMPLATES = {
     "pattern": "matches {value}",
     "default": "is {value} when left out",
 }
+_CHOICES = {
+    "anyOf": "has one of the documented forms",
+    "not": "does not have a form that is ruled out",
+}
 _ASPECT_KEYWORDS = ("x-image-size", "x-upload")
 
 
@@ -258,6 +262,8 @@ def _walk(
         elif keyword == "not" and isinstance(value, dict) and "enum" in value:
             text = f"must not be one of {_format_value(value['enum'])}"
             yield part(keyword, f"{_field_name(segments)} {text}")
+        elif keyword in _CHOICES:
+            yield part(keyword, f"{_field_name(segments)} {_CHOICES[keyword]}")
         elif keyword in _ASPECT_KEYWORDS:
             for aspect, limit in value.items():
                 text = f"{_field_name(segments)} keeps {aspect} {_format_value(limit)}"

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from specs.documents.condition import ALWAYS, Condition
+from specs.documents.image import ImageRules, ImageTokens
 from specs.documents.problems import Problems
 from specs.documents.sources import builtin_violations
 from specs.documents.tasks import values_at
@@ -213,8 +214,8 @@ class Dialect:
 
     `fields` maps, per operation, a canonical field name to the provider's names, and
     `nested_fields` to JSON pointers into the request body, for fields inside others.
-    `video` has the rules of requests for videos. `model_aliases` maps further names of
-    a model to the one that responses have.
+    `video` has the rules of requests for videos, and `image` those for images.
+    `model_aliases` maps further names of a model to the one that responses have.
     `is_reference` is true for the provider whose pages claims with the basis
     `reference` are read from. A part that is None is not documented.
     """
@@ -239,6 +240,7 @@ class Dialect:
         default_factory=dict
     )
     video: VideoRules = field(default_factory=VideoRules)
+    image: ImageRules = field(default_factory=ImageRules)
     model_aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -271,7 +273,10 @@ class Dialect:
             if given:
                 renamed[canonical] = payload[given[0]]
         for canonical, pointers in self.nested_fields.get(operation, {}).items():
-            found = (list(values_at(payload, each)) for each in pointers)
+            found = (
+                [value for value in values_at(payload, each) if value is not None]
+                for each in pointers
+            )
             values = next(filter(None, found), None)
             if values is not None:
                 renamed[canonical] = values[0] if len(values) == 1 else values
@@ -313,6 +318,7 @@ def build_dialect(raw: Mapping[str, Any]) -> Dialect:
         note=raw.get("note", ""),
         is_reference=raw.get("reference", False),
         video=_built(VideoRules, raw.get("video", {})),
+        image=_built(ImageRules, raw.get("image", {})),
         model_aliases=raw.get("model_aliases", {}),
     )
 
@@ -367,5 +373,6 @@ _CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
     "frame_rate_of": partial(_built_list, VideoRule),
     "sound_of": partial(_built_list, VideoRule),
     "tokens": partial(_built, VideoTokens),
+    "token_counts": partial(_built_list, ImageTokens),
     "auto_size": lambda text: size_of(text) or DEFAULT_SIZE,
 }

@@ -3,55 +3,63 @@ The places of images in a success response.
 
 They are read from the examples that the mock fills in. The example `response` of a JSON
 body has placeholders such as `{output.b64_json}` where images are; without it, they are
-in `data`, as `b64_json` or `url`. The examples of a stream are named by their roles.
+in `data`, as `b64_json` or `url`. An event with an image is the example `completed`.
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from specs.documents.condition import Condition
+from specs.documents.events import (
+    COMPLETED,
+    EVENT_ROLES,
+    FAILED_IMAGE,
+    FURTHER_EXAMPLES,
+    EventGrammar,
+    event_branches,
+    event_grammar,
+    is_done,
+)
 from specs.documents.pointers import escape_pointer
-from specs.documents.tasks import values_at
+from specs.documents.tasks import ANY_ITEM, values_at
+from specs.documents.usage import UsagePlaces, usage_places
 
-RESPONSE, FAILED_IMAGE = "response", "failed_image"
-PARTIAL_IMAGE, COMPLETED, END = "partial_image", "completed", "end"
-EVENT_ROLES = (PARTIAL_IMAGE, COMPLETED, FAILED_IMAGE, END)
-"""The names of examples of events: a preview, an image, a failure, and the end."""
-
-DONE = "[DONE]"
+RESPONSE = "response"
 _PLACEHOLDER = re.compile(r"\{output\.(b64_json|url|data_uri)(:null)?\}")
 _CANONICAL = {"b64_json": "b64_json", "url": "url", "data_uri": "url"}
 _USUAL_PLACES = {form: f"/{name}" for form, name in _CANONICAL.items()}
 
 
 @dataclass(frozen=True)
-class ResponseLayout:
+class ImagePlaces:
     """
-    The places of images in the responses of an operation.
+    The places of images in a JSON body, or in the data of an event.
 
-    * `items`: a JSON pointer to the array with an entry for each image.
-    * `places`: by form (`b64_json`, `url`, `data_uri`) a JSON pointer inside an entry.
-    * `event_places`: the same inside an event with a finished image.
-    * `failed_fields`: the fields of an entry for an image that failed; empty if the
-      document has no such entries.
-    * `event_words`: by role, the last words of the types of events.
-    * `ends_with_done`: the last event of a stream is `[DONE]`.
+    * `items`: a JSON pointer to the arrays with an entry for each image, where `*` is
+      each item of an array; None if the body itself is the entry of one image.
+    * `forms`: by form (`b64_json`, `url`, `data_uri`) a JSON pointer inside an entry.
+    * `is_mixed`: the arrays have other entries too, such as texts.
     """
 
-    items: str = "/data"
-    places: Mapping[str, str] = field(default_factory=lambda: _USUAL_PLACES)
-    event_places: Mapping[str, str] = field(default_factory=lambda: _USUAL_PLACES)
-    failed_fields: frozenset[str] = frozenset()
-    event_words: Mapping[str, str] = field(
-        default_factory=lambda: {PARTIAL_IMAGE: PARTIAL_IMAGE, COMPLETED: COMPLETED}
-    )
-    ends_with_done: bool = False
+    items: str | None
+    forms: Mapping[str, str] = field(default_factory=lambda: _USUAL_PLACES)
+    is_mixed: bool = False
 
     def entries(self, body: Any) -> list[Any] | None:
-        """The array with an entry for each image in a body; None if it has none."""
-        found = next(values_at(body, self.items), None)
-        return found if isinstance(found, list) else None
+        """The entries for images in a body; None if it has no array of them."""
+        if self.items is None:
+            return [] if self.is_mixed and not self.has_image(body) else [body]
+        arrays = [each for each in values_at(body, self.items) if _is_list(each)]
+        if not arrays:
+            return None
+        entries = [entry for each in arrays for entry in each]
+        return [e for e in entries if self.has_image(e)] if self.is_mixed else entries
+
+    def has_image(self, entry: Any) -> bool:
+        """True if an entry has a value at one of the places."""
+        return any(any(values_at(entry, each)) for each in self.forms.values())
 
     def images(self, body: Any) -> list[dict[str, Any]]:
         """
@@ -60,19 +68,65 @@ class ResponseLayout:
         A data URI is in `url`.
         """
         return [
-            _with_usual_names(each, self.places)
+            _with_usual_names(each, self.forms)
             for each in self.entries(body) or ()
             if isinstance(each, dict)
         ]
 
-    def image_of_event(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """The data of an event, with its image in `b64_json` or `url`."""
-        return _with_usual_names(event, self.event_places)
 
-    def has_role(self, event: Mapping[str, Any], role: str) -> bool:
-        """True if the type of an event is that of a role."""
-        word = str(event.get("type", "")).rpartition(".")[2]
-        return word == self.event_words.get(role)
+@dataclass(frozen=True)
+class ResponseLayout:
+    """
+    The places of images in the responses of an operation.
+
+    * `body`: those in a JSON body, and `event`: those in an event with an image.
+    * `failed_fields`: the fields of an entry for an image that failed; empty if the
+      document has no such entries.
+    * `grammar`: how events are recognised.
+    * `ends_with_done`: the last event of a stream is `[DONE]`.
+    * `refusals`: conditions on a JSON body or the data of an event, one of which a
+      success without an image meets because the model refused the request.
+    * `usage`: the places of token counts.
+    """
+
+    body: ImagePlaces = field(default_factory=lambda: ImagePlaces("/data"))
+    event: ImagePlaces = field(default_factory=lambda: ImagePlaces(None))
+    failed_fields: frozenset[str] = frozenset()
+    grammar: EventGrammar = field(default_factory=EventGrammar)
+    ends_with_done: bool = False
+    refusals: tuple[Condition, ...] = ()
+    usage: UsagePlaces = field(default_factory=UsagePlaces)
+
+    @property
+    def items(self) -> str:
+        """The JSON pointer to the array with an entry for each image of a JSON body."""
+        return self.body.items or ""
+
+    def entries(self, body: Any) -> list[Any] | None:
+        """The entries for images in a JSON body; None if it has no array of them."""
+        return self.body.entries(body)
+
+    def images(self, body: Any) -> list[dict[str, Any]]:
+        """The same that are objects, each with its image in `b64_json` or `url`."""
+        return self.body.images(body)
+
+    def images_of_event(self, event: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The same in the data of an event; of one without a list, the data itself."""
+        return self.event.images(event)
+
+    def has_role(self, event: Any, role: str) -> bool:
+        """True if the data of an event has a role, such as `completed`."""
+        return self.grammar.has_role(event, role)
+
+    def is_refusal(self, body: Mapping[str, Any]) -> bool:
+        """True if a body or the data of an event says that the model refused."""
+        return any(each.applies_to(body) for each in self.refusals)
+
+    def event_name(self, event: Any) -> str:
+        """The name of an event, by its data, for readers."""
+        if not isinstance(event, dict):
+            return "no JSON"
+        return self.grammar.name_of(event) or "no type"
 
     def is_failed(self, entry: Mapping[str, Any]) -> bool:
         """True if an entry has no image, in the way that the document describes."""
@@ -88,76 +142,102 @@ class ResponseLayout:
 
     def field_names(self, form: str) -> str:
         """The field with an image of a form, such as `data[].b64_json`."""
-        path = f"{self.items}[]{self.places.get(form, _USUAL_PLACES[form])}"
-        return path.removeprefix("/").replace("/", ".")
+        place = self.body.forms.get(form, _USUAL_PLACES[form])
+        return readable_path(f"{self.items}/{ANY_ITEM}{place}")
 
 
 USUAL_LAYOUT = ResponseLayout()
 
 
+def readable_path(pointer: str) -> str:
+    """A JSON pointer as readers know it: `data[].url` for `/data/*/url`."""
+    return pointer.replace(f"/{ANY_ITEM}", "[]").removeprefix("/").replace("/", ".")
+
+
 def response_layout(
-    examples: Mapping[str, Any], events: Mapping[str, Any], event_schema: Any
+    examples: Mapping[str, Any],
+    events: Mapping[str, Any],
+    event_schema: Any,
+    refusals: Iterable[Mapping[str, Any]] = (),
 ) -> ResponseLayout:
-    """The layout by the examples of a JSON body, those of a stream, and its schema."""
-    found: dict[str, Any] = {}
+    """
+    The layout by the examples of a JSON body, those of a stream, and its schema.
+
+    `refusals` are the schemas of successes without an image.
+    """
+    found: dict[str, Any] = {"refusals": tuple(Condition(each) for each in refusals)}
+    found["usage"] = usage_places(examples.get(RESPONSE), *events.values())
     if RESPONSE in examples:
-        items, entry = _template_of_entries(examples[RESPONSE])
-        found |= {"items": items, "places": dict(_places(entry))}
+        found["body"] = _places_in(examples[RESPONSE])
     if FAILED_IMAGE in examples:
-        at = found.get("items", "")
-        entries: Any = next(values_at(examples[FAILED_IMAGE], at), [])
+        places: ImagePlaces = found.get("body", USUAL_LAYOUT.body)
         found["failed_fields"] = frozenset(
-            name for each in entries if not dict(_places(each)) for name in each
+            name
+            for each in places.entries(examples[FAILED_IMAGE]) or ()
+            if not places.has_image(each)
+            for name in each
         )
-    types = {
-        role: str(each.get("type"))
-        for role, each in events.items()
-        if role in EVENT_ROLES and isinstance(each, Mapping)
-    }
-    if types:
-        words = {role: each.rpartition(".")[2] for role, each in types.items()}
-        found["event_words"] = words
-    if places := dict(_places(events.get(COMPLETED))):
-        found["event_places"] = places
-    branches = event_schema.get("oneOf", ()) if isinstance(event_schema, dict) else ()
-    found["ends_with_done"] = any(is_done(each) for each in branches)
+    completed = events.get(COMPLETED)
+    if has_image_place(completed):
+        # A server may send a text and an image in one event.
+        found["event"] = replace(_places_in(completed), is_mixed=True)
+    found["grammar"] = event_grammar(event_schema, events)
+    found["ends_with_done"] = any(map(is_done, event_branches(event_schema)))
     return ResponseLayout(**found)
-
-
-def is_done(branch: Any) -> bool:
-    """True for the schema `{const: "[DONE]"}` among those of the events."""
-    return isinstance(branch, dict) and branch.get("const") == DONE
 
 
 def template_problem(example: Any) -> str | None:
     """The reason why an example `response` cannot be filled in, or None."""
-    return None if _template_of_entries(example)[1] else "has no place for an image"
+    return (
+        None if _places_in(example).items is not None else "has no place for an image"
+    )
 
 
-def _template_of_entries(example: Any) -> tuple[str, Any]:
-    """The pointer to the array of entries, and the entry with the placeholders."""
+def is_template(name: str) -> bool:
+    """True for the name of an example of a success that the mock sends by itself."""
+    return name in (RESPONSE, *EVENT_ROLES) or name.startswith(FURTHER_EXAMPLES)
+
+
+def has_image_place(example: Any) -> bool:
+    """True if an example has a placeholder of an image, in an array or outside."""
+    return bool(_places_in(example).forms)
+
+
+def _places_in(example: Any) -> ImagePlaces:
+    """The places of the first array of entries with an image, or of the example."""
     for pointer, node in _arrays(example, ""):
         for entry in node:
-            if dict(_places(entry)):
-                return pointer, entry
-    return "", None
+            if forms := dict(_forms(entry)):
+                return ImagePlaces(pointer, forms, _is_mixed(node, forms))
+    return ImagePlaces(None, dict(_forms(example)))
+
+
+def _is_mixed(entries: list[Any], forms: Mapping[str, str]) -> bool:
+    return any(not ImagePlaces(None, forms).has_image(each) for each in entries)
 
 
 def _arrays(node: Any, pointer: str) -> Iterator[tuple[str, list[Any]]]:
+    """Yield the arrays in a template, each after those around it."""
     if isinstance(node, list):
         yield pointer, node
+        for item in node:
+            yield from _arrays(item, f"{pointer}/{ANY_ITEM}")
     elif isinstance(node, dict):
         for name, value in node.items():
             yield from _arrays(value, f"{pointer}/{escape_pointer(name)}")
 
 
-def _places(node: Any, pointer: str = "") -> Iterator[tuple[str, str]]:
-    """Yield each form of an image in a template, with a pointer to it."""
+def _forms(node: Any, pointer: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each form of an image outside arrays, with a pointer to its place."""
     if isinstance(node, Mapping):
         for name, value in node.items():
-            yield from _places(value, f"{pointer}/{escape_pointer(name)}")
+            yield from _forms(value, f"{pointer}/{escape_pointer(name)}")
     elif isinstance(node, str) and (match := _PLACEHOLDER.fullmatch(node)):
         yield match[1], pointer
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list)
 
 
 def _with_usual_names(

@@ -42,7 +42,8 @@ def load(name: str, *more: str | Path) -> Provider:
     """
     Load the provider of an id, such as `mine` or `mine@2026-08-21`.
 
-    With a day, the provider is as its pages described it on that day. `more` are
+    With a day, the provider is as its pages described it on that day. Do not change
+    it: each call returns the same one as long as its files are the same. `more` are
     folders of further providers, which take precedence over those that ship.
     Raises `SpecError` if there is no such folder or day, or a part of it is not
     understood.

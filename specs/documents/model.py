@@ -4,19 +4,22 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
 from specs.documents.dates import NO_DATES, DocumentDates, split_id
 from specs.documents.dialect import Dialect
-from specs.documents.layout import ResponseLayout, is_done, response_layout
+from specs.documents.events import event_kinds
+from specs.documents.guarantee import Guarantee
+from specs.documents.layout import ResponseLayout, response_layout
 from specs.documents.models import ModelsAction, ModelsRole
 from specs.documents.references import walk
 from specs.documents.security import KeyScheme
 from specs.documents.sources import Source
 from specs.documents.supported import EVENT_STREAM, JSON
 from specs.documents.tasks import Link, Role, TaskKind, TaskRole
-from specs.validation.engine import Schema, compile_validator
+from specs.validation.engine import Schema
 from specs.validation.evidence import Evidence
 from specs.validation.judge import Judge
 
@@ -39,26 +42,13 @@ class ErrorExample:
 
 
 @dataclass(frozen=True)
-class Guarantee:
-    """A property of responses beyond their schema, for requests that match `when`."""
-
-    name: str
-    evidence: Evidence
-    when: Schema
-    pointer: str
-
-    def applies_to(self, request: Any) -> bool:
-        """True if it applies to a request in canonical names with defaults."""
-        return bool(self._validator.is_valid(request))
-
-    @cached_property
-    def _validator(self) -> Any:
-        return compile_validator(self.when)
-
-
-@dataclass(frozen=True)
 class Body:
-    """One media type of a request or response: its schema, judge and examples."""
+    """
+    One media type of a request or response: its schema, judge and examples.
+
+    `refusal` is the schema of a success without an image, or of an event in it; None
+    if the document describes none.
+    """
 
     media_type: str
     schema: Schema
@@ -66,6 +56,7 @@ class Body:
     evidence: Evidence
     pointer: str
     open: bool = False
+    refusal: Mapping[str, Any] | None = None
 
     @cached_property
     def judge(self) -> Judge:
@@ -99,20 +90,18 @@ class Body:
 
     @cached_property
     def events(self) -> Mapping[str, "Body"]:
-        """The bodies of the events of a stream, by the `type` in their data."""
-        return dict(self._iter_events())
-
-    def _iter_events(self) -> Iterator[tuple[str, "Body"]]:
-        branches = self.schema.get("oneOf", []) if isinstance(self.schema, dict) else []
-        for branch in branches:
-            if is_done(branch):
-                continue
-            evidence = self.evidence.within(branch)
-            type_ = branch["properties"]["type"]["const"]
-            yield (
-                type_,
-                Body("application/json", branch, {}, evidence, self.pointer, open=True),
+        """The bodies of the events of a stream, by the names of their kinds."""
+        return {
+            kind.name: Body(
+                JSON,
+                kind.schema,
+                {},
+                self.evidence.within(kind.schema),
+                self.pointer,
+                open=True,
             )
+            for kind in event_kinds(self.schema)
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +185,14 @@ class Operation:
         return tuple(each[1:-1] for each in _PARAMETER.findall(self.path))
 
     @cached_property
+    def required_query(self) -> tuple[str, ...]:
+        """The query parameters that are required, on any basis."""
+        query = self.parameters.get("query")
+        schema = query.schema if query and isinstance(query.schema, dict) else {}
+        parts = (schema, *schema.get("allOf", ()))
+        return tuple(name for each in parts for name in each.get("required", ()))
+
+    @cached_property
     def success(self) -> Response:
         return next(each for each in self.responses.values() if each.is_success)
 
@@ -207,6 +204,11 @@ class Operation:
     def supports_streaming(self) -> bool:
         return EVENT_STREAM in self.success.bodies
 
+    @property
+    def only_streams(self) -> bool:
+        """True if each success is a stream of events, whatever a request asks for."""
+        return self.task is None and set(self.success.bodies) == {EVENT_STREAM}
+
     @cached_property
     def layout(self) -> ResponseLayout:
         """The places of images in its success responses."""
@@ -216,6 +218,7 @@ class Operation:
             body.examples if body and self.answers_at_once else {},
             stream.examples if stream else {},
             stream.schema if stream else True,
+            [each.refusal for each in (body, stream) if each and each.refusal],
         )
 
     def response_for(self, status: int) -> Response | None:
@@ -346,9 +349,9 @@ class Provider:
 
     @cached_property
     def key_schemes(self) -> tuple[KeyScheme, ...]:
-        """The ways to send the API key: those of all operations that need one."""
+        """The ways to send the API key: those of all operations, the first first."""
         found = (each.key_schemes for each in self.all_operations.values())
-        return next(filter(None, found), ())
+        return tuple(dict.fromkeys(chain.from_iterable(found)))
 
     def canonical_request(
         self,
@@ -362,8 +365,8 @@ class Provider:
         The fields of a payload under canonical names, with documented defaults.
 
         A default stands in for a field that is absent or null. With `include_assumed`
-        so do defaults that no page states. Empty where the operation takes no such
-        media type.
+        so do defaults that no page states. `stream` is true where each success is a
+        stream. Empty where the operation takes no such media type.
         """
         body = self.all_operations[operation].bodies.get(media_type or "")
         if body is None:
@@ -378,6 +381,8 @@ class Provider:
         for name, value in renamed.items():
             if value is not None:
                 canonical.setdefault(name, value)
+        if self.all_operations[operation].only_streams:
+            canonical["stream"] = True
         return canonical
 
     def source(self, reference: str) -> Source | None:

@@ -7,6 +7,7 @@ from specs.documents.model import Body
 from specs.documents.references import ResolvedDocument
 from specs.validation.evidence import Evidence
 
+EVIDENCE = ("x-basis", "x-source", "x-error", "x-enforced")
 PATH, QUERY, HEADER = "path", "query", "header"
 
 
@@ -31,9 +32,11 @@ def parameter_objects(
             "type": "object",
             "properties": {each["name"]: _schema(each) for each in own},
         }
-        required = [each["name"] for each in own if each.get("required")]
-        if required:
-            schema["required"] = required
+        required = [each for each in own if each.get("required")]
+        if stated := [each["name"] for each in required if "x-basis" not in each]:
+            schema["required"] = stated
+        if others := [each for each in required if "x-basis" in each]:
+            schema["allOf"] = list(map(_requirement, others))
         pointer = tree.pointer_of(own[0])
         bodies[place] = Body(place, schema, {}, evidence, pointer, open=True)
     return bodies
@@ -44,6 +47,12 @@ def server_url(item: Mapping[str, Any], operation: Mapping[str, Any]) -> str:
     servers = operation.get("servers") or item.get("servers")
     first = servers[0] if isinstance(servers, list) and servers else None
     return str(first.get("url", "")) if isinstance(first, dict) else ""
+
+
+def _requirement(parameter: Mapping[str, Any]) -> dict[str, Any]:
+    """The rule that a parameter is required, with its evidence."""
+    evidence = {key: parameter[key] for key in EVIDENCE if key in parameter}
+    return {"required": [parameter["name"]], **evidence}
 
 
 def _schema(parameter: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,15 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from specs.documents.layout import COMPLETED, RESPONSE, is_done, template_problem
+from specs.documents.events import (
+    COMPLETED,
+    EVENT_ROLES,
+    constant_name,
+    event_branches,
+    event_grammar,
+    is_done,
+)
+from specs.documents.layout import RESPONSE, has_image_place, template_problem
 from specs.documents.models import ModelsAction
 from specs.documents.pointers import escape_pointer
 from specs.documents.references import ResolvedDocument, did_you_mean
@@ -159,20 +167,34 @@ def _image_operation_problems(
     """Yield what an operation must not have that gives its results at once."""
     node = item[method]
     name = node.get("operationId", image.OPERATIONS[0])
-    if name not in image.OPERATIONS:
+    if name not in image.OPERATIONS and not _shows_images(node):
         known = ", ".join(image.OPERATIONS)
         hint = did_you_mean(name, image.OPERATIONS)
+        remedy = (
+            f"{hint}Name it as one of: {known}; add `x-task` or `x-model`; show where "
+            f"images are, in an example '{RESPONSE}' or '{COMPLETED}'; or remove it"
+        )
         yield (
             "/operationId",
             f"the operation '{name}' is not supported",
-            f"{hint}Name it as one of: {known}; or add `x-task` or `x-model`",
+            remedy,
             operation_id_line(path),
         )
     if method != "post":
         yield "", f"{method.upper()} is not supported", "Describe a POST operation"
-    for part in (node, item):
-        if part.get("servers"):
-            yield "/servers", "'servers' without `x-task` is not supported", "Remove it"
+
+
+def _shows_images(node: Mapping[str, Any]) -> bool:
+    """True if an example of the success has a place for an image."""
+    examples = {
+        (media_type, name): example.get("value")
+        for status, response in node.get("responses", {}).items()
+        if status.startswith("2")
+        for media_type, content in response.get("content", {}).items()
+        for name, example in content.get("examples", {}).items()
+    }
+    events = examples.get((EVENT_STREAM, COMPLETED))
+    return (JSON, RESPONSE) in examples or has_image_place(events)
 
 
 def _models_operation_problems(
@@ -231,9 +253,11 @@ def _success_problems(
         )
     for status, response in success.items():
         content, place = response.get("content", {}), f"/responses/{status}"
+        is_stream = EVENT_STREAM in content
         if tree.has_gap(response):
             continue
-        if JSON not in content and role in JSON_ROLES:
+        needs_json = role in JSON_ROLES and (role is not None or not is_stream)
+        if JSON not in content and needs_json:
             yield place, "a success without JSON is not supported", f"Add {JSON}"
             continue
         template = content.get(JSON, {}).get("examples", {}).get(RESPONSE)
@@ -243,35 +267,48 @@ def _success_problems(
                 f"the example '{RESPONSE}' {why}",
                 IMAGE_PLACES,
             )
-        if EVENT_STREAM in content and role is None:
-            stream = f"{place}/content/{escape_pointer(EVENT_STREAM)}/schema"
-            yield from _event_problems(stream, content[EVENT_STREAM].get("schema"))
-            yield from _event_example_problems(place, content[EVENT_STREAM])
+        if is_stream and role is None:
+            stream = f"{place}/content/{escape_pointer(EVENT_STREAM)}"
+            schema = content[EVENT_STREAM].get("schema")
+            yield from _event_problems(f"{stream}/schema", schema)
+            examples = content[EVENT_STREAM].get("examples", {})
+            yield from _event_example_problems(stream, schema, examples)
 
 
 def _event_problems(pointer: str, schema: Any) -> Iterator[Problem]:
-    remedy = "Describe each event under oneOf, with a `const` for its field `type`"
-    branches = schema.get("oneOf") if isinstance(schema, dict) else None
+    remedy = (
+        "Describe each event under oneOf, with a `const` for its field `type`, or with "
+        "`x-event: {name: NAME, if: SCHEMA}`"
+    )
+    branches = event_branches(schema)
     if not branches:
         yield pointer, "the events of this stream are not described", remedy
-    for number, branch in enumerate(branches or ()):
-        if is_done(branch):
-            continue
-        fields = branch.get("properties", {}) if isinstance(branch, dict) else {}
-        type_ = fields.get("type")
-        if not isinstance(type_, dict) or not isinstance(type_.get("const"), str):
-            yield f"{pointer}/oneOf/{number}", "this event has no constant type", remedy
+    word = "oneOf" if branches and schema.get("oneOf") else "anyOf"
+    for number, branch in enumerate(branches):
+        is_named = isinstance(branch, dict) and "x-event" in branch
+        if not (is_done(branch) or is_named or constant_name(schema, branch)):
+            place = f"{pointer}/{word}/{number}"
+            yield place, "this event has no constant type", remedy
 
 
 def _event_example_problems(
-    place: str, content: Mapping[str, Any]
+    pointer: str, schema: Any, examples: Mapping[str, Any]
 ) -> Iterator[Problem]:
-    if COMPLETED not in content.get("examples", {}):
+    if COMPLETED not in examples:
         yield (
-            f"{place}/content/{escape_pointer(EVENT_STREAM)}",
+            pointer,
             f"the stream has no example '{COMPLETED}'",
             f"Name the example of the event with an image {COMPLETED}",
         )
+    values = {name: each.get("value") for name, each in examples.items()}
+    names = event_grammar(schema, values).names
+    for role in EVENT_ROLES:
+        if role in values and role not in names:
+            yield (
+                f"{pointer}/examples/{role}",
+                f"the example '{role}' is no event of the schema",
+                "Give it the constant of a branch, or correct an `if` of `x-event`",
+            )
 
 
 def _security_problems(
@@ -301,16 +338,3 @@ def _security_problems(
                 SUPPORTED_SCHEMES,
                 f"{name}: {{type: http, scheme: bearer}}",
             )
-    if found and list(found) != _first_schemes(root):
-        yield (
-            own,
-            "operations with different security schemes are not supported",
-            "Name the same schemes, in the same order, in each operation",
-        )
-
-
-def _first_schemes(root: Mapping[str, Any]) -> list[str]:
-    """The schemes of the first operation that needs a key."""
-    nodes = (node for item in root["paths"].values() for node in item.values())
-    named = (required_schemes(root, each) for each in nodes if isinstance(each, dict))
-    return list(next(filter(None, named), {}))

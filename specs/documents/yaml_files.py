@@ -55,7 +55,7 @@ def read_document(folder: Traversable, name: str) -> Any:
 
 @cache
 def _reader_version() -> bytes:
-    """What a parsed file depends on beside its text."""
+    """The parts of the program that a parsed file depends on."""
     return Path(__file__).read_bytes() + yaml.__version__.encode()
 
 

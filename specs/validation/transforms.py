@@ -121,8 +121,8 @@ def _allow_null(member: Any) -> Any:
         return {"type": "null"}
     wider = dict(member)
     if "type" in member:
-        types = member["type"]
-        wider["type"] = [*(types if isinstance(types, list) else [types]), "null"]
+        types = member["type"] if isinstance(member["type"], list) else [member["type"]]
+        wider["type"] = list(dict.fromkeys([*types, "null"]))
     if "const" in member:
         wider["enum"] = [wider.pop("const")]
     if "enum" in wider:

@@ -75,6 +75,10 @@ ANNOTATIONS: dict[str, str] = {
     "x-model": "what an operation does with models: it lists them, or reads one",
     "x-models": "models by id, and what responses say of each; those that requests "
     "name need no entry",
+    "x-event": "how an event without a constant `type` is recognised: its name, and a "
+    "schema of such events in `if`; without `if`, those that no branch before takes",
+    "x-refusal": "a schema of a success without an image, or of an event in it, after "
+    "the model refused a request; examples that it describes are triggered like errors",
     "x-as-of": "the day that the id of the provider means; until then its pages were "
     "read",
     "x-since": "the day on which a part begins; in `info` that of the document",
@@ -95,7 +99,7 @@ USES: dict[str, tuple[str, str]] = {
         "any part",
         "x-contradicts: [{says: at most 4, source: M1}, {says: up to 10, source: M2}]",
     ),
-    "x-rule": ("an `allOf` of a body", "x-rule: compression-needs-jpeg"),
+    "x-rule": ("an `allOf` or a `then`", "x-rule: compression-needs-jpeg"),
     "x-error": ("a schema", "x-error: prompt_too_long"),
     "x-guarantees": ("a response", "x-guarantees: [{name: size-as-asked}]"),
     "x-when": (
@@ -115,6 +119,14 @@ USES: dict[str, tuple[str, str]] = {
     "x-models": (
         "the document",
         'x-models: {picture-2: {owner: mine}, picture-1: {x-until: "2026-12-01"}}',
+    ),
+    "x-event": (
+        "a branch of the schema of a stream",
+        "x-event: {name: text, if: {required: [text]}}",
+    ),
+    "x-refusal": (
+        "the content of a success",
+        "x-refusal: {required: [blocked]}",
     ),
     "x-as-of": ("info", 'x-as-of: "2026-12-01"'),
     "x-since": ("any part", 'x-since: "2026-11-05"'),
@@ -172,6 +184,13 @@ VALUE_SCHEMAS: dict[str, dict[str, Any]] = {
     "x-tasks": {"type": "object"},
     "x-model": {"type": "object"},
     "x-models": {"type": "object"},
+    "x-event": {
+        "type": "object",
+        "required": ["name"],
+        "additionalProperties": False,
+        "properties": {"name": _TEXT, "if": {"type": "object"}},
+    },
+    "x-refusal": {"type": "object"},
     "x-as-of": _DAY,
     "x-since": _DAY,
     "x-until": _DAY,
@@ -196,10 +215,12 @@ VALUE_SCHEMAS: dict[str, dict[str, Any]] = {
 GUARANTEES: dict[str, str] = {
     "count-equals-n": "there are as many images as requested",
     "count-at-most-n": "there are at most as many images as requested, and one or more",
+    "has-image": "a success has an image, or says that the model refused",
     "no-image-twice": "the images of one response differ from each other",
     "decodes": "every image decodes to its last byte",
     "size-as-asked": "every image has exactly the requested size",
     "ratio-as-asked": "every image has the requested aspect ratio, within 5 percent",
+    "size-as-listed": "every image has the size that a table of the pages has for it",
     "format-as-asked": "every image is in the requested format",
     "frames-as-asked": "an animation has the requested frames, each for its time",
     "svg-stands-alone": "an SVG image needs no other file",
@@ -220,6 +241,7 @@ GUARANTEES: dict[str, str] = {
     "partials-at-most-asked": "not more partial images than requested, numbered from 0",
     "one-completed-event": "one completed event per image, and nothing after the last",
     "event-name-is-type": "the name of an event is the type in its data",
+    "stream-ends-once": "one event of a stream says that it ends, and it is the last",
     "stream-ends": "a stream ends after its last event",
     "retry-after-on-429": "a 429 response says when to send the request again",
     "retry-after-is-valid": "Retry-After is a number of seconds or an HTTP date",

@@ -18,7 +18,7 @@ from contracts.cli.main import main
 PAGE = (ROOT / "docs" / "pages" / "provider.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
 YAML = [text for kind, text in BLOCKS if kind == "yaml"]
-DIALECT, KEYS, FIELDS, RULE, RESPONSE, ERROR, _MODELS, SOURCE, _DATES = YAML
+DIALECT, KEYS, FIELDS, RULE, RESPONSE, _EVENTS, ERROR, _MODELS, SOURCE, _DATES = YAML
 
 pytestmark = pytest.mark.slow
 

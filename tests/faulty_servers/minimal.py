@@ -557,11 +557,20 @@ def serving(service: Service) -> Iterator[str]:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         return runner
 
+    async def stop(runner: web.AppRunner) -> None:
+        await turns()  # an accepted socket becomes a connection, which is closed
+        await runner.cleanup()
+        await turns()
+
+    async def turns() -> None:
+        for _ in range(4):
+            await asyncio.sleep(0)
+
     runner = asyncio.run_coroutine_threadsafe(start(), loop).result()
     try:
         yield f"http://127.0.0.1:{runner.addresses[0][1]}{service.base}"
     finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result()
+        asyncio.run_coroutine_threadsafe(stop(runner), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

@@ -84,6 +84,7 @@ def observe(defect: Defect, mock: mockserver.Running) -> tuple[str, ...]:
             fuzz=False,
             only=only,
             with_models=with_models,
+            is_mock=isinstance(defect, FaultyRelay),
         )
     return observed_claims(defect, report)
 

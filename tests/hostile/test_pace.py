@@ -1,5 +1,6 @@
 """Slow clients, clients that do not read, and too many clients."""
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -23,6 +24,7 @@ from support.raw_http import (
 
 import mockserver
 import specs
+from mockserver.server.file_limits import ThrottledErrors
 
 PATIENCE = 0.6
 CROWD = 12
@@ -193,6 +195,22 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
 sys.argv[:] = ["mockserver", "serve", "--json", "--port", "0", "llmapi"]
 runpy.run_module("mockserver", run_name="__main__", alter_sys=True)
 """
+
+
+def test_a_listener_closed_while_it_waits_for_descriptors_is_no_error(caplog):
+    """The loop accepts again after a second, whether the socket is open or not."""
+
+    async def closed_before_accepting() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(ThrottledErrors())
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener.close()
+        loop.call_soon(loop._start_serving, asyncio.Protocol, listener)
+        await asyncio.sleep(0.01)
+
+    asyncio.run(closed_before_accepting())
+
+    assert caplog.records == []
 
 
 def test_without_descriptors_it_waits_and_goes_on(lone):

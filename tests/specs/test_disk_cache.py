@@ -1,4 +1,4 @@
-"""What was parsed is read from disk, unless the file or the folder is in doubt."""
+"""Parsed documents are read from disk, if the folder is the user's alone."""
 
 import os
 import subprocess

@@ -8,7 +8,8 @@ import specs
 from contracts.execution.campaign import Campaign
 from contracts.execution.run import execute, start
 from contracts.execution.sending.target import Target
-from contracts.media.registry import image_operations
+from contracts.media.registry import image_operations, usual_image_operations
+from contracts.planning.call_options import CallOptions
 from contracts.planning.case import Case
 from contracts.planning.models import model_operations
 from contracts.planning.plan import plan
@@ -37,16 +38,20 @@ def run_against(
     *,
     until=lambda finding: False,
     with_models: bool = False,
+    is_mock: bool = False,
     **options,
 ) -> Report:
     """
     The report of a server that claims to be a provider, until something is seen.
 
-    It is asked for its models only `with_models`: the test servers have no list.
+    It is asked for its models only `with_models`: the test servers have no list. They
+    have only the usual operations with images; `is_mock` is a server with all of them.
     """
     provider, questions = planned_cases(name)
-    target = Target(base_url, "a-secret-key")
-    operations = tuple(image_operations(provider))
+    call = CallOptions.documented(provider)
+    target = Target(base_url, "a-secret-key", call=call)
+    images = image_operations if is_mock else usual_image_operations
+    operations = tuple(images(provider))
     if with_models:
         operations += tuple(each.id for each in model_operations(provider))
     campaign = Campaign(

@@ -85,6 +85,14 @@ def ask(
         connection.close()
 
 
+def key_of(operation: specs.Operation) -> dict[str, Any]:
+    """The arguments of `ask` that send the key in the header of an operation."""
+    scheme = next(iter(operation.key_schemes), None)
+    if scheme is None or scheme.place is not specs.KeyPlace.HEADER:
+        return {}
+    return {"key": None, scheme.name: KEY}
+
+
 @dataclass(frozen=True)
 class Wire:
     """All bytes from a socket until its end, and whether it ended in a `reset`."""

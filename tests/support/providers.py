@@ -8,6 +8,7 @@ import yaml
 
 import specs
 from contracts.media.registry import image_operations
+from specs.media.image import OPERATIONS
 
 API_KEY_HEADER = {"type": "apiKey", "in": "header", "name": "api-key"}
 API_KEY_QUERY = {"type": "apiKey", "in": "query", "name": "subscription"}
@@ -21,11 +22,12 @@ ALL_IMAGE_PROVIDERS = tuple(
 # Those for which tests run one by one. They stand for the others, which have one
 # cheap test each in tests/mockserver/media/image/test_filled_responses.py.
 IMAGE_PROVIDERS = ("aihubmix", "llmapi", "openai", "tikhub", "tokenhub")
-# The operations with such responses, with the names of their providers.
+# The usual operations with such responses, with the names of their providers.
 IMAGE_OPERATIONS = tuple(
     (name, operation)
     for name in IMAGE_PROVIDERS
     for operation in image_operations(specs.load(name)).values()
+    if operation.id in OPERATIONS
 )
 
 

@@ -53,9 +53,11 @@ def relay(
     """An application that forwards to `upstream`, changing requests or responses."""
 
     async def handle(incoming: web.Request) -> web.Response:
-        wanted = {"Authorization", "Content-Type", "X-Mock-Error"}
+        wanted = {"authorization", "content-type", "x-goog-api-key", "x-mock-error"}
         headers = {
-            key: value for key, value in incoming.headers.items() if key in wanted
+            key: value
+            for key, value in incoming.headers.items()
+            if key.lower() in wanted
         }
         sent = Message(await incoming.read(), headers)
         asked = _asked(sent)

@@ -57,8 +57,8 @@ file_option = click.Path(dir_okay=False, allow_dash=True)
     "--only",
     multiple=True,
     metavar="PART",
-    help="Show only features of a group (createImage, errors, tasks) or with an id "
-    "that matches a glob. Can be repeated.",
+    help="Show only features of a group (createImage, errors, operations, tasks) or "
+    "with an id that matches a glob. Can be repeated.",
 )
 @click.option(
     "--all", "agreed", is_flag=True, help="Show also the features on which all agree."
@@ -105,8 +105,9 @@ def command(
     Without PROVIDERs and --only, a ranking shows which differ most, and in what. In a
     terminal the command then asks which to compare. --all shows everything.
 
-    Images are compared first, provider by provider, and then long-running tasks, one
-    kind of task with another: --only tasks shows only these.
+    Images are compared first, provider by provider. Then come the operations that make
+    images, where there are others than those of the images API (--only operations), and
+    long-running tasks, one kind of task with another (--only tasks).
 
     With PROVIDER=URL the servers are compared instead: the same requests are sent to
     all of them, as `run --same-questions` does, with the exit status of `run`.
@@ -135,7 +136,8 @@ def command(
         raise UsageError(f"--report: no report has tests of {named}; give its PROVIDER")
     if only:
         comparison = comparison.select(only)
-        if not (comparison.rows or comparison.tasks.rows or comparison.timeline):
+        tables = (comparison, comparison.operations, comparison.tasks)
+        if not (any(each.rows for each in tables) or comparison.timeline):
             raise UsageError(f"--only {' '.join(only)}: no feature matches; see --all")
     if "-" not in outputs.values():
         is_chosen = provider or only or agreed or with_sources or reports

@@ -261,10 +261,10 @@ async def _send(
     """
     Send the requests to the gateway, the first until it reaches the upstream.
 
-    `plan` makes the questions; once it is known that the gateway creates tasks at its
-    upstream, they are made for that operation. `dialects` are those of the caller and
-    of the upstream. Raises `Unusable` if it does not reach the upstream, and `OSError`
-    if that cannot listen.
+    `plan` makes the questions; once it is known that the gateway calls another
+    operation of its upstream, they are made for that one. `dialects` are those of the
+    caller and of the upstream. Raises `Unusable` if it does not reach the upstream, and
+    `OSError` if that cannot listen.
     """
     provider, upstream = dialects
     first, *rest = plan("")
@@ -278,7 +278,7 @@ async def _send(
         client = GatewaySession(session, mock, target, patience, provider)
         exchange = await client.wait_for_upstream(first, options.wait)
         called = exchange.last_upstream_request
-        if called is not None and called.operation.task is not None:
+        if called is not None and called.operation.id != first.operation.id:
             rest = plan(called.operation.id)[1:]
         with Progress(
             console=Console(stderr=True),

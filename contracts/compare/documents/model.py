@@ -13,10 +13,10 @@ The comparison page, the CSV files and the JSON file are all made from this mode
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
 
+from contracts.compare.documents.kinds import Conformance, DifferenceKind, Section
 from contracts.compare.documents.timeline import DatedChange
 from contracts.judging.outcome import FeatureVerdict
 from contracts.text import NO_VALUE
@@ -32,6 +32,8 @@ __all__ = [
     "Fact",
     "MeasuredBehavior",
     "MeasuredTarget",
+    "OperationColumn",
+    "OperationTable",
     "ParameterOutcome",
     "ProviderCell",
     "ProviderColumn",
@@ -44,47 +46,6 @@ __all__ = [
 
 TIMELINE = "timeline"
 FORMAT = "imageparity-comparison/1"
-
-
-class DifferenceKind(StrEnum):
-    """
-    The kinds of difference in a row, the heaviest first.
-
-    OWN_DOCUMENT: a server violates its own provider's document.
-    PEERS_AGREE: servers behave differently though their documents state the same.
-    PEERS_DIFFER: the documents state different things.
-    """
-
-    OWN_DOCUMENT = "own-document"
-    PEERS_AGREE = "peers-agree"
-    PEERS_DIFFER = "peers-differ"
-
-
-class Conformance(StrEnum):
-    """
-    The relation of a measured behaviour to the document, the worst first.
-
-    BROKEN: it violates a documented claim. DIFFERS: it deviates from something that the
-    provider itself does not document, which is a warning. KEPT: no deviation was seen.
-    UNTESTED: no response shows the behaviour.
-    """
-
-    BROKEN = "broken"
-    DIFFERS = "differs"
-    KEPT = "kept"
-    UNTESTED = "untested"
-
-
-class Section(StrEnum):
-    """The part of the HTTP traffic that a row is about; ANSWER is the response."""
-
-    TRANSPORT = "transport"
-    REQUEST = "request"
-    ANSWER = "answer"
-    EVENTS = "events"
-    DELIVERY = "delivery"
-    ERRORS = "errors"
-    MONEY = "money"
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,12 +281,36 @@ class TaskTable:
 
 
 @dataclass(frozen=True, slots=True)
+class OperationColumn:
+    """An operation whose response has images; `id` is such as `gateway/createImage`."""
+
+    id: str
+    provider: str
+    operation: str
+    title: str
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class OperationTable:
+    """The operations that make images; `cells` of rows are by column id."""
+
+    columns: tuple[OperationColumn, ...] = ()
+    rows: tuple[ComparisonRow, ...] = ()
+
+    @property
+    def differing_rows(self) -> list[ComparisonRow]:
+        return [each for each in self.rows if each.differs]
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """
     The whole table: a column per provider and a row per feature.
 
     Where a provider responds with images, the columns are the providers that do, and
     `rows` are about images. `tasks` are the long-running tasks of all providers.
+    `operations` are the operations that make images, where there are unusual ones.
     `targets` are the servers with measurements in the cells; empty if the documents
     alone were compared. `timeline` has the changes between states of one document.
     """
@@ -336,6 +321,7 @@ class Comparison:
     targets: tuple[MeasuredTarget, ...] = ()
     tasks: TaskTable = TaskTable()
     timeline: tuple[DatedChange, ...] = ()
+    operations: OperationTable = OperationTable()
 
     @property
     def differing_rows(self) -> list[ComparisonRow]:
@@ -356,15 +342,16 @@ class Comparison:
         A pattern is a group, a section, a feature or a glob of row ids. An id without
         wildcards also matches all ids below it; `timeline` is the time line.
         """
-        rows, task_rows = (
+        rows, task_rows, operation_rows = (
             tuple(row for row in table if any(_matches(e, row) for e in patterns))
-            for table in (self.rows, self.tasks.rows)
+            for table in (self.rows, self.tasks.rows, self.operations.rows)
         )
-        kept = {row.id for row in (*rows, *task_rows)}
+        kept = {row.id for row in (*rows, *task_rows, *operation_rows)}
         return replace(
             self,
             rows=rows,
             tasks=replace(self.tasks, rows=task_rows),
+            operations=replace(self.operations, rows=operation_rows),
             contradictions=tuple(e for e in self.contradictions if e.place in kept),
             timeline=self.timeline if TIMELINE in patterns else (),
         )
@@ -372,8 +359,14 @@ class Comparison:
     def as_json(self) -> dict[str, Any]:
         """The JSON object that `comparison.schema.yaml` describes."""
         value = {"format": FORMAT, **asdict(self)}
-        records = [*value["rows"], *value["tasks"]["rows"]]
-        for record, row in zip(records, [*self.rows, *self.tasks.rows], strict=True):
+        tables = (self, self.tasks, self.operations)
+        records = [
+            record
+            for table in (value, value["tasks"], value["operations"])
+            for record in table["rows"]
+        ]
+        rows = [row for table in tables for row in table.rows]
+        for record, row in zip(records, rows, strict=True):
             record["kind"] = row.kinds[0] if row.kinds else None
             record["differs"] = row.differs
             record["is_member"] = row.is_member

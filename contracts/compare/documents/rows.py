@@ -29,7 +29,7 @@ from contracts.compare.documents.responses import (
     response_cells,
     streaming_cell,
 )
-from contracts.media.registry import image_operations
+from contracts.media.registry import compared_image_operations, image_operations
 from specs import Operation, Provider
 
 CellBuilder = Callable[[Provider, Operation], ProviderCell]
@@ -39,7 +39,8 @@ def rows(providers: Sequence[Provider]) -> Iterator[ComparisonRow]:
     """
     All rows: transport first, then each operation, then delivery and prices.
 
-    Of several providers with images, the operations are those that respond with images.
+    Of several providers with images, the operations are those that respond with images,
+    without an unusual one that not all of them have.
     """
     yield from _transport_rows(providers)
     for operation_id in _operation_ids(providers):
@@ -48,9 +49,9 @@ def rows(providers: Sequence[Provider]) -> Iterator[ComparisonRow]:
 
 
 def _operation_ids(providers: Sequence[Provider]) -> list[str]:
-    images = [id_ for each in providers for id_ in image_operations(each)]
+    images = compared_image_operations(providers)
     if images and len(providers) > 1:
-        return list(dict.fromkeys(images))
+        return images
     return list(dict.fromkeys(id_ for each in providers for id_ in each.operations))
 
 

@@ -53,8 +53,11 @@ def timeline(providers: Sequence[Provider]) -> Iterator[DatedChange]:
 
 def _changes(before: Provider, after: Provider) -> Iterator[DatedChange]:
     old, new = _by_subject(before), _by_subject(after)
+    yield from _operation_changes(before, after)
     for key in dict.fromkeys((*new, *old)):
         operation, subject = key
+        if not {operation} & before.all_operations.keys() & after.all_operations.keys():
+            continue
         was, is_ = old.get(key, {}), new.get(key, {})
         come = [each for id_, each in is_.items() if id_ not in was]
         gone = [each for id_, each in was.items() if id_ not in is_]
@@ -70,6 +73,18 @@ def _changes(before: Provider, after: Provider) -> Iterator[DatedChange]:
             ended = [each.sentence for each in gone]
             yield _change(after, subject, operation, ended, _sources(gone), ends=True)
     yield from _price_changes(before, after)
+
+
+def _operation_changes(before: Provider, after: Provider) -> Iterator[DatedChange]:
+    """Operations that are described from a day, or until it, each as one change."""
+    for ends, one, other in ((False, after, before), (True, before, after)):
+        for id_, operation in one.all_operations.items():
+            if id_ not in other.all_operations:
+                text = f"{operation.method} {operation.path} is described"
+                note = operation.note.partition(". ")[0]
+                texts = [f"{text}: {note}" if note and not ends else text]
+                source = [operation.evidence.source]
+                yield _change(after, id_, id_, texts, source, ends=ends)
 
 
 def _change(

@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
+from typing import TypeVar
 
 from contracts.compare.documents.model import (
     ComparisonRow,
     Conformance,
     DifferenceKind,
     MeasuredBehavior,
+    OperationTable,
     ProviderCell,
     TargetMeasurements,
     TaskTable,
@@ -19,6 +21,8 @@ from contracts.compare.servers.model import Differences
 from contracts.judging.outcome import FeatureVerdict
 from contracts.report.model import Report
 from specs import Provider
+
+Table = TypeVar("Table", TaskTable, OperationTable)
 
 
 def collect_measurements(
@@ -59,10 +63,10 @@ def with_measurements(
         yield _with_measured_cells(row, origins, measurements)
 
 
-def with_task_measurements(
-    table: TaskTable, measurements: Sequence[TargetMeasurements]
-) -> TaskTable:
-    """The table with the measured behaviour of the fields that create a task."""
+def with_field_measurements(
+    table: Table, measurements: Sequence[TargetMeasurements]
+) -> Table:
+    """The table with the measured behaviour of the fields of its operations."""
     rows = []
     for row in table.rows:
         field = row.id.partition("/request/")[2]

@@ -13,7 +13,7 @@ from contracts.compare.servers.translation import (
     Translation,
     translate,
 )
-from contracts.media.registry import image_operations
+from contracts.media.registry import compared_image_operations, image_operations
 from contracts.planning.values.field_values import PROMPT
 from specs import Provider, State
 
@@ -54,9 +54,9 @@ class Subset:
 
 
 def subsets(providers: Sequence[Provider]) -> list[Subset]:
-    """Find the common subset of each operation that any provider has."""
+    """Find the common subset of each operation that providers may share."""
     all_intents = intents(providers)
-    ids = dict.fromkeys(each for one in providers for each in image_operations(one))
+    ids = compared_image_operations(providers)
     return [_common_subset(id_, providers, all_intents) for id_ in ids]
 
 

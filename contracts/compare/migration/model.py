@@ -12,6 +12,7 @@ from contracts.media.registry import (
     image_operations,
     medium_of,
     task_creations,
+    usual_image_operations,
 )
 from contracts.planning.request_model import (
     RequestModel,
@@ -77,7 +78,7 @@ class Migration:
             named = {GENERATION} if has_tasks and not polls_already else {""}
         return [
             each
-            for each in image_operations(self.old).values()
+            for each in usual_image_operations(self.old).values()
             if not named or each.id in named
         ]
 

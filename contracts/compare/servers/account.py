@@ -10,7 +10,7 @@ _SECONDS = 1e9  # of the lease: nobody else has the ledger
 
 class ServerAccount:
     """
-    The cost of the requests to one server, and the limit of it.
+    The cost of the requests to one server, and its limit.
 
     Amounts are in the currency of the provider; with a budget of None there is no
     limit.

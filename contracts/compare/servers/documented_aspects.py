@@ -143,19 +143,17 @@ def _result_body(translation: Translation) -> Body | None:
     is_stream = translation.canonical_payload.get("stream") is True
     if not (is_stream and EVENT_STREAM in bodies):
         return bodies.get(JSON)
-    layout = translation.operation.layout
-    events = bodies[EVENT_STREAM].events.items()
-    found = (
-        each for type_, each in events if layout.has_role({"type": type_}, COMPLETED)
-    )
-    return next(found, None)
+    name = translation.operation.layout.grammar.names.get(COMPLETED, "")
+    return bodies[EVENT_STREAM].events.get(name)
 
 
 def _entry_schema(operation: Operation, schema: Mapping[str, Any]) -> Any:
     """The schema of an entry for an image in the body of a success."""
     found: Any = schema
     for name in operation.layout.items.split("/")[1:]:
-        found = found.get("properties", {}).get(name, {})
+        is_item = name == "*"
+        found = found.get("items" if is_item else "properties", {})
+        found = found if is_item else found.get(name, {})
     return found.get("items", True)
 
 

@@ -19,7 +19,7 @@ from contracts.compare.servers.translation import (
     preferred_body,
     translate,
 )
-from contracts.media.registry import image_operations
+from contracts.media.registry import compared_image_operations, image_operations
 from contracts.planning.enumeration.pairwise import pairwise_cases
 from contracts.planning.request_model import RequestModel, testable_models
 from contracts.planning.values.field_values import PROMPT, prompt_of
@@ -50,7 +50,7 @@ def intents(providers: Sequence[Provider]) -> list[Intent]:
 
     The values of a feature are in order, the simplest first.
     """
-    ids = dict.fromkeys(id_ for each in providers for id_ in image_operations(each))
+    ids = compared_image_operations(providers)
     found = (each for id_ in ids for each in _operation_intents(id_, providers))
     return list(dict.fromkeys(found))
 

@@ -25,7 +25,6 @@ from contracts.judging.outcome import (
     describe_outcome,
     error_object,
     error_text,
-    event_type,
     top_level_field,
 )
 from contracts.media.aspect import (
@@ -43,6 +42,7 @@ from specs import EVENT_STREAM, JSON, PARTIAL_IMAGE, Operation, requested_size
 JSON_TYPES = (JSON, "application/problem+json")
 ABSENT, PRESENT = "absent", "present"
 KEPT, BROKEN = "kept", "broken"
+STREAM = "a stream"
 OUTCOME, SCHEMA = "outcome", "schema"
 # The aspect that shows if a server honoured a field, by canonical name.
 ASPECT_OF_PARAMETER = {
@@ -212,7 +212,7 @@ def _classify(operation: Operation, interaction: Interaction) -> Result:
 
 def _success_aspects(translation: Translation, answer: Answer) -> Aspects:
     interaction, fields = answer.interaction, asked_fields(translation)
-    yield "body", plain_aspect("a stream" if interaction.is_stream else "one answer")
+    yield "body", plain_aspect(STREAM if interaction.is_stream else "one answer")
     yield "pictures", _output_count(interaction, answer.request.get("n", 1))
     yield from interaction.medium.aspects(answer.decoded, fields)
     if interaction.is_stream:
@@ -230,10 +230,11 @@ def _success_aspects(translation: Translation, answer: Answer) -> Aspects:
 
 
 def _stream_aspects(interaction: Interaction) -> Aspects:
-    types = [event_type(each.data) for each in interaction.events]
-    layout = interaction.layout
-    partials = sum(layout.has_role({"type": each}, PARTIAL_IMAGE) for each in types)
-    yield "event types", plain_aspect(", ".join(dict.fromkeys(types)) or "none")
+    names, layout = interaction.event_names, interaction.layout
+    partials = sum(
+        layout.has_role(each.data, PARTIAL_IMAGE) for each in interaction.events
+    )
+    yield "event types", plain_aspect(", ".join(dict.fromkeys(names)) or "none")
     yield "partial pictures", plain_aspect(str(partials))
 
 
@@ -255,8 +256,10 @@ def _violations(operation: Operation, interaction: Interaction) -> Iterator[str]
     bodies = operation.success.bodies
     if interaction.is_stream:
         known = bodies[EVENT_STREAM].events if EVENT_STREAM in bodies else {}
+        names = interaction.event_names
         pairs = [
-            (known.get(event_type(each.data)), each.data) for each in interaction.events
+            (known.get(name), each.data)
+            for name, each in zip(names, interaction.events, strict=True)
         ]
     else:
         pairs = [(bodies.get(JSON), interaction.object)]
@@ -282,8 +285,8 @@ def _delivery(item: Mapping[str, Any]) -> str:
 
 def usage_of(interaction: Interaction) -> Mapping[str, Any]:
     """The first `usage` object of a response or its events; empty if there is none."""
-    usages = (each.get("usage") for each in interaction.objects)
-    return next((each for each in usages if isinstance(each, dict)), {})
+    usages = map(interaction.layout.usage.read, interaction.objects)
+    return next(filter(None, usages), {})
 
 
 def _error_aspects(translation: Translation, answer: Answer) -> Aspects:

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
+from contracts.compare.servers.input_images import INPUT_IMAGE
 from contracts.compare.servers.model import OutputRow
 from contracts.compare.servers.observed_aspects import (
+    STREAM,
     ObservedAnswer,
     Result,
     output_problems,
@@ -39,6 +41,11 @@ class OutputQuestion:
             return f"{self.medium.name}/prompt"
         name, value = self.field
         return f"{self.medium.name}/{name}={value}"
+
+    @property
+    def has_input(self) -> bool:
+        """True if it has an input image."""
+        return self.field is not None and self.field[0] == INPUT_IMAGE
 
     @property
     def asked(self) -> dict[str, str]:
@@ -91,11 +98,30 @@ def response_row(
             row, verdict=verdict, result=str(answer.status or ""), note=answer.summary
         )
     row = replace(row, delivery=delivery.text if delivery else "")
+    wants_stream = requested_fields(translation).get("stream") is True
+    if wants_stream and answer.aspects["body"].text != STREAM:
+        return replace(row, verdict=FeatureVerdict.IGNORED, note="it is no stream")
     if len(answer.outputs) < int(answer.aspects["pictures"].text):
         return replace(row, verdict=FeatureVerdict.UNTESTED, note=NOT_FETCHED)
     return _with_outputs(
         row, question.medium, translation, answer.outputs, answer.problems
     )
+
+
+def with_evidence(row: OutputRow, broken: OutputRow) -> OutputRow:
+    """
+    The row of an accepted request with an input image, if the image was read.
+
+    `broken` is the row of the same request with data that is no image: a server that
+    reads its input images rejects it. An output does not show what it was made from.
+    """
+    if broken.verdict in (FeatureVerdict.REFUSED, FeatureVerdict.REFUSED_BADLY):
+        return row
+    seen = "so is data that is no image"
+    if broken.verdict is FeatureVerdict.UNTESTED:
+        seen = f"data that is no image was not sent ({broken.note})"
+    note = f"it is accepted, but {seen}"
+    return replace(row, verdict=FeatureVerdict.UNTESTED, note=note)
 
 
 def conversation_row(

@@ -6,27 +6,36 @@ such an output from a text gets it, in its own dialect.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from contracts.compare.servers.input_images import (
+    BROKEN,
+    GOOD,
+    INPUT_IMAGE,
+    with_input_image,
+)
 from contracts.compare.servers.model import OutputRow
 from contracts.compare.servers.output_rows import (
     OutputQuestion,
     conversation_row,
     response_row,
     untested_row,
+    with_evidence,
 )
 from contracts.compare.servers.session import Skipped, TargetSession
 from contracts.compare.servers.translation import (
     Intent,
     NotTranslatable,
     Translation,
+    payloads_with,
     preferred_body,
 )
 from contracts.judging.findings import redact
 from contracts.judging.outcome import FeatureVerdict
 from contracts.media.base import Medium
+from contracts.media.files import Sample
 from contracts.media.registry import (
     MEDIA,
     image_operations,
@@ -41,7 +50,14 @@ from contracts.planning.values.field_values import PROMPT
 from specs import JSON, Operation, Provider, State
 
 FIELDS: Mapping[str, tuple[tuple[str, Any], ...]] = {
-    "image": (("size", "1536x1024"), ("n", 2), ("output_format", "jpeg")),
+    "image": (
+        ("size", "1536x1024"),
+        ("aspect_ratio", "16:9"),
+        ("n", 2),
+        ("output_format", "jpeg"),
+        ("stream", True),
+        (INPUT_IMAGE, "PNG 64x64"),
+    ),
     "video": (("duration", 8), ("aspect_ratio", "9:16")),
 }
 """The fields of which each is requested once, with a value that many documents have."""
@@ -107,9 +123,16 @@ def output_questions(
 
 
 def translate_output(
-    question: OutputQuestion, provider: Provider, operation: Operation
+    question: OutputQuestion,
+    provider: Provider,
+    operation: Operation,
+    sample: Sample = GOOD,
 ) -> Translation | NotTranslatable:
-    """The request of an operation for an output, or why there is none."""
+    """
+    The request of an operation for an output, or why there is none.
+
+    `sample` is the input image, if the question has one.
+    """
     model = _request_model(provider, operation)
     base = _base_payload(model) if model else None
     if model is None or base is None:
@@ -118,13 +141,23 @@ def translate_output(
     name = ""
     if question.field is not None:
         name, value = question.field
-        candidates = list(_with_field(model, payload, name, value))
+        noun = "input image" if question.has_input else name
+        candidates = list(
+            with_input_image(model, payload, PROMPT, sample)
+            if name == INPUT_IMAGE
+            else payloads_with(model, payload, name, value)
+        )
         if not candidates:
-            return NotTranslatable(f"its document has no {name}")
-        valid = (each for each in candidates if model.state(each) is State.VALID)
+            return NotTranslatable(f"its document has no {noun}")
+        # Data that is no image is never valid, and sent where an image would be.
+        valid = (
+            each
+            for each in candidates
+            if sample is BROKEN or model.state(each) is State.VALID
+        )
         found = next(valid, None)
         if found is None:
-            return NotTranslatable(f"its document allows no {name} {value}")
+            return NotTranslatable(f"its document allows no {noun} {value}")
         payload = found
     wire_name = model.wire_name(name) if name else None
     case = Case(
@@ -147,30 +180,6 @@ def translate_output(
         model.judge(payload),
         basis_of(model, wire_names.values(), payload),
     )
-
-
-def _with_field(
-    model: RequestModel, payload: Mapping[str, Any], name: str, value: Any
-) -> Iterator[dict[str, Any]]:
-    """Payloads with a field, its value as it is and as a text; none without one."""
-    for form in (value, str(value)):
-        changed = model.with_value(payload, name, form)
-        if changed is not None:
-            yield changed
-            continue
-        nested = model.provider.dialect.nested_fields.get(model.operation.id, {})
-        for place in nested.get(name, ()):
-            if "*" not in place:
-                yield _with_place(payload, place.split("/")[1:], form)
-
-
-def _with_place(value: Any, names: Sequence[str], new: Any) -> Any:
-    """A copy of an object with a value inside objects, which are made as needed."""
-    if not names:
-        return new
-    first, *rest = names
-    known = value if isinstance(value, Mapping) else {}
-    return {**known, first: _with_place(known.get(first), rest, new)}
 
 
 async def ask_for_outputs(
@@ -217,6 +226,9 @@ async def _ask(
 ) -> OutputRow:
     """The row of an operation; a wrong output is repeated, unless it has a budget."""
     row = await _ask_once(session, question, operation)
+    if question.has_input and row.verdict is FeatureVerdict.HONOURED:
+        broken = await _ask_once(session, question, operation, sample=BROKEN)
+        row = with_evidence(row, broken)
     is_final = row.is_good or row.verdict is FeatureVerdict.UNTESTED
     if not is_final and session.budget is None:
         again = await _ask_once(session, question, operation, fresh=True)
@@ -230,16 +242,20 @@ async def _ask_once(
     operation: Operation,
     *,
     fresh: bool = False,
+    sample: Sample = GOOD,
 ) -> OutputRow:
-    translation = translate_output(question, session.provider, operation)
+    translation = translate_output(question, session.provider, operation, sample)
     if isinstance(translation, NotTranslatable):
         return untested_row(session.label, question, operation, translation)
-    if operation.task is None:
+    if operation.task is not None:
+        talk = await session.follow(translation)
+        if isinstance(talk, Skipped):
+            return untested_row(session.label, question, operation, talk.reason)
+        return conversation_row(session.label, question, translation, talk)
+    if question.has_input:
+        answer = await session.send_translated(translation)
+    else:
         answer = await session.send(translation.intent, fresh=fresh)
-        if isinstance(answer, Skipped):
-            return untested_row(session.label, question, operation, answer.reason)
-        return response_row(session.label, question, translation, answer)
-    talk = await session.follow(translation)
-    if isinstance(talk, Skipped):
-        return untested_row(session.label, question, operation, talk.reason)
-    return conversation_row(session.label, question, translation, talk)
+    if isinstance(answer, Skipped):
+        return untested_row(session.label, question, operation, answer.reason)
+    return response_row(session.label, question, translation, answer)

@@ -189,7 +189,9 @@ def _side(divergence: Divergence, session: TargetSession) -> Side:
         note=note,
         promise=divergence.documented_aspects[session.label].statement,
         summary=redact(
-            summarize_case(target.call.wire_case(case), target.call.auth),
+            summarize_case(
+                target.call.wire_case(case), target.call.auth_for(operation.id)
+            ),
             *target.secrets,
         ),
         curl=redact(curl, target.key),

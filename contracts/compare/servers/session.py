@@ -130,6 +130,12 @@ class TargetSession:
         translation = self.translation_of(intent)
         if isinstance(translation, NotTranslatable):
             return Skipped(translation)
+        return await self.send_translated(translation)
+
+    async def send_translated(
+        self, translation: Translation
+    ) -> ObservedAnswer | Skipped:
+        """Send a request, if the budget allows that; the outcome is not kept."""
         begun = await self._begin(translation)
         if isinstance(begun, Skipped):
             return begun
@@ -140,7 +146,7 @@ class TargetSession:
             interaction,
             target.key,
             secrets=target.secrets,
-            keep=is_compared(intent),
+            keep=is_compared(translation.intent),
         )
         self.seconds.append(interaction.seconds)
         if answer.result is Result.ACCEPTED:

@@ -1,6 +1,6 @@
 """An intent, and its translation into the request of one provider."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,6 +11,7 @@ from contracts.planning.case import TARGET_KEY, Case, Origin
 from contracts.planning.classification import basis_of
 from contracts.planning.request_model import RequestModel, request_models
 from contracts.planning.values.field_values import format_value, minimal_value
+from contracts.planning.values.pointers import placed_at
 from specs import FORM, Basis, Body, Operation, Provider, State, Verdict
 
 NO_OPERATION = "its document has no such operation"
@@ -134,6 +135,12 @@ def translate(
             wire_names[name] = next(iter(spelled))
             continue
         wire_name = model.wire_name(name)
+        places = list(payloads_with(model, payload, name, value))
+        if wire_name is None and places and name not in IMAGE_VARIANTS:
+            valid = (each for each in places if model.state(each) is State.VALID)
+            payload = next(valid, places[0])
+            wire_names[name] = _top_field(model, name)
+            continue
         if wire_name is None and (name in IMAGE_VARIANTS or not unlisted):
             is_listed = not intent.feature or model.wire_name(intent.feature)
             missing = name if is_listed else "such field"
@@ -160,6 +167,39 @@ def translate(
     return Translation(
         intent, provider, operation, body, case, wire_names, verdict, basis
     )
+
+
+def payloads_with(
+    model: RequestModel, payload: Mapping[str, Any], name: str, value: Any
+) -> Iterator[dict[str, Any]]:
+    """
+    Payloads with a canonical field, its value as it is and as a text.
+
+    Objects around the field are made as needed. None where the body has no such field;
+    an operation whose success is always a stream needs no field for that.
+    """
+    if name == "stream" and value is True and model.operation.only_streams:
+        yield dict(payload)
+        return
+    for form in (value, str(value)):
+        changed = model.with_value(payload, name, form)
+        if changed is not None:
+            yield changed
+            continue
+        for place in _nested_places(model, name):
+            placed = placed_at(dict(payload), place, form)
+            if placed != payload:
+                yield placed
+
+
+def _nested_places(model: RequestModel, name: str) -> Sequence[str]:
+    nested = model.provider.dialect.nested_fields.get(model.operation.id, {})
+    return nested.get(name, ())
+
+
+def _top_field(model: RequestModel, name: str) -> str:
+    """The field of the body that a canonical field is in, or its own name."""
+    return next((each.split("/")[1] for each in _nested_places(model, name)), name)
 
 
 def _verdict(

@@ -69,15 +69,15 @@ def call_options(
     `auth` is None for the document's own. Raises `BadTarget`.
     """
     try:
-        documented = Auth.documented(provider.key_schemes)
-        place = documented if auth is None else Auth.parse(auth)
+        given = None if auth is None else Auth.parse(auth)
     except ValueError as error:
         raise BadTarget(f"--auth {error}") from None
+    documented = CallOptions.documented(provider, given)
     for name, variable in headers.items():
-        _check_header(name, variable, place)
+        for place in (documented.auth, *documented.auths.values()):
+            _check_header(name, variable, place)
     return replace(
-        CallOptions.documented(provider),
-        auth=place,
+        documented,
         headers=dict(headers),
         models=_documented_models(provider, models),
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
-from contracts.planning.call_options import WITH_BEARER_TOKEN, CallOptions
+from contracts.planning.call_options import WITH_BEARER_TOKEN, Auth, CallOptions
 from contracts.planning.case import TARGET_KEY, Case
 from contracts.planning.paths import sample_path
 from mockserver.recordings.redaction import MIN_SECRET_LENGTH
@@ -38,14 +38,20 @@ class Target:
     def request(self, case: Case, operation: Operation) -> tuple[str, dict[str, str]]:
         """The URL and the headers of a case, with the API key."""
         headers = {**self.header_values, **case.headers}
-        url, own = self.with_key(self.url(case, operation), case.auth)
+        url, own = self.with_key(
+            self.url(case, operation), case.auth, self.call.auth_for(operation.id)
+        )
         return url, {**headers, **own}
 
     def with_key(
-        self, url: str, auth: str | None = TARGET_KEY
+        self, url: str, auth: str | None = TARGET_KEY, place: Auth | None = None
     ) -> tuple[str, dict[str, str]]:
-        """A URL and the headers with the API key; `auth` is as that of a case."""
-        place = self.call.auth
+        """
+        A URL and the headers with the API key.
+
+        `auth` is as that of a case, and `place` where the key is sent.
+        """
+        place = place or self.call.auth
         value = place.value(auth, self.key)
         if value is None:
             return url, {}
@@ -56,8 +62,8 @@ class Target:
     @property
     def secrets(self) -> tuple[str, ...]:
         """The key and the values of headers, longest first; short values are none."""
-        values = [each for each in self.header_values.values() if _is_secret(each)]
-        known = {self.key, quote(self.key, safe=""), *values} - {""}
+        values = (self.key, quote(self.key, safe=""), *self.header_values.values())
+        known = {each for each in values if _is_secret(each)}
         return tuple(sorted(known, key=lambda each: (-len(each), each)))
 
 

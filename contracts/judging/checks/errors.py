@@ -27,6 +27,8 @@ def check_invalid_rejected(context: CheckContext) -> Observations:
         return
     claim = case.expected_error.claim
     expected_status = context.expected_error.status
+    if context.interaction.is_refused and expected_status < 300:
+        return
     if context.interaction.is_success:
         kind = FindingKind.ACCEPTS_INVALID
     elif status >= 500 > max(expected_status, *_other_statuses(context), 0):

@@ -20,7 +20,7 @@ from contracts.judging.interaction import (
 from contracts.judging.outcome import describe_response
 from contracts.media.description import describe_value
 from contracts.report.model import CheckName, FindingKind
-from specs import DONE, EVENT_STREAM, JSON, Basis, Body, Evidence, Response, State
+from specs import DONE, EVENT_STREAM, JSON, Basis, Body, EventGrammar, Response, State
 
 
 def check_answered(context: CheckContext) -> Observations:
@@ -107,15 +107,12 @@ def check_success_schema(context: CheckContext, response: Response) -> Observati
     prefix = f"{context.operation.id}/{response.status}"
     if context.interaction.is_stream and EVENT_STREAM in response.bodies:
         stream = response.bodies[EVENT_STREAM]
-        events = context.interaction.events
-        ends_with_done = context.operation.layout.ends_with_done
+        events, layout = context.interaction.events, context.operation.layout
         for at, event in enumerate(events):
-            is_end = at == len(events) - 1 and ends_with_done
+            is_end = at == len(events) - 1 and layout.ends_with_done
             if not (is_end and event.data == DONE):
-                yield from _check_event(
-                    at, event, stream.events, prefix, stream.evidence
-                )
-        if ends_with_done and (not events or events[-1].data != DONE):
+                yield from _check_event(at, event, stream, layout.grammar, prefix)
+        if layout.ends_with_done and (not events or events[-1].data != DONE):
             yield Observation(
                 FindingKind.WRONG_RESPONSE,
                 CheckName.EVENT,
@@ -163,33 +160,33 @@ def check_success_schema(context: CheckContext, response: Response) -> Observati
 def _check_event(
     at: int,
     event: ServerSentEvent,
-    bodies_by_type: Mapping[str, Body],
+    stream: Body,
+    grammar: EventGrammar,
     claim_prefix: str,
-    evidence: Evidence,
 ) -> Observations:
     if event.data == DONE:
         yield Observation(
             FindingKind.UNDOCUMENTED,
             CheckName.EVENT,
             f"{claim_prefix}/events",
-            evidence,
+            stream.evidence,
             f"event {at} is [DONE]",
             "a stream without an end marker",
         )
         return
-    type_ = event.data.get("type") if isinstance(event.data, dict) else None
-    body = bodies_by_type.get(str(type_))
+    name = grammar.name_of(event.data)
+    body = stream.events.get(str(name))
     if body is None:
-        problem = _wrong_type(event)
+        problem = _wrong_type(event, grammar)
         if event.problem:
             problem = f"{event.problem}; its data is {describe_value(event.data)}"
         yield Observation(
             FindingKind.WRONG_RESPONSE,
             CheckName.EVENT,
             f"{claim_prefix}/events",
-            evidence,
+            stream.evidence,
             f"event {at} {problem}",
-            f"events of the types {', '.join(bodies_by_type)}",
+            f"events of the types {', '.join(stream.events)}",
         )
         return
     yield from schema_violations(
@@ -197,18 +194,18 @@ def _check_event(
         event.data,
         FindingKind.WRONG_RESPONSE,
         CheckName.EVENT_SCHEMA,
-        f"{claim_prefix}/events/{type_}",
-        lambda claim: f"an event {type_} by the documented schema",
-        place=f"event {at} ({type_})",
+        f"{claim_prefix}/events/{name}",
+        lambda claim: f"an event {name} by the documented schema",
+        place=f"event {at} ({name})",
     )
 
 
-def _wrong_type(event: ServerSentEvent) -> str:
+def _wrong_type(event: ServerSentEvent, grammar: EventGrammar) -> str:
     if not isinstance(event.data, dict):
         return f"is {describe_value(event.data)}"
-    if "type" not in event.data:
+    if grammar.name_field not in event.data or not grammar.has_named_events:
         return f"has no type; it is {describe_value(event.data)}"
-    return f"has the type {describe_value(event.data['type'])}"
+    return f"has the type {describe_value(event.data[grammar.name_field])}"
 
 
 def _listed_fields(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from contracts.judging.answer import Answer
 from contracts.judging.interaction import STREAM_STAYS_OPEN, ServerSentEvent
-from contracts.judging.outcome import event_type
 from contracts.media.description import describe_value
 from contracts.media.guarantee import Breach, Breaches
 from contracts.text import pluralize
@@ -50,7 +49,7 @@ def partials_at_most_asked(response: Answer) -> Breaches:
 
 
 def one_completed_event(response: Answer) -> Breaches:
-    if not response.is_stream:
+    if not response.is_stream or response.is_refused:
         return
     wanted = response.request.get("n", 1)
     completed = _events_of_role(response, COMPLETED)
@@ -62,7 +61,7 @@ def one_completed_event(response: Answer) -> Breaches:
     allowed = len(failed) + len(_events_of_role(response, END))
     allowed += _ends_with_done(response)
     if completed and completed[-1][0] + allowed < last:
-        type_ = event_type(response.interaction.events[last].data)
+        type_ = response.interaction.event_names[last]
         yield Breach(
             f"event {last} ({type_}) comes after the last completed one, which is "
             f"event {completed[-1][0]}"
@@ -71,7 +70,8 @@ def one_completed_event(response: Answer) -> Breaches:
 
 def _ends_with_done(response: Answer) -> bool:
     """True if the stream ends with `[DONE]`: the check `event` reports a wrong one."""
-    return bool(response.interaction.events[-1].data == DONE)
+    events = response.interaction.events
+    return bool(events) and bool(events[-1].data == DONE)
 
 
 def event_name_is_type(response: Answer) -> Breaches:
@@ -83,8 +83,9 @@ def event_name_is_type(response: Answer) -> Breaches:
     """
     if not response.is_stream:
         return
+    grammar = response.interaction.layout.grammar
     for at, event in enumerate(response.interaction.events):
-        type_ = event.data.get("type") if isinstance(event.data, dict) else None
+        type_ = grammar.name_of(event.data)
         if type_ is None or event.name == type_:
             continue
         shown = describe_value(type_)
@@ -95,6 +96,23 @@ def event_name_is_type(response: Answer) -> Breaches:
         else:
             name = describe_value(event.name)
             yield Breach(f"event {at} has the name {name}; type in its data is {shown}")
+
+
+def stream_ends_once(response: Answer) -> Breaches:
+    """Require one event with the role of the end, after all others."""
+    if not response.is_stream:
+        return
+    ends = [at for at, _ in _events_of_role(response, END)]
+    events = len(response.interaction.events) - _ends_with_done(response)
+    if len(ends) != 1:
+        count = pluralize(len(ends), "event that says")
+        yield Breach(f"the stream has {count} that it ends, not 1")
+    elif ends[0] != events - 1:
+        name = response.interaction.event_names[events - 1]
+        yield Breach(
+            f"event {ends[0]} says that the stream ends; event {events - 1} "
+            f"({name}) follows"
+        )
 
 
 def stream_ends(response: Answer) -> Breaches:

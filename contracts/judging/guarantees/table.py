@@ -116,6 +116,12 @@ GUARANTEES: Mapping[str, Guarantee] = {
             streams_only=True,
         ),
         Guarantee(
+            "stream-ends-once",
+            stream_guarantees.stream_ends_once,
+            row="events/order",
+            streams_only=True,
+        ),
+        Guarantee(
             "stream-ends",
             stream_guarantees.stream_ends,
             row="events/order",

@@ -9,6 +9,7 @@ from contracts.media.guarantee import Breach, Breaches
 
 COUNTS = ("input_tokens", "output_tokens", "total_tokens")
 OLDER_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+FURTHER_COUNTS = ("tool_tokens", "thought_tokens")
 ABSENT, PRESENT = "absent", "present"
 
 
@@ -19,17 +20,18 @@ def usage_adds_up(response: Answer) -> Breaches:
 
 
 def _usages(response: Answer) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each `usage` object with its place in the response."""
-    bodies = [("usage", response.interaction.object or {})]
+    """The token counts in each body, with their place in the response."""
+    places = response.layout.usage
+    bodies = [(places.name, response.interaction.object or {})]
     if response.is_stream:
         bodies = [
-            (f"usage of event {at}", each.data)
+            (f"{places.name} of event {at}", each.data)
             for at, each in enumerate(response.interaction.events)
             if isinstance(each.data, dict)
         ]
     for place, body in bodies:
-        usage = body.get("usage")
-        if isinstance(usage, dict):
+        usage = places.read(body)
+        if usage is not None:
             yield place, usage
 
 
@@ -43,15 +45,22 @@ def _usage_problems(usage: Mapping[str, Any]) -> Iterator[str]:
         input_, output, total = (usage.get(name) for name in names)
         if None in (input_, output, total):
             continue
-        if (input_ or 0) + (output or 0) != total:
+        given = [usage.get(name) for name in FURTHER_COUNTS]
+        more = [each for each in given if each is not None and _is_count(each)]
+        if (input_ or 0) + (output or 0) + sum(more) != total:
             one, other, _ = names
-            yield f"{one} {input_} + {other} {output} is not total_tokens {total}"
+            shown = "".join(f" + {each}" for each in more)
+            yield (
+                f"{one} {input_} + {other} {output}{shown} is not total_tokens {total}"
+            )
     for side in ("input", "output"):
         details = usage.get(f"{side}_tokens_details")
         whole = usage.get(f"{side}_tokens")
         if not isinstance(details, dict) or not isinstance(whole, int):
             continue
         text, image = details.get("text_tokens"), details.get("image_tokens")
+        if not {"text_tokens", "image_tokens"} & set(details):
+            continue  # they are about something else, such as a cache
         if not isinstance(text, int) or not isinstance(image, int):
             yield (
                 f"{side}_tokens_details has text_tokens {describe_value(text)} and "
@@ -71,8 +80,9 @@ def _is_count(value: Any) -> bool:
 def usage_present(response: Answer) -> Breaches:
     """Require `usage` in a JSON body; events have it in their schema."""
     body = response.interaction.object
-    if body is not None and not response.is_stream and "usage" not in body:
-        yield Breach(f"usage is missing; the body is {describe_value(body)}")
+    places = response.layout.usage
+    if body is not None and not response.is_stream and not places.is_in(body):
+        yield Breach(f"{places.name} is missing; the body is {describe_value(body)}")
 
 
 def usage_consistent(response: Answer) -> Breaches:
@@ -80,7 +90,7 @@ def usage_consistent(response: Answer) -> Breaches:
     body = response.interaction.object
     if body is None or response.is_stream:
         return
-    now = PRESENT if "usage" in body else ABSENT
+    now = PRESENT if response.layout.usage.is_in(body) else ABSENT
     key = f"usage {response.operation} {response.request.get('model')}"
     before = response.history.first_value(key, now)
     if before != now:
@@ -91,7 +101,8 @@ def usage_consistent(response: Answer) -> Breaches:
 
 def usage_grows_with_n(response: Answer) -> Breaches:
     """Require another number of output tokens for another number of images."""
-    count, usage = response.request.get("n", 1), dict(_usages(response)).get("usage")
+    count = response.request.get("n", 1)
+    usage = response.layout.usage.read(response.interaction.object or {})
     if response.is_stream or usage is None or len(response.items) != count:
         return
     tokens = usage.get("output_tokens")

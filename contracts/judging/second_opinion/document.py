@@ -17,7 +17,7 @@ from specs import (
     Provider,
     Response,
 )
-from specs.documents.layout import is_done
+from specs.documents.events import event_branches, is_done
 from specs.validation.engine import compile_validator
 from specs.validation.transforms import documented_only, to_validator_schema
 
@@ -153,7 +153,7 @@ def _response_schema(media_type: str, schema: Any) -> dict[str, Any]:
     plain: dict[str, Any] = schema if isinstance(schema, dict) else {}
     if media_type != EVENT_STREAM:
         return plain
-    if any(is_done(each) for each in plain.get("oneOf", ())):
+    if any(is_done(each) for each in event_branches(plain)):
         return {"type": "object"}
     data = {"contentMediaType": JSON, "contentSchema": plain}
     return {"type": "object", "properties": {"data": {"type": "string", **data}}}

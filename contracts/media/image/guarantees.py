@@ -21,8 +21,8 @@ from contracts.media.guarantee import (
     JudgedResponse,
 )
 from contracts.media.image.observation import ANIMATED
-from contracts.media.image.ratios import has_ratio, substituted_ratio
-from specs import Basis, ratio_text, requested_ratio, requested_size, size_of
+from contracts.media.image.sizes import ratio_as_asked, size_as_asked, size_as_listed
+from specs import Basis, size_of
 
 SIZE_TOLERANCE = 1.05
 CHANGE_THRESHOLD = 24.0  # of 255, on average
@@ -69,32 +69,6 @@ def _svg_stands_alone(response: JudgedResponse) -> Breaches:
         if image.references:
             first = describe_value(image.references[0])
             yield Breach(f"image {at} is an SVG that refers to {first}")
-
-
-def _size_as_asked(response: JudgedResponse) -> Breaches:
-    size = requested_size(response.request)
-    if size is None:
-        return
-    wanted = f"{size[0]}x{size[1]}"
-    for at, image in enumerate(response.decoded):
-        if image.size != wanted:
-            message = f"image {at} is {describe_output(image)}; requested: {wanted}"
-            if not has_ratio(image, size[0] / size[1]):
-                message += f": {substituted_ratio(image, ratio_text(*size))}"
-            yield Breach(message, "size", wanted, image.size)
-
-
-def _ratio_as_asked(response: JudgedResponse) -> Breaches:
-    wanted = requested_ratio(response.request)
-    if wanted is None or requested_size(response.request) is not None:
-        return
-    name = "aspect_ratio" if "aspect_ratio" in response.request else "size"
-    asked = str(response.request[name])
-    for at, image in enumerate(response.decoded):
-        if not has_ratio(image, wanted):
-            message = f"image {at} is {describe_output(image)}; requested: {asked}"
-            message += f": {substituted_ratio(image, asked)}"
-            yield Breach(message, name, asked, image.size)
 
 
 def _format_as_asked(response: JudgedResponse) -> Breaches:
@@ -265,8 +239,8 @@ def _pictures_differ(response: JudgedResponse) -> Breaches:
 
 def _count_equals_n(response: JudgedResponse) -> Breaches:
     wanted = response.request.get("n", 1)
-    if response.is_stream:
-        return  # one-completed-event counts those
+    if response.is_stream or response.is_refused:
+        return  # one-completed-event counts those of a stream
     data = response.entries
     if data is not None and len(data) != wanted:
         yield _wrong_count(response, data, str(wanted))
@@ -274,11 +248,16 @@ def _count_equals_n(response: JudgedResponse) -> Breaches:
 
 def _count_at_most_n(response: JudgedResponse) -> Breaches:
     wanted = response.request.get("n", 1)
-    if response.is_stream:
+    if response.is_stream or response.is_refused:
         return
     data = response.entries
     if data is not None and not 1 <= len(data) <= wanted:
         yield _wrong_count(response, data, f"at most {wanted}")
+
+
+def _has_image(response: JudgedResponse) -> Breaches:
+    if not response.results and not response.is_refused:
+        yield Breach("the response has no image, and does not say that it is refused")
 
 
 def _wrong_count(response: JudgedResponse, data: Sequence[Any], wanted: str) -> Breach:
@@ -347,10 +326,12 @@ ECHOED_FIELDS = ("quality", "background")
 IMAGE_GUARANTEES = (
     Guarantee("count-equals-n", _count_equals_n, "n", aspect="pictures"),
     Guarantee("count-at-most-n", _count_at_most_n, "n", aspect="pictures"),
+    Guarantee("has-image", _has_image),
     Guarantee("decodes", _decodes),
     Guarantee("no-image-twice", _no_image_twice, aspect="several pictures"),
-    Guarantee("size-as-asked", _size_as_asked, "size", aspect="size"),
-    Guarantee("ratio-as-asked", _ratio_as_asked, "aspect_ratio"),
+    Guarantee("size-as-asked", size_as_asked, "size", aspect="size"),
+    Guarantee("ratio-as-asked", ratio_as_asked, "aspect_ratio"),
+    Guarantee("size-as-listed", size_as_listed, "resolution"),
     Guarantee("format-as-asked", _format_as_asked, "output_format", aspect="format"),
     Guarantee("frames-as-asked", _frames_as_asked, "frame_count"),
     Guarantee("svg-stands-alone", _svg_stands_alone),

@@ -8,7 +8,7 @@ RATIO_TOLERANCE = 1.05
 
 def has_ratio(image: DecodedImage, wanted: float) -> bool:
     """True if the width by the height is the wanted number, within 5 percent."""
-    ratio = image.width / image.height
+    ratio = image.width / image.height if image.width and image.height else 0.0
     return wanted / RATIO_TOLERANCE <= ratio <= wanted * RATIO_TOLERANCE
 
 

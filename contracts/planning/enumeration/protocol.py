@@ -131,16 +131,16 @@ def query_cases(request_model: RequestModel) -> Iterator[Case]:
         path = sample_path(operation).partition("?")[0]
         label = f"{QUERY}/{name}/required"
         claim = f"{operation.id}/{label}"
-        if claim not in request_model.claims:
+        violations = operation.parameters[QUERY].judge.judge({}).documented_violations
+        if claim not in request_model.claims or not violations:
             continue
-        violation = operation.parameters[QUERY].judge.judge({}).documented_violations[0]
         yield _minimal_case(
             request_model,
             f"{label}/missing",
             Origin.TRANSPORT,
             State.INVALID,
             claims=(claim,),
-            expected_error=ExpectedError(claim, violation.evidence.error, (name,)),
+            expected_error=ExpectedError(claim, violations[0].evidence.error, (name,)),
             path=f"{path}?{rest}" if rest else path,
         )
 

@@ -19,7 +19,9 @@ def render(comparison: Comparison) -> str:
     features: dict[str, Any] = {}
     versions = {each.id: each.document for each in comparison.providers}
     versions |= {each.id: each.document for each in comparison.tasks.columns}
-    for row in (*comparison.rows, *comparison.tasks.rows):
+    versions |= {each.id: each.document for each in comparison.operations.columns}
+    tables = (comparison, comparison.operations, comparison.tasks)
+    for row in (row for each in tables for row in each.rows):
         node = features
         for step in row.id.split("/"):
             node = node.setdefault(step, {})
@@ -33,6 +35,10 @@ def render(comparison: Comparison) -> str:
         "tasks": {
             each.id: {"name": each.title, "document": each.document}
             for each in comparison.tasks.columns
+        },
+        "operations": {
+            each.id: {"name": each.title, "document": each.document}
+            for each in comparison.operations.columns
         },
         "features": features,
     }

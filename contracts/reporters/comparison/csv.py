@@ -29,12 +29,14 @@ def render(comparison: Comparison) -> str:
     CSV by RFC 4180 with a header line.
 
     Providers with the same value share a `letter`. A provider with measured servers
-    has a line per server. `task` is the kind of task of rows about tasks.
+    has a line per server. `task` is the kind of task of rows about tasks, and the
+    operation of rows about operations.
     """
     out = StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
-    for row in (*comparison.rows, *comparison.tasks.rows):
+    tables = (comparison, comparison.operations, comparison.tasks)
+    for row in (row for each in tables for row in each.rows):
         for column, cell in row.cells.items():
             provider, _, kind = column.partition("/")
             for measured in _measurement_rows(cell):

@@ -32,6 +32,7 @@ LABELS = {
 NOT_DOCUMENTED_MARK = "*"
 FEATURE_WIDTH = 24  # of the first column, with its padding
 MIN_PROVIDER_WIDTH = 30  # a narrower terminal shows one line per value
+MAX_COLUMN_WIDTH = 34  # of the names of columns in such a table
 MAX_NAMED = 6  # providers of a value that their documents do not state
 MAX_REPEATED = 24  # characters; a longer value is shown in one column of a row
 
@@ -41,9 +42,9 @@ class _Layout:
     """
     A table of a comparison.
 
-    `columns` are the provider ids, the reference first, or the ids of kinds of tasks;
-    `noun` is what they are. With `with_sources`, a cell names the page that states its
-    value.
+    `columns` are the provider ids, the reference first, or the ids of operations or of
+    kinds of tasks; `noun` is what they are. With `with_sources`, a cell names the page
+    that states its value.
     """
 
     comparison: Comparison
@@ -88,13 +89,16 @@ def print_comparison(
         (each.id for each in comparison.providers), key=lambda id_: id_ != reference
     )
     _print_table(shown, _Layout(comparison, tuple(ids), with_sources), console)
-    tasks = comparison.tasks
-    all_rows = show_all or len(tasks.columns) == 1
-    shown_tasks = list(tasks.rows if all_rows else tasks.differing_rows)
-    kinds = tuple(each.id for each in tasks.columns)
-    layout = _Layout(comparison, kinds, with_sources, "kinds of tasks")
-    _print_table(shown_tasks, layout, console)
-    shown += shown_tasks
+    for part, noun in (
+        (comparison.operations, "operations"),
+        (comparison.tasks, "kinds of tasks"),
+    ):
+        all_rows = show_all or len(part.columns) == 1
+        shown_part = list(part.rows if all_rows else part.differing_rows)
+        columns = tuple(each.id for each in part.columns)
+        layout = _Layout(comparison, columns, with_sources, noun)
+        _print_table(shown_part, layout, console)
+        shown += shown_part
     print_timeline(comparison, providers, console)
     if with_sources and comparison.contradictions:
         print_contradictions(comparison, console)
@@ -175,7 +179,9 @@ def _narrow_table(rows: Sequence[ComparisonRow], layout: _Layout) -> Table:
     table = _new_table()
     is_plain = not layout.with_sources and not layout.comparison.targets
     table.add_column("value", overflow="fold", ratio=2 if is_plain else 1)
-    table.add_column(layout.noun, overflow="fold", ratio=1)
+    longest = max(map(len, layout.columns), default=0)
+    width = min(longest + 1, MAX_COLUMN_WIDTH)  # with a comma
+    table.add_column(layout.noun, overflow="fold", ratio=1, min_width=width)
     group = ""
     for row in rows:
         if row.group != group:
@@ -242,7 +248,8 @@ def _print_notes(
     if any(cell.source and cell.basis != "documented" for cell in cells):
         meaning = "not documented by the provider's own pages"
         console.print(Text(f"{NOT_DOCUMENTED_MARK} {meaning}"))
-    hidden = len(comparison.rows) + len(comparison.tasks.rows) - len(shown)
+    tables = (comparison, comparison.operations, comparison.tasks)
+    hidden = sum(len(each.rows) for each in tables) - len(shown)
     if hidden:
         agreed = f"{pluralize(hidden, 'feature')} on which all agree"
         console.print(Text(f"--all also shows {agreed}."))

@@ -69,6 +69,18 @@ def timeline_by_day(
     return [(day, [e for e in changes if e["date"] == day]) for day in days]
 
 
+def operation_table(comparison: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The operations that make images, each with its path, and the rows about them."""
+    table = comparison.get("operations") or {"columns": [], "rows": []}
+    rows = {each["id"]: each for each in table["rows"]}
+    paths = rows.pop("operations/path", {"cells": {}})["cells"]
+    columns = [
+        {**each, "path": paths[each["id"]]["value"] if paths else each["operation"]}
+        for each in table["columns"]
+    ]
+    return {"columns": columns if rows else [], "rows": [*rows.values()]}
+
+
 def page_context(
     comparison: Mapping[str, Any], report: Report | None, history: Sequence[Report]
 ) -> dict[str, Any]:
@@ -102,6 +114,7 @@ def page_context(
         "feature_names": sorted({each.name for each in matrix.rows}),
         "contradictions": comparison["contradictions"],
         "has_tasks": bool(comparison.get("tasks", {}).get("rows")),
+        "operations": operation_table(comparison),
         "timeline": timeline_by_day(comparison),
         "documents_heat": heatmap.documents_heatmap(matrix, ids)
         if len(ids) > 2

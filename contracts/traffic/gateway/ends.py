@@ -167,7 +167,8 @@ def client_end(exchange: GatewayExchange) -> End:
 
 
 def _files(response: Interaction, exchange: GatewayExchange) -> tuple[str, ...]:
-    images = (delivered_image(each) for each in response.items)
+    items = response.final_events if response.is_stream else response.items
+    images = (delivered_image(each) for each in items)
     found = (image[1] for image in images if image)
     return tuple(exchange.files.get(each, each) for each in found)
 

@@ -10,6 +10,7 @@ from contracts.judging.tasks.conversation import Conversation
 from contracts.traffic.gateway.question import Question
 from contracts.traffic.gateway.upstream import UpstreamRequest
 from specs import JSON, Provider, ResultPlace, Role, TaskKind
+from specs.media.image import OPERATIONS
 from specs.validation.strict_json import strict_json
 
 
@@ -42,6 +43,20 @@ class GatewayExchange:
         return self.question.operation.task is not None or (
             last is not None and last.operation.task is not None
         )
+
+    @property
+    def has_other_form(self) -> bool:
+        """
+        True if the ends have different forms, so that not their fields are compared.
+
+        One of them has a task, or they are operations of which one is unusual, such as
+        a chat completion for a response of the images API.
+        """
+        last = self.last_upstream_request
+        called = last.operation.id if last is not None else ""
+        asked = self.question.operation.id
+        are_usual = asked in OPERATIONS and called in ("", *OPERATIONS)
+        return self.has_task or not (are_usual or called in ("", asked))
 
 
 @dataclass(frozen=True)
@@ -103,7 +118,7 @@ def interaction_of(request: UpstreamRequest, exchange: GatewayExchange) -> Inter
         request.response_headers,
         bytes(request.response_body),
         0.0,
-        layout=exchange.question.operation.layout,
+        layout=request.operation.layout,
     )
 
 

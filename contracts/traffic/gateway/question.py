@@ -11,11 +11,11 @@ from contracts.media.registry import (
 )
 from contracts.planning.case import Case
 from specs import Operation, Phase, Provider
+from specs.media.image import OPERATIONS
 
 UNLISTED_FIELDS = {"imageparity_unlisted": "kept"}
 EVENT_FEATURES = ("events", "images of events", "events as they come")
-GENERATION = "createImage"
-
+GENERATION, EDIT = OPERATIONS
 
 CANCELLATION = "cancellation"
 # A task at the upstream that ends without a result, by the word of the mock for it.
@@ -56,7 +56,8 @@ class Question:
     """
     A request through the gateway, and the feature that it tests.
 
-    `member` is the tested field, by its name in the caller's dialect. `name` is a
+    `member` is the tested field, by its name in the caller's dialect, or by its
+    canonical name if it is inside another field. `name` is a
     second field, an error or a fault. `more_features` are further features that the
     same exchange tests. `marker` is a unique part of the prompt. `promised` is true if
     the caller's dialect documents the request. If `untested` is a reason, no request is
@@ -88,18 +89,24 @@ def counterpart(upstream: Provider, operation: Operation) -> Operation | None:
     """
     The operation of the upstream that a gateway may call for one of its own.
 
-    The one of the same id; else a task for the same medium, or an operation whose
-    response has an image, that needs nothing but a text.
+    The one of the same id; else one for the same medium that needs nothing but a text:
+    for an operation whose response has an image, another one of this kind if possible,
+    and for a task another task.
     """
     images = image_operations(upstream)
     if operation.id in images and operation.task is None:
         return images[operation.id]
-    if operation.task is None and operation.id != GENERATION:
+    if operation.id == EDIT:
         return None
     medium = medium_of(operation)
     tasks = task_creations(upstream, medium)
     same = next((each for each in tasks if each.id == operation.id), None)
-    generation = images.get(GENERATION) if medium.name == DEFAULT_MEDIUM else None
+    others = [each for id_, each in images.items() if id_ != EDIT]
+    generation = images.get(GENERATION) or next(iter(others), None)
+    if medium.name != DEFAULT_MEDIUM:
+        generation = None
+    if operation.task is None and generation is not None:
+        return generation
     return same or next(iter(tasks), generation)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from contracts.planning.request_model import RequestModel
 from contracts.planning.values.field_values import all_of_parts, types_of
+from contracts.planning.values.pointers import placed_at, schemas_at
 from contracts.planning.values.sample_values import sample_value
 from specs import FORM, JSON, Operation, State
 
@@ -32,10 +33,12 @@ class FieldRequest:
     The fields of a request that shows what a gateway does to a value.
 
     `model` is the model that the value needs; empty if the plain request has it.
+    `value` is that of a field inside another one.
     """
 
     fields: dict[str, Any]
     model: str = ""
+    value: Any = None
 
 
 def field_requests(
@@ -82,18 +85,75 @@ def field_requests(
     ]
 
 
+def nested_field_requests(
+    request_model: RequestModel, plain: Mapping[str, Any]
+) -> list[tuple[str, FieldRequest]]:
+    """
+    The same for fields inside others, by canonical name: each with its valid values.
+
+    If none is valid, the first value that the document leaves open.
+    """
+    dialect, operation = request_model.provider.dialect, request_model.operation.id
+    found = []
+    for name, places in dialect.nested_fields.get(operation, {}).items():
+        if name in SEPARATELY_TESTED_FIELDS or request_model.wire_name(name):
+            continue
+        open_requests = []
+        for place, value in _nested_values(request_model, name, places):
+            payload = placed_at(dict(plain), place, value)
+            state = request_model.state(payload)
+            changed = {key: e for key, e in payload.items() if plain.get(key) != e}
+            request = FieldRequest(changed, value=value)
+            if state is State.VALID:
+                found.append((name, request))
+            elif state is State.UNSPECIFIED:
+                open_requests.append((name, request))
+        if not any(name == each for each, _ in found):
+            found += open_requests[:1]
+    return found
+
+
+def _nested_values(
+    request_model: RequestModel, name: str, places: Sequence[str]
+) -> Iterator[tuple[str, Any]]:
+    """Values of a field at the first of its places that the body describes."""
+    known = ((e, schemas_at(request_model.body.schema, e)) for e in places)
+    place, nodes = next(((e, nodes) for e, nodes in known if nodes), ("", []))
+    if nodes:
+        schemas = list(all_of_parts(nodes[-1]))
+        defaults = [each["default"] for each in schemas if "default" in each]
+        seen: list[Any] = [None, *defaults]
+        for value in _listed_values(schemas, name):
+            if value not in seen:
+                seen.append(value)
+                yield place, value
+
+
 def _distinguishing_values(request_model: RequestModel, member: str) -> list[Any]:
     schemas = list(all_of_parts(request_model.body.properties[member]))
     defaults = {**request_model.body.assumed_defaults, **request_model.body.defaults}
-    listed = [value for each in schemas for value in each.get("enum", [])]
-    if request_model.canonical_name(member) == "size":
-        listed = [*TEST_SIZES, *listed]
-    elif not listed and not _is_compound(schemas):
-        listed = [typical_value(schemas)]
-    elif not listed and any("object" in types_of(each) for each in schemas):
+    listed = _listed_values(schemas, request_model.canonical_name(member))
+    is_object = any("object" in types_of(each) for each in schemas)
+    if not listed and is_object and not _holds_fields(request_model, member):
         schema = request_model.body.properties[member]
         listed = [sample_value(schema, request_model.samples)]
     return [each for each in listed if each not in (None, defaults.get(member))]
+
+
+def _holds_fields(request_model: RequestModel, member: str) -> bool:
+    """True for a field with others inside that have canonical names."""
+    dialect, operation = request_model.provider.dialect, request_model.operation.id
+    places = dialect.nested_fields.get(operation, {}).values()
+    return any(each.startswith(f"/{member}/") for some in places for each in some)
+
+
+def _listed_values(schemas: Sequence[Mapping[str, Any]], canonical: str) -> list[Any]:
+    listed = [value for each in schemas for value in each.get("enum", [])]
+    if canonical == "size":
+        return [*TEST_SIZES, *listed]
+    if not listed and not _is_compound(schemas):
+        return [typical_value(schemas)]
+    return listed
 
 
 def _with_another_model(
@@ -154,6 +214,19 @@ def valid_combination(
                 if choice and request_model.state({**base, **both}) is State.VALID:
                     return both
     return alone
+
+
+def prompt_text(request_model: RequestModel, payload: Mapping[str, Any] | None) -> str:
+    """The prompt of a request, at any depth; empty if there is none."""
+    dialect, operation = request_model.provider.dialect, request_model.operation.id
+    text = dialect.with_canonical_names(operation, payload or {}).get("prompt")
+    return text if isinstance(text, str) else ""
+
+
+def with_prompt(
+    request_model: RequestModel, payload: Mapping[str, Any], text: str
+) -> dict[str, Any]:
+    return request_model.with_value(payload, "prompt", text) or dict(payload)
 
 
 SEPARATELY_TESTED_FIELDS = (

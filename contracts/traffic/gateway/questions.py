@@ -9,6 +9,7 @@ from contracts.media.registry import (
     MEDIA,
     image_operations,
     task_creations,
+    usual_image_operations,
 )
 from contracts.planning.case import Case, Follow, Origin
 from contracts.planning.request_model import RequestModel, testable_models
@@ -29,7 +30,10 @@ from contracts.traffic.gateway.question_values import (
     FieldRequest,
     body_label,
     field_requests,
+    nested_field_requests,
+    prompt_text,
     request_bodies,
+    with_prompt,
 )
 from mockserver.simulation.faults import FAULTS
 from specs import Operation, Provider, Role, State
@@ -71,8 +75,9 @@ class Planner:
         return sorted(questions, key=lambda each: RISK_ORDER.get(each.kind, 0))
 
     def _operations(self) -> list[Operation]:
-        """The selected operations, by default those whose response has images."""
+        """The selected operations, by default those of the images API, or tasks."""
         images = list(image_operations(self.provider).values())
+        usual = list(usual_image_operations(self.provider).values())
         tasks = [
             each
             for medium in MEDIA.values()
@@ -80,7 +85,7 @@ class Planner:
         ]
         if self.operations:
             return [each for each in (*images, *tasks) if each.id in self.operations]
-        return images or tasks
+        return usual or tasks
 
     @property
     def _base_model(self) -> str:
@@ -113,7 +118,9 @@ class Planner:
             for each in request_bodies(operation)
             if (operation.id, each.media_type) in known
         ]
-        bodies = [each for each in bodies if _prompt(each, self._plain_request(each))]
+        bodies = [
+            each for each in bodies if prompt_text(each, self._plain_request(each))
+        ]
         if not bodies:
             return
         first, *others = bodies
@@ -142,8 +149,8 @@ class Planner:
         operation = request_model.operation
         for phase, feature in task_ends(self.upstream, operation):
             plain = self._plain_request(request_model) or {}
-            text = f"{_prompt(request_model, plain)} [[mock:task={phase}]]"
-            fields = _with_prompt(request_model, plain, text)
+            text = f"{prompt_text(request_model, plain)} [[mock:task={phase}]]"
+            fields = with_prompt(request_model, plain, text)
             yield self._build_question(
                 QuestionKind.TASK_END, request_model, "tasks", feature, fields
             )
@@ -210,6 +217,9 @@ class Planner:
                 self.models,
             )
         ]
+        requests += nested_field_requests(
+            request_model, self._plain_request(request_model) or {}
+        )
         models = dict.fromkeys(
             each.model for _, each in requests if self._has_model(each.model)
         )
@@ -251,7 +261,8 @@ class Planner:
         if request_model.canonical_name(member) == "n":
             label = ", edits" if group == "edits" else ""
             kind = QuestionKind.SEVERAL
-            more_features = (f"images, {member}={request.fields[member]}{label}",)
+            count = request.fields.get(member, request.value)
+            more_features = (f"images, {member}={count}{label}",)
         return self._build_question(
             kind,
             request_model,
@@ -316,8 +327,8 @@ class Planner:
         """A request with a prompt that triggers an error or a fault of the mock."""
         option = "" if kind is QuestionKind.ERROR else f";seconds={FAULT_SECONDS}"
         plain = self._plain_request(request_model) or {}
-        text = f"{_prompt(request_model, plain)} [[mock:{name}{option}]]"
-        fields = {**_with_prompt(request_model, plain, text), **extra_fields}
+        text = f"{prompt_text(request_model, plain)} [[mock:{name}{option}]]"
+        fields = {**with_prompt(request_model, plain, text), **extra_fields}
         return self._build_question(kind, request_model, group, name, fields, name=name)
 
     def _member_question(
@@ -354,8 +365,8 @@ class Planner:
         elif model and not self._has_model(model):
             untested = f"it needs {model}: name it with --model {model}=NAME"
         model_field = request_model.wire_name("model")
-        text = f"{_prompt(request_model, payload)} ({marker})"
-        sent = _with_prompt(request_model, payload, text)
+        text = f"{prompt_text(request_model, payload)} ({marker})"
+        sent = with_prompt(request_model, payload, text)
         stands_for = str(payload.get(model_field or "")) if self.models else ""
         if model_field and stands_for in self.models:
             sent[model_field] = self.models[stands_for]
@@ -383,16 +394,3 @@ class Planner:
             model=model,
             stands_for=stands_for,
         )
-
-
-def _prompt(request_model: RequestModel, payload: Mapping[str, Any] | None) -> str:
-    """The prompt of a request, at any depth; empty if there is none."""
-    dialect, operation = request_model.provider.dialect, request_model.operation.id
-    text = dialect.with_canonical_names(operation, payload or {}).get("prompt")
-    return text if isinstance(text, str) else ""
-
-
-def _with_prompt(
-    request_model: RequestModel, payload: Mapping[str, Any], text: str
-) -> dict[str, Any]:
-    return request_model.with_value(payload, "prompt", text) or dict(payload)

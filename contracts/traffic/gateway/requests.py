@@ -1,13 +1,16 @@
 """Compare plain requests and their responses at both ends of a gateway."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from contracts.judging.outcome import FeatureVerdict
+from contracts.planning.request_model import testable_models
 from contracts.planning.values.field_values import format_value
 from contracts.traffic.gateway.diff import DELIVERY_FIELDS, NO_VALUE
 from contracts.traffic.gateway.exchange import GatewayExchange, upstream_interaction
 from contracts.traffic.gateway.question import UNLISTED_FIELDS, QuestionKind
 from contracts.traffic.gateway.rows import GatewayEnds, GatewayRow
+from contracts.traffic.gateway.upstream import UpstreamRequest
 
 
 def compare_answer(
@@ -53,7 +56,16 @@ def compare_field(ends: GatewayEnds, exchange: GatewayExchange) -> Iterator[Gate
         yield model_row(ends, exchange)
         return
     name = exchange.question.member
-    yield ends.field_row(exchange, name, exchange.question.case.payload[name])
+    yield ends.field_row(exchange, name, sent_value(ends, exchange, name))
+
+
+def sent_value(ends: GatewayEnds, exchange: GatewayExchange, name: str) -> Any:
+    """The value of a field; one inside another field has its canonical name."""
+    case = exchange.question.case
+    if name in case.payload:
+        return case.payload[name]
+    dialect = ends.provider.dialect
+    return dialect.with_canonical_names(case.operation, case.payload).get(name)
 
 
 def compare_image_count(
@@ -92,6 +104,22 @@ def key_row(ends: GatewayEnds, exchange: GatewayExchange) -> GatewayRow:
     return ends.build_row(exchange, verdict, sent, arrived, "key")
 
 
+def needed_fields(ends: GatewayEnds, request: UpstreamRequest) -> set[str]:
+    """The fields that the upstream needs for each request, or that hold other ones."""
+    operation = request.operation
+    condition = operation.task.when if operation.task else True
+    needed = condition.get("required", ()) if isinstance(condition, dict) else ()
+    nested = ends.upstream.dialect.nested_fields.get(operation.id, {})
+    holders = [each.split("/")[1] for places in nested.values() for each in places]
+    models = [
+        model
+        for (id_, _), model in testable_models(ends.upstream).items()
+        if id_ == operation.id
+    ]
+    plain = [name for each in models for name in each.minimal_request]
+    return {*needed, *holders, *plain}
+
+
 def added_fields_row(ends: GatewayEnds, exchange: GatewayExchange) -> GatewayRow:
     """The fields that the gateway adds."""
     operation = exchange.question.operation.id
@@ -100,10 +128,9 @@ def added_fields_row(ends: GatewayEnds, exchange: GatewayExchange) -> GatewayRow
     )
     request = exchange.last_upstream_request
     payload = (request.payload if request else None) or {}
-    arrived = ends.upstream.dialect.with_canonical_names(operation, payload)
-    task = request.operation.task if request else None
-    condition = task.when if task else True
-    needed = condition.get("required", ()) if isinstance(condition, dict) else ()
+    called = request.operation.id if request else operation
+    arrived = ends.upstream.dialect.with_canonical_names(called, payload)
+    needed = needed_fields(ends, request) if request else ()
     added = {
         name: value
         for name, value in arrived.items()

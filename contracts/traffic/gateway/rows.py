@@ -25,8 +25,9 @@ from contracts.traffic.gateway.diff import (
 )
 from contracts.traffic.gateway.exchange import GatewayExchange, upstream_interaction
 from contracts.traffic.gateway.upstream import UpstreamRequest
-from specs import Provider
+from specs import Provider, requested_ratio, requested_size
 
+RATIO_TOLERANCE = 1.05
 # Notes that say why a feature is not documented.
 NO_FIELD = "the upstream documents no such field"
 OWN_FORM = "each end has its own form"
@@ -94,6 +95,15 @@ class GatewayEnds:
             for each in payload
             if self.upstream.dialect.canonical_name(operation, each) == canonical
         ]
+        inside = self.upstream.dialect.with_canonical_names(operation, payload)
+        if not received_names and canonical in inside:
+            if same_value(value, inside[canonical]):
+                return FeatureVerdict.HONOURED, summarize_value(value)
+            different = describe_difference(value, inside[canonical])
+            return FeatureVerdict.ALTERED, different
+        if not received_names and is_same_shape(canonical, value, inside):
+            arrived = f"size: {summarize_value(inside['size'])}"
+            return FeatureVerdict.RENAMED, arrived
         if not received_names:
             path = find_path(payload, value, question.case.payload)
             if path:
@@ -257,6 +267,15 @@ class GatewayEnds:
         return redact(text, *self.target.secrets)
 
 
+def is_same_shape(name: str, value: Any, fields: Mapping[str, Any]) -> bool:
+    """True if an aspect ratio arrived as a size with that ratio, within 5 percent."""
+    size = requested_size(fields)
+    ratio = requested_ratio({name: value}) if name == "aspect_ratio" else None
+    if size is None or ratio is None:
+        return False
+    return ratio / RATIO_TOLERANCE <= size[0] / size[1] <= ratio * RATIO_TOLERANCE
+
+
 def compare_images(
     expected: Sequence[DeliveredImage | None], actual: Sequence[DeliveredImage | None]
 ) -> tuple[FeatureVerdict, str]:
@@ -292,7 +311,7 @@ def upstream_note(exchange: GatewayExchange) -> str:
         return ""
     notes = []
     is_other = request.operation.id != exchange.question.operation.id
-    if is_other and not exchange.has_task:
+    if is_other and not exchange.has_other_form:
         notes.append(f"sent to {request.operation.id}")
     if request.status is not None and not request.is_success:
         notes.append(f"the upstream responded {request.status}")

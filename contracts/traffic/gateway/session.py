@@ -180,7 +180,7 @@ class GatewaySession:
             if question.marker.rpartition("-")[0].encode() not in each.body
         ]
         exchange = GatewayExchange(question, interaction, upstream_requests, talk)
-        if not exchange.has_task:
+        if not exchange.has_other_form:
             return exchange
         about = self._requests_about(upstream_requests)
         exchange = replace(exchange, task_requests=about)
@@ -237,7 +237,7 @@ class GatewaySession:
         url, headers = self._target.request(case, question.operation)
         if content_type:
             headers["Content-Type"] = content_type
-        return await send_request(
+        interaction = await send_request(
             self._session,
             case,
             question.operation.method,
@@ -247,3 +247,4 @@ class GatewaySession:
             timeout=self._timeout,
             first_byte=first_byte,
         )
+        return replace(interaction, layout=question.operation.layout)

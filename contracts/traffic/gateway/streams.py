@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from contracts.judging.outcome import FeatureVerdict, describe_outcome, event_type
+from contracts.judging.outcome import FeatureVerdict, describe_outcome
 from contracts.planning.values.field_values import format_value
 from contracts.traffic.gateway.diff import (
     delivered_image,
@@ -47,7 +47,7 @@ def _event_rows(ends: GatewayEnds, exchange: GatewayExchange) -> Iterator[Gatewa
             yield ends.untested_row(exchange, NO_STREAM, feature)
         return
     types_feature, images_feature, timing_feature = EVENT_FEATURES
-    types = [event_type(each.data) for each in expected.events]
+    types = expected.event_names
     sent = summarize_event_types(types)
     if not actual.is_success or actual.problem:
         verdict, arrived = FeatureVerdict.REFUSED_BADLY, describe_outcome(actual)
@@ -59,7 +59,7 @@ def _event_rows(ends: GatewayEnds, exchange: GatewayExchange) -> Iterator[Gatewa
         yield ends.build_row(exchange, verdict, sent, arrived, types_feature)
         return
     events = [each for each in actual.events if isinstance(each.data, dict)]
-    actual_types = [event_type(each.data) for each in events]
+    actual_types = [actual.layout.event_name(each.data) for each in events]
     verdict = FeatureVerdict.HONOURED
     if actual_types != types:
         is_shorter = len(actual_types) < len(types)

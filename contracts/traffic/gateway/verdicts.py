@@ -9,6 +9,7 @@ from contracts.traffic.gateway.failures import (
     compare_error,
     compare_fault,
 )
+from contracts.traffic.gateway.form_rows import other_form_rows
 from contracts.traffic.gateway.question import QuestionKind
 from contracts.traffic.gateway.requests import (
     compare_answer,
@@ -18,7 +19,6 @@ from contracts.traffic.gateway.requests import (
 )
 from contracts.traffic.gateway.rows import GatewayEnds, GatewayRow
 from contracts.traffic.gateway.streams import compare_stream
-from contracts.traffic.gateway.task_rows import task_rows
 
 COMPARE_BY_KIND: dict[
     QuestionKind, Callable[[GatewayEnds, GatewayExchange], Iterator[GatewayRow]]
@@ -61,8 +61,8 @@ class GatewayDiff(GatewayEnds):
             ):
                 note = f"it needs {question.model}, which the gateway refuses"
                 yield self.untested_row(exchange, note)
-            elif exchange.has_task:
-                yield from task_rows(self, exchange)
+            elif exchange.has_other_form:
+                yield from other_form_rows(self, exchange)
             elif question.kind in COMPARE_BY_KIND:  # others are about tasks alone
                 yield from COMPARE_BY_KIND[question.kind](self, exchange)
 

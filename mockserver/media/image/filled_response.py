@@ -7,6 +7,7 @@ from typing import Any
 from mockserver.media.image.output import ImageOutput
 
 THOUSANDTHS = 1000
+QUALITIES = ("low", "medium", "high", "xhigh", "max")
 
 
 def response_facts(
@@ -31,11 +32,28 @@ def response_facts(
         "created_ms": created * 1000,
         "count": count,
         "cost": cost,
+        "quality": actual_quality(request),
         "cost_thousandths": None if cost is None else round(cost * THOUSANDTHS),
     }
-    facts |= {f"usage.{name}": value for name, value in usage.items()}
+    facts |= _nested(usage, "usage.")
     facts |= {f"request.{name}": value for name, value in request.items()}
     return facts
+
+
+def actual_quality(request: Mapping[str, Any]) -> str:
+    """The quality of the images for a request in canonical names."""
+    quality = request.get("quality")
+    return str(quality) if quality in QUALITIES else "medium"
+
+
+def _nested(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Values by name; those of an object inside also as `{prefix}NAME.NAME`."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found[f"{prefix}{name}"] = value
+        if isinstance(value, dict):
+            found |= _nested(value, f"{prefix}{name}.")
+    return found
 
 
 def image_facts(
@@ -50,6 +68,7 @@ def image_facts(
                 *entry.items(),
                 ("form", next(iter(entry))),
                 ("format", image.format),
+                ("background", image.background),
                 ("media_type", image.media_type),
                 ("uuid", _uuid(_sha256(f"{hash_}{image.index}"))),
                 ("seed", int(hash_[:7], 16) + image.index),

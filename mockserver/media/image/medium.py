@@ -9,6 +9,7 @@ from mockserver.errors import Rejected
 from mockserver.media.base import Asked, MediaEvent, Renderer
 from mockserver.media.image import planning
 from mockserver.media.image.delivery import DELIVERIES, Delivery
+from mockserver.media.image.events import ImageStream
 from mockserver.media.image.faults import (
     BAD_BASE64,
     BOTH_DELIVERIES,
@@ -26,7 +27,7 @@ from mockserver.media.image.faults import (
 )
 from mockserver.media.image.filled_response import image_facts, response_facts
 from mockserver.media.image.output import ImageOutput
-from mockserver.media.image.response import image_events, images_response_body
+from mockserver.media.image.response import images_response_body
 from mockserver.media.templates import fill
 from specs import (
     EVENT_STREAM,
@@ -148,19 +149,22 @@ class PlannedImages:
         renderer: Renderer,
         clock: Callable[[], float],
     ) -> AsyncIterator[MediaEvent]:
-        return image_events(
-            examples,
-            self.request,
-            self.sent,
-            self._renderer(renderer),
-            clock=clock,
-            usage=self.usage,
-            preview_count=self.preview_count,
-            facts=self._facts(int(clock())),
+        created = int(clock())
+        stream = ImageStream(
+            examples=examples,
+            layout=self.layout,
+            request=self.request,
+            renderer=self._renderer(renderer),
             delivery=self.deliveries[0],
+            facts=self._facts(created),
+            usage=self.usage,
+            created=created,
+            hash=self.hash,
+        )
+        return stream.events(
+            self.sent,
+            preview_count=self.preview_count,
             has_failed_image=self.has_failed_image,
-            hash_=self.hash,
-            ends_with_done=self.layout.ends_with_done,
         )
 
     def _renderer(self, renderer: Renderer) -> Renderer:
@@ -205,7 +209,8 @@ class ImageMedium:
         )
         failed = fault == FAILED_IMAGE_FAULT and _can_fail(asked.operation)
         sent = outputs[:-1] if failed else sent_by_relay(outputs, fault)
-        examples = asked.operation.success.bodies[JSON].examples
+        body = asked.operation.success.bodies.get(JSON)
+        examples = body.examples if body else {}
         return PlannedImages(
             request=request,
             outputs=outputs,
@@ -240,9 +245,7 @@ def _has_previews(operation: Operation) -> bool:
 def _can_fail(operation: Operation) -> bool:
     """True if the document describes a success response with an image that failed."""
     bodies = operation.success.bodies
-    return FAILED_IMAGE in bodies[JSON].examples and (
-        EVENT_STREAM not in bodies or FAILED_IMAGE in bodies[EVENT_STREAM].examples
-    )
+    return all(FAILED_IMAGE in each.examples for each in bodies.values())
 
 
 def sent_by_relay(

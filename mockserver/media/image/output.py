@@ -47,6 +47,11 @@ class ImageOutput(Plan):
             "size": f"{self.width}x{self.height}",
         }
 
+    @property
+    def background(self) -> str:
+        """`transparent` or `opaque`, as requests name it."""
+        return "transparent" if self.transparent else "opaque"
+
     def render(self) -> bytes:
         return render_image(self)
 

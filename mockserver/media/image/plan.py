@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from mockserver.media.base import UnreadableUpload
 
-MAX_PIXELS = 4096 * 4096
+MAX_PIXELS = 4608 * 3840  # some "4K" sizes have more pixels than 4096x4096
 MAX_EDGE = 16383  # the limit of WebP
 MAX_TEXT_LENGTH = 400
 FORMATS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}

@@ -15,7 +15,7 @@ from mockserver.media.image.plan import (
     MEDIA_TYPES,
     BadImage,
 )
-from mockserver.media.image.references import inline_image
+from mockserver.media.image.references import image_in_base64, inline_image
 from specs import (
     Dialect,
     UsageTable,
@@ -111,7 +111,7 @@ def _max_images(dialect: Dialect) -> int:
 
 def _requested_size(request: Mapping[str, Any], dialect: Dialect) -> tuple[int, int]:
     """The size in pixels; by resolution and aspect ratio where there is no other."""
-    size = requested_size(request)
+    size = requested_size(request) or dialect.image.listed_size(request)
     if size is None:
         ratio, edge = requested_ratio(request), requested_resolution(request)
         if ratio or edge:
@@ -232,6 +232,8 @@ def _input_image(value: Any, files: Mapping[str, bytes]) -> bytes | None:
     if not isinstance(value, str):
         return None
     data = inline_image(value)
+    if data is None:
+        data = image_in_base64(value)
     return UNFETCHED_IMAGE if data is None else data
 
 
@@ -254,7 +256,10 @@ def usage(
     rates = table.rates(request)
     medium = rates.get("medium", MEDIUM_OUTPUT_TOKENS)
     rate = rates.get(str(request.get("quality")), medium)
-    output = sum(max(1, rate * plan.pixels // (1024 * 1024)) for plan in delivered)
+    each_tokens = dialect.image.tokens_of(request)
+    output = sum(
+        each_tokens or max(1, rate * plan.pixels // (1024 * 1024)) for plan in delivered
+    )
     output += table.partial_image_tokens * previews
     return {
         "input_tokens": text_tokens + image_tokens,

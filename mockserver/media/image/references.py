@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 
+from mockserver.media.image.headers import read_image_header
 from mockserver.media.image.plan import BadImage
 
 MAX_HEADER_LENGTH = 200  # characters of a data URI before its comma
@@ -36,3 +37,17 @@ def from_base64(text: str) -> bytes:
     if not data:
         raise BadImage("the data URI holds no base64")
     return data
+
+
+def image_in_base64(text: str) -> bytes | None:
+    """
+    The image that a text is in base64, of either alphabet.
+
+    None for another text, such as a URL or the id of a file.
+    """
+    usual = text.replace("-", "+").replace("_", "/")
+    try:
+        data = base64.b64decode(usual.encode("ascii"), validate=True)
+    except (UnicodeError, binascii.Error):
+        return None
+    return data if read_image_header(data) else None

@@ -27,10 +27,11 @@ def example_path(provider: Provider, operation: Operation) -> str:
         if value is not None:
             path = path.replace(f"{{{name}}}", str(value))
     query = operation.parameters.get("query")
-    if query is None or isinstance(query.schema, bool):
-        return path
-    required = query.schema.get("required", ())
-    values = {name: _example_value(query.properties[name]) for name in required}
+    values = {
+        name: _example_value(query.properties[name])
+        for name in operation.required_query
+        if query
+    }
     return f"{path}?{urlencode(values)}" if values else path
 
 

@@ -76,6 +76,8 @@ def _error_frame(exchange: Exchange) -> bytes:
     example = error_example("server_error", exchange.operation).body
     body = fill_placeholders(example, details)
     members = body if isinstance(body, dict) else {"error": body}
+    if not exchange.operation.layout.grammar.has_named_events:
+        return encode_event("", [dumps(members).encode()])
     return encode_event("error", [dumps({"type": "error", **members}).encode()])
 
 

@@ -1,4 +1,4 @@
-"""google-genai: videos of Veo, by the Gemini API and by Vertex AI."""
+"""google-genai: images of Gemini, and videos of Veo by both of their interfaces."""
 
 import base64
 import tempfile
@@ -73,4 +73,32 @@ def look_up(order: Order) -> dict:
         return {"done": own.operations.get(operation).done}
 
 
-drive(generate=generate, look_up=look_up)
+def content(order: Order) -> dict:
+    """The texts, images and counts of a response, whole or as a stream of parts."""
+    contents = [order["prompt"]]
+    if image := order.get("image"):
+        data = base64.b64decode(image)
+        contents.append(types.Part.from_bytes(data=data, mime_type="image/png"))
+    config = types.GenerateContentConfig(**order.get("config", {}))
+    with client(order) as own:
+        ask = own.models.generate_content
+        if order.get("stream"):
+            ask = own.models.generate_content_stream
+        given = ask(model=order["model"], contents=contents, config=config)
+        chunks = list(given) if order.get("stream") else [given]
+    candidates = [each for chunk in chunks for each in chunk.candidates or ()]
+    parts = [part for each in candidates for part in each.content.parts or ()]
+    blobs = [each.inline_data for each in parts if each.inline_data]
+    feedback = chunks[-1].prompt_feedback
+    return {
+        "texts": [each.text for each in parts if each.text],
+        "images": [base64.b64encode(each.data).decode() for each in blobs],
+        "types": [each.mime_type for each in blobs],
+        "finish": [str(e.finish_reason.name) for e in candidates if e.finish_reason],
+        "blocked": feedback and feedback.block_reason.name,
+        "tokens": chunks[-1].usage_metadata.total_token_count,
+        "chunks": len(chunks),
+    }
+
+
+drive(generate=generate, look_up=look_up, content=content)

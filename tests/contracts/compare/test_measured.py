@@ -245,9 +245,16 @@ def image_claims(provider):
 
 
 @pytest.fixture(scope="module")
-def known() -> dict[str, comparison.ComparisonRow]:
+def shared() -> dict[str, comparison.ComparisonRow]:
     """The rows of all documents, by id."""
     return {each.id: each for each in comparison.compare(EVERY).rows}
+
+
+@pytest.fixture
+def known(provider, shared) -> dict[str, comparison.ComparisonRow]:
+    """Also those of operations that not all providers have."""
+    own = comparison.compare([provider]).rows
+    return {each.id: each for each in own} | shared
 
 
 def test_every_claim_has_a_row(provider, known):

@@ -344,7 +344,9 @@ PLANTED: dict[str, tuple[str, Edit, Severity, set[str]]] = {
     ),
     "data URI": (
         "aihubmix",
-        lambda _, dialect: dialect["delivery"][3].update(give="data_uri"),
+        lambda _, dialect: next(
+            each for each in dialect["delivery"] if each["give"] == "url"
+        ).update(give="data_uri"),
         Severity.BREAKS,
         {"RES-FORMAT createImage data[].url"},
     ),

@@ -222,3 +222,40 @@ def test_an_output_that_is_wrong_only_once_is_no_alarm():
     assert (row.verdict, row.is_flaky) == (FeatureVerdict.ALTERED, True)
     assert found.output_alarms == ()
     assert KEY not in found.json_text()
+
+
+def without_input(message: Message) -> Message:
+    """Lose the input images of a request."""
+    message.asked.pop("input_references", None)
+    for said in message.asked.get("messages", ()):
+        if isinstance(said["content"], list):
+            said["content"] = [e for e in said["content"] if e["type"] == "text"]
+    return message.with_json(message.asked)
+
+
+def test_an_input_image_is_honoured_where_broken_data_is_refused():
+    """An output does not show what it was made from, and acceptance is no evidence."""
+    with mockserver.running("openai", "openrouter") as mock:
+        changed = relay(mock.url, request=without_input)
+        with serve_in_thread(changed) as (url, _):
+            ids = ("openai", "openrouter")
+            right = [(each, each, mock.base_urls[each]) for each in ids]
+            faulty = mock.base_urls["openrouter"].replace(mock.url, url)
+            found = compare(
+                *right, ("faulty", "openrouter", faulty), only=["image/image"]
+            )
+
+    question = "image=PNG 64x64"
+    for label, operation in (
+        ("openai", "createResponse"),
+        ("openrouter", "createImage"),
+        ("openrouter", "createChatCompletion"),
+    ):
+        row = row_of(found, label, operation, question)
+        assert row.verdict is FeatureVerdict.HONOURED, row
+    for operation in ("createImage", "createChatCompletion"):
+        row = row_of(found, "faulty", operation, question)
+        assert row.verdict is FeatureVerdict.UNTESTED
+        assert row.note == "it is accepted, but so is data that is no image"
+    none = row_of(found, "openai", "createImage", question)
+    assert none.note == "its document has no input image"

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
@@ -222,3 +223,11 @@ def test_targets_have_labels_of_their_own():
         parse_targets([texts[0], texts[0]], specs.load, target)
     with pytest.raises(BadTarget, match="PROVIDER=URL"):
         parse_targets(["=http://127.0.0.1:1"], specs.load, target)
+
+
+def test_a_key_of_a_few_letters_is_no_secret(own, tokenhub):
+    """It is a part of other texts, such as `text/event-stream`."""
+    short = campaign(own.base_urls["tokenhub"], tokenhub)
+    short = replace(short, target=replace(short.target, key="t"))
+
+    assert not report_of([short]).findings

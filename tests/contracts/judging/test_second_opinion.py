@@ -29,7 +29,7 @@ from contracts.judging.interaction import Interaction
 from contracts.judging.second_opinion.document import plain_document
 from contracts.judging.second_opinion.requests import SecondOpinion, second_opinion
 from contracts.media.files import Sample, with_file_facts
-from contracts.media.registry import image_operations
+from contracts.media.registry import usual_image_operations
 from contracts.planning.case import Case
 from contracts.planning.generation.example_database import ExampleDatabase
 from contracts.report.model import Report
@@ -47,7 +47,7 @@ def asked(name: str, base_url: str, only: tuple[str, ...] = OWN, **options) -> R
     options = {
         "fuzz": False,
         "second_opinion": True,
-        "operations": tuple(image_operations(provider)),
+        "operations": tuple(usual_image_operations(provider)),
         **options,
     }
     target = Target(base_url, MOCK_KEY)
@@ -73,7 +73,7 @@ def opinions(mock, provider: specs.Provider) -> list[tuple[Case, str]]:
         target = Target(mock.base_urls[provider.id], MOCK_KEY)
         async with Sender(target) as sender:
             found = []
-            operations = image_operations(provider)
+            operations = usual_image_operations(provider)
             for case in second.cases:
                 if case.operation not in operations:
                     continue

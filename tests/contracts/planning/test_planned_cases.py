@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 import specs
-from contracts.media.registry import image_operations
+from contracts.media.registry import usual_image_operations
 from contracts.planning.plan import plan
 
 SEED = 7
@@ -20,7 +20,7 @@ PLANNED = {
 @pytest.mark.parametrize("name", PLANNED)
 def test_the_cases_for_images_are_as_before(name):
     provider = specs.load(name)
-    known = image_operations(provider)
+    known = usual_image_operations(provider)
 
     cases = [each for each in plan(provider, seed=SEED) if each.operation in known]
 

@@ -449,10 +449,12 @@ def test_the_shipped_documents_can_be_written_as_csv_and_compatibility_data():
 
     Draft202012Validator(schema("compat")).validate(data)
     of_images = len(found.rows) * len(found.providers)
-    of_tasks = len(found.tasks.rows) * len(found.tasks.columns)
-    assert len(rows) == of_images + of_tasks
+    of_others = sum(
+        len(each.rows) * len(each.columns) for each in (found.operations, found.tasks)
+    )
+    assert len(rows) == of_images + of_others
     ids = {each["id"] for each in compats(data["features"])}
-    all_rows = (*found.rows, *found.tasks.rows)
+    all_rows = (*found.rows, *found.operations.rows, *found.tasks.rows)
     assert ids == {each.id for each in all_rows} == {each["id"] for each in rows}
 
 

@@ -236,6 +236,23 @@ def test_many_providers_are_named_by_what_they_state(tab, many):
     tab.get_by_role("dialog").get_by_role("button", name="Close").click()
 
 
+def test_the_operations_of_chosen_providers_are_beside_each_other(opened, compared):
+    def rows(page, at):
+        page.locator("#operations").evaluate("it => { it.open = true }")
+        cells = page.locator(f"#operations tbody tr:visible > :nth-child({at})")
+        return cells.all_inner_texts()
+
+    everywhere = opened(FEATURES)
+    assert len(rows(everywhere, 1)) == len(compared.operations.columns)
+
+    chosen = opened(f"{FEATURES}&compare=openai,tikhub")
+    titles = {each.split("\n")[0].strip() for each in rows(chosen, 1)}
+    assert titles == {"OpenAI", "TikHub"}
+    places = rows(chosen, 6)
+    assert "size" in places
+    assert "tools[].size" in places
+
+
 def test_a_set_of_providers_and_a_feature_are_chosen(tab, many):
     tab.goto(f"{many.as_uri()}#{FEATURES}")
     tab.get_by_text("Several", exact=True).click()

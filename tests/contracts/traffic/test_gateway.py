@@ -29,7 +29,7 @@ from contracts.cli.documents.schema import schema
 from contracts.cli.traffic.gateway import DEFAULT_FAIL_ON
 from contracts.execution.sending.target import Target
 from contracts.judging.outcome import FeatureVerdict
-from contracts.media.registry import image_operations
+from contracts.media.registry import usual_image_operations
 from contracts.reporters.gateway import GatewayReport, json_text, markdown
 from contracts.traffic.gateway.features import known_features
 from contracts.traffic.gateway.questions import Planner
@@ -259,7 +259,7 @@ def test_every_member_of_a_body_is_asked_about_or_said_to_be_untested(provider):
     planner = Planner(provider, provider, {}, run_id="q0")
     questions = planner.questions()
 
-    for operation in image_operations(provider).values():
+    for operation in usual_image_operations(provider).values():
         body = min(operation.bodies.values(), key=lambda b: b.media_type[0] != "m")
         about = {
             name

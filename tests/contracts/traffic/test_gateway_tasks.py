@@ -1,11 +1,9 @@
 """Gateways that turn a response into a task, or a task into a response."""
 
-import asyncio
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from importlib.resources import files
 
 import pytest
@@ -13,56 +11,18 @@ import yaml
 from aiohttp import web
 from jsonschema import Draft202012Validator
 from support.processes import free_port
+from support.sandwiches import Gateway, failures, one, rows_of
 from support.translating_gateways import at_once, later, passing
 
-import specs
-from contracts.cli.traffic.gateway import DEFAULT_FAIL_ON
-from contracts.execution.sending.target import Target
 from contracts.judging.outcome import FeatureVerdict
-from contracts.reporters.gateway import GatewayReport
-from contracts.traffic.gateway.questions import Planner
 from contracts.traffic.gateway.rows import GatewayRow
-from contracts.traffic.gateway.session import GatewaySession, open_session
-from contracts.traffic.gateway.upstream import recording_upstream
-from contracts.traffic.gateway.verdicts import GatewayDiff
 from mockserver.embedded.starter import serve_in_thread
 
-FAILS = frozenset(map(FeatureVerdict, DEFAULT_FAIL_ON.split(",")))
 FEATURES = (
     *("model", "prompt", "size", "n", "output_format", "quality", "response_format"),
     *("rate_limited", "server_error", "invalid_request", "html", "empty", "stream"),
     *("a task that fails", "a task that is cancelled", "cancellation"),
 )
-Gateway = Callable[[str], web.Application]
-
-
-def rows_of(
-    gateway: Gateway, dialect: str, upstream: str, operation: str, *features: str
-) -> list[GatewayRow]:
-    """The rows about some features of a gateway between two dialects."""
-    provider, other = specs.load(dialect), specs.load(upstream)
-    planned = Planner(provider, other, {}, "q0a1b2c", [operation]).questions()
-    chosen = [each for each in planned if each.feature in (features or FEATURES)]
-
-    async def conduct() -> list[GatewayRow]:
-        async with recording_upstream(other, "127.0.0.1", 0) as (recorder, url):
-            with serve_in_thread(gateway(url)) as (own, _):
-                target = Target(f"{own}{provider.base_path}", "sk-caller")
-                async with open_session() as session:
-                    asker = GatewaySession(session, recorder, target, 15.0, provider)
-                    exchanges = await asker.send_all(chosen, lambda: None)
-        return list(GatewayDiff(provider, other, target).rows(exchanges))
-
-    return asyncio.run(conduct())
-
-
-def failures(rows: list[GatewayRow]) -> dict[str, str]:
-    report = GatewayReport("0", "g", "one", "other", rows, FAILS)
-    return {each.feature: str(each.verdict) for each in report.failures}
-
-
-def one(rows: list[GatewayRow], feature: str) -> GatewayRow:
-    return next(each for each in rows if each.feature == feature)
 
 
 def to_tasks(fault: str = "") -> tuple[Gateway, str, str, str]:
@@ -78,7 +38,7 @@ def from_tasks(fault: str = "") -> tuple[Gateway, str, str, str]:
 
 @pytest.fixture(scope="module", params=[to_tasks, from_tasks], ids=["to", "from"])
 def right(request) -> list[GatewayRow]:
-    return rows_of(*request.param())
+    return rows_of(*request.param(), *FEATURES)
 
 
 def test_a_right_gateway_between_a_response_and_a_task_has_no_failure(right):

@@ -181,9 +181,9 @@ def test_verbs_options_and_providers_are_completed(complete, tmp_path):
     assert complete("env", "to") == shipped("to")
     assert complete("serve", "--freeze") == ["--freeze-time"]
     more = {"SPECS_PATH": str(tmp_path / "more")}
-    assert complete("serve", "g", **more) == ["gateway"]
-    assert complete("serve", "--specs", str(tmp_path / "more"), "g") == ["gateway"]
-    assert complete("serve", "g", SPECS_PATH="/nowhere") == []
+    assert complete("serve", "ga", **more) == ["gateway"]
+    assert complete("serve", "--specs", str(tmp_path / "more"), "ga") == ["gateway"]
+    assert complete("serve", "ga", SPECS_PATH="/nowhere") == []
 
 
 @pytest.mark.parametrize("group", [main, mock.main])

@@ -83,7 +83,7 @@ def test_the_nearest_comes_first(own):
 
     said = message(ask(f"{own.url}{path}", method="GET"))
 
-    listed = said.partition("the nearest of 19 are ")[2]
+    listed = said.partition("the nearest of 20 are ")[2]
     assert listed.startswith(f"GET {own.url}/aihubmix/ai/v1/videos/{{id}}/content, ")
 
 

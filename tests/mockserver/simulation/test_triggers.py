@@ -341,7 +341,7 @@ def test_a_script_is_not_consumed_by_who_has_no_key(own, lone):
         ([{"seconds": []}], "item 0: seconds takes 0 to 600, not []"),
         (
             [{"operation": "draw"}],
-            "item 0: unknown operation 'draw'; known: listModels",
+            "item 0: unknown operation 'draw'; known: listModels, retrieveModel,",
         ),
         ([{"times": 10_000}, {}], "item 1: a script holds at most 10000 items"),
     ],

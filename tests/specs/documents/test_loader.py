@@ -99,9 +99,9 @@ class Refusal(NamedTuple):
 REFUSALS = {
     "an unknown x- word": Refusal(
         "prompt: {type: string}",
-        "prompt: {type: string, x-lenght: 3}",
-        "/components/schemas/Generation/properties/prompt/x-lenght",
-        "unknown keyword 'x-lenght'",
+        "prompt: {type: string, x-beauty: 3}",
+        "/components/schemas/Generation/properties/prompt/x-beauty",
+        "unknown keyword 'x-beauty'",
         "Known are: x-image-size",
     ),
     "a misspelt word of JSON Schema": Refusal(

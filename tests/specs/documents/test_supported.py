@@ -86,12 +86,6 @@ UNSUPPORTED = {
         f"{IMAGES}/parameters",
         "the path has no '{deployment}'",
     ),
-    "another server": (
-        f"{IMAGES}/servers",
-        [{"url": "https://tokenhub.store/v2"}],
-        f"{IMAGES}/servers",
-        "'servers' without `x-task` is not supported",
-    ),
     "another medium": (
         f"{IMAGES}/x-medium",
         "video",
@@ -182,12 +176,6 @@ UNSUPPORTED = {
         "/security",
         "an optional security scheme is not supported",
     ),
-    "another scheme for one operation": (
-        f"{IMAGES}/security",
-        [{"other": []}],
-        f"{IMAGES}/security",
-        "operations with different security schemes are not supported",
-    ),
     "an unknown alternative": (
         "/security",
         [{"bearer": []}, {"other": []}],
@@ -208,6 +196,22 @@ UNSUPPORTED = {
         },
         f"{IMAGES}/responses/200/content/text~1event-stream/schema/oneOf/0",
         "this event has no constant type",
+    ),
+    "an event with a role that no branch is": (
+        f"{IMAGES}/responses/200",
+        {
+            "content": {
+                "application/json": {"schema": {"type": "object"}},
+                "text/event-stream": {
+                    "schema": {
+                        "oneOf": [{"x-event": {"name": "a", "if": {"required": ["a"]}}}]
+                    },
+                    "examples": {"completed": {"value": {"b": "{output.b64_json}"}}},
+                },
+            }
+        },
+        f"{IMAGES}/responses/200/content/text~1event-stream/examples/completed",
+        "the example 'completed' is no event of the schema",
     ),
     "a stream without events": (
         f"{IMAGES}/responses/200",

@@ -172,7 +172,10 @@ def test_violations_stand_in_the_order_of_the_document(model):
     claims = list(specs.claims(model.provider))
     order = [each.id for each in claims]
     documented = {each.id for each in claims if each.is_documented}
-    wrong = {name: {"imageparity": [1]} for name in model.body.properties}
+    wrong = {
+        name: [1] if schema.get("type") == "object" else {"imageparity": [1]}
+        for name, schema in model.body.properties.items()
+    }
     backwards = dict(reversed(wrong.items()))
 
     found = [
@@ -555,6 +558,8 @@ SIDES: list[tuple[str, Any, Any, list[str]]] = [
     ("x-upload", {"transparent": True}, upload(alpha=False), ["transparent"]),
     ("x-upload", {"alpha": True}, upload(), []),
     ("x-upload", {"alpha": True}, upload(alpha=False), ["alpha"]),
+    ("x-upload", {"transparent": True}, upload(alpha=True), []),
+    ("x-upload", {"transparent": True}, upload(alpha=False), ["transparent"]),
     ("x-upload", {"square": True}, upload(), []),
     ("x-upload", {"square": True}, upload(height=63), ["square"]),
     ("x-upload", {"minEdge": 64}, upload(width=99), []),

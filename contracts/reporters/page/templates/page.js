@@ -160,7 +160,7 @@ const tables = [...featureTables, ...claimTables];
 /* Filters */
 
 const details = all('details.group:not(.counted)').map(element => ({element, open: element.open}));
-const contradictions = all('.contradictions article').map(element => ({element, text: element.textContent.toLowerCase()}));
+const notCounted = all('.contradictions article, .operations tbody tr').map(element => ({element, text: element.textContent.toLowerCase()}));
 const parts = all('tr.part');
 
 const chosenOf = wanted => (wanted.compare || '').split(',').filter(Boolean);
@@ -197,7 +197,7 @@ function passesFinding(each, wanted) {
     && each.parts.some(part => inPart(part, wanted)) && (!wanted.ignored || 'i' in of) && hasWords(each.text, wanted);
 }
 
-function passesContradiction(each, wanted) {
+function passesNotCounted(each, wanted) {
   const of = each.element.dataset, chosen = chosenOf(wanted);
   return (!chosen.length || chosen.includes(of.provider)) && (!wanted.odd || of.provider === wanted.odd)
     && !wanted.ignored && inPart(of.p, wanted) && hasWords(each.text, wanted);
@@ -231,8 +231,10 @@ function filter() {
   const active = filtersOf(state) !== '';
   for (const table of tables) table.passing = new Set(table.rows.filter(row => passes(row, table, state)));
   for (const each of findings) each.element.hidden = !passesFinding(each, state);
-  for (const each of contradictions) each.element.hidden = !passesContradiction(each, state);
-  if ($('contradictions')) $('contradictions').hidden = contradictions.every(each => each.element.hidden);
+  for (const each of notCounted) each.element.hidden = !passesNotCounted(each, state);
+  for (const id of ['contradictions', 'operations'].filter($)) {
+    $(id).hidden = notCounted.every(each => each.element.hidden || !$(id).contains(each.element));
+  }
   for (const {element, open} of details) {
     const visible = tables.some(table => element.contains(table.holder || table.table) && table.passing.size);
     element.hidden = !visible;

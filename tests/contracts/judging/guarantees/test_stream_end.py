@@ -37,5 +37,5 @@ def test_without_a_number_of_images_one_event_is_due(count):
 def test_other_events_do_not_end_a_stream():
     end = stream_end()
 
-    assert not end.read(PARTIAL + b': comment\n\ndata: {"type": "completed"}\n\n')
+    assert not end.read(PARTIAL + b': comment\n\ndata: {"type": "x.queued"}\n\n')
     assert end.read(b"data: [DONE]\n\n")

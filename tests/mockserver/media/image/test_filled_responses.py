@@ -12,8 +12,12 @@ from contracts.planning.paths import sample_path
 from contracts.planning.request_model import request_models
 from specs import JSON, State
 
-OTHERS = sorted(set(ALL_IMAGE_PROVIDERS) - set(IMAGE_PROVIDERS))
 GENERATION = "createImage"
+OTHERS = sorted(
+    name
+    for name in set(ALL_IMAGE_PROVIDERS) - set(IMAGE_PROVIDERS)
+    if GENERATION in specs.load(name).operations
+)
 
 
 def url(mock, name, path=None):

@@ -4,7 +4,7 @@ import json
 import subprocess
 
 import pytest
-from support.http import ask, control
+from support.http import ask, control, key_of
 
 from mockserver.cli.serve_output import ServeOutput
 
@@ -28,7 +28,8 @@ def test_each_example_of_the_control_api_gets_a_success(own, provider):
             )
         if name in NEEDS_MORE:
             continue
-        answer = ask(f"{own.url}{example['path']}", body=example["body"])
+        url = f"{own.url}{example['path']}"
+        answer = ask(url, body=example["body"], **key_of(operation))
         assert 200 <= answer.status < 300, (name, answer.body)
         assert own.journal()[-1]["operation"] == name
 

@@ -2,7 +2,7 @@
 
 import openai as sdk
 import pytest
-from support.http import ask, wire
+from support.http import ask, key_of, wire
 
 import specs
 from mockserver.simulation.faults import FAULTS
@@ -19,6 +19,7 @@ UNDOCUMENTED = [each for each in specs.names() if each not in DOCUMENTED]
 
 
 def get(running, provider, path="/models", method="GET", **asked):
+    asked = {**key_of(provider.any_operation), **asked}
     return ask(f"{running.base_urls[provider.id]}{path}", method=method, **asked)
 
 

@@ -18,6 +18,7 @@ from support.http import (
     edit,
     form,
     generation,
+    key_of,
     picture,
     url_of,
 )
@@ -142,7 +143,7 @@ def test_another_content_type_is_refused_with_the_right_ones(
     for operation in provider.operations.values():
         url = url_of(mock, provider, operation.id)
 
-        answer = ask(url, body=GOOD, Content_Type=content_type)
+        answer = ask(url, body=GOOD, Content_Type=content_type, **key_of(operation))
 
         assert refused(answer, provider, operation.id, 415)
         for known in operation.bodies:

@@ -1,4 +1,8 @@
-"""Compare both ends of a gateway that has a task on one of its sides, or on both."""
+"""
+Compare both ends of a gateway whose requests have different forms at its two sides.
+
+One of them has a task, or is an operation of another kind, such as a chat completion.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,17 +32,26 @@ from specs import Role
 NO_REQUEST = "no request reached the upstream"
 NO_TASK = "the gateway created no task at its upstream"
 NO_PAUSE = "no Retry-After"
-OTHER_FORM = "one end has a task: the responses have no fields in common"
+OTHER_FORM = "the ends have different forms: their responses have no common fields"
 NO_STREAM = "one end has a task, and no stream"
 # Fields about the form of the response, which each end has for itself.
 OWN_FIELDS = ("response_format", "async", "stream", "partial_images")
 
 
-def task_rows(ends: GatewayEnds, exchange: GatewayExchange) -> Iterator[GatewayRow]:
-    """The rows of an exchange with a task at one of its ends."""
+_FAULTS = (QuestionKind.FAULT, QuestionKind.CUT_STREAM)
+_STREAMS = (QuestionKind.STREAM, QuestionKind.CUT_STREAM)
+
+
+def other_form_rows(
+    ends: GatewayEnds, exchange: GatewayExchange
+) -> Iterator[GatewayRow]:
+    """The rows of an exchange whose ends have different forms."""
     kind = exchange.question.kind
     if kind is QuestionKind.ANSWER:
-        yield model_row(ends, exchange)
+        row = model_row(ends, exchange)
+        # A model that writes and one that draws are not the same.
+        is_own = not exchange.has_task and row.verdict is FeatureVerdict.ALTERED
+        yield replace(row, promised=False, note=OWN_FORM) if is_own else row
         yield key_row(ends, exchange)
         yield added_fields_row(ends, exchange)
         yield _files_row(ends, exchange, "images")
@@ -55,10 +68,13 @@ def task_rows(ends: GatewayEnds, exchange: GatewayExchange) -> Iterator[GatewayR
         yield _task_end_row(ends, exchange)
     elif kind is QuestionKind.CANCEL:
         yield _cancel_row(ends, exchange)
-    elif kind is QuestionKind.FAULT:
+    elif kind in _FAULTS and not (kind in _STREAMS and exchange.has_task):
         yield _fault_row(ends, exchange)
+    elif kind is QuestionKind.STREAM and not exchange.has_task:
+        yield _stream_row(ends, exchange)
     else:
-        note = OTHER_FORM if kind is QuestionKind.UNLISTED_ANSWER else NO_STREAM
+        is_answer = kind is QuestionKind.UNLISTED_ANSWER
+        note = OTHER_FORM if is_answer else NO_STREAM
         for feature in exchange.question.features:
             yield ends.untested_row(exchange, note, feature)
 
@@ -115,6 +131,17 @@ def _files_row(
 def _describe_files(end: End) -> str:
     by_task = " by a task" if end.state else ""
     return f"{pluralize(len(end.files), 'result')}{by_task}"
+
+
+def _stream_row(ends: GatewayEnds, exchange: GatewayExchange) -> GatewayRow:
+    """A stream at the caller, with the results of the upstream in whatever form."""
+    row = _files_row(ends, exchange, exchange.question.feature)
+    row = replace(row, sent="true", group=exchange.question.group)
+    is_stream = exchange.interaction.is_stream
+    if row.verdict is FeatureVerdict.HONOURED and not is_stream:
+        arrived = exchange.interaction.content_type or "no content type"
+        return replace(row, verdict=FeatureVerdict.IGNORED, arrived=arrived)
+    return row
 
 
 def _error_row(ends: GatewayEnds, exchange: GatewayExchange) -> GatewayRow:
