@@ -12,7 +12,8 @@ class RenderCache:
     """
     A thread-safe LRU cache of the files of outputs, bounded by bytes.
 
-    A file is stored in the form it was requested in: its bytes, or their base64.
+    A file is stored in the form it was requested in: its bytes, or their base64. The
+    uploads that an output is made from count as well, since it is the key of the file.
     """
 
     def __init__(self, max_bytes: int = 32 * 1024 * 1024) -> None:
@@ -32,5 +33,6 @@ class RenderCache:
 
     def _store(self, output: Output, file: bytes, *, as_text: bool) -> bytes:
         data = base64.b64encode(file) if as_text else file
-        self._files.add((output, as_text), data, len(data))
+        weight = len(data) + sum(map(len, output.uploads))
+        self._files.add((output, as_text), data, weight)
         return data

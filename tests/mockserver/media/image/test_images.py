@@ -523,6 +523,15 @@ def test_a_gallery_is_bounded_by_bytes():
     assert kept.get((replace(PLAN, seed=0), False)) is None
 
 
+def test_a_gallery_counts_the_uploads_that_a_picture_is_made_from():
+    gallery = RenderCache(max_bytes=20_000)
+    for padding in range(4):
+        upload = picture() + bytes(15_000 + padding)
+        gallery.render(replace(PLAN, inputs=(upload,)))
+
+    assert len(gallery._files) == 1
+
+
 def test_a_gallery_counts_a_picture_once_however_many_draw_it():
     gallery, gate = RenderCache(), threading.Barrier(4)
 
