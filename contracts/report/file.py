@@ -83,25 +83,23 @@ def _validate_row(row: dict[str, Any], type_: str, place: str) -> None:
 
 
 @contextmanager
-def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
+def atomic_write(path: str | Path) -> Iterator[IO[str]]:
     """
-    Open a file that replaces `path` only when it is complete.
-
-    It takes text in UTF-8, or bytes with the mode `wb`.
+    Open a text file that replaces `path` only when it is complete.
 
     A path that exists and is not a file, such as a pipe or a device, is written to
     directly. Raises `OSError` on entry if the path cannot be written.
     """
-    path, encoding = Path(path), None if "b" in mode else "utf-8"
+    path = Path(path)
     if path.exists() and not path.is_file():
-        with path.open(mode, encoding=encoding) as out:
+        with path.open("w", encoding="utf-8") as out:
             yield out
         return
     path = path.resolve()  # the target of a symbolic link is replaced, not the link
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, mode, encoding=encoding) as out:
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
             yield out
         mask = os.umask(0)
         os.umask(mask)
