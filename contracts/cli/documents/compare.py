@@ -136,8 +136,7 @@ def command(
         raise UsageError(f"--report: no report has tests of {named}; give its PROVIDER")
     if only:
         comparison = comparison.select(only)
-        tables = (comparison, comparison.operations, comparison.tasks)
-        if not (any(each.rows for each in tables) or comparison.timeline):
+        if not (comparison.all_rows or comparison.timeline):
             raise UsageError(f"--only {' '.join(only)}: no feature matches; see --all")
     if "-" not in outputs.values():
         is_chosen = provider or only or agreed or with_sources or reports

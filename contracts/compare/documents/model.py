@@ -324,6 +324,11 @@ class Comparison:
     operations: OperationTable = OperationTable()
 
     @property
+    def all_rows(self) -> list[ComparisonRow]:
+        """The rows of all tables: about images, operations and tasks."""
+        return [*self.rows, *self.operations.rows, *self.tasks.rows]
+
+    @property
     def differing_rows(self) -> list[ComparisonRow]:
         return [each for each in self.rows if each.differs]
 
@@ -359,14 +364,9 @@ class Comparison:
     def as_json(self) -> dict[str, Any]:
         """The JSON object that `comparison.schema.yaml` describes."""
         value = {"format": FORMAT, **asdict(self)}
-        tables = (self, self.tasks, self.operations)
-        records = [
-            record
-            for table in (value, value["tasks"], value["operations"])
-            for record in table["rows"]
-        ]
-        rows = [row for table in tables for row in table.rows]
-        for record, row in zip(records, rows, strict=True):
+        tables = (value, value["operations"], value["tasks"])
+        records = [record for table in tables for record in table["rows"]]
+        for record, row in zip(records, self.all_rows, strict=True):
             record["kind"] = row.kinds[0] if row.kinds else None
             record["differs"] = row.differs
             record["is_member"] = row.is_member

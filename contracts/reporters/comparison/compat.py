@@ -20,8 +20,7 @@ def render(comparison: Comparison) -> str:
     versions = {each.id: each.document for each in comparison.providers}
     versions |= {each.id: each.document for each in comparison.tasks.columns}
     versions |= {each.id: each.document for each in comparison.operations.columns}
-    tables = (comparison, comparison.operations, comparison.tasks)
-    for row in (row for each in tables for row in each.rows):
+    for row in comparison.all_rows:
         node = features
         for step in row.id.split("/"):
             node = node.setdefault(step, {})

@@ -35,8 +35,7 @@ def render(comparison: Comparison) -> str:
     out = StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
-    tables = (comparison, comparison.operations, comparison.tasks)
-    for row in (row for each in tables for row in each.rows):
+    for row in comparison.all_rows:
         for column, cell in row.cells.items():
             provider, _, kind = column.partition("/")
             for measured in _measurement_rows(cell):

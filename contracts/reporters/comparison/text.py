@@ -248,8 +248,7 @@ def _print_notes(
     if any(cell.source and cell.basis != "documented" for cell in cells):
         meaning = "not documented by the provider's own pages"
         console.print(Text(f"{NOT_DOCUMENTED_MARK} {meaning}"))
-    tables = (comparison, comparison.operations, comparison.tasks)
-    hidden = sum(len(each.rows) for each in tables) - len(shown)
+    hidden = len(comparison.all_rows) - len(shown)
     if hidden:
         agreed = f"{pluralize(hidden, 'feature')} on which all agree"
         console.print(Text(f"--all also shows {agreed}."))
