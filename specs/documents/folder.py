@@ -94,7 +94,7 @@ def read_folder(
             version=_version(tree, day),
             pointer_of=tree.pointer_of,
             tasks=tasks,
-            sha256=_digest(folder),
+            sha256=digest_of(folder / DOCUMENT, folder / DIALECT),
             day=day,
             dates=dates,
             places=tree.places,
@@ -102,11 +102,12 @@ def read_folder(
     return ProviderFolder(folder, dialect, sources, tree, provider, dates)
 
 
-def _digest(folder: Traversable) -> str:
-    """The hash of both files of a provider."""
+def digest_of(*files: Traversable) -> str:
+    """The hash of the contents of some files; one that is missing counts as empty."""
     whole = hashlib.sha256()
-    for name in (DOCUMENT, DIALECT):
-        whole.update(hashlib.sha256((folder / name).read_bytes()).digest())
+    for file in files:
+        content = file.read_bytes() if file.is_file() else b""
+        whole.update(hashlib.sha256(content).digest())
     return whole.hexdigest()
 
 

@@ -1,6 +1,5 @@
 """Load folders of providers: openapi.yaml, dialect.yaml and the sources they cite."""
 
-import hashlib
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -8,7 +7,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from specs.documents.dates import split_id
-from specs.documents.folder import DIALECT, DOCUMENT, read_folder
+from specs.documents.folder import DIALECT, DOCUMENT, digest_of, read_folder
 from specs.documents.model import Provider
 from specs.documents.problems import Problems
 from specs.documents.sources import SOURCES
@@ -52,8 +51,11 @@ def load(name: str, *more: str | Path) -> Provider:
     for root in reversed(roots(*more)):
         folder = root / id_
         if (folder / DOCUMENT).is_file():
-            places = Path(str(root)), Path(str(folder))
-            return _load_folder(name, *places, _digest(*places))
+            home, own = Path(str(root)), Path(str(folder))
+            digest = digest_of(
+                own / DOCUMENT, own / DIALECT, own / SOURCES, home / SOURCES
+            )
+            return _load_folder(name, home, own, digest)
     known = ", ".join(names(*more))
     raise SpecError(
         name, "", "is not a known provider", f"Known are: {known}; see --specs"
@@ -84,20 +86,6 @@ def load_all(ids: Sequence[str], *more: str | Path) -> list[Provider]:
     Raises `SpecError` as `load` does.
     """
     return [load(each, *more) for each in dict.fromkeys(ids) or names(*more)]
-
-
-def _digest(root: Path, folder: Path) -> str:
-    """The hash of the files that a provider is read from."""
-    whole = hashlib.sha256()
-    for place in (
-        folder / DOCUMENT,
-        folder / DIALECT,
-        folder / SOURCES,
-        root / SOURCES,
-    ):
-        content = place.read_bytes() if place.is_file() else b""
-        whole.update(hashlib.sha256(content).digest())
-    return whole.hexdigest()
 
 
 @lru_cache(maxsize=64)
