@@ -129,7 +129,7 @@ class RequestModel:
         name = self.wire_name(canonical)
         if name is not None:
             return {**payload, name: value}
-        nested = self.provider.dialect.nested_fields.get(self.operation.id, {})
+        nested = self.provider.dialect.places_of(self.operation.id)
         for place in nested.get(canonical, ()):
             changed: dict[str, Any] = replaced_at(dict(payload), place, value)
             if changed != payload:

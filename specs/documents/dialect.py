@@ -272,7 +272,7 @@ class Dialect:
                 renamed.pop(name, None)
             if given:
                 renamed[canonical] = payload[given[0]]
-        for canonical, pointers in self.nested_fields.get(operation, {}).items():
+        for canonical, pointers in self.places_of(operation).items():
             found = (
                 [value for value in values_at(payload, each) if value is not None]
                 for each in pointers
@@ -284,6 +284,10 @@ class Dialect:
         if isinstance(model, str) and model in self.model_aliases:
             renamed["model"] = self.model_aliases[model]
         return renamed
+
+    def places_of(self, operation: str) -> Mapping[str, tuple[str, ...]]:
+        """By canonical name, the places of fields inside others, preferred first."""
+        return self.nested_fields.get(operation, {})
 
     def delivery_for(self, request: Mapping[str, Any]) -> Delivery:
         """The delivery that applies to a request in canonical names."""

@@ -18,6 +18,6 @@ def one_of_each(
     if os.environ.get("FAULTY_SERVERS") == "all":
         return list(defects)
     chosen = {
-        id(each): each for key in keys for each in {key(e): e for e in defects}.values()
+        id(each) for key in keys for each in {key(e): e for e in defects}.values()
     }
     return [each for each in defects if id(each) in chosen]

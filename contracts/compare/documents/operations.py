@@ -110,7 +110,7 @@ def _field_cells(
             place = found.wire or name
             facts = {"place": Fact(place, found.source, found.basis, found.pointer)}
             yield name, replace(found, value=place, wire="", facts=facts)
-    nested = provider.dialect.nested_fields.get(operation.id, {})
+    nested = provider.dialect.places_of(operation.id)
     for name in (each for each in FIELDS if each in nested):
         made = _nested_cell(provider, operation, nested[name])
         if made is not None:

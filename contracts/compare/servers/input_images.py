@@ -29,7 +29,7 @@ def with_input_image(
             if changed != value.value:
                 yield {**payload, name: changed}
         return
-    nested = model.provider.dialect.nested_fields.get(model.operation.id, {})
+    nested = model.provider.dialect.places_of(model.operation.id)
     for example in model.body.examples.values():
         for place in nested.get(INPUT_IMAGE, ()):
             for text in values_at(example, place):

@@ -144,7 +144,7 @@ def translate_output(
         noun = "input image" if question.has_input else name
         candidates = list(
             with_input_image(model, payload, PROMPT, sample)
-            if name == INPUT_IMAGE
+            if question.has_input
             else payloads_with(model, payload, name, value)
         )
         if not candidates:

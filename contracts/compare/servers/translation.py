@@ -135,8 +135,9 @@ def translate(
             wire_names[name] = next(iter(spelled))
             continue
         wire_name = model.wire_name(name)
-        places = list(payloads_with(model, payload, name, value))
-        if wire_name is None and places and name not in IMAGE_VARIANTS:
+        is_nested = wire_name is None and name not in IMAGE_VARIANTS
+        places = list(payloads_with(model, payload, name, value)) if is_nested else []
+        if places:
             valid = (each for each in places if model.state(each) is State.VALID)
             payload = next(valid, places[0])
             wire_names[name] = _top_field(model, name)
@@ -193,7 +194,7 @@ def payloads_with(
 
 
 def _nested_places(model: RequestModel, name: str) -> Sequence[str]:
-    nested = model.provider.dialect.nested_fields.get(model.operation.id, {})
+    nested = model.provider.dialect.places_of(model.operation.id)
     return nested.get(name, ())
 
 

@@ -96,7 +96,7 @@ def _with_promise(
         for body in operation.bodies.values()
         for each in body.properties
     }
-    known |= set(dialect.nested_fields.get(operation.id, ()))
+    known |= set(dialect.places_of(operation.id))
     if name in OWN_FIELDS:
         return replace(row, promised=False, note=OWN_FORM)
     return row if name in known else replace(row, promised=False, note=NO_FIELD)

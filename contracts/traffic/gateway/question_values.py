@@ -95,7 +95,7 @@ def nested_field_requests(
     """
     dialect, operation = request_model.provider.dialect, request_model.operation.id
     found = []
-    for name, places in dialect.nested_fields.get(operation, {}).items():
+    for name, places in dialect.places_of(operation).items():
         if name in SEPARATELY_TESTED_FIELDS or request_model.wire_name(name):
             continue
         open_requests = []
@@ -143,7 +143,7 @@ def _distinguishing_values(request_model: RequestModel, member: str) -> list[Any
 def _holds_fields(request_model: RequestModel, member: str) -> bool:
     """True for a field with others inside that have canonical names."""
     dialect, operation = request_model.provider.dialect, request_model.operation.id
-    places = dialect.nested_fields.get(operation, {}).values()
+    places = dialect.places_of(operation).values()
     return any(each.startswith(f"/{member}/") for some in places for each in some)
 
 

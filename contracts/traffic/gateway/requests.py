@@ -109,7 +109,7 @@ def needed_fields(ends: GatewayEnds, request: UpstreamRequest) -> set[str]:
     operation = request.operation
     condition = operation.task.when if operation.task else True
     needed = condition.get("required", ()) if isinstance(condition, dict) else ()
-    nested = ends.upstream.dialect.nested_fields.get(operation.id, {})
+    nested = ends.upstream.dialect.places_of(operation.id)
     holders = [each.split("/")[1] for places in nested.values() for each in places]
     models = [
         model

@@ -77,7 +77,7 @@ def max_body_bytes(operation: Operation, dialect: Dialect, limit: int) -> int:
 def _file_names(operation: Operation, dialect: Dialect) -> set[str]:
     """The fields of a body that hold files, or parts with files."""
     canonical_names = medium_of(operation).file_fields
-    nested = dialect.nested_fields.get(operation.id, {})
+    nested = dialect.places_of(operation.id)
     names = set(canonical_names)
     for name in canonical_names:
         names.update(dialect.wire_names(operation.id, name))
