@@ -165,12 +165,13 @@ def judge_again(bundle: Bundle, recorded: Report) -> tuple[Report, list[str]]:
     )
     run.metadata = replace(run.metadata, started=metadata.started)
     until = manifest["interrupted_after"]
-    count = 0
+    count, late = 0, []
 
-    def note(_: Outcome) -> None:
+    def note(outcome: Outcome) -> None:
         nonlocal count
         count += 1
-        if count == until:
+        if until is not None and count > until:
+            late.append(outcome)
             raise _Interrupt
 
     try:
@@ -180,10 +181,18 @@ def judge_again(bundle: Bundle, recorded: Report) -> tuple[Report, list[str]]:
             )
         )
     except _Interrupt:
-        run.stopped = "interrupt"
+        # Its requests had ended before the interrupt. The run reports that only of
+        # what may have cost money, as an open task.
+        known = {(each.provider, each.case) for each in recorded.outcomes}
+        run.outcomes = [
+            each
+            for each in run.outcomes
+            if each not in late or (each.provider, each.case) in known
+        ]
     except NotRecorded:
         if until is None:
             raise
+    if until is not None:
         run.stopped = "interrupt"
     return run.report(), [] if until is not None else list(replay.unused())
 

@@ -287,8 +287,10 @@ def test_what_is_no_bundle_is_not_readable(made, tmp_path):
     assert CliRunner().invoke(main, ["verify", str(text)]).exit_code == 2
 
 
-def test_an_interrupted_run_is_judged_up_to_there(tmp_path):
-    report = asyncio.run(_interrupted(tmp_path / "stopped.zip"))
+@pytest.mark.parametrize("delay", [0.0, 0.5])
+def test_an_interrupted_run_is_judged_up_to_there(tmp_path, delay):
+    """Also where the next cases have begun when the interrupt comes."""
+    report = asyncio.run(_interrupted(tmp_path / "stopped.zip", delay))
 
     result = verify(tmp_path / "stopped.zip")
 
@@ -298,7 +300,7 @@ def test_an_interrupted_run_is_judged_up_to_there(tmp_path):
     assert result.report == report
 
 
-async def _interrupted(path: Path) -> Report:
+async def _interrupted(path: Path, delay: float) -> Report:
     """The report of a run that is interrupted while tasks are open."""
     from importlib.metadata import version
 
@@ -329,6 +331,7 @@ async def _interrupted(path: Path) -> Report:
 
         sending = asyncio.create_task(execute(run, progress=note))
         await asyncio.wait_for(is_open.wait(), 60)
+        await asyncio.sleep(delay)
         sending.cancel()
         with suppress(asyncio.CancelledError):
             await sending
