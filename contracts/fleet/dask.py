@@ -21,6 +21,7 @@ RETRIES = 2  # of a lane whose worker lost its lease or its ledger
 ALLOWED_DEATHS = 1000  # of workers that have a lane, which no outcome depends on
 CONNECT_TIMEOUT = 10  # seconds
 WORKER_TIMEOUT = 180  # seconds without a worker on this machine
+START_TRIES = 3  # of the workers of this machine, if one is killed while it starts
 
 
 class NoScheduler(HarnessError):
@@ -83,7 +84,8 @@ def on_dask(
     Run each lane as a task; yields a future for each.
 
     Without the address of a `scheduler`, `workers` processes are started here; None for
-    one per processor. No response goes through the scheduler. Raises `NoScheduler`.
+    one per processor. No response goes through the scheduler. Raises `NoScheduler`,
+    and `NoWorker` if the processes do not start.
     """
     with ExitStack() as stack:
         here: _LocalWorkers | None = None
@@ -124,15 +126,27 @@ def _local_cluster(lanes: int, workers: int | None) -> Iterator[LocalCluster]:
         "distributed.worker.memory.terminate": False,
         "distributed.admin.log-format": "%(message)s",
     }
-    with (
-        dask.config.set(settings),
-        LocalCluster(
-            n_workers=processes,
-            threads_per_worker=threads,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",  # by default a port that may be in use
-            silence_logs=logging.CRITICAL,
-            preload=[worker_signals.__name__],
-        ) as cluster,
-    ):
+    with dask.config.set(settings), _started(processes, threads) as cluster:
         yield cluster
+
+
+def _started(processes: int, threads: int) -> LocalCluster:
+    """The workers, each of them started. Raises `NoWorker`."""
+    tries = 0
+    while True:
+        try:
+            return LocalCluster(
+                n_workers=processes,
+                threads_per_worker=threads,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",  # by default a port that may be in use
+                silence_logs=logging.CRITICAL,
+                preload=[worker_signals.__name__],
+            )
+        except RuntimeError as error:  # one worker has ended
+            tries += 1
+            if tries == START_TRIES:
+                raise NoWorker(
+                    f"the {processes} workers on this machine do not start: "
+                    f"{error.__cause__ or error}. Choose fewer with --workers"
+                ) from None

@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 from click.testing import CliRunner
-from support.http import ask
+from support.http import ask, eventually
 from support.processes import children_of, serving
 from support.redis_servers import RedisServer
 
@@ -290,9 +290,8 @@ def kill_and_finish(
             time.sleep(chance.uniform(0.1, 1.0))
             redis.start()
         elif kind == "worker":
-            workers = _workers(launcher)
-            if workers:
-                os.kill(chance.choice(workers), signal.SIGKILL)
+            eventually(lambda: _workers(launcher) or launcher.poll() is not None)
+            os.kill(chance.choice(_workers(launcher)), signal.SIGKILL)
         else:
             launcher.kill()
             launcher.communicate()

@@ -131,8 +131,13 @@ def answer_on(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
 
 
 def children_of(pid: int) -> list[int]:
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
-    return [int(each) for each in found.split()]
+    """The processes that a thread of the process has started."""
+    threads = Path(f"/proc/{pid}/task").glob("*/children")
+    return [
+        int(child)
+        for each in threads
+        for child in each.read_text(encoding="ascii").split()
+    ]
 
 
 def is_alive(pid: int) -> bool:
