@@ -65,7 +65,7 @@ async def _run_lane(
 ) -> LaneResult:
     target = campaign.target(name)
     async with open_ledger(campaign.ledger, campaign.name) as ledger:
-        known = (await ledger.status()).lanes.get(name)
+        known = (await ledger.status(name)).lanes.get(name)
         if known is not None and known.result == COMPLETE:
             return LaneResult(name, COMPLETE)
         try:

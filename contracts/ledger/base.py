@@ -224,8 +224,8 @@ class Ledger(ABC):
         """The questions of a lane that have an end."""
 
     @abstractmethod
-    async def status(self) -> CampaignStatus:
-        """The state of the campaign and of its lanes."""
+    async def status(self, lane: str | None = None) -> CampaignStatus:
+        """The state of the campaign and of its lanes, or of one `lane` alone."""
 
     @abstractmethod
     async def cancel(self, *, undo: bool = False) -> None:

@@ -201,9 +201,9 @@ class RedisLedger(Ledger):
         prices = {name: int(price) for name, price in found[2].items()}
         return LaneRecord(found[0], found[1], prices)
 
-    async def status(self) -> CampaignStatus:
+    async def status(self, lane: str | None = None) -> CampaignStatus:
         head, *rows = await self._run(
-            steps.STATUS, [self._campaign_key], self._lane_prefix
+            steps.STATUS, [self._campaign_key], self._lane_prefix, lane or ""
         )
         campaign = _mapping(head)
         started = campaign.get("started")

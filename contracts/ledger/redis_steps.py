@@ -171,7 +171,7 @@ local clock = redis.call('TIME')
 local found = {redis.call('HGETALL', KEYS[1])}
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   local name = string.match(field, '^lane:(.*)$')
-  if name then
+  if name and (ARGV[2] == '' or ARGV[2] == name) then
     local key = ARGV[1] .. name
     found[#found + 1] = {name, redis.call('HGETALL', key),
       redis.call('HLEN', key .. ':settled'), redis.call('HLEN', key .. ':unsent'),

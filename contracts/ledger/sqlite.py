@@ -70,7 +70,8 @@ SELECT lanes.name, planned, holder, expires, result, spent,
   COUNT(state = 'lost' OR NULL), COUNT(reserved), TOTAL(failed), TOTAL(reserved)
 FROM lanes LEFT JOIN questions
   ON questions.campaign = lanes.campaign AND questions.lane = lanes.name
-WHERE lanes.campaign = ? GROUP BY lanes.name
+WHERE lanes.campaign = :campaign AND lanes.name = IFNULL(:lane, lanes.name)
+GROUP BY lanes.name
 """
 
 
@@ -273,13 +274,14 @@ class SqliteLedger(Ledger):
         lost = {id_: price for id_, state, price, _ in rows if state == "lost"}
         return LaneRecord(texts("settled"), texts("unsent"), lost)
 
-    async def status(self) -> CampaignStatus:
+    async def status(self, lane: str | None = None) -> CampaignStatus:
         with self._step(READING) as step:
             started, is_cancelled = step.execute(
                 "SELECT started, is_cancelled FROM campaigns WHERE name = ?",
                 (self.campaign,),
             ).fetchone() or (None, 0)
-            rows = step.execute(STATUS, (self.campaign,)).fetchall()
+            chosen = {"campaign": self.campaign, "lane": lane}
+            rows = step.execute(STATUS, chosen).fetchall()
         lanes = {each[0]: _lane_status(each) for each in rows}
         return CampaignStatus(started, bool(is_cancelled), lanes)
 

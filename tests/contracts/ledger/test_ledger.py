@@ -63,6 +63,24 @@ async def lane(ledger: Ledger) -> LaneStatus:
     return (await ledger.status()).lanes["a"]
 
 
+def test_the_status_of_one_lane_is_that_of_all(opened: Open):
+    async def scenario():
+        async with opened() as ledger:
+            for name in ("a", "b"):
+                await ledger.acquire(
+                    name, identity="seed: 0", planned=9, holder="one", seconds=60
+                )
+            found = (await ledger.status("a")).lanes
+            together = (await ledger.status()).lanes
+            assert (found.keys(), together.keys()) == ({"a"}, {"a", "b"})
+            assert replace(found["a"], seconds_left=0) == replace(
+                together["a"], seconds_left=0
+            )
+            assert (await ledger.status("other")).lanes == {}
+
+    asyncio.run(scenario())
+
+
 def test_a_lane_has_one_worker_at_a_time(opened: Open):
     async def scenario():
         async with opened() as ledger, opened() as other:
