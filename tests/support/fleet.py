@@ -12,14 +12,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import yaml
 from click.testing import CliRunner
-from support.http import ask, eventually
+from support.http import ask
 from support.processes import children_of, serving
 from support.redis_servers import RedisServer
 
@@ -171,22 +171,26 @@ def dask_cluster(folder: Path, *, keys: Mapping[str, str]) -> Iterator[str]:
     dask = str(Path(sys.executable).with_name("dask"))
     scheduler = ["scheduler", "--host", address, "--no-dashboard"]
     worker = ["worker", address, "--nthreads", "4", "--no-dashboard", "--no-nanny"]
-    processes = [
-        subprocess.Popen(
-            [dask, *words],
-            cwd=folder,
-            env={**os.environ, **keys},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        for words in (scheduler, worker)
-    ]
-    try:
+    with ExitStack() as stack:
+        for words in (scheduler, worker):
+            log = stack.enter_context((folder / f"{words[0]}.log").open("w+"))
+            process = subprocess.Popen(
+                [dask, *words],
+                cwd=folder,
+                env={**os.environ, **keys},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+            stack.callback(_end_and_show, process, log)
         yield address
-    finally:
-        for process in reversed(processes):
-            process.terminate()
-            process.wait()
+
+
+def _end_and_show(process: subprocess.Popen[bytes], log: TextIO) -> None:
+    """End a process, and print what it said, for a test that fails."""
+    process.terminate()
+    process.wait()
+    log.seek(0)
+    sys.stdout.write(log.read())
 
 
 def lane_variable(lane: str) -> str:
@@ -290,7 +294,8 @@ def kill_and_finish(
             time.sleep(chance.uniform(0.1, 1.0))
             redis.start()
         elif kind == "worker":
-            eventually(lambda: _workers(launcher) or launcher.poll() is not None)
+            while not _workers(launcher) and launcher.poll() is None:
+                time.sleep(0.05)
             os.kill(chance.choice(_workers(launcher)), signal.SIGKILL)
         else:
             launcher.kill()

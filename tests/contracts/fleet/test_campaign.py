@@ -107,7 +107,8 @@ def test_a_scheduler_of_dask_runs_the_lanes_on_its_workers(
     pytest.importorskip("distributed")
     report, entries = single
     server.reset()
-    campaign = CampaignFolder(tmp_path, redis.url, lanes_of(server, 2, budget=BUDGET))
+    targets = lanes_of(server, 2, budget=BUDGET)
+    campaign = CampaignFolder(tmp_path, redis.url, targets, name="dask")
     with dask_cluster(tmp_path, keys=campaign.keys) as address:
         words = campaign.words("run", "--quiet", "--scheduler", address)
         done = CliRunner().invoke(main, words, env=dict.fromkeys(campaign.keys))
@@ -116,12 +117,8 @@ def test_a_scheduler_of_dask_runs_the_lanes_on_its_workers(
     for lane in campaign.lanes:
         outcomes = campaign.report(lane).outcomes
         wanted = {each.case: without_time(each) for each in report.outcomes}
-        assert [each.case for each in outcomes] == [*wanted]
-        # On a busy machine Dask may take a worker for dead, and start a lane again.
-        kept = [each for each in outcomes if each.not_tested != OUTCOME_LOST]
-        assert [without_time(each) for each in kept] == [wanted[e.case] for e in kept]
-        assert len(kept) >= len(outcomes) - 2
-        assert len(server.entries(lane)) <= len(entries)
+        assert [without_time(each) for each in outcomes] == [*wanted.values()]
+        assert len(server.entries(lane)) == len(entries)
 
 
 def test_a_lane_ends_if_no_worker_can_be_started(monkeypatch):
