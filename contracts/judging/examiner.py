@@ -154,14 +154,9 @@ def shown_fields(
     `request` is the canonical request of the case. Long or unprintable values are
     left out.
     """
-    dialect = provider.dialect
+    sent = provider.dialect.with_canonical_names(case.operation, case.payload)
     values = {
-        name: request.get(name)
-        for name in SHOWN_FIELDS
-        if any(
-            case.payload.get(each) is not None
-            for each in dialect.wire_names(case.operation, name)
-        )
+        name: request.get(name) for name in SHOWN_FIELDS if sent.get(name) is not None
     }
     texts = {
         name: value if isinstance(value, str) else json.dumps(value)

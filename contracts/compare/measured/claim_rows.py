@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from contracts.compare.documents.error_responses import COMMON_ERRORS
+from contracts.compare.documents.operations import FIELDS
 from contracts.compare.documents.responses import response_fields
 from contracts.judging.guarantees.table import GUARANTEES
 from specs import JSON, Operation, Provider
@@ -73,13 +74,18 @@ def _guarantee_row(provider: Provider, operation: Operation, name: str) -> str:
     """The row of a guarantee; of the whole response if its field is not documented."""
     found = GUARANTEE_ROWS.get(name, WHOLE_ANSWER)
     part, _, field = found.partition("/")
-    if part == "request":
+    if part == "request" and not has_nested_row(provider, operation.id, field):
         wire_names = provider.dialect.wire_names(operation.id, field)
         if not _first_field(provider, operation, [field, *wire_names]):
             return "events/stream" if field in STREAM_FIELDS else WHOLE_ANSWER
     if part == "answer" and field not in answer_names(operation):
         return WHOLE_ANSWER
     return found
+
+
+def has_nested_row(provider: Provider, operation: str, field: str) -> bool:
+    """True for a field inside others with a row in the table of operations."""
+    return field in FIELDS and field in provider.dialect.places_of(operation)
 
 
 def answer_names(operation: Operation) -> set[str]:

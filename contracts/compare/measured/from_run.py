@@ -10,7 +10,7 @@ from contracts.compare.documents.model import (
     MeasuredTarget,
     TargetMeasurements,
 )
-from contracts.compare.measured.claim_rows import answer_names, row_of
+from contracts.compare.measured.claim_rows import answer_names, has_nested_row, row_of
 from contracts.compare.measured.evidence import (
     OPEN_VALUES,
     honours_field,
@@ -97,6 +97,8 @@ def measure(
     for outcome in part.outcomes:
         outcome_row = _row_of_outcome(provider, outcome)
         found[outcome_row].outcomes.append(outcome)
+        for nested_row in _shown_nested_rows(provider, outcome):
+            found[nested_row].outcomes.append(outcome)
         for finding in outcome.findings:
             evidence = found[_row_of_finding(provider, finding, outcome_row)]
             evidence.findings.append(finding)
@@ -150,12 +152,26 @@ def _row_of_outcome(provider: Provider, outcome: Outcome) -> str:
     return row_of(provider, outcome.claims[0] if is_stream else outcome.case)
 
 
+def _shown_nested_rows(provider: Provider, outcome: Outcome) -> Iterator[str]:
+    """
+    The rows of the fields inside others whose values a response shows.
+
+    A case has the row of the field at the top, and may have sent several inside it.
+    """
+    for name in outcome.fields:
+        is_nested = has_nested_row(provider, outcome.operation, name)
+        if is_nested and shows_field(outcome, name):
+            yield f"{outcome.operation}/request/{name}"
+
+
 def _row_of_finding(provider: Provider, finding: Finding, outcome_row: str) -> str:
     """The row of the field that was not honoured, or else of the claim."""
     guarantee = GUARANTEES.get(finding.check)
     if guarantee is not None and finding.field:
-        row = f"{finding.claim.partition('/')[0]}/request/{finding.field}"
-        if row == outcome_row or finding.field in guarantee.echoed_fields:
+        operation = finding.claim.partition("/")[0]
+        row = f"{operation}/request/{finding.field}"
+        is_nested = has_nested_row(provider, operation, finding.field)
+        if is_nested or row == outcome_row or finding.field in guarantee.echoed_fields:
             return row
     return row_of(provider, finding.claim)
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from aiohttp import ClientSession, web
 from faulty_servers.catalogue import DOCUMENTS, FaultyServer, correct_server
 from faulty_servers.defects import crashing
 from faulty_servers.minimal import serving
@@ -16,10 +17,11 @@ from rich.console import Console
 from support.campaigns import run_against
 from support.providers import IMAGE_PROVIDERS
 
+import mockserver
 import specs
 from contracts import compare as comparison
 from contracts.compare import Comparison, Conformance, DifferenceKind, MeasuredBehavior
-from contracts.compare.measured.claim_rows import row_of
+from contracts.compare.measured.claim_rows import has_nested_row, row_of
 from contracts.compare.servers import run as differential
 from contracts.compare.servers.model import Differences
 from contracts.execution.sending.target import Target
@@ -28,6 +30,7 @@ from contracts.judging.outcome import FeatureVerdict
 from contracts.media.registry import image_operations
 from contracts.report.model import BadReport, Report
 from contracts.reporters.run.text import print_summary
+from mockserver.embedded.starter import serve_in_thread
 
 pytestmark = pytest.mark.slow
 
@@ -123,6 +126,41 @@ def test_a_right_server_honours_the_fields_that_responses_show(member):
         Conformance.KEPT,
     )
     assert behavior.asked > 1
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_a_field_inside_others_has_a_verdict_of_its_own(sent):
+    """The server behind the gateway gets it, or not."""
+
+    async def forward(request: web.Request) -> web.Response:
+        body = await request.json()
+        if not sent:
+            body.get("generationConfig", {}).get("imageConfig", {}).pop("aspectRatio")
+        url = f"{upstream}{request.path}"
+        key = {"x-goog-api-key": request.headers["x-goog-api-key"]}
+        async with (
+            ClientSession(headers=key) as session,
+            session.post(url, json=body) as answer,
+        ):
+            return web.json_response(await answer.json(), status=answer.status)
+
+    app = web.Application(client_max_size=1 << 30)
+    app.router.add_post("/{path:.*}", forward)
+    begin = specs.load("gemini").base_path
+    field = "generationConfig/only-imageConfig-aspectRatio-value-"
+    chosen = f"generateContent/request/{field}"
+    with mockserver.running("gemini") as mock, serve_in_thread(app) as (url, _):
+        upstream = mock.url
+        base = f"{url}/gemini{begin}"
+        report = run_against(
+            "gemini", base, is_mock=True, fuzz=False, preflight=False, only=(chosen,)
+        )
+
+    found = comparison.compare([specs.load("gemini")], [report]).operations
+    (row,) = (e for e in found.rows if e.id == "operations/request/aspect_ratio")
+    (behavior,) = row.cells["gemini/generateContent"].measured.values()
+    expected = FeatureVerdict.HONOURED if sent else FeatureVerdict.IGNORED
+    assert behavior.verdict is expected
 
 
 def test_a_field_without_visible_effect_is_untested():
@@ -252,9 +290,21 @@ def shared() -> dict[str, comparison.ComparisonRow]:
 
 @pytest.fixture
 def known(provider, shared) -> dict[str, comparison.ComparisonRow]:
-    """Also those of operations that not all providers have."""
-    own = comparison.compare([provider]).rows
-    return {each.id: each for each in own} | shared
+    """
+    Also those of operations that not all providers have.
+
+    A field inside others has its row in the table of operations.
+    """
+    own = comparison.compare([provider])
+    nested = {
+        f"{column.operation}/request/{name}": replace(
+            row, cells={provider.id: row.cells[column.id]}
+        )
+        for row in own.operations.rows
+        for column in own.operations.columns
+        if has_nested_row(provider, column.operation, name := row.id.rpartition("/")[2])
+    }
+    return {each.id: each for each in own.rows} | nested | shared
 
 
 def test_every_claim_has_a_row(provider, known):
