@@ -2,6 +2,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := .clients
+# A module's tests share its fixtures, which take long: one process has them all.
+PARALLEL := -n auto --dist loadscope
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-quick test-min docs check audit clients serve compare claims site wheel bench soak defects exercised clean
@@ -13,13 +15,13 @@ run: $(VENV)/.installed  ## run the harness against all mocks; writes report/ind
 	@$(BIN)/imageparity run $(OPTIONS) --html report/index.html --report report/report.jsonl
 
 test: $(VENV)/.developing  ## run the tests
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest $(PARALLEL)
 
 test-all: $(VENV)/.developing  ## run the tests with all their parameters; takes twice as long
-	ALL_CASES=1 FAULTY_SERVERS=all $(BIN)/pytest -n auto
+	ALL_CASES=1 FAULTY_SERVERS=all $(BIN)/pytest $(PARALLEL)
 
 test-quick: $(VENV)/.developing  ## run the tests that take less than a minute together
-	$(BIN)/pytest -n auto -m "not slow and not browser and not clients and not redis"
+	$(BIN)/pytest $(PARALLEL) -m "not slow and not browser and not clients and not redis"
 
 test-min: $(VENV)/bin/python  ## run the tests with the oldest supported dependencies
 	@$(PYTHON) -m venv --clear $(VENV)/min
@@ -65,10 +67,10 @@ bench: $(VENV)/.developing  ## measure speed and size; writes tests/benchmarks/R
 
 soak: $(VENV)/.developing  ## send 200,000 requests while memory must stay flat, then all hostile ones
 	$(BIN)/python tests/benchmarks/soak.py
-	SOAK=1 $(BIN)/pytest -n auto tests/hostile
+	SOAK=1 $(BIN)/pytest $(PARALLEL) tests/hostile
 
 defects: $(VENV)/.developing  ## run the harness on every planted defect; writes tests/benchmarks/DEFECTS.md
-	FAULTY_SERVERS=all $(BIN)/pytest -n auto tests/faulty_servers
+	FAULTY_SERVERS=all $(BIN)/pytest $(PARALLEL) tests/faulty_servers
 	$(BIN)/python tests/benchmarks/defects.py
 
 exercised: $(VENV)/.developing  ## record in contracts/report which claims new planted defects turn red

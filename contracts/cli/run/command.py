@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
 from typing import Any
@@ -19,10 +19,16 @@ from contracts.cli.run.bundle import (
     check_bundle_option,
     save_bundle,
 )
+from contracts.cli.run.campaigns import (
+    campaigns_of,
+    check_selection,
+    save_examples,
+)
 from contracts.cli.run.dry_run import estimate, list_cases
 from contracts.cli.run.last_report import save_last_report
 from contracts.cli.run.options import RunOptions
 from contracts.cli.run.parameters import run_parameters
+from contracts.cli.run.processes import is_divisible, run_in_processes
 from contracts.cli.run.progress import campaign_progress, planning_status
 from contracts.cli.run.resume import resume_campaigns
 from contracts.cli.run.same_questions import compare_servers
@@ -47,10 +53,8 @@ from contracts.execution.mocks import mocks_in_subprocess
 from contracts.execution.run import execute, start
 from contracts.execution.sending.client import Unreachable
 from contracts.execution.sending.recording import BadRecording
-from contracts.execution.sending.target import Target
 from contracts.execution.targets import NamedTarget
 from contracts.ledger.errors import LedgerError
-from contracts.planning.call_options import CallOptions
 from contracts.planning.generation.example_database import ExampleDatabase
 from contracts.planning.request_model import PlanError
 from contracts.report.model import Outcome, Report
@@ -114,14 +118,16 @@ def _run(
                 is_sarif=bool(options.outputs["sarif"]),
             )
             mocked = () if targets or options.dry_run else providers
-            running = stack.enter_context(mocks_in_subprocess(mocked, options.folder))
-            campaigns = list(
-                _campaigns(options, providers, {**running, **servers}, examples)
-            )
+            is_divided = is_divisible(options, mocked)
+            campaigns: list[Campaign] = []
             recording = stack.enter_context(bundle_recording(options))
-            if recording is not None:
-                campaigns = [recording.attach(each) for each in campaigns]
-            _plan(campaigns, options, show_title)
+            if not is_divided:
+                mocks = mocks_in_subprocess(mocked, options.folder)
+                servers.update(stack.enter_context(mocks))
+                campaigns += campaigns_of(options, providers, servers, examples)
+                if recording is not None:
+                    campaigns = [recording.attach(each) for each in campaigns]
+                _plan(campaigns, options, show_title)
         if options.dry_run:
             list_cases(campaigns)
             return
@@ -134,7 +140,12 @@ def _run(
             if options.repeat > 1 and not options.quiet:
                 for campaign in campaigns:
                     click.echo(estimate(campaign, campaign.pending), err=True)
-            report, problem = _execute(campaigns, options, recording, ledger)
+            if is_divided:
+                titles = {each.id: each.title for each in providers}
+                with campaign_progress(titles, shown=not options.quiet) as progress:
+                    report, problem = run_in_processes(options, providers, progress)
+            else:
+                report, problem = _execute(campaigns, options, recording, ledger)
         except (Unreachable, CouldNotRun, BadRecording) as error:
             if ledger is not None:
                 ledger.remove()
@@ -150,7 +161,7 @@ def _run(
         if ledger is not None:
             ledger.remove()
     if examples is not None:
-        _save_examples(examples)
+        save_examples(examples)
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     status = exit_status(report, options.fail_on)
     if problem is not None:
@@ -188,38 +199,6 @@ def _providers(
     return providers
 
 
-def _campaigns(
-    options: RunOptions,
-    providers: Sequence[specs.Provider],
-    targets: Mapping[str, Target],
-    examples: ExampleDatabase | None,
-) -> Iterator[Campaign]:
-    """A campaign per provider; a dry run has no target and sends nothing."""
-    for provider in providers:
-        yield Campaign(
-            provider=provider,
-            target=targets.get(provider.id) or _unsent_target(provider),
-            seed=options.seed,
-            fuzz=not options.no_fuzz,
-            second_opinion=options.uses_second_opinion,
-            only=options.only,
-            operations=options.operations,
-            is_paid=options.budget is not None,
-            rate=options.rate_limit,
-            cassette=options.open_cassettes(provider.id, by_label=False),
-            fetch_from=frozenset(options.fetch_from),
-            task_waiting=options.task_waiting,
-            repeat=options.repeat,
-            examples=examples,
-        )
-
-
-def _unsent_target(provider: specs.Provider) -> Target:
-    """The target of a dry run."""
-    call = CallOptions.documented(provider)
-    return Target("mock", "", is_mock=True, call=call)
-
-
 def _plan(
     campaigns: Sequence[Campaign], options: RunOptions, show: Callable[[str], None]
 ) -> None:
@@ -235,17 +214,7 @@ def _plan(
             planned += len(campaign.cases)
         except PlanError as error:
             raise UsageError(str(error)) from None
-    if options.only and not planned:
-        parts = " ".join(options.only)
-        raise UsageError(f"--only {parts}: no case has it; see --dry-run")
-
-
-def _save_examples(examples: ExampleDatabase) -> None:
-    """Save them for the next run; a failure is only a warning, the run is complete."""
-    try:
-        examples.save()
-    except OSError as error:
-        click.echo(f"Warning: --examples cannot be saved: {error}", err=True)
+    check_selection(options, planned)
 
 
 def _execute(
@@ -269,7 +238,10 @@ def _execute(
         seed=options.seed,
         requirements=load_requirements(name) if name else None,
     )
-    with campaign_progress(campaigns, shown=not options.quiet) as progress:
+    titles = {each.provider.id: each.provider.title for each in campaigns}
+    with campaign_progress(titles, shown=not options.quiet) as progress:
+        for campaign in campaigns:
+            progress.begin(campaign.provider.id, len(campaign.pending))
 
         def note(outcome: Outcome) -> None:
             progress(outcome)

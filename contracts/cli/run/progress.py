@@ -1,9 +1,8 @@
 """Show progress on stderr: bars on a terminal, plain lines elsewhere."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -17,7 +16,6 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from contracts.execution.campaign import Campaign
 from contracts.report.model import Outcome
 
 PLANNING = "Planning …"
@@ -59,36 +57,34 @@ def progress_bars(*, shown: bool = True) -> Iterator[Callable[[str, int, int], N
         yield advance
 
 
+class CampaignProgress:
+    """The progress of campaigns; this one shows nothing."""
+
+    def begin(self, provider: str, count: int) -> None:
+        """Note that the `count` cases of a provider are planned."""
+
+    def __call__(self, outcome: Outcome) -> None:
+        """Note the outcome of a case."""
+
+
 @contextmanager
 def campaign_progress(
-    campaigns: Sequence[Campaign], *, shown: bool = True
-) -> Iterator[Any]:
-    """A bar per provider on a terminal, plain lines elsewhere; on stderr."""
-    if not shown:
-        yield lambda outcome: None
-        return
+    titles: Mapping[str, str], *, shown: bool = True
+) -> Iterator[CampaignProgress]:
+    """
+    A bar per provider on a terminal, plain lines elsewhere; on stderr.
+
+    `titles` are those of the providers, by id.
+    """
     console = Console(stderr=True, highlight=False)
-    if not console.is_terminal:
-        yield _PlainProgress(campaigns, console)
-        return
-    columns = (*_columns(), TextColumn("{task.fields[failures]}"))
-    with Progress(*columns, console=console) as bars:
-        tasks = {
-            each.provider.id: bars.add_task(
-                escape(each.provider.title), total=len(each.pending), failures=""
-            )
-            for each in campaigns
-        }
-        failed: Counter[str] = Counter()
-
-        def advance(outcome: Outcome) -> None:
-            if any(each.breaks for each in outcome.findings):
-                failed[outcome.provider] += 1
-            count = failed[outcome.provider]
-            label = f"[red]{count:,} failed[/]" if count else ""
-            bars.update(tasks[outcome.provider], advance=1, failures=label)
-
-        yield advance
+    if not shown:
+        yield CampaignProgress()
+    elif not console.is_terminal:
+        yield _PlainProgress(titles, console)
+    else:
+        columns = (*_columns(), TextColumn("{task.fields[failures]}"))
+        with Progress(*columns, console=console) as bars:
+            yield _Bars(titles, bars)
 
 
 def _columns() -> tuple[ProgressColumn, ...]:
@@ -102,14 +98,40 @@ def _columns() -> tuple[ProgressColumn, ...]:
     )
 
 
-class _PlainProgress:
+class _Bars(CampaignProgress):
+    def __init__(self, titles: Mapping[str, str], bars: Progress) -> None:
+        self._titles = titles
+        self._bars = bars
+        self._planning: TaskID | None = bars.add_task(PLANNING, total=None, failures="")
+        self._tasks: dict[str, TaskID] = {}
+        self._failed: Counter[str] = Counter()
+
+    def begin(self, provider: str, count: int) -> None:
+        if self._planning is not None:
+            self._bars.remove_task(self._planning)
+            self._planning = None
+        title = escape(self._titles[provider])
+        self._tasks[provider] = self._bars.add_task(title, total=count, failures="")
+
+    def __call__(self, outcome: Outcome) -> None:
+        name = outcome.provider
+        self._failed[name] += any(each.breaks for each in outcome.findings)
+        count = self._failed[name]
+        label = f"[red]{count:,} failed[/]" if count else ""
+        self._bars.update(self._tasks[name], advance=1, failures=label)
+
+
+class _PlainProgress(CampaignProgress):
     """A line when the tests of a provider begin and one when they are done."""
 
-    def __init__(self, campaigns: Sequence[Campaign], console: Console) -> None:
-        self._remaining = {each.provider.id: len(each.pending) for each in campaigns}
-        self._titles = {each.provider.id: each.provider.title for each in campaigns}
+    def __init__(self, titles: Mapping[str, str], console: Console) -> None:
+        self._titles = titles
+        self._remaining: dict[str, int] = {}
         self._started: set[str] = set()
         self._console = console
+
+    def begin(self, provider: str, count: int) -> None:
+        self._remaining[provider] = count
 
     def __call__(self, outcome: Outcome) -> None:
         name = outcome.provider

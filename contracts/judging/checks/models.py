@@ -50,18 +50,21 @@ def check_declared(context: CheckContext) -> Observations:
     The response is checked by the guarantees of the document about the field; without
     any, by all that there are.
     """
-    claim = next((each for each in context.claims if each.endswith(CLAIM_END)), None)
-    if claim is None or context.case.expected_error is not None:
+    if context.case.expected_error is not None:
         return
     field = rejected_declaration(context)
+    declared = declared_fields(context) if context.interaction.is_success else {}
+    if field is None and not declared:
+        return
+    claim = next((each for each in context.claims if each.endswith(CLAIM_END)), None)
+    if claim is None:
+        return
     if field is not None:
         shown = describe_response(context.interaction)
         message = f"{NOT_HONOURED}: {_value_of(context, field)} is rejected: {shown}"
         yield _observation(context, CheckName.DECLARED, claim, message)
         return
-    if not context.interaction.is_success:
-        return
-    for name in declared_fields(context):
+    for name in declared:
         for guarantee in _guarantees_of(context, name):
             for breach in guarantee.check(context.answer):
                 message = f"{NOT_HONOURED}: {breach.message}"

@@ -102,7 +102,8 @@ def _decode(data: bytes) -> DecodedImage:
                 image.load()
                 alpha = "A" in image.getbands() or "transparency" in image.info
                 opaque = not alpha or _is_opaque(image)
-                digest = hashlib.blake2b(image.tobytes(), digest_size=16)
+                # Processors have instructions for it: it takes a third of BLAKE2.
+                digest = hashlib.sha256(image.tobytes())
                 size, format_ = image.size, str(image.format).lower()
                 durations = tuple(_later_frames(image, digest)) if frames > 1 else ()
             return DecodedImage(

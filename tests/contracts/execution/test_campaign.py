@@ -33,7 +33,7 @@ def run_at(mock: mockserver.Running, provider: specs.Provider, **options) -> Rep
     return run.report()
 
 
-@pytest.mark.providers("tikhub", "tokenhub")
+@pytest.mark.providers("tokenhub")
 def test_the_mock_of_a_provider_keeps_its_documents(mock, provider):
     """Those of all providers are asked by `make run`."""
     report = run_at(mock, provider)
@@ -42,7 +42,7 @@ def test_the_mock_of_a_provider_keeps_its_documents(mock, provider):
     assert len(report.outcomes) > 100
 
 
-@pytest.mark.providers("aihubmix", "tokenhub")
+@pytest.mark.providers("aihubmix")
 def test_no_seed_makes_the_harness_cry_wolf(mock, provider):
     """Another seed for what a seed decides; all else is the same for every seed."""
     report = run_at(mock, provider, seed=1, only=SEEDED, second_opinion=True)
@@ -51,7 +51,7 @@ def test_no_seed_makes_the_harness_cry_wolf(mock, provider):
     assert report.findings == ()
 
 
-@pytest.mark.providers("llmapi", "tikhub")
+@pytest.mark.providers("llmapi")
 def test_the_same_seed_asks_the_same_in_the_same_order(provider):
     def drawn(seed: int) -> list[str]:
         cases = plan(provider, seed=seed)
