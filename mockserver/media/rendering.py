@@ -31,6 +31,12 @@ class RenderCache:
         file = self._files.get((output, as_text))
         return file or self._store(output, output.render(), as_text=as_text)
 
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def clear(self) -> None:
+        self._files.clear()
+
     def _store(self, output: Output, file: bytes, *, as_text: bool) -> bytes:
         data = base64.b64encode(file) if as_text else file
         weight = len(data) + sum(map(len, output.uploads))

@@ -37,7 +37,7 @@ class ServerContext:
         self.webhooks = WebhookSender(settings, self.store)
         self.recent_outputs = RecentOutputs()
         self.reload_error: str | None = None
-        self._render_cache = RenderCache()
+        self.render_cache = RenderCache()
         secret, in_query = _signing_secret(settings), settings.image_urls == "query"
         self._signer = Signer(secret, self.store.clock, in_query=in_query)
         self._executor = ThreadPoolExecutor(2, thread_name_prefix="images")
@@ -52,7 +52,7 @@ class ServerContext:
                 provider=provider,
                 settings=self.settings,
                 store=self.store,
-                render_cache=self._render_cache,
+                render_cache=self.render_cache,
                 recent_outputs=self.recent_outputs,
                 signer=self._signer,
                 executor=self._executor,

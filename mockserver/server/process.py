@@ -19,6 +19,7 @@ from aiohttp import web
 from mockserver.app import SERVER_CONTEXT, create_app
 from mockserver.server import file_limits
 from mockserver.server.connections import ConnectionFactory
+from mockserver.server.idle_memory import release_when_idle
 from mockserver.server.reload import DocumentWatcher
 from mockserver.server.shutdown import drain
 from mockserver.settings import Settings
@@ -159,13 +160,11 @@ async def _serve(
             options.settings.limits.head_timeout if options.tls else None
         ),
     )
-    watcher = (
-        asyncio.create_task(
-            options.watcher.run(app[SERVER_CONTEXT], logs_reloads=logs_reloads)
-        )
-        if options.watcher
-        else None
-    )
+    context = app[SERVER_CONTEXT]
+    tasks = [asyncio.create_task(release_when_idle(context))]
+    if options.watcher:
+        watching = options.watcher.run(context, logs_reloads=logs_reloads)
+        tasks.append(asyncio.create_task(watching))
     stop = asyncio.Event()
 
     def on_signal(number: signal.Signals) -> None:
@@ -187,12 +186,12 @@ async def _serve(
     await stop.wait()
     if parent_pipe is not None:
         loop.remove_reader(parent_pipe)
-    if watcher is not None:
-        watcher.cancel()
+    for task in tasks:
+        task.cancel()
         with suppress(asyncio.CancelledError):
-            await watcher
+            await task
     await drain(accepting, runner, options.grace)
-    return app[SERVER_CONTEXT].store.lifetime_totals
+    return context.store.lifetime_totals
 
 
 def _totals_to_json(totals: Totals) -> bytes:

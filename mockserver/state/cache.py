@@ -35,6 +35,11 @@ class LruCache(Generic[K, V]):
         except KeyError:
             return None
 
+    def clear(self) -> None:
+        with self._lock:
+            self._values.clear()
+            self._weight = 0
+
     def add(self, key: K, value: V, weight: int) -> None:
         """
         Store a value of this weight, such as its number of bytes.
