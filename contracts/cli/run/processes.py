@@ -140,7 +140,7 @@ def _planned(report: Report) -> int:
 
 @dataclass(frozen=True)
 class _Shared:
-    """What all processes have: the options, and ways to tell and to be told."""
+    """The options that all processes have, their events, and the order to stop."""
 
     options: RunOptions
     names: Sequence[str]
