@@ -200,15 +200,15 @@ async def _collect(
         shared.stop.set()
         _cancel(futures)
         waiting.cancel()
-    for each in found:
-        if isinstance(each, Exception):
-            raise each
+    for result in found:
+        if isinstance(result, Exception):
+            raise result
     return [each for each in found if isinstance(each, Tested)]
 
 
 def _cancel(futures: Sequence[Future[Tested]]) -> None:
-    for each in futures:
-        each.cancel()
+    for future in futures:
+        future.cancel()
 
 
 _own: list[_Shared] = []  # one, in a process of the pool
