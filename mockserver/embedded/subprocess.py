@@ -7,11 +7,12 @@ ends when standard input is closed, and thus with the program that started it.
 """
 
 import json
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 EXIT_TIMEOUT = 10.0  # seconds
@@ -61,7 +62,11 @@ def main() -> None:
     names, specs_path, tasks = json.loads(sys.stdin.readline())
     options = {} if tasks is None else {"tasks": tasks}
     with running(*names, specs_path=specs_path, **options) as mock:
-        print(json.dumps(dict(mock.base_urls)), flush=True)  # noqa: T201 -- the result
+        base_urls = json.dumps(dict(mock.base_urls)) + "\n"
+        # The caller may have been killed. A write to `sys.stdout` would fail again
+        # when this process ends.
+        with suppress(BrokenPipeError):
+            os.write(sys.stdout.fileno(), base_urls.encode())
         sys.stdin.read()
 
 

@@ -9,6 +9,7 @@ import asyncio
 import atexit
 import os
 import signal
+import sys
 import threading
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -26,7 +27,7 @@ import specs
 from contracts.cli.run.campaigns import campaigns_of, check_selection
 from contracts.cli.run.options import RunOptions
 from contracts.cli.run.progress import CampaignProgress
-from contracts.cli.shared.interrupts import run_until_interrupted
+from contracts.cli.shared.interrupts import Interrupted, run_until_interrupted
 from contracts.execution.campaign import CouldNotRun
 from contracts.execution.mocks import mocks_in_subprocess
 from contracts.execution.run import execute, start
@@ -37,15 +38,15 @@ from contracts.planning.request_model import PlanError
 from contracts.report.merge import merge
 from contracts.report.model import Finding, Outcome, Report, TargetRecord
 from mockserver.cli.common import UsageError, load_providers
-from mockserver.signals import STOP_SIGNALS
 from specs.requirement_sets import load_requirements
 
 MIN_PROVIDERS = 4  # fewer are tested before further processes have started
 MAX_PROCESSES = 4  # each takes up to 400 MB
 STOP_INTERVAL = 0.2  # seconds
+SHOW_TIMEOUT = 5.0  # seconds, for the last messages
 SPAWN = get_context("spawn")
 
-Event_ = tuple[str, int] | Outcome
+Message = tuple[str, int] | Outcome
 """The number of cases of a provider that is planned, or the outcome of a case."""
 
 
@@ -93,7 +94,11 @@ def run_in_processes(
         coroutine = _collect(pool, shared, interrupted)
         try:
             tested = asyncio.run(run_until_interrupted(coroutine, interrupted))
+        except Interrupted:  # a second time
+            raise KeyboardInterrupt from None
         except BrokenProcessPool:
+            if interrupted.is_set():
+                raise KeyboardInterrupt from None
             raise UsageError(
                 "a process that tested providers was killed, perhaps for its memory: "
                 "test fewer at a time with `imageparity run PROVIDER …`"
@@ -140,31 +145,33 @@ def _planned(report: Report) -> int:
 
 @dataclass(frozen=True)
 class _Shared:
-    """The options that all processes have, their events, and the order to stop."""
+    """The options that all processes have, their messages, and the order to stop."""
 
     options: RunOptions
     names: Sequence[str]
-    events: "Queue[Event_ | None]" = field(default_factory=SPAWN.Queue)
+    messages: "Queue[Message | None]" = field(default_factory=SPAWN.Queue)
     stop: Event = field(default_factory=SPAWN.Event)
 
     @contextmanager
     def shown_by(self, progress: CampaignProgress) -> Iterator[None]:
-        """Show the events, until the block ends."""
+        """Show the messages, until the block ends."""
 
         def show() -> None:
-            while (event := self.events.get()) is not None:
-                if isinstance(event, Outcome):
-                    progress(event)
+            while (message := self.messages.get()) is not None:
+                if isinstance(message, Outcome):
+                    progress(message)
                 else:
-                    progress.begin(*event)
+                    progress.begin(*message)
 
-        thread = threading.Thread(target=show)
+        thread = threading.Thread(target=show, daemon=True)
         thread.start()
         try:
             yield
         finally:
-            self.events.put(None)
-            thread.join()
+            # A process that was killed while it wrote would be waited for.
+            self.messages.cancel_join_thread()
+            self.messages.put(None)
+            thread.join(SHOW_TIMEOUT)
 
     @cached_property
     def targets(self) -> Mapping[str, Target]:
@@ -217,8 +224,9 @@ _own: list[_Shared] = []  # one, in a process of the pool
 def _begin(shared: _Shared) -> None:
     """Begin a process: signals are for the one that started it, whose end ends it."""
     _own.append(shared)
-    for number in STOP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform != "win32":
+        os.setsid()  # what a terminal or `timeout` sends to all is not for this one
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -238,9 +246,9 @@ def _test(name: str) -> Tested:
     try:
         providers = load_providers([name], options.folder)
         (campaign,) = campaigns_of(options, providers, shared.targets, None)
-        shared.events.put((name, len(campaign.cases)))
+        shared.messages.put((name, len(campaign.cases)))
         run = start([campaign], version=version("imageparity"), seed=options.seed)
-        tested = execute(run, progress=shared.events.put)
+        tested = execute(run, progress=shared.messages.put)
         if not asyncio.run(_has_ended(tested, shared.stop)):
             run.stopped = "interrupt"
     except (PlanError, Unreachable, CouldNotRun) as error:
