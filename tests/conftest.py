@@ -11,7 +11,7 @@ from support.providers import IMAGE_PROVIDERS
 import mockserver
 import specs
 
-MAX_CASES = 8  # of a slow test
+MAX_CASES = 4  # of a slow test
 
 settings.register_profile("ci", max_examples=examples(100))
 settings.register_profile("by hand", max_examples=examples(100))
