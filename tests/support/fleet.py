@@ -294,9 +294,9 @@ def kill_and_finish(
             time.sleep(chance.uniform(0.1, 1.0))
             redis.start()
         elif kind == "worker":
-            while not _workers(launcher) and launcher.poll() is None:
+            while not (workers := _workers(launcher)) and launcher.poll() is None:
                 time.sleep(0.05)
-            os.kill(chance.choice(_workers(launcher)), signal.SIGKILL)
+            os.kill(chance.choice(workers), signal.SIGKILL)
         else:
             launcher.kill()
             launcher.communicate()

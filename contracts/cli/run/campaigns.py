@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-import click
-
 import specs
 from contracts.cli.run.options import RunOptions
 from contracts.execution.campaign import Campaign
@@ -50,11 +48,3 @@ def check_selection(options: RunOptions, planned: int) -> None:
     if options.only and not planned:
         parts = " ".join(options.only)
         raise UsageError(f"--only {parts}: no case has it; see --dry-run")
-
-
-def save_examples(examples: ExampleDatabase) -> None:
-    """Save them for the next run; a failure is only a warning, the run is complete."""
-    try:
-        examples.save()
-    except OSError as error:
-        click.echo(f"Warning: --examples cannot be saved: {error}", err=True)

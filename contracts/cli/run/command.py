@@ -19,11 +19,7 @@ from contracts.cli.run.bundle import (
     check_bundle_option,
     save_bundle,
 )
-from contracts.cli.run.campaigns import (
-    campaigns_of,
-    check_selection,
-    save_examples,
-)
+from contracts.cli.run.campaigns import campaigns_of, check_selection
 from contracts.cli.run.dry_run import estimate, list_cases
 from contracts.cli.run.last_report import save_last_report
 from contracts.cli.run.options import RunOptions
@@ -161,7 +157,7 @@ def _run(
         if ledger is not None:
             ledger.remove()
     if examples is not None:
-        save_examples(examples)
+        _save_examples(examples)
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     status = exit_status(report, options.fail_on)
     if problem is not None:
@@ -215,6 +211,14 @@ def _plan(
         except PlanError as error:
             raise UsageError(str(error)) from None
     check_selection(options, planned)
+
+
+def _save_examples(examples: ExampleDatabase) -> None:
+    """Save them for the next run; a failure is only a warning, the run is complete."""
+    try:
+        examples.save()
+    except OSError as error:
+        click.echo(f"Warning: --examples cannot be saved: {error}", err=True)
 
 
 def _execute(
