@@ -131,13 +131,12 @@ def answer_on(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
 
 
 def children_of(pid: int) -> list[int]:
-    """The processes that a thread of the process has started."""
-    threads = Path(f"/proc/{pid}/task").glob("*/children")
-    return [
-        int(child)
-        for each in threads
-        for child in each.read_text(encoding="ascii").split()
-    ]
+    """The processes that the threads of a process have started."""
+    found: list[int] = []
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended
+            found += map(int, children.read_text(encoding="ascii").split())
+    return found
 
 
 def is_alive(pid: int) -> bool:
