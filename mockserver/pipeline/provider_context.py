@@ -132,7 +132,7 @@ class ProviderContext:
             raise
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ResponseRenderer:
     """
     Render the outputs of a response.

@@ -21,6 +21,7 @@ class ImageOutput(Plan):
     """An image of a response."""
 
     medium: ClassVar[str] = "image"
+    __hash__ = Plan.__hash__  # `dataclass` would make another one
 
     @property
     def media_type(self) -> str:

@@ -55,6 +55,10 @@ class Plan:
     frames: int = 1
     frame_ms: int = 0
 
+    def __hash__(self) -> int:
+        # Few plans of one request differ in other fields, and this is faster.
+        return hash((self.request, self.index, self.stage))
+
     def preview(self, stage: int) -> Self:
         return replace(self, stage=stage)
 
