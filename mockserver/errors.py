@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 from multidict import CIMultiDict
@@ -68,10 +68,35 @@ def upload_label(value: Any) -> str | None:
     return value.get("content_type") if isinstance(value, dict) else None
 
 
+class ErrorContent(NamedTuple):
+    """
+    The content of an error response. `headers` include the `Content-Type`.
+
+    `is_unique` is set if the body has the id of its request.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    is_unique: bool
+
+    def response(self) -> web.Response:
+        return web.Response(
+            status=self.status, headers=CIMultiDict(self.headers), body=self.body
+        )
+
+
 def documented_error_response(
     rejected: Rejected, operation: Operation, request_id: str = ""
 ) -> web.Response:
     """The documented error response of an operation, filled with the details."""
+    return documented_error_content(rejected, operation, request_id).response()
+
+
+def documented_error_content(
+    rejected: Rejected, operation: Operation, request_id: str = ""
+) -> ErrorContent:
+    """The content of the documented error response, filled with the details."""
     example = error_example(rejected.name, operation)
     body = fill_placeholders(
         example.body,
@@ -91,15 +116,17 @@ def documented_error_response(
     if seconds is not None and RETRY_AFTER not in CIMultiDict(rejected.headers):
         headers.update(retry_headers(seconds))
     headers.update(rejected.headers)
+    is_text = example.media_type != JSON and isinstance(body, str)
+    media_type = example.media_type if is_text else JSON
+    text = body if is_text else dumps(body)
     if example.media_type == EVENT_STREAM:
-        body = f"data: {dumps(body)}\n\n"
-    if example.media_type != JSON and isinstance(body, str):
-        status = rejected.status or example.status
-        return web.Response(
-            text=body, status=status, headers=headers, content_type=example.media_type
-        )
-    return web.json_response(
-        body, status=rejected.status or example.status, headers=headers, dumps=dumps
+        media_type, text = EVENT_STREAM, f"data: {dumps(body)}\n\n"
+    headers["Content-Type"] = f"{media_type}; charset=utf-8"
+    return ErrorContent(
+        status=rejected.status or example.status,
+        headers=headers,
+        body=text.encode(),
+        is_unique="{request_id}" in dumps(example.body),
     )
 
 

@@ -40,6 +40,8 @@ def fill_placeholders(template: Any, details: Mapping[str, Any]) -> Any:
 
 def printable(text: str) -> str:
     """Replace unprintable characters of a text, and cut it at `MAX_QUOTED_LENGTH`."""
+    if len(text) <= MAX_QUOTED_LENGTH and text.isprintable():
+        return text
     kept = "".join(
         each if each.isprintable() else "\N{REPLACEMENT CHARACTER}"
         for each in text[:MAX_QUOTED_LENGTH]

@@ -11,7 +11,7 @@ from aiohttp import web
 from mockserver.media.base import Output
 from mockserver.pipeline.provider_context import ProviderContext
 from mockserver.pipeline.request.body_parsing import ParsedBody
-from mockserver.pipeline.request.interpretation import Interpretation
+from mockserver.pipeline.request.interpretation import Interpretation, Refusal
 from mockserver.simulation.triggers import NO_BEHAVIOR, Behavior
 from mockserver.state.rate_limit import BucketState, format_duration
 from specs import Operation, Verdict
@@ -52,7 +52,7 @@ class Exchange:
     namespace: str | None = None
     body_size: int = 0
     parsed_body: ParsedBody | None = None
-    interpretation: Interpretation | None = None
+    interpretation: Interpretation | Refusal | None = None
     behavior: Behavior = NO_BEHAVIOR
     verdict: Verdict | None = None
     error: str | None = None

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from operator import getitem
-from typing import Any
+from typing import Any, NamedTuple
 
 from jsonschema_rs import ValidationErrorKind
 
@@ -86,12 +86,12 @@ class Explainer:
         errors = self.validator.iter_errors(value)
         found = [row for error in errors for row in self._rows(error, value)]
         if len(found) > 1:
-            found.sort(key=lambda row: row[0])
-        return [violation for _, violation in found]
+            found.sort(key=lambda row: row.constraint.order_at(row.path))
+        return [row.violation for row in found]
 
-    def _rows(self, error: Any, whole: Any) -> Iterator[tuple[list[int], Violation]]:
+    def _rows(self, error: Any, whole: Any) -> Iterator["_Row"]:
         """
-        Yield the violations of an error, each with its place in the document.
+        Yield the violations of an error.
 
         A missing or unlisted field is named by the path of its violation, so that
         `param` of an error response is right.
@@ -119,7 +119,7 @@ class Explainer:
         for detail, below, message in rows:
             constraint = self._constraint(schema_path, detail)
             found = constraint.violation((*path, *below), value, message)
-            yield constraint.order_at(path), found
+            yield _Row(constraint, path, found)
 
     def _constraint(self, schema_path: JsonPath, detail: str = "") -> "_Constraint":
         """The constraint at a path; `detail` is the missing field, or the limit."""
@@ -167,6 +167,14 @@ class _Constraint:
         """The place, for a value at a path."""
         entries = (each for each in path if isinstance(each, int))
         return [next(entries, 0) if each is None else each for each in self.order]
+
+
+class _Row(NamedTuple):
+    """A violation of a constraint; `path` is that of the value it is about."""
+
+    constraint: _Constraint
+    path: JsonPath
+    violation: Violation
 
 
 def _constraint_at(

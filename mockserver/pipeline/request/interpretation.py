@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from mockserver.errors import ErrorContent, Rejected
 from mockserver.media.base import Asked, Medium, Planned
 from mockserver.media.payloads import JsonTemplate
 from mockserver.media.registry import medium_of
@@ -130,19 +131,43 @@ def _ignored_fields(
     return [each[:MAX_IGNORED_LENGTH] for each in ignored[:MAX_IGNORED]]
 
 
+class RenderedError(NamedTuple):
+    """The name of an error, its message, and the content of the response."""
+
+    name: str
+    reason: str
+    content: ErrorContent
+
+
+@dataclass(slots=True)
+class Refusal:
+    """
+    A request that is rejected for its body, and the error that it gets.
+
+    `rendered` is the response to all such requests, once it is known. It is None if
+    they get different ones.
+    """
+
+    parsed_body: ParsedBody
+    verdict: Verdict | None
+    rejected: Rejected
+    rendered: RenderedError | None = None
+
+
 class InterpretationCache:
     """
-    Interpretations of the latest requests.
+    Interpretations and refusals of the latest requests.
 
     Requests with files or larger than `MAX_REQUEST_BYTES` are not cached.
     """
 
     def __init__(self) -> None:
-        self._cache: LruCache[CacheKey, Interpretation] = LruCache(MAX_INTERPRETATIONS)
+        self._cache: LruCache[CacheKey, Interpretation | Refusal]
+        self._cache = LruCache(MAX_INTERPRETATIONS)
 
-    def get(self, key: CacheKey) -> Interpretation | None:
+    def get(self, key: CacheKey) -> Interpretation | Refusal | None:
         return self._cache.get(key)
 
-    def add(self, key: CacheKey, interpretation: Interpretation) -> None:
-        if len(key[2]) <= MAX_REQUEST_BYTES and not interpretation.parsed_body.files:
-            self._cache.add(key, interpretation, 1)
+    def add(self, key: CacheKey, result: Interpretation | Refusal) -> None:
+        if len(key[2]) <= MAX_REQUEST_BYTES and not result.parsed_body.files:
+            self._cache.add(key, result, 1)

@@ -12,6 +12,7 @@ from mockserver.pipeline.request.form_messages import violation_rejection
 from mockserver.pipeline.request.interpretation import (
     CacheKey,
     Interpretation,
+    Refusal,
     build_interpretation,
 )
 from mockserver.pipeline.request.parameters import parse_query
@@ -57,13 +58,16 @@ async def interpret(
 
     Raises `Rejected` for a body that the document forbids or the mock cannot serve.
     """
-    interpretation = exchange.interpretation
-    if interpretation is None:
-        interpretation = await _interpret(exchange, parsed_body, inherited)
+    result = exchange.interpretation
+    if result is None:
+        result = await _interpretation_or_refusal(exchange, parsed_body, inherited)
         if exchange.behavior.fault is None and cache_key is not None:
-            exchange.provider_context.interpretations.add(cache_key, interpretation)
-    exchange.verdict = interpretation.verdict
-    return interpretation
+            exchange.provider_context.interpretations.add(cache_key, result)
+        exchange.interpretation = result
+    exchange.verdict = result.verdict
+    if isinstance(result, Refusal):
+        raise result.rejected
+    return result
 
 
 async def check_valid(exchange: Exchange, parsed_body: ParsedBody) -> Verdict:
@@ -89,6 +93,15 @@ async def checked_query(exchange: Exchange) -> ParsedBody | None:
     if query is not None:
         await check_valid(exchange, query)
     return query
+
+
+async def _interpretation_or_refusal(
+    exchange: Exchange, parsed_body: ParsedBody, inherited: Mapping[str, Any]
+) -> Interpretation | Refusal:
+    try:
+        return await _interpret(exchange, parsed_body, inherited)
+    except Rejected as rejected:
+        return Refusal(parsed_body, exchange.verdict, rejected)
 
 
 async def _interpret(

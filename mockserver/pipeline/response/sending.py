@@ -7,7 +7,7 @@ from aiohttp import web
 from mockserver.errors import (
     UNREADABLE_IMAGE,
     Rejected,
-    documented_error_response,
+    documented_error_content,
     error_example,
     upload_label,
 )
@@ -15,6 +15,7 @@ from mockserver.pipeline.behavior import wait_for_timeout
 from mockserver.pipeline.exchange import ANSWERED, Exchange
 from mockserver.pipeline.journal_entry import record
 from mockserver.pipeline.request.form_messages import upload_error
+from mockserver.pipeline.request.interpretation import Refusal, RenderedError
 from mockserver.simulation import faults
 from mockserver.simulation.transfer import PendingResponse
 
@@ -24,6 +25,21 @@ UNKNOWN_MEDIA_TYPE = "application/octet-stream"
 
 def error_response(exchange: Exchange, rejected: Rejected) -> web.Response:
     """The documented error response; sets `exchange.error` and `exchange.reason`."""
+    refusal = exchange.interpretation
+    if isinstance(refusal, Refusal) and refusal.rejected is rejected:
+        rejected.__traceback__ = None  # it is raised again for the same request
+        rendered = refusal.rendered or _render(exchange, rejected)
+        refusal.rendered = None if rendered.content.is_unique else rendered
+    else:
+        rendered = _render(exchange, rejected)
+    exchange.error, exchange.reason = rendered.name, rendered.reason
+    response = rendered.content.response()
+    if exchange.fault_name == faults.ERROR_AS_200:
+        response.set_status(200)
+    return response
+
+
+def _render(exchange: Exchange, rejected: Rejected) -> RenderedError:
     # A copy: requests for the same image share the rejection of its inputs.
     rejected = replace(rejected, param=_wire_param(rejected, exchange))
     if rejected.name == UNREADABLE_IMAGE:
@@ -32,13 +48,10 @@ def error_response(exchange: Exchange, rejected: Rejected) -> web.Response:
     example = error_example(rejected.name, exchange.operation)
     if exchange.behavior.error is not None and LABEL in str(example.body):
         _blame_first_upload(rejected, exchange)
-    exchange.error, exchange.reason = rejected.name, rejected.message[:300]
-    response = documented_error_response(
+    content = documented_error_content(
         rejected, exchange.operation, exchange.request_id
     )
-    if exchange.fault_name == faults.ERROR_AS_200:
-        response.set_status(200)
-    return response
+    return RenderedError(rejected.name, rejected.message[:300], content)
 
 
 def _blame_first_upload(rejected: Rejected, exchange: Exchange) -> None:

@@ -110,6 +110,54 @@ def test_headers_and_keys_count_for_a_request_seen_before(own, provider):
     assert ask(url_of(own, provider), body=body).status == 200
 
 
+def test_a_request_refused_before_is_refused_alike(own, provider):
+    body = {**generation(provider), "prompt": ["not", "a", "text"]}
+
+    answers = [ask(url_of(own, provider), body=body) for _ in range(3)]
+
+    (status,) = {each.status for each in answers}
+    assert 400 <= status < 500
+    entries = own.journal(operation="createImage")
+    ids = [each["request_id"] for each in entries]
+    texts = [
+        each.body.decode().replace(id, "ID")
+        for each, id in zip(answers, ids, strict=True)
+    ]
+    assert texts[0] == texts[1] == texts[2]
+    assert len({*ids}) == 3
+    names = [sorted(name.lower() for name in each.headers) for each in answers]
+    assert names[0] == names[1] == names[2]
+    for entry in entries:
+        for name in OWN:
+            del entry[name]
+    assert entries[0] == entries[1] == entries[2]
+    assert entries[0]["decision"]["violations"]
+
+
+def test_a_refusal_keeps_nothing_of_its_requests(own, provider):
+    """An exception that is raised again would keep every frame that it passed."""
+    body = {**generation(provider), "prompt": ["not", "a", "text"]}
+    ask(url_of(own, provider), body=body)
+    (service,) = own._context.provider_contexts.values()
+    ((refusal, _),) = service.interpretations._cache._values.values()
+
+    assert refusal.rejected.__traceback__ is None
+
+
+@pytest.mark.parametrize(
+    ("name", "trigger", "status"),
+    [("X-Mock-Error", "rate_limited", 429), ("X-Mock-Fault", "error-as-200", 200)],
+)
+def test_a_trigger_counts_for_a_request_refused_before(
+    own, provider, name, trigger, status
+):
+    body = {**generation(provider), "prompt": ["not", "a", "text"]}
+    ask(url_of(own, provider), body=body)
+
+    assert ask(url_of(own, provider), body=body, **{name: trigger}).status == status
+    assert ask(url_of(own, provider), body=body).status >= 400
+
+
 def test_a_server_forgets_what_it_saw_long_ago(own, provider):
     (service,) = own._context.provider_contexts.values()
     for number in range(MAX_INTERPRETATIONS + 8):
