@@ -15,12 +15,12 @@ class Problems:
     """
 
     def __init__(self, *, collect: bool = False) -> None:
-        self._collect = collect
+        self.collects = collect
         self.errors: list[SpecError] = []
 
     def report(self, error: SpecError) -> None:
         """Raises the error unless problems are collected."""
-        if not self._collect:
+        if not self.collects:
             raise error
         self.errors.append(error)
 
