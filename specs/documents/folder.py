@@ -1,6 +1,5 @@
 """Read the files of one provider, and build it if nothing is wrong in them."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
@@ -19,6 +18,7 @@ from specs.documents.dates import (
     split_id,
 )
 from specs.documents.dialect import build_dialect, validate_dialect
+from specs.documents.file_names import DIALECT, DOCUMENT, digest_of
 from specs.documents.model import Provider
 from specs.documents.model_builder import check_model_operations
 from specs.documents.problems import Problems
@@ -27,8 +27,6 @@ from specs.documents.sources import Source, check_sources, load_sources
 from specs.documents.task_builder import check_task_operations, task_kinds
 from specs.documents.yaml_files import read_document
 from specs.errors import SpecError
-
-DOCUMENT, DIALECT = "openapi.yaml", "dialect.yaml"
 
 
 @dataclass(frozen=True)
@@ -100,15 +98,6 @@ def read_folder(
             places=tree.places,
         )
     return ProviderFolder(folder, dialect, sources, tree, provider, dates)
-
-
-def digest_of(*files: Traversable) -> str:
-    """The hash of the contents of some files; one that is missing counts as empty."""
-    whole = hashlib.sha256()
-    for file in files:
-        content = file.read_bytes() if file.is_file() else b""
-        whole.update(hashlib.sha256(content).digest())
-    return whole.hexdigest()
 
 
 _UNREADABLE: Any = object()
