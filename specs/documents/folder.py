@@ -61,24 +61,24 @@ def read_folder(
     day = _requested_day(name, dates)
     dialect = as_of(dialect, day).content if day else dialect
     dialect_file = str(folder / DIALECT)
-    if dialect is not _UNREADABLE:
+    checks = not problems.known_valid
+    if checks and dialect is not _UNREADABLE:
         validate_dialect(dialect_file, dialect, problems)
     sources = load_sources(root, folder, dialect, problems)
-    check_sources(dialect_file, dialect, "source", sources, problems)
+    if checks:
+        check_sources(dialect_file, dialect, "source", sources, problems)
     if document is _UNREADABLE:
         return ProviderFolder(folder, dialect, sources, None, None)
     tree = ResolvedDocument(str(folder / DOCUMENT), document, problems, day=day)
-    _check_dates(tree, document, dates)
-    check_sources(tree.file, document, "x-source", sources, problems)
-    for pointer, node in walk(document):
-        if "x-contradicts" in node:
-            sides, place = node["x-contradicts"], f"{pointer}/x-contradicts"
-            check_sources(tree.file, sides, "source", sources, problems, place)
+    if checks:
+        _check_dates(tree, document, dates)
+        _check_cited_sources(tree, document, sources, problems)
     operations = OperationBuilder(tree).operations()
     tasks = task_kinds(tree)
-    check_task_operations(tree, tasks, operations)
-    check_model_operations(tree, operations)
-    _check_base_url(tree, dialect)
+    if checks:
+        check_task_operations(tree, tasks, operations)
+        check_model_operations(tree, operations)
+        _check_base_url(tree, dialect)
     provider = None
     if not problems.errors:
         provider = Provider(
@@ -145,6 +145,20 @@ def _check_dates(tree: ResolvedDocument, document: Any, dates: DocumentDates) ->
                 f'{AS_OF}: "2026-12-01"',
             )
             return
+
+
+def _check_cited_sources(
+    tree: ResolvedDocument,
+    document: Any,
+    sources: Mapping[str, Source],
+    problems: Problems,
+) -> None:
+    """Report unknown sources of claims and of contradictions."""
+    check_sources(tree.file, document, "x-source", sources, problems)
+    for pointer, node in walk(document):
+        if "x-contradicts" in node:
+            sides, place = node["x-contradicts"], f"{pointer}/x-contradicts"
+            check_sources(tree.file, sides, "source", sources, problems, place)
 
 
 def _read(folder: Traversable, name: str, problems: Problems) -> Any:

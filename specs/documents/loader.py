@@ -194,11 +194,14 @@ def _load_folder(name: str, root: Path, folder: Path, digest: str) -> "Provider"
     from specs.documents.folder import read_folder
     from specs.documents.problems import Problems
 
-    provider = read_folder(name, root, folder, Problems()).provider
+    is_shipped = root == SHIPPED
+    is_known = is_shipped and _read_facts(name, digest) is not None
+    problems = Problems(known_valid=is_known)
+    provider = read_folder(name, root, folder, problems).provider
     if provider is None:
         raise RuntimeError("a problem was not raised")
     # Files that changed meanwhile are not those of the digest.
-    if root == SHIPPED and _digest(root, folder) == digest:
+    if is_shipped and not is_known and _digest(root, folder) == digest:
         facts = _EntryFacts(provider.base_path, provider.day)
         write_cached(_entry_name(name, digest), json.dumps(facts._asdict()).encode())
     return provider

@@ -45,7 +45,9 @@ class ResolvedDocument:
         if not isinstance(document, dict):
             self.report("", "is not a mapping", "Begin with `openapi: 3.1.0`")
             document = {}
-        for pointer, problem, remedy in _keyword_problems(document):
+        self.checks = not self._problems.known_valid
+        checked = document if self.checks else {}
+        for pointer, problem, remedy in _keyword_problems(checked):
             self.report(pointer, problem, remedy)
             self._invalid.update(_keyword_place(pointer))
         self.document: dict[str, Any] = document

@@ -141,3 +141,30 @@ def test_finding_providers_imports_no_parser_and_no_validator(tmp_path):
 
     assert {"yaml", "jsonschema_rs", "specs.documents.model"} <= cold
     assert not {"yaml", "jsonschema_rs", "specs.documents.model"} & warm
+
+
+def test_a_provider_that_is_known_as_valid_is_built_as_one_that_is_checked(cache):
+    for name in specs.names():
+        checked = specs.load(name)
+        loader._load_folder.cache_clear()
+        known = specs.load(name)
+
+        assert known is not checked
+        for field in ("dialect", "all_operations", "sources", "in_force", "tasks"):
+            assert getattr(known, field) == getattr(checked, field), (name, field)
+        pairs = zip(checked.nodes(), known.nodes(), strict=True)
+        assert all(a[0] == b[0] for a, b in pairs)
+
+
+def test_a_provider_that_is_known_as_valid_is_not_checked_again(shipped, monkeypatch):
+    def fail(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("specs.documents.folder.validate_dialect", fail)
+
+    (shipped / "xai" / "openapi.yaml").touch()
+    assert specs.load("xai").id == "xai"
+    with (shipped / "xai" / "dialect.yaml").open("a") as file:
+        file.write("# another content\n")
+    with pytest.raises(AssertionError):
+        specs.load("xai")
