@@ -4,13 +4,16 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiohttp import web
 from multidict import CIMultiDict
 
 from mockserver.json_text import dumps, fill_placeholders, printable
-from specs import EVENT_STREAM, JSON, ErrorExample, Operation, Violation
+from specs import EVENT_STREAM, JSON
+
+if TYPE_CHECKING:
+    from specs import ErrorExample, Operation, Violation
 
 INCIDENT_HEADER = "X-Mock-Incident"  # the id under which a bug of the mock is logged
 RATE_LIMITED = "rate_limited"  # the error that every document has
@@ -37,13 +40,13 @@ class Rejected(Exception):
     param: str | None = None
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    violations: tuple[Violation, ...] = ()
+    violations: "tuple[Violation, ...]" = ()
     replaces_message: bool = False
     label: str | None = None
     given: str = ""
 
     @classmethod
-    def for_violations(cls, violations: tuple[Violation, ...]) -> "Rejected":
+    def for_violations(cls, violations: "tuple[Violation, ...]") -> "Rejected":
         """The error of the first violation."""
         first = violations[0]
         return cls(
@@ -56,7 +59,7 @@ class Rejected(Exception):
         )
 
 
-def unavailable(operation: Operation, reason: str) -> Rejected:
+def unavailable(operation: "Operation", reason: str) -> Rejected:
     """The documented error with status 503, else `server_error`, with a reason."""
     names = (each.name for each in operation.errors.values() if each.status == 503)
     name = next(names, "server_error")
@@ -87,14 +90,14 @@ class ErrorContent(NamedTuple):
 
 
 def documented_error_response(
-    rejected: Rejected, operation: Operation, request_id: str = ""
+    rejected: Rejected, operation: "Operation", request_id: str = ""
 ) -> web.Response:
     """The documented error response of an operation, filled with the details."""
     return documented_error_content(rejected, operation, request_id).response()
 
 
 def documented_error_content(
-    rejected: Rejected, operation: Operation, request_id: str = ""
+    rejected: Rejected, operation: "Operation", request_id: str = ""
 ) -> ErrorContent:
     """The content of the documented error response, filled with the details."""
     example = error_example(rejected.name, operation)
@@ -130,12 +133,12 @@ def documented_error_content(
     )
 
 
-def error_example(name: str, operation: Operation) -> ErrorExample:
+def error_example(name: str, operation: "Operation") -> "ErrorExample":
     """The documented error of that name, or `invalid_request` if it is unknown."""
     return operation.errors.get(name) or operation.errors["invalid_request"]
 
 
-def example_headers(example: ErrorExample) -> dict[str, str]:
+def example_headers(example: "ErrorExample") -> dict[str, str]:
     """
     The documented headers of an error that are true of the mock's response.
 
@@ -151,7 +154,7 @@ def example_headers(example: ErrorExample) -> dict[str, str]:
     }
 
 
-def documented_retry_after(example: ErrorExample) -> float | None:
+def documented_retry_after(example: "ErrorExample") -> float | None:
     """The seconds of the documented `Retry-After` of an error, or None."""
     return _retry_after(CIMultiDict(example_headers(example)))
 

@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mockserver.simulation.latency import Latency
-from mockserver.simulation.task_progress import TaskMode
-from specs import MockDefaults
+from mockserver.simulation.task_mode import TaskMode
+
+if TYPE_CHECKING:
+    from specs import MockDefaults
 
 CONTROL_PREFIX = "/__mock__"  # of the paths of the control API
 MEGABYTE = 1024 * 1024
@@ -60,7 +63,7 @@ class Quotas:
         limit = self.images_per_minute
         return {} if limit is None else {"images": limit}
 
-    def with_defaults(self, defaults: MockDefaults) -> "Quotas":
+    def with_defaults(self, defaults: "MockDefaults") -> "Quotas":
         """These quotas; the dialect's `defaults` replace those that are None."""
         return Quotas(
             self.requests_per_minute or defaults.requests_per_minute,

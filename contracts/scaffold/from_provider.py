@@ -12,7 +12,7 @@ from contracts.scaffold.draft import (
 )
 from specs import Provider
 from specs.documents.dates import as_of
-from specs.documents.folder import DIALECT
+from specs.documents.file_names import DIALECT
 from specs.documents.yaml_files import read_yaml
 from specs.validation.evidence import Basis
 

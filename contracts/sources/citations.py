@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from contracts.text import safe_url
 from specs import Provider, Source, claims
 from specs.documents.dates import as_of
-from specs.documents.folder import DIALECT
+from specs.documents.file_names import DIALECT
 from specs.documents.references import walk
 from specs.documents.yaml_files import read_yaml
 

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
@@ -121,6 +120,8 @@ class LazyGroup(ConciseGroup):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
+            from difflib import get_close_matches
+
             near = get_close_matches(args[0], self._command_table, 1)
             if not near:
                 raise
@@ -279,9 +280,19 @@ def specs_option(
     )(command)
 
 
-def load_providers(ids: Sequence[str], folder: str | None) -> list[specs.Provider]:
+def load_providers(ids: Sequence[str], folder: str | None) -> "list[specs.Provider]":
     """Load providers by id, or all if there are none. Raises `UsageError`."""
     try:
         return specs.load_all(ids, *([folder] if folder else []))
+    except specs.SpecError as error:
+        raise UsageError(str(error)) from None
+
+
+def find_providers(
+    ids: Sequence[str], folder: str | None
+) -> "list[specs.ProviderEntry]":
+    """Find providers by id, or all if there are none. Raises `UsageError`."""
+    try:
+        return specs.find_all(ids, *([folder] if folder else []))
     except specs.SpecError as error:
         raise UsageError(str(error)) from None

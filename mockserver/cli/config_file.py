@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from mockserver.cli.common import GroupedOption
-from specs.validation.engine import compile_validator
 
 PROJECT_FILE = Path("pyproject.toml")
 SERVE_TABLE = "serve"
@@ -79,11 +78,11 @@ def read_options(command: click.Command, file: Path | None) -> dict[str, Any]:
     if file is None:
         if not PROJECT_FILE.is_file():
             return {}
-        tool = _parse_toml(PROJECT_FILE).get("tool", {})
+        options = _parse_toml(PROJECT_FILE).get("tool", {}).get("imageparity")
+        if options is None:
+            return {}
         place = f"{PROJECT_FILE} [tool.imageparity]"
-        return _validate_options(
-            command, tool.get("imageparity", {}), PROJECT_FILE, place
-        )
+        return _validate_options(command, options, PROJECT_FILE, place)
     return _validate_options(command, _parse_toml(file), file, f"--config {file}")
 
 
@@ -99,6 +98,8 @@ def _parse_toml(file: Path) -> dict[str, Any]:
 def _validate_options(
     command: click.Command, content: Any, file: Path, place: str
 ) -> dict[str, Any]:
+    from specs.validation.engine import compile_validator
+
     schema = config_schema(command)
     options = schema["$defs"]["options"]["properties"]
     content = json.loads(json.dumps(content, default=_to_iso_format))

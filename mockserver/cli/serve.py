@@ -10,7 +10,7 @@ from mockserver.cli.common import (
     PROVIDER,
     GroupedCommand,
     UsageError,
-    load_providers,
+    find_providers,
 )
 from mockserver.cli.main import SERVE
 from mockserver.cli.serve_options import serve_options
@@ -81,7 +81,7 @@ def _serve(
 
     reloads = bool(folder) if options["reload"] is None else options["reload"]
     watcher = DocumentWatcher(provider, folder) if reloads else None
-    providers = load_providers(provider, folder)
+    providers = find_providers(provider, folder)
     settings = _settings(**options)
     tls = _tls_context(options["tls_cert"], options["tls_key"])
     try:

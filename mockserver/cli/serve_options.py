@@ -73,7 +73,7 @@ def _parse_latency(_: click.Context, __: click.Parameter, value: str) -> Any:
 
 
 def _parse_tasks(_: click.Context, __: click.Parameter, value: str) -> Any:
-    from mockserver.simulation.task_progress import parse_mode
+    from mockserver.simulation.task_mode import parse_mode
 
     try:
         return parse_mode(value)

@@ -6,17 +6,13 @@ import json
 import sys
 from collections.abc import Sequence
 from shlex import quote as quote_word
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from mockserver.pipeline.endpoints.examples import (
-    PROMPT,
-    example_bodies,
-    example_path,
-    served_path,
-)
 from mockserver.state.statistics import Totals, cost_summary
-from specs import KeyPlace, KeyScheme, Provider
+
+if TYPE_CHECKING:
+    from specs import KeyScheme, Provider, ProviderEntry
 
 
 class ServeOutput:
@@ -31,7 +27,7 @@ class ServeOutput:
 
     def __init__(
         self,
-        providers: Sequence[Provider],
+        providers: "Sequence[ProviderEntry]",
         address: Sequence[Any],
         token: str | None,
         *,
@@ -76,8 +72,9 @@ class ServeOutput:
 
     def _startup_lines(self) -> list[str]:
         width = max(map(len, self._base_urls))
-        path, body = _first_request(self._first)
-        query, key_headers = _example_key(self._first.key_schemes)
+        provider = self._first.provider
+        path, body = _first_request(provider)
+        query, key_headers = _example_key(provider.key_schemes)
         url = f"{self._root}{path}{query}"
         count = len(self._base_urls)
         others = ", on all addresses of this machine" if self._is_everywhere else ""
@@ -102,8 +99,15 @@ class ServeOutput:
         return lines
 
 
-def _first_request(provider: Provider) -> tuple[str, str]:
+def _first_request(provider: "Provider") -> tuple[str, str]:
     """Path and JSON body of the first request with an example."""
+    from mockserver.pipeline.endpoints.examples import (
+        PROMPT,
+        example_bodies,
+        example_path,
+        served_path,
+    )
+
     for operation in provider.operations.values():
         for body in example_bodies(provider, operation):
             return example_path(provider, operation), json.dumps(body)
@@ -111,11 +115,13 @@ def _first_request(provider: Provider) -> tuple[str, str]:
     return path, json.dumps({"model": provider.dialect.model, "prompt": PROMPT})
 
 
-def _example_key(schemes: Sequence[KeyScheme]) -> tuple[str, list[str]]:
+def _example_key(schemes: "Sequence[KeyScheme]") -> tuple[str, list[str]]:
     """The query string and the headers that have an API key for an example."""
     scheme = next(iter(schemes), None)
     if scheme is None:
         return "", []
+    from specs import KeyPlace
+
     if scheme.place is KeyPlace.QUERY:
         return f"?{scheme.name}=test", []
     prefix = "Bearer " if scheme.place is KeyPlace.BEARER else ""

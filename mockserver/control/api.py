@@ -1,26 +1,22 @@
 """The routes of the control API, and its general information."""
 
 import asyncio
+from functools import cached_property
+from importlib import import_module
+from typing import Any
 
 from aiohttp import web
 
 from mockserver.control.access import PUBLIC_PATHS, guard
-from mockserver.control.behavior import BehaviorControls
-from mockserver.control.description import describe
 from mockserver.control.http import (
     Handler,
     error_response,
     json_response,
     namespace_parameter,
 )
-from mockserver.control.inspector import Inspector
-from mockserver.control.journal import JournalControls
-from mockserver.control.metrics import CONTENT_TYPE, render_metrics
-from mockserver.control.providers import describe_providers
 from mockserver.pipeline.public_url import root_url
 from mockserver.pipeline.server_context import ServerContext
 from mockserver.settings import CONTROL_PREFIX
-from mockserver.simulation.faults import FAULTS
 
 
 def add_routes(app: web.Application, context: ServerContext) -> None:
@@ -33,30 +29,32 @@ def add_routes(app: web.Application, context: ServerContext) -> None:
     poll health and readiness, and neither the document nor the page of the inspector
     contain data.
     """
-    server, behavior = ServerControls(context), BehaviorControls(context)
-    journal, inspector = JournalControls(context), Inspector(context)
+    server = ServerControls(context)
+    behavior = _LazyControls("mockserver.control.behavior", "BehaviorControls", context)
+    journal = _LazyControls("mockserver.control.journal", "JournalControls", context)
+    inspector = _LazyControls("mockserver.control.inspector", "Inspector", context)
     routes: list[tuple[str, str, Handler]] = [
         ("GET", "/health", server.health),
         ("GET", "/ready", server.ready),
-        ("GET", "/openapi.json", describe),
+        ("GET", "/openapi.json", server.description),
         ("GET", "/providers", server.providers),
         ("GET", "/faults", server.faults),
-        ("GET", "/journal", journal.entries),
-        ("GET", "/journal/count", journal.count),
-        ("GET", "/journal/wait", journal.wait),
-        ("DELETE", "/journal", journal.clear),
-        ("GET", "/events", journal.events),
+        ("GET", "/journal", journal.handler("entries")),
+        ("GET", "/journal/count", journal.handler("count")),
+        ("GET", "/journal/wait", journal.handler("wait")),
+        ("DELETE", "/journal", journal.handler("clear")),
+        ("GET", "/events", journal.handler("events")),
         ("POST", "/reset", server.reset),
-        ("GET", "/script/{provider}", behavior.script),
-        ("POST", "/script/{provider}", behavior.extend_script),
+        ("GET", "/script/{provider}", behavior.handler("script")),
+        ("POST", "/script/{provider}", behavior.handler("extend_script")),
         ("GET", "/costs", server.costs),
-        ("GET", "/clock", behavior.clock),
-        ("POST", "/clock", behavior.set_clock),
+        ("GET", "/clock", behavior.handler("clock")),
+        ("POST", "/clock", behavior.handler("set_clock")),
         ("GET", "/metrics", server.metrics),
-        ("GET", "/pictures/{request_id}/{index}", inspector.image),
-        ("GET", "/files/{request_id}/{index}", inspector.file),
-        ("GET", "/uploads/{sha256}", inspector.upload),
-        ("GET", "/", inspector.page),
+        ("GET", "/pictures/{request_id}/{index}", inspector.handler("image")),
+        ("GET", "/files/{request_id}/{index}", inspector.handler("file")),
+        ("GET", "/uploads/{sha256}", inspector.handler("upload")),
+        ("GET", "/", inspector.handler("page")),
     ]
     for method, path, handler in routes:
         guarded = guard(handler, context, is_open=path in PUBLIC_PATHS)
@@ -69,6 +67,24 @@ def add_routes(app: web.Application, context: ServerContext) -> None:
         return error_response(f"unknown endpoint; known: {known}", status=404)
 
     app.router.add_route("*", CONTROL_PREFIX + "{path:(/.*)?}", guard(unknown, context))
+
+
+class _LazyControls:
+    """The handlers of a class; its module is imported with the first request."""
+
+    def __init__(self, module: str, name: str, context: ServerContext) -> None:
+        self._module, self._name, self._context = module, name, context
+
+    @cached_property
+    def _controls(self) -> Any:
+        return getattr(import_module(self._module), self._name)(self._context)
+
+    def handler(self, name: str) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            handler: Handler = getattr(self._controls, name)
+            return await handler(request)
+
+        return handle
 
 
 class ServerControls:
@@ -91,13 +107,22 @@ class ServerControls:
         await self.store.check_available()
         return json_response({"status": "ok"})
 
+    async def description(self, request: web.Request) -> web.Response:
+        from mockserver.control.description import control_document
+
+        return json_response(control_document())
+
     async def providers(self, request: web.Request) -> web.Response:
+        from mockserver.control.providers import describe_providers
+
         base = root_url(request, self.context.settings)
-        return json_response(
-            {"providers": describe_providers(self.context.provider_contexts, base)}
-        )
+        contexts = self.context.provider_contexts  # which may have to be loaded
+        described = await asyncio.to_thread(describe_providers, contexts, base)
+        return json_response({"providers": described})
 
     async def faults(self, request: web.Request) -> web.Response:
+        from mockserver.simulation.faults import FAULTS
+
         known = [
             {"name": each.name, "kind": each.kind, "about": each.description}
             for each in FAULTS.values()
@@ -112,6 +137,8 @@ class ServerControls:
         return json_response((await self.store.totals()).costs())
 
     async def metrics(self, request: web.Request) -> web.Response:
+        from mockserver.control.metrics import CONTENT_TYPE, render_metrics
+
         journal_entries = await self.store.journal.size()
         text = render_metrics(
             await self.store.totals(),

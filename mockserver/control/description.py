@@ -4,9 +4,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from aiohttp import web
-
-from mockserver.control.http import json_response
 from specs.documents.yaml_files import read_yaml
 
 
@@ -17,7 +14,3 @@ def control_document() -> dict[str, Any]:
     script = read_yaml(files("mockserver.simulation"), "script.schema.yaml")
     document["components"]["schemas"]["Script"] = script
     return document
-
-
-async def describe(request: web.Request) -> web.Response:
-    return json_response(control_document())

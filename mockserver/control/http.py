@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from mockserver.errors import Rejected
 from mockserver.json_text import dumps
-from mockserver.pipeline.provider_context import ProviderContext
 from mockserver.pipeline.request.body_reading import read_bytes
 from mockserver.pipeline.server_context import ServerContext
 from mockserver.simulation.namespaces import is_namespace
+
+if TYPE_CHECKING:
+    from mockserver.pipeline.provider_context import ProviderContext
 
 MAX_REQUEST_BYTES = 1024 * 1024
 
@@ -63,7 +65,7 @@ def check_provider(provider: str, context: ServerContext) -> str:
     return provider
 
 
-def path_provider(request: web.Request, context: ServerContext) -> ProviderContext:
+def path_provider(request: web.Request, context: ServerContext) -> "ProviderContext":
     """The provider that the path names. Raises `BadControlRequest`."""
     provider = check_provider(request.match_info["provider"], context)
     return context.provider_contexts[provider]

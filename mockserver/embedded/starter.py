@@ -15,7 +15,7 @@ from mockserver.embedded.handle import AsyncRunning, Running
 from mockserver.embedded.thread import serve_in_loop, serve_in_thread
 from mockserver.settings import Limits, Quotas, Settings
 from mockserver.simulation.latency import Latency
-from mockserver.simulation.task_progress import parse_mode
+from mockserver.simulation.task_mode import parse_mode
 from mockserver.state.clock import parse_time
 from mockserver.state.factory import check_state
 

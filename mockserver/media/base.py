@@ -7,9 +7,12 @@ made when it is sent, from facts alone, and is stored nowhere.
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from specs import Cost, Dialect, Operation
+if TYPE_CHECKING:
+    from specs import Cost, Dialect, Operation
+
+DEFAULT_MEDIUM = "image"  # of documents and signed URLs that name no medium
 
 
 class UnreadableUpload(ValueError):
@@ -105,8 +108,8 @@ class Asked:
     request: Mapping[str, Any]
     files: Mapping[str, bytes]
     hash: str
-    operation: Operation
-    dialect: Dialect
+    operation: "Operation"
+    dialect: "Dialect"
     seed: int = 0
     realistic: bool = False
     fault: str | None = None
@@ -141,7 +144,7 @@ class Planned(Protocol):
         """The usage as the response states it."""
 
     @property
-    def cost(self) -> Cost:
+    def cost(self) -> "Cost":
         """The cost at list prices."""
 
     @property

@@ -18,10 +18,9 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import urlencode
 
-from mockserver.media.base import Output
-from mockserver.media.registry import DEFAULT, MEDIA
+from mockserver.media.base import DEFAULT_MEDIUM, Output
+from mockserver.media.paths import IMAGES_PATH
 
-IMAGES_PATH = "/_images"  # the path below which signed URLs lie
 MAX_TOKEN_LENGTH = 7_800  # aiohttp accepts request lines of up to 8190 bytes
 MAX_UNCOMPRESSED_BYTES = 1_000
 EXPIRY_BYTES = 6  # of the time of expiry, in milliseconds since 1970
@@ -103,6 +102,8 @@ class Signer:
 
         Raises `ExpiredLink`, or `InvalidLink` if any part of it was changed.
         """
+        from mockserver.media.registry import MEDIA
+
         token, _, extension = name.rpartition(".")
         if self.in_query:
             signed = self._query_signature(f"{provider}/{name}", query)
@@ -123,7 +124,7 @@ class Signer:
         if expires_at <= self.clock():
             raise ExpiredLink
         namespace, fault = facts.pop("ns", ""), facts.pop("fault", "")
-        medium = MEDIA[facts.pop("medium", DEFAULT)]
+        medium = MEDIA[facts.pop("medium", DEFAULT_MEDIUM)]
         output = medium.output_from(facts)
         return Link(output, provider, namespace, fault, expires_at)
 
@@ -165,7 +166,7 @@ def _facts_part(link: Link) -> tuple[str, bytes, str]:
     more = f'"ns":"{link.namespace}",' if link.namespace else ""
     more += f'"fault":"{link.fault}",' if link.fault else ""
     output = link.output
-    more += f'"medium":"{output.medium}",' if output.medium != DEFAULT else ""
+    more += f'"medium":"{output.medium}",' if output.medium != DEFAULT_MEDIUM else ""
     facts = json.dumps(output.facts(), separators=(",", ":"), ensure_ascii=False)
     packed = f"{{{more}{facts[1:]}".encode()
     if len(packed) > MAX_UNCOMPRESSED_BYTES:

@@ -2,8 +2,11 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from mockserver.media.base import Output
+if TYPE_CHECKING:
+    from mockserver.media.base import Output
+
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_RESPONSES = 200
@@ -30,7 +33,7 @@ class RecentOutputs:
     def add(
         self,
         request_id: str,
-        outputs: Sequence[Output],
+        outputs: "Sequence[Output]",
         uploads: Mapping[str, bytes],
     ) -> None:
         """Add the outputs and uploads of a request; `uploads` are bytes by sha256."""
@@ -53,7 +56,7 @@ class RecentOutputs:
             _, data = self._uploads.popitem(last=False)
             self._bytes -= len(data)
 
-    def output(self, request_id: str, index: int) -> Output | None:
+    def output(self, request_id: str, index: int) -> "Output | None":
         """Return output `index`, counted from 0; None if it is dropped."""
         outputs = self._outputs.get(request_id, ())
         return outputs[index] if 0 <= index < len(outputs) else None
@@ -67,7 +70,7 @@ class RecentOutputs:
         self._bytes = 0
 
 
-def _weight(outputs: Sequence[Output]) -> int:
+def _weight(outputs: "Sequence[Output]") -> int:
     """Bytes held by the outputs of one response, which share their uploads."""
     size = OUTPUT_BYTES * len(outputs)
     if not outputs[0].uploads:

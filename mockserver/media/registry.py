@@ -5,7 +5,6 @@ from mockserver.media.image.medium import ImageMedium
 from mockserver.media.video.medium import VideoMedium
 from specs import Operation
 
-DEFAULT = "image"  # of documents and signed URLs that name no medium
 MEDIA: dict[str, Medium] = {each.name: each for each in (ImageMedium(), VideoMedium())}
 
 

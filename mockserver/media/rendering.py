@@ -1,11 +1,14 @@
 """A cache of rendered outputs."""
 
 import base64
+from typing import TYPE_CHECKING
 
-from mockserver.media.base import Output
 from mockserver.state.cache import LruCache
 
-RenderKey = tuple[Output, bool]  # the output, and True for base64
+if TYPE_CHECKING:
+    from mockserver.media.base import Output
+
+RenderKey = tuple["Output", bool]  # the output, and True for base64
 
 
 class RenderCache:
@@ -19,14 +22,14 @@ class RenderCache:
     def __init__(self, max_bytes: int = 32 * 1024 * 1024) -> None:
         self._files: LruCache[RenderKey, bytes] = LruCache(max_bytes)
 
-    def get(self, output: Output, *, as_text: bool = False) -> bytes | None:
+    def get(self, output: "Output", *, as_text: bool = False) -> bytes | None:
         """Return a file that is cached or takes milliseconds to render, or None."""
         file = self._files.get((output, as_text))
         if file is None and (quick := output.render_quickly()):
             file = self._store(output, quick, as_text=as_text)
         return file
 
-    def render(self, output: Output, *, as_text: bool = False) -> bytes:
+    def render(self, output: "Output", *, as_text: bool = False) -> bytes:
         """Return the file of an output. Blocks: call it off the event loop."""
         file = self._files.get((output, as_text))
         return file or self._store(output, output.render(), as_text=as_text)
@@ -37,7 +40,7 @@ class RenderCache:
     def clear(self) -> None:
         self._files.clear()
 
-    def _store(self, output: Output, file: bytes, *, as_text: bool) -> bytes:
+    def _store(self, output: "Output", file: bytes, *, as_text: bool) -> bytes:
         data = base64.b64encode(file) if as_text else file
         weight = len(data) + sum(map(len, output.uploads))
         self._files.add((output, as_text), data, weight)

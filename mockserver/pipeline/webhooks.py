@@ -21,10 +21,11 @@ from mockserver.hosts import is_loopback
 from mockserver.settings import Settings
 from mockserver.state.memory import StateStore
 from mockserver.state.statistics import WEBHOOK_OPERATION
-from specs import Webhook
 
 if TYPE_CHECKING:
     import aiohttp
+
+    from specs import Webhook
 
 MAX_WEBHOOK_TASKS = 200  # that watch a task or wait for a repetition, in one process
 TIMEOUT_SECONDS = 5.0
@@ -51,7 +52,7 @@ class Delivery:
     state: str
     url: URL
     body: bytes
-    webhook: Webhook
+    webhook: "Webhook"
     is_wanted: Callable[[], Awaitable[bool]]
 
     @property

@@ -5,6 +5,7 @@ import logging
 import secrets
 from contextlib import suppress
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from aiohttp import HttpVersion11, web
 from aiohttp.helpers import rfc822_formatted_time
@@ -18,9 +19,11 @@ from aiohttp.http_exceptions import (
 from mockserver.errors import INCIDENT_HEADER, Rejected
 from mockserver.json_text import printable
 from mockserver.pipeline.server_context import SERVER_CONTEXT, error_response
-from mockserver.server.cors import CorsPolicy, is_control_path, with_cors
 from mockserver.server.fast_path import fast_path_handler
 from mockserver.settings import MIN_BYTES_PER_SECOND, Limits
+
+if TYPE_CHECKING:
+    from mockserver.server.cors import CorsPolicy
 
 LINGER_TIMEOUT = 3.0  # seconds
 FIRST_BYTE_TIMEOUT = 1.0  # seconds
@@ -46,8 +49,10 @@ class ConnectionFactory:
         if self.context is not None:
             handler = fast_path_handler(self.context, server.request_handler)
             if self.context.settings.cors:
-                self.cors = CorsPolicy(self.context.settings.cors)
-                handler = with_cors(self.cors, handler)
+                from mockserver.server import cors
+
+                self.cors = cors.CorsPolicy(self.context.settings.cors)
+                handler = cors.with_cors(self.cors, handler)
             server.request_handler = handler
         self.loop = asyncio.get_running_loop()
         self.open_connections: dict[Connection, None] = {}  # oldest first
@@ -60,8 +65,8 @@ class ConnectionFactory:
         target = head.split(b" ", 2)[1:2] or [b""]
         path = target[0].partition(b"?")[0].decode("latin-1")
         response = error_response(rejected, self.context, path=path)
-        if self.cors is not None and not is_control_path(path):
-            response.headers.update(self.cors.headers_for_head(head))
+        if self.cors is not None:
+            response.headers.update(self.cors.headers_for_head(head, path))
         return response
 
     def evict_idle(self) -> bool:

@@ -34,8 +34,14 @@ class CorsPolicy:
             headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = "*"
         return headers
 
-    def headers_for_head(self, head: bytes) -> dict[str, str]:
-        """As `headers`, for the first bytes of a request that was not parsed."""
+    def headers_for_head(self, head: bytes, path: str) -> dict[str, str]:
+        """
+        As `headers`, for the first bytes of a request that was not parsed.
+
+        `path` is the one of the request; there are none for the control API.
+        """
+        if is_control_path(path):
+            return {}
         match = _ORIGIN.search(head)
         return self.headers(match[1].decode() if match else None)
 

@@ -5,7 +5,6 @@ from typing import cast
 
 from aiohttp import web
 
-from mockserver.pipeline.handler import handle_request
 from mockserver.pipeline.server_context import ServerContext
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -24,7 +23,7 @@ def fast_path_handler(context: ServerContext, fallback: Handler) -> Handler:
         route = context.routes.get((request.method, request.path))
         if route is None or "Expect" in request.headers:
             return fallback(request)
-        operation, service = route
-        return handle_request(cast("web.Request", request), operation, service)
+        handler, operation, provider_context = route
+        return handler(cast("web.Request", request), operation, provider_context)
 
     return handle

@@ -1,7 +1,6 @@
 """Give memory back to the system while no request comes."""
 
 import asyncio
-import ctypes
 import sys
 
 from mockserver.pipeline.server_context import ServerContext
@@ -36,6 +35,8 @@ def _request_count(context: ServerContext) -> int:
 def _trim() -> None:
     """Return freed memory to the system, with the C library of most Linux systems."""
     if sys.platform == "linux":
+        import ctypes
+
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
         if trim is not None:
             trim(0)

@@ -16,7 +16,7 @@ from functools import partial
 
 from aiohttp import web
 
-from mockserver.app import SERVER_CONTEXT, create_app
+from mockserver.app import DISPATCHER, SERVER_CONTEXT, create_app
 from mockserver.server import file_limits
 from mockserver.server.connections import ConnectionFactory
 from mockserver.server.idle_memory import release_when_idle
@@ -25,10 +25,11 @@ from mockserver.server.shutdown import drain
 from mockserver.settings import Settings
 from mockserver.signals import STOP_SIGNALS, handle_signal
 from mockserver.state.statistics import StatusTotals, Totals
-from specs import Provider
+from specs import ProviderEntry
 
 BACKLOG = 1024
 SWITCH_INTERVAL = 0.001  # seconds
+PREPARE_DELAY = 0.1  # seconds; a client that polls has its answer by then
 
 log = logging.getLogger("mockserver")
 
@@ -46,7 +47,7 @@ class ServeOptions:
     reloads changed documents; None for no reloading. `tls` serves HTTPS; None for HTTP.
     """
 
-    providers: Sequence[Provider]
+    providers: Sequence[ProviderEntry]
     settings: Settings
     grace: float
     watcher: DocumentWatcher | None = None
@@ -105,6 +106,8 @@ def serve(
         return asyncio.run(_serve(options, listeners[0], ready, single_process=True))
     if sys.platform != "win32":
         from mockserver.server.workers import supervise
+
+        _load_all(options.providers)
 
         def work(
             listener: socket.socket,
@@ -182,7 +185,9 @@ async def _serve(
     gc.freeze()  # the documents are permanent: scanning them takes milliseconds
     gc.enable()
     sys.setswitchinterval(SWITCH_INTERVAL)  # drawing threads yield to the loop sooner
-    ready()
+    context.after_load = gc.freeze
+    await asyncio.to_thread(ready)  # it may load a provider, for an example
+    tasks.append(asyncio.create_task(_prepare(app, options.providers)))
     await stop.wait()
     if parent_pipe is not None:
         loop.remove_reader(parent_pipe)
@@ -192,6 +197,21 @@ async def _serve(
             await task
     await drain(accepting, runner, options.grace)
     return context.store.lifetime_totals
+
+
+def _load_all(providers: Sequence[ProviderEntry]) -> None:
+    """Import and load before workers are forked what they all need, and then share."""
+    from mockserver.pipeline import dispatch  # noqa: F401
+
+    for entry in providers:
+        entry.provider  # noqa: B018  loads it
+
+
+async def _prepare(app: web.Application, providers: Sequence[ProviderEntry]) -> None:
+    """Import what the first request needs, and load the only provider, while idle."""
+    await asyncio.sleep(PREPARE_DELAY)
+    only = [each.id for each in providers] if len(providers) == 1 else []
+    await app[DISPATCHER].prepare(*only)
 
 
 def _totals_to_json(totals: Totals) -> bytes:

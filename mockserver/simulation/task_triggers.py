@@ -7,7 +7,8 @@ from typing import Any
 from multidict import istr
 
 from mockserver.errors import Rejected
-from mockserver.simulation.task_progress import TaskMode, TaskOutcome, parse_mode
+from mockserver.simulation.task_mode import TaskMode, parse_mode
+from mockserver.simulation.task_progress import TaskOutcome
 
 TASK_HEADER = istr("X-Mock-Task")
 TASK_MARKER = "task="

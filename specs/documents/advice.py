@@ -10,13 +10,14 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from specs.documents.folder import DIALECT, DOCUMENT, ProviderFolder, read_folder
+from specs.documents.file_names import DIALECT, DOCUMENT, SOURCES
+from specs.documents.folder import ProviderFolder, read_folder
 from specs.documents.openapi_keys import unknown_keys
 from specs.documents.pointers import escape_pointer
 from specs.documents.problems import Problems
 from specs.documents.references import ResolvedDocument, did_you_mean, walk
 from specs.documents.schema_errors import flow_yaml
-from specs.documents.sources import SOURCES, cited_sources, example_source
+from specs.documents.sources import cited_sources, example_source
 from specs.documents.yaml_files import read_document, read_yaml
 from specs.errors import SpecError
 from specs.validation.engine import compile_validator

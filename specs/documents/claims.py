@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from specs.documents.media_types import EVENT_STREAM
 from specs.documents.model import Body, Operation, Provider, Response
 from specs.documents.model_claims import MODELS, model_claims
-from specs.documents.supported import EVENT_STREAM
 from specs.documents.task_claims import TASK, task_claims
 from specs.validation.evidence import Basis, Evidence
 from specs.validation.explanation import restates_keyword

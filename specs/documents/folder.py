@@ -1,6 +1,5 @@
 """Read the files of one provider, and build it if nothing is wrong in them."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
@@ -19,6 +18,7 @@ from specs.documents.dates import (
     split_id,
 )
 from specs.documents.dialect import build_dialect, validate_dialect
+from specs.documents.file_names import DIALECT, DOCUMENT, digest_of
 from specs.documents.model import Provider
 from specs.documents.model_builder import check_model_operations
 from specs.documents.problems import Problems
@@ -27,8 +27,6 @@ from specs.documents.sources import Source, check_sources, load_sources
 from specs.documents.task_builder import check_task_operations, task_kinds
 from specs.documents.yaml_files import read_document
 from specs.errors import SpecError
-
-DOCUMENT, DIALECT = "openapi.yaml", "dialect.yaml"
 
 
 @dataclass(frozen=True)
@@ -63,24 +61,24 @@ def read_folder(
     day = _requested_day(name, dates)
     dialect = as_of(dialect, day).content if day else dialect
     dialect_file = str(folder / DIALECT)
-    if dialect is not _UNREADABLE:
+    checks = not problems.known_valid
+    if checks and dialect is not _UNREADABLE:
         validate_dialect(dialect_file, dialect, problems)
     sources = load_sources(root, folder, dialect, problems)
-    check_sources(dialect_file, dialect, "source", sources, problems)
+    if checks:
+        check_sources(dialect_file, dialect, "source", sources, problems)
     if document is _UNREADABLE:
         return ProviderFolder(folder, dialect, sources, None, None)
     tree = ResolvedDocument(str(folder / DOCUMENT), document, problems, day=day)
-    _check_dates(tree, document, dates)
-    check_sources(tree.file, document, "x-source", sources, problems)
-    for pointer, node in walk(document):
-        if "x-contradicts" in node:
-            sides, place = node["x-contradicts"], f"{pointer}/x-contradicts"
-            check_sources(tree.file, sides, "source", sources, problems, place)
+    if checks:
+        _check_dates(tree, document, dates)
+        _check_cited_sources(tree, document, sources, problems)
     operations = OperationBuilder(tree).operations()
     tasks = task_kinds(tree)
-    check_task_operations(tree, tasks, operations)
-    check_model_operations(tree, operations)
-    _check_base_url(tree, dialect)
+    if checks:
+        check_task_operations(tree, tasks, operations)
+        check_model_operations(tree, operations)
+        _check_base_url(tree, dialect)
     provider = None
     if not problems.errors:
         provider = Provider(
@@ -100,15 +98,6 @@ def read_folder(
             places=tree.places,
         )
     return ProviderFolder(folder, dialect, sources, tree, provider, dates)
-
-
-def digest_of(*files: Traversable) -> str:
-    """The hash of the contents of some files; one that is missing counts as empty."""
-    whole = hashlib.sha256()
-    for file in files:
-        content = file.read_bytes() if file.is_file() else b""
-        whole.update(hashlib.sha256(content).digest())
-    return whole.hexdigest()
 
 
 _UNREADABLE: Any = object()
@@ -156,6 +145,20 @@ def _check_dates(tree: ResolvedDocument, document: Any, dates: DocumentDates) ->
                 f'{AS_OF}: "2026-12-01"',
             )
             return
+
+
+def _check_cited_sources(
+    tree: ResolvedDocument,
+    document: Any,
+    sources: Mapping[str, Source],
+    problems: Problems,
+) -> None:
+    """Report unknown sources of claims and of contradictions."""
+    check_sources(tree.file, document, "x-source", sources, problems)
+    for pointer, node in walk(document):
+        if "x-contradicts" in node:
+            sides, place = node["x-contradicts"], f"{pointer}/x-contradicts"
+            check_sources(tree.file, sides, "source", sources, problems, place)
 
 
 def _read(folder: Traversable, name: str, problems: Problems) -> Any:

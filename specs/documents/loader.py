@@ -1,23 +1,26 @@
 """Load folders of providers: openapi.yaml, dialect.yaml and the sources they cite."""
 
-from collections.abc import Sequence
-from functools import cache, lru_cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-from specs.documents.dates import split_id
-from specs.documents.folder import DIALECT, DOCUMENT, digest_of, read_folder
-from specs.documents.model import Provider
-from specs.documents.problems import Problems
-from specs.documents.sources import SOURCES
-from specs.documents.yaml_files import read_document
+from specs.disk_cache import read_cached, write_cached
+from specs.documents.file_names import DIALECT, DOCUMENT, SOURCES, digest_of
 from specs.errors import SpecError
 
+if TYPE_CHECKING:
+    from specs.documents.model import Provider
 
-def roots(*more: str | Path) -> tuple[Traversable, ...]:
+SHIPPED = Path(__file__).parents[1]  # the folder of the providers that ship
+
+
+def roots(*more: str | Path) -> tuple[Path, ...]:
     """The folders that contain folders of providers; the one that ships is first."""
-    return (files("specs"), *(Path(each) for each in more))
+    return (SHIPPED, *(Path(each) for each in more))
 
 
 def names(*more: str | Path) -> tuple[str, ...]:
@@ -37,7 +40,7 @@ def names(*more: str | Path) -> tuple[str, ...]:
     return tuple(found)
 
 
-def load(name: str, *more: str | Path) -> Provider:
+def load(name: str, *more: str | Path) -> "Provider":
     """
     Load the provider of an id, such as `mine` or `mine@2026-08-21`.
 
@@ -47,15 +50,103 @@ def load(name: str, *more: str | Path) -> Provider:
     Raises `SpecError` if there is no such folder or day, or a part of it is not
     understood.
     """
-    id_, _ = split_id(name)
+    return _load_folder(name, *_find(name, more))
+
+
+class ProviderEntry:
+    """
+    A provider without problems, which is loaded when `provider` is first used.
+
+    `day` is the one of its document, and `base_path` the path of its server URL.
+    """
+
+    def __init__(
+        self, id: str, base_path: str, day: str, load: "Callable[[], Provider]"
+    ) -> None:
+        self.id = id
+        self.base_path = base_path
+        self.day = day
+        self._load = load
+
+    @classmethod
+    def of(cls, provider: "Provider") -> "ProviderEntry":
+        """The entry of a provider that is loaded."""
+        return cls(provider.id, provider.base_path, provider.day, lambda: provider)
+
+    @cached_property
+    def provider(self) -> "Provider":
+        return self._load()
+
+
+def find_all(ids: Sequence[str], *more: str | Path) -> list[ProviderEntry]:
+    """
+    The providers of these ids, each once; all providers when there are no ids.
+
+    Those in the folders `more` are loaded, since their files may change at any time. So
+    is one that ships, unless the cache on disk says that the same files were loaded by
+    the same program before. Raises `SpecError` as `load` does.
+    """
+    return [_find_entry(each, more) for each in dict.fromkeys(ids) or names(*more)]
+
+
+def _find_entry(name: str, more: Sequence[str | Path]) -> ProviderEntry:
+    root, folder, digest = _find(name, more)
+    facts = _read_facts(name, digest) if root == SHIPPED else None
+    if facts is not None:
+        return ProviderEntry(
+            name, facts.base_path, facts.day, lambda: load(name, *more)
+        )
+    return ProviderEntry.of(_load_folder(name, root, folder, digest))
+
+
+class _EntryFacts(NamedTuple):
+    """The facts of a valid provider that are cached on disk."""
+
+    base_path: str
+    day: str
+
+
+def _read_facts(name: str, digest: str) -> _EntryFacts | None:
+    """The cached facts of a provider; None if there are none, or they are damaged."""
+    cached = read_cached(_entry_name(name, digest))
+    if cached is None:
+        return None
+    try:
+        facts = _EntryFacts(**json.loads(cached))
+    except (TypeError, ValueError):
+        return None
+    return facts if all(isinstance(each, str) for each in facts) else None
+
+
+def _entry_name(name: str, digest: str) -> str:
+    """The name in the cache of the facts of a provider with this digest."""
+    key = f"{name} {digest} {_program_digest()}"
+    return f"{hashlib.sha256(key.encode()).hexdigest()}.provider"
+
+
+@cache
+def _program_digest() -> str:
+    """The hash of the modules and schemas of this package, which check documents."""
+    whole = hashlib.sha256()
+    for folder in ("", "documents", "media", "validation"):
+        for name in sorted(os.listdir(SHIPPED / folder)):  # noqa: PTH208  is faster
+            if name.endswith((".py", ".yaml")):
+                content = (SHIPPED / folder / name).read_bytes()
+                whole.update(hashlib.sha256(content).digest())
+    return whole.hexdigest()
+
+
+def _find(name: str, more: Sequence[str | Path]) -> tuple[Path, Path, str]:
+    """
+    The folder that contains the folder of a provider, that folder, and its digest.
+
+    Raises `SpecError` if there is none.
+    """
+    id_ = name.partition("@")[0]
     for root in reversed(roots(*more)):
         folder = root / id_
         if (folder / DOCUMENT).is_file():
-            home, own = Path(str(root)), Path(str(folder))
-            digest = digest_of(
-                own / DOCUMENT, own / DIALECT, own / SOURCES, home / SOURCES
-            )
-            return _load_folder(name, home, own, digest)
+            return root, folder, _digest(root, folder)
     known = ", ".join(names(*more))
     raise SpecError(
         name, "", "is not a known provider", f"Known are: {known}; see --specs"
@@ -70,8 +161,10 @@ def reference_title() -> str:
     It is the one that ships and says so in its dialect. Raises `SpecError` if there is
     none.
     """
+    from specs.documents.yaml_files import read_document
+
     for name in names():
-        raw = read_document(files("specs") / name, DIALECT)
+        raw = read_document(SHIPPED / name, DIALECT)
         if raw.get("reference"):
             return str(raw["title"])
     raise SpecError(
@@ -79,7 +172,7 @@ def reference_title() -> str:
     )
 
 
-def load_all(ids: Sequence[str], *more: str | Path) -> list[Provider]:
+def load_all(ids: Sequence[str], *more: str | Path) -> list["Provider"]:
     """
     The providers of these ids, each once; all providers when there are no ids.
 
@@ -88,10 +181,27 @@ def load_all(ids: Sequence[str], *more: str | Path) -> list[Provider]:
     return [load(each, *more) for each in dict.fromkeys(ids) or names(*more)]
 
 
+def _digest(root: Path, folder: Path) -> str:
+    """The hash of all files that a provider is loaded from."""
+    return digest_of(
+        folder / DOCUMENT, folder / DIALECT, folder / SOURCES, root / SOURCES
+    )
+
+
 @lru_cache(maxsize=64)
-def _load_folder(name: str, root: Path, folder: Path, digest: str) -> Provider:
+def _load_folder(name: str, root: Path, folder: Path, digest: str) -> "Provider":
     """The provider in a folder: the same one as long as its files are the same."""
-    provider = read_folder(name, root, folder, Problems()).provider
+    from specs.documents.folder import read_folder
+    from specs.documents.problems import Problems
+
+    is_shipped = root == SHIPPED
+    is_known = is_shipped and _read_facts(name, digest) is not None
+    problems = Problems(known_valid=is_known)
+    provider = read_folder(name, root, folder, problems).provider
     if provider is None:
         raise RuntimeError("a problem was not raised")
+    # Files that changed meanwhile are not those of the digest.
+    if is_shipped and not is_known and _digest(root, folder) == digest:
+        facts = _EntryFacts(provider.base_path, provider.day)
+        write_cached(_entry_name(name, digest), json.dumps(facts._asdict()).encode())
     return provider

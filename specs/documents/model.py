@@ -13,11 +13,11 @@ from specs.documents.dialect import Dialect
 from specs.documents.events import event_kinds
 from specs.documents.guarantee import Guarantee
 from specs.documents.layout import ResponseLayout, response_layout
+from specs.documents.media_types import EVENT_STREAM, JSON
 from specs.documents.models import ModelsAction, ModelsRole
 from specs.documents.references import walk
 from specs.documents.security import KeyScheme
 from specs.documents.sources import Source
-from specs.documents.supported import EVENT_STREAM, JSON
 from specs.documents.tasks import Link, Role, TaskKind, TaskRole
 from specs.validation.engine import Schema
 from specs.validation.evidence import Evidence

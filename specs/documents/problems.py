@@ -11,16 +11,18 @@ class Problems:
     Receives the problems of the files of a folder.
 
     A loader raises the first. With `collect`, problems are kept in `errors`: the check
-    goes on without the part that is wrong.
+    goes on without the part that is wrong. With `known_valid`, the same files were
+    checked before: checks that only find problems are left out.
     """
 
-    def __init__(self, *, collect: bool = False) -> None:
-        self._collect = collect
+    def __init__(self, *, collect: bool = False, known_valid: bool = False) -> None:
+        self.collects = collect
+        self.known_valid = known_valid
         self.errors: list[SpecError] = []
 
     def report(self, error: SpecError) -> None:
         """Raises the error unless problems are collected."""
-        if not self._collect:
+        if not self.collects:
             raise error
         self.errors.append(error)
 

@@ -40,10 +40,14 @@ class ResolvedDocument:
         self._pointers: dict[int, str] = {}
         # Kept, because an id is unique only as long as its value lives.
         self._resolved_nodes: list[Any] = []
+        # Where problems are collected, a wrong part is removed from each use by itself.
+        self._targets: dict[str, Any] = {}
         if not isinstance(document, dict):
             self.report("", "is not a mapping", "Begin with `openapi: 3.1.0`")
             document = {}
-        for pointer, problem, remedy in _keyword_problems(document):
+        self.checks = not self._problems.known_valid
+        checked = document if self.checks else {}
+        for pointer, problem, remedy in _keyword_problems(checked):
             self.report(pointer, problem, remedy)
             self._invalid.update(_keyword_place(pointer))
         self.document: dict[str, Any] = document
@@ -101,6 +105,9 @@ class ResolvedDocument:
         self, node: dict[str, Any], pointer: str, seen: tuple[str, ...]
     ) -> Any:
         reference = node["$ref"]
+        siblings = {key: value for key, value in node.items() if key != "$ref"}
+        if not siblings and reference in self._targets:
+            return self._targets[reference]
         target = self._lookup(reference, pointer)
         if reference in seen:
             self.report(pointer, f"{reference} refers to itself", "Remove the cycle")
@@ -110,8 +117,9 @@ class ResolvedDocument:
             self.mark_gap(gap)
             return gap
         found = self._resolve(target, reference.removeprefix("#"), (*seen, reference))
-        siblings = {key: value for key, value in node.items() if key != "$ref"}
         if not siblings:
+            if not self._problems.collects:
+                self._targets[reference] = found
             return found
         own = self._resolve(siblings, pointer, seen)
         found = found if isinstance(found, dict) else {}

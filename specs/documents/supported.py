@@ -18,6 +18,7 @@ from specs.documents.events import (
     is_done,
 )
 from specs.documents.layout import RESPONSE, has_image_place, template_problem
+from specs.documents.media_types import EVENT_STREAM, FORM, JSON, TEXT
 from specs.documents.models import ModelsAction
 from specs.documents.pointers import escape_pointer
 from specs.documents.references import ResolvedDocument, did_you_mean
@@ -31,10 +32,6 @@ from specs.documents.security import (
 from specs.documents.tasks import Role
 from specs.media import image
 
-JSON = "application/json"
-TEXT = "text/plain"
-FORM = "multipart/form-data"
-EVENT_STREAM = "text/event-stream"
 REQUEST_TYPES = (JSON, FORM)
 FILE_TYPES = (
     *("video/mp4", "image/png", "image/jpeg", "image/webp"),

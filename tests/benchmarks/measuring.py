@@ -162,11 +162,15 @@ def bare(folder: Path):
     return running("bare aiohttp", [sys.executable, HERE / "bare.py", folder])
 
 
-def mock(*options: str, providers: Sequence[str] = ()):
-    """`mockserver serve` as a user would start it."""
+def mock(
+    *options: str,
+    providers: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+):
+    """`mockserver serve` as a user would start it, by default of all providers."""
     command = [sys.executable, "-m", "mockserver", "serve", *providers, "--port", "0"]
     return running(
-        "imageparity", [*command, "--json", *options], path="/__mock__/health"
+        "imageparity", [*command, "--json", *options], path="/__mock__/health", env=env
     )
 
 

@@ -11,7 +11,7 @@ import specs
 from contracts import site
 from contracts.compare import compare
 from contracts.published.site import read_submissions, result_files
-from specs.documents.sources import SOURCES
+from specs.documents.file_names import SOURCES
 from specs.documents.yaml_files import read_yaml
 
 pytestmark = pytest.mark.slow

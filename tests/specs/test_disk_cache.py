@@ -102,7 +102,7 @@ def test_processes_may_write_the_same_entries(folder):
     said = {each.communicate(timeout=60)[0].decode().strip() for each in started}
 
     assert said == {specs.load("tokenhub").version}
-    assert {each.suffix for each in folder.iterdir()} == {".json"}
+    assert {each.suffix for each in folder.iterdir()} == {".json", ".provider"}
 
 
 def test_a_provider_is_the_same_until_its_files_change(tmp_path):

@@ -13,8 +13,7 @@ from contracts.report.source_lines import SourceLines
 from contracts.text import one_line, pluralize
 from mockserver.cli.common import UsageError, specs_option
 from specs.documents.advice import check_folder
-from specs.documents.folder import DIALECT, DOCUMENT
-from specs.documents.sources import SOURCES
+from specs.documents.file_names import DIALECT, DOCUMENT, SOURCES
 
 NO_PROBLEMS, PROBLEMS_FOUND = 0, 1
 

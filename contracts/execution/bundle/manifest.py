@@ -13,8 +13,7 @@ from contracts.execution.bundle.writer import DOCUMENTS
 from contracts.execution.tasks.waiting import Waiting
 from mockserver.recordings.request_key import digest
 from specs import Provider
-from specs.documents.folder import DIALECT, DOCUMENT
-from specs.documents.sources import SOURCES
+from specs.documents.file_names import DIALECT, DOCUMENT, SOURCES
 from specs.documents.yaml_files import read_yaml, yaml_text
 
 FORMAT = "imageparity-bundle/1"

@@ -14,12 +14,12 @@ from multidict import CIMultiDict
 
 from mockserver.errors import Rejected, retry_headers
 from mockserver.media.links import (
-    IMAGES_PATH,
     ExpiredLink,
     ForgedLink,
     InvalidLink,
     Link,
 )
+from mockserver.media.paths import IMAGES_PATH
 from mockserver.pipeline.behavior import build_own_response, wait_for_timeout
 from mockserver.pipeline.endpoints import models
 from mockserver.pipeline.journal_entry import DownloadFacts
@@ -72,9 +72,9 @@ async def serve_image(request: web.Request) -> web.StreamResponse:
     request[FACTS] = DownloadFacts()
     provider = request.match_info.get("provider", "")
     name = request.match_info["name"]
-    context = server.provider_contexts.get(provider)
-    if context is None:
+    if provider not in server.provider_contexts:
         return _error(request, "not_found")
+    context = server.provider_contexts[provider]
     await context.store.sync_clock()
     try:
         link = context.signer.link(provider, name, request.query)

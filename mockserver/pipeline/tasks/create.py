@@ -23,7 +23,8 @@ from mockserver.pipeline.tasks.representation import (
 from mockserver.pipeline.tasks.responses import json_response
 from mockserver.pipeline.tasks.source import find_source, inherited_fields
 from mockserver.pipeline.tasks.webhooks import as_provider_sees_it, start_webhooks
-from mockserver.simulation.task_progress import TaskMode, TaskOutcome, first_progress
+from mockserver.simulation.task_mode import TaskMode
+from mockserver.simulation.task_progress import TaskOutcome, first_progress
 from mockserver.state.tasks import TaskRecord
 from specs import JSON, TaskKind
 

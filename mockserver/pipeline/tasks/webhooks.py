@@ -13,7 +13,8 @@ from mockserver.pipeline.request.body_parsing import ParsedBody
 from mockserver.pipeline.tasks.lookup import Task, kind_of
 from mockserver.pipeline.tasks.representation import represent, represent_read
 from mockserver.pipeline.webhooks import CHECK_SECONDS, Delivery
-from mockserver.simulation.task_progress import MAX_SECONDS, progress_between
+from mockserver.simulation.task_mode import MAX_SECONDS
+from mockserver.simulation.task_progress import progress_between
 from mockserver.state.memory import StateError
 from specs import Webhook, values_at
 

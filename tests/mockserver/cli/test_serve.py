@@ -75,7 +75,8 @@ def test_the_urls_are_for_clients_on_this_machine():
     ],
 )
 def test_it_says_that_it_listens_on_all_addresses(capsys, host, shown, more):
-    ServeOutput([specs.load("openai")], (host, 80), None, as_json=False).print_ready()
+    entries = specs.find_all(["openai"])
+    ServeOutput(entries, (host, 80), None, as_json=False).print_ready()
 
     first, *_, last = capsys.readouterr().out.splitlines()
     assert (

@@ -12,13 +12,10 @@ from support.tasks import AT_NOON, KINDS
 
 from mockserver.media.templates import fill
 from mockserver.pipeline.tasks.ids import new_id
+from mockserver.simulation.task_mode import MAX_POLLS, MAX_SECONDS, TaskMode, parse_mode
 from mockserver.simulation.task_progress import (
-    MAX_POLLS,
-    MAX_SECONDS,
-    TaskMode,
     TaskOutcome,
     first_progress,
-    parse_mode,
     progress_between,
     progress_of,
 )

@@ -9,7 +9,7 @@ import pytest
 
 import specs
 from specs.documents.dates import as_of
-from specs.documents.folder import DIALECT
+from specs.documents.file_names import DIALECT
 from specs.documents.references import ResolvedDocument
 from specs.documents.yaml_files import read_yaml
 

@@ -7,6 +7,7 @@ import pytest
 from support.http import ask, control, key_of
 
 from mockserver.cli.serve_output import ServeOutput
+from specs import ProviderEntry
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +37,8 @@ def test_each_example_of_the_control_api_gets_a_success(own, provider):
 
 def test_the_command_that_serve_prints_gets_a_success(own, provider, capsys):
     address = own.url.removeprefix("http://").split(":")
-    ServeOutput([provider], address, None, as_json=False).print_ready()
+    entry = ProviderEntry.of(provider)
+    ServeOutput([entry], address, None, as_json=False).print_ready()
     _, _, command = capsys.readouterr().out.partition("Try it:\n")
     command = command.partition("Inspector:")[0]
 
