@@ -5,13 +5,13 @@ import os
 import re
 import secrets
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from support.commands import run_command
 from support.processes import free_port
 
 from contracts.report.model import Report
@@ -81,7 +81,14 @@ def is_live(base_url: str) -> bool:
 
 
 def imageparity(*words: str) -> subprocess.CompletedProcess[str]:
-    return run_command(*words, GATEWAY_KEY=KEY)
+    return subprocess.run(
+        [sys.executable, "-m", "contracts", *words],
+        env={**os.environ, "GATEWAY_KEY": KEY},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
 
 
 @pytest.fixture
