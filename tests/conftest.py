@@ -1,6 +1,8 @@
 """Fixtures for all tests, and the rule that CI skips nothing."""
 
+import ctypes
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +18,28 @@ MAX_CASES = 4  # of a slow test
 settings.register_profile("ci", max_examples=examples(100))
 settings.register_profile("by hand", max_examples=examples(100))
 settings.load_profile("ci" if IN_CI else "by hand")
+
+
+M_MMAP_THRESHOLD = -3  # of <malloc.h>
+LARGE_BLOCK = 1024 * 1024
+
+
+def return_large_blocks() -> None:
+    """
+    Let large blocks of memory go back to the system when they are freed.
+
+    After an upload of 50 MB, glibc keeps freed blocks of up to 32 MB, for each thread:
+    a process of the tests grew to some gigabytes.
+    """
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
+
+
+def pytest_configure() -> None:
+    return_large_blocks()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from specs.documents.media_types import EVENT_STREAM
@@ -53,10 +54,14 @@ def request_name(operation: Operation, body: Body) -> str:
     return f"{operation.id}/request-{kind}"
 
 
-def claims(provider: Provider) -> Iterator[Claim]:
-    """All claims of a provider's document, in document order."""
-    for operation in provider.all_operations.values():
-        yield from _operation_claims(provider, operation)
+@lru_cache(maxsize=64)
+def claims(provider: Provider) -> tuple[Claim, ...]:
+    """All claims of a provider's document, in document order; found once."""
+    return tuple(
+        claim
+        for operation in provider.all_operations.values()
+        for claim in _operation_claims(provider, operation)
+    )
 
 
 def _operation_claims(provider: Provider, operation: Operation) -> Iterator[Claim]:

@@ -9,9 +9,11 @@ import sys
 from importlib.metadata import entry_points
 
 import pytest
+from support.http import ask, generation
 from support.paths import ROOT
 from support.providers import ALL_IMAGE_PROVIDERS
 
+import mockserver.pytest_plugin
 import specs
 
 pytest_plugins = ["pytester"]
@@ -42,19 +44,38 @@ def draw(mock, prompt="A paper boat", **headers):
 """
 
 
+@pytest.fixture(scope="module")
+def imports(mock):
+    """What a mock imports when it draws; `pytester` forgets the imports of a run."""
+    request = generation(specs.load("openai"))
+    answer = ask(f"{mock.base_urls['openai']}/images/generations", body=request)
+    assert answer.status == 200
+
+
 @pytest.fixture
-def run(pytester, monkeypatch):
-    """A run over a module of these tests, in a process of its own that starts fast."""
+def run(pytester, monkeypatch, imports):
+    """
+    A run over a module of these tests.
+
+    It is in the process of these tests, which has loaded the documents of all mocks, or
+    with `in_process=False` in a process of its own.
+    """
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     for name in ("SPECS_PATH", "IMAGEPARITY_SPECS", "PYTEST_ADDOPTS", "CI"):
         monkeypatch.delenv(name, raising=False)
 
-    def running(tests, *options):
+    def running(tests, *options, in_process=True):
         if tests:
             pytester.makepyfile(ASKING + tests)
-        fixed = ["-p", MODULE, "--strict-markers", "--strict-config", "-W", "error"]
-        return pytester.runpytest_subprocess(*fixed, *options, timeout=120)
+        fixed = ["--strict-markers", "--strict-config", "-W", "error"]
+        if in_process:
+            return pytester.runpytest_inprocess(
+                *fixed, *options, plugins=[mockserver.pytest_plugin]
+            )
+        return pytester.runpytest_subprocess(
+            "-p", MODULE, *fixed, *options, timeout=120
+        )
 
     return running
 
@@ -365,7 +386,7 @@ BILL = "image mock: 8 requests, 8 images; cost at list prices: 1.00 USD"
     "options", [[], TWO, ["-p", "no:cacheprovider"]], ids=["one", "two", "no cache"]
 )
 def test_a_run_ends_with_what_it_would_have_cost(run, options):
-    result = run(PRICED, *options)
+    result = run(PRICED, *options, in_process=options != TWO)
 
     result.assert_outcomes(passed=4)
     assert result.stdout.str().count(BILL) == 1
@@ -393,6 +414,7 @@ def test_it(image_mock, worker_id, time):
 """,
         *TWO,
         "--dist=each",
+        in_process=False,
     )
 
     result.assert_outcomes(passed=16)
@@ -401,7 +423,8 @@ def test_it(image_mock, worker_id, time):
 
 
 def test_a_run_that_uses_no_mock_hears_nothing_of_it(run):
-    result = run("""
+    result = run(
+        """
 import sys
 
 def test_it():
@@ -410,7 +433,9 @@ def test_it():
 
 @pytest.mark.dialect("tokenhub")
 def test_that_draws_nothing(image_mock): pass
-""")
+""",
+        in_process=False,
+    )
 
     result.assert_outcomes(passed=2)
     result.stdout.no_fnmatch_line("*image mock*")

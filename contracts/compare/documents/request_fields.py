@@ -1,6 +1,6 @@
 """Cells for the fields of requests, by canonical name."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -72,7 +72,7 @@ def request_cells(provider: Provider, operation: Operation) -> dict[str, Provide
     A field of several request bodies has one cell. Facts of a later body that differ
     from the first have names such as `JSON/type`.
     """
-    known_claims = list(claims(provider))
+    known_claims = claims(provider)
     tables = {
         media_type: _body_fields(provider, operation, body, known_claims)
         for media_type, body in operation.bodies.items()
@@ -128,7 +128,7 @@ def _page(evidence: Evidence) -> str:
 
 
 def _body_fields(
-    provider: Provider, operation: Operation, body: Body, known_claims: list[Claim]
+    provider: Provider, operation: Operation, body: Body, known_claims: Iterable[Claim]
 ) -> dict[str, _BodyField]:
     """The fields of one request body, by canonical name, with all their facts."""
     found: dict[str, _BodyField] = {}
@@ -194,7 +194,7 @@ def _add_rule_facts(
     operation: Operation,
     body: Body,
     fields: Mapping[str, _BodyField],
-    known_claims: list[Claim],
+    known_claims: Iterable[Claim],
 ) -> None:
     """Add `rule/NAME`, the sentences of a conditional rule, to the rule's field."""
     begin = f"{request_name(operation, body)}/"

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
+from support.commands import run_command
 from support.relays import on_refusal, relay, replace
 
 import mockserver
@@ -24,16 +25,8 @@ from mockserver.embedded.starter import serve_in_thread
 pytestmark = pytest.mark.slow
 
 
-def contracts(*words: str, env: dict[str, str] | None = None, **options):
-    return subprocess.run(
-        [sys.executable, "-m", "contracts", *map(str, words)],
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-        env={**os.environ, **(env or {})},
-        **options,
-    )
+def contracts(*words: object, env: dict[str, str] | None = None, **options):
+    return run_command(*words, **options, **(env or {}))
 
 
 KEY = {"TOKENHUB_API_KEY": "th-very-secret"}
@@ -62,7 +55,10 @@ def test_a_run_writes_every_report_and_conforms(tmp_path):
     }
     words = [word for name, path in paths.items() for word in (f"--{name}", path)]
 
-    done = contracts("run", "tokenhub", "--no-fuzz", *words)
+    command = [sys.executable, "-m", "contracts", "run", "tokenhub", "--no-fuzz"]
+    done = subprocess.run(
+        [*command, *words], capture_output=True, check=False, text=True
+    )
 
     assert (done.returncode, "TokenHub" in done.stdout) == (0, True)
     assert Report.read(paths["report"]).conforms

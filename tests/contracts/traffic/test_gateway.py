@@ -6,14 +6,12 @@ import functools
 import gzip
 import io
 import json
-import os
 import re
 import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from subprocess import CompletedProcess
 from typing import Any
 
 import aiohttp
@@ -22,6 +20,7 @@ from aiohttp import web
 from jsonschema import Draft202012Validator
 from multidict import CIMultiDict
 from PIL import Image
+from support.commands import run_command
 from support.processes import free_port
 
 import specs
@@ -220,8 +219,13 @@ def without(*names: str) -> Answer:
     return lambda value: {k: v for k, v in value.items() if k not in names}
 
 
+@functools.cache
+def all_rows_of_a_sound_gateway(name: str) -> list[GatewayRow]:
+    return examined(Damage(), name=name)
+
+
 def test_a_gateway_that_passes_all_on_is_found_to_do_so(provider):
-    rows = examined(Damage(), name=provider.id)
+    rows = all_rows_of_a_sound_gateway(provider.id)
 
     report = GatewayReport("0", "g", provider.id, provider.id, rows, FAILS)
     assert report.failures == []
@@ -510,7 +514,7 @@ def test_a_gateway_that_refuses_only_the_value_fails():
 def test_every_feature_of_a_report_is_known_before(provider):
     questions = Planner(provider, provider, {}, run_id="q0").questions()
 
-    rows = examined(Damage(), name=provider.id)
+    rows = all_rows_of_a_sound_gateway(provider.id)
 
     known = known_features(questions, provider)
     assert {row.feature for row in rows} - set(known) == set()
@@ -633,16 +637,8 @@ def test_neither_report_holds_the_callers_key():
 # From the command line.
 
 
-def sandwich(*words: object, **env: str) -> subprocess.CompletedProcess[str]:
-    code = "from contracts.cli.main import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", code, "sandwich", *map(str, words)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "COLUMNS": "120", **env},
-    )
+def sandwich(*words: object, **env: str) -> CompletedProcess[str]:
+    return run_command("sandwich", *words, COLUMNS="120", **env)
 
 
 @pytest.mark.parametrize(

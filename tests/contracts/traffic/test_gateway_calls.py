@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 from jsonschema import Draft202012Validator
 from support import gateways
+from support.commands import run_command
 from support.processes import free_port
 
 import specs
@@ -31,18 +32,12 @@ def sandwich(tmp_path):
         port, path = free_port(), tmp_path / "report.json"
         upstream = f"http://127.0.0.1:{port}"
         with gateways.gateway(upstream, **wants) as (server, url):
-            code = "from contracts.cli.main import main; main()"
-            done = subprocess.run(
-                [
-                    *(sys.executable, "-c", code, "sandwich", f"{url}{path_and_query}"),
-                    *("--upstream-dialect=openai", f"--listen-port={port}"),
-                    *("--key-env=GATEWAY_KEY", f"--report={path}", *words),
-                ],
-                capture_output=True,
-                text=True,
-                timeout=240,
-                check=False,
-                env={**os.environ, "GATEWAY_KEY": KEY, "EXTRA": SECRET},
+            done = run_command(
+                *("sandwich", f"{url}{path_and_query}", "--upstream-dialect=openai"),
+                *(f"--listen-port={port}", "--key-env=GATEWAY_KEY"),
+                *(f"--report={path}", *words),
+                GATEWAY_KEY=KEY,
+                EXTRA=SECRET,
             )
         report = json.loads(path.read_text()) if path.exists() else None
         shown = done.stdout + done.stderr + json.dumps(report)

@@ -1,15 +1,13 @@
 """Gateways that turn a response into a task, or a task into a response."""
 
 import json
-import os
-import subprocess
-import sys
 from importlib.resources import files
 
 import pytest
 import yaml
 from aiohttp import web
 from jsonschema import Draft202012Validator
+from support.commands import run_command
 from support.processes import free_port
 from support.sandwiches import Gateway, failures, one, rows_of
 from support.translating_gateways import at_once, later, passing
@@ -127,15 +125,7 @@ def test_the_command_asks_for_the_errors_of_the_task_that_is_created(tmp_path):
             *("--only", "image_too_large", "--only", "prompt_too_long"),
             *("--only", "a task that fails"),
         ]
-        code = "from contracts.cli.main import main; main()"
-        done = subprocess.run(
-            [sys.executable, "-c", code, *words],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            env={**os.environ, "COLUMNS": "100"},
-        )
+        done = run_command(*words, COLUMNS="100")
 
     assert done.returncode == 1, done.stderr
     record = json.loads(report.read_text())
