@@ -3,7 +3,7 @@
 import colorsys
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -63,13 +63,20 @@ def _colour_ramp(hue: int, apart: int, side: int) -> bytes:
         (SUN_LEVEL, _rgb(light, 0.88, 0.85)),
         (TEXT_LEVEL, _rgb(light, 0.97, 0.9)),
     ]
-    channels = [
+    ramp = bytearray(3 * 256)
+    for channel in range(3):
+        ramp[channel::3] = interpolate([(at, each[channel]) for at, each in stops])
+    return bytes(ramp)
+
+
+def interpolate(stops: Sequence[tuple[int, int]]) -> list[int]:
+    """Return the values of all levels, given those of some, the first and last too."""
+    values = [
         low + (high - low) * step // (end - start)
-        for (start, one), (end, other) in pairwise(stops)
+        for (start, low), (end, high) in pairwise(stops)
         for step in range(end - start)
-        for low, high in zip(one, other, strict=True)
     ]
-    return bytes([*channels, *stops[-1][1]])
+    return [*values, stops[-1][1]]
 
 
 def _rgb(hue: float, lightness: float, saturation: float) -> tuple[int, ...]:
