@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-from mockserver.media.image.drawing import png
+from mockserver.media.image.drawing import jpeg, png
 from mockserver.media.image.drawing.animation import encode_gif
 from mockserver.media.image.drawing.edit import compose
 from mockserver.media.image.drawing.scene import (
@@ -32,10 +32,10 @@ from mockserver.state.cache import LruCache
 
 WEBP_QUALITY = 85  # higher qualities take half as long again
 # Pixels of text that are encoded in two milliseconds.
-MAX_PIXELS_ON_LOOP = 512 * 1024
+MAX_PIXELS_ON_LOOP = {"png": 512 * 1024, "jpeg": 256 * 1024}
 MIN_EDGE = 16  # smaller scenes are not worth keeping
 
-_Base = png.PrecompressedImage
+_Base = png.PrecompressedImage | jpeg.PreencodedImage
 # Images without their text, by all that these depend on.
 _bases: LruCache[tuple[Any, ...], _Base] = LruCache(32 * 1024 * 1024)
 
@@ -46,7 +46,7 @@ def render_image(plan: Plan) -> bytes:
         return draw_svg(plan)
     if plan.format == "gif":
         return encode_gif(_draw_image(plan), plan)
-    if plan.inputs or plan.realistic or plan.format != "png":
+    if plan.inputs or plan.realistic or plan.format == "webp":
         return _encode_image(_draw_image(plan), plan)
     layout = text_layout(plan, (plan.width, plan.height))
     if not _has_base(plan):
@@ -61,11 +61,12 @@ def render_image(plan: Plan) -> bytes:
 
 def render_if_quick(plan: Plan) -> bytes | None:
     """Return the image if it is fast enough to run on the event loop, else None."""
-    if plan.inputs or plan.realistic or plan.format != "png":
+    most = MAX_PIXELS_ON_LOOP.get(plan.format)
+    if plan.inputs or plan.realistic or most is None:
         return None
     layout = text_layout(plan, (plan.width, plan.height))
     top, bottom = layout.rows
-    if (bottom - top) * plan.width > MAX_PIXELS_ON_LOOP or not _has_base(plan):
+    if (bottom - top) * plan.width > most or not _has_base(plan):
         return None
     base = _bases.get(_base_key(plan, layout))
     return _add_text(plan, layout, base) if base else None
@@ -77,20 +78,31 @@ def _has_base(plan: Plan) -> bool:
 
 
 def _base_key(plan: Plan, layout: Layout) -> tuple[Any, ...]:
-    size = (plan.width, plan.height)
-    return (size, plan.transparent, scene_number(plan), layout.key)
+    compression = 0 if plan.format == "png" else plan.compression
+    return (
+        *(plan.format, plan.width, plan.height, plan.transparent, compression),
+        *(scene_number(plan), layout.key),
+    )
 
 
 def _make_base(plan: Plan, layout: Layout) -> _Base:
     scene = draw_scene(plan, (plan.width, plan.height))
     draw_panel(scene, layout)
     top, bottom = layout.rows
-    return png.precompress(scene, top, min(bottom, plan.height))
+    bottom = min(bottom, plan.height)
+    if plan.format == "jpeg":
+        return jpeg.preencode(scene, top, bottom, _jpeg_quality(plan))
+    return png.precompress(scene, top, bottom)
 
 
 def _add_text(plan: Plan, layout: Layout, base: _Base) -> bytes:
     rows = base.text_rows.copy()
     x, y = layout.origin
+    if isinstance(base, jpeg.PreencodedImage):
+        draw_text(rows, layout, (x, y - base.top))
+        signs = _chroma_signs(plan)
+        part = jpeg.encode_scene(rows, _jpeg_quality(plan), signs, base.top)
+        return _assemble_jpeg(plan, (base.above, part, base.below))
     draw_text(rows, layout, (x + 1, y - base.top))
     compressed = png.compress_rows(rows.tobytes())
     return _assemble_png(plan, (base.above, compressed, base.below))
@@ -98,6 +110,10 @@ def _add_text(plan: Plan, layout: Layout, base: _Base) -> bytes:
 
 def _encode_scene(scene: Any, plan: Plan) -> bytes:
     """Encode a scene as a whole."""
+    if plan.format == "jpeg":
+        signs = _chroma_signs(plan)
+        part = jpeg.encode_scene(scene, _jpeg_quality(plan), signs)
+        return _assemble_jpeg(plan, [part])
     return _assemble_png(plan, [png.compress_image(scene)])
 
 
@@ -111,6 +127,29 @@ def _assemble_png(plan: Plan, parts: Sequence[png.CompressedRows]) -> bytes:
     if not plan.transparent:
         del chunks[b"tRNS"]
     return png.assemble_png(plan.width, plan.height, png.COLOUR_TYPES["P"], chunks)
+
+
+def _assemble_jpeg(plan: Plan, parts: Sequence[jpeg.Components]) -> bytes:
+    return jpeg.assemble_scene(
+        (plan.width, plan.height),
+        _jpeg_quality(plan),
+        _chroma_factors(plan),
+        provenance_note(plan).encode(),
+        parts,
+    )
+
+
+def _jpeg_quality(plan: Plan) -> int:
+    return max(1, min(95, plan.compression))
+
+
+def _chroma_factors(plan: Plan) -> tuple[int, int]:
+    at = 3 * jpeg.COLOURFUL_LEVEL
+    return jpeg.chroma_factors(palette_of(plan)[at : at + 3])
+
+
+def _chroma_signs(plan: Plan) -> set[int]:
+    return {1 if each > 0 else -1 for each in _chroma_factors(plan)}
 
 
 def _draw_image(plan: Plan) -> Any:
@@ -132,15 +171,13 @@ def _encode_image(image: Any, plan: Plan) -> bytes:
         image = _add_grain(image, plan)
         if plan.format == "png":
             return _encode_grainy_png(image, note)
+    if plan.format == "jpeg":
+        return jpeg.encode_in_strips(image, _jpeg_quality(plan), note.encode())
     out = io.BytesIO()
     if plan.format == "png":
         info = PngImagePlugin.PngInfo()
         info.add_text("Comment", note)
         image.save(out, "PNG", compress_level=1, pnginfo=info)
-    elif plan.format == "jpeg":
-        quality = max(1, min(95, plan.compression))
-        image = convert(image, "RGB")
-        image.save(out, "JPEG", quality=quality, comment=note.encode())
     else:
         mode = "RGBA" if plan.transparent else "RGB"
         xmp = XMP_TEMPLATE.format(note).encode()

@@ -96,7 +96,7 @@ def coarsen(image: Any, stage: int) -> Any:
     small = image.reduce(min(2 ** (stage + 1), *image.size))
     result = Image.new(image.mode, image.size)
     high = small.height / image.height
-    for left, top, right, bottom in _strips(image.size):
+    for left, top, right, bottom in strips(image.size):
         part = (0, top * high, small.width, bottom * high)
         whole = (right - left, bottom - top)
         piece = small.resize(whole, Image.Resampling.NEAREST, part)
@@ -104,14 +104,15 @@ def coarsen(image: Any, stage: int) -> Any:
     return result
 
 
-def _strips(size: Size) -> Iterator[Box]:
+def strips(size: Size, alignment: int = 1) -> Iterator[Box]:
     """
     Divide an image into strips, from top to bottom, of a millisecond or two each.
 
-    Pillow holds the global interpreter lock while it works on one.
+    Pillow holds the global interpreter lock while it works on one. All but the last
+    have a multiple of `alignment` rows.
     """
     width, height = size
-    step = max(1, STRIP_PIXELS // width)
+    step = max(1, STRIP_PIXELS // width // alignment) * alignment
     for top in range(0, height, step):
         yield 0, top, width, min(top + step, height)
 
@@ -123,7 +124,7 @@ def convert(image: Any, mode: str) -> Any:
     if image.mode == mode:
         return image
     result = Image.new(mode, image.size)
-    for box in _strips(image.size):
+    for box in strips(image.size):
         result.paste(image.crop(box).convert(mode), box)
     return result
 
