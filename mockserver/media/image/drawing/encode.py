@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-from mockserver.media.image.drawing import jpeg, png
+from mockserver.media.image.drawing import jpeg, png, webp
 from mockserver.media.image.drawing.animation import encode_gif
 from mockserver.media.image.drawing.edit import compose
 from mockserver.media.image.drawing.scene import (
@@ -22,20 +22,22 @@ from mockserver.media.image.drawing.scene import (
     draw_scene_with_text,
     draw_text,
     palette_of,
+    posterize,
     scene_number,
     text_layout,
 )
 from mockserver.media.image.drawing.vector import draw_svg
+from mockserver.media.image.drawing.vp8l import Bits
 from mockserver.media.image.plan import Plan
 from mockserver.media.image.provenance import XMP_TEMPLATE, provenance_note
 from mockserver.state.cache import LruCache
 
 WEBP_QUALITY = 85  # higher qualities take half as long again
 # Pixels of text that are encoded in two milliseconds.
-MAX_PIXELS_ON_LOOP = {"png": 512 * 1024, "jpeg": 256 * 1024}
+MAX_PIXELS_ON_LOOP = {"png": 512 * 1024, "jpeg": 256 * 1024, "webp": 512 * 1024}
 MIN_EDGE = 16  # smaller scenes are not worth keeping
 
-_Base = png.PrecompressedImage | jpeg.PreencodedImage
+_Base = png.PrecompressedImage | jpeg.PreencodedImage | webp.PrecodedImage
 # Images without their text, by all that these depend on.
 _bases: LruCache[tuple[Any, ...], _Base] = LruCache(32 * 1024 * 1024)
 
@@ -46,10 +48,10 @@ def render_image(plan: Plan) -> bytes:
         return draw_svg(plan)
     if plan.format == "gif":
         return encode_gif(_draw_image(plan), plan)
-    if plan.inputs or plan.realistic or plan.format == "webp":
+    if plan.inputs or plan.realistic:
         return _encode_image(_draw_image(plan), plan)
     layout = text_layout(plan, (plan.width, plan.height))
-    if not _has_base(plan):
+    if not _has_base(plan, layout):
         return _encode_scene(draw_levels(plan), plan)
     key = _base_key(plan, layout)
     base = _bases.get(key)
@@ -66,15 +68,17 @@ def render_if_quick(plan: Plan) -> bytes | None:
         return None
     layout = text_layout(plan, (plan.width, plan.height))
     top, bottom = layout.rows
-    if (bottom - top) * plan.width > most or not _has_base(plan):
+    if (bottom - top) * plan.width > most or not _has_base(plan, layout):
         return None
     base = _bases.get(_base_key(plan, layout))
     return _add_text(plan, layout, base) if base else None
 
 
-def _has_base(plan: Plan) -> bool:
+def _has_base(plan: Plan, layout: Layout) -> bool:
     """Return True for a scene of which all but the text is kept."""
-    return not plan.stage and min(plan.width, plan.height) >= MIN_EDGE
+    if plan.stage or min(plan.width, plan.height) < MIN_EDGE:
+        return False
+    return plan.format != "webp" or webp.is_precodable(layout, plan.height)
 
 
 def _base_key(plan: Plan, layout: Layout) -> tuple[Any, ...]:
@@ -89,6 +93,8 @@ def _make_base(plan: Plan, layout: Layout) -> _Base:
     scene = draw_scene(plan, (plan.width, plan.height))
     draw_panel(scene, layout)
     top, bottom = layout.rows
+    if plan.format == "webp":
+        return webp.precode(posterize(scene, plan.compression), layout)
     bottom = min(bottom, plan.height)
     if plan.format == "jpeg":
         return jpeg.preencode(scene, top, bottom, _jpeg_quality(plan))
@@ -96,6 +102,9 @@ def _make_base(plan: Plan, layout: Layout) -> _Base:
 
 
 def _add_text(plan: Plan, layout: Layout, base: _Base) -> bytes:
+    if isinstance(base, webp.PrecodedImage):
+        text = webp.code_text(base, layout, plan.compression)
+        return _assemble_webp(plan, (base.above, text, base.below))
     rows = base.text_rows.copy()
     x, y = layout.origin
     if isinstance(base, jpeg.PreencodedImage):
@@ -110,6 +119,9 @@ def _add_text(plan: Plan, layout: Layout, base: _Base) -> bytes:
 
 def _encode_scene(scene: Any, plan: Plan) -> bytes:
     """Encode a scene as a whole."""
+    if plan.format == "webp":
+        scene = posterize(scene, plan.compression)
+        return _assemble_webp(plan, [webp.code_image(scene)])
     if plan.format == "jpeg":
         signs = _chroma_signs(plan)
         part = jpeg.encode_scene(scene, _jpeg_quality(plan), signs)
@@ -150,6 +162,16 @@ def _chroma_factors(plan: Plan) -> tuple[int, int]:
 
 def _chroma_signs(plan: Plan) -> set[int]:
     return {1 if each > 0 else -1 for each in _chroma_factors(plan)}
+
+
+def _assemble_webp(plan: Plan, parts: Sequence[Bits]) -> bytes:
+    return webp.assemble_webp(
+        (plan.width, plan.height),
+        palette_of(plan),
+        XMP_TEMPLATE.format(provenance_note(plan)).encode(),
+        parts,
+        transparent=plan.transparent,
+    )
 
 
 def _draw_image(plan: Plan) -> Any:

@@ -24,6 +24,7 @@ SKY_LEVELS, SUN_LEVEL, TEXT_LEVEL, CAPTION_LEVEL = (100, 176), 226, 255, 206
 MOUNTAIN_LEVELS = (88, 62, 36)  # far to near
 SCENE_COUNT = 8
 STRIP_PIXELS = 512 * 1024
+MAX_LEVEL_STEP = 63
 PANEL_LEVEL = 20  # behind text; one level, so that the letters of a font can be cached
 _ALPHA_LEVELS = [0] + [255] * 255
 LOW_RESOLUTION_PIXELS = 256 * 256
@@ -127,6 +128,24 @@ def convert(image: Any, mode: str) -> Any:
     for box in strips(image.size):
         result.paste(image.crop(box).convert(mode), box)
     return result
+
+
+def posterize(scene: Any, compression: int) -> Any:
+    """
+    Return the scene with fewer levels, for a lossless file that is to be compressed.
+
+    `compression` is that of a plan. The letters and their panel keep their levels, 0
+    stays 0, and nothing else becomes 0, the level that may be clear.
+    """
+    step = 1 + (100 - compression) * MAX_LEVEL_STEP // 100
+    return scene if step == 1 else scene.point(_levels_in_steps(step))
+
+
+@cache
+def _levels_in_steps(step: int) -> list[int]:
+    levels = [max(1, 255 - round((255 - each) / step) * step) for each in range(256)]
+    levels[0], levels[PANEL_LEVEL] = 0, PANEL_LEVEL
+    return levels
 
 
 def draw_scene_with_text(

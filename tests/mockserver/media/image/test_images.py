@@ -593,6 +593,19 @@ def test_a_spliced_png_is_the_scene_that_was_drawn_whole(scene_plan):
 
 @given(scenes)
 @settings(deadline=None, max_examples=examples(60))
+def test_a_spliced_webp_is_the_scene_that_was_drawn_whole(scene_plan):
+    plan = replace(scene_plan, format="webp")
+    levels = scene.posterize(encode.draw_levels(plan), plan.compression)
+    whole = scene.apply_palette(levels, plan)
+
+    for data in both_ways(plan):
+        image = opened(data)
+        assert image.mode == ("RGBA" if plan.transparent else "RGB")
+        assert image.tobytes() == whole.convert(image.mode).tobytes()
+
+
+@given(scenes)
+@settings(deadline=None, max_examples=examples(60))
 def test_a_spliced_jpeg_is_as_light_as_the_scene_that_was_drawn_whole(scene_plan):
     """Its luminance is what a JPEG of the levels alone has."""
     plan = replace(scene_plan, format="jpeg", transparent=False)
@@ -626,7 +639,7 @@ def test_a_jpeg_has_the_hue_of_its_palette():
 
 @pytest.mark.parametrize("transparent", [False, True])
 @pytest.mark.parametrize("size", [(640, 480), (250, 131), (17, 300), (5, 3)])
-@pytest.mark.parametrize("format", ["png", "jpeg"])
+@pytest.mark.parametrize("format", FORMATS)
 def test_another_decoder_sees_the_same(format, size, transparent, tmp_path):
     """The files are written here: what reads them must not be Pillow alone."""
     plan = replace(PLAN, width=size[0], height=size[1], format=format)
