@@ -70,6 +70,8 @@ def render_if_quick(plan: Plan) -> bytes | None:
     top, bottom = layout.rows
     if (bottom - top) * plan.width > most or not _has_base(plan, layout):
         return None
+    if plan.format == "webp" and not webp.has_letters(layout, plan.compression):
+        return None
     base = _bases.get(_base_key(plan, layout))
     return _add_text(plan, layout, base) if base else None
 

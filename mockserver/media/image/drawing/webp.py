@@ -82,6 +82,12 @@ def _rows(image: Any) -> Iterator[bytes]:
         yield data[at : at + width]
 
 
+def has_letters(layout: Layout, compression: int) -> bool:
+    """Return True if all letters of the text are coded; one takes up to 0.2 ms."""
+    glyphs = _coded_glyphs(layout.font_size, compression)
+    return glyphs.keys() >= {letter for line in layout.lines for letter in line}
+
+
 def code_text(image: PrecodedImage, layout: Layout, compression: int) -> Bits:
     """Code the rows of the text; `compression` is that of the plan."""
     glyphs = _coded_glyphs(layout.font_size, compression)

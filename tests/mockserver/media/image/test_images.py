@@ -621,6 +621,19 @@ def test_a_spliced_jpeg_is_as_light_as_the_scene_that_was_drawn_whole(scene_plan
             assert image.tobytes() == whole.tobytes()
 
 
+def test_a_webp_with_letters_that_are_new_is_not_quick():
+    """They are drawn beside the event loop, once for each font size."""
+    plan = replace(PLAN, format="webp", compression=97)
+    render_image(plan)
+    assert plan.render_quickly()
+    other = replace(plan, text="A paper XYZ")
+    assert other.render_quickly() is None
+
+    file = render_image(other)
+
+    assert other.render_quickly() == file
+
+
 def test_a_jpeg_has_the_hue_of_its_palette():
     for seed in range(40):
         plan = replace(PLAN, format="jpeg", width=256, height=256, seed=seed)
