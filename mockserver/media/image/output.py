@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-from mockserver.media.image.drawing.encode import render_if_precompressed, render_image
+from mockserver.media.image.drawing.encode import render_if_quick, render_image
 from mockserver.media.image.plan import COMMON_FIELDS, MEDIA_TYPES, Plan
 from mockserver.media.image.uploads import (
     MAX_URL_UPLOAD_BYTES,
@@ -57,7 +57,7 @@ class ImageOutput(Plan):
         return render_image(self)
 
     def render_quickly(self) -> bytes | None:
-        return render_if_precompressed(self)
+        return render_if_quick(self)
 
     def unreadable_upload(self) -> str | None:
         return first_unreadable(self.inputs, mask=self.mask, markup=self.markup)

@@ -209,7 +209,7 @@ def test_what_many_want_at_once_is_drawn_once(monkeypatch, leaves):
         return encoded(plan)
 
     monkeypatch.setattr(output, "render_image", counted)
-    plan = output.ImageOutput("A boat", 64, 64, format="jpeg")
+    plan = output.ImageOutput("A boat", 64, 64, realistic=True)
 
     async def draw():
         async with mockserver.running("openai") as own:

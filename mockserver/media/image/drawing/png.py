@@ -119,15 +119,25 @@ class PrecompressedImage:
 
 def precompress(image: Any, top: int, bottom: int) -> PrecompressedImage:
     """Compress an image of one channel except the rows from `top` to `bottom` - 1."""
-    from PIL import Image
-
-    width, height = image.size[0] + 1, image.size[1]
-    wider = Image.new("L", (width, height))
-    wider.paste(image, (1, 0))
-    rows = wider.tobytes()
+    wider = _with_filters(image)
+    width, rows = wider.width, wider.tobytes()
     return PrecompressedImage(
         wider.crop((0, top, width, bottom)),
         top,
         compress_rows(rows[: width * top]),
         compress_rows(rows[width * bottom :], last=True),
     )
+
+
+def compress_image(image: Any) -> CompressedRows:
+    """Compress an image of one channel as a whole."""
+    return compress_rows(_with_filters(image).tobytes(), last=True)
+
+
+def _with_filters(image: Any) -> Any:
+    """Return an image with the filter byte of each row, 0, before it."""
+    from PIL import Image
+
+    wider = Image.new("L", (image.width + 1, image.height))
+    wider.paste(image, (1, 0))
+    return wider

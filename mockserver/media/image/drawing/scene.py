@@ -3,7 +3,7 @@
 import colorsys
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -19,12 +19,13 @@ from mockserver.media.image.drawing.text import (
 from mockserver.media.image.plan import Box, Plan, Size
 
 # A scene is one channel, from 0 (darkest) to 255 (the letters), and gets its colours
-# from a palette at the end, which is faster to draw, compress and blur.
+# from a palette at the end, which is faster to draw, compress and coarsen.
 SKY_LEVELS, SUN_LEVEL, TEXT_LEVEL, CAPTION_LEVEL = (100, 176), 226, 255, 206
 MOUNTAIN_LEVELS = (88, 62, 36)  # far to near
 SCENE_COUNT = 8
 STRIP_PIXELS = 512 * 1024
-_DIM_LEVELS = [14 + level // 10 for level in range(256)]  # behind text; never 0
+MAX_LEVEL_STEP = 63
+PANEL_LEVEL = 20  # behind text; one level, so that the letters of a font can be cached
 _ALPHA_LEVELS = [0] + [255] * 255
 LOW_RESOLUTION_PIXELS = 256 * 256
 
@@ -63,13 +64,20 @@ def _colour_ramp(hue: int, apart: int, side: int) -> bytes:
         (SUN_LEVEL, _rgb(light, 0.88, 0.85)),
         (TEXT_LEVEL, _rgb(light, 0.97, 0.9)),
     ]
-    channels = [
+    ramp = bytearray(3 * 256)
+    for channel in range(3):
+        ramp[channel::3] = interpolate([(at, each[channel]) for at, each in stops])
+    return bytes(ramp)
+
+
+def interpolate(stops: Sequence[tuple[int, int]]) -> list[int]:
+    """Return the values of all levels, given those of some, the first and last too."""
+    values = [
         low + (high - low) * step // (end - start)
-        for (start, one), (end, other) in pairwise(stops)
+        for (start, low), (end, high) in pairwise(stops)
         for step in range(end - start)
-        for low, high in zip(one, other, strict=True)
     ]
-    return bytes([*channels, *stops[-1][1]])
+    return [*values, stops[-1][1]]
 
 
 def _rgb(hue: float, lightness: float, saturation: float) -> tuple[int, ...]:
@@ -78,28 +86,34 @@ def _rgb(hue: float, lightness: float, saturation: float) -> tuple[int, ...]:
 
 
 def coarsen(image: Any, stage: int) -> Any:
-    """Blur an image for a preview; the higher the stage, the more."""
+    """
+    Return an image in squares of one colour for a preview.
+
+    The higher the stage, the larger they are. A blur takes twice as long to encode as
+    PNG, and ten times as long in runs of one colour.
+    """
     from PIL import Image
 
     small = image.reduce(min(2 ** (stage + 1), *image.size))
     result = Image.new(image.mode, image.size)
     high = small.height / image.height
-    for left, top, right, bottom in _strips(image.size):
+    for left, top, right, bottom in strips(image.size):
         part = (0, top * high, small.width, bottom * high)
         whole = (right - left, bottom - top)
-        piece = small.resize(whole, Image.Resampling.BILINEAR, part)
+        piece = small.resize(whole, Image.Resampling.NEAREST, part)
         result.paste(piece, (left, top))
     return result
 
 
-def _strips(size: Size) -> Iterator[Box]:
+def strips(size: Size, alignment: int = 1) -> Iterator[Box]:
     """
     Divide an image into strips, from top to bottom, of a millisecond or two each.
 
-    Pillow holds the global interpreter lock while it works on one.
+    Pillow holds the global interpreter lock while it works on one. All but the last
+    have a multiple of `alignment` rows.
     """
     width, height = size
-    step = max(1, STRIP_PIXELS // width)
+    step = max(1, STRIP_PIXELS // width // alignment) * alignment
     for top in range(0, height, step):
         yield 0, top, width, min(top + step, height)
 
@@ -111,9 +125,27 @@ def convert(image: Any, mode: str) -> Any:
     if image.mode == mode:
         return image
     result = Image.new(mode, image.size)
-    for box in _strips(image.size):
+    for box in strips(image.size):
         result.paste(image.crop(box).convert(mode), box)
     return result
+
+
+def posterize(scene: Any, compression: int) -> Any:
+    """
+    Return the scene with fewer levels, for a lossless file that is to be compressed.
+
+    `compression` is that of a plan. The letters and their panel keep their levels, 0
+    stays 0, and nothing else becomes 0, the level that may be clear.
+    """
+    step = 1 + (100 - compression) * MAX_LEVEL_STEP // 100
+    return scene if step == 1 else scene.point(_levels_in_steps(step))
+
+
+@cache
+def _levels_in_steps(step: int) -> list[int]:
+    levels = [max(1, 255 - round((255 - each) / step) * step) for each in range(256)]
+    levels[0], levels[PANEL_LEVEL] = 0, PANEL_LEVEL
+    return levels
 
 
 def draw_scene_with_text(
@@ -242,7 +274,7 @@ def text_layout(plan: Plan, size: Size, inset: float = 0) -> Layout:
 
 def draw_panel(image: Any, layout: Layout) -> None:
     """Draw the panel and the caption, which many images share."""
-    image.paste(image.crop(layout.panel).point(_DIM_LEVELS), layout.panel)
+    image.paste(PANEL_LEVEL, layout.panel)
     if layout.caption:
         font_size, line, position = layout.caption
         draw_line(image, position, line, CAPTION_LEVEL, font_size)

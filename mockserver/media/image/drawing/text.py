@@ -113,6 +113,11 @@ def _letter_widths(size: int) -> Mapping[str, int]:
     return {each: _letter_extent(each, size)[1] for each in _DRAWABLE}
 
 
+def letter_width(letter: str, size: int) -> int:
+    """Return the width of a drawable letter, in pixels."""
+    return _letter_widths(size)[letter]
+
+
 def _letter_extent(letter: str, size: int) -> tuple[int, int]:
     """Return how far a letter extends to the left, and its whole width; in pixels."""
     left, _, right, _ = font(size).getbbox(letter)

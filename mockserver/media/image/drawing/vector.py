@@ -8,6 +8,7 @@ from mockserver.media.image.drawing.edit import compose
 from mockserver.media.image.drawing.scene import (
     CAPTION_LEVEL,
     MOUNTAIN_LEVELS,
+    PANEL_LEVEL,
     SKY_LEVELS,
     SUN_LEVEL,
     TEXT_LEVEL,
@@ -84,7 +85,7 @@ def _text(plan: Plan) -> Iterator[str]:
     left, top, right, bottom = layout.panel
     yield (
         f'<rect x="{left}" y="{top}" width="{max(0, right - left)}" '
-        f'height="{max(0, bottom - top)}" fill="{_colour(plan, 20)}"/>'
+        f'height="{max(0, bottom - top)}" fill="{_colour(plan, PANEL_LEVEL)}"/>'
     )
     x, y = layout.origin
     for at, line in enumerate(layout.lines):

@@ -1,6 +1,7 @@
 """Pictures are real, exact, repeatable, and can be told apart."""
 
 import base64
+import colorsys
 import io
 import random
 import string
@@ -27,10 +28,11 @@ from support.http import (
     url_of,
 )
 from support.properties import examples
+from support.video import run_ffmpeg
 
 import mockserver
 from mockserver.media.image.drawing import edit as edits
-from mockserver.media.image.drawing import encode, scene
+from mockserver.media.image.drawing import encode, jpeg, scene
 from mockserver.media.image.drawing import png as splicing
 from mockserver.media.image.drawing.encode import render_image
 from mockserver.media.image.drawing.text import font as letters_of
@@ -147,8 +149,10 @@ def test_the_prompt_can_be_seen(format):
 def test_a_transparent_picture_has_transparent_and_opaque_pixels(format):
     plan = replace(PLAN, format=format, transparent=True)
 
-    low, high = opened(render_image(plan)).getchannel("A").getextrema()
+    image = opened(render_image(plan))
 
+    assert image.has_transparency_data
+    low, high = image.convert("RGBA").getchannel("A").getextrema()
     assert low == 0
     assert high > 128
 
@@ -209,7 +213,7 @@ def lettering(plan, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(scene, "draw_line", write)
-        render_image(replace(plan, format="jpeg"))  # which is drawn whole
+        encode.draw_levels(plan)
     return found
 
 
@@ -276,7 +280,7 @@ def test_letters_stand_out_from_what_is_below_them():
     }
     assert len(ramps) > 200
     for ramp in ramps:
-        below = max(luminance(ramp, level) for level in scene._DIM_LEVELS)
+        below = luminance(ramp, scene.PANEL_LEVEL)
         prompt = luminance(ramp, scene.TEXT_LEVEL)
         small = luminance(ramp, scene.CAPTION_LEVEL)
         assert (prompt + 0.05) / (below + 0.05) >= 7
@@ -358,7 +362,8 @@ def test_grain_leaves_transparency_alone(format):
         opened(render_image(replace(plan, realistic=each))) for each in (False, True)
     )
 
-    assert plain.mode == realistic.mode == "RGBA"
+    assert realistic.mode == "RGBA"
+    plain = plain.convert("RGBA")
     assert plain.getchannel("A").tobytes() == realistic.getchannel("A").tobytes()
 
 
@@ -554,21 +559,140 @@ def test_a_gallery_gives_a_file_or_its_base64():
     assert base64.b64decode(gallery.render(PLAN, as_text=True)) == gallery.render(PLAN)
 
 
-@given(plans, st.integers(16, 160), st.integers(16, 160))
-@settings(deadline=None, max_examples=examples(40))
-def test_a_spliced_picture_is_the_one_that_was_drawn_whole(plan, width, height):
-    plain = {"format": "png", "transparent": False, "inputs": (), "stage": 0}
-    plan = replace(plan, width=width, height=height, realistic=False, **plain)
-    whole = encode._draw_image(plan)
+scenes = st.builds(
+    replace,
+    plans,
+    width=st.integers(1, 160),
+    height=st.integers(1, 160),
+    inputs=st.just(()),
+    mask=st.none(),
+    realistic=st.just(False),
+)
 
-    for data in (
-        render_image(plan),
-        RenderCache().get(plan),
-    ):  # the second from what is kept
+
+def both_ways(plan):
+    """A picture drawn whole, and the same from the parts that are kept."""
+    yield render_image(plan)
+    if quick := RenderCache().get(plan):
+        yield quick
+
+
+@given(scenes)
+@settings(deadline=None, max_examples=examples(40))
+def test_a_spliced_png_is_the_scene_that_was_drawn_whole(scene_plan):
+    plan = replace(scene_plan, format="png")
+    whole = encode.draw_levels(plan)
+
+    for data in both_ways(plan):
         with Image.open(io.BytesIO(data)) as image:
             assert image.mode == "P"
             assert image.tobytes() == whole.tobytes()
-            assert image.getpalette() == whole.getpalette()
+            assert bytes(image.getpalette()) == scene.palette_of(plan)
+            assert image.info.get("transparency") == (0 if plan.transparent else None)
+
+
+@given(scenes)
+@settings(deadline=None, max_examples=examples(60))
+def test_a_spliced_webp_is_the_scene_that_was_drawn_whole(scene_plan):
+    plan = replace(scene_plan, format="webp")
+    levels = scene.posterize(encode.draw_levels(plan), plan.compression)
+    whole = scene.apply_palette(levels, plan)
+
+    for data in both_ways(plan):
+        image = opened(data)
+        assert image.mode == ("RGBA" if plan.transparent else "RGB")
+        assert image.tobytes() == whole.convert(image.mode).tobytes()
+
+
+@given(scenes)
+@settings(deadline=None, max_examples=examples(60))
+def test_a_spliced_jpeg_is_as_light_as_the_scene_that_was_drawn_whole(scene_plan):
+    """Its luminance is what a JPEG of the levels alone has."""
+    plan = replace(scene_plan, format="jpeg", transparent=False)
+    quality = max(1, min(95, plan.compression))
+    out = io.BytesIO()
+    encode.draw_levels(plan).save(out, "JPEG", quality=quality)
+    whole = opened(out.getvalue())
+
+    for data in both_ways(plan):
+        with Image.open(io.BytesIO(data)) as image:
+            image.draft("L", None)
+            assert image.mode == "L"
+            assert image.tobytes() == whole.tobytes()
+
+
+def test_a_webp_with_letters_that_are_new_is_not_quick():
+    """They are drawn beside the event loop, once for each font size."""
+    plan = replace(PLAN, format="webp", compression=97)
+    render_image(plan)
+    assert plan.render_quickly()
+    other = replace(plan, text="A paper XYZ")
+    assert other.render_quickly() is None
+
+    file = render_image(other)
+
+    assert other.render_quickly() == file
+
+
+def test_a_jpeg_has_the_hue_of_its_palette():
+    for seed in range(40):
+        plan = replace(PLAN, format="jpeg", width=256, height=256, seed=seed)
+        image = opened(render_image(plan)).convert("RGB")
+        palette = scene.palette_of(plan)
+        at = 3 * jpeg.COLOURFUL_LEVEL
+        wanted = colorsys.rgb_to_hsv(*(each / 255 for each in palette[at : at + 3]))
+        # At the top edge is the sky, which has no other colour.
+        red, green, blue = image.resize((1, 1), box=(0, 0, 256, 16)).getpixel((0, 0))
+        found = colorsys.rgb_to_hsv(red / 255, green / 255, blue / 255)
+
+        apart = abs(wanted[0] - found[0])
+        assert min(apart, 1 - apart) < 0.04
+        assert found[1] > 0.2
+
+
+@pytest.mark.parametrize("transparent", [False, True])
+@pytest.mark.parametrize("size", [(640, 480), (250, 131), (17, 300), (5, 3)])
+@pytest.mark.parametrize("format", FORMATS)
+def test_another_decoder_sees_the_same(format, size, transparent, tmp_path):
+    """The files are written here: what reads them must not be Pillow alone."""
+    plan = replace(PLAN, width=size[0], height=size[1], format=format)
+    plan = replace(plan, transparent=transparent and format != "jpeg")
+    file = tmp_path / "image"
+    file.write_bytes(render_image(plan))
+    mode, kind = ("L", "gray") if format == "jpeg" else ("RGBA", "rgba")
+
+    done = run_ffmpeg(
+        "ffmpeg", "-i", str(file), "-f", "rawvideo", "-pix_fmt", kind, "-"
+    )
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    image = Image.frombytes(mode, size, done.stdout)
+    expected = opened(file.read_bytes()).convert(mode)
+    if mode == "RGBA":
+        assert image.tobytes() == expected.tobytes()
+    else:  # each rounds when it converts colours to grey
+        assert ImageStat.Stat(ImageChops.difference(image, expected)).mean[0] < 2
+
+
+def test_what_is_encoded_in_strips_is_one_picture(monkeypatch):
+    image = noise(200, 150)
+    whole = opened(jpeg.encode_in_strips(image, 90, b"note"))
+    monkeypatch.setattr(scene, "STRIP_PIXELS", 200 * 40)
+
+    found = opened(jpeg.encode_in_strips(image, 90, b"note"))
+
+    assert found.tobytes() == whole.tobytes()
+    assert found.info["comment"] == b"note"
+
+
+@pytest.mark.parametrize("format", ["jpeg", "webp"])
+@pytest.mark.parametrize("levels", [(0, 100), (0, 50), (25, 75), (50, 100)])
+@pytest.mark.parametrize("size", [(96, 64), (1024, 1024)])
+def test_levels_of_compression_far_apart_give_other_files(size, levels, format):
+    plan = replace(PLAN, width=size[0], height=size[1], format=format)
+    strong, weak = (len(render_image(replace(plan, compression=n))) for n in levels)
+
+    assert strong < weak
 
 
 @pytest.mark.parametrize("name", ["zlib", "isal.isal_zlib"])
