@@ -48,7 +48,7 @@ def render_image(plan: Plan) -> bytes:
         return draw_svg(plan)
     if plan.format == "gif":
         return encode_gif(_draw_image(plan), plan)
-    if plan.inputs or plan.realistic:
+    if not _is_scene(plan):
         return _encode_image(_draw_image(plan), plan)
     layout = text_layout(plan, (plan.width, plan.height))
     if not _has_base(plan, layout):
@@ -64,7 +64,7 @@ def render_image(plan: Plan) -> bytes:
 def render_if_quick(plan: Plan) -> bytes | None:
     """Return the image if it is fast enough to run on the event loop, else None."""
     most = MAX_PIXELS_ON_LOOP.get(plan.format)
-    if plan.inputs or plan.realistic or most is None:
+    if most is None or not _is_scene(plan):
         return None
     layout = text_layout(plan, (plan.width, plan.height))
     top, bottom = layout.rows
@@ -74,6 +74,13 @@ def render_if_quick(plan: Plan) -> bytes | None:
         return None
     base = _bases.get(_base_key(plan, layout))
     return _add_text(plan, layout, base) if base else None
+
+
+def _is_scene(plan: Plan) -> bool:
+    """Return True for an image of few colours, which is encoded from its levels."""
+    # Clients expect the mode RGBA of a transparent PNG, not a palette.
+    is_rgba_png = plan.transparent and plan.format == "png"
+    return not (plan.inputs or plan.realistic or is_rgba_png)
 
 
 def _has_base(plan: Plan, layout: Layout) -> bool:
@@ -135,11 +142,8 @@ def _assemble_png(plan: Plan, parts: Sequence[png.CompressedRows]) -> bytes:
     chunks = {
         b"tEXt": b"Comment\0" + provenance_note(plan).encode("latin-1"),
         b"PLTE": palette_of(plan),
-        b"tRNS": b"\0",  # the alpha of level 0; other levels are opaque
         b"IDAT": png.zlib_stream(*parts),
     }
-    if not plan.transparent:
-        del chunks[b"tRNS"]
     return png.assemble_png(plan.width, plan.height, png.COLOUR_TYPES["P"], chunks)
 
 

@@ -151,8 +151,8 @@ def test_a_transparent_picture_has_transparent_and_opaque_pixels(format):
 
     image = opened(render_image(plan))
 
-    assert image.has_transparency_data
-    low, high = image.convert("RGBA").getchannel("A").getextrema()
+    assert image.mode == "RGBA"  # as that of real providers, not a palette
+    low, high = image.getchannel("A").getextrema()
     assert low == 0
     assert high > 128
 
@@ -362,8 +362,7 @@ def test_grain_leaves_transparency_alone(format):
         opened(render_image(replace(plan, realistic=each))) for each in (False, True)
     )
 
-    assert realistic.mode == "RGBA"
-    plain = plain.convert("RGBA")
+    assert plain.mode == realistic.mode == "RGBA"
     assert plain.getchannel("A").tobytes() == realistic.getchannel("A").tobytes()
 
 
@@ -580,7 +579,7 @@ def both_ways(plan):
 @given(scenes)
 @settings(deadline=None, max_examples=examples(40))
 def test_a_spliced_png_is_the_scene_that_was_drawn_whole(scene_plan):
-    plan = replace(scene_plan, format="png")
+    plan = replace(scene_plan, format="png", transparent=False)
     whole = encode.draw_levels(plan)
 
     for data in both_ways(plan):
@@ -588,7 +587,6 @@ def test_a_spliced_png_is_the_scene_that_was_drawn_whole(scene_plan):
             assert image.mode == "P"
             assert image.tobytes() == whole.tobytes()
             assert bytes(image.getpalette()) == scene.palette_of(plan)
-            assert image.info.get("transparency") == (0 if plan.transparent else None)
 
 
 @given(scenes)
