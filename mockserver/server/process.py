@@ -25,7 +25,7 @@ from mockserver.server.shutdown import drain
 from mockserver.settings import Settings
 from mockserver.signals import STOP_SIGNALS, handle_signal
 from mockserver.state.statistics import StatusTotals, Totals
-from specs import ProviderEntry
+from specs import ProviderEntry, SpecError
 
 BACKLOG = 1024
 SWITCH_INTERVAL = 0.001  # seconds
@@ -212,7 +212,10 @@ async def _prepare(app: web.Application, providers: Sequence[ProviderEntry]) -> 
     """Import what the first request needs, and load the only provider, while idle."""
     await asyncio.sleep(PREPARE_DELAY)
     only = [each.id for each in providers] if len(providers) == 1 else []
-    await app[DISPATCHER].prepare(*only)
+    try:
+        await app[DISPATCHER].prepare(*only)
+    except (OSError, SpecError) as error:  # the first request tries again
+        log.debug("not loaded before the first request: %s", error)
 
 
 def _totals_to_json(totals: Totals) -> bytes:

@@ -220,7 +220,7 @@ async def _beside(
 
 
 async def _lateness(seconds: float) -> list[tuple[float, float]]:
-    """How late a timer of 1 ms comes each time: by the clock, and in CPU time."""
+    """The delays of a timer of 1 ms: by the clock, and in CPU time."""
     loop, found = asyncio.get_running_loop(), []
     end = loop.time() + seconds
     while (due := loop.time() + 0.001) < end:

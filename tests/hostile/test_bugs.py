@@ -32,6 +32,15 @@ def broken(*_, **__):
     raise RuntimeError(WORDS)
 
 
+def break_handlers(server, provider, monkeypatch):
+    """Let the handlers of all operations of a provider raise."""
+    context = server._context.provider_contexts[provider.id]
+    routes = server._context.routes
+    for route, (_, operation, known) in [*routes.items()]:
+        if known is context:
+            monkeypatch.setitem(routes, route, (broken, operation, known))
+
+
 def incident_in(answer, caplog):
     """The incident id: alone in the response, with a traceback in the log."""
     assert WORDS.encode() not in answer.body
@@ -62,8 +71,8 @@ def test_in_an_operation(server, provider, operation, monkeypatch, caplog):
 
 @pytest.mark.parametrize("path", ["/models", "/nowhere", "/images/generations"])
 def test_on_the_way_to_an_operation(server, provider, path, monkeypatch, caplog):
-    monkeypatch.setattr("mockserver.app.record_unrouted", broken)
-    monkeypatch.setattr("mockserver.server.fast_path.handle_request", broken)
+    monkeypatch.setattr("mockserver.pipeline.dispatch.record_unrouted", broken)
+    break_handlers(server, provider, monkeypatch)
 
     answer = ask(f"{server.base_urls[provider.id]}{path}", body=generation(provider))
 
@@ -76,7 +85,7 @@ def test_on_the_way_to_an_operation(server, provider, path, monkeypatch, caplog)
                                   "/_images/x.png"])  # fmt: skip
 def test_beside_the_operations(server, path, monkeypatch, caplog):
     monkeypatch.setattr("mockserver.control.access._access_error", broken)
-    monkeypatch.setattr("mockserver.app.record_download", broken)
+    monkeypatch.setattr("mockserver.pipeline.dispatch.record_download", broken)
 
     answer = ask(f"{server.url}{path}", method="GET", key=None)
 
@@ -86,8 +95,8 @@ def test_beside_the_operations(server, path, monkeypatch, caplog):
 
 def test_the_connection_is_closed_after_a_bug(server, monkeypatch):
     """Its state is unknown."""
-    monkeypatch.setattr("mockserver.server.fast_path.handle_request", broken)
     openai = specs.load("openai")
+    break_handlers(server, openai, monkeypatch)
     url = url_of(server, openai)
 
     assert only(url, good(url, openai, close=False)).status == 500

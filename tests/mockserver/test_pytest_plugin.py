@@ -46,7 +46,7 @@ def draw(mock, prompt="A paper boat", **headers):
 
 @pytest.fixture(scope="module")
 def imports(mock):
-    """What a mock imports when it draws; `pytester` forgets the imports of a run."""
+    """Import all that a mock draws with: `pytester` forgets the imports of a run."""
     request = generation(specs.load("openai"))
     answer = ask(f"{mock.base_urls['openai']}/images/generations", body=request)
     assert answer.status == 200

@@ -11,7 +11,7 @@ from mockserver.embedded.thread import serve_in_loop
 from mockserver.server.idle_memory import release_when_idle
 from mockserver.settings import Settings
 
-IDLE_TIME = 0.05
+IDLE_TIME = 1.0  # seconds
 
 
 @pytest.mark.providers("openai")

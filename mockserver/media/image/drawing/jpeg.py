@@ -60,9 +60,8 @@ class PreencodedImage:
         """Approximate size in bytes."""
         text_bytes: int = self.text_rows.width * self.text_rows.height
         parts = (self.above, self.below)
-        encoded = [*(each.luminance for each in parts)]
-        for each in parts:
-            encoded += each.chroma.values()
+        encoded = [each.luminance for each in parts]
+        encoded += (scan for each in parts for scan in each.chroma.values())
         return text_bytes + sum(map(len, encoded))
 
 

@@ -70,8 +70,8 @@ def _code_lengths() -> list[int]:
     while len(trees) > 1:
         one, other = heapq.heappop(trees), heapq.heappop(trees)
         symbols = one[1] + other[1]
-        for each in symbols:
-            lengths[each] += 1
+        for symbol in symbols:
+            lengths[symbol] += 1
         heapq.heappush(trees, (one[0] + other[0], symbols))
     return lengths
 
