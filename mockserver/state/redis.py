@@ -26,6 +26,7 @@ from mockserver.state.redis_journal import (
     PREFIX,
     TOTALS_KEY,
     RedisJournal,
+    delete_keys,
     redis_errors,
 )
 from mockserver.state.redis_slots import RedisSlots
@@ -240,20 +241,11 @@ class RedisStateStore(StateStore):
     async def reset(self, namespace: str | None = None) -> None:
         await self.journal.clear(namespace)
         await self.tasks.clear(namespace)
-        kinds = ("script", "bucket", "count")
-        patterns = (
-            [f"{PREFIX}:{kind}:*" for kind in kinds]
-            if namespace is None
-            else [f"{PREFIX}:{kind}:{namespace}|*" for kind in kinds]
-        )
-        with redis_errors():
-            for pattern in patterns:
-                names = [each async for each in self._redis.scan_iter(pattern)]
-                if names:
-                    await self._redis.delete(*names)
-            if namespace is None:
+        await delete_keys(self._redis, {"script", "bucket", "count"}, namespace)
+        if namespace is None:
+            with redis_errors():
                 await self._redis.delete(CLOCK_KEY, TOTALS_KEY)
-                self.clock.reset()
+            self.clock.reset()
 
     async def close(self) -> None:
         await super().close()

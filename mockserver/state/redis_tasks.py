@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mockserver.state.memory import StateError
-from mockserver.state.redis_journal import PREFIX, redis_errors
+from mockserver.state.redis_journal import PREFIX, delete_keys, redis_errors
 from mockserver.state.tasks import (
     ENDINGS,
     MAX_TASKS,
@@ -97,12 +97,7 @@ class RedisTaskStore(TaskStore):
         return bool(removed)
 
     async def clear(self, namespace: str | None = None) -> None:
-        owner = "*" if namespace is None else f"{namespace}|*"
-        with redis_errors():
-            for pattern in (f"{PREFIX}:task:{owner}", f"{PREFIX}:tasks:{owner}"):
-                names = [each async for each in self._redis.scan_iter(pattern)]
-                if names:
-                    await self._redis.delete(*names)
+        await delete_keys(self._redis, {"task", "tasks"}, namespace)
 
 
 def _task_key(owner: TaskKey, id_: str) -> str:
