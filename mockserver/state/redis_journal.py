@@ -17,8 +17,8 @@ from mockserver.state.journal import (
     MAX_ENTRIES,
     Journal,
     Query,
-    entry_namespace,
     entry_to_json,
+    is_in_namespace,
     select_latest,
 )
 from mockserver.state.memory import (
@@ -145,7 +145,7 @@ class RedisJournal(Journal):
                 await self._redis.delete(JOURNAL_KEY, JOURNAL_BYTES_KEY)
                 return
             texts = map(_decode_text, await self._redis.lrange(JOURNAL_KEY, 0, -1))
-            removed = [each for each in texts if entry_namespace(each) == namespace]
+            removed = [each for each in texts if is_in_namespace(each, namespace)]
             if removed:
                 await self._remove_script(
                     keys=[JOURNAL_KEY, JOURNAL_BYTES_KEY], args=removed
