@@ -30,7 +30,7 @@ from mockserver.state.redis_journal import (
     redis_errors,
 )
 from mockserver.state.redis_slots import RedisSlots
-from mockserver.state.redis_tasks import RedisTaskStore
+from mockserver.state.redis_tasks import KINDS_OF_KEYS, RedisTaskStore
 from mockserver.state.statistics import (
     IMAGE_OPERATION,
     StatusTotals,
@@ -240,8 +240,8 @@ class RedisStateStore(StateStore):
 
     async def reset(self, namespace: str | None = None) -> None:
         await self.journal.clear(namespace)
-        await self.tasks.clear(namespace)
-        await delete_keys(self._redis, {"script", "bucket", "count"}, namespace)
+        kinds = {"script", "bucket", "count", *KINDS_OF_KEYS}
+        await delete_keys(self._redis, kinds, namespace)
         if namespace is None:
             with redis_errors():
                 await self._redis.delete(CLOCK_KEY, TOTALS_KEY)

