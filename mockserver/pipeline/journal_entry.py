@@ -54,16 +54,17 @@ def record(exchange: Exchange) -> None:
     if is_heavy or exchange.behavior.fault is not None:
         _write_entry(context.store, make())
         return
-    totals_fields = {
+    known_fields = {
         "provider": context.provider.id,
         "operation": exchange.operation.id,
         "status": exchange.status,
         **_delivered(exchange),
         "cost": exchange.cost,
         "seconds": seconds,
+        "namespace": exchange.namespace,  # to be cleared without being built
     }
     weight = ENTRY_OVERHEAD + 4 * exchange.body_size
-    _write_entry(context.store, LazyEntry(totals_fields, make, weight))
+    _write_entry(context.store, LazyEntry(known_fields, make, weight))
 
 
 def record_unrouted(

@@ -145,13 +145,13 @@ class Journal:
 
     async def clear(self, namespace: str | None = None) -> None:
         """Remove all entries, or those of a namespace."""
-        kept = [
-            (id, text)
-            for id, text in (self._texts() if namespace is not None else ())
-            if entry_namespace(text) != namespace
+        left = [
+            (id, kept)
+            for id, kept in (self._entries if namespace is not None else ())
+            if not is_in_namespace(kept, str(namespace))
         ]
-        self._entries = deque(kept)
-        self._bytes = sum(len(text) for _, text in kept)
+        self._entries = deque(left)
+        self._bytes = sum(_weight(kept) for _, kept in left)
 
     async def wait(
         self, query: Query, *, count: int, seconds: float
@@ -204,10 +204,13 @@ def _weight(kept: str | LazyEntry) -> int:
     return kept.weight if isinstance(kept, LazyEntry) else len(kept)
 
 
-def entry_namespace(text: str) -> str:
-    """Return the namespace of an entry given as text; empty if it has none."""
-    entry = _entry_from(text)
-    return str(entry.get("namespace", "")) if entry else ""
+def is_in_namespace(kept: str | LazyEntry, namespace: str) -> bool:
+    """True for an entry of a namespace; builds and parses no more than needed."""
+    if isinstance(kept, LazyEntry):
+        return str(kept.get("namespace", "")) == namespace
+    if namespace and json.dumps(namespace) not in kept:
+        return False
+    return str((_entry_from(kept) or {}).get("namespace", "")) == namespace
 
 
 def _entry_from(text: str) -> dict[str, Any] | None:

@@ -26,10 +26,11 @@ from mockserver.state.redis_journal import (
     PREFIX,
     TOTALS_KEY,
     RedisJournal,
+    delete_keys,
     redis_errors,
 )
 from mockserver.state.redis_slots import RedisSlots
-from mockserver.state.redis_tasks import RedisTaskStore
+from mockserver.state.redis_tasks import KINDS_OF_KEYS, RedisTaskStore
 from mockserver.state.statistics import (
     IMAGE_OPERATION,
     StatusTotals,
@@ -239,21 +240,12 @@ class RedisStateStore(StateStore):
 
     async def reset(self, namespace: str | None = None) -> None:
         await self.journal.clear(namespace)
-        await self.tasks.clear(namespace)
-        kinds = ("script", "bucket", "count")
-        patterns = (
-            [f"{PREFIX}:{kind}:*" for kind in kinds]
-            if namespace is None
-            else [f"{PREFIX}:{kind}:{namespace}|*" for kind in kinds]
-        )
-        with redis_errors():
-            for pattern in patterns:
-                names = [each async for each in self._redis.scan_iter(pattern)]
-                if names:
-                    await self._redis.delete(*names)
-            if namespace is None:
+        kinds = {"script", "bucket", "count", *KINDS_OF_KEYS}
+        await delete_keys(self._redis, kinds, namespace)
+        if namespace is None:
+            with redis_errors():
                 await self._redis.delete(CLOCK_KEY, TOTALS_KEY)
-                self.clock.reset()
+            self.clock.reset()
 
     async def close(self) -> None:
         await super().close()

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -17,8 +17,8 @@ from mockserver.state.journal import (
     MAX_ENTRIES,
     Journal,
     Query,
-    entry_namespace,
     entry_to_json,
+    is_in_namespace,
     select_latest,
 )
 from mockserver.state.memory import (
@@ -30,6 +30,7 @@ log = logging.getLogger("mockserver")
 
 BATCH_INTERVAL = 0.02  # seconds
 POLL_INTERVAL = 0.1  # seconds
+KEYS_OF_A_SCAN = 1000  # by default Redis looks at 10, which takes 100 times the replies
 PREFIX = "imageparity"
 JOURNAL_KEY = f"{PREFIX}:journal"
 JOURNAL_COUNT_KEY = f"{JOURNAL_KEY}:count"
@@ -77,6 +78,31 @@ def redis_errors() -> Iterator[None]:
         raise StateError(f"Redis does not respond: {error}") from None
 
 
+async def delete_keys(
+    client: redis.asyncio.Redis, kinds: Container[str], namespace: str | None = None
+) -> None:
+    """
+    Delete the keys of these kinds, all or those of a namespace.
+
+    The name of such a key is `PREFIX:kind:namespace|…`. Raises `StateError`.
+    """
+    start = "" if namespace is None else f"{namespace}|"
+    pattern = f"{PREFIX}:*:{start}*"
+    with redis_errors():
+        names = [
+            name
+            async for name in client.scan_iter(pattern, count=KEYS_OF_A_SCAN)
+            if _is_key_of(name.decode(errors="replace"), kinds, start)
+        ]
+        if names:
+            await client.unlink(*names)
+
+
+def _is_key_of(name: str, kinds: Container[str], start: str) -> bool:
+    _, kind, rest = name.split(":", 2)
+    return kind in kinds and rest.startswith(start)
+
+
 class RedisJournal(Journal):
     """
     A journal that all replicas share, with the totals of its entries.
@@ -119,7 +145,7 @@ class RedisJournal(Journal):
                 await self._redis.delete(JOURNAL_KEY, JOURNAL_BYTES_KEY)
                 return
             texts = map(_decode_text, await self._redis.lrange(JOURNAL_KEY, 0, -1))
-            removed = [each for each in texts if entry_namespace(each) == namespace]
+            removed = [each for each in texts if is_in_namespace(each, namespace)]
             if removed:
                 await self._remove_script(
                     keys=[JOURNAL_KEY, JOURNAL_BYTES_KEY], args=removed

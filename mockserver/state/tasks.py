@@ -1,6 +1,6 @@
 """The long-running tasks of a mock, kept in the memory of this process."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, NamedTuple, Self, get_args
 
@@ -79,26 +79,46 @@ class TaskStore:
 
     def __init__(self) -> None:
         self._tasks: dict[str, dict[str, TaskRecord]] = {}
+        self._ids_by_alias: dict[str, dict[str, list[str]]] = {}
 
     async def add(self, owner: TaskKey, record: TaskRecord) -> None:
         tasks = self._tasks.setdefault(str(owner), {})
-        if len(tasks) >= MAX_TASKS:
-            del tasks[next(iter(tasks))]
+        if record.id in tasks:
+            self._forget(owner, record.id)
+        elif len(tasks) >= MAX_TASKS:
+            self._forget(owner, next(iter(tasks)))
         tasks[record.id] = record
+        if record.alias is not None:
+            ids_by_alias = self._ids_by_alias.setdefault(str(owner), {})
+            ids_by_alias.setdefault(record.alias, []).append(record.id)
 
     async def get(self, owner: TaskKey, id_: str) -> TaskRecord | None:
         """The task with this id; None if the owner has none."""
         return self._tasks.get(str(owner), {}).get(id_)
 
     async def find_alias(self, owner: TaskKey, alias: str) -> TaskRecord | None:
-        """The task that its client gave this id; None if the owner has none."""
-        for record in await self.all(owner):
-            if record.alias == alias:
-                return record
-        return None
+        """
+        The task that its client gave this id, the oldest if it gave it to several.
+
+        None if the owner has none.
+        """
+        ids = self._ids_by_alias.get(str(owner), {}).get(alias)
+        return self._tasks[str(owner)][ids[0]] if ids else None
 
     async def all(self, owner: TaskKey) -> list[TaskRecord]:
         return list(self._tasks.get(str(owner), {}).values())
+
+    async def walk(
+        self, owner: TaskKey, *, newest_first: bool
+    ) -> AsyncGenerator[TaskRecord, None]:
+        """
+        Yield the tasks of an owner, as many as are asked for.
+
+        Close the iterator if it is left before its end.
+        """
+        records = await self.all(owner)
+        for record in reversed(records) if newest_first else records:
+            yield record
 
     async def count_read(self, owner: TaskKey, id_: str) -> int:
         """Add one to the reads of a task, and return them."""
@@ -122,10 +142,22 @@ class TaskStore:
 
     async def remove(self, owner: TaskKey, id_: str) -> bool:
         """Forget a task. Returns False if it was not there."""
-        return self._tasks.get(str(owner), {}).pop(id_, None) is not None
+        if id_ not in self._tasks.get(str(owner), {}):
+            return False
+        self._forget(owner, id_)
+        return True
+
+    def _forget(self, owner: TaskKey, id_: str) -> None:
+        record = self._tasks[str(owner)].pop(id_)
+        if record.alias is not None:
+            ids_by_alias = self._ids_by_alias[str(owner)]
+            ids_by_alias[record.alias].remove(id_)
+            if not ids_by_alias[record.alias]:
+                del ids_by_alias[record.alias]
 
     async def clear(self, namespace: str | None = None) -> None:
         """Forget the tasks of a namespace, or all."""
         for owner in list(self._tasks):
             if namespace is None or owner.startswith(f"{namespace}|"):
                 del self._tasks[owner]
+                self._ids_by_alias.pop(owner, None)

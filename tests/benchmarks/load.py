@@ -2,11 +2,13 @@
 A client that costs little: raw HTTP/1.1 over some connections, in a process of its own.
 
 Orders come as one JSON object on standard input, a result as one on standard output.
-Each connection sends a request, reads the answer to its end and sends the next. Twelve
-`%` in a request become a number, another for each request.
+Each connection sends a request, reads the answer to its end and sends the next, until
+the time is over or enough requests were sent. With `others` beside `address` they take
+turns. Twelve `%` in a request become a number, another for each request.
 """
 
 import asyncio
+import itertools
 import json
 import re
 import sys
@@ -22,14 +24,20 @@ _LAST = b"0\r\n\r\n"
 class Run:
     """State that all connections share: the request, the end, and the results."""
 
-    def __init__(self, request: bytes, seconds: float, first: int) -> None:
+    def __init__(
+        self, request: bytes, seconds: float, first: int, count: int | None
+    ) -> None:
         self.parts = request.split(HOLE)
         self.number = first
+        self.last = None if count is None else first + count
         self.latencies: list[float] = []
         self.statuses: dict[str, int] = {}
         self.bytes = 0
         self.begun = time.perf_counter()
         self.end = self.begun + seconds
+
+    def is_over(self) -> bool:
+        return time.perf_counter() >= self.end or self.number == self.last
 
     def request(self) -> bytes:
         self.number += 1
@@ -52,7 +60,7 @@ class Connection(asyncio.BufferedProtocol):
         self._send()
 
     def _send(self) -> None:
-        if time.perf_counter() >= self.run.end:
+        if self.run.is_over():
             self._transport.close()
             return
         self._head, self._left, self._tail = b"", None, b""
@@ -93,7 +101,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, error: Exception | None) -> None:
         if error is not None:
             self.done.set_exception(error)
-        elif time.perf_counter() < self.run.end:
+        elif not self.run.is_over():
             self.done.set_exception(ConnectionError("the server closed a connection"))
         else:
             self.done.set_result(None)
@@ -101,10 +109,12 @@ class Connection(asyncio.BufferedProtocol):
 
 async def main(orders: dict) -> dict:
     """Keep the connections busy; rates are per second, latencies in seconds."""
-    run = Run(orders["request"], orders["seconds"], orders.get("first", 0))
+    first, count = orders.get("first", 0), orders.get("requests")
+    run = Run(orders["request"], orders["seconds"], first, count)
     loop = asyncio.get_running_loop()
+    addresses = itertools.cycle([orders["address"], *orders.get("others", ())])
     connections = [
-        (await loop.create_connection(lambda: Connection(run), *orders["address"]))[1]
+        (await loop.create_connection(lambda: Connection(run), *next(addresses)))[1]
         for _ in range(orders["connections"])
     ]
     await asyncio.gather(*(each.done for each in connections))

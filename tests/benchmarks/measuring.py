@@ -53,6 +53,10 @@ class Server:
         """Seconds of processor that it and its children have had."""
         return sum(_cpu(each) for each in family(self.pid))
 
+    def run_time(self) -> float:
+        """Seconds of processor of its threads, exact; without those that have ended."""
+        return sum(_run_time(each) for each in family(self.pid))
+
     def memory(self) -> float:
         """Megabytes of its own (proportional set size), its children's included."""
         return sum(_pss(each) for each in family(self.pid))
@@ -78,6 +82,11 @@ def family(pid: int) -> list[int]:
 def _cpu(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def _run_time(pid: int) -> float:
+    files = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(each.read_text().split()[0]) for each in files) / 1e9
 
 
 def _pss(pid: int) -> float:
@@ -212,16 +221,28 @@ def press(
     seconds: float,
     status: int = 200,
     first: int = 0,
+    requests: int | None = None,
+    others: Sequence[Server] = (),
+    helpers: Sequence[Server] = (),
 ) -> Load:
-    """One round of load. Raises `RuntimeError` for any other status."""
+    """
+    One round of load: so many seconds, or requests if these are sent before.
+
+    The connections are spread over the server and `others`. The CPU is that of all
+    servers, and of `helpers`, such as a database. Raises `RuntimeError` for any other
+    status.
+    """
+    counted = [server, *others, *helpers]
     orders = {
         "address": server.address,
+        "others": [each.address for each in others],
         "request": str(request),
         "connections": connections,
         "seconds": seconds,
         "first": first,
+        "requests": requests,
     }
-    before = server.cpu()
+    before = sum(each.run_time() for each in counted)
     done = subprocess.run(
         [sys.executable, HERE / "load.py"],
         input=json.dumps(orders).encode(),
@@ -229,7 +250,7 @@ def press(
         check=False,
         timeout=seconds + PATIENCE,
     )
-    after = server.cpu()
+    after = sum(each.run_time() for each in counted)
     if done.returncode:
         raise RuntimeError(f"{server.name}: {done.stderr.decode()[-2000:]}")
     found = json.loads(done.stdout)

@@ -1,5 +1,6 @@
 """Read one task, cancel or delete it, and return the file of a result."""
 
+from contextlib import aclosing
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -16,7 +17,7 @@ from mockserver.pipeline.tasks.lookup import (
     task_of,
 )
 from mockserver.pipeline.tasks.representation import (
-    output_id,
+    output_ids,
     outputs_of,
     represent,
     represent_read,
@@ -83,11 +84,13 @@ async def find_task_of_output(exchange: Exchange) -> Task:
     store, owner = exchange.provider_context.store.tasks, owner_of(exchange)
     role = role_of(exchange)
     wanted = exchange.path_parameters[role.index or ""]
-    for record in await store.all(owner):
-        task = task_of(exchange, owner, record)
-        if task is None or task.kind.name not in role.kinds:
-            continue
-        if wanted in [output_id(task, at) for at in range(len(record.outputs))]:
+    async with aclosing(store.walk(owner, newest_first=True)) as records:
+        async for record in records:
+            if wanted not in output_ids(record):
+                continue
+            task = task_of(exchange, owner, record)
+            if task is None or task.kind.name not in role.kinds:
+                continue
             exchange.task_id = record.id
             exchange.task_state = task.progress.state.name
             return task
@@ -118,7 +121,7 @@ async def read_content(
     if role.index is not None:
         wanted = exchange.path_parameters.get(role.index)
         wanted = wanted or exchange.request.query.get(role.index)
-        known = [output_id(task, at) for at in range(len(outputs))]
+        known = output_ids(task.record)
         if wanted is not None:
             if wanted not in known:
                 name = "result_not_found"

@@ -13,6 +13,7 @@ from mockserver.pipeline.exchange import Exchange
 from mockserver.pipeline.provider_context import ResponseRenderer
 from mockserver.pipeline.public_url import root_url
 from mockserver.pipeline.tasks.lookup import Task
+from mockserver.state.tasks import TaskRecord
 from specs import JSON, Operation, Phase, Role
 
 DEFAULT_RESULT_LIFETIME = 3600.0  # seconds, for documents without one
@@ -93,9 +94,13 @@ def outputs_of(task: Task) -> list[Output]:
     return found
 
 
-def output_id(task: Task, index: int) -> str:
-    """The id of an output: always the same for the same task."""
-    text = f"{task.record.id} {index}"
+def output_ids(record: TaskRecord) -> list[str]:
+    """The ids of the outputs of a task: always the same for the same task."""
+    return [_output_id(record, index) for index in range(len(record.outputs))]
+
+
+def _output_id(record: TaskRecord, index: int) -> str:
+    text = f"{record.id} {index}"
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
@@ -114,7 +119,7 @@ async def _output_facts(
     for index, output in enumerate(outputs_of(task)):
         facts: dict[str, Any] = {
             "index": index,
-            "id": output_id(task, index),
+            "id": _output_id(task.record, index),
             "media_type": output.media_type,
             "format": output.extension,
             **output.details,
@@ -176,10 +181,10 @@ def _content_url(exchange: Exchange, task: Task, index: int, root: str) -> str |
     path = f"/{provider.id}{provider.full_path(operation)}"
     for name in operation.path_parameters:
         is_output = name == selector
-        value = output_id(task, index) if is_output else task.record.id
+        value = _output_id(task.record, index) if is_output else task.record.id
         path = path.replace(f"{{{name}}}", quote(value, safe=""))
     if selector is not None and selector not in operation.path_parameters:
-        query[selector] = output_id(task, index)
+        query[selector] = _output_id(task.record, index)
     text = f"?{urlencode(query)}" if query else ""
     return f"{root}{path}{text}"
 

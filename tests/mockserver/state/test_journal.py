@@ -21,7 +21,13 @@ from support.http import (
 )
 
 import specs
-from mockserver.state.journal import MAX_ENTRY_LENGTH, Journal, Query, summarize
+from mockserver.state.journal import (
+    MAX_ENTRY_LENGTH,
+    Journal,
+    LazyEntry,
+    Query,
+    summarize,
+)
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -266,6 +272,18 @@ def test_a_query_gives_what_matches_in_every_field(written, query):
         and query.request in {None, each["request"]}
     ]
     assert [each["id"] for each in found] == expected
+
+
+def test_clearing_a_namespace_builds_no_entry():
+    def build():
+        raise AssertionError("it was built")
+
+    journal = Journal()
+    for name in ("a", "b", "a", ""):
+        journal.record(LazyEntry({"namespace": name}, build, 1))
+    asyncio.run(journal.clear("a"))
+
+    assert asyncio.run(journal.size()) == 2
 
 
 def test_a_watcher_misses_nothing_that_comes_while_it_is_busy():

@@ -4,10 +4,11 @@ import asyncio
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, aclosing
 from types import SimpleNamespace
 
 import pytest
+import redis
 from support.http import control
 from support.processes import serving
 from support.redis_servers import RedisServer, redis_server
@@ -24,10 +25,12 @@ from support.tasks import (
 
 import mockserver
 from mockserver.errors import unavailable
+from mockserver.media.templates import placeholders
 from mockserver.state.clock import Clock
 from mockserver.state.factory import open_state_store
+from mockserver.state.redis_tasks import BATCH
 from mockserver.state.tasks import MAX_TASKS, TaskKey, TaskRecord, TaskStore
-from specs import Phase, Role
+from specs import JSON, Phase, Role
 
 OWNER = TaskKey("provider", "", "client")
 
@@ -61,6 +64,14 @@ def plain(body):
 
 def advance(running, seconds):
     control(running, "/clock", "POST", {"advance_s": seconds})
+
+
+def has_pages(of):
+    """True if a list of these tasks has pages, and not the number of all tasks."""
+    operation = of.operations(Role.LIST)[0]
+    role, template = operation.task, operation.success.bodies[JSON].examples["page"]
+    has_total = "total" in placeholders(template)
+    return (role.page or role.cursor) and not has_total
 
 
 # Replicas
@@ -256,6 +267,9 @@ def test_both_stores_keep_the_same(redis_url):
         assert await store.get(OWNER, "t1") == record(1, alias="own-1")
         assert await store.find_alias(OWNER, "own-2") == record(2, alias="own-2")
         assert await store.find_alias(OWNER, "own-9") is None
+        await store.add(OWNER, record(3, alias="own-2"))
+        assert (await store.find_alias(OWNER, "own-2")).id == "t2"
+        assert await store.remove(OWNER, "t3")
         assert await store.get(other, "t1") is None
         assert await store.get(other, "t9") == record(
             9, request={"n": 2}, outputs=[{"a": [1]}]
@@ -264,14 +278,86 @@ def test_both_stores_keep_the_same(redis_url):
         assert (await store.get(OWNER, "t1")).reads == 2
         assert await store.remove(OWNER, "t1")
         assert not await store.remove(OWNER, "t1")
+        assert await store.find_alias(OWNER, "own-1") is None
         assert [each.id for each in await store.all(OWNER)] == ["t0", "t2"]
         await store.clear("elsewhere")
         assert await store.all(other) == []
         assert len(await store.all(OWNER)) == 2
         await store.clear()
         assert await store.all(OWNER) == []
+        assert await store.find_alias(OWNER, "own-0") is None
 
     asyncio.run(in_both(redis_url, check))
+
+
+@pytest.mark.redis
+def test_a_walk_yields_each_task_once_in_either_order(redis_url):
+    async def check(store):
+        count = 2 * BATCH + 1
+        for number in range(count):
+            await store.add(OWNER, record(number))
+        found = [each.id async for each in store.walk(OWNER, newest_first=False)]
+        assert found == [f"t{number}" for number in range(count)]
+
+        found = []
+        async for each in store.walk(OWNER, newest_first=True):
+            if not found:  # while it is walked
+                await store.add(OWNER, record(count))
+                await store.remove(OWNER, "t1")
+            found.append(each.id)
+        assert found[0] == f"t{count - 1}"
+        assert found[-1] == "t0"
+        assert len(found) == len(set(found))
+
+    asyncio.run(in_both(redis_url, check))
+
+
+@pytest.mark.redis
+def test_redis_gets_as_many_commands_for_one_task_of_many(redis_url):
+    async def commands(count):
+        state = open_state_store(redis_url, Clock())
+        try:
+            await state.reset()
+            for number in range(count):
+                await state.tasks.add(OWNER, record(number, alias=f"own-{number}"))
+            with redis.Redis.from_url(redis_url) as client:
+                client.config_resetstat()
+                await state.tasks.add(OWNER, record(count, alias="own"))
+                await state.tasks.get(OWNER, "t1")
+                await state.tasks.find_alias(OWNER, "own-1")
+                async with aclosing(state.tasks.walk(OWNER, newest_first=True)) as all:
+                    await anext(all)
+                await state.tasks.remove(OWNER, "t1")
+                await state.reset("elsewhere")
+                return {
+                    name: stats["calls"]
+                    for name, stats in client.info("commandstats").items()
+                }
+        finally:
+            await state.reset()
+            await state.close()
+
+    few, many = (asyncio.run(commands(BATCH * by)) for by in (1, 8))
+
+    few.pop("cmdstat_scan")
+    # One by the number of keys; more while Redis has not reduced its table of keys.
+    assert many.pop("cmdstat_scan") < 40
+    assert many == few
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("of", kinds_with(Role.LIST, where=has_pages)[:1])
+def test_a_page_of_a_list_does_not_read_all_tasks(replicas, redis_url, of):
+    tasks = Tasks(replicas[0], of)
+    for _ in range(BATCH + 10):
+        tasks.created()
+    with redis.Redis.from_url(redis_url) as client:
+        client.config_resetstat()
+        answer = tasks.send(of.operations(Role.LIST)[0])
+        reads = client.info("commandstats")["cmdstat_hgetall"]["calls"]
+
+    assert answer.status == 200
+    assert reads == BATCH
 
 
 @pytest.mark.redis
