@@ -185,6 +185,21 @@ def test_a_mask_without_a_transparent_pixel_is_refused_where_one_is_demanded(
     assert alpha == 0 or b"needs transparent pixels" in answer.body
 
 
+def test_of_many_masks_the_first_is_decoded(server):
+    """The request is refused in any case, and decoding all would take long."""
+    provider = specs.load("tikhub")
+    mask = picture(mode="RGBA", colour=(1, 2, 3, 255))
+    masks = [("mask", mask + bytes([each])) for each in range(3)]
+    fields = [*generation(provider).items(), ("image", picture()), *masks]
+
+    answer = ask(url_of(server, provider, "createImageEdit"), **form(*fields))
+
+    assert answer.status == 400
+    facts = server.journal()[-1]["payload"]["mask"]
+    # An alpha channel without a transparent pixel counts as none.
+    assert [each["alpha"] for each in facts] == [False, True, True]
+
+
 def test_texts_packed_into_a_picture_are_left_packed(edits):
     """Sixty files with 80 MB of compressed text each."""
     assert read_image_header(TEXTS) is not None
