@@ -56,6 +56,13 @@ def png(width: int, height: int, *more: bytes, rows: bytes = b"") -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
+def webp(width: int, height: int) -> bytes:
+    """The header of a lossless WebP; its pixels are missing."""
+    bits = width - 1 | (height - 1) << 14
+    data = b"VP8L" + struct.pack("<IBI", 5, 0x2F, bits) + b"\0"
+    return b"RIFF" + struct.pack("<I", len(data) + 4) + b"WEBP" + data
+
+
 PLAIN = bytes(65) * 64
 BOMB = png(20_000, 20_000, rows=bytes(20_001) * 500)
 TEXTS = png(
@@ -82,6 +89,7 @@ TOO_MUCH = [
     pytest.param(png(2**31 - 1, 2**31 - 1), id="largest"),
     pytest.param(png(4097, 4097), id="a-pixel-too-many"),
     pytest.param(png(100_000, 100), id="wide"),
+    pytest.param(webp(16383, 16383), id="webp-of-268-megapixels"),
     pytest.param(picture()[:-40], id="cut-in-the-middle"),
 ]
 
@@ -297,7 +305,7 @@ def test_many_large_pictures_are_too_much_together(edits):
 @pytest.mark.parametrize("format", ["PNG", "GIF", "WEBP"])
 def test_of_a_moving_picture_the_first_is_taken(server, edits, format):
     """The other frames are not decoded."""
-    frames = [Image.new("RGB", (40, 30), (0, 0, each)) for each in range(200)]
+    frames = [Image.new("RGB", (40, 30), (0, at >> 8, at % 256)) for at in range(2000)]
     out = io.BytesIO()
     frames[0].save(out, format, save_all=True, append_images=frames[1:], loop=0)
     data = out.getvalue()
