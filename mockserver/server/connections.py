@@ -271,6 +271,11 @@ class Connection(web.RequestHandler):
         resp: web.StreamResponse,
         start_time: float | None,
     ) -> tuple[web.StreamResponse, bool]:
+        if request.content.exception() is not None and not request.content.is_eof():
+            # The content coding of the body is wrong. aiohttp would read the rest after
+            # the response, and log the exception with a traceback.
+            request.content.feed_eof()
+            self._is_malformed = True
         if self.is_draining or resp.headers.get("Connection") == "close":
             resp.force_close()  # sends `Connection: close`, and closes
         elif isinstance(resp, web.Response) and self._can_write_directly(request, resp):

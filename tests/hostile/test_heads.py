@@ -1,6 +1,7 @@
 """Malformed HTTP gets an error response, and the connection is closed."""
 
 import json
+import threading
 import time
 
 import pytest
@@ -115,8 +116,12 @@ def test_who_goes_on_sending_has_heard_the_answer(url, lone):
     assert (received, end) == (b"", "closed")
 
 
-def test_too_long_a_first_line_is_refused(url):
-    answer = only(url, head(f"{url}/{'a' * 1_000_000}") + b"\r\n")
+@pytest.mark.parametrize("more", ["/" + "a" * 1_000_000, "?" + "a=1&" * 100_000,
+                                  "/" + "%00%2f" * 10_000])  # fmt: skip
+def test_too_long_a_first_line_is_refused(url, more):
+    first, _, rest = head(url).partition(b" HTTP")
+
+    answer = only(url, first + more.encode() + b" HTTP" + rest + b"\r\n")
 
     assert is_refusal(answer, None, 414)
 
@@ -251,6 +256,32 @@ def test_requests_in_a_row_are_answered_in_their_order(url, lone):
     statuses = [200] * 9
     statuses[2] = 400
     assert [each.status for each in found] == statuses
+
+
+def test_ten_thousand_requests_in_a_row_are_answered(server):
+    """While the client sends, it also reads; the server queues few of them."""
+    count = 10_000
+    request = head(f"{server.url}/__mock__/health", method="GET") + b"\r\n"
+    with connected(server.url) as connection:
+        sender = threading.Thread(target=connection.sendall, args=(request * count,))
+        sender.start()
+        found, last = 0, b""
+        while found < count and (data := connection.recv(65536)):
+            found += (last + data).count(STATUS_LINE)
+            last = data[1 - len(STATUS_LINE) :]
+        sender.join()
+
+    assert found == count
+
+
+STATUS_LINE = b"HTTP/1.1 200 OK\r\n"
+
+
+def test_a_hundred_headers_as_long_as_one_may_be_are_borne(url, lone):
+    body = json.dumps(generation(lone)).encode()
+    lines = [f"X-{each}: {'a' * 8000}" for each in range(100)]
+
+    assert only(url, post(url, body, *lines)).status == 200
 
 
 def test_what_is_no_request_does_not_harm_the_answer_before_it(url, lone):

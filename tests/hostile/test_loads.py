@@ -130,6 +130,31 @@ def packed(byte, size):
     )
 
 
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"no gzip", id="not-packed"),
+        pytest.param(b"a" * 300_000, id="not-packed-and-large"),
+        pytest.param(gzip.compress(b"{}" * 1000)[:-9] + b"a" * 9, id="wrong-checksum"),
+        pytest.param(gzip.compress(b" ") * 1100, id="1100-members"),
+        pytest.param(gzip.compress(b"{}")[:-9], id="cut"),
+    ],
+)
+@pytest.mark.parametrize("is_split", [False, True])
+def test_a_body_without_the_coding_of_its_header_is_refused(
+    url, lone, coding, body, is_split
+):
+    """Sent together with the headers, or later; without a traceback in the log."""
+    data = post(url, body, f"Content-Encoding: {coding}")
+    at = len(data) - len(body)
+    pieces = [data[:at], data[at : at + 5], data[at + 5 :]] if is_split else [data]
+
+    answer = only(url, *pieces)
+
+    assert is_refusal(answer, lone, 400)
+
+
 @pytest.mark.parametrize("coding", ["br", "zstd", "compress", "gzip, gzip", "x"])
 def test_a_coding_that_is_not_known_is_refused(url, lone, coding):
     body = json.dumps(generation(lone)).encode()

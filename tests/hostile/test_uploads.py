@@ -2,11 +2,14 @@
 
 import base64
 import io
+import json
+import re
 import socket
 import struct
 import threading
 import zlib
 from copy import deepcopy
+from functools import partial
 from itertools import cycle, product
 
 import pytest
@@ -23,6 +26,7 @@ from support.http import (
     eventually,
     form,
     generation,
+    key_of,
     picture,
     saved,
     url_of,
@@ -30,9 +34,12 @@ from support.http import (
 from support.properties import examples
 
 import specs
+from contracts.planning.request_model import RequestModel
 from mockserver.media.image.headers import read_image_header
 from mockserver.media.image.plan import BadImage
 from mockserver.media.image.uploads import verify
+from mockserver.pipeline.endpoints.examples import example_path
+from mockserver.pipeline.request.body_parsing import FILE_FIELDS
 
 pytestmark = pytest.mark.slow
 
@@ -47,6 +54,13 @@ def png(width: int, height: int, *more: bytes, rows: bytes = b"") -> bytes:
     data = zlib.compress(rows, 9)
     parts = (chunk(b"IHDR", head), *more, chunk(b"IDAT", data), chunk(b"IEND"))
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def webp(width: int, height: int) -> bytes:
+    """The header of a lossless WebP; its pixels are missing."""
+    bits = width - 1 | (height - 1) << 14
+    data = b"VP8L" + struct.pack("<IBI", 5, 0x2F, bits) + b"\0"
+    return b"RIFF" + struct.pack("<I", len(data) + 4) + b"WEBP" + data
 
 
 PLAIN = bytes(65) * 64
@@ -75,6 +89,7 @@ TOO_MUCH = [
     pytest.param(png(2**31 - 1, 2**31 - 1), id="largest"),
     pytest.param(png(4097, 4097), id="a-pixel-too-many"),
     pytest.param(png(100_000, 100), id="wide"),
+    pytest.param(webp(16383, 16383), id="webp-of-268-megapixels"),
     pytest.param(picture()[:-40], id="cut-in-the-middle"),
 ]
 
@@ -157,18 +172,83 @@ def test_a_reference_that_can_be_no_image_is_refused(server, documented):
                 assert len(answer.body) < 2000
 
 
-@pytest.mark.parametrize("name", ["deepinfra", "recraft", "xai", "tikhub"])
-def test_an_edit_without_an_image_is_refused(server, name):
-    """Also where the document does not say that an image is required."""
-    provider = specs.load(name)
-    media_type = JSON if name == "xai" else FORM
-    fields = generation(provider).items()
-    asked = {"body": dict(fields)} if media_type == JSON else form(*fields)
+def file_fields(body):
+    """The fields of a form whose schemas describe files."""
+    return [
+        name
+        for name, schema in body.properties.items()
+        if "x-upload" in json.dumps(schema) or '"binary"' in json.dumps(schema)
+    ]
 
-    answer = ask(url_of(server, provider, "createImageEdit"), **asked)
+
+FORMS = [
+    pytest.param(documented, operation, id=f"{documented.id}-{operation.id}")
+    for documented in specs.load_all(())
+    for operation in documented.all_operations.values()
+    if FORM in operation.bodies
+    and file_fields(operation.bodies[FORM])
+    and operation.task is None
+]
+
+
+def fields_of(documented, operation, media_type=FORM):
+    """The path of an operation on the mock, and the fields of a valid request."""
+    path = example_path(documented, operation)
+    values = RequestModel(
+        documented, operation, operation.bodies[media_type], {}
+    ).minimal_request
+    return re.sub("{[^}]*}", documented.dialect.model, path), values
+
+
+@pytest.mark.parametrize(("documented", "operation"), FORMS)
+def test_a_file_that_is_no_image_is_refused(server, documented, operation):
+    """For each field with a file of each form."""
+    path, values = fields_of(documented, operation)
+    body = operation.bodies[FORM]
+    files = file_fields(body)
+    texts = [(name, text) for name, text in values.items() if name not in files]
+    required = [each for each in files if each == "image"]
+    asked = partial(ask, f"{server.url}{path}", **key_of(operation))
+    good_files = [(each, picture()) for each in required]
+
+    assert asked(**form(*texts, *good_files)).status == 200
+    for name, bad in product(files, (b"", SVG, b"data:,", picture()[:30])):
+        others = [each for each in good_files if each[0] != name]
+
+        answer = asked(**form(*texts, *others, (name, bad)))
+
+        assert 400 <= answer.status < 500, (name, bad)
+        assert operation.response_for(answer.status) is not None
+        assert len(answer.body) < 2000
+
+
+EDITS = [
+    pytest.param(documented, operation, media_type,
+                 id=f"{documented.id}-{media_type.partition('/')[2]}")
+    for documented in specs.load_all(())
+    for operation in documented.all_operations.values()
+    if operation.id == "createImageEdit"
+    for media_type in operation.bodies
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("documented", "operation", "media_type"), EDITS)
+def test_an_edit_without_an_image_is_refused(server, documented, operation, media_type):
+    """Also where the document does not say that an image is required."""
+    path, values = fields_of(documented, operation, media_type)
+    canonical = documented.dialect.canonical_name
+    texts = {
+        name: value
+        for name, value in values.items()
+        if canonical(operation.id, name) not in FILE_FIELDS
+    }
+    asked = form(*texts.items()) if media_type == FORM else {"body": texts}
+
+    answer = ask(f"{server.url}{path}", **key_of(operation), **asked)
 
     assert 400 <= answer.status < 500
     assert b"image" in answer.body
+    assert operation.response_for(answer.status) is not None
 
 
 @pytest.mark.parametrize(("alpha", "status"), [(255, 400), (0, 200)])
@@ -183,6 +263,21 @@ def test_a_mask_without_a_transparent_pixel_is_refused_where_one_is_demanded(
 
     assert answer.status == status
     assert alpha == 0 or b"needs transparent pixels" in answer.body
+
+
+def test_of_many_masks_the_first_is_decoded(server):
+    """The request is refused in any case, and decoding all would take long."""
+    provider = specs.load("tikhub")
+    mask = picture(mode="RGBA", colour=(1, 2, 3, 255))
+    masks = [("mask", mask + bytes([each])) for each in range(3)]
+    fields = [*generation(provider).items(), ("image", picture()), *masks]
+
+    answer = ask(url_of(server, provider, "createImageEdit"), **form(*fields))
+
+    assert answer.status == 400
+    facts = server.journal()[-1]["payload"]["mask"]
+    # An alpha channel without a transparent pixel counts as none.
+    assert [each["alpha"] for each in facts] == [False, True, True]
 
 
 def test_texts_packed_into_a_picture_are_left_packed(edits):
@@ -210,7 +305,7 @@ def test_many_large_pictures_are_too_much_together(edits):
 @pytest.mark.parametrize("format", ["PNG", "GIF", "WEBP"])
 def test_of_a_moving_picture_the_first_is_taken(server, edits, format):
     """The other frames are not decoded."""
-    frames = [Image.new("RGB", (40, 30), (0, 0, each)) for each in range(200)]
+    frames = [Image.new("RGB", (40, 30), (0, at >> 8, at % 256)) for at in range(2000)]
     out = io.BytesIO()
     frames[0].save(out, format, save_all=True, append_images=frames[1:], loop=0)
     data = out.getvalue()

@@ -21,9 +21,10 @@ from contracts.traffic.forwarding import (
     serve_app,
     start_response,
 )
-from mockserver.errors import Rejected
+from mockserver.errors import Rejected, documented_error_response
 from mockserver.pipeline.request.authentication import find_key
 from mockserver.pipeline.request.body_parsing import parse_body
+from mockserver.pipeline.request.body_reading import read_bytes
 from mockserver.recordings.sse_events import event_ends
 from mockserver.settings import CONTROL_PREFIX
 from specs import EVENT_STREAM, JSON, Operation, Provider
@@ -83,8 +84,7 @@ class RecordingUpstream:
     @asynccontextmanager
     async def listen(self, host: str, port: int) -> AsyncIterator[str]:
         """Listen and yield the base URL. Raises `OSError` if it cannot listen."""
-        # aiohttp rejects a body of this size; the mock rejects one that is larger.
-        app = web.Application(client_max_size=MAX_BODY_BYTES + 2)
+        app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._forward)
         async with (
             open_session() as self._session,
@@ -95,7 +95,10 @@ class RecordingUpstream:
     async def _forward(self, request: web.Request) -> web.StreamResponse:
         if request.path.startswith(CONTROL_PREFIX) or self._session is None:
             raise web.HTTPNotFound
-        body = await request.read()
+        try:
+            body = await read_bytes(request, MAX_BODY_BYTES)
+        except Rejected as rejected:  # as by the mock
+            return documented_error_response(rejected, self.provider.any_operation)
         upstream_request = self._record_request(request, body)
         try:
             upstream_response = await send_upstream(

@@ -5,8 +5,10 @@ from functools import cache
 from typing import Any
 
 from mockserver.media.image.headers import read_image_header
+from mockserver.media.image.jpeg import without_metadata
 from mockserver.media.image.plan import MAX_PIXELS, BadImage
 
+MAX_READS = 100_000  # a PNG of 64 MB in the usual chunks of 8 kB takes 33,000
 READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 # Files that people upload instead, by a part of their first bytes.
 _OTHER_FORMATS = (
@@ -36,13 +38,47 @@ def decode(data: bytes, mode: str = "RGBA") -> Any:
     header = read_image_header(data)
     if header is not None and header.width * header.height > MAX_PIXELS:
         raise BadImage(f"it has more than {MAX_PIXELS} pixels")
+    plain = without_metadata(data) if data.startswith(b"\xff\xd8") else data
+    if plain is None:
+        raise TooManyParts
     try:
-        with Image.open(io.BytesIO(data), formats=READABLE_FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise BadImage(f"it has more than {MAX_PIXELS} pixels")
-            return _with_8_bits(image).convert(mode)
+        return _first_frame(plain, mode)
+    except BadImage:
+        raise
     except decode_errors():
         raise BadImage(_problem(data)) from None
+
+
+def _first_frame(data: bytes, mode: str) -> Any:
+    from PIL import Image
+
+    with Image.open(_LimitedFile(data), formats=READABLE_FORMATS) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise BadImage(f"it has more than {MAX_PIXELS} pixels")
+        return _with_8_bits(image).convert(mode)
+
+
+class TooManyParts(BadImage):
+    """An image in so many parts that reading them takes long."""
+
+    def __init__(self) -> None:
+        super().__init__("it consists of too many parts")
+
+
+class _LimitedFile(io.BytesIO):
+    """
+    A file that is read at most `MAX_READS` times: Pillow reads each part by itself.
+
+    Raises `TooManyParts`.
+    """
+
+    reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads += 1
+        if self.reads > MAX_READS:
+            raise TooManyParts
+        return super().read(size)
 
 
 def _with_8_bits(image: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
+from difflib import SequenceMatcher, get_close_matches
 from typing import Self
 
 from aiohttp import hdrs, web
@@ -121,15 +121,14 @@ def meant_paths(path: str, providers: Iterable[Provider]) -> list[str]:
     segments = [each for each in path[:MAX_PATH_LENGTH].split("/") if each]
     joined = f"/{'/'.join(segments)}"
     same_end: dict[str, Endpoint] = {}
-    known: dict[str, float] = {}
+    fixed_paths: list[str] = []
     for provider in providers:
         for endpoint in Endpoint.all_of(provider):
             found = endpoint.with_end_of(segments)
             if found is not None:
                 same_end.setdefault(found, endpoint)
             if not endpoint.has_parameters:
-                matcher = SequenceMatcher(None, joined, endpoint.path, autojunk=False)
-                known[endpoint.path] = matcher.ratio()
+                fixed_paths.append(endpoint.path)
     fixed = [each for each, one in same_end.items() if not one.has_parameters]
     ending = fixed or list(same_end)
     same_base = [
@@ -139,5 +138,4 @@ def meant_paths(path: str, providers: Iterable[Provider]) -> list[str]:
     ]
     if ending:
         return (same_base or ending)[:MAX_SHOWN]
-    nearest = max(known, key=lambda each: known[each])
-    return [nearest] if known[nearest] >= MIN_SIMILARITY else []
+    return get_close_matches(joined, fixed_paths, 1, MIN_SIMILARITY)

@@ -860,6 +860,28 @@ def test_the_upstream_forwards_a_compressed_request_and_records_its_json():
     assert json.loads(recorded.body) == payload
 
 
+@pytest.mark.parametrize(("size", "status"), [(2000, 400), (2001, 413), (9000, 413)])
+def test_a_body_that_is_too_large_is_refused_as_by_the_mock(monkeypatch, size, status):
+    """In the format of the provider; a body of spaces that is not too large is none."""
+    monkeypatch.setattr("contracts.traffic.gateway.upstream.MAX_BODY_BYTES", 2000)
+    headers = {"Authorization": "Bearer k", "Content-Type": "application/json"}
+
+    async def send() -> tuple[int, Any]:
+        async with (
+            recording_upstream(loaded("openai"), "127.0.0.1", 0) as (_, url),
+            aiohttp.ClientSession() as session,
+            session.post(
+                f"{url}/images/edits", data=b" " * size, headers=headers
+            ) as response,
+        ):
+            return response.status, await response.json()
+
+    found, error = asyncio.run(send())
+
+    assert found == status
+    assert error["error"]["type"] == "invalid_request_error"
+
+
 def test_the_upstream_forwards_repeated_headers_but_none_of_the_connection():
     received = []
     sent = [("X-Twice", "a"), ("X-Twice", "b"), ("X-Hop", "1"), ("Connection", "X-Hop")]
