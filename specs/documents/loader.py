@@ -1,6 +1,7 @@
 """Load folders of providers: openapi.yaml, dialect.yaml and the sources they cite."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -88,10 +89,30 @@ def load_all(ids: Sequence[str], *more: str | Path) -> list[Provider]:
     return [load(each, *more) for each in dict.fromkeys(ids) or names(*more)]
 
 
+@dataclass(slots=True)
+class _Loaded:
+    """The provider that was last loaded from a folder, and the digest of its files."""
+
+    content: tuple[str, Provider] | None = None
+
+
 @lru_cache(maxsize=64)
+def _last_loaded(name: str, root: Path, folder: Path) -> _Loaded:
+    return _Loaded()
+
+
 def _load_folder(name: str, root: Path, folder: Path, digest: str) -> Provider:
-    """The provider in a folder: the same one as long as its files are the same."""
-    provider = read_folder(name, root, folder, Problems()).provider
-    if provider is None:
-        raise RuntimeError("a problem was not raised")
-    return provider
+    """
+    The provider in a folder: the same one as long as its files are the same.
+
+    Earlier versions are not kept: a server that reloads a document all day would
+    hold dozens of them.
+    """
+    last = _last_loaded(name, root, folder)
+    content = last.content
+    if content is None or content[0] != digest:
+        provider = read_folder(name, root, folder, Problems()).provider
+        if provider is None:
+            raise RuntimeError("a problem was not raised")
+        last.content = content = digest, provider
+    return content[1]
