@@ -65,7 +65,7 @@ wheel: $(VENV)/.developing  ## build the wheel into dist/
 bench: $(VENV)/.developing  ## measure speed and size; writes tests/benchmarks/RESULTS.md
 	$(BIN)/python tests/benchmarks/run.py
 
-soak: $(VENV)/.developing  ## send 200,000 requests while memory must stay flat, then all hostile ones
+soak: $(VENV)/.developing  ## send requests for 30 minutes while memory must stay flat, then all hostile ones
 	$(BIN)/python tests/benchmarks/soak.py
 	SOAK=1 $(BIN)/pytest $(PARALLEL) tests/hostile
 

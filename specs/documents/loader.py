@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -188,9 +189,34 @@ def _digest(root: Path, folder: Path) -> str:
     )
 
 
+@dataclass(slots=True)
+class _Loaded:
+    """The provider that was last loaded from a folder, and the digest of its files."""
+
+    content: "tuple[str, Provider] | None" = None
+
+
 @lru_cache(maxsize=64)
+def _last_loaded(name: str, root: Path, folder: Path) -> _Loaded:
+    return _Loaded()
+
+
 def _load_folder(name: str, root: Path, folder: Path, digest: str) -> "Provider":
-    """The provider in a folder: the same one as long as its files are the same."""
+    """
+    The provider in a folder: the same one as long as its files are the same.
+
+    Earlier versions are not kept: a server that reloads a document all day would
+    hold dozens of them.
+    """
+    last = _last_loaded(name, root, folder)
+    content = last.content
+    if content is None or content[0] != digest:
+        provider = _read_provider(name, root, folder, digest)
+        last.content = content = digest, provider
+    return content[1]
+
+
+def _read_provider(name: str, root: Path, folder: Path, digest: str) -> "Provider":
     from specs.documents.folder import read_folder
     from specs.documents.problems import Problems
 

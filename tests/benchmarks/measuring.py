@@ -10,9 +10,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 HERE = Path(__file__).parent
@@ -110,15 +111,16 @@ def running(
     url: str | None = None,
     env: Mapping[str, str] | None = None,
     path: str = "/",
+    stderr: IO[bytes] | None = None,
 ) -> Iterator[Server]:
     """
     A server, until the block ends.
 
     Without `url` its first line of output is JSON that tells it. It is up when
-    anything at all is answered at `path`.
+    anything at all is answered at `path`. Its stderr is written to `stderr`, if given.
     """
     begun = time.perf_counter()
-    with tempfile.TemporaryFile() as errors:
+    with nullcontext(stderr) if stderr else tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             [*map(str, command)],
             stdout=subprocess.PIPE if url is None else subprocess.DEVNULL,
@@ -175,11 +177,16 @@ def mock(
     *options: str,
     providers: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
+    stderr: IO[bytes] | None = None,
 ):
     """`mockserver serve` as a user would start it, by default of all providers."""
     command = [sys.executable, "-m", "mockserver", "serve", *providers, "--port", "0"]
     return running(
-        "imageparity", [*command, "--json", *options], path="/__mock__/health", env=env
+        "imageparity",
+        [*command, "--json", *options],
+        path="/__mock__/health",
+        env=env,
+        stderr=stderr,
     )
 
 

@@ -1,248 +1,362 @@
 """
-A day's work in minutes: memory, descriptors and tasks of a mock must stay flat.
+A day's work in minutes: memory, descriptors and tasks of mocks must stay flat.
 
-    python tests/benchmarks/soak.py [REQUESTS]
+    python tests/benchmarks/soak.py [--minutes N]
 
-Requests of every kind, valid and refused, 4K pictures, edits, streams, faults, and
-clients that leave at any moment. Exit status 1 when the last quarter takes 5 % more
-memory at its peak than the first, or when more descriptors or tasks are left than there
-were. Below `ENOUGH` requests memory says nothing: what is kept is still filling up.
+Three groups of servers get requests of every kind, `RATE` a second in all: one server,
+two replicas that share a Redis, and one server with two workers, of which one is killed
+now and then. Their documents are changed, broken and changed back meanwhile.
+
+Exit status 1 when a request gets no response, a wrong or an incomplete one; when stderr
+has a line that is not expected; when the last quarter takes 5 % more memory at its peak
+than the second (in the first caches fill); or when more descriptors or tasks are left
+than there were. A request that was open at a worker when it was killed may fail. Below
+`ENOUGH` minutes memory says nothing.
 """
 
+import argparse
 import asyncio
-import json
-import random
+import itertools
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
 import sys
+import tempfile
 import time
-from collections import Counter
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from io import BytesIO
-from urllib.parse import urlsplit
+from functools import partial
+from pathlib import Path
 
 import aiohttp
-from measuring import Server, mock
+from measuring import ROOT, Server, family, free_port, mock, say
+from soak_clients import EXPIRING, LIFETIME, RATE, Client, Failure, Group, Receiver
 
-REQUESTS = 200_000
-CLIENTS = 16
-SAMPLES = 200
+MINUTES = 30.0
+ENOUGH = 15.0  # minutes
+CLIENTS = {"single": 14, "replicas": 10, "workers": 10}
 QUARTERS = 4
-ENOUGH = 100_000
 MORE_MEMORY = 1.05
-SEED = 7
-KEY = {"Authorization": "Bearer sk-soak"}
-BOUNDARY = "soak"
+SAMPLE_SECONDS, KILL_SECONDS, RELOAD_SECONDS = 2.0, 40.0, 5.0
+PATIENCE = 300.0  # seconds for a reload and for a new worker, on a busy machine
+WARM_UP_SECONDS, CALM_SECONDS = 15.0, 4.0
+# A pool of connections to Redis keeps as many as were used at once.
+MORE_DESCRIPTORS = {"single": 1, "replicas": 16, "workers": 16}
+EXPECTED = re.compile(
+    r"Worker \d+ ended \(-9\); it is replaced\.|Reloaded documents: |"
+    r"Reload failed, keeping the last documents: "
+)
+GONE = (FileNotFoundError, ProcessLookupError, ValueError)  # a process that has ended
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A measurement of a server: megabytes, open descriptors, tasks of its loop."""
+    """A measurement of a group: megabytes, open descriptors, tasks of one loop."""
 
+    at: float
     memory: float
     descriptors: int
     tasks: int
 
 
-class Client:
-    """One of those who ask; what it asks next is drawn."""
-
-    def __init__(self, server: Server, http: aiohttp.ClientSession, seed: int) -> None:
-        self.server, self.http = server, http
-        self.chance = random.Random(seed)
-        self.seen: Counter[str] = Counter()
-        self.uploads = [_picture(edge) for edge in (64, 512)]
-        kinds = {
-            self.small: 60,
-            self.words: 14,
-            self.refused: 8,
-            self.address: 5,
-            self.edit: 4,
-            self.stream: 3,
-            self.fault: 2,
-            self.left: 2,
-            self.format: 1,
-            self.large: 0.7,
-            self.control: 0.3,
-        }
-        self.kinds, self.weights = list(kinds), list(kinds.values())
-
-    async def ask(self) -> None:
-        """One request of some kind."""
-        (kind,) = self.chance.choices(self.kinds, self.weights)
-        self.seen[kind.__name__] += 1
-        await kind()
-
-    async def post(self, provider: str, status: int = 200, **members) -> bytes:
-        body = {"model": "gpt-image-2", "prompt": self.prompt(), **members}
-        path = f"{self.server.url}/{provider}/v1/images/generations"
-        async with self.http.post(path, json=body, headers=KEY) as answer:
-            data = await answer.read()
-            assert answer.status == status, (answer.status, data[:300])
-            return data
-
-    def prompt(self) -> str:
-        return f"A red cube {self.chance.getrandbits(48):x} on a table"
-
-    async def small(self) -> None:
-        number = self.chance.randrange(50)
-        await self.post("openai", prompt=f"A red cube {number}", size="1024x1024")
-
-    async def words(self) -> None:
-        prompt = self.prompt() * self.chance.randrange(1, 8)
-        size = self.chance.choice(("1024x1024", "1536x1024", "1024x1536"))
-        await self.post("openai", prompt=prompt, size=size, n=self.chance.randint(1, 2))
-
-    async def refused(self) -> None:
-        await self.post("openai", status=400, n=self.chance.randint(11, 10**6))
-
-    async def format(self) -> None:
-        format = self.chance.choice(("jpeg", "webp"))
-        more = {"output_format": format, "output_compression": 60}
-        await self.post("openai", size="1024x1024", **more)
-
-    async def large(self) -> None:
-        await self.post("openai", size="3840x2160", background="opaque")
-
-    async def address(self) -> None:
-        answer = json.loads(await self.post("tikhub", response_format="url"))
-        async with self.http.get(answer["data"][0]["url"]) as picture:
-            assert picture.status == 200, picture.status
-            await picture.read()
-
-    async def edit(self) -> None:
-        form = aiohttp.FormData({"model": "gpt-image-2", "prompt": self.prompt()})
-        upload = self.chance.choice(self.uploads)
-        form.add_field("image", upload, filename="a.png", content_type="image/png")
-        path = f"{self.server.url}/openai/v1/images/edits"
-        async with self.http.post(path, data=form, headers=KEY) as answer:
-            data = await answer.read()
-            assert answer.status == 200, (answer.status, data[:300])
-
-    async def stream(self) -> None:
-        partials = self.chance.randrange(4)
-        data = await self.post("openai", stream=True, partial_images=partials)
-        assert data.count(b"event: ") == partials + 1
-
-    async def fault(self) -> None:
-        fault = self.chance.choice(("reset", "empty", "truncate", "garbage", "html"))
-        with suppress(aiohttp.ClientError, AssertionError):
-            await self.post("openai", prompt=f"A boat [[mock:{fault}]]")
-
-    async def left(self) -> None:
-        """Leave in the middle of a request or of its answer."""
-        streams = self.chance.random() < 0.5
-        size = "1024x1024" if streams else "3840x2160"
-        body = {"model": "gpt-image-2", "prompt": self.prompt(), "size": size}
-        data = json.dumps(body | {"stream": streams, "partial_images": 3 * streams})
-        head = (
-            "POST /openai/v1/images/generations HTTP/1.1\r\nHost: localhost\r\n"
-            "Authorization: Bearer sk-soak\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(data)}\r\n\r\n"
-        )
-        whole = (head + data).encode()
-        parts = urlsplit(self.server.url)
-        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-        writer.write(whole[: self.chance.choice((20, len(head), len(whole)))])
-        await writer.drain()
-        await asyncio.sleep(self.chance.random() * 0.01)
-        if self.chance.random() < 0.5:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(0.05):
-                    await reader.read(1000)
-        writer.transport.abort()
-
-    async def control(self) -> None:
-        path = self.chance.choice(("journal?limit=20", "costs", "metrics", "health"))
-        async with self.http.get(f"{self.server.url}/__mock__/{path}") as answer:
-            assert answer.status == 200, answer.status
-            await answer.read()
+@contextmanager
+def redis(folder: Path) -> Iterator[str]:
+    """The URL of a Redis server without its database."""
+    port = free_port()
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
+    try:
+        yield f"redis://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
 
 
-def _picture(edge: int) -> bytes:
-    from PIL import Image
-
-    noise = random.Random(edge).randbytes(edge * edge * 3)
-    out = BytesIO()
-    Image.frombytes("RGB", (edge, edge), noise).save(out, "PNG")
-    return out.getvalue()
-
-
-async def _sampled(server: Server, http: aiohttp.ClientSession) -> Sample:
-    async with http.get(f"{server.url}/__mock__/metrics") as answer:
-        lines = (await answer.text()).splitlines()
-    (tasks,) = (line for line in lines if line.startswith("imageparity_tasks "))
-    return Sample(server.memory(), server.descriptors(), int(float(tasks.split()[1])))
+def copied_documents(folder: Path) -> Path:
+    """A folder of all documents, and of one whose URLs expire soon."""
+    source = ROOT / "specs"
+    for document in source.glob("*/openapi.yaml"):
+        shutil.copytree(document.parent, folder / document.parent.name)
+    shutil.copy(source / "sources.yaml", folder)
+    shutil.copytree(source / "siliconflow", folder / EXPIRING)
+    dialect = folder / EXPIRING / "dialect.yaml"
+    text = dialect.read_text().replace("seconds: 3600", f"seconds: {LIFETIME}")
+    dialect.write_text(text)
+    return folder
 
 
-async def soak(server: Server, count: int) -> list[Sample]:
-    """Samples taken at equal distances while so many requests are made."""
-    left = iter(range(count))
-    samples: list[Sample] = []
-    begun = time.monotonic()
-    async with aiohttp.ClientSession() as http, aiohttp.ClientSession() as aside:
-        clients = [Client(server, http, SEED * 1000 + at) for at in range(CLIENTS)]
+@contextmanager
+def served(folder: Path) -> Iterator[list[Group]]:
+    """The three groups, until the block ends."""
+    with ExitStack() as stack:
+        state = stack.enter_context(redis(folder))
 
-        async def work(client: Client) -> None:
-            for number in left:
-                await client.ask()
-                if number % max(1, count // SAMPLES) == 0:
-                    samples.append(await _sampled(server, aside))
-                    _tell(number, begun, samples[-1])
+        def start(name: str, group: str, *options: str) -> Server:
+            stderr = stack.enter_context((folder / f"{name}.stderr").open("wb"))
+            documents = str(folder / group)
+            common = ("--specs", documents, "--tasks", "seconds=1.5")
+            return stack.enter_context(mock(*common, *options, stderr=stderr))
 
-        async with asyncio.TaskGroup() as group:
-            for client in clients:
-                group.create_task(work(client))
-        asked = sum((each.seen for each in clients), Counter())
-        sys.stdout.write(f"{asked.total():,} requests: {dict(asked.most_common())}\n")
+        for name in CLIENTS:
+            copied_documents(folder / name)
+        shared = ("--state", f"{state}/0")
+        workers = ("--workers", "2", "--state", f"{state}/1")
+        yield [
+            Group("single", [start("single", "single")]),
+            Group(
+                "replicas",
+                [start(f"replica-{at}", "replicas", *shared) for at in (1, 2)],
+            ),
+            Group("workers", [start("workers", "workers", *workers)]),
+        ]
+
+
+async def control(url: str, path: str) -> bytes:
+    """A response of the control API on a connection of its own."""
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"{url}/__mock__/{path}") as it,
+    ):
+        return await it.read()
+
+
+async def sample(group: Group) -> Sample:
+    texts = [await control(each.url, "metrics") for each in group.servers * 2]
+    tasks = [
+        float(line.split()[1])
+        for text in texts
+        for line in text.decode().splitlines()
+        if line.startswith("imageparity_tasks ")
+    ]
+    return Sample(
+        time.monotonic(),
+        sum(each.memory() for each in group.servers),
+        sum(each.descriptors() for each in group.servers),
+        int(max(tasks)),
+    )
+
+
+async def sampled(groups: list[Group], samples: dict[str, list[Sample]]) -> None:
+    """Take samples of all groups, without an end."""
+    while True:
+        for group in groups:
+            try:
+                samples[group.name].append(await sample(group))
+            except (*GONE, aiohttp.ClientError):
+                continue  # a worker has just been killed
+        await asyncio.sleep(SAMPLE_SECONDS)
+
+
+async def kill_worker(group: Group, turn: int) -> None:
+    """Kill one of the workers, and wait for the one that replaces it."""
+    (server,) = group.servers
+    workers = family(server.pid)[1:]
+    victim = workers[turn % len(workers)]
+    os.kill(victim, signal.SIGSTOP)  # it accepts nothing more
+    ports = peers(victim)
+    for client in group.clients:
+        if client.socket is not None and local_port(client.socket) in ports:
+            client.killed = client.socket
+    group.kills += 1
+    os.kill(victim, signal.SIGKILL)
+
+    async def is_replaced() -> bool:
+        now = family(server.pid)[1:]
+        return victim not in now and len(now) == len(workers)
+
+    await until(is_replaced, f"worker {victim} has not been replaced")
+
+
+def peers(pid: int) -> set[int]:
+    """The ports of the clients that are connected to a process."""
+    links = [str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()]
+    inodes = {each[8:-1] for each in links if each.startswith("socket:")}
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+    return {int(row[2].split(":")[1], 16) for row in rows if row[9] in inodes}
+
+
+def local_port(connection: socket.socket) -> int:
+    return connection.getsockname()[1] if connection.fileno() >= 0 else 0
+
+
+async def until(is_so: Callable[[], Awaitable[bool]], otherwise: str) -> None:
+    """Wait for something. Raises `Failure` after `PATIENCE`."""
+    end = time.monotonic() + PATIENCE
+    while not await is_so():
+        if time.monotonic() > end:
+            raise Failure(otherwise)
+        await asyncio.sleep(0.5)
+
+
+async def reload_document(group: Group, folder: Path, turn: int) -> None:
+    """Change or break a document and restore it; wait until all processes have it."""
+    files = sorted((folder / group.name).glob("*/dialect.yaml"))
+    file = files[turn % len(files)]
+    text = file.read_text()
+    if turn % 4 == 3:
+        changed, path, sign = "title: [", "health", "degraded"
+    else:
+        path, sign = "providers", f"Soak {turn}"
+        changed = re.sub("^title: .*$", f"title: {sign}", text, flags=re.MULTILINE)
+
+    async def shows(*, is_there: bool) -> bool:
+        texts = [await control(each.url, path) for each in group.servers * 4]
+        return all((sign in each.decode()) is is_there for each in texts)
+
+    try:
+        file.write_text(changed)
+        await until(partial(shows, is_there=True), f"{file} is not reloaded: {sign}")
+    finally:
+        file.write_text(text)
+    await until(partial(shows, is_there=False), f"{file} is not restored: {sign}")
+    group.reloads += 1
+
+
+async def repeat(
+    seconds: float, groups: list[Group], work: Callable[[Group, int], Awaitable[None]]
+) -> None:
+    """Do work on each group in turn, without an end; a failure is recorded."""
+    for turn in itertools.count():
+        await asyncio.sleep(seconds)
+        group = groups[turn % len(groups)]
+        try:
+            await work(group, turn)
+        except (Failure, aiohttp.ClientError) as failure:
+            group.failures.append(f"{group.name}: {failure!r}")
+
+
+async def soak(
+    groups: list[Group], folder: Path, seconds: float
+) -> dict[str, list[Sample]]:
+    """Samples of each group while clients send requests."""
+    samples: dict[str, list[Sample]] = {each.name: [] for each in groups}
+    receiver = Receiver()
+    await receiver.start()
+    begun, rate = asyncio.get_running_loop().time(), RATE / sum(CLIENTS.values())
+    for group in groups:
+        group.clients = [
+            Client(group, receiver, f"{group.name}-{number}", rate)
+            for number in range(CLIENTS[group.name])
+        ]
+
+    async def reload(group: Group, turn: int) -> None:
+        await reload_document(group, folder, turn)
+
+    async with asyncio.TaskGroup() as everything:
+        beside = [
+            everything.create_task(each)
+            for each in (
+                sampled(groups, samples),
+                repeat(KILL_SECONDS, groups[-1:], kill_worker),
+                repeat(RELOAD_SECONDS, groups, reload),
+                told(groups, samples),
+            )
+        ]
+        async with asyncio.TaskGroup() as clients:
+            for client in itertools.chain(*(each.clients for each in groups)):
+                clients.create_task(client.run(begun + seconds))
+        for task in beside:
+            task.cancel()
+    await receiver.close()
     return samples
 
 
-def _tell(number: int, begun: float, sample: Sample) -> None:
-    if not sys.stderr.isatty():
-        return
-    spent = time.monotonic() - begun
-    sys.stderr.write(
-        f"\r{number:,} requests, {spent:.0f} s: {sample.memory:.1f} MB, "
-        f"{sample.descriptors} descriptors, {sample.tasks} tasks   "
-    )
+async def told(groups: list[Group], samples: dict[str, list[Sample]]) -> None:
+    """Tell once a minute how it goes, without an end."""
+    for minute in itertools.count(1):
+        await asyncio.sleep(60)
+        for group in groups:
+            last = samples[group.name][-1]
+            say(
+                f"{minute} min, {group.name}: {group.requests.total():,} requests, "
+                f"{last.memory:.1f} MB, {last.descriptors} descriptors, "
+                f"{last.tasks} tasks, {len(group.failures)} failures"
+            )
 
 
-def judged(
-    samples: list[Sample], before: Sample, after: Sample, *, is_enough: bool
-) -> bool:
+async def calm(groups: list[Group]) -> list[Sample]:
+    """A sample of each without load, after a pause in which connections can close."""
+    await asyncio.sleep(CALM_SECONDS)
+    return [await sample(each) for each in groups]
+
+
+def is_flat(samples: list[Sample], before: Sample, after: Sample, name: str) -> bool:
     """True if memory, descriptors and tasks stayed flat; prints the figures."""
-    quarter = len(samples) // QUARTERS
-    first = max(each.memory for each in samples[:quarter])
-    last = max(each.memory for each in samples[-quarter:])
-    sys.stdout.write(
-        f"at rest {before.memory:.1f} MB; peak of the first quarter {first:.1f} MB, "
-        f"of the last {last:.1f} MB ({last / first:.3f}); afterwards "
-        f"{after.memory:.1f} MB\n"
-        f"descriptors {before.descriptors} before, {after.descriptors} after; "
-        f"tasks {before.tasks} before, {after.tasks} after\n"
-    )
+    begun, length = samples[0].at, (samples[-1].at - samples[0].at) / QUARTERS
+    quarters: list[list[Sample]] = [[] for _ in range(QUARTERS)]
+    for one in samples:
+        quarters[min(int((one.at - begun) / length), QUARTERS - 1)].append(one)
+    peaks = [
+        Sample(
+            each[-1].at,
+            max(one.memory for one in each),
+            max(one.descriptors for one in each),
+            max(one.tasks for one in each),
+        )
+        for each in quarters
+    ]
+    rows = [("before", before), *enumerate(peaks, 1), ("after", after)]
+    for label, it in rows:
+        sys.stdout.write(
+            f"  {name:9} {label:>6}  {it.memory:7.1f} MB  "
+            f"{it.descriptors:4} descriptors  {it.tasks:3} tasks\n"
+        )
+    is_enough = length * QUARTERS >= ENOUGH * 60
     return (
-        (last <= first * MORE_MEMORY or not is_enough)
-        and after.descriptors <= before.descriptors + 1
+        (not is_enough or peaks[-1].memory <= peaks[1].memory * MORE_MEMORY)
+        and after.descriptors <= before.descriptors + MORE_DESCRIPTORS[name]
         and after.tasks <= before.tasks
     )
 
 
-async def _calm(server: Server) -> Sample:
-    """A sample without load, after a pause in which connections can close."""
-    await asyncio.sleep(2)
-    async with aiohttp.ClientSession() as http:
-        return await _sampled(server, http)
+def unexpected(folder: Path) -> list[str]:
+    """The lines of stderr of all servers that are not expected."""
+    return [
+        f"{file.stem}: {line}"
+        for file in sorted(folder.glob("*.stderr"))
+        for line in file.read_text().splitlines()
+        if not EXPECTED.search(line)
+    ]
+
+
+def summary(groups: list[Group]) -> str:
+    """The numbers of requests, kills and reloads."""
+    lines = []
+    for group in groups:
+        kinds = ", ".join(f"{name} {n:,}" for name, n in group.requests.most_common())
+        lines.append(f"{group.name}: {group.requests.total():,} requests ({kinds})")
+        lines.append(
+            f"  {group.reloads} reloads, {group.kills} workers killed, "
+            f"requests lost with them: {dict(group.killed)}"
+        )
+    return "\n".join(lines) + "\n"
 
 
 def main() -> int:
-    """Exit status 0 when everything stayed flat."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else REQUESTS
-    with mock() as server:
-        before = asyncio.run(_calm(server))
-        samples = asyncio.run(soak(server, count))
-        after = asyncio.run(_calm(server))
-    return 0 if judged(samples, before, after, is_enough=count >= ENOUGH) else 1
+    """Exit status 0 when everything stayed flat and no request failed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
+    parser.add_argument("--minutes", type=float, default=MINUTES)
+    seconds = parser.parse_args().minutes * 60
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with served(folder) as groups:
+            asyncio.run(soak(groups, folder, min(seconds, WARM_UP_SECONDS)))
+            before = asyncio.run(calm(groups))
+            samples = asyncio.run(soak(groups, folder, seconds))
+            after = asyncio.run(calm(groups))
+            flat = [
+                is_flat(samples[group.name], *rest, group.name)
+                for group, *rest in zip(groups, before, after, strict=True)
+            ]
+        sys.stdout.write(summary(groups))
+        lines = [each for group in groups for each in group.failures]
+        lines += unexpected(folder)  # those of their end included
+    sys.stdout.write("".join(f"FAILED {each}\n" for each in lines))
+    return 0 if all(flat) and not lines else 1
 
 
 if __name__ == "__main__":

@@ -17,9 +17,8 @@ def without_metadata(data: bytes) -> bytes | None:
     """
     A JPEG without its metadata; None if it has too many parts or scans.
 
-    Pillow joins segments of EXIF data in quadratic time, and its older versions copy
-    each entry of them, so that 64 kB can take 300 MB. What follows a marker that no
-    decoder accepts is left as it is.
+    Pillow joins segments of EXIF data in quadratic time. What follows a marker that
+    no decoder accepts is left as it is.
     """
     kept: list[bytes] = []
     start, at, scans = 0, 2, 0

@@ -183,7 +183,7 @@ def _parse_form(data: bytes, content_type: str, body: Body) -> ParsedBody:
                     content,
                     filename=segment.filename,
                     content_type=segment.content_type or "",
-                    # Only of the first: decoding 60 large masks takes 15 seconds.
+                    # Only of the first: decoding 60 large masks takes seconds.
                     looks_at_pixels=name not in values
                     and _needs_transparency(body.properties.get(name)),
                 )

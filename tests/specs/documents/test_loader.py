@@ -1,8 +1,10 @@
 """A provider's folder is understood whole, or it is not loaded."""
 
 import copy
+import gc
 import json
 import shutil
+import weakref
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -473,6 +475,18 @@ def test_a_folder_of_ones_own_hides_ours_of_the_same_id(root):
     assert specs.load(ours, root).title == "Mine"
     assert specs.load(ours).title != "Mine"
     assert specs.names(root) == specs.names()
+
+
+def test_only_the_last_version_of_a_folder_is_kept(root):
+    first = weakref.ref(specs.load("mine", root))
+    assert specs.load("mine", root) is first()
+    dialect = root / "mine" / "dialect.yaml"
+    dialect.write_text(DIALECT.replace("Mine", "Yours"), encoding="utf-8")
+
+    assert specs.load("mine", root).title == "Yours"
+
+    gc.collect()
+    assert first() is None
 
 
 def test_a_folder_may_bring_sources_of_its_own(root):
