@@ -37,13 +37,14 @@ from measuring import ROOT, Server, family, free_port, mock, say
 from soak_clients import EXPIRING, LIFETIME, RATE, Client, Failure, Group, Receiver
 
 MINUTES = 30.0
-ENOUGH = 15.0  # minutes
+ENOUGH = 14.0  # minutes
 CLIENTS = {"single": 14, "replicas": 10, "workers": 10}
 QUARTERS = 4
 MORE_MEMORY = 1.05
-SAMPLE_SECONDS, KILL_SECONDS, RELOAD_SECONDS = 2.0, 40.0, 5.0
+SAMPLES = 600
+KILL_SECONDS, RELOAD_SECONDS = 40.0, 5.0
 PATIENCE = 300.0  # seconds for a reload and for a new worker, on a busy machine
-WARM_UP_SECONDS, CALM_SECONDS = 15.0, 4.0
+WARM_UP_SECONDS, CALM_SECONDS, CALM_ROUNDS = 15.0, 3.0, 5
 # A pool of connections to Redis keeps as many as were used at once.
 MORE_DESCRIPTORS = {"single": 1, "replicas": 16, "workers": 16}
 EXPECTED = re.compile(
@@ -140,7 +141,9 @@ async def sample(group: Group) -> Sample:
     )
 
 
-async def sampled(groups: list[Group], samples: dict[str, list[Sample]]) -> None:
+async def sampled(
+    groups: list[Group], samples: dict[str, list[Sample]], pause: float
+) -> None:
     """Take samples of all groups, without an end."""
     while True:
         for group in groups:
@@ -148,7 +151,7 @@ async def sampled(groups: list[Group], samples: dict[str, list[Sample]]) -> None
                 samples[group.name].append(await sample(group))
             except (*GONE, aiohttp.ClientError):
                 continue  # a worker has just been killed
-        await asyncio.sleep(SAMPLE_SECONDS)
+        await asyncio.sleep(pause)
 
 
 async def kill_worker(group: Group, turn: int) -> None:
@@ -250,7 +253,7 @@ async def soak(
         beside = [
             everything.create_task(each)
             for each in (
-                sampled(groups, samples),
+                sampled(groups, samples, seconds / SAMPLES),
                 repeat(KILL_SECONDS, groups[-1:], kill_worker),
                 repeat(RELOAD_SECONDS, groups, reload),
                 told(groups, samples),
@@ -279,33 +282,39 @@ async def told(groups: list[Group], samples: dict[str, list[Sample]]) -> None:
 
 
 async def calm(groups: list[Group]) -> list[Sample]:
-    """A sample of each without load, after a pause in which connections can close."""
-    await asyncio.sleep(CALM_SECONDS)
-    return [await sample(each) for each in groups]
+    """
+    A sample of each group without load.
+
+    It is the one with the fewest tasks of several: images that clients did not wait
+    for are still being rendered.
+    """
+    rounds = []
+    for _ in range(CALM_ROUNDS):
+        await asyncio.sleep(CALM_SECONDS)
+        rounds.append([await sample(group) for group in groups])
+    return [
+        min(each, key=lambda one: (one.tasks, one.descriptors))
+        for each in zip(*rounds, strict=True)
+    ]
 
 
 def is_flat(samples: list[Sample], before: Sample, after: Sample, name: str) -> bool:
     """True if memory, descriptors and tasks stayed flat; prints the figures."""
-    begun, length = samples[0].at, (samples[-1].at - samples[0].at) / QUARTERS
-    quarters: list[list[Sample]] = [[] for _ in range(QUARTERS)]
-    for one in samples:
-        quarters[min(int((one.at - begun) / length), QUARTERS - 1)].append(one)
-    peaks = [
-        Sample(
-            each[-1].at,
-            max(one.memory for one in each),
-            max(one.descriptors for one in each),
-            max(one.tasks for one in each),
-        )
-        for each in quarters
-    ]
+    count = len(samples)
+    peaks = []
+    for quarter in range(QUARTERS):
+        part = samples[count * quarter // QUARTERS : count * (quarter + 1) // QUARTERS]
+        memory = max(each.memory for each in part)
+        descriptors = max(each.descriptors for each in part)
+        tasks = max(each.tasks for each in part)
+        peaks.append(Sample(part[-1].at, memory, descriptors, tasks))
     rows = [("before", before), *enumerate(peaks, 1), ("after", after)]
     for label, it in rows:
         sys.stdout.write(
             f"  {name:9} {label:>6}  {it.memory:7.1f} MB  "
             f"{it.descriptors:4} descriptors  {it.tasks:3} tasks\n"
         )
-    is_enough = length * QUARTERS >= ENOUGH * 60
+    is_enough = samples[-1].at - samples[0].at >= ENOUGH * 60
     return (
         (not is_enough or peaks[-1].memory <= peaks[1].memory * MORE_MEMORY)
         and after.descriptors <= before.descriptors + MORE_DESCRIPTORS[name]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from soak_clients import Client
 
 PATIENCE = 300.0  # seconds for a task, and for its webhook, on a busy machine
+KILLED_PATIENCE = 30.0  # seconds for a webhook, if a worker was killed meanwhile
 POLL_SECONDS = 0.3
 
 
@@ -149,12 +150,12 @@ class Conversation:
         raise Failure(f"{self.example.path}: {self.id} has not ended: {body}")
 
     async def _files(self, body: Any) -> None:
-        """Download the files: at the URLs in the body, else by their operation."""
+        """Download the files that the body has not: at its URLs, or by an operation."""
         client, headers = self.client, self.example.headers(self.client.key)
         urls = own_urls(json.dumps(body))
         for url in urls:
             await client.download(url, headers)
-        if not urls:
+        if not urls and self.own[Role.CONTENT] is not None:
             _, data = await self.call(Role.CONTENT)
             client.look_at(data, self.id)
 
@@ -188,10 +189,11 @@ class Conversation:
         loop = asyncio.get_running_loop()
         end = loop.time() + PATIENCE
         while not any(f'"{state}"' in json.dumps(each) for each in heard):
+            is_killed = self.client.group.kills != kills  # its sender, perhaps
+            if is_killed and loop.time() > end - PATIENCE + KILLED_PATIENCE:
+                self.client.group.killed["webhook"] += 1
+                return
             if loop.time() > end:
-                if self.client.group.kills != kills:
-                    self.client.group.killed["webhook"] += 1  # with its sender
-                    return
                 raise Failure(f"{self.example.path}: no webhook, only {heard}")
             await asyncio.sleep(0.1)
 
