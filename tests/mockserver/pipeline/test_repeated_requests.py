@@ -65,9 +65,10 @@ def test_answers_that_overlap_are_each_of_their_own_time(monkeypatch):
     monkeypatch.setattr(
         output, "render_image", lambda plan: gate.wait(20) and encoded(plan)
     )
-    body = generation(specs.load("openai"), output_format="jpeg", size="1024x1024")
+    body = generation(specs.load("openai"))
+    slow = mockserver.running("openai", frozen=NOON, realistic=True)
 
-    with mockserver.running("openai", frozen=NOON) as own, ThreadPoolExecutor() as pool:
+    with slow as own, ThreadPoolExecutor() as pool:
         (service,) = own._context.provider_contexts.values()
 
         def asked():
