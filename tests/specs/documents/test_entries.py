@@ -19,7 +19,7 @@ PROVIDERS = ("deepinfra", "xai")
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "cache"))
-    loader._load_folder.cache_clear()
+    loader._last_loaded.cache_clear()
     return tmp_path / "cache"
 
 
@@ -33,12 +33,12 @@ def shipped(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     shutil.copy(loader.SHIPPED / "sources.yaml", root)
     monkeypatch.setattr(loader, "SHIPPED", root)
     specs.find_all([])
-    loader._load_folder.cache_clear()
+    loader._last_loaded.cache_clear()
     return root
 
 
 def loaded() -> int:
-    return loader._load_folder.cache_info().currsize
+    return loader._last_loaded.cache_info().currsize
 
 
 def facts(cache: Path) -> list[Path]:
@@ -146,7 +146,7 @@ def test_finding_providers_imports_no_parser_and_no_validator(tmp_path):
 def test_a_provider_that_is_known_as_valid_is_built_as_one_that_is_checked(cache):
     for name in specs.names():
         checked = specs.load(name)
-        loader._load_folder.cache_clear()
+        loader._last_loaded.cache_clear()
         known = specs.load(name)
 
         assert known is not checked
