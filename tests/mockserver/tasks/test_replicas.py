@@ -300,11 +300,11 @@ def test_a_walk_yields_each_task_once_in_either_order(redis_url):
         assert found == [f"t{number}" for number in range(count)]
 
         found = []
-        async for each in store.walk(OWNER, newest_first=True):
+        async for task in store.walk(OWNER, newest_first=True):
             if not found:  # while it is walked
                 await store.add(OWNER, record(count))
                 await store.remove(OWNER, "t1")
-            found.append(each.id)
+            found.append(task.id)
         assert found[0] == f"t{count - 1}"
         assert found[-1] == "t0"
         assert len(found) == len(set(found))
