@@ -72,16 +72,11 @@ def upload_label(value: Any) -> str | None:
 
 
 class ErrorContent(NamedTuple):
-    """
-    The content of an error response. `headers` include the `Content-Type`.
-
-    `is_unique` is set if the body has the id of its request.
-    """
+    """The content of an error response. `headers` include the `Content-Type`."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-    is_unique: bool
 
     def response(self) -> web.Response:
         return web.Response(
@@ -119,17 +114,17 @@ def documented_error_content(
     if seconds is not None and RETRY_AFTER not in CIMultiDict(rejected.headers):
         headers.update(retry_headers(seconds))
     headers.update(rejected.headers)
-    is_text = example.media_type != JSON and isinstance(body, str)
-    media_type = example.media_type if is_text else JSON
-    text = body if is_text else dumps(body)
     if example.media_type == EVENT_STREAM:
         media_type, text = EVENT_STREAM, f"data: {dumps(body)}\n\n"
+    elif example.media_type != JSON and isinstance(body, str):
+        media_type, text = example.media_type, body
+    else:
+        media_type, text = JSON, dumps(body)
     headers["Content-Type"] = f"{media_type}; charset=utf-8"
     return ErrorContent(
         status=rejected.status or example.status,
         headers=headers,
         body=text.encode(),
-        is_unique="{request_id}" in dumps(example.body),
     )
 
 

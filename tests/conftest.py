@@ -1,8 +1,6 @@
 """Fixtures for all tests, and the rule that CI skips nothing."""
 
-import ctypes
 import os
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +10,7 @@ from support.providers import IMAGE_PROVIDERS
 
 import mockserver
 import specs
+from mockserver.server.idle_memory import call_c_library
 
 MAX_CASES = 4  # of a slow test
 
@@ -31,11 +30,7 @@ def return_large_blocks() -> None:
     After an upload of 50 MB, glibc keeps freed blocks of up to 32 MB, for each thread:
     a process of the tests grew to some gigabytes.
     """
-    if sys.platform != "linux":
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
+    call_c_library("mallopt", M_MMAP_THRESHOLD, LARGE_BLOCK)
 
 
 def pytest_configure() -> None:

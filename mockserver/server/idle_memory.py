@@ -40,15 +40,15 @@ def use_one_heap() -> None:
     glibc gives each thread a heap of its own, and `malloc_trim` does not return the
     memory at the end of those: 60 MB in the two threads that encode images.
     """
-    _call_c_library("mallopt", _ARENA_MAX, 1)
+    call_c_library("mallopt", _ARENA_MAX, 1)
 
 
 def _trim() -> None:
     """Return freed memory to the system."""
-    _call_c_library("malloc_trim", 0)
+    call_c_library("malloc_trim", 0)
 
 
-def _call_c_library(name: str, *arguments: int) -> None:
+def call_c_library(name: str, *arguments: int) -> None:
     """Call a function of glibc, the C library of most Linux systems; musl has none."""
     if sys.platform == "linux":
         import ctypes

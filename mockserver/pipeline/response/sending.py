@@ -29,7 +29,8 @@ def error_response(exchange: Exchange, rejected: Rejected) -> web.Response:
     if isinstance(refusal, Refusal) and refusal.rejected is rejected:
         rejected.__traceback__ = None  # it is raised again for the same request
         rendered = refusal.rendered or _render(exchange, rejected)
-        refusal.rendered = None if rendered.content.is_unique else rendered
+        has_id = exchange.request_id.encode() in rendered.content.body
+        refusal.rendered = None if has_id else rendered
     else:
         rendered = _render(exchange, rejected)
     exchange.error, exchange.reason = rendered.name, rendered.reason

@@ -1,13 +1,11 @@
 """The documents of a provider are loaded once, with the first request for it."""
 
-import json
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
+from support.http import ask
 
 import specs
 from mockserver.app import create_app
@@ -45,28 +43,16 @@ def serving(loaded: list[str]) -> Iterator[str]:
         yield url
 
 
-def status_of(url: str, body: dict[str, str] | None = None) -> int:
-    data = None if body is None else json.dumps(body).encode()
-    headers = {"Authorization": "Bearer x", "Content-Type": "application/json"}
-    request = urllib.request.Request(url, data, headers)
-    try:
-        with urllib.request.urlopen(request) as response:
-            return response.status
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code
-
-
 def picture(url: str, name: str) -> int:
     provider = specs.load(name)
     path = provider.full_path(provider.all_operations["createImage"])
     body = {"model": provider.dialect.model, "prompt": "A pear"}
-    return status_of(f"{url}/{name}{path}", body)
+    return ask(f"{url}/{name}{path}", body=body).status
 
 
 @pytest.mark.parametrize("path", ["/__mock__/health", "/__mock__/ready"])
 def test_a_request_for_no_provider_loads_none(url, loaded, path):
-    status_of(f"{url}{path}")
+    ask(f"{url}{path}", method="GET")
 
     assert loaded == []
 
@@ -88,7 +74,7 @@ def test_requests_at_the_same_time_load_a_provider_once(url, loaded):
     ("path", "status"), [("/__mock__/providers", 200), ("/nobody/v1", 404)]
 )
 def test_what_names_the_endpoints_of_all_providers_loads_all(url, loaded, path, status):
-    assert status_of(f"{url}{path}") == status
+    assert ask(f"{url}{path}", method="GET").status == status
 
     assert sorted(loaded) == sorted(PROVIDERS)
     assert [picture(url, name) for name in PROVIDERS] == [200, 200]
