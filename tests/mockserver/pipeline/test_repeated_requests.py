@@ -135,6 +135,19 @@ def test_a_request_refused_before_is_refused_alike(own, provider):
     assert entries[0]["decision"]["violations"]
 
 
+@pytest.mark.parametrize("name", ["ark", "huawei"])
+def test_a_refusal_has_the_id_of_its_own_request(name):
+    provider = specs.load(name)
+    body = {**generation(provider), "prompt": ["not", "a", "text"]}
+    with mockserver.running(provider) as own:
+        answers = [ask(url_of(own, provider), body=body) for _ in range(3)]
+        ids = [each["request_id"] for each in own.journal()]
+
+    assert len({*ids}) == 3
+    for answer, id in zip(answers, ids, strict=True):
+        assert id.encode() in answer.body
+
+
 def test_a_refusal_keeps_nothing_of_its_requests(own, provider):
     """An exception that is raised again would keep every frame that it passed."""
     body = {**generation(provider), "prompt": ["not", "a", "text"]}
