@@ -22,6 +22,7 @@ from contracts.fleet.launch import FleetResult, in_threads, status_of, watch
 from contracts.fleet.launch import cancel as cancel_campaign
 from contracts.ledger.errors import LaneBusy
 from mockserver.cli.common import Decorator, UsageError, specs_option, with_options
+from mockserver.signals import STOP_SIGNALS
 from specs import SpecError
 
 _SHARD = re.compile(r"(?:([1-9][0-9]*)/)?([1-9][0-9]*)")
@@ -203,13 +204,14 @@ def _run(
     """Run lanes to their end, and write their reports. Raises `HarnessError`."""
     status_of(campaign, patience=0)  # a wrong address is told at once
     with (
-        _signals_as_interrupts(),
+        interrupts() as check,
         fleet_progress(campaign, names, shown=not quiet) as on_status,
         open_fleet() as lanes,
     ):
         write_page = page_writer(campaign, folder, names)
 
         def on_each_status(status: Any) -> None:
+            check()
             on_status(status)
             write_page(status)
 
@@ -286,14 +288,31 @@ def _parse_shard(text: str) -> tuple[int, int]:
 
 
 @contextmanager
-def _signals_as_interrupts() -> Iterator[None]:
-    """Treat SIGTERM as Ctrl-C until the block ends."""
+def interrupts() -> Iterator[Callable[[], None]]:
+    """
+    Keep the first SIGINT or SIGTERM of a block for the function that it yields.
 
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+    The function raises `KeyboardInterrupt` if there was one: raised by the handler, it
+    is lost when the interpreter runs a finalizer. A second signal raises it at once.
+    """
+    received, is_kept = 0, False
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    def on_signal(*_: object) -> None:
+        nonlocal received, is_kept
+        received += 1
+        is_kept = received == 1
+        if not is_kept:
+            raise KeyboardInterrupt
+
+    def check() -> None:
+        nonlocal is_kept
+        if is_kept:
+            is_kept = False
+            raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, on_signal) for each in STOP_SIGNALS}
     try:
-        yield
+        yield check
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -26,6 +26,7 @@ from support.http import eventually
 from support.redis_servers import RedisServer
 
 import contracts
+from contracts.cli.fleet.commands import interrupts
 from contracts.cli.main import main
 from contracts.report.model import OUTCOME_LOST, Report
 
@@ -138,6 +139,24 @@ def test_a_lane_ends_if_no_worker_can_be_started(monkeypatch):
 
         assert eventually(lane.done)
         assert "no worker is left" in str(lane.exception())
+
+
+def test_a_signal_that_arrives_in_a_finalizer_is_not_lost():
+    """Python ignores what a finalizer raises."""
+
+    class Sender:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    with interrupts() as check:
+        check()
+        Sender()
+        with pytest.raises(KeyboardInterrupt):
+            check()
+        check()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        check()
 
 
 def finished(campaign: CampaignFolder, *words: str) -> str:
