@@ -68,7 +68,8 @@ def render_if_quick(plan: Plan) -> bytes | None:
         return None
     layout = text_layout(plan, (plan.width, plan.height))
     top, bottom = layout.rows
-    if (bottom - top) * plan.width > most or not _has_base(plan, layout):
+    pixels = (bottom - top) * plan.width * (4 if _colours_in_pixels(plan) else 1)
+    if pixels > most or not _has_base(plan, layout):
         return None
     if plan.format == "webp" and not webp.has_letters(layout, plan.compression):
         return None
@@ -78,9 +79,17 @@ def render_if_quick(plan: Plan) -> bytes | None:
 
 def _is_scene(plan: Plan) -> bool:
     """Return True for an image of few colours, which is encoded from its levels."""
-    # Clients expect the mode RGBA of a transparent PNG, not a palette.
-    is_rgba_png = plan.transparent and plan.format == "png"
-    return not (plan.inputs or plan.realistic or is_rgba_png)
+    return not (plan.inputs or plan.realistic)
+
+
+def _colours_in_pixels(plan: Plan) -> bytes | None:
+    """
+    Return the palette of a transparent PNG, else None.
+
+    Clients expect the mode RGBA of it, not a palette with a transparent colour.
+    """
+    is_rgba = plan.transparent and plan.format == "png"
+    return palette_of(plan) if is_rgba else None
 
 
 def _has_base(plan: Plan, layout: Layout) -> bool:
@@ -94,7 +103,7 @@ def _base_key(plan: Plan, layout: Layout) -> tuple[Any, ...]:
     compression = 0 if plan.format == "png" else plan.compression
     return (
         *(plan.format, plan.width, plan.height, plan.transparent, compression),
-        *(scene_number(plan), layout.key),
+        *(scene_number(plan), _colours_in_pixels(plan), layout.key),
     )
 
 
@@ -107,7 +116,7 @@ def _make_base(plan: Plan, layout: Layout) -> _Base:
     bottom = min(bottom, plan.height)
     if plan.format == "jpeg":
         return jpeg.preencode(scene, top, bottom, _jpeg_quality(plan))
-    return png.precompress(scene, top, bottom)
+    return png.precompress(scene, top, bottom, _colours_in_pixels(plan))
 
 
 def _add_text(plan: Plan, layout: Layout, base: _Base) -> bytes:
@@ -121,8 +130,8 @@ def _add_text(plan: Plan, layout: Layout, base: _Base) -> bytes:
         signs = _chroma_signs(plan)
         part = jpeg.encode_scene(rows, _jpeg_quality(plan), signs, base.top)
         return _assemble_jpeg(plan, (base.above, part, base.below))
-    draw_text(rows, layout, (x + 1, y - base.top))
-    compressed = png.compress_rows(rows.tobytes())
+    draw_text(rows, layout, (x, y - base.top))
+    compressed = png.compress_rows(png.filtered_rows(rows, _colours_in_pixels(plan)))
     return _assemble_png(plan, (base.above, compressed, base.below))
 
 
@@ -135,16 +144,17 @@ def _encode_scene(scene: Any, plan: Plan) -> bytes:
         signs = _chroma_signs(plan)
         part = jpeg.encode_scene(scene, _jpeg_quality(plan), signs)
         return _assemble_jpeg(plan, [part])
-    return _assemble_png(plan, [png.compress_image(scene)])
+    rows = png.filtered_rows(scene, _colours_in_pixels(plan))
+    return _assemble_png(plan, [png.compress_rows(rows, last=True)])
 
 
 def _assemble_png(plan: Plan, parts: Sequence[png.CompressedRows]) -> bytes:
-    chunks = {
-        b"tEXt": b"Comment\0" + provenance_note(plan).encode("latin-1"),
-        b"PLTE": palette_of(plan),
-        b"IDAT": png.zlib_stream(*parts),
-    }
-    return png.assemble_png(plan.width, plan.height, png.COLOUR_TYPES["P"], chunks)
+    chunks = {b"tEXt": b"Comment\0" + provenance_note(plan).encode("latin-1")}
+    if not plan.transparent:
+        chunks[b"PLTE"] = palette_of(plan)
+    chunks[b"IDAT"] = png.zlib_stream(*parts)
+    mode = png.COLOUR_TYPES["RGBA" if plan.transparent else "P"]
+    return png.assemble_png(plan.width, plan.height, mode, chunks)
 
 
 def _assemble_jpeg(plan: Plan, parts: Sequence[jpeg.Components]) -> bytes:

@@ -8,11 +8,13 @@ refers to no earlier data, so that any rows may follow.
 
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from typing import Any
+
+from mockserver.media.image.drawing.scene import strips, to_rgba
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOUR_TYPES = {"P": 3, "RGB": 2, "RGBA": 6}  # by Pillow's mode
@@ -47,7 +49,7 @@ class CompressedRows:
 
 
 def compress_rows(
-    rows: bytes, *, last: bool = False, library: Any = None
+    parts: Iterable[bytes], *, last: bool = False, library: Any = None
 ) -> CompressedRows:
     """
     Compress rows with their filter bytes; `last` ends the stream.
@@ -56,9 +58,13 @@ def compress_rows(
     """
     library = library or _fastest_zlib()
     deflate = library.compressobj(1, wbits=-library.MAX_WBITS)
-    data = deflate.compress(rows)
+    data, adler32, length = b"", 1, 0
+    for part in parts:
+        data += deflate.compress(part)
+        adler32 = library.adler32(part, adler32)
+        length += len(part)
     data += deflate.flush(library.Z_FINISH if last else library.Z_FULL_FLUSH)
-    return CompressedRows(data, library.adler32(rows), len(rows))
+    return CompressedRows(data, adler32, length)
 
 
 def zlib_stream(*parts: CompressedRows) -> bytes:
@@ -100,9 +106,8 @@ class PrecompressedImage:
     """
     An image without its text.
 
-    `text_rows` is an uncompressed image of the rows that will hold the text, from row
-    `top` on; its first column holds the filter bytes, all 0. The rows `above` and
-    `below` are compressed.
+    `text_rows` is an uncompressed image of one channel, the rows that will hold the
+    text, from row `top` on. The rows `above` and `below` are compressed.
     """
 
     text_rows: Any
@@ -117,27 +122,43 @@ class PrecompressedImage:
         return text_bytes + len(self.above.data) + len(self.below.data)
 
 
-def precompress(image: Any, top: int, bottom: int) -> PrecompressedImage:
-    """Compress an image of one channel except the rows from `top` to `bottom` - 1."""
-    wider = _with_filters(image)
-    width, rows = wider.width, wider.tobytes()
+def precompress(
+    image: Any, top: int, bottom: int, palette: bytes | None
+) -> PrecompressedImage:
+    """
+    Compress an image of one channel except the rows from `top` to `bottom` - 1.
+
+    The file is to have the mode RGBA if there is a palette, else the mode P.
+    """
+    width, height = image.size
+    above, text, below = (
+        image.crop((0, first, width, end))
+        for first, end in ((0, top), (top, bottom), (bottom, height))
+    )
     return PrecompressedImage(
-        wider.crop((0, top, width, bottom)),
+        text,
         top,
-        compress_rows(rows[: width * top]),
-        compress_rows(rows[width * bottom :], last=True),
+        compress_rows(filtered_rows(above, palette)),
+        compress_rows(filtered_rows(below, palette), last=True),
     )
 
 
-def compress_image(image: Any) -> CompressedRows:
-    """Compress an image of one channel as a whole."""
-    return compress_rows(_with_filters(image).tobytes(), last=True)
+def filtered_rows(image: Any, palette: bytes | None) -> Iterator[bytes]:
+    """
+    Yield the rows of an image of one channel in parts, each row after its filter byte.
 
-
-def _with_filters(image: Any) -> Any:
-    """Return an image with the filter byte of each row, 0, before it."""
+    The filter byte is 0, for no filter. With a palette, the rows have four bytes per
+    pixel, of which those of level 0 are clear.
+    """
     from PIL import Image
 
-    wider = Image.new("L", (image.width + 1, image.height))
-    wider.paste(image, (1, 0))
-    return wider
+    for left, top, right, bottom in strips(image.size):
+        wider = Image.new("L", (right + 1, bottom - top))
+        wider.paste(image.crop((left, top, right, bottom)), (1, 0))
+        if palette is None:
+            yield wider.tobytes()
+            continue
+        pixels, step = to_rgba(wider, palette).tobytes(), 4 * wider.width
+        # The filter byte is the alpha value of the first pixel, which is clear.
+        rows = (pixels[at + 3 : at + step] for at in range(0, len(pixels), step))
+        yield b"".join(rows)

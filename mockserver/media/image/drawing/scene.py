@@ -26,24 +26,44 @@ SCENE_COUNT = 8
 STRIP_PIXELS = 512 * 1024
 MAX_LEVEL_STEP = 63
 PANEL_LEVEL = 20  # behind text; one level, so that the letters of a font can be cached
-_ALPHA_LEVELS = [0] + [255] * 255
 LOW_RESOLUTION_PIXELS = 256 * 256
 
 
 def apply_palette(scene: Any, plan: Plan) -> Any:
     """Return the scene in colours; level 0 of a transparent image becomes clear."""
     if plan.transparent:
-        alpha = scene.point(_ALPHA_LEVELS)
-        scene.putpalette(palette_of(plan))
-        image = convert(scene, "RGB")
-        image.putalpha(alpha)
-        return image
+        return to_rgba(scene, palette_of(plan))
     scene.putpalette(palette_of(plan))
     return scene
 
 
+def to_rgba(scene: Any, palette: bytes) -> Any:
+    """Return the scene in the colours of a palette; level 0 becomes clear."""
+    scene.putpalette(_with_alpha(palette), "RGBA")
+    return convert(scene, "RGBA")
+
+
+@cache
+def _with_alpha(palette: bytes) -> bytes:
+    """Return colours with an alpha value each, 0 for the first and 255 for the rest."""
+    return b"".join(
+        palette[at : at + 3] + (b"\xff" if at else b"\0")
+        for at in range(0, len(palette), 3)
+    )
+
+
 def palette_of(plan: Plan) -> bytes:
-    first, second, side = plan.stable_bytes("palette", 3)
+    """
+    Return the 256 colours of a plan.
+
+    Transparent images of one scene share them: a PNG of the mode RGBA has its colours
+    in its pixels, and what was compressed before serves no image of other colours.
+    """
+    chance = plan.stable_bytes("palette", 3)
+    if plan.transparent:
+        group = f"palette {scene_number(plan)} {plan.index // SCENE_COUNT}"
+        chance = hashlib.shake_128(group.encode()).digest(3)
+    first, second, side = chance
     return _colour_ramp(first // 8, second // 52, side % 2)
 
 
@@ -165,8 +185,13 @@ def draw_scene_with_text(
 
 
 def scene_number(plan: Plan) -> int:
-    """Return the number of the scene behind the text."""
-    return plan.stable_bytes("scene", 1)[0] % SCENE_COUNT
+    """
+    Return the number of the scene behind the text.
+
+    Eight images of a response, one after the other, have different scenes.
+    """
+    chance = hashlib.shake_128(f"scene {plan.seed} {plan.request}".encode()).digest(1)
+    return (chance[0] + plan.index) % SCENE_COUNT
 
 
 def draw_scene(plan: Plan, size: Size) -> Any:

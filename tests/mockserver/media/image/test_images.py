@@ -590,6 +590,26 @@ def test_a_spliced_png_is_the_scene_that_was_drawn_whole(scene_plan):
 
 
 @given(scenes)
+@settings(deadline=None, max_examples=examples(40))
+def test_a_spliced_transparent_png_is_the_scene_that_was_drawn_whole(scene_plan):
+    plan = replace(scene_plan, format="png", transparent=True)
+    whole = scene.apply_palette(encode.draw_levels(plan), plan)
+
+    for data in both_ways(plan):
+        image = opened(data)
+        assert image.mode == "RGBA"
+        assert image.tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize("transparent", [False, True])
+def test_the_images_of_a_response_differ_in_what_is_seen(transparent):
+    plan = replace(PLAN, width=256, height=256, transparent=transparent)
+    plans = [replace(plan, index=index) for index in range(10)]
+    images = [opened(render_image(each)).convert("RGBA") for each in plans]
+    assert len({each.tobytes() for each in images}) == len(plans)
+
+
+@given(scenes)
 @settings(deadline=None, max_examples=examples(60))
 def test_a_spliced_webp_is_the_scene_that_was_drawn_whole(scene_plan):
     plan = replace(scene_plan, format="webp")
@@ -698,8 +718,8 @@ def test_levels_of_compression_far_apart_give_other_files(size, levels, format):
 def test_rows_packed_apart_are_one_stream(name, parts):
     library = pytest.importorskip(name)
     *before, end = parts
-    packed = [splicing.compress_rows(each, library=library) for each in before]
-    packed.append(splicing.compress_rows(end, last=True, library=library))
+    packed = [splicing.compress_rows([each], library=library) for each in before]
+    packed.append(splicing.compress_rows([end], last=True, library=library))
 
     stream = splicing.zlib_stream(*packed)
 
