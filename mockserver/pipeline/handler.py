@@ -42,7 +42,10 @@ from mockserver.pipeline.provider_context import ProviderContext
 from mockserver.pipeline.quotas import enforce_output_quotas, enforce_quotas
 from mockserver.pipeline.request.authentication import authenticate
 from mockserver.pipeline.request.body_reading import read_bytes
-from mockserver.pipeline.request.interpretation import NO_PARAMETERS
+from mockserver.pipeline.request.interpretation import (
+    MAX_CACHED_REQUEST,
+    NO_PARAMETERS,
+)
 from mockserver.pipeline.request.interpreter import checked_query, interpret, try_parse
 from mockserver.pipeline.response.building import success_response
 from mockserver.pipeline.response.replay import replay
@@ -116,11 +119,14 @@ async def _respond(exchange: Exchange) -> web.Response | PendingResponse:
     exchange.body_size = len(data)
     exchange.key = authenticate(request, operation)
     exchange.namespace = namespace_of(request.headers, exchange.key)
-    place = exchange.request.path if exchange.path_parameters else operation.id
-    cache_key = place, request.headers.get("Content-Type", ""), data
-    exchange.interpretation = context.interpretations.get(cache_key)
+    cache_key = None
+    if len(data) <= MAX_CACHED_REQUEST:
+        place = request.path if exchange.path_parameters else operation.id
+        cache_key = place, request.headers.get("Content-Type", ""), data
+        exchange.interpretation = context.interpretations.get(cache_key)
     is_parsed = bool(operation.bodies)
     parsed_body = await try_parse(exchange, data) if is_parsed else None
+    del data  # it may be large, and uploads are in the parsed body now
     await determine_behavior(exchange)
     if context.quotas.limits_requests and not is_error_triggered(exchange):
         await enforce_quotas(exchange)  # before the delay: a delayed request is open

@@ -13,7 +13,7 @@ async def release_when_idle(
     context: ServerContext, idle_time: float = IDLE_TIME
 ) -> None:
     """
-    Empty the cache of files whenever no request has ended for a while; never returns.
+    Empty the caches of images whenever no request has ended for a while; never returns.
 
     Large images leave freed memory behind, which the C library keeps for the next one:
     several hundred MB after uploads of 50 MB.
@@ -24,7 +24,7 @@ async def release_when_idle(
         count = _request_count(context)
         if count == before and count != released:
             context.render_cache.clear()
-            await asyncio.to_thread(_trim)
+            await asyncio.to_thread(_release)
             released = count
         before = count
 
@@ -43,8 +43,11 @@ def use_one_heap() -> None:
     call_c_library("mallopt", _ARENA_MAX, 1)
 
 
-def _trim() -> None:
-    """Return freed memory to the system."""
+def _release() -> None:
+    """Forget the compressed parts of images, and return freed memory to the system."""
+    from mockserver.media.image.drawing.encode import forget_bases
+
+    forget_bases()
     call_c_library("malloc_trim", 0)
 
 

@@ -14,7 +14,7 @@ from mockserver.state.cache import LruCache
 from specs import Operation, Provider, State, Verdict
 
 MAX_INTERPRETATIONS = 128
-MAX_REQUEST_BYTES = 8 * 1024  # of a cached request
+MAX_CACHED_REQUEST = 8 * 1024  # bytes
 MAX_CACHED_RESPONSE_BYTES = 32 * 1024
 MAX_IGNORED = 20  # names in a header
 MAX_IGNORED_LENGTH = 80  # characters
@@ -158,7 +158,8 @@ class InterpretationCache:
     """
     Interpretations and refusals of the latest requests.
 
-    Requests with files or larger than `MAX_REQUEST_BYTES` are not cached.
+    Requests with files are not cached, and larger ones than `MAX_CACHED_REQUEST` have
+    no key.
     """
 
     def __init__(self) -> None:
@@ -169,5 +170,5 @@ class InterpretationCache:
         return self._cache.get(key)
 
     def add(self, key: CacheKey, result: Interpretation | Refusal) -> None:
-        if len(key[2]) <= MAX_REQUEST_BYTES and not result.parsed_body.files:
+        if not result.parsed_body.files:
             self._cache.add(key, result, 1)

@@ -34,7 +34,7 @@ BILLED = {TaskOutcome.SUCCEEDED, TaskOutcome.STUCK, TaskOutcome.FLAPPING}
 
 
 async def create_task(
-    exchange: Exchange, parsed_body: ParsedBody, cache_key: CacheKey
+    exchange: Exchange, parsed_body: ParsedBody, cache_key: CacheKey | None
 ) -> web.Response:
     """
     Create a task, and respond with it.

@@ -17,7 +17,7 @@ from specs import Role
 
 
 async def respond_to_task(
-    exchange: Exchange, parsed_body: ParsedBody | None, cache_key: CacheKey
+    exchange: Exchange, parsed_body: ParsedBody | None, cache_key: CacheKey | None
 ) -> web.Response | PendingResponse:
     """The response of the role. Raises `Rejected` for an error response."""
     role = role_of(exchange).role

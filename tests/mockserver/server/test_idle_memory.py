@@ -8,6 +8,7 @@ from support.http import eventually, generation
 
 from mockserver.app import SERVER_CONTEXT, create_app
 from mockserver.embedded.thread import serve_in_loop
+from mockserver.media.image.drawing import encode
 from mockserver.server.idle_memory import release_when_idle
 from mockserver.settings import Settings
 
@@ -19,13 +20,16 @@ def test_cached_files_are_released_and_rendered_again(provider):
     app = create_app([provider], Settings())
     context = app[SERVER_CONTEXT]
 
+    def is_released() -> bool:
+        return not context.render_cache and not encode._bases
+
     async def use() -> None:
         async with serve_in_loop(app) as url, ClientSession() as session:
             release = asyncio.create_task(release_when_idle(context, IDLE_TIME))
             images = []
             for _ in range(2):
                 images.append(await generated(session, url))
-                await asyncio.to_thread(eventually, lambda: not context.render_cache)
+                await asyncio.to_thread(eventually, is_released)
             assert images[0] == images[1]
             release.cancel()
 
@@ -37,6 +41,7 @@ def test_cached_files_are_released_and_rendered_again(provider):
             body = await answer.json()
         assert answer.status == 200, body
         assert context.render_cache
+        assert encode._bases
         return [each["b64_json"] for each in body["data"]]
 
     asyncio.run(use())

@@ -61,6 +61,11 @@ def render_image(plan: Plan) -> bytes:
     return _add_text(plan, layout, base)
 
 
+def forget_bases() -> None:
+    """Free the images without text; each is made again when it is needed."""
+    _bases.clear()
+
+
 def render_if_quick(plan: Plan) -> bytes | None:
     """Return the image if it is fast enough to run on the event loop, else None."""
     most = MAX_PIXELS_ON_LOOP.get(plan.format)
