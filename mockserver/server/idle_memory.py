@@ -6,7 +6,8 @@ import sys
 from mockserver.pipeline.server_context import ServerContext
 
 IDLE_TIME = 10.0  # seconds
-_ARENA_MAX = -8  # M_ARENA_MAX of glibc's malloc.h
+LARGE_BLOCK = 2 * 1024 * 1024  # bytes
+_ARENA_MAX, _MMAP_THRESHOLD = -8, -3  # of glibc's malloc.h
 
 
 async def release_when_idle(
@@ -33,14 +34,17 @@ def _request_count(context: ServerContext) -> int:
     return sum(each.requests for each in context.store.lifetime_totals.rows.values())
 
 
-def use_one_heap() -> None:
+def keep_heap_small() -> None:
     """
-    Let all threads share one heap; call it before any thread starts.
+    Let all threads share one heap without large blocks; call it before any starts.
 
     glibc gives each thread a heap of its own, and `malloc_trim` does not return the
-    memory at the end of those: 60 MB in the two threads that encode images.
+    memory at the end of those: 60 MB in the two threads that encode images. Large
+    blocks are mapped apart, so that they go back to the system once they are free and
+    leave no gaps in the heap.
     """
     call_c_library("mallopt", _ARENA_MAX, 1)
+    call_c_library("mallopt", _MMAP_THRESHOLD, LARGE_BLOCK)
 
 
 def _release() -> None:

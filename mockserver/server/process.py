@@ -19,7 +19,7 @@ from aiohttp import web
 from mockserver.app import DISPATCHER, SERVER_CONTEXT, create_app
 from mockserver.server import file_limits
 from mockserver.server.connections import ConnectionFactory
-from mockserver.server.idle_memory import release_when_idle, use_one_heap
+from mockserver.server.idle_memory import release_when_idle, keep_heap_small
 from mockserver.server.reload import DocumentWatcher
 from mockserver.server.shutdown import drain
 from mockserver.settings import Settings
@@ -102,7 +102,7 @@ def serve(
     `ready` is called when all processes accept connections. Returns the totals of all
     requests.
     """
-    use_one_heap()
+    keep_heap_small()
     if len(listeners) == 1:
         return asyncio.run(_serve(options, listeners[0], ready, single_process=True))
     if sys.platform != "win32":

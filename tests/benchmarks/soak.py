@@ -44,7 +44,7 @@ MORE_MEMORY = 1.05
 SAMPLES = 600
 KILL_SECONDS, RELOAD_SECONDS = 40.0, 5.0
 PATIENCE = 300.0  # seconds for a reload and for a new worker, on a busy machine
-WARM_UP_SECONDS, CALM_SECONDS, CALM_ROUNDS = 15.0, 3.0, 5
+WARM_UP_SECONDS, CALM_SECONDS, CALM_ROUNDS = 15.0, 3.0, 20
 # A pool of connections to Redis keeps as many as were used at once.
 MORE_DESCRIPTORS = {"single": 1, "replicas": 16, "workers": 16}
 EXPECTED = re.compile(
@@ -283,19 +283,19 @@ async def told(groups: list[Group], samples: dict[str, list[Sample]]) -> None:
 
 async def calm(groups: list[Group]) -> list[Sample]:
     """
-    A sample of each group without load.
+    A sample of each group without load, as soon as tasks and descriptors stay the same.
 
-    It is the one with the fewest tasks of several: images that clients did not wait
-    for are still being rendered.
+    Images that clients did not wait for are rendered until then.
     """
-    rounds = []
+    before = None
     for _ in range(CALM_ROUNDS):
         await asyncio.sleep(CALM_SECONDS)
-        rounds.append([await sample(group) for group in groups])
-    return [
-        min(each, key=lambda one: (one.tasks, one.descriptors))
-        for each in zip(*rounds, strict=True)
-    ]
+        samples = [await sample(group) for group in groups]
+        now = [(each.tasks, each.descriptors) for each in samples]
+        if now == before:
+            break
+        before = now
+    return samples
 
 
 def is_flat(samples: list[Sample], before: Sample, after: Sample, name: str) -> bool:
