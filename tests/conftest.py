@@ -10,7 +10,7 @@ from support.providers import IMAGE_PROVIDERS
 
 import mockserver
 import specs
-from mockserver.server.idle_memory import call_c_library
+from mockserver.heap import keep_heap_small
 
 MAX_CASES = 4  # of a slow test
 
@@ -19,22 +19,9 @@ settings.register_profile("by hand", max_examples=examples(100))
 settings.load_profile("ci" if IN_CI else "by hand")
 
 
-M_MMAP_THRESHOLD = -3  # of <malloc.h>
-LARGE_BLOCK = 1024 * 1024
-
-
-def return_large_blocks() -> None:
-    """
-    Let large blocks of memory go back to the system when they are freed.
-
-    After an upload of 50 MB, glibc keeps freed blocks of up to 32 MB, for each thread:
-    a process of the tests grew to some gigabytes.
-    """
-    call_c_library("mallopt", M_MMAP_THRESHOLD, LARGE_BLOCK)
-
-
 def pytest_configure() -> None:
-    return_large_blocks()
+    # After uploads of 50 MB, a process of the tests grew to some gigabytes.
+    keep_heap_small()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

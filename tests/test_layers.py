@@ -34,7 +34,7 @@ FOLDERS = {
     "mockserver": (
         *("pytest_plugin", "cli", "embedded", "server", "app", "control", "pipeline"),
         *("settings", "simulation", "recordings", "media", "state"),
-        *("errors", "hosts", "json_text", "extras", "signals"),
+        *("errors", "hosts", "json_text", "extras", "heap", "signals"),
     ),
     "specs": (
         "clients",

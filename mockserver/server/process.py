@@ -17,9 +17,10 @@ from functools import partial
 from aiohttp import web
 
 from mockserver.app import DISPATCHER, SERVER_CONTEXT, create_app
+from mockserver.heap import keep_heap_small
 from mockserver.server import file_limits
 from mockserver.server.connections import ConnectionFactory
-from mockserver.server.idle_memory import keep_heap_small, release_when_idle
+from mockserver.server.idle_memory import release_when_idle
 from mockserver.server.reload import DocumentWatcher
 from mockserver.server.shutdown import drain
 from mockserver.settings import Settings

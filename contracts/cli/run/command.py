@@ -57,6 +57,7 @@ from contracts.report.model import Outcome, Report
 from contracts.reporters.run import text
 from contracts.text import format_elapsed
 from mockserver.cli.common import GroupedCommand, UsageError, load_providers
+from mockserver.heap import keep_heap_small
 from specs.requirement_sets import load_requirements
 
 
@@ -79,6 +80,7 @@ def run(**parameters: Any) -> None:
     --requirements: 0 if each server reaches the level "all musts", else 1.
     """
     started = time.monotonic()
+    keep_heap_small()
     options = RunOptions.from_parameters(parameters)
     check_outputs(options.outputs)
     history = read_history(options.history, is_page=bool(options.outputs["html"]))

@@ -7,6 +7,7 @@ coded once, and the rows of a letter once for each font size.
 """
 
 import struct
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -48,7 +49,7 @@ class PrecodedImage:
     @property
     def weight(self) -> int:
         """Approximate size in bytes."""
-        beside = sum(map(len, self.left)) + sum(map(len, self.right))
+        beside = sum(map(sys.getsizeof, (*self.left, *self.right)))
         return beside + (self.above.length + self.below.length) // 8
 
 
