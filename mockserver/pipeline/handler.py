@@ -101,9 +101,10 @@ async def handle_request(
         if exchange.holds_slot:
             await provider_context.store.release_slot(exchange.quota_key)
         record(exchange)
-        # The journal may keep the exchange: release what no entry needs.
+        # The journal may keep the exchange: release what no entry needs. The context
+        # would keep documents that were replaced since.
         exchange.interpretation = None
-        del exchange.request
+        del exchange.request, exchange.provider_context
 
 
 async def _respond(exchange: Exchange) -> web.Response | PendingResponse:

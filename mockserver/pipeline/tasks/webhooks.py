@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -59,7 +60,7 @@ class _Watcher:
     def __init__(
         self, exchange: Exchange, webhook: Webhook, url: URL, states: Collection[str]
     ) -> None:
-        self._exchange = exchange
+        self._exchange = copy(exchange)  # the journal's is stripped after the response
         self._context = exchange.provider_context
         self._webhook = webhook
         self._url = url
