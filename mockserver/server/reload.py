@@ -1,6 +1,7 @@
 """Reload documents when they change; keep the last valid ones."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
@@ -46,6 +47,7 @@ class DocumentWatcher:
                     specs.load_all, self._ids, *self._folders
                 )
                 context.load(providers)
+                thaw(context)
             except specs.SpecError as error:
                 context.reload_error = str(error)
                 if logs_reloads:
@@ -68,3 +70,13 @@ class DocumentWatcher:
                     status = file.stat()
                     stamps.add((str(file), status.st_mtime_ns, status.st_size))
         return frozenset(stamps)
+
+
+def thaw(context: ServerContext) -> None:
+    """
+    Let the garbage collector look at all objects again, as documents change.
+
+    Garbage that is there when objects are made permanent is never collected.
+    """
+    gc.unfreeze()
+    context.after_load = lambda: None

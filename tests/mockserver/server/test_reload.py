@@ -1,10 +1,18 @@
 """A folder that is edited while it is served."""
 
+import asyncio
+import gc
+
 import pytest
+from aiohttp import ClientSession
 from support.http import ask, eventually, generation
 from support.processes import control, ended, gateway_in, serving
 
 import specs
+from mockserver.app import SERVER_CONTEXT, create_app
+from mockserver.embedded.thread import serve_in_loop
+from mockserver.server.reload import DocumentWatcher
+from mockserver.settings import Settings
 
 pytestmark = pytest.mark.slow
 
@@ -119,3 +127,29 @@ def test_nothing_is_watched_when_that_is_asked_for(gateway, tmp_path):
         eventually(lambda: model_of(watching) == "my-image-10")
 
         assert model_of(still) == "gpt-image-2"
+
+
+def test_nothing_is_permanent_after_a_reload(gateway):
+    """What is garbage when objects are made permanent would stay for ever."""
+    folder = str(gateway.parent)
+    watcher = DocumentWatcher(["gateway"], folder)
+    app = create_app(specs.load_all(["gateway"], folder), Settings())
+    context = app[SERVER_CONTEXT]
+    context.after_load = gc.freeze
+
+    async def reload() -> None:
+        async with serve_in_loop(app) as url, ClientSession() as session:
+            await session.get(f"{url}/gateway/api/v1/models")
+            assert gc.get_freeze_count()
+            last = context.provider_contexts
+            reloading = asyncio.create_task(watcher.run(context, logs_reloads=False))
+            edit(gateway / "dialect.yaml", "model: gpt-image-2", "model: my-image-9")
+            await asyncio.to_thread(
+                eventually, lambda: context.provider_contexts is not last
+            )
+            await session.get(f"{url}/gateway/api/v1/models")
+            reloading.cancel()
+
+    asyncio.run(reload())
+
+    assert gc.get_freeze_count() == 0
