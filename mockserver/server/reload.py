@@ -47,7 +47,7 @@ class DocumentWatcher:
                     specs.load_all, self._ids, *self._folders
                 )
                 context.load(providers)
-                thaw(context)
+                unfreeze(context)
             except specs.SpecError as error:
                 context.reload_error = str(error)
                 if logs_reloads:
@@ -72,7 +72,7 @@ class DocumentWatcher:
         return frozenset(stamps)
 
 
-def thaw(context: ServerContext) -> None:
+def unfreeze(context: ServerContext) -> None:
     """
     Let the garbage collector look at all objects again, as documents change.
 

@@ -130,7 +130,7 @@ def test_nothing_is_watched_when_that_is_asked_for(gateway, tmp_path):
 
 
 def test_nothing_is_permanent_after_a_reload(gateway):
-    """What is garbage when objects are made permanent would stay for ever."""
+    """Garbage of the moment when objects are made permanent would stay for ever."""
     folder = str(gateway.parent)
     watcher = DocumentWatcher(["gateway"], folder)
     app = create_app(specs.load_all(["gateway"], folder), Settings())
