@@ -283,7 +283,7 @@ async def told(groups: list[Group], samples: dict[str, list[Sample]]) -> None:
 
 async def calm(groups: list[Group]) -> list[Sample]:
     """
-    A sample of each group without load, as soon as tasks and descriptors stay the same.
+    A sample of each group without load, as soon as two have the same tasks.
 
     Images that clients did not wait for are rendered until then.
     """
@@ -291,7 +291,7 @@ async def calm(groups: list[Group]) -> list[Sample]:
     for _ in range(CALM_ROUNDS):
         await asyncio.sleep(CALM_SECONDS)
         samples = [await sample(group) for group in groups]
-        now = [(each.tasks, each.descriptors) for each in samples]
+        now = [each.tasks for each in samples]
         if now == before:
             break
         before = now
