@@ -73,8 +73,8 @@ def render_if_quick(plan: Plan) -> bytes | None:
         return None
     layout = text_layout(plan, (plan.width, plan.height))
     top, bottom = layout.rows
-    pixels = (bottom - top) * plan.width * (4 if _colours_in_pixels(plan) else 1)
-    if pixels > most or not _has_base(plan, layout):
+    channels = 4 if _is_rgba_png(plan) else 1
+    if (bottom - top) * plan.width * channels > most or not _has_base(plan, layout):
         return None
     if plan.format == "webp" and not webp.has_letters(layout, plan.compression):
         return None
@@ -87,14 +87,17 @@ def _is_scene(plan: Plan) -> bool:
     return not (plan.inputs or plan.realistic)
 
 
-def _colours_in_pixels(plan: Plan) -> bytes | None:
+def _is_rgba_png(plan: Plan) -> bool:
     """
-    Return the palette of a transparent PNG, else None.
+    Return True for a PNG that has its colours in the pixels.
 
-    Clients expect the mode RGBA of it, not a palette with a transparent colour.
+    Clients expect it of a transparent one, not a palette with a transparent colour.
     """
-    is_rgba = plan.transparent and plan.format == "png"
-    return palette_of(plan) if is_rgba else None
+    return plan.transparent and plan.format == "png"
+
+
+def _rgba_palette(plan: Plan) -> bytes | None:
+    return palette_of(plan) if _is_rgba_png(plan) else None
 
 
 def _has_base(plan: Plan, layout: Layout) -> bool:
@@ -108,7 +111,7 @@ def _base_key(plan: Plan, layout: Layout) -> tuple[Any, ...]:
     compression = 0 if plan.format == "png" else plan.compression
     return (
         *(plan.format, plan.width, plan.height, plan.transparent, compression),
-        *(scene_number(plan), _colours_in_pixels(plan), layout.key),
+        *(scene_number(plan), _rgba_palette(plan), layout.key),
     )
 
 
@@ -121,7 +124,7 @@ def _make_base(plan: Plan, layout: Layout) -> _Base:
     bottom = min(bottom, plan.height)
     if plan.format == "jpeg":
         return jpeg.preencode(scene, top, bottom, _jpeg_quality(plan))
-    return png.precompress(scene, top, bottom, _colours_in_pixels(plan))
+    return png.precompress(scene, top, bottom, _rgba_palette(plan))
 
 
 def _add_text(plan: Plan, layout: Layout, base: _Base) -> bytes:
@@ -135,8 +138,8 @@ def _add_text(plan: Plan, layout: Layout, base: _Base) -> bytes:
         signs = _chroma_signs(plan)
         part = jpeg.encode_scene(rows, _jpeg_quality(plan), signs, base.top)
         return _assemble_jpeg(plan, (base.above, part, base.below))
-    draw_text(rows, layout, (x, y - base.top))
-    compressed = png.compress_rows(png.filtered_rows(rows, _colours_in_pixels(plan)))
+    draw_text(rows, layout, (x + 1, y - base.top))
+    compressed = png.compress_rows(png.rows_in_parts(rows, _rgba_palette(plan)))
     return _assemble_png(plan, (base.above, compressed, base.below))
 
 
@@ -149,17 +152,16 @@ def _encode_scene(scene: Any, plan: Plan) -> bytes:
         signs = _chroma_signs(plan)
         part = jpeg.encode_scene(scene, _jpeg_quality(plan), signs)
         return _assemble_jpeg(plan, [part])
-    rows = png.filtered_rows(scene, _colours_in_pixels(plan))
-    return _assemble_png(plan, [png.compress_rows(rows, last=True)])
+    return _assemble_png(plan, [png.compress_image(scene, _rgba_palette(plan))])
 
 
 def _assemble_png(plan: Plan, parts: Sequence[png.CompressedRows]) -> bytes:
     chunks = {b"tEXt": b"Comment\0" + provenance_note(plan).encode("latin-1")}
-    if not plan.transparent:
+    mode = "RGBA" if _is_rgba_png(plan) else "P"
+    if mode == "P":
         chunks[b"PLTE"] = palette_of(plan)
     chunks[b"IDAT"] = png.zlib_stream(*parts)
-    mode = png.COLOUR_TYPES["RGBA" if plan.transparent else "P"]
-    return png.assemble_png(plan.width, plan.height, mode, chunks)
+    return png.assemble_png(plan.width, plan.height, png.COLOUR_TYPES[mode], chunks)
 
 
 def _assemble_jpeg(plan: Plan, parts: Sequence[jpeg.Components]) -> bytes:

@@ -106,8 +106,9 @@ class PrecompressedImage:
     """
     An image without its text.
 
-    `text_rows` is an uncompressed image of one channel, the rows that will hold the
-    text, from row `top` on. The rows `above` and `below` are compressed.
+    `text_rows` is an uncompressed image of the rows that will hold the text, from row
+    `top` on, in one channel; its first column holds the filter bytes, all 0. The rows
+    `above` and `below` are compressed.
     """
 
     text_rows: Any
@@ -130,35 +131,45 @@ def precompress(
 
     The file is to have the mode RGBA if there is a palette, else the mode P.
     """
-    width, height = image.size
+    wider = _with_filters(image)
     above, text, below = (
-        image.crop((0, first, width, end))
-        for first, end in ((0, top), (top, bottom), (bottom, height))
+        wider.crop((0, first, wider.width, end))
+        for first, end in ((0, top), (top, bottom), (bottom, wider.height))
     )
     return PrecompressedImage(
         text,
         top,
-        compress_rows(filtered_rows(above, palette)),
-        compress_rows(filtered_rows(below, palette), last=True),
+        compress_rows(rows_in_parts(above, palette)),
+        compress_rows(rows_in_parts(below, palette), last=True),
     )
 
 
-def filtered_rows(image: Any, palette: bytes | None) -> Iterator[bytes]:
-    """
-    Yield the rows of an image of one channel in parts, each row after its filter byte.
+def compress_image(image: Any, palette: bytes | None) -> CompressedRows:
+    """Compress an image of one channel as a whole; `palette` as in `precompress`."""
+    return compress_rows(rows_in_parts(_with_filters(image), palette), last=True)
 
-    The filter byte is 0, for no filter. With a palette, the rows have four bytes per
-    pixel, of which those of level 0 are clear.
-    """
+
+def _with_filters(image: Any) -> Any:
+    """Return an image with the filter byte of each row, 0, before it."""
     from PIL import Image
 
-    for left, top, right, bottom in strips(image.size):
-        wider = Image.new("L", (right + 1, bottom - top))
-        wider.paste(image.crop((left, top, right, bottom)), (1, 0))
-        if palette is None:
-            yield wider.tobytes()
-            continue
-        pixels, step = to_rgba(wider, palette).tobytes(), 4 * wider.width
+    wider = Image.new("L", (image.width + 1, image.height))
+    wider.paste(image, (1, 0))
+    return wider
+
+
+def rows_in_parts(image: Any, palette: bytes | None) -> Iterator[bytes]:
+    """
+    Yield the rows of an image whose first column holds the filter bytes.
+
+    With a palette, they have four bytes per pixel, of which those of level 0 are clear.
+    """
+    if palette is None:
+        yield image.tobytes()
+        return
+    step = 4 * image.width
+    for box in strips(image.size):
+        pixels = to_rgba(image.crop(box), palette).tobytes()
         # The filter byte is the alpha value of the first pixel, which is clear.
         rows = (pixels[at + 3 : at + step] for at in range(0, len(pixels), step))
         yield b"".join(rows)

@@ -59,11 +59,11 @@ def palette_of(plan: Plan) -> bytes:
     Transparent images of one scene share them: a PNG of the mode RGBA has its colours
     in its pixels, and what was compressed before serves no image of other colours.
     """
-    chance = plan.stable_bytes("palette", 3)
     if plan.transparent:
         group = f"palette {scene_number(plan)} {plan.index // SCENE_COUNT}"
-        chance = hashlib.shake_128(group.encode()).digest(3)
-    first, second, side = chance
+        first, second, side = hashlib.shake_128(group.encode()).digest(3)
+    else:
+        first, second, side = plan.stable_bytes("palette", 3)
     return _colour_ramp(first // 8, second // 52, side % 2)
 
 
