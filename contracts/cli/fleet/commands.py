@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from rich.console import Console
 from contracts.cli.fleet.progress import fleet_progress, print_lanes
 from contracts.cli.fleet.results import Results, page_writer, results_of, save
 from contracts.cli.shared.exit_codes import STOPPED
+from contracts.cli.shared.interrupts import keep_first_interrupt
 from contracts.errors import HarnessError
 from contracts.fleet.campaign_file import CampaignFile, read_campaign
 from contracts.fleet.lane import lane_campaign
@@ -22,7 +22,6 @@ from contracts.fleet.launch import FleetResult, in_threads, status_of, watch
 from contracts.fleet.launch import cancel as cancel_campaign
 from contracts.ledger.errors import LaneBusy
 from mockserver.cli.common import Decorator, UsageError, specs_option, with_options
-from mockserver.signals import STOP_SIGNALS
 from specs import SpecError
 
 _SHARD = re.compile(r"(?:([1-9][0-9]*)/)?([1-9][0-9]*)")
@@ -204,7 +203,7 @@ def _run(
     """Run lanes to their end, and write their reports. Raises `HarnessError`."""
     status_of(campaign, patience=0)  # a wrong address is told at once
     with (
-        interrupts() as check,
+        keep_first_interrupt() as check,
         fleet_progress(campaign, names, shown=not quiet) as on_status,
         open_fleet() as lanes,
     ):
@@ -285,34 +284,3 @@ def _parse_shard(text: str) -> tuple[int, int]:
     if number > count:
         raise UsageError(f"--shard {text}: there are only {count} parts")
     return number, count
-
-
-@contextmanager
-def interrupts() -> Iterator[Callable[[], None]]:
-    """
-    Keep the first SIGINT or SIGTERM of a block for the function that it yields.
-
-    The function raises `KeyboardInterrupt` if there was one: raised by the handler, it
-    is lost when the interpreter runs a finalizer. A second signal raises it at once.
-    """
-    received, is_kept = 0, False
-
-    def on_signal(*_: object) -> None:
-        nonlocal received, is_kept
-        received += 1
-        is_kept = received == 1
-        if not is_kept:
-            raise KeyboardInterrupt
-
-    def check() -> None:
-        nonlocal is_kept
-        if is_kept:
-            is_kept = False
-            raise KeyboardInterrupt
-
-    before = {each: signal.signal(each, on_signal) for each in STOP_SIGNALS}
-    try:
-        yield check
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -2,7 +2,9 @@
 
 import asyncio
 import functools
-from collections.abc import Callable, Coroutine
+import signal
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -46,6 +48,37 @@ async def run_until_interrupted(
     finally:
         for remove in removers:
             remove()
+
+
+@contextmanager
+def keep_first_interrupt() -> Iterator[Callable[[], None]]:
+    """
+    Keep the first SIGINT or SIGTERM of a block for the function that it yields.
+
+    The function raises `KeyboardInterrupt` if there was one: raised by the handler, it
+    is lost when the interpreter runs a finalizer. A second signal raises it at once.
+    """
+    received, is_kept = 0, False
+
+    def on_signal(*_: object) -> None:
+        nonlocal received, is_kept
+        received += 1
+        is_kept = received == 1
+        if not is_kept:
+            raise KeyboardInterrupt
+
+    def check() -> None:
+        nonlocal is_kept
+        if is_kept:
+            is_kept = False
+            raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, on_signal) for each in STOP_SIGNALS}
+    try:
+        yield check
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def report_on_interrupt(command: Callable[..., None]) -> Callable[..., None]:

@@ -26,8 +26,8 @@ from support.http import eventually
 from support.redis_servers import RedisServer
 
 import contracts
-from contracts.cli.fleet.commands import interrupts
 from contracts.cli.main import main
+from contracts.cli.shared.interrupts import keep_first_interrupt
 from contracts.report.model import OUTCOME_LOST, Report
 
 pytestmark = [pytest.mark.slow, pytest.mark.redis]
@@ -148,7 +148,7 @@ def test_a_signal_that_arrives_in_a_finalizer_is_not_lost():
         def __del__(self) -> None:
             signal.raise_signal(signal.SIGTERM)
 
-    with interrupts() as check:
+    with keep_first_interrupt() as check:
         check()
         Sender()
         with pytest.raises(KeyboardInterrupt):
