@@ -15,7 +15,7 @@ SOAK = ROOT / "tests" / "benchmarks" / "soak.py"
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="it reads /proc")
 def test_no_request_is_lost_and_no_descriptor_and_no_task_is_left():
-    minutes = os.environ.get("SOAK", "0.1")
+    minutes = os.environ.get("SOAK", "0.2")
 
     command = [sys.executable, SOAK, "--minutes", minutes]
     done = subprocess.run(command, capture_output=True, check=False, text=True)
