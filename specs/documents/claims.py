@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any
 
+from specs.documents.found_once import found_once
 from specs.documents.media_types import EVENT_STREAM
 from specs.documents.model import Body, Operation, Provider, Response
 from specs.documents.model_claims import MODELS, model_claims
@@ -54,7 +54,7 @@ def request_name(operation: Operation, body: Body) -> str:
     return f"{operation.id}/request-{kind}"
 
 
-@lru_cache(maxsize=64)
+@found_once
 def claims(provider: Provider) -> tuple[Claim, ...]:
     """All claims of a provider's document, in document order; found once."""
     return tuple(

@@ -1,16 +1,16 @@
 """The models that a document names as valid."""
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
+from specs.documents.found_once import found_once
 from specs.documents.model import Body, Provider
 from specs.documents.models import LISTED
 
 MODEL_FIELD = "model"
 
 
-@lru_cache(maxsize=64)
+@found_once
 def listed_models(provider: Provider) -> Mapping[str, Mapping[str, Any]]:
     """
     The models that a document names, with what `x-models` says of each, by id.
