@@ -36,7 +36,7 @@ from mockserver.pipeline.behavior import (
     triggered_response,
 )
 from mockserver.pipeline.exchange import Exchange
-from mockserver.pipeline.journal_entry import record
+from mockserver.pipeline.journal_entry import finish
 from mockserver.pipeline.models import respond_with_models
 from mockserver.pipeline.provider_context import ProviderContext
 from mockserver.pipeline.quotas import enforce_output_quotas, enforce_quotas
@@ -100,11 +100,7 @@ async def handle_request(
     finally:
         if exchange.holds_slot:
             await provider_context.store.release_slot(exchange.quota_key)
-        record(exchange)
-        # The journal may keep the exchange: release what no entry needs. The context
-        # would keep documents that were replaced since.
-        exchange.interpretation = None
-        del exchange.request, exchange.provider_context
+        finish(exchange)
 
 
 async def _respond(exchange: Exchange) -> web.Response | PendingResponse:

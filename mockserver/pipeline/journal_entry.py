@@ -67,6 +67,17 @@ def record(exchange: Exchange) -> None:
     _write_entry(context.store, LazyEntry(known_fields, make, weight))
 
 
+def finish(exchange: Exchange) -> None:
+    """
+    Record an exchange, and release what no journal entry needs of it.
+
+    The journal may keep the exchange: its context would keep replaced documents.
+    """
+    record(exchange)
+    exchange.interpretation = None
+    del exchange.request, exchange.provider_context
+
+
 def record_unrouted(
     request: web.Request,
     store: StateStore,

@@ -21,7 +21,7 @@ from mockserver.pipeline.behavior import (
     triggered_response,
 )
 from mockserver.pipeline.exchange import Exchange
-from mockserver.pipeline.journal_entry import record
+from mockserver.pipeline.journal_entry import finish
 from mockserver.pipeline.models import unknown_model
 from mockserver.pipeline.provider_context import ProviderContext
 from mockserver.pipeline.request.authentication import authenticate
@@ -64,8 +64,7 @@ async def handle_models(
             response = error_response(exchange, rejected)
         return await send(exchange, response)
     finally:
-        record(exchange)
-        del exchange.request
+        finish(exchange)
 
 
 async def _respond(exchange: Exchange, path: str) -> web.Response:
