@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -74,8 +74,9 @@ class ProviderEntry:
         """The entry of a provider that is loaded."""
         return cls(provider.id, provider.base_path, provider.day, lambda: provider)
 
-    @cached_property
+    @property
     def provider(self) -> "Provider":
+        """The provider; not kept here, as one that is replaced needs megabytes."""
         return self._load()
 
 
@@ -97,7 +98,9 @@ def _find_entry(name: str, more: Sequence[str | Path]) -> ProviderEntry:
         return ProviderEntry(
             name, facts.base_path, facts.day, lambda: load(name, *more)
         )
-    return ProviderEntry.of(_load_folder(name, root, folder, digest))
+    provider = _load_folder(name, root, folder, digest)
+    last = _last_loaded(name, root, folder)
+    return ProviderEntry(name, provider.base_path, provider.day, last.provider)
 
 
 class _EntryFacts(NamedTuple):
@@ -195,6 +198,11 @@ class _Loaded:
 
     content: "tuple[str, Provider] | None" = None
 
+    def provider(self) -> "Provider":
+        if self.content is None:
+            raise RuntimeError("no provider was loaded")
+        return self.content[1]
+
 
 @lru_cache(maxsize=64)
 def _last_loaded(name: str, root: Path, folder: Path) -> _Loaded:
@@ -209,11 +217,9 @@ def _load_folder(name: str, root: Path, folder: Path, digest: str) -> "Provider"
     hold dozens of them.
     """
     last = _last_loaded(name, root, folder)
-    content = last.content
-    if content is None or content[0] != digest:
-        provider = _read_provider(name, root, folder, digest)
-        last.content = content = digest, provider
-    return content[1]
+    if last.content is None or last.content[0] != digest:
+        last.content = digest, _read_provider(name, root, folder, digest)
+    return last.provider()
 
 
 def _read_provider(name: str, root: Path, folder: Path, digest: str) -> "Provider":
