@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import specs
+from mockserver.heap import trim_heap
 from mockserver.pipeline.server_context import ServerContext
 
 POLL_INTERVAL = 0.5  # seconds
@@ -48,6 +49,7 @@ class DocumentWatcher:
                 )
                 context.load(providers)
                 unfreeze(context)
+                await asyncio.to_thread(trim_heap)  # replaced documents left gaps
             except specs.SpecError as error:
                 context.reload_error = str(error)
                 if logs_reloads:

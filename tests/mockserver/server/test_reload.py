@@ -2,10 +2,11 @@
 
 import asyncio
 import gc
+from weakref import ref
 
 import pytest
 from aiohttp import ClientSession
-from support.http import ask, eventually, generation
+from support.http import KEY, ask, eventually, generation
 from support.processes import control, ended, gateway_in, serving
 
 import specs
@@ -13,6 +14,7 @@ from mockserver.app import SERVER_CONTEXT, create_app
 from mockserver.embedded.thread import serve_in_loop
 from mockserver.server.reload import DocumentWatcher
 from mockserver.settings import Settings
+from specs import claims, listed_models
 
 pytestmark = pytest.mark.slow
 
@@ -153,3 +155,34 @@ def test_nothing_is_permanent_after_a_reload(gateway):
     asyncio.run(reload())
 
     assert gc.get_freeze_count() == 0
+
+
+def test_a_replaced_document_is_kept_by_nothing(gateway):
+    """Neither by the journal nor by caches: each takes megabytes."""
+    folder = str(gateway.parent)
+    entries = specs.find_all(["gateway"], folder)  # `serve` keeps them too
+    context = (app := create_app(entries, Settings()))[SERVER_CONTEXT]
+    first = context.provider_contexts["gateway"].provider
+    replaced = ref(first)
+
+    async def reload() -> None:
+        async with serve_in_loop(app) as url, ClientSession() as session:
+            headers = {"Authorization": f"Bearer {KEY}"}
+            for path in ("models", "models/none"):
+                await session.get(f"{url}/gateway/api/v1/{path}", headers=headers)
+            for body in (generation(first), {"prompt": 1}):
+                path = first.full_path(first.operations["createImage"])
+                request = f"{url}/gateway{path}"
+                await session.post(request, json=body, headers=headers)
+            edit(gateway / "dialect.yaml", "model: gpt-image-2", "model: my-image-9")
+            context.load(specs.load_all(["gateway"], folder))
+
+    claims(first)
+    listed_models(first)
+    asyncio.run(reload())
+    del first
+    gc.collect()
+
+    assert replaced() is None
+    assert entries[0].provider.dialect.model == "my-image-9"
+    assert len(asyncio.run(context.store.journal.entries())) == 4
