@@ -64,8 +64,16 @@ class Clock:
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        self.frozen, self.advanced = state["frozen"], state["advanced"]
-        self._jump_offset = state["jumped"]
+        """Take over a shared state. Raises `ValueError` for times that are none."""
+        frozen = state["frozen"]
+        times = (
+            None if frozen is None else float(frozen),
+            float(state["advanced"]),
+            float(state["jumped"]),
+        )
+        if not all(abs(each or 0) <= MAX_TIMESTAMP for each in times):
+            raise ValueError("a time is beyond the year 9999")
+        self.frozen, self.advanced, self._jump_offset = times
 
     def to_json(self) -> dict[str, Any]:
         now = self()

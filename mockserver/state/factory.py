@@ -33,12 +33,14 @@ def check_state(state: str) -> None:
 
 @contextmanager
 def _redis_client(state: str) -> Iterator["redis.Redis"]:
-    """A client that blocks. Raises `StateError` if Redis cannot be reached."""
+    """A client that blocks. Raises `StateError` for any error of Redis."""
     import redis
 
     try:
         with redis.Redis.from_url(state, socket_connect_timeout=3) as client:
             yield client
+    except redis.ResponseError as error:
+        raise StateError(f"the Redis server at {state} refuses: {error}") from None
     except (redis.RedisError, ValueError) as error:
         raise StateError(f"no Redis server responds at {state}: {error}") from None
 

@@ -7,11 +7,6 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-import redis
-import redis.asyncio
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-
 from mockserver.state.clock import Clock
 from mockserver.state.memory import (
     MAX_SCRIPT_ITEMS,
@@ -21,13 +16,13 @@ from mockserver.state.memory import (
     StateStore,
 )
 from mockserver.state.rate_limit import TOLERANCE_SECONDS, BucketState, bucket_state
+from mockserver.state.redis_access import NoResponse, RedisAccess
 from mockserver.state.redis_journal import (
     OUTPUTS_PREFIX,
     PREFIX,
     TOTALS_KEY,
     RedisJournal,
     delete_keys,
-    redis_errors,
 )
 from mockserver.state.redis_slots import RedisSlots
 from mockserver.state.redis_tasks import KINDS_OF_KEYS, RedisTaskStore
@@ -38,11 +33,11 @@ from mockserver.state.statistics import (
     add_counts,
 )
 
-REDIS_TIMEOUT = 3  # seconds
 COUNTER_TTL = 3600  # seconds
 CHECK_TIMEOUT = 1  # seconds
 CLOCK_KEY = f"{PREFIX}:clock"
 CHECK_KEY = f"{PREFIX}:check"
+NO_RESPONSE = ""  # beside the names of steps that fail while Redis responds
 SECRET_KEY = f"{PREFIX}:secret"  # of image URLs; a reset keeps it
 
 P = ParamSpec("P")
@@ -92,14 +87,14 @@ def fall_back_to_memory(
         store: "RedisStateStore", /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         try:
-            with redis_errors():
+            with store.access.errors():
                 result = await step(store, *args, **kwargs)
         except StateError as error:
-            store.note_availability(error)
+            store.note_failure(step.__name__, error)
             in_memory = getattr(StateStore, step.__name__)
             result = await in_memory(store, *args, **kwargs)
         else:
-            store.note_availability(None)
+            store.note_success(step.__name__)
         return result
 
     return wrapper
@@ -109,28 +104,28 @@ class RedisStateStore(StateStore):
     """The state that all replicas share; every operation is one round trip."""
 
     def __init__(self, url: str, clock: Clock) -> None:
-        self._redis = redis.asyncio.from_url(
-            url,
-            retry=Retry(NoBackoff(), 1),  # for a lost connection; then use memory
-            socket_connect_timeout=REDIS_TIMEOUT,
-            socket_timeout=REDIS_TIMEOUT,
-        )
+        self.access = RedisAccess(url)
+        self._redis = self.access.client
         self._pop_script = self._redis.register_script(POP_LUA)
         self._take_quota_script = self._redis.register_script(TAKE_QUOTA_LUA)
         self._push_script = self._redis.register_script(PUSH_LUA)
-        self._shared_slots = RedisSlots(self._redis)
-        self._shared_journal = RedisJournal(self._redis)
-        self._is_away = False
-        super().__init__(clock, self._shared_journal, RedisTaskStore(self._redis))
+        self._shared_slots = RedisSlots(self.access)
+        self._shared_journal = RedisJournal(self.access)
+        self._failing: set[str] = set()
+        super().__init__(clock, self._shared_journal, RedisTaskStore(self.access))
 
-    def note_availability(self, error: StateError | None) -> None:
-        """Log once that Redis does not respond, and once that it does again."""
-        if (error is not None) is self._is_away:
-            return
-        self._is_away = error is not None
-        if error is not None:
+    def note_failure(self, step: str, error: StateError) -> None:
+        """Log once that Redis does not respond, or that a step cannot use it."""
+        cause = NO_RESPONSE if isinstance(error, NoResponse) else step
+        if cause not in self._failing:
+            self._failing.add(cause)
             log.warning("This replica uses its own memory: %s", error)
-        else:
+
+    def note_success(self, step: str) -> None:
+        """Log once that Redis responds again, or that a step can use it again."""
+        ended = self._failing & {NO_RESPONSE, step}
+        if ended:
+            self._failing -= ended
             log.warning("Redis responds again: this replica shares its memory")
 
     @fall_back_to_memory
@@ -142,7 +137,7 @@ class RedisStateStore(StateStore):
             self.clock.load(json.loads(text))
 
     async def publish_clock(self) -> None:
-        with redis_errors():
+        with self.access.errors():
             await self._redis.set(CLOCK_KEY, json.dumps(self.clock.state()))
 
     def record(self, entry: Mapping[str, Any]) -> None:
@@ -150,26 +145,14 @@ class RedisStateStore(StateStore):
         self.journal.record(entry)
 
     async def totals(self) -> Totals:
-        with redis_errors():
+        with self.access.errors():
             await self._shared_journal.flush()
-            numbers = await self._redis.hgetall(TOTALS_KEY)
-        totals = Totals()
-        for field, number in numbers.items():
-            provider, operation, status, currency, name = json.loads(field)
-            row = totals.rows.setdefault((provider, operation, status), StatusTotals())
-            row.currency = currency or row.currency
-            if name.startswith(OUTPUTS_PREFIX):
-                unit = name.removeprefix(OUTPUTS_PREFIX)
-                add_counts(row.outputs, {unit: int(float(number))})
-                continue
-            kind = type(getattr(row, name))
-            setattr(row, name, getattr(row, name) + kind(float(number)))
-        return totals
+            return _totals(await self._redis.hgetall(TOTALS_KEY))
 
     async def push(
         self, provider: str, namespace: str, items: Sequence[ScriptItem]
     ) -> int:
-        with redis_errors():
+        with self.access.errors():
             texts = [json.dumps(each) for each in items]
             size = int(
                 await self._push_script(
@@ -193,13 +176,12 @@ class RedisStateStore(StateStore):
             keys=[_script_key(provider, namespace)],
             args=[operation, IMAGE_OPERATION, int(creates_task)],
         )
-        item: ScriptItem | None = json.loads(text) if text else None
-        return item
+        return _script_item(text) if text else None
 
     async def scripts(self, provider: str, namespace: str) -> list[ScriptItem]:
-        with redis_errors():
+        with self.access.errors():
             texts = await self._redis.lrange(_script_key(provider, namespace), 0, -1)
-        return [json.loads(text) for text in texts]
+            return [_script_item(each) for each in texts]
 
     @fall_back_to_memory
     async def increment(self, counter: str) -> int:
@@ -231,7 +213,7 @@ class RedisStateStore(StateStore):
         # A write: also a Redis that cannot keep anything more is of no use.
         try:
             async with asyncio.timeout(CHECK_TIMEOUT):
-                with redis_errors():
+                with self.access.errors():
                     await self._redis.set(CHECK_KEY, 1, ex=COUNTER_TTL)
         except TimeoutError:
             raise StateError(
@@ -239,19 +221,44 @@ class RedisStateStore(StateStore):
             ) from None
 
     async def reset(self, namespace: str | None = None) -> None:
-        await self.journal.clear(namespace)
-        kinds = {"script", "bucket", "count", *KINDS_OF_KEYS}
-        await delete_keys(self._redis, kinds, namespace)
         if namespace is None:
-            with redis_errors():
-                await self._redis.delete(CLOCK_KEY, TOTALS_KEY)
+            with self.access.errors():
+                await self._redis.delete(CLOCK_KEY)
             self.clock.reset()
+            await self._shared_journal.reset()
+        else:
+            await self.journal.clear(namespace)
+        kinds = {"script", "bucket", "count", *KINDS_OF_KEYS}
+        await delete_keys(self.access, kinds, namespace)
 
     async def close(self) -> None:
         await super().close()
         await self._shared_slots.close()
-        await self._redis.aclose()
+        await self.access.close()
 
 
 def _script_key(provider: str, namespace: str) -> str:
     return f"{PREFIX}:script:{namespace}|{provider}"
+
+
+def _script_item(text: bytes | str) -> ScriptItem:
+    item = json.loads(text)
+    if not isinstance(item, dict):
+        raise TypeError(f"a script item is an object, not {item!r:.80}")
+    return item
+
+
+def _totals(numbers: Mapping[bytes | str, bytes | str]) -> Totals:
+    """The totals in a hash of Redis, whose fields `RedisJournal` increments."""
+    totals = Totals()
+    for field, number in numbers.items():
+        provider, operation, status, currency, name = json.loads(field)
+        row = totals.rows.setdefault((provider, operation, status), StatusTotals())
+        row.currency = currency or row.currency
+        if name.startswith(OUTPUTS_PREFIX):
+            unit = name.removeprefix(OUTPUTS_PREFIX)
+            add_counts(row.outputs, {unit: int(float(number))})
+            continue
+        kind = type(getattr(row, name))
+        setattr(row, name, getattr(row, name) + kind(float(number)))
+    return totals

@@ -4,12 +4,8 @@ import asyncio
 import json
 import logging
 from collections.abc import Container, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
-
-import redis
-import redis.asyncio
 
 from mockserver.state.journal import (
     MATCH_ALL,
@@ -21,9 +17,8 @@ from mockserver.state.journal import (
     is_in_namespace,
     select_latest,
 )
-from mockserver.state.memory import (
-    StateError,
-)
+from mockserver.state.memory import StateError
+from mockserver.state.redis_access import RedisAccess
 from mockserver.state.statistics import Totals
 
 log = logging.getLogger("mockserver")
@@ -35,6 +30,7 @@ PREFIX = "imageparity"
 JOURNAL_KEY = f"{PREFIX}:journal"
 JOURNAL_COUNT_KEY = f"{JOURNAL_KEY}:count"
 JOURNAL_BYTES_KEY = f"{JOURNAL_KEY}:bytes"
+KEYS = [JOURNAL_KEY, JOURNAL_COUNT_KEY, JOURNAL_BYTES_KEY]  # of scripts
 TOTALS_KEY = f"{PREFIX}:totals"
 OUTPUTS_PREFIX = "outputs."  # of a field with the number of outputs of a unit
 
@@ -60,6 +56,12 @@ while count > {MAX_ENTRIES} or (bytes > {MAX_BYTES} and count > 1) do
 end
 redis.call('SET', KEYS[3], string.format('%d', bytes))
 """
+# The ids of entries go on after a reset, unless the count is no number.
+RESET_LUA = """
+redis.call('DEL', KEYS[1], KEYS[3], KEYS[4])
+local count = redis.pcall('INCRBY', KEYS[2], 0)
+if type(count) == 'table' then redis.call('DEL', KEYS[2]) end
+"""
 REMOVE_LUA = """
 for _, text in ipairs(ARGV) do
   if redis.call('LREM', KEYS[1], 1, text) > 0 then
@@ -69,17 +71,8 @@ end
 """
 
 
-@contextmanager
-def redis_errors() -> Iterator[None]:
-    """Convert errors of Redis and of its connection to `StateError`."""
-    try:
-        yield
-    except (redis.RedisError, OSError) as error:
-        raise StateError(f"Redis does not respond: {error}") from None
-
-
 async def delete_keys(
-    client: redis.asyncio.Redis, kinds: Container[str], namespace: str | None = None
+    access: RedisAccess, kinds: Container[str], namespace: str | None = None
 ) -> None:
     """
     Delete the keys of these kinds, all or those of a namespace.
@@ -88,14 +81,14 @@ async def delete_keys(
     """
     start = "" if namespace is None else f"{namespace}|"
     pattern = f"{PREFIX}:*:{start}*"
-    with redis_errors():
+    with access.errors():
         names = [
             name
-            async for name in client.scan_iter(pattern, count=KEYS_OF_A_SCAN)
+            async for name in access.client.scan_iter(pattern, count=KEYS_OF_A_SCAN)
             if _is_key_of(name.decode(errors="replace"), kinds, start)
         ]
         if names:
-            await client.unlink(*names)
+            await access.client.unlink(*names)
 
 
 def _is_key_of(name: str, kinds: Container[str], start: str) -> bool:
@@ -111,12 +104,15 @@ class RedisJournal(Journal):
     entries first, so that a caller always finds its own requests.
     """
 
-    def __init__(self, client: redis.asyncio.Redis) -> None:
+    def __init__(self, access: RedisAccess) -> None:
         super().__init__()
-        self._redis = client
+        self._access = access
+        self._redis = client = access.client
         self._record_script = client.register_script(RECORD_LUA)
+        self._reset_script = client.register_script(RESET_LUA)
         self._remove_script = client.register_script(REMOVE_LUA)
         self._pending: list[Mapping[str, Any]] = []
+        self._is_losing = False
         self._write_lock = asyncio.Lock()
         self._flush_task: asyncio.Task[None] | None = None
 
@@ -128,18 +124,19 @@ class RedisJournal(Journal):
     async def entries(
         self, query: Query = MATCH_ALL, *, limit: int | None = None
     ) -> list[dict[str, Any]]:
-        with redis_errors():
+        with self._access.errors():
             await self.flush()
-            texts = await self._redis.lrange(JOURNAL_KEY, 0, -1)
-        return select_latest([_decode_text(each) for each in texts], query, limit)
+            found = await self._redis.lrange(JOURNAL_KEY, 0, -1)
+            texts = [_decode_text(each) for each in found]
+        return select_latest(texts, query, limit)
 
     async def size(self) -> int:
-        with redis_errors():
+        with self._access.errors():
             await self.flush()
             return int(await self._redis.llen(JOURNAL_KEY))
 
     async def clear(self, namespace: str | None = None) -> None:
-        with redis_errors():
+        with self._access.errors():
             await self.flush()
             if namespace is None:
                 await self._redis.delete(JOURNAL_KEY, JOURNAL_BYTES_KEY)
@@ -150,6 +147,13 @@ class RedisJournal(Journal):
                 await self._remove_script(
                     keys=[JOURNAL_KEY, JOURNAL_BYTES_KEY], args=removed
                 )
+
+    async def reset(self) -> None:
+        """Delete all entries and totals, whatever else is in their place."""
+        async with self._write_lock:
+            self._pending = []
+            with self._access.errors():
+                await self._reset_script(keys=[*KEYS, TOTALS_KEY])
 
     async def close(self) -> None:
         await super().close()
@@ -163,13 +167,16 @@ class RedisJournal(Journal):
         while self._pending:  # entries may be added while others are written
             await asyncio.sleep(BATCH_INTERVAL)
             try:
-                with redis_errors():
-                    await self.flush()
+                await self.flush()
             except StateError as error:
-                log.warning("Journal entries are lost: %s", error)
+                if not self._is_losing:
+                    log.warning("Journal entries are lost: %s", error)
+                self._is_losing = True
+            else:
+                self._is_losing = False
 
     async def flush(self) -> None:
-        """Write all entries that were recorded before this call."""
+        """Write all entries recorded before this call. Raises `StateError`."""
         async with self._write_lock:
             batch, self._pending = self._pending, []
             if not batch:
@@ -178,13 +185,12 @@ class RedisJournal(Journal):
             for entry in batch:
                 totals.add(entry)
             texts = [entry_to_json(each) for each in batch]
-            await self._record_script(
-                keys=[JOURNAL_KEY, JOURNAL_COUNT_KEY, JOURNAL_BYTES_KEY], args=texts
-            )
-            async with self._redis.pipeline() as pipe:
-                for field, amount in _increments(totals):
-                    pipe.hincrbyfloat(TOTALS_KEY, field, amount)
-                await pipe.execute()
+            with self._access.errors():
+                await self._record_script(keys=KEYS, args=texts)
+                async with self._redis.pipeline() as pipe:
+                    for field, amount in _increments(totals):
+                        pipe.hincrbyfloat(TOTALS_KEY, field, amount)
+                    await pipe.execute()
 
 
 def _decode_text(value: bytes | str) -> str:

@@ -4,13 +4,10 @@ import asyncio
 import logging
 import secrets
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from mockserver.state.memory import StateError
-from mockserver.state.redis_journal import PREFIX, redis_errors
-
-if TYPE_CHECKING:
-    import redis.asyncio
+from mockserver.state.redis_access import RedisAccess
+from mockserver.state.redis_journal import PREFIX
 
 LEASE_SECONDS = 10.0
 RENEWAL_INTERVAL = 3.0  # seconds
@@ -42,17 +39,17 @@ class RedisSlots:
     the slots of a replica that was killed are free again after `LEASE_SECONDS`.
     """
 
-    def __init__(self, client: "redis.asyncio.Redis") -> None:
-        self._redis = client
-        self._acquire_script = client.register_script(ACQUIRE_LUA)
-        self._renew_script = client.register_script(RENEW_LUA)
+    def __init__(self, access: RedisAccess) -> None:
+        self._access = access
+        self._acquire_script = access.client.register_script(ACQUIRE_LUA)
+        self._renew_script = access.client.register_script(RENEW_LUA)
         self._held: dict[str, list[str]] = {}  # the slots of this replica, by key
         self._renewal: asyncio.Task[None] | None = None
 
     async def acquire(self, key: str) -> int:
         """Return the slots of a key, the new one included. Raises `StateError`."""
         slot = secrets.token_hex(8)
-        with redis_errors():
+        with self._access.errors():
             number = await self._acquire_script(
                 keys=[_redis_key(key)], args=[slot, LEASE_SECONDS]
             )
@@ -74,8 +71,8 @@ class RedisSlots:
         if not held:
             del self._held[key]
         try:
-            with redis_errors():
-                await self._redis.zrem(_redis_key(key), slot)
+            with self._access.errors():
+                await self._access.client.zrem(_redis_key(key), slot)
         except StateError as error:
             log.warning("A slot stays until its lease expires: %s", error)
         return True
@@ -92,7 +89,7 @@ class RedisSlots:
             if not self._held:
                 return
             try:
-                with redis_errors():
+                with self._access.errors():
                     for key, slots in list(self._held.items()):
                         await self._renew_script(
                             keys=[_redis_key(key)], args=[LEASE_SECONDS, *slots]

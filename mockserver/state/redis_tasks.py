@@ -4,10 +4,10 @@ import hashlib
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mockserver.state.memory import StateError
-from mockserver.state.redis_journal import PREFIX, delete_keys, redis_errors
+from mockserver.state.redis_access import RedisAccess
+from mockserver.state.redis_journal import PREFIX, delete_keys
 from mockserver.state.tasks import (
     ENDINGS,
     MAX_TASKS,
@@ -16,9 +16,6 @@ from mockserver.state.tasks import (
     TaskRecord,
     TaskStore,
 )
-
-if TYPE_CHECKING:
-    import redis.asyncio
 
 TASK_TTL = 30 * 24 * 3600  # seconds that Redis keeps the tasks of an owner unused
 
@@ -74,9 +71,10 @@ return redis.call('HINCRBY', KEYS[1], 'reads', 1)
 class RedisTaskStore(TaskStore):
     """Tasks that all replicas share. Every method raises `StateError`."""
 
-    def __init__(self, client: "redis.asyncio.Redis") -> None:
+    def __init__(self, access: RedisAccess) -> None:
         super().__init__()
-        self._redis = client
+        self._access = access
+        self._redis = client = access.client
         self._add_script = client.register_script(ADD_LUA)
         self._remove_script = client.register_script(REMOVE_LUA)
         self._end_script = client.register_script(END_LUA)
@@ -87,21 +85,21 @@ class RedisTaskStore(TaskStore):
         if record.alias is not None:
             keys.append(_alias_key(owner, record.alias))
         text = json.dumps(record.to_json())
-        with redis_errors():
+        with self._access.errors():
             await self._add_script(
                 keys=keys, args=[text, record.id, _task_key(owner, "")]
             )
 
     async def get(self, owner: TaskKey, id_: str) -> TaskRecord | None:
-        with redis_errors():
-            found = await self._redis.hgetall(_task_key(owner, id_))
-        return _record(found)
+        with self._access.errors():
+            return _record(await self._redis.hgetall(_task_key(owner, id_)))
 
     async def find_alias(self, owner: TaskKey, alias: str) -> TaskRecord | None:
-        with redis_errors():
-            ids: list[Any] = await self._redis.lrange(_alias_key(owner, alias), 0, -1)
+        with self._access.errors():
+            found: list[Any] = await self._redis.lrange(_alias_key(owner, alias), 0, -1)
+            ids = [each.decode() for each in found]
         for id_ in ids:
-            record = await self.get(owner, id_.decode())
+            record = await self.get(owner, id_)
             if record is not None:  # else it has expired
                 return record
         return None
@@ -128,35 +126,35 @@ class RedisTaskStore(TaskStore):
                 yield record
 
     async def _ids(self, owner: TaskKey, first: int, last: int) -> list[str]:
-        with redis_errors():
+        with self._access.errors():
             ids: list[Any] = await self._redis.lrange(_list_key(owner), first, last)
-        return [each.decode() for each in ids]
+            return [each.decode() for each in ids]
 
     async def _records(self, owner: TaskKey, ids: Sequence[str]) -> list[TaskRecord]:
         """The tasks with these ids; those that have expired are left out."""
-        with redis_errors():
+        with self._access.errors():
             async with self._redis.pipeline(transaction=False) as pipe:
                 for id_ in ids:
                     pipe.hgetall(_task_key(owner, id_))
                 found = await pipe.execute()
-        return [each for each in map(_record, found) if each is not None]
+            return [each for each in map(_record, found) if each is not None]
 
     async def count_read(self, owner: TaskKey, id_: str) -> int:
-        with redis_errors():
+        with self._access.errors():
             return int(await self._count_script(keys=[_task_key(owner, id_)]))
 
     async def end(self, owner: TaskKey, id_: str, ending: Ending, at: float) -> bool:
         args = [ending, json.dumps(at), *ENDINGS]
-        with redis_errors():
+        with self._access.errors():
             return bool(await self._end_script(keys=[_task_key(owner, id_)], args=args))
 
     async def remove(self, owner: TaskKey, id_: str) -> bool:
         keys = [_task_key(owner, id_), _list_key(owner)]
-        with redis_errors():
+        with self._access.errors():
             return bool(await self._remove_script(keys=keys, args=[id_]))
 
     async def clear(self, namespace: str | None = None) -> None:
-        await delete_keys(self._redis, KINDS_OF_KEYS, namespace)
+        await delete_keys(self._access, KINDS_OF_KEYS, namespace)
 
 
 def _task_key(owner: TaskKey, id_: str) -> str:
@@ -176,13 +174,10 @@ def _alias_key(owner: TaskKey, alias: str) -> str:
 def _record(fields: Mapping[Any, Any]) -> TaskRecord | None:
     if b"record" not in fields:
         return None
-    try:
-        record = TaskRecord.from_json(json.loads(fields[b"record"]))
-        changes = {
-            name.decode(): json.loads(value)
-            for name, value in fields.items()
-            if name not in NO_CHANGES
-        }
-        return replace(record, **changes)
-    except (ValueError, TypeError):
-        raise StateError("Redis has a task that no server has written") from None
+    record = TaskRecord.from_json(json.loads(fields[b"record"]))
+    changes = {
+        name.decode(): json.loads(value)
+        for name, value in fields.items()
+        if name not in NO_CHANGES
+    }
+    return replace(record, **changes)

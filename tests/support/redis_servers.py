@@ -1,13 +1,16 @@
-"""A Redis server of a test's own."""
+"""A Redis server of a test's own, and one that tells lies."""
 
 import os
 import shutil
 import socket
+import socketserver
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
+from urllib.parse import urlsplit
 
 import pytest
 from support.http import eventually
@@ -73,3 +76,62 @@ def answers(url: str) -> bool:
     except StateError:
         return False
     return True
+
+
+class Lies(socketserver.ThreadingTCPServer):
+    """
+    A relay to a Redis server that tells lies.
+
+    As long as `reply` is set, it is the reply to each command, and nothing is relayed;
+    an empty one is none at all. `commands` are those that were not relayed. A
+    connection is closed after its last lie, since both ends disagree about its state.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, url: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Relay)
+        parts = urlsplit(url)
+        self.target = parts.hostname, parts.port
+        self.url = f"redis://127.0.0.1:{self.server_address[1]}/0"
+        self.reply: bytes | None = None
+        self.commands: list[bytes] = []
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class _Relay(socketserver.StreamRequestHandler):
+    server: Lies
+
+    def handle(self) -> None:
+        with socket.create_connection(self.server.target) as upstream:
+            replies, has_lied = upstream.makefile("rb"), False
+            while command := _resp_value(self.rfile):
+                reply = self.server.reply
+                if reply is not None:
+                    self.server.commands.append(command)
+                    has_lied = True
+                elif has_lied:
+                    return
+                else:
+                    upstream.sendall(command)
+                    reply = _resp_value(replies)
+                self.wfile.write(reply)
+
+
+def _resp_value(stream: IO[bytes]) -> bytes:
+    """The bytes of a command or a reply in RESP 2 or 3; empty at the end."""
+    line = stream.readline()
+    kind, length = line[:1], line[1:].strip()
+    if kind in b"$=!" and line and int(length) >= 0:
+        return line + stream.read(int(length) + 2)
+    parts = 0
+    if kind in b"*~>%|" and line:
+        parts = int(length) * (2 if kind in b"%|" else 1)
+    return line + b"".join(_resp_value(stream) for _ in range(parts))

@@ -163,17 +163,17 @@ def test_a_replaced_document_is_kept_by_nothing(gateway):
     entries = specs.find_all(["gateway"], folder)  # `serve` keeps them too
     context = (app := create_app(entries, Settings()))[SERVER_CONTEXT]
     first = context.provider_contexts["gateway"].provider
+    path = first.full_path(first.operations["createImage"])
+    bodies = generation(first), {"prompt": 1}
     replaced = ref(first)
 
     async def reload() -> None:
         async with serve_in_loop(app) as url, ClientSession() as session:
             headers = {"Authorization": f"Bearer {KEY}"}
-            for path in ("models", "models/none"):
-                await session.get(f"{url}/gateway/api/v1/{path}", headers=headers)
-            for body in (generation(first), {"prompt": 1}):
-                path = first.full_path(first.operations["createImage"])
-                request = f"{url}/gateway{path}"
-                await session.post(request, json=body, headers=headers)
+            for models in ("models", "models/none"):
+                await session.get(f"{url}/gateway/api/v1/{models}", headers=headers)
+            for body in bodies:
+                await session.post(f"{url}/gateway{path}", json=body, headers=headers)
             edit(gateway / "dialect.yaml", "model: gpt-image-2", "model: my-image-9")
             context.load(specs.load_all(["gateway"], folder))
 
