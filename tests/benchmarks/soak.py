@@ -8,10 +8,10 @@ two replicas that share a Redis, and one server with two workers, of which one i
 now and then. Their documents are changed, broken and changed back meanwhile.
 
 Exit status 1 when a request gets no response, a wrong or an incomplete one; when stderr
-has a line that is not expected; when the last quarter takes 5 % more memory at its peak
-than the second (in the first caches fill); or when more descriptors or tasks are left
-than there were. A request that was open at a worker when it was killed may fail. Below
-`ENOUGH` minutes memory says nothing.
+has a line that is not expected; when the last quarter takes 10 % more memory in the
+median than the second (in the first caches fill); or when more descriptors or tasks are
+left than there were. A request that was open at a worker when it was killed may fail.
+Below `ENOUGH` minutes memory says nothing.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from statistics import median
 
 import aiohttp
 from measuring import ROOT, Server, family, free_port, mock, say
@@ -40,7 +41,7 @@ MINUTES = 30.0
 ENOUGH = 14.0  # minutes
 CLIENTS = {"single": 14, "replicas": 10, "workers": 10}
 QUARTERS = 4
-MORE_MEMORY = 1.05
+MORE_MEMORY = 1.1  # the heap fills its gaps more slowly than the caches fill
 SAMPLES = 600
 KILL_SECONDS, RELOAD_SECONDS = 40.0, 5.0
 PATIENCE = 300.0  # seconds for a reload and for a new worker, on a busy machine
@@ -300,23 +301,21 @@ async def calm(groups: list[Group]) -> list[Sample]:
 
 def is_flat(samples: list[Sample], before: Sample, after: Sample, name: str) -> bool:
     """True if memory, descriptors and tasks stayed flat; prints the figures."""
-    count = len(samples)
-    peaks = []
+    count, rows, medians = len(samples), [("before", [before])], []
     for quarter in range(QUARTERS):
         part = samples[count * quarter // QUARTERS : count * (quarter + 1) // QUARTERS]
-        memory = max(each.memory for each in part)
-        descriptors = max(each.descriptors for each in part)
-        tasks = max(each.tasks for each in part)
-        peaks.append(Sample(part[-1].at, memory, descriptors, tasks))
-    rows = [("before", before), *enumerate(peaks, 1), ("after", after)]
-    for label, it in rows:
+        rows.append((str(quarter + 1), part))
+        medians.append(median(each.memory for each in part))
+    for label, part in [*rows, ("after", [after])]:
+        memory = [each.memory for each in part]
         sys.stdout.write(
-            f"  {name:9} {label:>6}  {it.memory:7.1f} MB  "
-            f"{it.descriptors:4} descriptors  {it.tasks:3} tasks\n"
+            f"  {name:9} {label:>6}  {median(memory):7.1f} MB, up to {max(memory):7.1f}"
+            f"  {max(each.descriptors for each in part):4} descriptors"
+            f"  {max(each.tasks for each in part):3} tasks\n"
         )
     is_enough = samples[-1].at - samples[0].at >= ENOUGH * 60
     return (
-        (not is_enough or peaks[-1].memory <= peaks[1].memory * MORE_MEMORY)
+        (not is_enough or medians[-1] <= medians[1] * MORE_MEMORY)
         and after.descriptors <= before.descriptors + MORE_DESCRIPTORS[name]
         and after.tasks <= before.tasks
     )
