@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -146,6 +147,47 @@ def test_who_does_not_read_is_hung_up_on(server, lone):
         (entry,) = server.wait_for(1, 60, namespace="a")
 
     assert entry["outcome"] == "aborted"
+
+
+def in_a_row(path):
+    return (head(f"http://x{path}", method="GET") + b"\r\n") * 20_000
+
+
+def large_images():
+    asked = {"size": "3840x2160", "quality": "high", "n": 2}
+    url = "http://x/openai/v1/images/generations"
+    return good(url, specs.load("openai"), close=False, **asked)
+
+
+@pytest.mark.parametrize(
+    "requests",
+    [
+        pytest.param(in_a_row("/openai/v1/models"), id="models"),
+        pytest.param(in_a_row("/__mock__/openapi.json"), id="control"),
+        pytest.param(large_images(), id="images"),
+    ],
+)
+def test_nothing_is_kept_for_who_does_not_read(requests):
+    """The connection is closed, whatever is sent: many responses, or a large one."""
+    with mockserver.running(
+        "openai", send_timeout=PATIENCE, idle_timeout=60, realistic=True
+    ) as running:
+        before = open_sockets()
+        with connected(running.url) as connection:
+            eventually(lambda: open_sockets() == before + 2)
+            with contextlib.suppress(OSError):
+                connection.sendall(requests)
+
+            eventually(lambda: open_sockets() == before + 1)
+
+
+def open_sockets():
+    """The number of sockets of this process: those of its clients and its servers."""
+    found = 0
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it has been closed
+            found += str(link.readlink()).startswith("socket:")
+    return found
 
 
 def test_there_is_room_for_one_more_when_others_are_idle(url, lone):
