@@ -61,7 +61,7 @@ def _runs(effort: Effort) -> Table:
             f"Of {PROVIDER} against `mockserver serve` in a process of its own, from "
             "exec to the last line, planning and start included. *Stock* is "
             "`schemathesis run` on the same document, cut off after "
-            f"{STOCK_SECONDS} s. *All five* is what `make run` does, its mocks' "
+            f"{STOCK_SECONDS} s. *All providers* is what `make run` does, its mocks' "
             "processor time included."
         ),
     )
@@ -77,7 +77,7 @@ def _runs(effort: Effort) -> Table:
         for _ in range(effort.rounds):
             for name, each in work.items():
                 found[name].append(each())
-    found["ours, all five"] = [_ours() for _ in range(max(1, effort.rounds // 2))]
+    found["ours, all providers"] = [_ours() for _ in range(max(1, effort.rounds // 2))]
     medians = {name: _median(runs) for name, runs in found.items()}
     stock = medians["stock schemathesis"]
     for name, run in medians.items():
