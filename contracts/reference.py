@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.cli.documents.schema import schema
-from specs.documents.builder import REQUIRED_ERRORS
+from specs.documents.loading.builder import REQUIRED_ERRORS
 from specs.validation import vocabulary
 
 INTRODUCTION = """\

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from specs.documents.claims import Claim, ClaimSubject, claims, request_name
+    from specs.documents.claims.listing import Claim, ClaimSubject, claims, request_name
     from specs.documents.condition import Condition
     from specs.documents.dialect import (
         ClientVariables,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from specs.documents.guarantee import Guarantee
     from specs.documents.layout import RESPONSE, USUAL_LAYOUT, ResponseLayout
     from specs.documents.listed_models import listed_models, named_values
-    from specs.documents.loader import (
+    from specs.documents.loading.loader import (
         ProviderEntry,
         find_all,
         load,
@@ -57,8 +57,8 @@ if TYPE_CHECKING:
         ModelsRole,
         is_declared,
     )
+    from specs.documents.reading.sources import Source
     from specs.documents.security import KeyPlace, KeyScheme, scheme_label
-    from specs.documents.sources import Source
     from specs.documents.tasks import (
         Phase,
         ResultPlace,
@@ -172,7 +172,7 @@ __all__ = [
 ]
 
 _PUBLIC: dict[str, tuple[str, ...]] = {
-    "specs.documents.claims": (
+    "specs.documents.claims.listing": (
         "Claim",
         "ClaimSubject",
         "claims",
@@ -214,7 +214,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "listed_models",
         "named_values",
     ),
-    "specs.documents.loader": (
+    "specs.documents.loading.loader": (
         "ProviderEntry",
         "find_all",
         "load",
@@ -241,7 +241,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
         "KeyScheme",
         "scheme_label",
     ),
-    "specs.documents.sources": ("Source",),
+    "specs.documents.reading.sources": ("Source",),
     "specs.documents.media_types": (
         "EVENT_STREAM",
         "FORM",

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from specs.documents.yaml_files import read_checked
+from specs.documents.reading.yaml_files import read_checked
 from specs.validation.engine import is_instance
 
 

@@ -9,7 +9,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from specs.documents.yaml_files import read_checked
+from specs.documents.reading.yaml_files import read_checked
 from specs.errors import SpecError
 
 _FOLDER = "requirements"

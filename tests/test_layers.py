@@ -203,11 +203,11 @@ def test_a_medium_is_named_in_the_table_of_media_alone():
 
 def test_an_import_against_the_order_and_a_circle_are_found():
     graph = {
-        "specs.errors": {"specs.documents.loader"},
-        "specs.documents.loader": set(),
+        "specs.errors": {"specs.documents.model"},
+        "specs.documents.model": set(),
     }
-    assert against_the_order(graph) == [("specs.errors", "specs.documents.loader")]
-    graph["specs.documents.loader"].add("specs.errors")
+    assert against_the_order(graph) == [("specs.errors", "specs.documents.model")]
+    graph["specs.documents.model"].add("specs.errors")
     assert set(circle(graph)) == set(graph)
 
 

@@ -13,8 +13,8 @@ from contracts.ledger.base import AccountLimit
 from contracts.ledger.errors import BadLedgerAddress
 from mockserver.hosts import is_loopback
 from specs import SpecError
-from specs.documents.schema_errors import first_violation
-from specs.documents.yaml_files import read_yaml
+from specs.documents.reading.schema_errors import first_violation
+from specs.documents.reading.yaml_files import read_yaml
 from specs.validation.engine import compile_validator
 
 SCHEMA = "campaign.schema.yaml"

@@ -14,7 +14,7 @@ from contracts.planning.rejections import (
     triggered_error_cases,
 )
 from specs import ModelsAction, Operation, Provider, State
-from specs.documents.model_claims import ID, LISTED, MODELS, NAMED
+from specs.documents.claims.models import ID, LISTED, MODELS, NAMED
 
 MAX_READ = 3  # models of a list
 UNKNOWN_MODEL = "imageparity-unknown"

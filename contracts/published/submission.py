@@ -16,8 +16,8 @@ from contracts.report.hosts import is_loopback_url
 from contracts.report.model import Report
 from contracts.report.summary import ProviderSummary, provider_summaries
 from mockserver.recordings.request_key import digest
-from specs.documents.schema_errors import first_violation
-from specs.documents.yaml_files import read_yaml
+from specs.documents.reading.schema_errors import first_violation
+from specs.documents.reading.yaml_files import read_yaml
 from specs.validation.engine import compile_validator
 from specs.validation.strict_json import strict_json
 

@@ -17,7 +17,7 @@ from contracts.report.records import changed_options, option_text
 from contracts.report.summary import FindingSummary, all_findings, provider_summaries
 from contracts.text import one_line
 from specs import SpecError
-from specs.documents.yaml_files import read_yaml, yaml_text
+from specs.documents.reading.yaml_files import read_yaml, yaml_text
 from specs.validation.engine import compile_validator
 
 FORMAT = "imageparity-baseline/1"

@@ -13,8 +13,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from specs.documents.dates import split_id
-from specs.documents.yaml_files import read_yaml
+from specs.documents.reading.dates import split_id
+from specs.documents.reading.yaml_files import read_yaml
 
 FILE = "exercised.yaml"
 NEVER_SEEN_TO_FAIL = "check never seen to fail"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from contracts.errors import HarnessError
-from specs.documents.yaml_files import read_yaml
+from specs.documents.reading.yaml_files import read_yaml
 from specs.validation.engine import compile_validator
 from specs.validation.strict_json import strict_json
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from specs.documents.pointers import unescape_pointer
+from specs.documents.reading.pointers import unescape_pointer
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

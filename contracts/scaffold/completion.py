@@ -7,8 +7,8 @@ from typing import Any
 
 from contracts.scaffold.draft import Draft
 from specs import FORM, JSON
-from specs.documents.pointers import unescape_pointer
-from specs.documents.yaml_files import read_yaml
+from specs.documents.reading.pointers import unescape_pointer
+from specs.documents.reading.yaml_files import read_yaml
 
 ASSUMED = {"x-basis": "assumed", "x-source": "ours"}
 DELIVERIES = ("b64_json", "url")

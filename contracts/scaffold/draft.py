@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from contracts.errors import HarnessError
-from specs.documents.file_names import DIALECT, DOCUMENT, SOURCES
+from specs.documents.reading.file_names import DIALECT, DOCUMENT, SOURCES
 
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
 

@@ -3,7 +3,7 @@
 from importlib.resources import files
 
 from contracts.scaffold.draft import environment_variable, placeholder_url
-from specs.documents.file_names import DIALECT, DOCUMENT, SOURCES
+from specs.documents.reading.file_names import DIALECT, DOCUMENT, SOURCES
 
 MODEL = "gpt-image-1"
 

@@ -29,11 +29,11 @@ from contracts.scaffold.draft import (
 from contracts.scaffold.error_samples import error_value, usual_error_name
 from contracts.scaffold.openapi_31 import SchemaConverter
 from specs import JSON
-from specs.documents.builder import METHODS, OperationBuilder
-from specs.documents.pointers import escape_pointer
-from specs.documents.problems import Problems, remove_part
-from specs.documents.references import ResolvedDocument
-from specs.documents.yaml_files import read_yaml
+from specs.documents.loading.builder import METHODS, OperationBuilder
+from specs.documents.reading.pointers import escape_pointer
+from specs.documents.reading.problems import Problems, remove_part
+from specs.documents.reading.references import ResolvedDocument
+from specs.documents.reading.yaml_files import read_yaml
 from specs.errors import SpecError
 from specs.validation.engine import compile_validator
 

@@ -11,9 +11,9 @@ from contracts.scaffold.draft import (
     placeholder_url,
 )
 from specs import Provider
-from specs.documents.dates import as_of
-from specs.documents.file_names import DIALECT
-from specs.documents.yaml_files import read_yaml
+from specs.documents.reading.dates import as_of
+from specs.documents.reading.file_names import DIALECT
+from specs.documents.reading.yaml_files import read_yaml
 from specs.validation.evidence import Basis
 
 SOURCE = "TODO"

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 from contracts.text import safe_url
 from specs import Provider, Source, claims
-from specs.documents.dates import as_of
-from specs.documents.file_names import DIALECT
-from specs.documents.references import walk
-from specs.documents.yaml_files import read_yaml
+from specs.documents.reading.dates import as_of
+from specs.documents.reading.file_names import DIALECT
+from specs.documents.reading.references import walk
+from specs.documents.reading.yaml_files import read_yaml
 
 # The claims are from files in a repository, and its page shows none of them.
 _REPOSITORIES = {"github.com", "gitlab.com"}

@@ -13,8 +13,8 @@ import yaml
 from contracts.report.file import atomic_write
 from contracts.sources.lines import Form
 from contracts.sources.places import NO_HINT, Hint
-from specs.documents.schema_errors import first_violation
-from specs.documents.yaml_files import read_yaml
+from specs.documents.reading.schema_errors import first_violation
+from specs.documents.reading.yaml_files import read_yaml
 from specs.errors import SpecError
 from specs.validation.engine import compile_validator
 

@@ -11,7 +11,7 @@ from typing import Any
 from mockserver.recordings.body_parts import Part, encode_file
 from mockserver.recordings.redaction import REDACTED
 from mockserver.recordings.request_key import digest, request_key
-from specs.documents.yaml_files import read_yaml
+from specs.documents.reading.yaml_files import read_yaml
 from specs.validation.engine import compile_validator
 
 FORMAT = "imageparity-cassette/1"

@@ -15,7 +15,7 @@ from mockserver.simulation.own_responses import (
 from mockserver.simulation.task_triggers import parse_task
 from mockserver.state.memory import MAX_SCRIPT_ITEMS
 from mockserver.state.statistics import IMAGE_OPERATION
-from specs.documents.yaml_files import read_yaml
+from specs.documents.reading.yaml_files import read_yaml
 from specs.validation.engine import compile_validator
 
 # pytest leaves the frames of this module out of a traceback: the last is the caller's.

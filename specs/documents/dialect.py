@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from specs.documents.condition import ALWAYS, Condition
 from specs.documents.image import ImageRules, ImageTokens
-from specs.documents.problems import Problems
-from specs.documents.sources import builtin_violations
+from specs.documents.reading.problems import Problems
+from specs.documents.reading.sources import builtin_violations
 from specs.documents.tasks import values_at
 from specs.documents.video import SizeTable, VideoRule, VideoRules, VideoTokens
 from specs.media.image import DEFAULT_SIZE, size_of

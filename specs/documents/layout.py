@@ -22,7 +22,7 @@ from specs.documents.events import (
     event_grammar,
     is_done,
 )
-from specs.documents.pointers import escape_pointer
+from specs.documents.reading.pointers import escape_pointer
 from specs.documents.tasks import ANY_ITEM, values_at
 from specs.documents.usage import UsagePlaces, usage_places
 

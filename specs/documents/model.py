@@ -8,16 +8,16 @@ from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
-from specs.documents.dates import NO_DATES, DocumentDates, split_id
 from specs.documents.dialect import Dialect
 from specs.documents.events import event_kinds
 from specs.documents.guarantee import Guarantee
 from specs.documents.layout import ResponseLayout, response_layout
 from specs.documents.media_types import EVENT_STREAM, JSON
 from specs.documents.models import ModelsAction, ModelsRole
-from specs.documents.references import walk
+from specs.documents.reading.dates import NO_DATES, DocumentDates, split_id
+from specs.documents.reading.references import walk
+from specs.documents.reading.sources import Source
 from specs.documents.security import KeyScheme
-from specs.documents.sources import Source
 from specs.documents.tasks import Link, Role, TaskKind, TaskRole
 from specs.validation.engine import Schema
 from specs.validation.evidence import Evidence

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from specs.documents.model import Body
-from specs.documents.references import ResolvedDocument
+from specs.documents.reading.references import ResolvedDocument
 from specs.validation.evidence import Evidence
 
 EVIDENCE = ("x-basis", "x-source", "x-error", "x-enforced")

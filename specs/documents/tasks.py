@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from specs.documents.pointers import unescape_pointer
+from specs.documents.reading.pointers import unescape_pointer
 from specs.validation.engine import Schema, compile_validator
 from specs.validation.evidence import Evidence
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from specs.documents.pointers import escape_pointer
+from specs.documents.reading.pointers import escape_pointer
 from specs.documents.tasks import ANY_ITEM, values_at
 
 USAGE = "usage"

@@ -11,8 +11,8 @@ import specs
 from contracts import site
 from contracts.compare import compare
 from contracts.published.site import read_submissions, result_files
-from specs.documents.file_names import SOURCES
-from specs.documents.yaml_files import read_yaml
+from specs.documents.reading.file_names import SOURCES
+from specs.documents.reading.yaml_files import read_yaml
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ import pytest
 
 import specs
 from specs.disk_cache import FOLDER_VARIABLE, read_cached, write_cached
-from specs.documents.yaml_files import read_document
+from specs.documents.reading.yaml_files import read_document
 from specs.errors import SpecError
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs the permissions of POSIX")

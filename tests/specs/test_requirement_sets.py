@@ -8,7 +8,7 @@ from importlib.resources import files
 import pytest
 
 import specs
-from specs.documents.yaml_files import read_yaml, yaml_text
+from specs.documents.reading.yaml_files import read_yaml, yaml_text
 from specs.requirement_sets import load_requirements, requirement_set_names
 
 # A set does not change after its release: a new one gets a new name.

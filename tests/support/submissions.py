@@ -7,7 +7,7 @@ from support.reports import report, target
 
 from contracts.published.submission import Level, Submission
 from contracts.report.summary import provider_summaries
-from specs.documents.yaml_files import yaml_text
+from specs.documents.reading.yaml_files import yaml_text
 
 FACTS = {
     "measured_by": "Example Ltd",

@@ -12,8 +12,8 @@ from contracts.planning.request_model import PlanError, request_models
 from contracts.report.source_lines import SourceLines
 from contracts.text import one_line, pluralize
 from mockserver.cli.common import UsageError, specs_option
-from specs.documents.advice import check_folder
-from specs.documents.file_names import DIALECT, DOCUMENT, SOURCES
+from specs.documents.loading.advice import check_folder
+from specs.documents.reading.file_names import DIALECT, DOCUMENT, SOURCES
 
 NO_PROBLEMS, PROBLEMS_FOUND = 0, 1
 

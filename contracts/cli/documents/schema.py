@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from mockserver.cli.common import UsageError
-from specs.documents.yaml_files import read_yaml
+from specs.documents.reading.yaml_files import read_yaml
 
 SCHEMAS: Mapping[str, tuple[str, str, str]] = {
     "report": ("contracts.report", "report", "a line of `run --report`"),

@@ -29,7 +29,7 @@ from contracts.sources.lines import Page
 from contracts.sources.listing import check_lines, list_lines, record_lines, source_row
 from mockserver.cli.common import PROVIDER, UsageError, load_providers, specs_option
 from specs import SpecError
-from specs.documents.references import did_you_mean
+from specs.documents.reading.references import did_you_mean
 
 FRESH, DOUBTFUL = 0, 1
 Sources = Mapping[str, CitedSource]

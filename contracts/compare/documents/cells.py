@@ -16,7 +16,7 @@ from contracts.compare.documents.model import (
     Statement,
 )
 from specs import Evidence, Provider
-from specs.documents.file_names import DOCUMENT
+from specs.documents.reading.file_names import DOCUMENT
 
 NOT_DOCUMENTED = "not documented"
 # Numbers of an entry in the list that a note was copied from, such as "C2, A25: ".

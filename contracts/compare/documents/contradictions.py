@@ -9,7 +9,7 @@ from contracts.compare.documents.cells import (
 )
 from contracts.compare.documents.model import ComparisonRow, Contradiction, ProviderCell
 from specs import Delivery, KeyFormat, PriceList, Provider
-from specs.documents.file_names import DIALECT, DOCUMENT
+from specs.documents.reading.file_names import DIALECT, DOCUMENT
 
 TASKS_ROW = "tasks/create"
 

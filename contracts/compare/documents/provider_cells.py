@@ -23,7 +23,7 @@ from specs import (
     TokenPrice,
     scheme_label,
 )
-from specs.documents.file_names import DIALECT
+from specs.documents.reading.file_names import DIALECT
 from specs.documents.security import required_schemes
 
 

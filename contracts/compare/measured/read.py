@@ -18,7 +18,7 @@ from contracts.compare.servers.model import (
 )
 from contracts.judging.outcome import FeatureVerdict
 from contracts.report.model import BadReport, Report
-from specs.documents.yaml_files import read_yaml
+from specs.documents.reading.yaml_files import read_yaml
 from specs.validation.engine import compile_validator
 
 

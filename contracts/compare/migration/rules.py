@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 
-from specs.documents.yaml_files import read_checked
+from specs.documents.reading.yaml_files import read_checked
 
 
 class Severity(StrEnum):

@@ -13,8 +13,8 @@ from contracts.execution.bundle.writer import DOCUMENTS
 from contracts.execution.tasks.waiting import Waiting
 from mockserver.recordings.request_key import digest
 from specs import Provider
-from specs.documents.file_names import DIALECT, DOCUMENT, SOURCES
-from specs.documents.yaml_files import read_yaml, yaml_text
+from specs.documents.reading.file_names import DIALECT, DOCUMENT, SOURCES
+from specs.documents.reading.yaml_files import read_yaml, yaml_text
 
 FORMAT = "imageparity-bundle/1"
 CLIENTS = "clients.yaml"

@@ -25,7 +25,7 @@ from contracts.execution.bundle.writer import (
 )
 from contracts.execution.sending.http import MAX_RESPONSE_BYTES
 from mockserver.recordings.request_key import digest
-from specs.documents.yaml_files import read_yaml
+from specs.documents.reading.yaml_files import read_yaml
 from specs.validation.engine import compile_validator
 from specs.validation.strict_json import strict_json
 

@@ -16,7 +16,7 @@ from contracts.report.file import BadReport
 from contracts.report.model import Report
 from mockserver.recordings.request_key import digest
 from specs import SpecError
-from specs.documents.file_names import SOURCES
+from specs.documents.reading.file_names import SOURCES
 from specs.validation.strict_json import strict_json
 
 MAX_DIFFERENCES = 20

@@ -12,7 +12,7 @@ from contracts.planning.models import model_of_path
 from contracts.report.model import CheckName, FindingKind
 from contracts.text import join_some
 from specs import ModelsAction, State, is_declared
-from specs.documents.model_claims import DECLARED, ID, MODELS, NAMED
+from specs.documents.claims.models import DECLARED, ID, MODELS, NAMED
 
 CLAIM_END = f"/{MODELS}/{DECLARED}"
 MAX_SHOWN = 4  # models in a message

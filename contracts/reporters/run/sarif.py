@@ -17,8 +17,8 @@ from contracts.report.summary import (
     stop_reason,
 )
 from contracts.text import one_line, safe_url
-from specs.documents.dates import split_id
-from specs.documents.loader import roots
+from specs.documents.loading.loader import roots
+from specs.documents.reading.dates import split_id
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 

@@ -17,7 +17,7 @@ from contracts.compare.documents.model import Section
 from contracts.media.registry import image_operations
 from contracts.planning.plan import plan
 from specs import SpecError
-from specs.documents.yaml_files import read_yaml
+from specs.documents.reading.yaml_files import read_yaml
 from specs.validation.engine import compile_validator
 
 EVERY = [specs.load(name) for name in IMAGE_PROVIDERS]

@@ -14,7 +14,7 @@ from support.submissions import FACTS, write_submission
 from contracts.cli.main import main as imageparity
 from contracts.published.__main__ import main, verify_submission
 from contracts.published.submission import read_submission
-from specs.documents.yaml_files import yaml_text
+from specs.documents.reading.yaml_files import yaml_text
 
 pytestmark = pytest.mark.slow
 

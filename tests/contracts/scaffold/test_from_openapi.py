@@ -13,7 +13,7 @@ from support.paths import ROOT
 
 from contracts.scaffold.draft import ScaffoldError, write_folder
 from contracts.scaffold.from_openapi import draft_from_openapi
-from specs.documents.advice import check_folder
+from specs.documents.loading.advice import check_folder
 
 DOCUMENTS = ROOT / "tests" / "contracts" / "scaffold" / "documents"
 FASTAPI = yaml.safe_load((DOCUMENTS / "fastapi.json").read_text(encoding="utf-8"))

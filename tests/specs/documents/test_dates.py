@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 import specs
-from specs.documents.dates import as_of
-from specs.documents.file_names import DIALECT
-from specs.documents.references import ResolvedDocument
-from specs.documents.yaml_files import read_yaml
+from specs.documents.reading.dates import as_of
+from specs.documents.reading.file_names import DIALECT
+from specs.documents.reading.references import ResolvedDocument
+from specs.documents.reading.yaml_files import read_yaml
 
 FIRST = "openai@2026-08-21"
 loaded = cache(specs.load)

@@ -7,7 +7,7 @@ import pytest
 
 import specs
 from specs.documents.dialect import build_dialect
-from specs.documents.yaml_files import read_yaml
+from specs.documents.reading.yaml_files import read_yaml
 
 SCHEMA = read_yaml(files("specs.documents"), "dialect.schema.yaml")["properties"]
 PRICES = SCHEMA["prices"]["properties"]

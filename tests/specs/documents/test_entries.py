@@ -11,7 +11,7 @@ import pytest
 
 import specs
 from specs.disk_cache import FOLDER_VARIABLE
-from specs.documents import loader
+from specs.documents.loading import loader
 
 PROVIDERS = ("deepinfra", "xai")
 
@@ -160,7 +160,7 @@ def test_a_provider_that_is_known_as_valid_is_not_checked_again(shipped, monkeyp
     def fail(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("specs.documents.folder.validate_dialect", fail)
+    monkeypatch.setattr("specs.documents.loading.folder.validate_dialect", fail)
 
     (shipped / "xai" / "openapi.yaml").touch()
     assert specs.load("xai").id == "xai"

@@ -15,7 +15,7 @@ import yaml
 
 import specs
 from specs import SpecError
-from specs.documents.advice import check_folder
+from specs.documents.loading.advice import check_folder
 
 DIALECT = """\
 title: Mine

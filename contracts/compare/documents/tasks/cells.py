@@ -14,7 +14,7 @@ from contracts.compare.documents.cells import (
 from contracts.compare.documents.field_texts import join_values
 from contracts.compare.documents.model import Fact, ProviderCell
 from specs import Evidence, Operation, Phase, Provider, Role, TaskKind, values_at
-from specs.documents.file_names import DIALECT
+from specs.documents.reading.file_names import DIALECT
 
 NONE = "none"
 UNITS = {"s": "seconds", "ms": "milliseconds", "iso": "ISO 8601"}

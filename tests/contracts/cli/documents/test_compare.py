@@ -19,7 +19,7 @@ from contracts.cli.main import main
 from contracts.compare import Comparison, compare
 from contracts.judging.outcome import FeatureVerdict
 from contracts.report.model import Report, RunMetadata, TargetRecord
-from specs.documents.yaml_files import read_yaml
+from specs.documents.reading.yaml_files import read_yaml
 from specs.validation.engine import compile_validator
 
 pytestmark = pytest.mark.slow

@@ -19,8 +19,8 @@ import specs
 from contracts.cli.documents.schema import SCHEMAS, schema
 from contracts.cli.main import main
 from mockserver.embedded.starter import serve_in_thread
-from specs.documents.dates import as_of
-from specs.documents.yaml_files import read_yaml
+from specs.documents.reading.dates import as_of
+from specs.documents.reading.yaml_files import read_yaml
 
 pytestmark = pytest.mark.slow
 

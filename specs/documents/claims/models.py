@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from specs.documents.claims.tasks import TaskClaim
 from specs.documents.model import Operation
 from specs.documents.models import ModelsAction
-from specs.documents.task_claims import TaskClaim
 from specs.validation.evidence import Basis, Evidence
 
 MODELS = "models"  # the second part of the id of a claim

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from specs.documents.model import Operation
-from specs.documents.pointers import escape_pointer
-from specs.documents.references import ResolvedDocument, suggestion
+from specs.documents.reading.pointers import escape_pointer
+from specs.documents.reading.references import ResolvedDocument, suggestion
 from specs.documents.tasks import (
     Moves,
     Phase,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from specs.documents.media_types import JSON
 from specs.documents.model import Operation
 from specs.documents.models import MODEL, PAGE, ModelsAction
-from specs.documents.references import ResolvedDocument, suggestion
+from specs.documents.reading.references import ResolvedDocument, suggestion
 
 _EXAMPLES = {ModelsAction.LIST: PAGE, ModelsAction.READ: MODEL}
 

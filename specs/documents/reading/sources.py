@@ -9,11 +9,11 @@ from importlib.resources.abc import Traversable
 from pathlib import PurePath
 from typing import Any
 
-from specs.documents.file_names import SOURCES
-from specs.documents.problems import Problems
-from specs.documents.references import did_you_mean, walk
-from specs.documents.schema_errors import SchemaError, flow_yaml, violations
-from specs.documents.yaml_files import read_yaml
+from specs.documents.reading.file_names import SOURCES
+from specs.documents.reading.problems import Problems
+from specs.documents.reading.references import did_you_mean, walk
+from specs.documents.reading.schema_errors import SchemaError, flow_yaml, violations
+from specs.documents.reading.yaml_files import read_yaml
 from specs.errors import SpecError
 from specs.validation.engine import compile_validator
 

@@ -20,9 +20,9 @@ from specs.documents.events import (
 from specs.documents.layout import RESPONSE, has_image_place, template_problem
 from specs.documents.media_types import EVENT_STREAM, FORM, JSON, TEXT
 from specs.documents.models import ModelsAction
-from specs.documents.pointers import escape_pointer
-from specs.documents.references import ResolvedDocument, did_you_mean
-from specs.documents.schema_errors import flow_yaml
+from specs.documents.reading.pointers import escape_pointer
+from specs.documents.reading.references import ResolvedDocument, did_you_mean
+from specs.documents.reading.schema_errors import flow_yaml
 from specs.documents.security import (
     key_scheme,
     required_schemes,

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from specs.documents.builder import METHODS
-from specs.documents.pointers import escape_pointer
-from specs.documents.references import ResolvedDocument, suggestion
+from specs.documents.loading.builder import METHODS
+from specs.documents.reading.pointers import escape_pointer
+from specs.documents.reading.references import ResolvedDocument, suggestion
 from specs.errors import SpecError
 
 _KEYS = {

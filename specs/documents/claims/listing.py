@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from specs.documents.claims.models import MODELS, model_claims
+from specs.documents.claims.tasks import TASK, task_claims
 from specs.documents.found_once import found_once
 from specs.documents.media_types import EVENT_STREAM
 from specs.documents.model import Body, Operation, Provider, Response
-from specs.documents.model_claims import MODELS, model_claims
-from specs.documents.task_claims import TASK, task_claims
 from specs.validation.evidence import Basis, Evidence
 from specs.validation.explanation import restates_keyword
 

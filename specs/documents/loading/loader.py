@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from specs.disk_cache import read_cached, write_cached
-from specs.documents.file_names import DIALECT, DOCUMENT, SOURCES, digest_of
+from specs.documents.reading.file_names import DIALECT, DOCUMENT, SOURCES, digest_of
 from specs.errors import SpecError
 
 if TYPE_CHECKING:
     from specs.documents.model import Provider
 
-SHIPPED = Path(__file__).parents[1]  # the folder of the providers that ship
+SHIPPED = Path(__file__).parents[2]  # the folder of the providers that ship
 
 
 def roots(*more: str | Path) -> tuple[Path, ...]:
@@ -132,10 +132,13 @@ def _entry_name(name: str, digest: str) -> str:
 def _program_digest() -> str:
     """The hash of the modules and schemas of this package, which check documents."""
     whole = hashlib.sha256()
-    for folder in ("", "documents", "media", "validation"):
-        for name in sorted(os.listdir(SHIPPED / folder)):  # noqa: PTH208  is faster
+    folders = [os.fspath(SHIPPED)]
+    for name in ("documents", "media", "validation"):
+        folders += [each[0] for each in os.walk(SHIPPED / name)]
+    for folder in sorted(folders):
+        for name in sorted(os.listdir(folder)):  # noqa: PTH208  is faster
             if name.endswith((".py", ".yaml")):
-                content = (SHIPPED / folder / name).read_bytes()
+                content = Path(folder, name).read_bytes()
                 whole.update(hashlib.sha256(content).digest())
     return whole.hexdigest()
 
@@ -165,7 +168,7 @@ def reference_title() -> str:
     It is the one that ships and says so in its dialect. Raises `SpecError` if there is
     none.
     """
-    from specs.documents.yaml_files import read_document
+    from specs.documents.reading.yaml_files import read_document
 
     for name in names():
         raw = read_document(SHIPPED / name, DIALECT)
@@ -223,8 +226,8 @@ def _load_folder(name: str, root: Path, folder: Path, digest: str) -> "Provider"
 
 
 def _read_provider(name: str, root: Path, folder: Path, digest: str) -> "Provider":
-    from specs.documents.folder import read_folder
-    from specs.documents.problems import Problems
+    from specs.documents.loading.folder import read_folder
+    from specs.documents.reading.problems import Problems
 
     is_shipped = root == SHIPPED
     is_known = is_shipped and _read_facts(name, digest) is not None

@@ -9,27 +9,31 @@ from urllib.parse import urlsplit
 from specs.documents.condition import Condition
 from specs.documents.guarantee import Guarantee
 from specs.documents.layout import is_template
+from specs.documents.loading.supported import (
+    check_supported,
+    medium_of,
+    operation_id_line,
+)
+from specs.documents.loading.task_builder import task_role
 from specs.documents.model import Body, ErrorExample, Operation, Response
 from specs.documents.models import models_role
 from specs.documents.parameters import parameter_objects, server_url
-from specs.documents.pointers import escape_pointer
-from specs.documents.problems import remove_part
-from specs.documents.references import (
+from specs.documents.reading.pointers import escape_pointer
+from specs.documents.reading.problems import remove_part
+from specs.documents.reading.references import (
     ResolvedDocument,
     close_words,
     did_you_mean,
     suggestion,
 )
-from specs.documents.schema_errors import (
+from specs.documents.reading.schema_errors import (
     SchemaError,
     flow_yaml,
     invalid_part,
     undeclared_names,
 )
+from specs.documents.reading.sources import builtin_violations
 from specs.documents.security import KeyScheme, key_scheme, required_schemes
-from specs.documents.sources import builtin_violations
-from specs.documents.supported import check_supported, medium_of, operation_id_line
-from specs.documents.task_builder import task_role
 from specs.documents.tasks import Link
 from specs.media.image import OPERATIONS
 from specs.validation.engine import Schema
@@ -45,9 +49,7 @@ REQUIRED_ERRORS = {
 """The errors that an operation needs, each with its usual status."""
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-FORMER_KEYWORDS = {
-    "nullable": 'It is of OpenAPI 3.0: write `type: [TYPE, "null"]`',
-}
+FORMER_KEYWORDS = {"nullable": 'It is of OpenAPI 3.0: write `type: [TYPE, "null"]`'}
 _EMPTY_PARTS: dict[str, Any] = {
     "info": {"title": "", "version": ""},
     "servers": [{"url": ""}],
@@ -146,10 +148,8 @@ class OperationBuilder:
             status: self._response(status, each, evidence)
             for status, each in node.get("responses", {}).items()
         }
-        has_gap = any(
-            self.tree.has_gap(each)
-            for each in (node, *node.get("responses", {}).values())
-        )
+        parts = node, *node.get("responses", {}).values()
+        has_gap = any(map(self.tree.has_gap, parts))
         if not has_gap and not any(each.is_success for each in responses.values()):
             self._report(node, "declares no success", "Add a '200' response")
         if self.tree.checks:

@@ -8,8 +8,8 @@ import jsonschema_rs
 import yaml
 from jsonschema_rs import ValidationErrorKind as Kind
 
-from specs.documents.pointers import escape_pointer
-from specs.documents.references import close_words, suggestion
+from specs.documents.reading.pointers import escape_pointer
+from specs.documents.reading.references import close_words, suggestion
 from specs.errors import SpecError
 from specs.validation.engine import JsonPath, Schema
 from specs.validation.vocabulary import SCHEMA_KEYWORDS

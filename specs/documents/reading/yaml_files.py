@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import yaml
 
 from specs.disk_cache import read_cached, write_cached
-from specs.documents.schema_errors import first_violation
+from specs.documents.reading.schema_errors import first_violation
 from specs.errors import SpecError
 from specs.validation.engine import compile_validator
 

@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from specs.documents.builder import OperationBuilder
-from specs.documents.dates import (
+from specs.documents.dialect import build_dialect, validate_dialect
+from specs.documents.loading.builder import OperationBuilder
+from specs.documents.loading.model_builder import check_model_operations
+from specs.documents.loading.task_builder import check_task_operations, task_kinds
+from specs.documents.model import Provider
+from specs.documents.reading.dates import (
     AS_OF,
     DATED,
     NO_DATES,
@@ -17,15 +21,11 @@ from specs.documents.dates import (
     dates_of,
     split_id,
 )
-from specs.documents.dialect import build_dialect, validate_dialect
-from specs.documents.file_names import DIALECT, DOCUMENT, digest_of
-from specs.documents.model import Provider
-from specs.documents.model_builder import check_model_operations
-from specs.documents.problems import Problems
-from specs.documents.references import ResolvedDocument, walk
-from specs.documents.sources import Source, check_sources, load_sources
-from specs.documents.task_builder import check_task_operations, task_kinds
-from specs.documents.yaml_files import read_document
+from specs.documents.reading.file_names import DIALECT, DOCUMENT, digest_of
+from specs.documents.reading.problems import Problems
+from specs.documents.reading.references import ResolvedDocument, walk
+from specs.documents.reading.sources import Source, check_sources, load_sources
+from specs.documents.reading.yaml_files import read_document
 from specs.errors import SpecError
 
 

@@ -10,15 +10,15 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from specs.documents.file_names import DIALECT, DOCUMENT, SOURCES
-from specs.documents.folder import ProviderFolder, read_folder
-from specs.documents.openapi_keys import unknown_keys
-from specs.documents.pointers import escape_pointer
-from specs.documents.problems import Problems
-from specs.documents.references import ResolvedDocument, did_you_mean, walk
-from specs.documents.schema_errors import flow_yaml
-from specs.documents.sources import cited_sources, example_source
-from specs.documents.yaml_files import read_document, read_yaml
+from specs.documents.loading.folder import ProviderFolder, read_folder
+from specs.documents.loading.openapi_keys import unknown_keys
+from specs.documents.reading.file_names import DIALECT, DOCUMENT, SOURCES
+from specs.documents.reading.pointers import escape_pointer
+from specs.documents.reading.problems import Problems
+from specs.documents.reading.references import ResolvedDocument, did_you_mean, walk
+from specs.documents.reading.schema_errors import flow_yaml
+from specs.documents.reading.sources import cited_sources, example_source
+from specs.documents.reading.yaml_files import read_document, read_yaml
 from specs.errors import SpecError
 from specs.validation.engine import compile_validator
 from specs.validation.transforms import to_validator_schema

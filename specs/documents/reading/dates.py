@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from specs.documents.pointers import escape_pointer, unescape_pointer
+from specs.documents.reading.pointers import escape_pointer, unescape_pointer
 
 SINCE, UNTIL, DATED, AS_OF = "x-since", "x-until", "x-dated", "x-as-of"
 DAY = r"^\d{4}-\d{2}-\d{2}$"

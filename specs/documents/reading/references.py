@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from specs.documents.dates import as_of
-from specs.documents.pointers import escape_pointer, unescape_pointer
-from specs.documents.problems import Problems
+from specs.documents.reading.dates import as_of
+from specs.documents.reading.pointers import escape_pointer, unescape_pointer
+from specs.documents.reading.problems import Problems
 from specs.errors import SpecError
 from specs.validation import vocabulary
 from specs.validation.engine import compile_validator
