@@ -77,7 +77,7 @@ class RedisAccess:
     async def _wait_for_response(self) -> None:
         while True:
             await asyncio.sleep(PING_INTERVAL)
-            with suppress(redis.RedisError, OSError):
+            with suppress(redis.RedisError, OSError, *_UNREADABLE):
                 await self.client.ping()
                 break
         self._pinging = None

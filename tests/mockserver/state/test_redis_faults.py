@@ -51,6 +51,7 @@ REPLIES = {
     "error": b"-ERR no\r\n",
     "full": b"-OOM command not allowed when used memory > 'maxmemory'.\r\n",
     "loading": b"-LOADING Redis is loading the dataset in memory\r\n",
+    "no number": b":garbage\r\n",
     "no protocol": b"HTTP/1.1 400 Bad Request\r\n\r\n",
 }
 
@@ -152,6 +153,8 @@ def test_only_one_request_waits_until_redis_responds(redis_url, lone, monkeypatc
         asked = relay.commands[waited:]
         assert images == [200, 200, 429]
         assert all(b"PING" in each or b"CLIENT" in each for each in asked), asked
+        relay.reply = REPLIES["no number"]
+        eventually(lambda: len(relay.commands) > waited + len(asked))
         relay.reply = None
         eventually(lambda: control(running, "/ready").status == 200)
 
