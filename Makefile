@@ -3,8 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := .clients
 # A module's tests share its fixtures, which take long: one process has them all.
-# One process more than processors: tests wait for servers and browsers in between.
-PARALLEL := -n $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 1))) --dist loadscope
+PARALLEL := -n auto --dist loadscope
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-quick test-min docs check audit clients serve compare claims site wheel bench soak defects exercised clean
