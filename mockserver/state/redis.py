@@ -145,8 +145,8 @@ class RedisStateStore(StateStore):
         self.journal.record(entry)
 
     async def totals(self) -> Totals:
+        await self._shared_journal.flush()
         with self.access.errors():
-            await self._shared_journal.flush()
             return _totals(await self._redis.hgetall(TOTALS_KEY))
 
     async def push(

@@ -124,20 +124,20 @@ class RedisJournal(Journal):
     async def entries(
         self, query: Query = MATCH_ALL, *, limit: int | None = None
     ) -> list[dict[str, Any]]:
+        await self.flush()
         with self._access.errors():
-            await self.flush()
             found = await self._redis.lrange(JOURNAL_KEY, 0, -1)
             texts = [_decode_text(each) for each in found]
         return select_latest(texts, query, limit)
 
     async def size(self) -> int:
+        await self.flush()
         with self._access.errors():
-            await self.flush()
             return int(await self._redis.llen(JOURNAL_KEY))
 
     async def clear(self, namespace: str | None = None) -> None:
+        await self.flush()
         with self._access.errors():
-            await self.flush()
             if namespace is None:
                 await self._redis.delete(JOURNAL_KEY, JOURNAL_BYTES_KEY)
                 return
