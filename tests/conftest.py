@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 from support.properties import IN_CI, examples
 from support.providers import IMAGE_PROVIDERS
+from support.redis_servers import redis_server
 
 import mockserver
 import specs
@@ -89,6 +90,13 @@ def running() -> Iterator[mockserver.Running]:
     """All mocks on a server that only the tests of one module use."""
     with mockserver.running(tasks="polls=3") as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a Redis server that only the tests of one module use."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as (url, _):
+        yield url
 
 
 @pytest.fixture

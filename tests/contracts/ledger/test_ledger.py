@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -37,12 +37,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.redis]
 
 Open = Callable[[], Ledger]
 numbers = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory) -> Iterator[str]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as (url, _):
-        yield url
 
 
 @pytest.fixture(params=["redis", "sqlite"])

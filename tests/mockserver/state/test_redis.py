@@ -31,12 +31,6 @@ NOON = 1_777_896_000.0
 
 
 @pytest.fixture(scope="module")
-def redis_url(tmp_path_factory):
-    with redis_server(tmp_path_factory.mktemp("redis")) as (url, _):
-        yield url
-
-
-@pytest.fixture(scope="module")
 def lone():
     """Any with a price; the memory does not care."""
     return specs.load("tokenhub")

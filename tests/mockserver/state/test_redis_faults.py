@@ -57,12 +57,6 @@ REPLIES = {
 
 
 @pytest.fixture(scope="module")
-def redis_url(tmp_path_factory):
-    with redis_server(tmp_path_factory.mktemp("redis")) as (url, _):
-        yield url
-
-
-@pytest.fixture(scope="module")
 def lone():
     return specs.load("tokenhub")
 

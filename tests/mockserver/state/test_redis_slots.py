@@ -15,12 +15,6 @@ pytestmark = pytest.mark.redis
 KEY = "|provider|key"
 
 
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory):
-    with redis_server(tmp_path_factory.mktemp("redis")) as (url, _):
-        yield url
-
-
 @asynccontextmanager
 async def stores(*urls):
     """A store of a replica for each URL."""

@@ -11,7 +11,7 @@ import pytest
 import redis
 from support.http import control
 from support.processes import serving
-from support.redis_servers import RedisServer, redis_server
+from support.redis_servers import RedisServer
 from support.tasks import (
     AT_NOON,
     KINDS,
@@ -33,12 +33,6 @@ from mockserver.state.tasks import MAX_TASKS, TaskKey, TaskRecord, TaskStore
 from specs import JSON, Phase, Role
 
 OWNER = TaskKey("provider", "", "client")
-
-
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory):
-    with redis_server(tmp_path_factory.mktemp("redis")) as (url, _):
-        yield url
 
 
 @pytest.fixture(scope="module")
