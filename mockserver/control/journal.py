@@ -14,10 +14,11 @@ from mockserver.control.http import (
 )
 from mockserver.json_text import dumps
 from mockserver.pipeline.server_context import ServerContext
+from mockserver.simulation.transfer import has_left
 from mockserver.state.journal import MAX_ENTRIES, Query
 
 MAX_WAIT_MS = 600_000
-HEARTBEAT_INTERVAL = 15.0  # seconds
+CHECK_INTERVAL, HEARTBEAT_INTERVAL = 1.0, 15.0  # seconds
 _OTHER_PARAMETERS = {"limit", "count", "timeout_ms", "token"}
 
 
@@ -63,14 +64,18 @@ class JournalControls:
         await response.write(b": journal entries\n\n")
         entries = aiter(self.journal.watch(query))
         next_entry: asyncio.Future[dict[str, Any]] | None = None
+        silent = 0.0
         try:
             while True:
                 next_entry = next_entry or asyncio.ensure_future(anext(entries))
-                done, _ = await asyncio.wait([next_entry], timeout=HEARTBEAT_INTERVAL)
+                done, _ = await asyncio.wait([next_entry], timeout=CHECK_INTERVAL)
                 if not done:
-                    await response.write(b": heartbeat\n\n")
+                    silent += CHECK_INTERVAL
+                    if silent >= HEARTBEAT_INTERVAL or has_left(request):
+                        await response.write(b": heartbeat\n\n")
+                        silent = 0.0
                     continue
-                entry, next_entry = next_entry.result(), None
+                entry, next_entry, silent = next_entry.result(), None, 0.0
                 text = f"id: {entry['id']}\ndata: {dumps(entry)}\n\n"
                 await response.write(text.encode())
         except StopAsyncIteration:

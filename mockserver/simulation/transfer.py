@@ -84,6 +84,17 @@ async def single_part(data: bytes) -> BodyParts:
     yield data
 
 
+def has_left(request: web.Request) -> bool:
+    """
+    True if the client has closed the connection. A write raises then.
+
+    An endless stream must look at it: aiohttp cancels the handler only if its runner is
+    told to, and `asyncio.wait_for` of Python 3.11, which the client of Redis uses, may
+    lose the cancellation.
+    """
+    return request.transport is None or request.transport.is_closing()
+
+
 async def send_whole(
     request: web.Request, pending: PendingResponse
 ) -> web.StreamResponse:

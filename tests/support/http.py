@@ -190,7 +190,7 @@ def watching(running: Any, query: str = "") -> Iterator[Iterator[str]]:
 
     def lines() -> Iterator[str]:
         for line in response:
-            assert line != b": still here\n", "nothing came for a long while"
+            assert line != b": heartbeat\n", "nothing came for a long while"
             if line.startswith(b"data: "):
                 yield line[6:].decode()
 

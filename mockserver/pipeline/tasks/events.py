@@ -8,7 +8,7 @@ from mockserver.pipeline.exchange import Exchange
 from mockserver.pipeline.response.sse import encode_event, stream_response
 from mockserver.pipeline.tasks.lookup import kind_of, owner_of, role_of, task_of
 from mockserver.pipeline.tasks.representation import represent_read
-from mockserver.simulation.transfer import PendingResponse
+from mockserver.simulation.transfer import PendingResponse, has_left
 
 CHECK_SECONDS = 0.1
 HEARTBEAT = b": heartbeat\n\n"
@@ -52,6 +52,6 @@ async def _frames(exchange: Exchange) -> AsyncIterator[bytes]:
         is_first = False
         await asyncio.sleep(CHECK_SECONDS)
         silent += CHECK_SECONDS
-        if silent >= role.heartbeat:
+        if silent >= role.heartbeat or has_left(exchange.request):
             yield HEARTBEAT
             silent = 0.0
