@@ -282,20 +282,21 @@ async def told(groups: list[Group], samples: dict[str, list[Sample]]) -> None:
             )
 
 
-async def calm(groups: list[Group]) -> list[Sample]:
+async def at_rest(groups: list[Group]) -> list[Sample]:
+    return [await sample(group) for group in groups]
+
+
+async def calm(groups: list[Group], before: list[Sample]) -> list[Sample]:
     """
-    A sample of each group without load, as soon as two have the same tasks.
+    A sample of each group without load, as soon as it has no more tasks than before.
 
     Images that clients did not wait for are rendered until then.
     """
-    before = None
     for _ in range(CALM_ROUNDS):
         await asyncio.sleep(CALM_SECONDS)
-        samples = [await sample(group) for group in groups]
-        now = [each.tasks for each in samples]
-        if now == before:
+        samples = await at_rest(groups)
+        if all(it.tasks <= was.tasks for it, was in zip(samples, before, strict=True)):
             break
-        before = now
     return samples
 
 
@@ -352,10 +353,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with served(folder) as groups:
+            unused = asyncio.run(at_rest(groups))
             asyncio.run(soak(groups, folder, min(seconds, WARM_UP_SECONDS)))
-            before = asyncio.run(calm(groups))
+            before = asyncio.run(calm(groups, unused))
             samples = asyncio.run(soak(groups, folder, seconds))
-            after = asyncio.run(calm(groups))
+            after = asyncio.run(calm(groups, unused))
             flat = [
                 is_flat(samples[group.name], *rest, group.name)
                 for group, *rest in zip(groups, before, after, strict=True)
