@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from contracts.errors import HarnessError
@@ -16,15 +16,15 @@ from contracts.judging.examiner import canonical_payload, max_cost
 from contracts.judging.guarantees.table import COMPARED_FIELDS
 from contracts.media.guarantee import AnswerHistory, request_key
 from contracts.planning.case import Case
+from contracts.planning.case_cache import cached_cases
 from contracts.planning.coverage import claim_records, coverage
-from contracts.planning.plan import repeatable_cases
-from contracts.planning.plan_cache import cached_plan
+from contracts.planning.plan import plan, repeatable_cases
 from contracts.report.model import OUTCOME_LOST, CallRecord, Outcome, TargetRecord
 from contracts.report.records import SelectionRecord
 from specs import Provider, State
 
 if TYPE_CHECKING:
-    from contracts.judging.second_opinion.requests import SecondOpinion
+    from contracts.judging.second_opinion.opinion import SecondOpinion
     from contracts.planning.generation.example_database import ExampleDatabase
 
 
@@ -96,13 +96,14 @@ class Campaign:
         """All cases, in the order in which they are sent."""
         found = list(self.selected_cases or ())
         if self.selected_cases is None:
-            found = cached_plan(
-                self.provider, seed=self.seed, is_mock=self.target.is_mock
-            )
+            is_mock = self.target.is_mock
+            make = partial(plan, self.provider, seed=self.seed, is_mock=is_mock)
+            found = cached_cases(make, "plan", self.provider, self.seed, is_mock)
         if self.fuzz:
             from contracts.planning.generation.fuzz import fuzz
 
-            found += fuzz(self.provider, seed=self.seed)
+            make = partial(fuzz, self.provider, seed=self.seed)
+            found += cached_cases(make, "fuzz", self.provider, self.seed)
         if self.external_judge is not None:
             found += self.external_judge.cases
         if self.examples is not None:
@@ -121,7 +122,7 @@ class Campaign:
         """The cases and checks of schemathesis; None without `second_opinion`."""
         if not self.second_opinion:
             return None
-        from contracts.judging.second_opinion.requests import second_opinion
+        from contracts.judging.second_opinion.opinion import second_opinion
 
         return second_opinion(self.provider, self.seed)
 

@@ -31,7 +31,7 @@ from specs import (
 
 if TYPE_CHECKING:
     from contracts.judging.second_opinion.merge import ExternalFailure
-    from contracts.judging.second_opinion.requests import SecondOpinion
+    from contracts.judging.second_opinion.opinion import SecondOpinion
 
 MAX_OBSERVATIONS = 100  # of one exchange
 MAX_MESSAGE_LENGTH = 1000  # characters

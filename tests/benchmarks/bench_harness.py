@@ -26,7 +26,7 @@ from contracts.execution.sending.client import Sender
 from contracts.execution.sending.target import Target
 from contracts.judging.examiner import Examiner
 from contracts.judging.interaction import Interaction
-from contracts.judging.second_opinion.requests import SecondOpinion
+from contracts.judging.second_opinion.generation import generate_cases
 from contracts.planning.case import Case
 from contracts.planning.generation.fuzz import fuzz
 from contracts.planning.plan import _probes_by_body, plan
@@ -149,7 +149,7 @@ def _steps(effort: Effort) -> Table:
         steps: dict[str, Callable[[], int]] = {
             "planned": lambda: len(planned()),
             "drawn by Hypothesis": lambda: len(fuzz(provider)),
-            "drawn by schemathesis": lambda: len(SecondOpinion(provider).cases),
+            "drawn by schemathesis": lambda: len(generate_cases(provider)),
             "sent, and answered": lambda: len(asyncio.run(_sent(campaign))),
             "judged": lambda: _judged(campaign, answers),
         }

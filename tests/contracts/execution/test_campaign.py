@@ -12,7 +12,7 @@ from contracts.execution.mocks import MOCK_KEY
 from contracts.execution.run import execute, start
 from contracts.execution.sending.client import Unreachable
 from contracts.execution.sending.target import Target
-from contracts.judging.second_opinion.requests import SecondOpinion
+from contracts.judging.second_opinion.generation import generate_cases
 from contracts.planning.call_options import CallOptions
 from contracts.planning.generation.fuzz import fuzz
 from contracts.planning.plan import plan
@@ -56,7 +56,7 @@ def test_the_same_seed_asks_the_same_in_the_same_order(provider):
     def drawn(seed: int) -> list[str]:
         cases = plan(provider, seed=seed)
         cases += fuzz(provider, seed=seed)
-        cases += SecondOpinion(provider, seed=seed).cases
+        cases += [each.case for each in generate_cases(provider, seed=seed)]
         return [f"{each.id} {each.expectation} {each.payload}" for each in cases]
 
     first = drawn(7)

@@ -27,7 +27,8 @@ from contracts.execution.sending.client import Sender
 from contracts.execution.sending.target import Target
 from contracts.judging.interaction import Interaction
 from contracts.judging.second_opinion.document import plain_document
-from contracts.judging.second_opinion.requests import SecondOpinion, second_opinion
+from contracts.judging.second_opinion.generation import generate_cases
+from contracts.judging.second_opinion.opinion import second_opinion
 from contracts.media.files import Sample, with_file_facts
 from contracts.media.registry import usual_image_operations
 from contracts.planning.case import Case
@@ -150,9 +151,10 @@ def test_the_same_seed_draws_the_same_in_every_process(tmp_path):
     (tmp_path / "loud.py").write_text(loud)
     words = """
 import hashlib, loud, specs
-from contracts.judging.second_opinion.requests import SecondOpinion
-cases = SecondOpinion(specs.load("tokenhub"), seed=0).cases
-print(hashlib.sha256(repr(cases).encode()).hexdigest())
+from contracts.judging.second_opinion.generation import generate_cases
+cases = generate_cases(specs.load("tokenhub"), seed=0)
+text = repr([each.case for each in cases])
+print(hashlib.sha256(text.encode()).hexdigest())
 """
     drawn = {
         subprocess.run(
@@ -168,8 +170,8 @@ print(hashlib.sha256(repr(cases).encode()).hexdigest())
         for seed in ("1", "2")
     }
     provider, _ = planned_cases("tokenhub")
-    here = repr(second_opinion(provider).cases)
-    other = repr(SecondOpinion(provider, seed=4).cases)
+    here = repr([each.case for each in generate_cases(provider)])
+    other = repr([each.case for each in generate_cases(provider, seed=4)])
 
     assert drawn == {hashlib.sha256(here.encode()).hexdigest()}
     assert here != other

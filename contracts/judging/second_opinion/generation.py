@@ -13,18 +13,15 @@ import logging
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
-from functools import cached_property, lru_cache
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Self
 
-from contracts.judging.interaction import Interaction
 from contracts.judging.second_opinion.document import (
     SAMPLE_IMAGES,
     plain_document,
     testable_operations,
 )
-from contracts.judging.second_opinion.merge import ExternalFailure
-from contracts.judging.second_opinion.verdicts import external_failures
 from contracts.planning.case import Case, ExpectedError, Origin, body_of, form_text
 from contracts.planning.classification import classify_generated
 from contracts.planning.enumeration.probes import MAX_PER_CLAIM
@@ -33,64 +30,77 @@ from contracts.planning.paths import sample_path
 from contracts.planning.request_model import RequestModel, request_models
 from specs import FORM, JSON, Operation, Provider, State
 
-DEFAULT_MAX_EXAMPLES = 12
+MAX_RANDOM_EXAMPLES = 12  # of an operation and mode
 MAX_NUMBER = 10**18
-JUDGED_ORIGINS = {Origin.AUTH, Origin.STREAM, Origin.EXAMPLE}
 
 log = logging.getLogger(__name__)
 
 
-@lru_cache(maxsize=16)
-def second_opinion(provider: Provider, seed: int = 0) -> "SecondOpinion":
-    """The second opinion on a provider; its cases are generated once per seed."""
-    return SecondOpinion(provider, seed=seed)
+@dataclass(frozen=True, slots=True)
+class GeneratedCase:
+    """
+    A case, and the request of schemathesis from which it was converted.
+
+    * `has_rules`: the document of schemathesis had the rules between fields.
+    * `arguments`: those of `APIOperation.Case` of schemathesis.
+    * `metadata`: how the request was generated, as of `CaseMetadata.to_dict`.
+    """
+
+    case: Case
+    has_rules: bool
+    arguments: Mapping[str, Any]
+    metadata: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, case: Case, external_case: Any, *, has_rules: bool) -> Self:
+        from schemathesis.core import NOT_SET
+
+        arguments = {
+            "method": external_case.method,
+            "headers": dict(external_case.headers),
+            "media_type": external_case.media_type,
+        }
+        if external_case.body is not NOT_SET:
+            arguments["body"] = external_case.body
+        return cls(case, has_rules, arguments, external_case.meta.to_dict())
+
+    def external_case(self, operation: Any) -> Any:
+        """The case of schemathesis, for the operation of the same document."""
+        from schemathesis.generation.meta import CaseMetadata
+
+        metadata = CaseMetadata.from_dict(dict(self.metadata))
+        return operation.Case(**self.arguments, _meta=metadata)
 
 
-class SecondOpinion:
-    """The cases that schemathesis generates for a provider, and its failures."""
+class Documents:
+    """
+    The documents of a provider, as schemathesis reads them.
 
-    def __init__(
-        self, provider: Provider, *, seed: int = 0, examples: int = DEFAULT_MAX_EXAMPLES
-    ):
+    They remember what was generated: only new ones give the same cases for a seed.
+    """
+
+    def __init__(self, provider: Provider, seed: int) -> None:
         self._provider = provider
         self._seed = seed
-        self._examples = examples
 
-    @property
-    def cases(self) -> list[Case]:
-        """The generated cases; the same for the same document and seed."""
-        return [case for case, _ in self._generated_cases.values()]
+    def operation(self, operation: Operation, *, with_rules: bool) -> Any:
+        """An operation, with or without the rules between fields."""
+        document = self._with_rules if with_rules else self._without_rules
+        return document[sample_path(operation)][operation.method]
 
-    def failures_for(self, interaction: Interaction) -> list[ExternalFailure]:
-        """
-        Check the response to a generated case, or to a case of `JUDGED_ORIGINS`.
-
-        Empty for other cases, and if there is no response. For a planned case, or a
-        generated one that was shrunk, schemathesis sees the response without the
-        request that it would have generated.
-        """
-        case = interaction.case
-        generated, external_case = self._generated_cases.get(case.id, (None, None))
-        is_judged = generated is not None or case.origin in JUDGED_ORIGINS
-        if interaction.status is None or not is_judged:
-            return []
-        operation = self._provider.all_operations[case.operation]
-        if not operation.creates:
-            return []  # the generated document has no other operations
-        if generated is None or generated.payload != case.payload:
-            path = self._schema_with_rules[sample_path(operation)]
-            external_case = path[operation.method].Case()
-        return list(external_failures(external_case, interaction, operation))
+    def has_rules(self, external_case: Any) -> bool:
+        """True if a case was generated with the rules between fields."""
+        return external_case.operation.schema is self._with_rules
 
     @cached_property
-    def _schema_with_rules(self) -> Any:
-        return self._load_schema(plain_document(self._provider))
+    def _with_rules(self) -> Any:
+        return self._load(plain_document(self._provider))
 
     @cached_property
-    def _schema_without_rules(self) -> Any:
-        return self._load_schema(plain_document(self._provider, with_rules=False))
+    def _without_rules(self) -> Any:
+        return self._load(plain_document(self._provider, with_rules=False))
 
-    def _load_schema(self, document: dict[str, Any]) -> Any:
+    def _load(self, document: dict[str, Any]) -> Any:
         import schemathesis
 
         settings = {
@@ -101,10 +111,19 @@ class SecondOpinion:
             document, config=schemathesis.Config.from_dict(settings)
         )
 
-    @cached_property
-    def _generated_cases(self) -> dict[str, tuple[Case, Any]]:
-        """Our case and the case of schemathesis, by id."""
-        generated: dict[str, tuple[Case, Any]] = {}
+
+def generate_cases(provider: Provider, *, seed: int = 0) -> list[GeneratedCase]:
+    """The cases of a provider; the same for the same document and seed."""
+    return list(_Generator(provider, seed).cases())
+
+
+class _Generator:
+    def __init__(self, provider: Provider, seed: int) -> None:
+        self._provider = provider
+        self._seed = seed
+        self._documents = Documents(provider, seed)
+
+    def cases(self) -> Iterator[GeneratedCase]:
         number_by_id: Counter[str] = Counter()
         count_by_claim: Counter[tuple[str, str]] = Counter()
         for operation in testable_operations(self._provider):
@@ -121,8 +140,8 @@ class SecondOpinion:
                         continue
                 number_by_id[case.id] += 1
                 case = replace(case, id=f"{case.id}-{number_by_id[case.id]}")
-                generated[case.id] = (case, external_case)
-        return generated
+                has_rules = self._documents.has_rules(external_case)
+                yield GeneratedCase.of(case, external_case, has_rules=has_rules)
 
     def _generate_requests(self, operation: Operation) -> Iterator[tuple[str, Any]]:
         """
@@ -135,9 +154,8 @@ class SecondOpinion:
         from schemathesis import GenerationMode
 
         modes = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
-        schema = self._schema_without_rules
-        path = sample_path(operation)
-        external_operation = schema[path][operation.method]
+        external_operation = self._documents.operation(operation, with_rules=False)
+        schema = external_operation.schema
         for external_case in schema.iter_coverage_cases(
             external_operation,
             generation_modes=modes,
@@ -159,15 +177,15 @@ class SecondOpinion:
         from schemathesis import GenerationMode
         from schemathesis.core.errors import UnsupportedSchema
 
-        schemas = [self._schema_with_rules, self._schema_without_rules]
         # To violate a schema with rules takes seconds, and the plan violates each rule.
-        if mode is GenerationMode.NEGATIVE:
-            del schemas[0]
-        for schema in schemas:
-            external_operation = schema[sample_path(operation)][operation.method]
+        attempts = [False] if mode is GenerationMode.NEGATIVE else [True, False]
+        for with_rules in attempts:
+            external_operation = self._documents.operation(
+                operation, with_rules=with_rules
+            )
             try:
                 strategy = external_operation.as_strategy(generation_mode=mode)
-                return collect_examples(strategy, self._seed, self._examples)
+                return collect_examples(strategy, self._seed, MAX_RANDOM_EXAMPLES)
             except UnsupportedSchema:
                 log.info("schemathesis does not support a schema of %s", operation.id)
         return []

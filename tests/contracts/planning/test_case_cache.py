@@ -1,16 +1,18 @@
-"""Plans on disk are the plans that would be made, and nobody else's."""
+"""Cases on disk are the cases that would be made, and nobody else's."""
 
 import os
 import pickle
 import zlib
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import specs
+from contracts.judging.second_opinion.generation import GeneratedCase, generate_cases
+from contracts.planning.case_cache import cached_cases
 from contracts.planning.plan import plan
-from contracts.planning.plan_cache import cached_plan
 from specs.disk_cache import FOLDER_VARIABLE
 
 PROVIDER = specs.load("tokenhub")
@@ -23,7 +25,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def made(provider: specs.Provider = PROVIDER, seed: int = 0):
-    return cached_plan(provider, seed=seed, is_mock=True)
+    make = partial(plan, provider, seed=seed, is_mock=True)
+    return cached_cases(make, "plan", provider, seed)
 
 
 @pytest.fixture
@@ -74,3 +77,15 @@ def test_another_seed_or_document_is_another_plan(file):
     made(replace(PROVIDER, id="another"))
 
     assert len(list(file.parent.iterdir())) == 4
+
+
+@pytest.mark.providers("openai", "kling")
+def test_cases_of_schemathesis_are_read_as_they_were_generated(folder, provider):
+    def read(make):
+        return cached_cases(make, "drawn", provider, classes=[GeneratedCase])
+
+    generated = read(partial(generate_cases, provider))
+
+    assert len(generated) > 100
+    assert read(list) == generated
+    assert cached_cases(list, "drawn", provider) == []  # its class is not known
