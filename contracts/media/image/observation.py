@@ -1,7 +1,6 @@
 """Decode the images of responses, once for the same bytes."""
 
 import hashlib
-import io
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -9,12 +8,14 @@ from threading import Lock
 from typing import Any
 
 from contracts.media.image.svg import BadSvg, is_svg, read_svg
+from mockserver.media.image.decoding import MAX_READS, LimitedFile
 from mockserver.state.cache import LruCache
 
 MAX_PIXELS = 64_000_000
 LARGE_IMAGE_PIXELS = 16_000_000  # larger images are decoded one at a time
 MAX_CACHED_IMAGES = 256
 MAX_FRAMES = 100
+BYTES_PER_READ = 32  # an animation has two reads for each 256 bytes, several times
 _ACCEPTED_FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 VECTOR = "svg"
 ANIMATED = "gif"
@@ -89,7 +90,8 @@ def _decode(data: bytes) -> DecodedImage:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(io.BytesIO(data), formats=_ACCEPTED_FORMATS) as image:
+        file = LimitedFile(data, MAX_READS + len(data) // BYTES_PER_READ)
+        with Image.open(file, formats=_ACCEPTED_FORMATS) as image:
             frames = getattr(image, "n_frames", 1)
             pixels = image.width * image.height * frames
             if pixels > MAX_PIXELS * (1 if frames == 1 else 4):

@@ -38,11 +38,8 @@ def decode(data: bytes, mode: str = "RGBA") -> Any:
     header = read_image_header(data)
     if header is not None and header.width * header.height > MAX_PIXELS:
         raise BadImage(f"it has more than {MAX_PIXELS} pixels")
-    plain = without_metadata(data) if data.startswith(b"\xff\xd8") else data
-    if plain is None:
-        raise TooManyParts
     try:
-        return _first_frame(plain, mode)
+        return _first_frame(data, mode)
     except BadImage:
         raise
     except decode_errors():
@@ -52,7 +49,7 @@ def decode(data: bytes, mode: str = "RGBA") -> Any:
 def _first_frame(data: bytes, mode: str) -> Any:
     from PIL import Image
 
-    with Image.open(_LimitedFile(data), formats=READABLE_FORMATS) as image:
+    with Image.open(LimitedFile(data), formats=READABLE_FORMATS) as image:
         if image.width * image.height > MAX_PIXELS:
             raise BadImage(f"it has more than {MAX_PIXELS} pixels")
         return _with_8_bits(image).convert(mode)
@@ -65,18 +62,24 @@ class TooManyParts(BadImage):
         super().__init__("it consists of too many parts")
 
 
-class _LimitedFile(io.BytesIO):
+class LimitedFile(io.BytesIO):
     """
-    A file that is read at most `MAX_READS` times: Pillow reads each part by itself.
+    A file that Pillow can read in a short time: a JPEG is without its metadata.
 
-    Raises `TooManyParts`.
+    Raises `TooManyParts` for a JPEG that has too many, and with a read after
+    `max_reads`, since Pillow reads each part by itself.
     """
 
-    reads = 0
+    def __init__(self, data: bytes, max_reads: int = MAX_READS) -> None:
+        plain = without_metadata(data) if data.startswith(b"\xff\xd8") else data
+        if plain is None:
+            raise TooManyParts
+        super().__init__(plain)
+        self._reads_left = max_reads
 
     def read(self, size: int | None = -1, /) -> bytes:
-        self.reads += 1
-        if self.reads > MAX_READS:
+        self._reads_left -= 1
+        if self._reads_left < 0:
             raise TooManyParts
         return super().read(size)
 
