@@ -304,10 +304,16 @@ def test_quotas_are_kept_together(redis_url, lone):
 
 
 def test_who_is_inside_is_counted_together(redis_url, lone):
-    with limited(redis_url, lone, concurrency=1) as (one, other):
+    import redis
+
+    with (
+        limited(redis_url, lone, concurrency=1) as (one, other),
+        redis.Redis.from_url(redis_url) as client,
+    ):
         with ThreadPoolExecutor(1) as pool:
-            held = pool.submit(statuses, lone, one, X_Mock_Latency="1500")
-            eventually(lambda: statuses(lone, other) == [429])
+            held = pool.submit(statuses, lone, one, X_Mock_Latency="3000")
+            eventually(lambda: client.keys("imageparity:slots:*"))
+            assert statuses(lone, other) == [429]
             assert held.result(30) == [200]
         eventually(lambda: statuses(lone, other) == [200])
 
