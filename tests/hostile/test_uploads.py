@@ -31,6 +31,7 @@ from support.http import (
     saved,
     url_of,
 )
+from support.image_files import png_chunk
 from support.properties import examples
 
 import specs
@@ -44,15 +45,15 @@ from mockserver.pipeline.request.body_parsing import FILE_FIELDS
 pytestmark = pytest.mark.slow
 
 
-def chunk(kind: bytes, data: bytes = b"") -> bytes:
-    checksum = zlib.crc32(data, zlib.crc32(kind))
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
-
-
 def png(width: int, height: int, *more: bytes, rows: bytes = b"") -> bytes:
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     data = zlib.compress(rows, 9)
-    parts = (chunk(b"IHDR", head), *more, chunk(b"IDAT", data), chunk(b"IEND"))
+    parts = (
+        png_chunk(b"IHDR", head),
+        *more,
+        png_chunk(b"IDAT", data),
+        png_chunk(b"IEND"),
+    )
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
@@ -66,7 +67,10 @@ def webp(width: int, height: int) -> bytes:
 PLAIN = bytes(65) * 64
 BOMB = png(20_000, 20_000, rows=bytes(20_001) * 500)
 TEXTS = png(
-    64, 64, *[chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(10**6)))] * 80, rows=PLAIN
+    64,
+    64,
+    *[png_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(10**6)))] * 80,
+    rows=PLAIN,
 )
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 NO_PICTURES = [

@@ -21,6 +21,7 @@ from functools import cache
 from typing import Any
 
 from PIL import Image
+from support.image_files import png_chunk
 
 from contracts.report.model import RATE_LIMITED
 
@@ -190,28 +191,27 @@ def dot(format: str = "PNG") -> bytes:
     return out.getvalue()
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    body = kind + data
-    return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-
-
 def png(width: int, height: int, *chunks: bytes, rows: int | None = None) -> bytes:
     """A grey PNG that says so many pixels, and has so many rows of them."""
-    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
     packer = zlib.compressobj()
     packed = b"".join(
         packer.compress(bytes(width + 1))
         for _ in range(height if rows is None else rows)
     )
-    data = _chunk(b"IDAT", packed + packer.flush())
+    data = png_chunk(b"IDAT", packed + packer.flush())
     return (
-        b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + data + _chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n"
+        + header
+        + b"".join(chunks)
+        + data
+        + png_chunk(b"IEND", b"")
     )
 
 
 def zipped_text(size: int) -> bytes:
     """A PNG's text that is small in the file, and large once it is read."""
-    return _chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(size)))
+    return png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(size)))
 
 
 def film(frames: int) -> bytes:

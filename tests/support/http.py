@@ -282,9 +282,9 @@ def picture(
     return saved(Image.new(mode, (width, height), colour))
 
 
-def saved(image: Image.Image, format: str = "PNG") -> bytes:
+def saved(image: Image.Image, format: str = "PNG", **options: Any) -> bytes:
     out = io.BytesIO()
-    image.save(out, format)
+    image.save(out, format, **options)
     return out.getvalue()
 
 

@@ -1,12 +1,9 @@
 """Uploaded images as the mock draws them: modes that Pillow does not convert well."""
 
-import io
-import struct
-import zlib
-
 import pytest
 from PIL import Image
-from support.http import opened, picture
+from support.http import opened, saved
+from support.image_files import jpeg_with_scans, png_chunk, png_with_chunks
 
 from mockserver.media.image.decoding import MAX_READS, TooManyParts, decode
 from mockserver.media.image.jpeg import MAX_PARTS, MAX_SCANS, without_metadata
@@ -16,10 +13,9 @@ from mockserver.media.image.plan import BadImage
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 @pytest.mark.parametrize(("value", "grey"), [(0, 0), (0x8000, 128), (0xFFFF, 255)])
 def test_16_bits_of_grey_become_8(mode, value, grey):
-    out = io.BytesIO()
-    Image.new("I;16", (4, 4), value).save(out, "PNG")
+    data = saved(Image.new("I;16", (4, 4), value))
 
-    assert decode(out.getvalue(), mode).getpixel((1, 1))[:3] == (grey, grey, grey)
+    assert decode(data, mode).getpixel((1, 1))[:3] == (grey, grey, grey)
 
 
 def can_be_decoded(data):
@@ -30,27 +26,17 @@ def can_be_decoded(data):
     return True
 
 
-def jpeg(**options):
-    out = io.BytesIO()
-    Image.effect_noise((64, 64), 50).convert("RGB").save(out, "JPEG", **options)
-    return out.getvalue()
-
-
 def test_a_jpeg_with_more_scans_than_real_ones_is_refused():
     """Each scan of a few bytes costs a pass over all pixels."""
-    data = jpeg(progressive=True)
-    at, end = data.rfind(b"\xff\xda"), len(data) - 2
-    for count, is_read in ((MAX_SCANS // 2, True), (MAX_SCANS + 1, False)):
-        more = data[:end] + data[at:end] * count + data[end:]
-
-        assert (can_be_decoded(more)) is is_read
+    assert can_be_decoded(jpeg_with_scans(MAX_SCANS // 2))
+    assert not can_be_decoded(jpeg_with_scans(MAX_SCANS + 1))
 
 
 def test_the_metadata_of_a_jpeg_is_left_out_before_it_is_decoded():
     """Pillow would join these segments in quadratic time."""
     exif = b"\xff\xe1\0\x09Exif\0\0a"
     comment, profile = b"\xff\xfe\0\x04ab", b"\xff\xe2\0\x04ab"
-    plain = jpeg()
+    plain = saved(Image.effect_noise((64, 64), 50).convert("RGB"), "JPEG")
 
     found = without_metadata(
         plain[:2] + exif * 500 + comment + profile + plain[2:] + exif
@@ -64,17 +50,11 @@ def test_the_metadata_of_a_jpeg_is_left_out_before_it_is_decoded():
                                      {"icc_profile": b"a" * 200_000}])  # fmt: skip
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 def test_the_pixels_of_a_jpeg_do_not_depend_on_its_metadata(mode, options):
-    out = io.BytesIO()
-    Image.effect_noise((70, 50), 90).convert(mode).save(out, "JPEG", **options)
+    data = saved(Image.effect_noise((70, 50), 90).convert(mode), "JPEG", **options)
 
-    found = decode(out.getvalue())
+    found = decode(data)
 
-    assert found.tobytes() == opened(out.getvalue()).convert("RGBA").tobytes()
-
-
-def png_chunk(kind, data=b""):
-    checksum = zlib.crc32(data, zlib.crc32(kind))
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
+    assert found.tobytes() == opened(data).convert("RGBA").tobytes()
 
 
 @pytest.mark.parametrize("part", [
@@ -83,9 +63,6 @@ def png_chunk(kind, data=b""):
 ])  # fmt: skip
 def test_an_image_in_very_many_parts_is_refused(part):
     """Pillow reads each of them by itself, which takes seconds for a few megabytes."""
-    data = picture()
-    at = data.find(b"IDAT") - 4
-
     with pytest.raises(TooManyParts):
-        decode(data[:at] + part * MAX_READS + data[at:])
-    assert can_be_decoded(data[:at] + part * 9000 + data[at:])
+        decode(png_with_chunks(part, MAX_READS))
+    assert can_be_decoded(png_with_chunks(part, 9000))
