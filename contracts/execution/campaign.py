@@ -100,10 +100,7 @@ class Campaign:
             make = partial(plan, self.provider, seed=self.seed, is_mock=is_mock)
             found = cached_cases(make, "plan", self.provider, self.seed, is_mock)
         if self.fuzz:
-            from contracts.planning.generation.fuzz import fuzz
-
-            make = partial(fuzz, self.provider, seed=self.seed)
-            found += cached_cases(make, "fuzz", self.provider, self.seed)
+            found += cached_cases(self._fuzz, "fuzz", self.provider, self.seed)
         if self.external_judge is not None:
             found += self.external_judge.cases
         if self.examples is not None:
@@ -116,6 +113,11 @@ class Campaign:
                 each for each in found if any(part in each.id for part in self.only)
             ]
         return sorted(found, key=self._expected_cost) if self.is_paid else found
+
+    def _fuzz(self) -> list[Case]:
+        from contracts.planning.generation.fuzz import fuzz  # loads Hypothesis
+
+        return fuzz(self.provider, seed=self.seed)
 
     @cached_property
     def external_judge(self) -> "SecondOpinion | None":

@@ -48,8 +48,8 @@ class GeneratedCase:
 
     case: Case
     has_rules: bool
-    arguments: Mapping[str, Any]
-    metadata: Mapping[str, Any]
+    arguments: dict[str, Any]
+    metadata: dict[str, Any]
 
     @classmethod
     def of(cls, case: Case, external_case: Any, *, has_rules: bool) -> Self:
@@ -68,7 +68,7 @@ class GeneratedCase:
         """The case of schemathesis, for the operation of the same document."""
         from schemathesis.generation.meta import CaseMetadata
 
-        metadata = CaseMetadata.from_dict(dict(self.metadata))
+        metadata = CaseMetadata.from_dict(self.metadata)
         return operation.Case(**self.arguments, _meta=metadata)
 
 
