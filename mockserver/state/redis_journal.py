@@ -3,7 +3,8 @@
 import asyncio
 import json
 import logging
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -166,31 +167,39 @@ class RedisJournal(Journal):
     async def _flush_later(self) -> None:
         while self._pending:  # entries may be added while others are written
             await asyncio.sleep(BATCH_INTERVAL)
-            try:
+            with suppress(StateError):  # logged by flush
                 await self.flush()
-            except StateError as error:
-                if not self._is_losing:
-                    log.warning("Journal entries are lost: %s", error)
-                self._is_losing = True
-            else:
-                self._is_losing = False
 
     async def flush(self) -> None:
-        """Write all entries recorded before this call. Raises `StateError`."""
+        """
+        Write all entries recorded before this call.
+
+        Raises `StateError` if they are lost, and logs the first of such failures.
+        """
         async with self._write_lock:
             batch, self._pending = self._pending, []
             if not batch:
                 return
-            totals = Totals()
-            for entry in batch:
-                totals.add(entry)
-            texts = [entry_to_json(each) for each in batch]
-            with self._access.errors():
-                await self._record_script(keys=KEYS, args=texts)
-                async with self._redis.pipeline() as pipe:
-                    for field, amount in _increments(totals):
-                        pipe.hincrbyfloat(TOTALS_KEY, field, amount)
-                    await pipe.execute()
+            try:
+                await self._write(batch)
+            except StateError as error:
+                if not self._is_losing:
+                    log.warning("Journal entries are lost: %s", error)
+                self._is_losing = True
+                raise
+            self._is_losing = False
+
+    async def _write(self, batch: Sequence[Mapping[str, Any]]) -> None:
+        totals = Totals()
+        for entry in batch:
+            totals.add(entry)
+        texts = [entry_to_json(each) for each in batch]
+        with self._access.errors():
+            await self._record_script(keys=KEYS, args=texts)
+            async with self._redis.pipeline() as pipe:
+                for field, amount in _increments(totals):
+                    pipe.hincrbyfloat(TOTALS_KEY, field, amount)
+                await pipe.execute()
 
 
 def _decode_text(value: bytes | str) -> str:

@@ -1,11 +1,13 @@
 """A Redis that is slow, full, restarted or wrong takes no response from a client."""
 
+import asyncio
 import os
 import signal
 
 import pytest
 import redis
 from support.http import ask, control, eventually, generation, url_of
+from support.processes import free_port
 from support.redis_servers import Lies, RedisServer, redis_server
 from support.tasks import Tasks, kinds_with
 
@@ -13,7 +15,10 @@ import mockserver
 import specs
 from mockserver.settings import Quotas
 from mockserver.state import redis_access
+from mockserver.state.memory import StateError
 from mockserver.state.redis import SECRET_KEY
+from mockserver.state.redis_access import RedisAccess
+from mockserver.state.redis_journal import RedisJournal
 from specs import Role
 
 pytestmark = pytest.mark.redis
@@ -132,6 +137,25 @@ def test_nothing_waits_for_a_redis_that_stopped(tmp_path, lone, caplog):
     assert caplog.text.count("uses its own memory") == 1
     assert caplog.text.count("entries are lost") == 1
     assert caplog.text.count("responds again") == 1
+
+
+def test_lost_entries_are_logged_once(caplog):
+    """Also if a reader of the journal fails to write them, as it does first."""
+    entry = {"provider": None, "operation": None, "status": 404, "images": 0}
+    entry |= {"seconds": 0.0, "cost": {}}
+
+    async def lose_two():
+        journal = RedisJournal(RedisAccess(f"redis://127.0.0.1:{free_port()}"))
+        for _ in range(2):
+            journal.record(entry)
+            with pytest.raises(StateError):
+                await journal.flush()
+            await journal.flush()  # nothing is left to be written
+        await journal.close()
+
+    asyncio.run(lose_two())
+
+    assert caplog.text.count("entries are lost") == 1
 
 
 def test_only_one_request_waits_until_redis_responds(redis_url, lone, monkeypatch):
