@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from functools import partial
 from importlib import resources
 
 from aiohttp import hdrs, web
@@ -9,7 +10,7 @@ from aiohttp import hdrs, web
 from mockserver.control.http import error_response
 from mockserver.errors import Rejected
 from mockserver.media.base import Output, UnreadableUpload
-from mockserver.media.image.uploads import thumbnail
+from mockserver.media.image.uploads import run_on_image, thumbnail
 from mockserver.pipeline.endpoints.download import requested_range
 from mockserver.pipeline.server_context import ServerContext
 
@@ -85,9 +86,9 @@ class Inspector:
 
 
 async def _thumbnail_response(data: bytes) -> web.Response:
-    loop = asyncio.get_running_loop()
     try:
-        small = await loop.run_in_executor(None, thumbnail, data, THUMBNAIL_EDGE)
+        work = partial(thumbnail, edge=THUMBNAIL_EDGE)
+        small = await asyncio.to_thread(run_on_image, work, data)
     except UnreadableUpload as error:
         return error_response(f"this is not an image: {error}", status=415)
     headers = {"Cache-Control": "private, max-age=3600"}

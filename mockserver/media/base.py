@@ -54,6 +54,10 @@ class Output(Protocol):
     def details(self) -> Mapping[str, Any]:
         """The facts that a response may state, such as `width`; JSON values."""
 
+    @property
+    def needs_helper(self) -> bool:
+        """True if work on it would hold the interpreter lock for over 5 ms."""
+
     def __hash__(self) -> int: ...
 
     def render(self) -> bytes:

@@ -3,6 +3,7 @@
 import base64
 from typing import TYPE_CHECKING
 
+from mockserver.media.helper_process import run_on
 from mockserver.state.cache import LruCache
 
 if TYPE_CHECKING:
@@ -26,13 +27,17 @@ class RenderCache:
         """Return a file that is cached or takes milliseconds to render, or None."""
         file = self._files.get((output, as_text))
         if file is None and (quick := output.render_quickly()):
-            file = self._store(output, quick, as_text=as_text)
+            file = base64.b64encode(quick) if as_text else quick
+            self._store(output, file, as_text=as_text)
         return file
 
     def render(self, output: "Output", *, as_text: bool = False) -> bytes:
         """Return the file of an output. Blocks: call it off the event loop."""
         file = self._files.get((output, as_text))
-        return file or self._store(output, output.render(), as_text=as_text)
+        if file is None:
+            file = run_on(output, _make_file, output, as_text=as_text)
+            self._store(output, file, as_text=as_text)
+        return file
 
     def __len__(self) -> int:
         return len(self._files)
@@ -40,8 +45,11 @@ class RenderCache:
     def clear(self) -> None:
         self._files.clear()
 
-    def _store(self, output: "Output", file: bytes, *, as_text: bool) -> bytes:
-        data = base64.b64encode(file) if as_text else file
-        weight = len(data) + sum(map(len, output.uploads))
-        self._files.add((output, as_text), data, weight)
-        return data
+    def _store(self, output: "Output", file: bytes, *, as_text: bool) -> None:
+        weight = len(file) + sum(map(len, output.uploads))
+        self._files.add((output, as_text), file, weight)
+
+
+def _make_file(output: "Output", *, as_text: bool) -> bytes:
+    file = output.render()
+    return base64.b64encode(file) if as_text else file

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from mockserver.errors import UNREADABLE_IMAGE, Rejected
 from mockserver.media.base import Output, UnreadableUpload
+from mockserver.media.helper_process import run_on
 from mockserver.media.links import Link, Signer
 from mockserver.media.recent import RecentOutputs
 from mockserver.media.rendering import RenderCache, RenderKey
@@ -95,7 +96,7 @@ class ProviderContext:
         task = self.pending_renders.get(key)
         if task is None:
             render = self.render_cache.render
-            work = self.run_on_uploads(output, render, output, as_text=as_text)
+            work = self._run_on_uploads(output, render, output, as_text=as_text)
             task = self.pending_renders[key] = asyncio.create_task(work)
             task.add_done_callback(lambda _: self._finish_render(key))
         return await asyncio.shield(task)  # one waiting request may be cancelled
@@ -121,14 +122,23 @@ class ProviderContext:
     def new_request_id(self) -> str:
         return f"req_{self.request_ids.getrandbits(96):024x}"
 
-    async def run_on_uploads(
+    async def with_small_uploads(self, output: Output) -> Output:
+        """The output with uploads that fit into a URL. Raises `Rejected`."""
+        if not output.uploads:
+            return output
+        work = output.with_small_uploads
+        return await self._run_on_uploads(output, run_on, output, work)
+
+    async def _run_on_uploads(
         self, output: Output, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """As `run_in_executor`; `Rejected` names the field of the unreadable upload."""
         try:
             return await self.run_in_executor(work, *args, **kwargs)
         except Rejected as rejected:
-            rejected.param = await self.run_in_executor(output.unreadable_upload)
+            rejected.param = await self.run_in_executor(
+                run_on, output, output.unreadable_upload
+            )
             raise
 
 
@@ -155,8 +165,7 @@ class ResponseRenderer:
         context = self.provider_context
         documented = context.provider.dialect.url_lifetime
         lifetime = documented.seconds if documented else DEFAULT_URL_LIFETIME
-        if output.uploads:
-            output = await context.run_on_uploads(output, output.with_small_uploads)
+        output = await context.with_small_uploads(output)
         link = Link(output, context.provider.id, self.namespace, self.link_fault)
         path = context.signer.path(link, lifetime, expires_at=self.expires_at)
         return f"{self.root_url}{path}"

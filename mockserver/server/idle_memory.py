@@ -33,8 +33,10 @@ def _request_count(context: ServerContext) -> int:
 
 
 def _release() -> None:
-    """Forget the compressed parts of images, and return freed memory to the system."""
+    """Forget parts of images, end idle helpers, and return memory to the system."""
+    from mockserver.media.helper_process import close_idle_helpers
     from mockserver.media.image.drawing.encode import forget_bases
 
     forget_bases()
+    close_idle_helpers()
     trim_heap()

@@ -76,7 +76,8 @@ def say(text: str) -> None:
 
 def family(pid: int) -> list[int]:
     """A process and those below it."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    lists = Path(f"/proc/{pid}/task").glob("*/children")  # those of each thread
+    children = [child for each in lists for child in each.read_text().split()]
     return [pid, *(each for child in children for each in family(int(child)))]
 
 

@@ -8,8 +8,10 @@ from typing import Any, ClassVar, Self
 from mockserver.media.image.drawing.encode import render_if_quick, render_image
 from mockserver.media.image.plan import COMMON_FIELDS, MEDIA_TYPES, Plan
 from mockserver.media.image.uploads import (
+    LARGE_PIXELS,
     MAX_URL_UPLOAD_BYTES,
     first_unreadable,
+    is_large,
     thumbnail_within,
 )
 
@@ -38,6 +40,13 @@ class ImageOutput(Plan):
             return ()
         more = (each for each in (self.mask, self.markup) if each is not None)
         return (*self.inputs, *more)
+
+    @property
+    def needs_helper(self) -> bool:
+        is_drawn_by_pillow = self.inputs or self.realistic or self.format == "gif"
+        if is_drawn_by_pillow and self.pixels > LARGE_PIXELS:
+            return True
+        return any(map(is_large, self.uploads))
 
     @property
     def details(self) -> Mapping[str, Any]:

@@ -8,7 +8,9 @@ from typing import Any, ClassVar, Self
 
 from mockserver.media.image.plan import BadImage
 from mockserver.media.image.uploads import (
+    LARGE_PIXELS,
     MAX_URL_UPLOAD_BYTES,
+    is_large,
     thumbnail_within,
     verify,
 )
@@ -37,6 +39,10 @@ class VideoOutput(VideoPlan):
     @property
     def uploads(self) -> Sequence[bytes]:
         return [each for each in (self.first, self.last) if each is not None]
+
+    @property
+    def needs_helper(self) -> bool:
+        return True  # each of its coded pictures is joined at once
 
     @property
     def details(self) -> Mapping[str, Any]:
@@ -129,6 +135,11 @@ class VideoStill:
     @property
     def uploads(self) -> Sequence[bytes]:
         return self.video.uploads
+
+    @property
+    def needs_helper(self) -> bool:
+        pixels = self.video.width * self.video.height
+        return pixels > LARGE_PIXELS or any(map(is_large, self.uploads))
 
     @property
     def details(self) -> Mapping[str, Any]:

@@ -96,7 +96,7 @@ async def _new_record(
     outcome = wanted.outcome if wanted else TaskOutcome.SUCCEEDED
     outputs = []
     for output in planned.outputs:
-        small = await context.run_on_uploads(output, output.with_small_uploads)
+        small = await context.with_small_uploads(output)
         outputs.append({MEDIUM: small.medium, **small.facts()})
     model = str(request.get("model", ""))
     alias = parsed_body.payload.get(kind.id.alias) if kind.id.alias else None

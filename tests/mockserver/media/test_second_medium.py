@@ -29,6 +29,7 @@ class TextFile:
     media_type: ClassVar[str] = "text/plain"
     extension: ClassVar[str] = "txt"
     uploads: ClassVar[tuple[bytes, ...]] = ()
+    needs_helper: ClassVar[bool] = False
 
     @property
     def identity(self):

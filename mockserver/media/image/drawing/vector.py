@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from xml.sax.saxutils import escape
+from html import escape
 
 from mockserver.media.image.drawing.edit import compose
 from mockserver.media.image.drawing.scene import (
@@ -28,7 +28,7 @@ def draw_svg(plan: Plan) -> bytes:
     size = f'width="{plan.width}" height="{plan.height}"'
     body = "\n".join(
         [
-            f"<metadata>{escape(provenance_note(plan))}</metadata>",
+            f"<metadata>{escape(provenance_note(plan), quote=False)}</metadata>",
             *(_mosaic(plan) if plan.inputs else _scene(plan)),
             *_text(plan),
         ]
@@ -102,7 +102,7 @@ def _line(
     x, y = position
     return (
         f'<text x="{x}" y="{y}" font-family="sans-serif" font-size="{font_size}" '
-        f'fill="{_colour(plan, level)}">{escape(line)}</text>'
+        f'fill="{_colour(plan, level)}">{escape(line, quote=False)}</text>'
     )
 
 
