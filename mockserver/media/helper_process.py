@@ -4,9 +4,9 @@ Do work on large files in a helper process, so that the event loop is free meanw
 Pillow holds the interpreter lock while it blends or converts pixels, and some decoders
 do: up to 65 ms for an image of 3840x2160, and no thread goes on until it is done.
 
-A helper starts with the first work, and is kept for the next; there are as many as
-threads that have work for one. It ends when its standard
-input is closed, and thus with the process that started it.
+A helper starts with the first work, and is kept for the next; threads with work at the
+same time have one each. It ends when its standard input is closed, and thus with the
+process that started it.
 """
 
 import atexit
