@@ -105,8 +105,8 @@ def test_one_helper_is_kept_of_those_that_worked_at_the_same_time():
     with ThreadPoolExecutor(2) as threads:
         both = [threads.submit(run_in_helper, time.sleep, 1) for _ in range(2)]
         assert eventually(lambda: len(helpers()) == 2)
-        for each in both:
-            each.result()
+        for work in both:
+            work.result()
 
     assert len(helpers()) == 1
 
