@@ -98,12 +98,14 @@ $(VENV)/.documenting: $(VENV)/.developing pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --group docs
 	@touch $@
 
-# The tests of these clients are skipped where they are not installed.
+# The tests of these clients are skipped where they are not installed. They use a part of
+# the modules, which Python compiles then: to compile all takes half a minute.
 $(CLIENTS)/python/.installed: tests/clients/requirements.txt tests/clients/older.txt
 	@echo "Installing other makers' clients in $(CLIENTS) (once, some minutes) …"
 	@$(PYTHON) -m venv --clear $(CLIENTS)/python
-	@$(CLIENTS)/python/bin/pip install --quiet --disable-pip-version-check --requirement $<
-	@$(CLIENTS)/python/bin/pip install --quiet --disable-pip-version-check --no-deps \
+	@$(CLIENTS)/python/bin/pip install --quiet --disable-pip-version-check --no-compile \
+	  --requirement $<
+	@$(CLIENTS)/python/bin/pip install --quiet --disable-pip-version-check --no-compile --no-deps \
 	  --target $(CLIENTS)/python/older --requirement tests/clients/older.txt
 	@touch $@
 

@@ -75,5 +75,6 @@ def _weight(outputs: "Sequence[Output]") -> int:
     size = OUTPUT_BYTES * len(outputs)
     if not outputs[0].uploads:
         return size
-    uploads = {each for output in outputs for each in output.uploads}
-    return size + sum(map(len, uploads))
+    # By identity: an image that a request has twice is there twice.
+    uploads = {id(each): len(each) for output in outputs for each in output.uploads}
+    return size + sum(uploads.values())

@@ -49,7 +49,8 @@ def test_it_is_bounded_by_bytes_and_by_count_and_keeps_the_latest(answers):
         outputs.add(str(number), plans, files)
 
         held = sum(map(len, outputs._uploads.values())) + sum(
-            OUTPUT_BYTES * len(plans) + sum(map(len, {*plans[0].inputs}))
+            OUTPUT_BYTES * len(plans)
+            + sum(map(len, {id(each): each for each in plans[0].inputs}.values()))
             for plans in outputs._outputs.values()
         )
         assert outputs._bytes == held <= 9 * OUTPUT_BYTES
@@ -65,6 +66,15 @@ def test_it_is_bounded_by_bytes_and_by_count_and_keeps_the_latest(answers):
 
     outputs.clear()
     assert (outputs._bytes, outputs._outputs, outputs._uploads) == (0, {}, {})
+
+
+def test_an_image_that_a_request_has_twice_counts_twice():
+    twice = tuple(bytes(bytearray(1000)) for _ in range(2))
+    outputs = RecentOutputs(max_bytes=OUTPUT_BYTES + 1999)
+
+    outputs.add("a", [ImageOutput("x", 16, 16, inputs=twice)], {})
+
+    assert outputs.output("a", 0) is None
 
 
 def test_an_upload_that_comes_again_is_kept_once_and_for_longer():
