@@ -97,10 +97,14 @@ def _plans(width: int, height: int, format: str, **more):
         )
 
 
-def _upload() -> bytes:
-    """A PNG of 256x256 with grain, which takes little to decode."""
-    plan = next(_plans(256, 256, "png"))
+def _upload(edge: int = 256) -> bytes:
+    """A PNG with grain; a small one takes little to decode."""
+    plan = next(_plans(edge, edge, "png"))
     return render_image(replace(plan, realistic=True))
+
+
+def _data_uri(edge: int) -> str:
+    return f"data:image/png;base64,{base64.b64encode(_upload(edge)).decode()}"
 
 
 def _drawn(rounds: int) -> Iterator[tuple]:
@@ -161,8 +165,8 @@ def _spent(work, plan) -> float:
 
 def _held(seconds: float) -> Iterator[tuple]:
     large = {"size": "3840x2160"}
-    text = base64.b64encode(_upload()).decode()
-    edit = {**large, "images": [{"image_url": f"data:image/png;base64,{text}"}]}
+    small, heavy = ([{"image_url": _data_uri(edge)}] for edge in (256, 2560))
+    edit = {**large, "images": small}
     asked = {
         "nothing": None,
         "new prompts, 1024x1024": {"size": "1024x1024"},
@@ -174,6 +178,7 @@ def _held(seconds: float) -> Iterator[tuple]:
         "edits, JPEG 3840x2160": {**edit, "output_format": "jpeg"},
         "edits, WebP 3840x2160": {**edit, "output_format": "webp"},
         REALISTIC: {**edit, "output_format": "webp"},
+        "edits, upload of 12 MB in JSON": {"size": "1024x1024", "images": heavy},
     }
     with tempfile.TemporaryDirectory() as folder:
         for name, more in asked.items():

@@ -8,6 +8,7 @@ from mockserver.media.image.headers import read_image_header
 from mockserver.media.image.plan import BadImage
 
 MAX_HEADER_LENGTH = 200  # characters of a data URI before its comma
+PART_LENGTH = 1024 * 1024  # characters of base64, a multiple of 4
 _SCHEME = "data:"
 _HEADER = re.compile(r"image/[a-z0-9.+-]+(;[^;,]*)*;base64", re.IGNORECASE)
 
@@ -31,7 +32,7 @@ def inline_image(reference: str) -> bytes | None:
 def from_base64(text: str) -> bytes:
     """Raises `BadImage` for a text that is not base64, and for an empty one."""
     try:
-        data = base64.b64decode(text.encode("ascii"), validate=True)
+        data = _decode(text)
     except (UnicodeError, binascii.Error):
         data = b""
     if not data:
@@ -47,7 +48,18 @@ def image_in_base64(text: str) -> bytes | None:
     """
     usual = text.replace("-", "+").replace("_", "/")
     try:
-        data = base64.b64decode(usual.encode("ascii"), validate=True)
+        data = _decode(usual)
     except (UnicodeError, binascii.Error):
         return None
     return data if read_image_header(data) else None
+
+
+def _decode(text: str) -> bytes:
+    """Decode base64 in parts, since other threads have to wait for each of them."""
+    data = text.encode("ascii")
+    if 0 <= data.find(b"=") < len(data) - 2:
+        raise binascii.Error("there is padding before the end")
+    return b"".join(
+        base64.b64decode(data[at : at + PART_LENGTH], validate=True)
+        for at in range(0, len(data), PART_LENGTH)
+    )

@@ -34,6 +34,8 @@ MAX_DEPTH = 64
 MAX_VALUES = 2000
 MAX_ESTIMATED_VALUES = 100 * MAX_VALUES
 MAX_DIGITS = 100
+MAX_BODY_ON_LOOP = 256 * 1024  # bytes; a larger JSON body is read off the event loop
+MAX_HASHED_TEXT = 64 * 1024  # characters; longer texts are hashed by themselves
 _SORTED_JSON = json.JSONEncoder(sort_keys=True)
 
 
@@ -45,6 +47,7 @@ class ParsedBody:
     In the payload a file is an object that describes it; `files` maps the sha256 of
     each file to its bytes. `duplicate_names` are the names of repeated JSON fields, of
     which the last value counts. `value_count` is the number of all nested values.
+    `is_large` is true for JSON with images, which takes long to hash and to interpret.
     """
 
     body: Body
@@ -52,6 +55,7 @@ class ParsedBody:
     files: Mapping[str, bytes] = field(default_factory=dict)
     duplicate_names: Sequence[str] = ()
     value_count: int = 0
+    is_large: bool = False
 
     def hash(self) -> str:
         """
@@ -60,8 +64,20 @@ class ParsedBody:
         It depends on names, values and the bytes of uploads, not on order, spaces or
         headers. It is written into every output of the response and into the journal.
         """
-        text = _SORTED_JSON.encode(self.payload)
+        payload = _with_hashed_texts(self.payload) if self.is_large else self.payload
+        text = _SORTED_JSON.encode(payload)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _with_hashed_texts(value: Any) -> Any:
+    """A JSON value with the sha256 of each long text in its place."""
+    if isinstance(value, dict):
+        return {name: _with_hashed_texts(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_with_hashed_texts(each) for each in value]
+    if isinstance(value, str) and len(value) > MAX_HASHED_TEXT:
+        return {"sha256": hashlib.sha256(value.encode()).hexdigest()}
+    return value
 
 
 def max_body_bytes(operation: Operation, dialect: Dialect, limit: int) -> int:
@@ -133,7 +149,11 @@ def _parse_json(data: bytes, content_type: str, body: Body) -> ParsedBody:
     except ValueError as error:
         raise _json_error(str(error)) from None
     return ParsedBody(
-        body, payload, duplicate_names=duplicate_names, value_count=values
+        body,
+        payload,
+        duplicate_names=duplicate_names,
+        value_count=values,
+        is_large=len(data) > MAX_BODY_ON_LOOP,
     )
 
 

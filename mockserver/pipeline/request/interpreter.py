@@ -7,7 +7,11 @@ from typing import Any
 
 from mockserver.errors import Rejected
 from mockserver.pipeline.exchange import Exchange
-from mockserver.pipeline.request.body_parsing import ParsedBody, parse_body
+from mockserver.pipeline.request.body_parsing import (
+    MAX_BODY_ON_LOOP,
+    ParsedBody,
+    parse_body,
+)
 from mockserver.pipeline.request.form_messages import violation_rejection
 from mockserver.pipeline.request.interpretation import (
     CacheKey,
@@ -40,7 +44,8 @@ async def _parse(exchange: Exchange, data: bytes) -> ParsedBody:
         return exchange.interpretation.parsed_body
     content_type = exchange.request.headers.get("Content-Type", "")
     parse = partial(parse_body, data, content_type, exchange.operation)
-    if FORM in content_type.lower():  # hashing uploads would block the event loop
+    # To decode or hash uploads would block the event loop.
+    if FORM in content_type.lower() or len(data) > MAX_BODY_ON_LOOP:
         return await exchange.provider_context.run_in_executor(parse)
     return parse()
 
@@ -109,7 +114,8 @@ async def _interpret(
 ) -> Interpretation:
     context = exchange.provider_context
     verdict = await check_valid(exchange, parsed_body)
-    return build_interpretation(
+    build = partial(
+        build_interpretation,
         parsed_body,
         verdict,
         context.provider,
@@ -124,3 +130,4 @@ async def _interpret(
             **inherited,
         },
     )
+    return await context.run_in_executor(build) if parsed_body.is_large else build()

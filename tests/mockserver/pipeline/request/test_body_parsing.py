@@ -9,17 +9,20 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from support.http import (
     BOUNDARY,
     FORM,
     JSON,
     KEY,
     ask,
+    data_uri,
     edit,
     form,
     generation,
     key_of,
     picture,
+    saved,
     url_of,
 )
 from support.properties import examples
@@ -27,6 +30,7 @@ from support.providers import IMAGE_PROVIDERS
 
 import mockserver
 import specs
+from mockserver.pipeline.request.body_parsing import MAX_BODY_ON_LOOP
 
 MULTIPART = f"{FORM}; boundary={BOUNDARY}"
 GOOD = json.dumps({"model": "gpt-image-2", "prompt": "x"})
@@ -336,6 +340,33 @@ def test_a_body_of_just_the_limit_is_read(small, provider):
     answer = ask(url_of(small, provider), body=body.ljust(2000), Content_Type=JSON)
 
     assert answer.status == 200
+
+
+def test_large_json_is_read_as_small_json_is():
+    openai = specs.load("openai")
+    grain = Image.effect_noise((700, 700), 50)
+    uris = [data_uri(saved(each)) for each in (grain, grain.rotate(90))]
+    assert min(map(len, uris)) > MAX_BODY_ON_LOOP
+    first, other = (
+        {"prompt": "A cube", "images": [{"image_url": each}]} for each in uris
+    )
+    reordered = dict(reversed(first.items()))
+    wrong = {**first, "n": 0}
+
+    with mockserver.running(openai) as running:
+        url = url_of(running, openai, "createImageEdit")
+        bodies = (first, reordered, other, wrong)
+        answers = [ask(url, body=each) for each in bodies]
+        cut = ask(url, body=json.dumps(first).encode()[:-1], content_type=JSON)
+        entries = running.journal()
+
+    same, again, different, _ = [each["request"] for each in entries[:4]]
+    assert [each.status for each in answers] == [200, 200, 200, 400]
+    assert answers[3].json["error"]["param"] == "n"
+    assert cut.status == 400
+    assert same == again != different
+    assert answers[0].json["data"] == answers[1].json["data"]
+    assert answers[0].json["data"] != answers[2].json["data"]
 
 
 @pytest.mark.parametrize(
