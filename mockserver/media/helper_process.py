@@ -81,7 +81,7 @@ class _Helper:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # an error comes again where the work is redone
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, sys.path))},
             start_new_session=True,  # Ctrl-C is for the caller
         )
 

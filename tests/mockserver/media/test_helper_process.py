@@ -139,6 +139,7 @@ def test_a_helper_finds_modules_where_this_process_does(tmp_path, monkeypatch):
     (tmp_path / "only_here.py").write_text(
         "from os import getpid\ndef pid(): return getpid()"
     )
+    monkeypatch.setattr(sys, "path", [*sys.path, Path("no/text")])
     monkeypatch.syspath_prepend(tmp_path)
     import only_here
 
