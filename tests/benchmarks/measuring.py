@@ -76,9 +76,13 @@ def say(text: str) -> None:
 
 def family(pid: int) -> list[int]:
     """A process and those below it."""
-    lists = Path(f"/proc/{pid}/task").glob("*/children")  # those of each thread
-    children = [child for each in lists for child in each.read_text().split()]
-    return [pid, *(each for child in children for each in family(int(child)))]
+    return [pid, *(each for child in children(pid) for each in family(child))]
+
+
+def children(pid: int) -> list[int]:
+    """The processes that the threads of a process have started."""
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for each in lists for child in each.read_text().split()]
 
 
 def _cpu(pid: int) -> float:

@@ -34,7 +34,7 @@ from pathlib import Path
 from statistics import median
 
 import aiohttp
-from measuring import ROOT, Server, family, free_port, mock, say
+from measuring import ROOT, Server, children, free_port, mock, say
 from soak_clients import EXPIRING, LIFETIME, RATE, Client, Failure, Group, Receiver
 
 MINUTES = 30.0
@@ -159,7 +159,7 @@ async def sampled(
 async def kill_worker(group: Group, turn: int) -> None:
     """Kill one of the workers, and wait for the one that replaces it."""
     (server,) = group.servers
-    workers = family(server.pid)[1:]
+    workers = children(server.pid)
     victim = workers[turn % len(workers)]
     os.kill(victim, signal.SIGSTOP)  # it accepts nothing more
     ports = peers(victim)
@@ -170,7 +170,7 @@ async def kill_worker(group: Group, turn: int) -> None:
     os.kill(victim, signal.SIGKILL)
 
     async def is_replaced() -> bool:
-        now = family(server.pid)[1:]
+        now = children(server.pid)
         return victim not in now and len(now) == len(workers)
 
     await until(is_replaced, f"worker {victim} has not been replaced")
