@@ -27,7 +27,7 @@ class RenderCache:
         """Return a file that is cached or takes milliseconds to render, or None."""
         file = self._files.get((output, as_text))
         if file is None and (quick := output.render_quickly()):
-            file = base64.b64encode(quick) if as_text else quick
+            file = _encode(quick, as_text=as_text)
             self._store(output, file, as_text=as_text)
         return file
 
@@ -51,5 +51,8 @@ class RenderCache:
 
 
 def _make_file(output: "Output", *, as_text: bool) -> bytes:
-    file = output.render()
+    return _encode(output.render(), as_text=as_text)
+
+
+def _encode(file: bytes, *, as_text: bool) -> bytes:
     return base64.b64encode(file) if as_text else file
