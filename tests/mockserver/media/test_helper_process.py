@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from support.http import (
     FORM,
     JSON,
@@ -19,10 +18,9 @@ from support.http import (
     eventually,
     opened,
     picture,
-    saved,
     url_of,
 )
-from support.processes import children_of
+from support.processes import children_of, is_alive
 
 import mockserver
 import specs
@@ -64,15 +62,22 @@ def output(width=2048, height=1152, **more):
     return ImageOutput("A cube", width, height, **more)
 
 
-def large_upload(format="PNG"):
-    return saved(Image.new("RGB", LARGE, "teal"), format)
-
-
-def runs(pid):
-    try:
-        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())  # empty once it ended
-    except FileNotFoundError:
-        return False
+NEEDS = {
+    "a scene": (False, output(3840, 2160)),
+    "a WebP scene": (False, output(3840, 2160, format="webp")),
+    "a realistic image": (True, output(realistic=True)),
+    "a small realistic image": (False, output(1024, 1024, realistic=True)),
+    "an animation": (True, output(format="gif")),
+    "an edit": (True, output(inputs=(picture(),))),
+    "a small edit": (False, output(1024, 1024, inputs=(picture(),))),
+    "a large upload": (True, output(64, 64, inputs=(picture(*LARGE),))),
+    "a large mask": (
+        True,
+        output(64, 64, inputs=(picture(),), mask=picture(*LARGE)),
+    ),
+    "a video": (True, VIDEO),
+    "a frame": (False, VideoStill(VIDEO, 0.0)),
+}
 
 
 def helpers():
@@ -97,7 +102,7 @@ def test_an_idle_helper_ends_when_it_is_closed():
 
     close_idle_helpers()
 
-    assert not runs(pid)
+    assert not is_alive(pid)
     assert run_in_helper(os.getpid) != pid
 
 
@@ -118,7 +123,7 @@ def test_a_helper_ends_with_the_process_that_started_it(program):
     )
 
     assert done.returncode == (-signal.SIGKILL if program is KILLED else 0)
-    assert eventually(lambda: not runs(int(done.stdout)))
+    assert eventually(lambda: not is_alive(int(done.stdout)))
 
 
 def test_a_forked_process_has_its_own_helper():
@@ -172,26 +177,7 @@ def test_an_unreadable_upload_says_why():
         run_in_helper(decode, b"%PDF-1.7")
 
 
-@pytest.mark.parametrize(
-    ("needs", "image"),
-    {
-        "a scene": (False, output(3840, 2160)),
-        "a WebP scene": (False, output(3840, 2160, format="webp")),
-        "a realistic image": (True, output(realistic=True)),
-        "a small realistic image": (False, output(1024, 1024, realistic=True)),
-        "an animation": (True, output(format="gif")),
-        "an edit": (True, output(inputs=(picture(),))),
-        "a small edit": (False, output(1024, 1024, inputs=(picture(),))),
-        "a large upload": (True, output(64, 64, inputs=(large_upload(),))),
-        "a large mask": (
-            True,
-            output(64, 64, inputs=(picture(),), mask=large_upload()),
-        ),
-        "a video": (True, VIDEO),
-        "a frame": (False, VideoStill(VIDEO, 0.0)),
-    }.values(),
-    ids=lambda value: None,
-)
+@pytest.mark.parametrize(("needs", "image"), NEEDS.values(), ids=NEEDS)
 def test_what_needs_a_helper(needs, image):
     assert image.needs_helper is needs
 
@@ -214,7 +200,7 @@ def test_a_helper_makes_the_same_file(made):
 def test_a_large_edit_is_made_by_a_helper(media_type):
     openai = specs.load("openai")
     asked = edit(
-        openai, media_type, large_upload(), size="2048x1152", output_format="webp"
+        openai, media_type, picture(*LARGE), size="2048x1152", output_format="webp"
     )
     with mockserver.running(openai) as running:
         answer = ask(url_of(running, openai, "createImageEdit"), **asked)
@@ -226,7 +212,7 @@ def test_a_large_edit_is_made_by_a_helper(media_type):
 
 def test_a_large_upload_that_is_damaged_is_refused():
     openai = specs.load("openai")
-    damaged = large_upload()[:-200]
+    damaged = picture(*LARGE)[:-200]
     with mockserver.running(openai) as running:
         url = url_of(running, openai, "createImageEdit")
         answer = ask(url, **edit(openai, FORM, damaged))
